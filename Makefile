@@ -1,0 +1,42 @@
+# The words a developer types; CI types the same ones.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+TESTS ?= tests
+
+.PHONY: help demo test check format lock bench
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "TestSmith Bot needs Python 3.11 or newer with its venv module (on Debian: apt install python3-venv)." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/.installed ## run the main job on the example project's pull request and print its review
+	@$(BIN)/python examples/demo.py
+
+test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: .venv/.installed ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed ## format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## renew requirements-dev.lock and requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+bench: .venv/.installed ## measure speed: calls, seconds, memory
+	$(BIN)/python -m bench

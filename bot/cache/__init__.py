@@ -1,0 +1,1 @@
+"""The result cache: its keys (pure) and its store on disk."""

@@ -1,0 +1,1 @@
+"""What a diff changes: git, the diff, and the members behind it."""

@@ -1,0 +1,1 @@
+"""Where code of the project under test runs: sandbox, copies, interpreter, workers."""

@@ -1,0 +1,67 @@
+"""Where the code under test stands while it is run: copies of the project, an interpreter, a scratch folder.
+
+Nothing is ever run in the person's own tree. Both the offline engine and the verification work in one
+`Workspace`, made once a run and removed at its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.execution.sandbox import Limits, Sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """The Python that runs the tests.
+
+    Attributes:
+        path: The executable.
+        version: As `(3, 13)`.
+        hidden_modules: Top-level modules that it could import only because the bot is installed in the
+            same environment; they are refused inside the sandbox, as they are not there for the reviewer.
+    """
+
+    path: Path
+    version: tuple[int, int]
+    hidden_modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectCopy:
+    """A copy of the project at one revision.
+
+    Attributes:
+        root: The copy of the git root.
+        source_roots: Folders that go on the import path: the project's folder, and its `src/` if there.
+    """
+
+    root: Path
+    source_roots: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """All that is needed to run something of the project.
+
+    Attributes:
+        head: The copy of head.
+        base: The copy of the merge base; None where there is none.
+        interpreter: What runs the tests.
+        scratch: A folder for working folders, one a process; see `new_folder`.
+        sandbox: What runs the processes.
+        limits: The limits of one process.
+        pytest_ini: Text of the pytest configuration for the runs: the project's own strictness and warning
+            filters, with `addopts` emptied.
+        parallel: How many processes may run side by side.
+    """
+
+    head: ProjectCopy
+    base: ProjectCopy | None
+    interpreter: Interpreter
+    scratch: Path
+    sandbox: Sandbox
+    limits: Limits
+    pytest_ini: str = "[pytest]\n"
+    parallel: int = 2

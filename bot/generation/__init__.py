@@ -1,0 +1,1 @@
+"""What turns requests into candidates: a model, or the offline engine."""

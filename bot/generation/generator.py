@@ -1,0 +1,33 @@
+"""What turns requests into candidates.
+
+Batching is opt-in by interface: whoever implements only `TestGenerator` is asked member by member, side by
+side. Neither raises for a member that could not be answered: that is a `Skipped`. A `SpendingEnded` ends
+the stream after the results that were had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
+
+from bot.model import Request, Result
+
+
+class TestGenerator(Protocol):
+    """Answers one request at a time."""
+
+    __test__: ClassVar[bool] = False
+    """Keeps pytest from taking the class for a test."""
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with stage `generation` and the reason."""
+        ...
+
+
+@runtime_checkable
+class BatchTestGenerator(Protocol):
+    """Answers many requests in fewer calls."""
+
+    def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
+        """Yield exactly one result a request, in any order, each as soon as it is there."""
+        ...

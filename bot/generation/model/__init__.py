@@ -1,0 +1,1 @@
+"""The generator that asks a language model: prompts, packing, parsing."""

@@ -1,0 +1,1 @@
+"""The generator without a model: it runs members on inputs and pins what was observed."""

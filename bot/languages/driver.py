@@ -1,0 +1,160 @@
+"""What a language driver is: the one place that knows a programming language.
+
+A driver reads files through a `SourceTree` and never touches git, the file system or a subprocess (its
+formatter excepted, which is handed to it). Where a file cannot be read as its language, it says so in a
+`Skipped`, and the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bot.model import Member, Request, Skipped
+
+
+class SourceTree(Protocol):
+    """The files of one state of a repository: a commit, or the working tree."""
+
+    def paths(self) -> Sequence[str]:
+        """Return every regular file's path, sorted, relative to the git root."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return a regular file's bytes; None where there is no such regular file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """One file that differs between base and head.
+
+    Attributes:
+        base_path: Its path on base; None where it is new.
+        head_path: Its path on head; None where it is gone.
+        added_lines: The lines of head that the diff adds or alters, counted from 1.
+    """
+
+    base_path: str | None
+    head_path: str | None
+    added_lines: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a driver compares.
+
+    Attributes:
+        base: The merge base's files.
+        head: The head's files.
+        files: What differs between them and is not left out: renames paired, in the order of their paths.
+        project: Folder of the project below the git root, `""` where it is the root; source roots are
+            this folder and its `src/`.
+        reference_steps: How many references an affected member may lie away from what changed.
+    """
+
+    base: SourceTree
+    head: SourceTree
+    files: Sequence[ChangedFile]
+    project: str = ""
+    reference_steps: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Members found, and the files that could not be read, each with its reason."""
+
+    members: tuple[Member, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedExample:
+    """One example from a member's documentation.
+
+    Attributes:
+        setup: Statements of the same docstring that come before it, in order.
+        call: The expression that is shown, as source text.
+        expected: The documented value as source text; None where an exception is documented.
+        exception: Name of the documented exception; None where a value is.
+        line: The example's line in the file, counted from 1.
+    """
+
+    setup: tuple[str, ...]
+    call: str
+    expected: str | None
+    exception: str | None
+    line: int
+
+
+class LanguageDriver(Protocol):
+    """What knows one language. See `bot/languages/python/driver.py` for the first."""
+
+    language: str
+    """The one identifier: in the module name, the tests' file name, the docs' heading and the settings."""
+
+    framework: str
+    """The test framework its tests are written for."""
+
+    batches: bool
+    """False opts this language out of batched model calls."""
+
+    def handles(self, path: str) -> bool:
+        """Tell whether a path is a source file of this language."""
+        ...
+
+    def is_test(self, path: str) -> bool:
+        """Tell whether a path is a test file or belongs to the tests (a `conftest.py`, say)."""
+        ...
+
+    def changed_members(self, scope: Scope) -> Findings:
+        """Return the added, changed and affected members, in the order of their files and lines."""
+        ...
+
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+        """Return every public member of the files as `added`."""
+        ...
+
+    def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+        """Yield one request a member, with test path, context and normalised source, in order."""
+        ...
+
+    def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
+        """Return the examples in the member's own documentation."""
+        ...
+
+    def test_functions(self, code: str) -> tuple[str, ...]:
+        """Return the names of a test module's test functions, methods as `Class::name`, in order.
+
+        Raises:
+            CannotParse: The code is not of this language.
+        """
+        ...
+
+    def place(self, existing: str | None, code: str) -> str:
+        """Return a test file's text with a test module's tests added.
+
+        What stands in `existing` is kept to the letter; imports are merged, and names that would collide
+        are changed in what is added. With None it is a new file.
+        """
+        ...
+
+    def format(self, code: str, test_path: str, folder: Path) -> str:
+        """Return a test module formatted as the project formats its tests, passing the project's linter.
+
+        Args:
+            code: A whole test file.
+            test_path: Where it would stand, relative to `folder`; settings may depend on it.
+            folder: The git root, from which the project's settings are read.
+        """
+        ...
+
+    def keep_tests(self, code: str, names: Collection[str]) -> str:
+        """Return the module with only these test functions, and without the imports nothing uses now."""
+        ...
+
+
+class CannotParse(ValueError):
+    """A text is not of the driver's language; the message says where and why, without the text itself."""

@@ -1,0 +1,340 @@
+"""The nouns that cross seams: one word per thing, the same in code, docs and JSON.
+
+Everything here is frozen and knows nothing of git, pytest, HTTP or a model. A room that needs more
+about a noun than stands here keeps it to itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+SCHEMA_VERSION = 1
+"""The version of the JSON contract that `report/json.py` prints; keys may be added within it."""
+
+
+class Change(StrEnum):
+    """Why a member is looked at."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    AFFECTED = "affected"
+
+
+class Stage(StrEnum):
+    """Where on the way a member or file was left without a suggestion."""
+
+    CHANGES = "changes"
+    ENVIRONMENT = "environment"
+    GENERATION = "generation"
+    VERIFICATION = "verification"
+    GATE = "gate"
+    BUDGET = "budget"
+
+
+class Label(StrEnum):
+    """What a suggestion says about the change; see the contract in the architecture page."""
+
+    NEW_BEHAVIOUR = "new-behaviour"
+    UNCHANGED_BEHAVIOUR = "unchanged-behaviour"
+    CATCHES = "catches"
+    QUESTION = "question"
+
+
+class Origin(StrEnum):
+    """Which kind of generator made a candidate."""
+
+    MODEL = "model"
+    OFFLINE = "offline"
+
+
+class BaseOutcome(StrEnum):
+    """What a test does on the merge base."""
+
+    ABSENT = "absent"
+    FAILS = "fails"
+    PASSES = "passes"
+    NOT_RUN = "not-run"
+
+
+class MemberKind(StrEnum):
+    """What a member is, as a generator needs to know it in order to call it."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    STATIC_METHOD = "static method"
+    CLASS_METHOD = "class method"
+    PROPERTY = "property"
+    CLASS = "class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A public function, method, property or class of a source file that a change adds, alters or affects.
+
+    Attributes:
+        path: The defining file, relative to the git root, with forward slashes.
+        name: The dotted name inside the file, as `Cart.add`.
+        language: The driver's identifier, as `python`.
+        change: Why it is looked at.
+        line: First line of the definition on head, decorators included, counted from 1.
+        end_line: Last line of the definition on head.
+        changed_lines: Those of its lines that the diff adds or alters on head; empty for affected ones.
+        kind: What it is.
+        is_async: Whether calling it gives something to await or to iterate asynchronously.
+        source: Its text on head, dedented.
+        module: The public module that tests import it from, as `shop.cart`.
+        because: For an affected member the private things that changed, nearest first, as `_bounds`.
+        steps: For an affected member how many references lie between it and the nearest of those.
+    """
+
+    path: str
+    name: str
+    language: str
+    change: Change
+    line: int
+    end_line: int
+    kind: MemberKind
+    source: str
+    module: str
+    is_async: bool = False
+    changed_lines: frozenset[int] = frozenset()
+    because: tuple[str, ...] = ()
+    steps: int = 0
+
+    @property
+    def id(self) -> str:
+        """The member's id in every output: `<path>::<name>`."""
+        return f"{self.path}::{self.name}"
+
+    @property
+    def plain_name(self) -> str:
+        """The last part of the dotted name, as `add`."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A member, or a whole file where `member` is None, that has no suggestion, and why."""
+
+    path: str
+    stage: Stage
+    reason: str
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a generator is told about a member beside its own source, in tiers.
+
+    Attributes:
+        signatures: Tier 2: signatures of the things of this project that the member uses, one a line
+            group, the enclosing class's head and constructor first.
+        style_sample: Tier 3: a part of a neighbouring test file, as a sample of style; may be empty.
+        dependencies: Source of the private things that made it affected, normalised; part of the cache key.
+    """
+
+    signatures: str = ""
+    style_sample: str = ""
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of a generator for one member.
+
+    Attributes:
+        member: The member to test.
+        test_path: Where its tests would stand, relative to the git root.
+        framework: The test framework's name, as `pytest`.
+        conventions: The text of the `TESTSMITH.md` files that apply, root first; may be empty.
+        normalised_source: The member's source normalised by syntax tree (comments, formatting and place do
+            not show in it; docstring and annotations do). Part of the cache key.
+        context: Tiers 2 and 3.
+    """
+
+    member: Member
+    test_path: str
+    framework: str = "pytest"
+    conventions: str = ""
+    normalised_source: str = ""
+    context: Context = field(default_factory=Context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A generator's unproven answer for one member: one complete test module.
+
+    Attributes:
+        member: The member's id.
+        code: The test module's whole text.
+        origin: Which kind of generator made it.
+    """
+
+    member: str
+    code: str
+    origin: Origin
+
+
+Result = Candidate | Skipped
+"""What a generator gives for one request: a candidate, or the member skipped with the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What running a suggestion's test functions showed; None where it was not measured."""
+
+    passes: int
+    runs: int
+    base: BaseOutcome = BaseOutcome.NOT_RUN
+    mutants: int | None = None
+    mutants_killed: int | None = None
+    killed: tuple[str, ...] = ()
+    lines_gained: int | None = None
+    branches_gained: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What is left of a candidate after the gate, with its evidence.
+
+    Attributes:
+        member: The member's id.
+        number: Counted from 1 in the order of the report.
+        test_path: Where the tests would stand, relative to the git root.
+        code: A complete test module that runs by plain `pytest FILE` with the source roots on PYTHONPATH.
+        tests: Names of its test functions, in order.
+        origin: Which kind of generator made it.
+        evidence: What running it showed; None with `--no-verify`.
+        label: What it says about the change; None where base was not run.
+        witness: An input on which base and head differ, in words; None where none is known.
+        summary: One sentence that says what the tests show, in plain text; may be empty.
+    """
+
+    member: str
+    number: int
+    test_path: str
+    code: str
+    tests: tuple[str, ...]
+    origin: Origin
+    evidence: Evidence | None
+    label: Label | None
+    witness: str | None = None
+    summary: str = ""
+
+    @property
+    def is_green(self) -> bool:
+        """Whether it is a test to keep, rather than something to ask about."""
+        return self.label not in {Label.CATCHES, Label.QUESTION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStats:
+    """What the result cache did in this run: hits and misses count members, entries what it holds now."""
+
+    hits: int = 0
+    misses: int = 0
+    entries: int = 0
+
+
+class CacheStatsReporter(Protocol):
+    """Anything that can say what the result cache did, without the asker importing the cache."""
+
+    def cache_stats(self) -> CacheStats:
+        """Return the figures of this run so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What model calls cost so far; `api_calls` counts HTTP requests, retries included."""
+
+    api_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class SpendingReporter(Protocol):
+    """Anything that can say what was spent, without the asker importing the providers."""
+
+    def spending(self) -> Spending:
+        """Return the figures of this run so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funnel:
+    """How many test functions reached each point, from asked to posted.
+
+    `asked` counts what the generators' answers to the requests hold, members without an answer as one.
+    """
+
+    asked: int = 0
+    answered: int = 0
+    ran: int = 0
+    stable: int = 0
+    gains: int = 0
+    posted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The figures of one run."""
+
+    spending: Spending = Spending()
+    cache: CacheStats = CacheStats()
+    funnel: Funnel = Funnel()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that one run found, proposes and left out.
+
+    Attributes:
+        members: The changed members, in the order of their files and lines.
+        suggestions: Numbered from 1.
+        skipped: Every member without a suggestion, and every file left out with a reason.
+        statistics: The figures.
+        base: The merge base's full object id, or None where `--all` took no base.
+        head: The head's full object id, or None for the working tree.
+        failure: Why the run ended early (a refused key, an empty quota); None for a complete report.
+        notes: Lines a reader should know, as which sandbox layers are active.
+    """
+
+    members: tuple[Member, ...]
+    suggestions: tuple[Suggestion, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    statistics: Statistics = Statistics()
+    base: str | None = None
+    head: str | None = None
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Failure(Exception):
+    """The run cannot go on; the message says what could not be done and what to do next.
+
+    Its subclasses decide the exit code: `UsageFailure` 2, everything else 1.
+    """
+
+
+class UsageFailure(Failure):
+    """What the person typed or configured cannot be used: exit code 2."""
+
+
+class Progress(Protocol):
+    """Where a run tells how far it is; a terminal shows a bar, a log plain lines."""
+
+    def phase(self, name: str, total: int) -> None:
+        """Begin a phase of `total` steps; the one before is over."""
+        ...
+
+    def advance(self, steps: int = 1) -> None:
+        """Count finished steps of the current phase."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Tell the person something once, outside the result."""
+        ...

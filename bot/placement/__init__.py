@@ -1,0 +1,1 @@
+"""Where proven tests go in the project's own test tree."""

@@ -1,0 +1,1 @@
+"""What completes a prompt: the endpoint, and the layers around it."""

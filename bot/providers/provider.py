@@ -1,0 +1,154 @@
+"""What completes a prompt, and what can go wrong with it.
+
+The errors form one tree, and each class decides whether trying again can help:
+
+    ProviderError
+      TransientError            can pass: tried again
+        RateLimited             429, with the wait the endpoint asked for
+        ServerFailed            408, 500, 502, 503, 504, 529, ...
+        ConnectionFailed        refused, reset, cut off
+        TimedOut                no whole answer within the time limit
+      RequestRefused            a property of this one request: the next one may work
+        ContextTooLong          the prompt is over the model's context
+        ContentFiltered         refused for its content
+      SpendingEnded             no further call can work: the run asks nothing more
+        KeyRefused              401 and 403
+        QuotaEmpty              no credit left
+        ModelUnknown            no such model at this endpoint
+        EndpointRetired         404 and 410 on the endpoint itself
+        ReplayMissed            `--replay` has no answer for this request
+      WaitTooLong               the endpoint asks for a longer wait than the settings allow
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length", "content_filter", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """One prompt.
+
+    Attributes:
+        system_prompt: The stable part: task, rules, conventions.
+        user_prompt: The members' sources and context.
+        model: The model's id at the endpoint.
+        max_tokens: The most tokens the answer may have.
+        temperature: 0 for the least variation.
+        response_format: `json_object` asks the endpoint for a JSON answer; None leaves it free.
+    """
+
+    system_prompt: str
+    user_prompt: str
+    model: str
+    max_tokens: int
+    temperature: float = 0.0
+    response_format: Literal["json_object"] | None = "json_object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the endpoint counts them; 0 where it does not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionResponse:
+    """One answer: its text, why it ended (`length` means it was cut), and its tokens."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage = Usage()
+
+
+class Provider(Protocol):
+    """The seam of every model call. Layers wrap it: retry around a semaphore around an endpoint."""
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """Return the answer.
+
+        Raises:
+            ProviderError: There is none; the class says whether another attempt could help.
+        """
+        ...
+
+
+class ProviderError(Exception):
+    """A completion could not be had. The message is for people and names what to do next.
+
+    Attributes:
+        attempts: How many attempts were made for this request.
+    """
+
+    attempts: int = 1
+
+
+class TransientError(ProviderError):
+    """Something that can pass.
+
+    Attributes:
+        retry_after: Seconds the endpoint asked to wait; None where it did not say.
+    """
+
+    retry_after: float | None = None
+
+
+class RateLimited(TransientError):
+    """The endpoint answers 429."""
+
+
+class ServerFailed(TransientError):
+    """The endpoint answers 408 or 5xx, or something that is no completion."""
+
+
+class ConnectionFailed(TransientError):
+    """No connection, or one that broke."""
+
+
+class TimedOut(TransientError):
+    """No whole answer within the time limit."""
+
+
+class RequestRefused(ProviderError):
+    """This one request is refused; others may work."""
+
+
+class ContextTooLong(RequestRefused):
+    """The prompt does not fit the model's context."""
+
+
+class ContentFiltered(RequestRefused):
+    """The endpoint refuses the request for its content."""
+
+
+class WaitTooLong(ProviderError):
+    """The endpoint asks for a longer wait than the settings allow."""
+
+
+class SpendingEnded(ProviderError):
+    """No further call of this run can work."""
+
+
+class KeyRefused(SpendingEnded):
+    """The key is not accepted."""
+
+
+class QuotaEmpty(SpendingEnded):
+    """The account has no credit left."""
+
+
+class ModelUnknown(SpendingEnded):
+    """The endpoint does not know the model."""
+
+
+class EndpointRetired(SpendingEnded):
+    """There is no chat-completions endpoint at the address (any more)."""
+
+
+class ReplayMissed(SpendingEnded):
+    """The recording holds no answer for this request."""

@@ -1,0 +1,1 @@
+"""What running candidates shows, and what may be proposed of it."""

@@ -1,0 +1,76 @@
+"""What running a candidate's test functions showed, before anything is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.model import Candidate, Member
+
+
+class Status(StrEnum):
+    """How one test function ended in one run. A parametrized one passes where all of its cases do."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    MISSING = "missing"
+    """It was not collected or its module did not load."""
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One test function in one run.
+
+    Attributes:
+        setting: What was particular about the run, as `hash seed 2, random order`.
+        status: How it ended.
+        message: The failure's text, cut and untrusted; empty where it passed.
+        lines: The member's lines that it reached.
+        branches: The member's line-to-line arcs that it took from lines with more than one way on.
+    """
+
+    setting: str
+    status: Status
+    message: str = ""
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionProof:
+    """One test function over all runs.
+
+    Attributes:
+        name: The function's name, `Class::name` for a method.
+        head: Its runs on head.
+        base: Its run on the merge base; None where base was not run.
+    """
+
+    name: str
+    head: tuple[Run, ...]
+    base: Run | None = None
+
+    @property
+    def passes(self) -> int:
+        """How many runs on head it passed."""
+        return sum(run.status is Status.PASSED for run in self.head)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One candidate over all runs.
+
+    Attributes:
+        member: The member the candidate is for.
+        candidate: The candidate as it was run.
+        functions: Its test functions, in order; empty where it has none.
+        problem: Why nothing could be run at all (it does not parse, has no test function); None otherwise.
+    """
+
+    member: Member
+    candidate: Candidate
+    functions: tuple[FunctionProof, ...] = ()
+    problem: str | None = None
