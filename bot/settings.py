@@ -5,9 +5,13 @@ Rooms take the group they need. Nothing here reads the environment or a file by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
+
+from bot.model import UsageFailure
 
 DEFAULT_MODEL = "gpt-5-mini"
 """The model that is asked where none is named and no `--base-url` is given; shown by `--help`."""
@@ -192,3 +196,267 @@ class Settings:
     write: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting that has a flag and a name in a repository's file, both the same word.
+
+    Attributes:
+        name: The flag without its dashes, which is also the key in the file, as `max-members`.
+        group: The group of `Settings` it belongs to.
+        field: The group's field that it sets.
+        kind: What its value is; `list` is a list of texts.
+        help: One line for `--help`.
+        least: The smallest number allowed.
+    """
+
+    name: str
+    group: str
+    field: str
+    kind: type[int | float | str | list[str]]
+    help: str
+    least: float = 0
+
+    @property
+    def key(self) -> str:
+        """The name as an argument parser stores it."""
+        return self.name.replace("-", "_")
+
+
+OPTIONS = (
+    Option("include", "selection", "include", list, "glob of files to look at"),
+    Option("exclude", "selection", "exclude", list, "glob of files to leave out"),
+    Option("max-members", "selection", "max_members", int, "members a run", 1),
+    Option("max-file-bytes", "selection", "max_file_bytes", int, "larger files are skipped", 1),
+    Option(
+        "reference-steps",
+        "selection",
+        "reference_steps",
+        int,
+        "references between an affected member and what changed",
+    ),
+    Option("model", "model", "model", str, "the model's id"),
+    Option("temperature", "model", "temperature", float, "of the model's answers"),
+    Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
+    Option("max-output-tokens", "model", "max_output_tokens", int, "output tokens of one call", 1),
+    Option(
+        "prompt-token-budget",
+        "model",
+        "prompt_token_budget",
+        int,
+        "tokens of context beside the members' own sources",
+    ),
+    Option("timeout", "model", "timeout_seconds", float, "seconds one attempt of a call may take", 0.001),
+    Option("max-concurrent-calls", "model", "max_concurrent_calls", int, "calls in flight", 1),
+    Option("max-retry-attempts", "model", "max_retry_attempts", int, "attempts a call", 1),
+    Option(
+        "max-retry-after",
+        "model",
+        "max_retry_after_seconds",
+        float,
+        "longest Retry-After that is obeyed, in seconds",
+    ),
+    Option("runs", "verification", "runs", int, "runs of each test on head", 1),
+    Option(
+        "test-seconds",
+        "verification",
+        "test_seconds",
+        float,
+        "seconds one candidate may take in one run",
+        0.1,
+    ),
+    Option("cache-max-bytes", "cache", "max_bytes", int, "size of the cache", 1),
+    Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
+)
+"""Every setting that a repository's file may hold; the command line has a flag for each."""
+
+NEVER_FROM_A_FILE = frozenset(
+    {"provider", "base-url", "setup-command", "test-command", "sandbox", "python", "api-key", "token"}
+)
+"""What decides where data goes or which program runs; a pull request could set it in a file."""
+
+SETTINGS_FILES = ("testsmith.toml", "pyproject.toml")
+"""Where a repository's settings are read, the first that holds any: whole, or `[tool.testsmith]`."""
+
+
+def file_values(name: str, text: str) -> dict[str, object] | None:
+    """Read a repository's settings file.
+
+    Args:
+        name: The file's name, one of `SETTINGS_FILES`.
+        text: Its text.
+
+    Returns:
+        The values by option name, checked; None where the file holds no settings.
+
+    Raises:
+        UsageFailure: It is no TOML, or holds a name that is unknown or not allowed there.
+    """
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageFailure(f"{name} is not valid TOML ({error}); mend it, or remove it.") from error
+    table = document if name == "testsmith.toml" else document.get("tool", {}).get("testsmith")
+    if table is None:
+        return None
+    options = {option.name: option for option in OPTIONS}
+    return {key: _checked(options, key, value, name) for key, value in table.items()}
+
+
+def _checked(options: Mapping[str, Option], key: str, value: object, place: str) -> object:
+    if key in NEVER_FROM_A_FILE:
+        raise UsageFailure(
+            f"{place} sets `{key}`, which is never read from a repository's file, since a pull request could "
+            f"change it; give it on the command line, or in the environment."
+        )
+    if key not in options:
+        known = ", ".join(sorted(options))
+        raise UsageFailure(f"{place} sets `{key}`, which is unknown; it may hold: {known}.")
+    return checked_value(options[key], value, place)
+
+
+def checked_value(option: Option, value: object, place: str) -> object:
+    """Return a value as its setting holds it.
+
+    Raises:
+        UsageFailure: It is of the wrong type, or too small.
+    """
+    if option.kind is list:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageFailure(f"{place}: `{option.name}` must be a list of texts.")
+        return tuple(value)
+    wanted = (int, float) if option.kind is float else option.kind
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise UsageFailure(f"{place}: `{option.name}` must be of type {option.kind.__name__}.")
+    if isinstance(value, int | float) and not option.least <= value < float("inf"):
+        raise UsageFailure(f"{place}: `{option.name}` must be at least {option.least:g}.")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where one run's settings come from, strongest first.
+
+    Attributes:
+        arguments: What was typed, by option key; None where it was not.
+        file: The values of the repository's file, by option name.
+        environment: The process's environment.
+        cache_folder: The cache folder where none is named.
+    """
+
+    arguments: Mapping[str, Any]
+    file: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cache_folder: Path = Path(".testsmith-cache")
+
+
+def parse(folder: Path, sources: Sources) -> Settings:
+    """Return the settings of one run.
+
+    Args:
+        folder: The folder named with `--repo`.
+        sources: What was typed, and the rest.
+
+    Raises:
+        UsageFailure: Something is missing, contradicts something else, or is out of range.
+    """
+    arguments = sources.arguments
+    settings = Settings(
+        folder=folder.resolve(),
+        provider=ProviderChoice.OFFLINE,
+        selection=SelectionSettings(
+            base=arguments.get("base"),
+            head=arguments.get("head"),
+            all_paths=tuple(arguments.get("all") or ()),
+            only=tuple(arguments.get("only") or ()),
+        ),
+        model=_with_endpoint(ModelSettings(), sources),
+        cache=CacheSettings(folder=Path(arguments.get("cache_dir") or sources.cache_folder)),
+        verification=_with_interpreter(VerificationSettings(), arguments),
+        write=bool(arguments.get("write")),
+        verbose=bool(arguments.get("verbose")),
+        output_format=OutputFormat(arguments.get("format") or OutputFormat.TEXT),
+    )
+    settings = _with_options(settings, sources)
+    _check(settings, named_model=_names_model(sources))
+    choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
+    return replace(settings, provider=resolved_provider(choice, settings.model))
+
+
+def _with_endpoint(model: ModelSettings, sources: Sources) -> ModelSettings:
+    key = sources.environment.get("TESTSMITH_API_KEY") or sources.environment.get("OPENAI_API_KEY")
+    arguments = sources.arguments
+    return replace(
+        model,
+        api_key=Secret(key) if key else None,
+        base_url=arguments.get("base_url") or None,
+        record=_path(arguments.get("record")),
+        replay=_path(arguments.get("replay")),
+    )
+
+
+def _with_interpreter(
+    verification: VerificationSettings, arguments: Mapping[str, Any]
+) -> VerificationSettings:
+    return replace(
+        verification,
+        enabled=arguments.get("verify") is not False,
+        sandbox=SandboxChoice(arguments.get("sandbox") or SandboxChoice.BEST_EFFORT),
+        python=_path(arguments.get("python")),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _with_options(settings: Settings, sources: Sources) -> Settings:
+    for option in OPTIONS:
+        typed = sources.arguments.get(option.key)
+        if typed is not None:
+            value = checked_value(option, typed, "the command line")
+        elif option.name in sources.file:
+            value = sources.file[option.name]
+        else:
+            continue
+        changed: Any = {option.field: value}
+        group = replace(getattr(settings, option.group), **changed)
+        in_settings: Any = {option.group: group}
+        settings = replace(settings, **in_settings)
+    return settings
+
+
+def _names_model(sources: Sources) -> bool:
+    return sources.arguments.get("model") is not None or "model" in sources.file
+
+
+def _check(settings: Settings, *, named_model: bool) -> None:
+    selection, model = settings.selection, settings.model
+    if selection.base is None and not selection.all_paths:
+        raise UsageFailure("No revision to compare with: give --base REV, or --all PATH for whole files.")
+    if model.base_url is not None and not named_model:
+        raise UsageFailure("--base-url needs --model: only you know which models that endpoint has.")
+    if model.base_url is not None and not model.base_url.startswith(("http://", "https://")):
+        raise UsageFailure(f"--base-url must begin with http:// or https://, not `{model.base_url}`.")
+    if model.record is not None and model.replay is not None:
+        raise UsageFailure("--record and --replay exclude each other; give one of them.")
+
+
+def resolved_provider(choice: ProviderChoice, model: ModelSettings) -> ProviderChoice:
+    """Return which generator answers, never `auto`.
+
+    Raises:
+        UsageFailure: A model is asked for, and there is neither a key nor an endpoint that may do without.
+    """
+    reachable = any(way is not None for way in (model.api_key, model.base_url, model.replay))
+    if choice is ProviderChoice.AUTO:
+        return ProviderChoice.OPENAI if reachable else ProviderChoice.OFFLINE
+    if choice is not ProviderChoice.OFFLINE and not reachable:
+        raise UsageFailure(
+            f"--provider {choice} needs a key in TESTSMITH_API_KEY or OPENAI_API_KEY (or an endpoint of your "
+            "own with --base-url); without one, --provider offline makes the tests."
+        )
+    return choice

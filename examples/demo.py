@@ -1,0 +1,25 @@
+"""The main job on the example project's pull request, by the offline engine: `make demo`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from make_repository import make_repository
+
+
+def main() -> int:
+    """Make the example repository, run the program on it, and print the review as it would be posted."""
+    with tempfile.TemporaryDirectory(prefix="testsmith-demo-") as folder:
+        repository = Path(folder) / "shop"
+        make_repository(repository)
+        command = ("suggest", "--repo", str(repository), "--base", "main", "--head", "change")
+        print("$ testsmith suggest --base main --head change --provider offline --format markdown\n", flush=True)
+        offline = ("--provider", "offline", "--format", "markdown")
+        return subprocess.run((sys.executable, "-m", "bot", *command, *offline), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""What is in store."""
+
+
+class OutOfStock(Exception):
+    """There is less of an item than was asked for."""
