@@ -1,0 +1,134 @@
+"""The SQLite file under the result store: opening it, mistrusting it, setting it aside."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BUSY_SECONDS = 5.0
+"""How long one statement waits for other processes."""
+
+MAX_BROKEN_FILES = 10
+"""Older broken files are written over when there are more."""
+
+_SCHEMA = (
+    "CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB NOT NULL, used_at REAL NOT NULL)",
+    "CREATE INDEX results_by_use ON results (used_at)",
+)
+
+_PLACE_CODES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_AUTH,
+    }
+)
+
+
+class ForeignSchema(sqlite3.DatabaseError):
+    """The file is a database, but not one that this program made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection, and which file it stands on: others may put another file at the same path."""
+
+    connection: sqlite3.Connection
+    inode: int
+
+
+def is_broken(error: sqlite3.DatabaseError) -> bool:
+    """Tell whether an error speaks of the file's content, rather than of the disk, the rights or a lock."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return (
+        code & 0xFF not in _PLACE_CODES
+    )  # the low byte is the primary code: https://sqlite.org/rescode.html
+
+
+def open_database(path: Path) -> Opened:
+    """Open the database, or make it.
+
+    Raises:
+        sqlite3.DatabaseError: It is broken or foreign, or cannot be used here: see `is_broken`.
+        OSError: The folder cannot be used.
+    """
+    with _alone(path.parent):  # SQLite lets no two processes turn a new file to write-ahead logging at once
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            _prepare(connection)
+            return Opened(connection, path.stat().st_ino)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def set_aside(path: Path, inode: int | None) -> Path | None:
+    """Give a broken file, with its log, another name.
+
+    Args:
+        path: Where it lies.
+        inode: The file that was found broken; None for whichever lies there.
+
+    Returns:
+        Its new path; None where another process has already put a new file in its place.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    with _alone(path.parent):
+        if not path.exists() or (inode is not None and path.stat().st_ino != inode):
+            return None
+        target = _free_name(path)
+        path.rename(target)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return target
+
+
+def _free_name(path: Path) -> Path:
+    names = [path.with_name(f"{path.name}.broken-{number}") for number in range(1, MAX_BROKEN_FILES + 1)]
+    return next((name for name in names if not name.exists()), names[-1])
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only takes hold while the file is empty
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # safe from a killed process; no disk flush a result
+    schema = _read_schema(connection)
+    if not schema:
+        _create(connection)
+    elif schema != sorted(_SCHEMA):
+        raise ForeignSchema("the tables are not those of this program")
+
+
+def _read_schema(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    return sorted(str(sql) for (sql,) in rows)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from opening or setting aside meanwhile; the lock goes with the open file."""
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
