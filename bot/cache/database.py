@@ -41,12 +41,19 @@ class ForeignSchema(sqlite3.DatabaseError):
     """The file is a database, but not one that this program made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A connection, and which file it stands on: others may put another file at the same path."""
+    """An open database.
+
+    Attributes:
+        connection: In autocommit: every statement is safe once it has returned.
+        inode: The file it stands on, since others may put another one at the same path.
+        aside: Where a broken file was moved that lay there before; None where there was none.
+    """
 
     connection: sqlite3.Connection
     inode: int
+    aside: Path | None = None
 
 
 def is_broken(error: sqlite3.DatabaseError) -> bool:
@@ -57,44 +64,36 @@ def is_broken(error: sqlite3.DatabaseError) -> bool:
     )  # the low byte is the primary code: https://sqlite.org/rescode.html
 
 
-def open_database(path: Path) -> Opened:
-    """Open the database, or make it.
-
-    Raises:
-        sqlite3.DatabaseError: It is broken or foreign, or cannot be used here: see `is_broken`.
-        OSError: The folder cannot be used.
-    """
-    with _alone(path.parent):  # SQLite lets no two processes turn a new file to write-ahead logging at once
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            _prepare(connection)
-            return Opened(connection, path.stat().st_ino)
-        except BaseException:
-            connection.close()
-            raise
-
-
-def set_aside(path: Path, inode: int | None) -> Path | None:
-    """Give a broken file, with its log, another name.
+def open_database(path: Path, *, broken_inode: int | None = None) -> Opened:
+    """Open the database, or make it; a broken one is set aside first.
 
     Args:
         path: Where it lies.
-        inode: The file that was found broken; None for whichever lies there.
-
-    Returns:
-        Its new path; None where another process has already put a new file in its place.
+        broken_inode: A file that turned out to be broken; set aside if it still lies there.
 
     Raises:
-        OSError: It cannot be renamed.
+        sqlite3.DatabaseError: It cannot be used here.
+        OSError: The folder cannot be used.
     """
-    with _alone(path.parent):
-        if not path.exists() or (inode is not None and path.stat().st_ino != inode):
-            return None
-        target = _free_name(path)
-        path.rename(target)
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return target
+    with _alone(path.parent):  # SQLite lets no two processes turn a new file to write-ahead logging at once
+        aside = _set_aside(path) if path.exists() and path.stat().st_ino == broken_inode else None
+        try:
+            connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+            aside = _set_aside(path)
+            connection = _connect(path)
+        return Opened(connection=connection, inode=path.stat().st_ino, aside=aside)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a file another name; its log goes, which would spoil the next one."""
+    target = _free_name(path)
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return target
 
 
 def _free_name(path: Path) -> Path:
@@ -102,16 +101,30 @@ def _free_name(path: Path) -> Path:
     return next((name for name in names if not name.exists()), names[-1])
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA trusted_schema = OFF")
+    """Set how the file is used, and see that its tables are ours.
+
+    Raises:
+        ForeignSchema: They are not; a trigger or a view of somebody else's would run with our statements.
+    """
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only takes hold while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")  # safe from a killed process; no disk flush a result
+    connection.execute("PRAGMA synchronous = NORMAL")  # safe from a killed process, without a flush a result
     schema = _read_schema(connection)
     if not schema:
         _create(connection)
     elif schema != sorted(_SCHEMA):
-        raise ForeignSchema("the tables are not those of this program")
+        raise ForeignSchema("its tables are not those of this program")
 
 
 def _read_schema(connection: sqlite3.Connection) -> list[str]:

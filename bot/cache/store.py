@@ -1,7 +1,7 @@
-"""Results on disk: a map from key to JSON that several processes may use at once and that never fails a run.
+"""Results on disk, shared by processes at once, and never the reason why a run fails.
 
-What is read back is untrusted, since anyone may have put the file there: its tables must be exactly ours,
-values are capped and must be JSON objects, and `entries.decode_result` checks their shape.
+A map from key to JSON object. What is read back is untrusted, since anyone may have put the file there: its
+tables must be exactly ours, values are capped and must be JSON objects; `decode_result` checks their shape.
 
 Two things can go wrong, each told once. A broken file is set aside as `<name>.broken-<n>` and an empty one
 takes its place. Where the folder or the disk cannot be used, the run goes on without the cache.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeVar
 
-from bot.cache.database import Opened, is_broken, open_database, set_aside
+from bot.cache.database import Opened, is_broken, open_database
 from bot.settings import CacheSettings
 
 FILE_NAME = "results-v1.sqlite3"
@@ -126,38 +126,35 @@ class ResultStore:
 
     def _attempt(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
         """Do some work; where the file turns out to be broken, once more on a new one."""
-        while self._opened is not None:
+        while (opened := self._opened) is not None:
             try:
-                return work(self._opened.connection)
+                return work(opened.connection)
             except sqlite3.ProgrammingError:
                 raise  # a mistake of this program, not of the file
             except sqlite3.DatabaseError as error:
-                self._recover(error)
+                self._recover(opened, error)
         return otherwise
 
-    def _open(self) -> None:
+    def _open(self, broken_inode: int | None = None) -> None:
         try:
             self._settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._opened = open_database(self._path)
+            self._opened = open_database(self._path, broken_inode=broken_inode)
         except (sqlite3.DatabaseError, OSError) as error:
-            self._recover(error)
+            self._give_up(error)
+            return
+        if self._opened.aside is not None:
+            self._warn(
+                f"The result cache was broken: it is now {self._opened.aside}, and a new one is begun."
+            )
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, opened: Opened, error: sqlite3.DatabaseError) -> None:
         """Begin a new file in a broken one's place; for all else, and the second time, go on without."""
-        inode = None if self._opened is None else self._opened.inode
         self.close()
-        if self._mended or not isinstance(error, sqlite3.DatabaseError) or not is_broken(error):
+        if self._mended or not is_broken(error):
             self._give_up(error)
             return
         self._mended = True
-        try:
-            aside = set_aside(self._path, inode)
-        except OSError as refusal:
-            self._give_up(refusal)
-            return
-        if aside is not None:
-            self._warn(f"The result cache was broken ({error}); it is now {aside}, and a new one is begun.")
-        self._open()
+        self._open(opened.inode)
 
     def _give_up(self, error: Exception) -> None:
         self._warn(
