@@ -1,0 +1,1 @@
+"""What holds untrusted code in: the layers, the choice between them, and the program that applies them."""
