@@ -299,11 +299,18 @@ def file_values(name: str, text: str) -> dict[str, object] | None:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageFailure(f"{name} is not valid TOML ({error}); mend it, or remove it.") from error
-    table = document if name == "testsmith.toml" else document.get("tool", {}).get("testsmith")
+    table = document if name == "testsmith.toml" else _own_table(document)
     if table is None:
         return None
+    if not isinstance(table, dict):
+        raise UsageFailure(f"{name}: `tool.testsmith` must be a table.")
     options = {option.name: option for option in OPTIONS}
     return {key: _checked(options, key, value, name) for key, value in table.items()}
+
+
+def _own_table(document: Mapping[str, Any]) -> Any:
+    tools = document.get("tool")
+    return tools.get("testsmith") if isinstance(tools, dict) else None
 
 
 def _checked(options: Mapping[str, Option], key: str, value: object, place: str) -> object:

@@ -1,0 +1,42 @@
+"""Repositories to measure on: any number of files with any number of functions, all of them changed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+_FUNCTION = '''def scale_{file}_{number}(value: int, factor: int = {number}) -> int:
+    """Scale a value by a factor, and move it."""
+    if value < {number}:
+        return value * factor + {shift}
+    return value - factor
+'''
+
+
+def make_project(folder: Path, *, files: int, members: int) -> None:
+    """Make a repository whose branch `main` and whose working tree differ in every function."""
+    _write(folder, files=files, members=members, shift=1)
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message", "base")
+    _write(folder, files=files, members=members, shift=2)
+
+
+def edit_one_member(folder: Path) -> None:
+    """Change the meaning of the first function of the first file once more."""
+    path = folder / "src/measured/part_0.py"
+    path.write_text(path.read_text().replace("factor + 2", "factor + 3", 1))
+
+
+def _write(folder: Path, *, files: int, members: int, shift: int) -> None:
+    package = folder / "src/measured"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text('"""A package to measure on."""\n')
+    for file in range(files):
+        functions = [_FUNCTION.format(file=file, number=number, shift=shift) for number in range(members)]
+        (package / f"part_{file}.py").write_text("\n\n".join(functions))
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.org")
+    subprocess.run(("git", *identity, *arguments), cwd=folder, check=True)

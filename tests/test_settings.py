@@ -1,0 +1,154 @@
+"""What may be set, where, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.model import UsageFailure
+from bot.settings import (
+    NEVER_FROM_A_FILE,
+    OPTIONS,
+    OutputFormat,
+    ProviderChoice,
+    SandboxChoice,
+    Secret,
+    Settings,
+    Sources,
+    file_values,
+    parse,
+)
+
+
+def settings(
+    *, file: dict[str, object] | None = None, environment: dict[str, str] | None = None, **arguments: Any
+) -> Settings:
+    typed = {"base": "main", **arguments}
+    return parse(Path(), Sources(arguments=typed, file=file or {}, environment=environment or {}))
+
+
+def test_parse__defaults() -> None:
+    parsed = settings()
+
+    assert parsed.provider is ProviderChoice.OFFLINE
+    assert parsed.verification.enabled
+    assert parsed.verification.sandbox is SandboxChoice.BEST_EFFORT
+    assert parsed.output_format is OutputFormat.TEXT
+    assert parsed.folder == Path.cwd()
+    assert (parsed.model.max_retry_attempts, parsed.model.max_concurrent_calls) == (3, 5)
+
+
+def test_parse__the_command_line_wins_over_the_file() -> None:
+    parsed = settings(file={"max-members": 7, "runs": 3}, max_members=9)
+
+    assert parsed.selection.max_members == 9
+    assert parsed.verification.runs == 3
+
+
+@pytest.mark.parametrize("name", ["TESTSMITH_API_KEY", "OPENAI_API_KEY"])
+def test_parse__a_key_makes_auto_ask_the_model(name: str) -> None:
+    parsed = settings(environment={name: "sk-1"})
+
+    assert parsed.provider is ProviderChoice.OPENAI
+    assert parsed.model.api_key == Secret("sk-1")
+
+
+def test_parse__the_own_key_wins() -> None:
+    parsed = settings(environment={"TESTSMITH_API_KEY": "own", "OPENAI_API_KEY": "other"})
+
+    assert parsed.model.api_key == Secret("own")
+
+
+def test_parse__an_empty_key_is_no_key() -> None:
+    parsed = settings(environment={"TESTSMITH_API_KEY": "", "OPENAI_API_KEY": ""})
+
+    assert parsed.provider is ProviderChoice.OFFLINE
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai+offline"])
+def test_parse__a_model_without_a_key(provider: str) -> None:
+    with pytest.raises(UsageFailure, match="TESTSMITH_API_KEY"):
+        settings(provider=provider)
+
+
+def test_parse__an_endpoint_of_ones_own_needs_no_key() -> None:
+    parsed = settings(base_url="http://127.0.0.1:1/v1", model="small", provider="openai")
+
+    assert parsed.provider is ProviderChoice.OPENAI
+    assert parsed.model.api_key is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"base": None}, "--base REV"),
+        ({"base_url": "http://127.0.0.1/v1"}, "needs --model"),
+        ({"base_url": "ftp://x", "model": "m"}, "http://"),
+        ({"record": "a", "replay": "b"}, "exclude each other"),
+        ({"max_members": 0}, "at least 1"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+    ],
+)
+def test_parse__what_cannot_be_used(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageFailure, match=message):
+        settings(**arguments)
+
+
+def test_parse__whole_files_need_no_base() -> None:
+    assert settings(base=None, all=["src"]).selection.all_paths == ("src",)
+
+
+def test_secret__is_never_shown() -> None:
+    secret = Secret("sk-very-secret")
+
+    assert (
+        "secret" not in f"{secret} {secret!r} {settings(environment={'OPENAI_API_KEY': 'sk-very-secret'})!r}"
+    )
+
+
+def test_file_values__both_files() -> None:
+    own = file_values("testsmith.toml", 'model = "m"\nexclude = ["a/**"]\ntemperature = 1\n')
+    shared = file_values("pyproject.toml", "[tool.testsmith]\nruns = 7\n")
+
+    assert own == {"model": "m", "exclude": ("a/**",), "temperature": 1}
+    assert shared == {"runs": 7}
+
+
+@pytest.mark.parametrize("text", ["", "[project]\nname = 'x'\n", "[tool.other]\nruns = 1\n", "tool = 1\n"])
+def test_file_values__a_project_without_settings(text: str) -> None:
+    assert file_values("pyproject.toml", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("runs = ", "not valid TOML"),
+        ("speed = 1", "unknown"),
+        ("runs = '5'", "type int"),
+        ("runs = true", "type int"),
+        ("runs = 0", "at least 1"),
+        ("exclude = 'a'", "list of texts"),
+        ("exclude = [1]", "list of texts"),
+    ],
+)
+def test_file_values__a_broken_file(text: str, message: str) -> None:
+    with pytest.raises(UsageFailure, match=message):
+        file_values("testsmith.toml", text)
+
+
+def test_file_values__an_own_table_that_is_none() -> None:
+    with pytest.raises(UsageFailure, match="must be a table"):
+        file_values("pyproject.toml", "[tool]\ntestsmith = 3\n")
+
+
+@pytest.mark.parametrize("name", sorted(NEVER_FROM_A_FILE))
+def test_file_values__what_a_repository_may_not_set(name: str) -> None:
+    with pytest.raises(UsageFailure, match="never read from a repository's file"):
+        file_values("testsmith.toml", f'{name} = "x"\n')
+
+
+def test_options__each_sets_a_field_that_exists() -> None:
+    parsed = settings()
+    for option in OPTIONS:
+        assert hasattr(getattr(parsed, option.group), option.field), option.name
