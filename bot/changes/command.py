@@ -1,0 +1,143 @@
+"""How git is called: one door for every call.
+
+The repository's own hooks, monitors and pagers are kept from running, nothing is asked on a terminal, no
+optional lock is taken, and every call has a time limit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from bot.model import Failure, UsageFailure
+
+TIME_LIMIT_SECONDS = 120.0
+"""How long one call of git, or the reading of one blob, may take."""
+
+_ALWAYS = (
+    "--no-pager",
+    "--literal-pathspecs",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.quotePath=false",
+)
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class GitFailed(Failure):
+    """A call of git ended with an error; the message holds git's own first line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """How git is called in one folder.
+
+    Attributes:
+        executable: The program's path.
+        folder: Where it runs.
+        environment: All the variables it sees.
+        seconds: The time limit of one call.
+    """
+
+    executable: str
+    folder: Path
+    environment: Mapping[str, str]
+    seconds: float = TIME_LIMIT_SECONDS
+
+    @classmethod
+    def find(cls, folder: Path, program: str = "git") -> Git:
+        """Return git for a folder.
+
+        The person's home is kept, since ownership exceptions (`safe.directory`) stand in its configuration;
+        nothing else of the environment is, so that a `GIT_DIR` left by a calling hook does not mislead.
+
+        Raises:
+            UsageFailure: There is no git, or no such folder.
+        """
+        executable = shutil.which(program)
+        if executable is None:
+            raise UsageFailure("git was not found: install it, or put it on the PATH")
+        if not folder.is_dir():
+            raise UsageFailure(f"{folder} is no folder: name the repository with --repo")
+        return cls(executable=executable, folder=folder, environment=_environment(executable))
+
+    def run(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] = _NOTHING) -> bytes:
+        """Return what git prints.
+
+        Raises:
+            GitFailed: It ended with an error, or took too long.
+        """
+        try:
+            done = subprocess.run(
+                self.command(*arguments),
+                cwd=self.folder,
+                env={**self.environment, **variables},
+                input=stdin,
+                capture_output=True,
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise GitFailed(f"git {arguments[0]} took longer than {self.seconds:g} s") from None
+        except (OSError, ValueError) as error:
+            raise GitFailed(f"git {arguments[0]} could not be started: {error}") from error
+        if done.returncode != 0:
+            raise GitFailed(f"git {arguments[0]} failed: {_first_line(done.stderr)}")
+        return done.stdout
+
+    def line(self, *arguments: str) -> str:
+        """Return what git prints as one text, without the line's end."""
+        return text_of(self.run(*arguments)).removesuffix("\n")
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a git that is talked to through pipes; its caller ends it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+        )
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """Return the whole command of a call."""
+        return (self.executable, *_ALWAYS, *arguments)
+
+
+def _environment(executable: str) -> dict[str, str]:
+    programs = (str(Path(executable).parent), "/usr/local/bin", "/usr/bin", "/bin")
+    return {
+        "PATH": os.pathsep.join(dict.fromkeys(programs)),
+        "HOME": str(Path("~").expanduser()),
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+def _first_line(stderr: bytes) -> str:
+    """Return git's own complaint, made safe to print."""
+    lines = stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
+    return "".join(letter for letter in chosen if letter.isprintable())[:300]
+
+
+def text_of(data: bytes) -> str:
+    """Return what git printed as text; bytes that are no UTF-8 become lone surrogates, and back again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def records(listing: bytes) -> list[bytes]:
+    """Split what git prints with `-z`."""
+    return listing.split(b"\0")[:-1]
