@@ -116,12 +116,22 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A member, or a whole file where `member` is None, that has no suggestion, and why."""
+    """A member, or a whole file where `member` is None, that has no suggestion, and why.
+
+    Attributes:
+        path: The file, relative to the git root.
+        stage: Where on the way it was left.
+        reason: Why, in plain text.
+        member: The member's id; None for a whole file.
+        permanent: Whether the reason is a property of the content, so that asking again would end the same
+            way; only such a result is kept in the result cache.
+    """
 
     path: str
     stage: Stage
     reason: str
     member: str | None = None
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
