@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+_GIT = shutil.which("git") or "git"
 _SETTINGS = (
     *("-c", "user.name=Tester", "-c", "user.email=tester@example.org", "-c", "commit.gpgsign=false"),
     *("-c", "init.defaultBranch=main", "-c", "core.hooksPath=/dev/null", "-c", "protocol.file.allow=always"),
@@ -25,7 +27,7 @@ class GitRepository:
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
-            ("git", *_SETTINGS, *arguments), cwd=self.folder, check=True, capture_output=True, text=True
+            (_GIT, *_SETTINGS, *arguments), cwd=self.folder, check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
 
