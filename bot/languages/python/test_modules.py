@@ -1,0 +1,91 @@
+"""What a test module holds: its test functions, and the module cut down to some of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from bot.languages.python.parsing import parse, parse_concrete
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def test_functions(code: str) -> tuple[str, ...]:
+    """Return the names of the test functions that pytest collects, methods as `Class::name`, in order.
+
+    Conditional definitions count once. A fixture is no test, whatever its name.
+
+    Raises:
+        CannotParse: The code is no Python.
+    """
+    return tuple(dict.fromkeys(_tests_in(parse(code).body, "")))
+
+
+def keep_tests(code: str, names: Collection[str]) -> str:
+    """Return the module with only these test functions, and without what nothing uses any more.
+
+    Imports, helper functions, classes and constants that no kept test reaches are cut; statements that do
+    something (a call, say) and what pytest itself reads (`pytestmark`, autouse fixtures) stay. Comments and
+    formatting of what stays are untouched.
+
+    Args:
+        code: A test module.
+        names: Names as `test_functions` gives them; others are ignored.
+
+    Raises:
+        CannotParse: The code is no Python.
+    """
+    from bot.languages.python.cutting import without_other_tests, without_unused
+
+    return without_unused(without_other_tests(parse_concrete(code), frozenset(names))).code
+
+
+def is_suite(name: str, bases: Collection[str]) -> bool:
+    """Tell whether pytest looks for tests in a class of this name, with bases of these dotted names."""
+    return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
+
+
+def is_test_name(name: str) -> bool:
+    """Tell whether pytest takes a function of this name for a test."""
+    return name.startswith("test")
+
+
+def is_fixture_decorator(decorator: str) -> bool:
+    """Tell whether a decorator's dotted name, without its arguments, makes a fixture."""
+    return decorator.rpartition(".")[2] == "fixture"
+
+
+def _tests_in(statements: list[ast.stmt], prefix: str) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, Definition):
+            if is_test_name(statement.name) and not _is_fixture(statement):
+                yield prefix + statement.name
+        elif isinstance(statement, ast.ClassDef):
+            if is_suite(statement.name, [_dotted(base) for base in statement.bases]):
+                yield from _tests_in(statement.body, f"{prefix}{statement.name}::")
+        else:
+            yield from _tests_in(_inner_statements(statement), prefix)
+
+
+def _inner_statements(statement: ast.stmt) -> list[ast.stmt]:
+    """Return the statements of all branches of a compound statement."""
+    inner: list[ast.stmt] = []
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, ast.stmt):
+            inner.append(node)
+        elif isinstance(node, ast.ExceptHandler | ast.match_case):
+            inner.extend(node.body)
+    return inner
+
+
+def _is_fixture(definition: Definition) -> bool:
+    return any(is_fixture_decorator(_dotted(decorator)) for decorator in definition.decorator_list)
+
+
+def _dotted(expression: ast.expr) -> str:
+    """Return an expression's dotted name without arguments; empty where it has none."""
+    if isinstance(expression, ast.Call):
+        return _dotted(expression.func)
+    if isinstance(expression, ast.Attribute):
+        return f"{_dotted(expression.value)}.{expression.attr}"
+    return expression.id if isinstance(expression, ast.Name) else ""
