@@ -7,10 +7,10 @@ the stream after the results that were had.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, Protocol, runtime_checkable
 
-from bot.model import Request, Result
+from bot.model import Request, Result, Skipped, Stage
 
 
 class TestGenerator(Protocol):
@@ -31,3 +31,17 @@ class BatchTestGenerator(Protocol):
     def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
         """Yield exactly one result a request, in any order, each as soon as it is there."""
         ...
+
+
+def skipped(requests: Iterable[Request], reason: str, *, permanent: bool = False) -> tuple[Skipped, ...]:
+    """Return each request's member as skipped, for one reason."""
+    return tuple(
+        Skipped(
+            path=request.member.path,
+            member=request.member.id,
+            stage=Stage.GENERATION,
+            reason=reason,
+            permanent=permanent,
+        )
+        for request in requests
+    )

@@ -1,0 +1,105 @@
+"""What a call's prompt shows beside the members' own sources, within a budget. Pure.
+
+Tier 1, the sources, is never dropped and stands outside the budget. Tier 2 is what the members use:
+signatures, and the private code whose change affected them. Tier 3, a sample of the project's own tests, goes
+first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from bot.model import Request
+
+CHARACTERS_PER_TOKEN = 4
+"""The estimate for source text and English."""
+
+USES_TIER = 2
+STYLE_TIER = 3
+
+_BETWEEN_BLOCKS = re.compile(r"\n[ \t]*\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedContext:
+    """Context for one call, each text in it once.
+
+    Attributes:
+        shared: Blocks that several of the members use, in the order of their first use.
+        own: Blocks that one member alone uses, by its id.
+        style_sample: A part of a test file; empty where none fits or none is known.
+    """
+
+    shared: tuple[str, ...] = ()
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    style_sample: str = ""
+
+
+def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER) -> SharedContext:
+    """Choose what the prompt shows.
+
+    The first block of every member comes before the second of any, so that a tight budget is shared fairly;
+    a driver puts the most useful first. One style sample is enough for a call.
+
+    Args:
+        requests: The members of one call.
+        budget: The most tokens of all that is chosen.
+        tiers: Highest tier that may be shown, see `packing.Batch`.
+    """
+    room = budget * CHARACTERS_PER_TOKEN
+    users: dict[str, list[str]] = {}
+    if tiers >= USES_TIER:
+        users = _users(requests)
+    kept: list[str] = []
+    for block in users:
+        if len(block) <= room:
+            kept.append(block)
+            room -= len(block)
+    sample = _style_sample(requests, room) if tiers >= STYLE_TIER else ""
+    return _arranged(kept, users, sample)
+
+
+def lower_tier(request: Request, tiers: int) -> int | None:
+    """Return the next number of tiers that shows less of this request's context; None where none does."""
+    context = request.context
+    if tiers >= STYLE_TIER and context.style_sample.strip():
+        return STYLE_TIER - 1
+    if tiers >= USES_TIER and (context.signatures.strip() or context.dependencies):
+        return USES_TIER - 1
+    return None
+
+
+def _users(requests: Sequence[Request]) -> dict[str, list[str]]:
+    """Return every block with the ids of the members that use it, first blocks of all members first."""
+    users: dict[str, list[str]] = {}
+    for rank in zip_longest(*map(_blocks_with_id, requests)):
+        for entry in rank:
+            if entry is not None and entry[1] not in users.setdefault(entry[0], []):
+                users[entry[0]].append(entry[1])
+    return users
+
+
+def _blocks_with_id(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield the request's blocks: what made it affected, then the signatures of what it uses."""
+    context = request.context
+    for text in (*context.dependencies, *_BETWEEN_BLOCKS.split(context.signatures)):
+        if text.strip():
+            yield text.strip("\n"), request.member.id
+
+
+def _style_sample(requests: Sequence[Request], room: int) -> str:
+    samples = (request.context.style_sample.strip("\n") for request in requests)
+    return next((sample for sample in samples if sample.strip() and len(sample) <= room), "")
+
+
+def _arranged(kept: Sequence[str], users: Mapping[str, Sequence[str]], sample: str) -> SharedContext:
+    own: dict[str, tuple[str, ...]] = {}
+    for block in kept:
+        if len(users[block]) == 1:
+            [member] = users[block]
+            own[member] = (*own.get(member, ()), block)
+    shared = tuple(block for block in kept if len(users[block]) > 1)
+    return SharedContext(shared=shared, own=own, style_sample=sample)

@@ -1,0 +1,120 @@
+"""The generator that asks a model, through whatever provider it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from bot.cache.keys import ModelIdentity
+from bot.generation.generator import skipped
+from bot.generation.model.packing import Batch, BatchLimits, pack
+from bot.generation.model.parsing import Answer, parse_answer
+from bot.generation.model.prompts import PROMPT_VERSION, Prompts
+from bot.generation.model.rounds import Outcome, after_answer, after_error
+from bot.generation.side_by_side import SideBySide
+from bot.model import Request, Result
+from bot.providers.provider import CompletionRequest, Provider, ProviderError, SpendingEnded
+from bot.settings import ModelSettings
+
+
+def model_identity(settings: ModelSettings) -> ModelIdentity:
+    """Return what of the model's side a result depends on, for its cache key; another endpoint is another."""
+    return ModelIdentity(
+        provider=settings.base_url or "openai",
+        model=settings.model,
+        temperature=settings.temperature,
+        prompt_version=str(PROMPT_VERSION),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredEntries:
+    """Entries of the answers that were of no use: for a member answered already, for nobody, or no code."""
+
+    repeated: int = 0
+    unknown: int = 0
+    unusable: int = 0
+
+    def with_answer(self, answer: Answer) -> IgnoredEntries:
+        """Return the counts with those of one more answer."""
+        return IgnoredEntries(
+            repeated=self.repeated + answer.repeated,
+            unknown=self.unknown + answer.unknown,
+            unusable=self.unusable + answer.unusable,
+        )
+
+
+class ModelGenerator:
+    """Asks a model for many members in few calls; implements both generator protocols.
+
+    All calls are started at once: how many are in flight is the provider's to say. Each result is handed over
+    as soon as its call is back. Closing the stream cancels the calls.
+    """
+
+    __test__ = False
+
+    def __init__(self, provider: Provider, settings: ModelSettings) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._prompts = Prompts()
+        self._limits = BatchLimits(
+            tokens_per_member=settings.tokens_per_member, max_output_tokens=settings.max_output_tokens
+        )
+        self._ignored = IgnoredEntries()
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with the reason.
+
+        Raises:
+            SpendingEnded: No further call of this run can work.
+        """
+        [result] = [result async for result in self.generate_batch([request])]
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
+        """Yield exactly one result a request, each as soon as it is there.
+
+        Raises:
+            SpendingEnded: No further call of this run can work. It comes after all results: what was not
+                answered until then is skipped with the reason.
+        """
+        ended: SpendingEnded | None = None
+        async with SideBySide[Outcome]() as calls:
+            for batch in pack(requests, self._limits):
+                calls.start(self._ask(batch))
+            async for outcome in calls:
+                ended = ended or outcome.ended
+                for batch in outcome.again:
+                    calls.start(self._ask(batch) if ended is None else _not_asked(batch, ended))
+                for result in outcome.results:
+                    yield result
+        if ended is not None:
+            raise ended
+
+    def ignored(self) -> IgnoredEntries:
+        """Return how many entries of the answers so far were of no use."""
+        return self._ignored
+
+    async def _ask(self, batch: Batch) -> Outcome:
+        try:
+            response = await self._provider.complete(self._completion_request(batch))
+        except ProviderError as error:
+            return after_error(batch, error, self._limits)
+        members = [request.member for request in batch.requests]
+        answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        self._ignored = self._ignored.with_answer(answer)
+        return after_answer(batch, answer, response.finish_reason, self._limits)
+
+    def _completion_request(self, batch: Batch) -> CompletionRequest:
+        return CompletionRequest(
+            system_prompt=self._prompts.system(batch.requests[0]),
+            user_prompt=self._prompts.user(batch, self._settings.prompt_token_budget),
+            model=self._settings.model,
+            max_tokens=batch.max_tokens,
+            temperature=self._settings.temperature,
+        )
+
+
+async def _not_asked(batch: Batch, ended: SpendingEnded) -> Outcome:
+    """Come to nothing, since spending has ended."""
+    return Outcome(results=skipped(batch.requests, str(ended)))

@@ -1,0 +1,173 @@
+"""Which requests go into one call, and how long its answer may be. Pure.
+
+Members of one file stay together, since they share context; small files share a call, up to an estimate of
+the answer's length and a limit on the sources' length. Requests whose system prompts would differ (another
+language, framework or other conventions) never share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from bot.model import Request
+
+ALLOWANCE_FACTOR = 2
+"""The estimate a member is a mean: a call with room to spare may use twice as much before it is cut."""
+
+ENVELOPE_TOKENS = 1024
+"""Output tokens beside the tests: the envelope, and what a reasoning model thinks before it answers."""
+
+MAX_SOURCE_CHARACTERS = 60_000
+"""The most characters of members' sources in one call (some 15,000 tokens)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """How large one call may be.
+
+    Attributes:
+        tokens_per_member: Output tokens reckoned for one member.
+        max_output_tokens: The most output tokens of one call.
+        max_source_characters: The most characters of sources of one call; one member alone may have more.
+    """
+
+    tokens_per_member: int = 300
+    max_output_tokens: int = 8192
+    max_source_characters: int = MAX_SOURCE_CHARACTERS
+
+    @property
+    def members(self) -> int:
+        """The most members of one call."""
+        return max(1, self.max_output_tokens // max(1, self.tokens_per_member))
+
+    def allowance(self, members: int) -> int:
+        """Return the most output tokens of a call for so many members: roomy, and never over the limit."""
+        roomy = ALLOWANCE_FACTOR * members * self.tokens_per_member + ENVELOPE_TOKENS
+        return min(roomy, self.max_output_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The requests of one call.
+
+    Attributes:
+        requests: At least one; all have the same language, framework and conventions.
+        max_tokens: The most output tokens of the call.
+        tiers: How many of the context's tiers the prompt may show: 3 all, 2 no style sample, 1 sources only.
+        asked_again: How many times these members were asked before and no test came.
+    """
+
+    requests: tuple[Request, ...]
+    max_tokens: int
+    tiers: int = 3
+    asked_again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Members of one file that fit one call; `position` is that of the first among all requests."""
+
+    position: int
+    requests: tuple[Request, ...]
+    characters: int
+
+
+@dataclass(slots=True)
+class _Bin:
+    """Pieces that will share one call."""
+
+    pieces: list[_Piece] = field(default_factory=list)
+    members: int = 0
+    characters: int = 0
+
+    def add(self, piece: _Piece) -> None:
+        self.pieces.append(piece)
+        self.members += len(piece.requests)
+        self.characters += piece.characters
+
+    @property
+    def position(self) -> int:
+        return min(piece.position for piece in self.pieces)
+
+    def requests(self) -> tuple[Request, ...]:
+        ordered = sorted(self.pieces, key=lambda piece: piece.position)
+        return tuple(chain.from_iterable(piece.requests for piece in ordered))
+
+
+def pack(requests: Sequence[Request], limits: BatchLimits) -> tuple[Batch, ...]:
+    """Return as few calls as the limits allow, those with the most members (the slowest) first.
+
+    Every request is in exactly one. The result depends on the requests and their order alone.
+    """
+    bins = list(chain.from_iterable(_fill(pieces, limits) for pieces in _pieces(requests, limits)))
+    bins.sort(key=lambda filled: (-filled.members, filled.position))
+    return tuple(
+        Batch(requests=filled.requests(), max_tokens=limits.allowance(filled.members)) for filled in bins
+    )
+
+
+def split(requests: Sequence[Request], largest: int) -> Iterator[tuple[Request, ...]]:
+    """Yield the requests in order, in as few equal parts as keep each at `largest` or below."""
+    parts = -(-len(requests) // max(1, largest))
+    for part in range(parts):
+        start, end = (len(requests) * edge // parts for edge in (part, part + 1))
+        yield tuple(requests[start:end])
+
+
+def _pieces(requests: Sequence[Request], limits: BatchLimits) -> Iterable[list[_Piece]]:
+    """Return the pieces of each group of requests that may share a system prompt."""
+    files: dict[tuple[str, str, str, str], list[Request]] = {}
+    for request in requests:
+        files.setdefault((*_system_parts(request), request.member.path), []).append(request)
+    groups: dict[tuple[str, ...], list[_Piece]] = {}
+    position = 0
+    for (*parts, _path), members in files.items():
+        for piece in _fitting(members, limits):
+            groups.setdefault(tuple(parts), []).append(_Piece(position, piece, _characters(piece)))
+            position += 1
+    return groups.values()
+
+
+def _system_parts(request: Request) -> tuple[str, str, str]:
+    return request.member.language, request.framework, request.conventions
+
+
+def _fitting(members: Sequence[Request], limits: BatchLimits) -> Iterator[tuple[Request, ...]]:
+    """Yield one file's members in equal parts, each within the limits."""
+    for part in split(members, limits.members):
+        if len(part) > 1 and _characters(part) > limits.max_source_characters:
+            halves = split(part, -(-len(part) // 2))
+            yield from chain.from_iterable(_fitting(half, limits) for half in halves)
+        else:
+            yield part
+
+
+def _characters(requests: Iterable[Request]) -> int:
+    return sum(len(request.member.source) for request in requests)
+
+
+def _fill(pieces: Iterable[_Piece], limits: BatchLimits) -> list[_Bin]:
+    """Put pieces together, largest first, each where the least room is left (best fit, decreasing)."""
+    bins: list[_Bin] = []
+    by_room: dict[int, list[_Bin]] = {}
+    for piece in sorted(pieces, key=lambda piece: (-len(piece.requests), piece.position)):
+        chosen = _take_bin(by_room, piece, limits)
+        if not chosen.pieces:
+            bins.append(chosen)
+        chosen.add(piece)
+        by_room.setdefault(limits.members - chosen.members, []).append(chosen)
+    return bins
+
+
+def _take_bin(by_room: dict[int, list[_Bin]], piece: _Piece, limits: BatchLimits) -> _Bin:
+    """Return a bin that the piece fits, taken out of `by_room`, or a new one.
+
+    Only the last bin of each size of room is looked at, so that packing stays linear.
+    """
+    for room in range(len(piece.requests), limits.members):
+        fitting = by_room.get(room)
+        if fitting and fitting[-1].characters + piece.characters <= limits.max_source_characters:
+            return fitting.pop()
+    return _Bin()

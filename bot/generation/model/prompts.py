@@ -1,0 +1,153 @@
+"""The prompts, from the templates beside this module.
+
+The system prompt is the same, byte for byte, for all calls of a run that have the same conventions, and its
+beginning is the same for all: endpoints that cache prompts by their prefix charge it once. What differs from
+call to call stands in the user prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.generation.model.context import SharedContext, fit_context
+from bot.generation.model.packing import Batch
+from bot.model import Change, Member, Request
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PROMPT_VERSION = 1
+"""Part of every result's cache key: raise it whenever a template changes what is asked."""
+
+_BACKTICKS = re.compile("`{3,}")
+
+
+def shown(text: str) -> str:
+    """Return a name or path as the prompt shows it: on one line, invisible characters spelled out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MemberBlock:
+    """One member as `user.j2` shows it."""
+
+    id: str
+    plain_name: str
+    kind: str
+    import_line: str
+    reason: str
+    source: str
+    uses: tuple[str, ...]
+
+
+class Prompts:
+    """Writes system and user prompts."""
+
+    def __init__(self) -> None:
+        self._environment = _environment()
+
+    def system(self, request: Request) -> str:
+        """Return the system prompt for all requests of the same language, framework and conventions.
+
+        Raises:
+            jinja2.TemplateNotFound: There are no rules for the framework.
+        """
+        conventions = request.conventions.strip("\n")
+        return self._environment.get_template("system.j2").render(
+            language=request.member.language,
+            framework=request.framework,
+            conventions=conventions,
+            fence=_fence([conventions]),
+        )
+
+    def user(self, batch: Batch, context_budget: int) -> str:
+        """Return the user prompt for one call.
+
+        Args:
+            batch: The members to ask for.
+            context_budget: The most tokens of context beside the members' own sources.
+        """
+        context = fit_context(batch.requests, context_budget, batch.tiers)
+        members = [_block(request.member, context) for request in batch.requests]
+        return self._environment.get_template("user.j2").render(
+            language=batch.requests[0].member.language,
+            members=members,
+            shared=context.shared,
+            style_sample=context.style_sample,
+            fence=_fence(_fenced_texts(members, context)),
+            asked_again=batch.asked_again,
+        )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=PackageLoader("bot.generation.model"),
+        undefined=StrictUndefined,
+        # By file name, and none of these is HTML: nothing is escaped.
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _block(member: Member, context: SharedContext) -> _MemberBlock:
+    kind = f"async {member.kind}" if member.is_async else str(member.kind)
+    return _MemberBlock(
+        id=shown(member.id),
+        plain_name=shown(member.plain_name),
+        kind=kind,
+        import_line=shown(f"from {member.module} import {member.name.partition('.')[0]}"),
+        reason=_reason(member),
+        source=member.source.strip("\n"),
+        uses=context.own.get(member.id, ()),
+    )
+
+
+def _reason(member: Member) -> str:
+    """Say why the member is looked at, with line numbers counted in its own source."""
+    if member.change is Change.ADDED:
+        return "it is new"
+    if member.change is Change.AFFECTED:
+        names = ", ".join(shown(name) for name in member.because)
+        return f"it uses what changed: {names}" if names else "it uses what changed"
+    inside = (line - member.line + 1 for line in sorted(member.changed_lines))
+    ranges = ", ".join(_ranges(line for line in inside if line >= 1))
+    return f"it changed, in these lines of its source: {ranges}" if ranges else "it changed"
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[str]:
+    """Yield ascending numbers as `3` and `5-7`."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number != run[-1] + 1:
+            yield _range(run)
+            run = []
+        run.append(number)
+    if run:
+        yield _range(run)
+
+
+def _range(run: list[int]) -> str:
+    return str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+
+
+def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> Iterator[str]:
+    yield from context.shared
+    yield context.style_sample
+    for member in members:
+        yield member.source
+        yield from member.uses
+
+
+def _fence(texts: Iterable[str]) -> str:
+    """Return a fence that no line of the texts can close."""
+    longest = (len(run) for text in texts for run in _BACKTICKS.findall(text))
+    return "`" * (max(longest, default=2) + 1)

@@ -1,0 +1,124 @@
+"""What follows from an answer, or from an error in its place: results, and calls to make again. Pure.
+
+Every call made again is for fewer members, or is counted, or shows less, or may answer longer, once: so the
+rounds end. Nothing that was answered is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.generation.generator import skipped
+from bot.generation.model.context import lower_tier
+from bot.generation.model.packing import Batch, BatchLimits, split
+from bot.generation.model.parsing import Answer
+from bot.model import Candidate, Origin, Request, Result
+from bot.providers.provider import (
+    ContentFiltered,
+    ContextTooLong,
+    FinishReason,
+    ProviderError,
+    SpendingEnded,
+)
+
+MAX_ASKED_AGAIN = 2
+"""How many times a member is asked again after an answer without a test for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one call comes to.
+
+    Attributes:
+        results: Members that are done.
+        again: Calls to make for the others.
+        ended: Set where no further call of this run can work.
+    """
+
+    results: tuple[Result, ...] = ()
+    again: tuple[Batch, ...] = ()
+    ended: SpendingEnded | None = None
+
+
+def after_answer(batch: Batch, answer: Answer, finish: FinishReason, limits: BatchLimits) -> Outcome:
+    """Decide what follows from an answer and the reason for its end."""
+    results = tuple(
+        Candidate(member=request.member.id, code=answer.codes[request.member.id], origin=Origin.MODEL)
+        for request in batch.requests
+        if request.member.id in answer.codes
+    )
+    rest = tuple(request for request in batch.requests if request.member.id not in answer.codes)
+    if not rest:
+        return Outcome(results=results)
+    if finish == "length":
+        outcome = _after_cut(batch, rest, limits)
+    elif finish == "content_filter":
+        outcome = _apart(batch, rest, limits, "the endpoint filtered the answer for this member alone")
+    else:
+        outcome = _after_silence(batch, rest, limits, readable=answer.readable)
+    return replace(outcome, results=results + outcome.results)
+
+
+def after_error(batch: Batch, error: ProviderError, limits: BatchLimits) -> Outcome:
+    """Decide what follows from an error that is left after all attempts."""
+    match error:
+        case SpendingEnded():
+            return Outcome(results=skipped(batch.requests, str(error)), ended=error)
+        case ContextTooLong():
+            return _after_overflow(batch, error, limits)
+        case ContentFiltered():
+            return _apart(batch, batch.requests, limits, str(error))
+        case _:
+            return Outcome(results=skipped(batch.requests, str(error)))
+
+
+def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) -> Outcome:
+    """The prompt does not fit: fewer members a call, and for one alone less beside its source."""
+    [first, *others] = batch.requests
+    tiers = lower_tier(first, batch.tiers)
+    if others or tiers is None:
+        return _apart(batch, batch.requests, limits, f"its source alone is too long for the model ({error})")
+    return Outcome(again=(replace(batch, tiers=tiers),))
+
+
+def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> Outcome:
+    """The answer ended at its limit: fewer members a call, and for one alone once twice the length."""
+    longest = limits.allowance(1)
+    if len(batch.requests) == 1 and batch.max_tokens <= longest < limits.max_output_tokens:
+        longer = min(2 * batch.max_tokens, limits.max_output_tokens)
+        return Outcome(again=(replace(batch, max_tokens=longer),))
+    reason = f"the model's answer for this member alone was cut off at {batch.max_tokens} tokens"
+    return _apart(batch, rest, limits, reason)
+
+
+def _apart(batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: str) -> Outcome:
+    """Ask in calls of half the size at most; a member that was alone already is skipped for good."""
+    if len(batch.requests) == 1:
+        return Outcome(results=skipped(rest, reason, permanent=True))
+    return Outcome(again=_smaller(batch, rest, _half(batch), limits))
+
+
+def _after_silence(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, readable: bool) -> Outcome:
+    """No test for these members: ask for them alone; where none came, first all again, then by halves."""
+    if batch.asked_again == MAX_ASKED_AGAIN:
+        what = "the model's answers held no test for it" if readable else "the model's answers were no tests"
+        reason = f"{what}, asked {MAX_ASKED_AGAIN + 1} times"
+        # An answer that nobody can read may be the endpoint's fault, and pass.
+        return Outcome(results=skipped(rest, reason, permanent=readable))
+    counted = replace(batch, asked_again=batch.asked_again + 1)
+    if len(rest) < len(batch.requests):
+        return Outcome(again=_smaller(counted, rest, len(rest), limits))
+    if len(rest) == 1 or batch.asked_again == 0:
+        return Outcome(again=(counted,))
+    return Outcome(again=_smaller(counted, rest, _half(batch), limits))
+
+
+def _half(batch: Batch) -> int:
+    return (len(batch.requests) + 1) // 2
+
+
+def _smaller(batch: Batch, rest: Sequence[Request], size: int, limits: BatchLimits) -> tuple[Batch, ...]:
+    return tuple(
+        replace(batch, requests=part, max_tokens=limits.allowance(len(part))) for part in split(rest, size)
+    )

@@ -1,0 +1,50 @@
+"""Requests for members of a small shop, as a driver would make them."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from bot.model import Change, Context, Member, MemberKind, Request
+
+
+def make_member(member_id: str = "src/shop/cart.py::add", source: str | None = None) -> Member:
+    path, _, name = member_id.partition("::")
+    text = source if source is not None else f"def {name.rpartition('.')[2]}(a, b):\n    return a + b\n"
+    parts = PurePosixPath(path).with_suffix("").parts
+    return Member(
+        path=path,
+        name=name,
+        language="python",
+        change=Change.ADDED,
+        line=1,
+        end_line=text.count("\n"),
+        kind=MemberKind.METHOD if "." in name else MemberKind.FUNCTION,
+        source=text,
+        module=".".join(part for part in parts if part != "src"),
+    )
+
+
+def make_request(
+    member_id: str = "src/shop/cart.py::add",
+    *,
+    source: str | None = None,
+    conventions: str = "",
+    context: Context | None = None,
+) -> Request:
+    member = make_member(member_id, source)
+    return Request(
+        member=member,
+        test_path=f"tests/test_{PurePosixPath(member.path).name}",
+        conventions=conventions,
+        normalised_source=member.source,
+        context=context or Context(),
+    )
+
+
+def make_requests(files: int, members_each: int) -> list[Request]:
+    """Requests for functions `f0`, `f1`, ... of modules `m0`, `m1`, ..."""
+    return [
+        make_request(f"src/shop/m{file}.py::f{number}")
+        for file in range(files)
+        for number in range(members_each)
+    ]
