@@ -1,0 +1,31 @@
+"""How a worker is started: `python start.py NAME` runs `main` of the module beside this one.
+
+The workers are loaded under a package name of their own, and their folder leaves the import path before
+anything of the project is imported: neither the bot nor this folder's plain names are to be found there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+PACKAGE = "_testsmith_worker"
+
+
+def start(name: str) -> None:
+    """Run the `main` of one worker module."""
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib would cost start-up time
+    sys.path[:] = [entry for entry in sys.path if entry not in {"", folder}]
+    file = os.path.join(folder, "__init__.py")  # noqa: PTH118 - as above
+    spec = importlib.util.spec_from_file_location(PACKAGE, file, submodule_search_locations=[folder])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be loaded.")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
+    importlib.import_module(f"{PACKAGE}.{name}").main()
+
+
+if __name__ == "__main__":
+    start(sys.argv[1])
