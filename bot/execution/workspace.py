@@ -6,10 +6,15 @@ Nothing is ever run in the person's own tree. Both the offline engine and the ve
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.execution.sandbox import Limits, Sandbox
+from bot.model import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,11 @@ class Workspace:
         pytest_ini: Text of the pytest configuration for the runs: the project's own strictness and warning
             filters, with `addopts` emptied.
         parallel: How many processes may run side by side.
+        owned_modules: Top-level modules that come from the copies or not at all, even where the interpreter
+            has an installed version of the project: those that head or base has.
+        refused_folders: Folders that are never on the import path: the person's own tree, which an editable
+            installation would put there.
+        notes: What a reader of the report should know about all this.
     """
 
     head: ProjectCopy
@@ -65,3 +75,22 @@ class Workspace:
     limits: Limits
     pytest_ini: str = "[pytest]\n"
     parallel: int = 2
+    owned_modules: frozenset[str] = frozenset()
+    refused_folders: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def new_folder(self, purpose: str) -> Path:
+        """Make an empty working folder in the scratch folder; `purpose` is a plain word of its name."""
+        return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch))
+
+
+class CannotPrepare(Failure):
+    """Nothing of the project can be run; the message says why, and what to do."""
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, whatever a test has done to the rights of what lies in it."""
+    for place, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,183 @@
+"""What comes back of `worker/serve.py`.
+
+It was written beside foreign code, so all of it is checked, and cut, before it counts as anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.execution.sandbox import Outcome
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+TIMED_OUT, CRASHED = "timed out", "crashed"
+STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
+"""How a test function may end."""
+
+_MOST_FUNCTIONS = 500
+_MOST_MESSAGE_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Lines, and line-to-line arcs from lines with more than one way on; one out of the code is negative."""
+
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionResult:
+    """How one test function ended.
+
+    Attributes:
+        status: One of `STATUSES`.
+        message: What it says where it did not pass. Untrusted text.
+        reached: What it reached of the member.
+    """
+
+    status: str
+    message: str = ""
+    reached: Reached = Reached()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What became of one job.
+
+    Attributes:
+        functions: The test functions that were run, by name.
+        problem: Why the module as a whole could not be run; empty where it could. Untrusted text.
+        loaded: What of the member was reached while the modules were loaded.
+    """
+
+    functions: Mapping[str, FunctionResult] = field(default_factory=dict)
+    problem: str = ""
+    loaded: Reached = Reached()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What a worker says of its interpreter.
+
+    Attributes:
+        version: As `(3, 13)`.
+        prefix: Its `sys.prefix`.
+        pytest: Pytest's version; empty where it has none.
+        problem: Why no tests can be run; empty where they can.
+    """
+
+    version: tuple[int, int]
+    prefix: str
+    pytest: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one worker told.
+
+    Attributes:
+        greeting: None where it did not come so far.
+        results: By the numbers of the jobs.
+        trouble: How it ended, where it ended before its time; empty where it did not.
+    """
+
+    greeting: Greeting | None
+    results: Mapping[int, JobResult]
+    trouble: str = ""
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it came to its jobs at all."""
+        return self.greeting is not None and not self.greeting.problem
+
+
+def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
+    """Read what a worker has printed, line by line; what has not the right shape does not count.
+
+    Args:
+        outcome: How the worker ended.
+        wanted: The numbers of its jobs.
+    """
+    greeting: Greeting | None = None
+    results: dict[int, JobResult] = {}
+    for told in _objects(outcome.stdout):
+        if "python" in told and greeting is None:
+            greeting = _greeting(told)
+        elif told.get("number") in wanted and told["number"] not in results:
+            results[told["number"]] = _job_result(told)
+    return Answer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
+
+
+def _trouble(outcome: Outcome, greeting: Greeting | None) -> str:
+    if greeting is not None and greeting.problem:
+        return greeting.problem
+    if outcome.timed_out:
+        return "it ran into the time limit and took the whole test process with it"
+    last_words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    ending = f"the test process ended with exit code {outcome.exit_code}"
+    return ": ".join([ending, *(line[:300] for line in last_words)])
+
+
+def _objects(output: bytes) -> Iterable[dict[str, Any]]:
+    for line in output.splitlines():
+        try:
+            told = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(told, dict):
+            yield told
+
+
+def _greeting(told: Mapping[str, Any]) -> Greeting | None:
+    match told:
+        case {"python": [int(major), int(minor)], "prefix": str(prefix), "pytest": str(pytest)}:
+            problem = told.get("problem")
+            return Greeting(
+                version=(major, minor), prefix=prefix, pytest=pytest[:50], problem=_text(problem)[:500]
+            )
+    return None
+
+
+def _job_result(told: Mapping[str, Any]) -> JobResult:
+    functions = told.get("functions")
+    named: dict[str, FunctionResult] = {}
+    for function in (functions if isinstance(functions, list) else [])[:_MOST_FUNCTIONS]:
+        match function:
+            case {"name": str(name), "status": str(status)} if status in STATUSES:
+                message = _text(function.get("message"))
+                named[name] = FunctionResult(status=status, message=message, reached=_reached(function))
+    loaded = told.get("loaded")
+    return JobResult(
+        functions=named,
+        problem=_text(told.get("problem")),
+        loaded=_reached(loaded if isinstance(loaded, dict) else {}),
+    )
+
+
+def _reached(told: Mapping[str, Any]) -> Reached:
+    lines, branches = told.get("lines"), told.get("branches")
+    return Reached(
+        lines=frozenset(line for line in _list(lines) if isinstance(line, int) and line > 0),
+        branches=frozenset(arc for told_arc in _list(branches) for arc in _arc(told_arc)),
+    )
+
+
+def _arc(told: object) -> Iterator[tuple[int, int]]:
+    match told:
+        case [int(before), int(after)]:
+            yield before, after
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    """Return text that may be shown: cut, and without what steers a terminal."""
+    text = value[:_MOST_MESSAGE_CHARACTERS] if isinstance(value, str) else ""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

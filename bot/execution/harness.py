@@ -1,0 +1,170 @@
+"""Test modules, run: plans for `worker/serve.py`.
+
+A worker that dies or hangs as a whole takes nobody's result along: the job that
+it was at is tried again alone, and those that were still to come are tried without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.execution.answers import Answer, JobResult, read_answer
+from bot.execution.sandbox import CannotRun
+from bot.execution.workers import worker_command
+from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
+
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+_SECONDS_TO_START = 20.0
+_SECONDS_A_JOB = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is particular about the runs of one worker.
+
+    Attributes:
+        name: In words, for the evidence.
+        hash_seed: What PYTHONHASHSEED is.
+        order_seed: The seed to shuffle the test functions by; None for the order of the file.
+        time_zone: What TZ is, in the form that needs no zone database.
+        with_ini: Whether the project's own strictness holds; else it is as in an empty folder.
+        on_base: Whether the copy of the merge base is run instead of head's.
+        variables: Further variables of the environment.
+    """
+
+    name: str
+    hash_seed: int = 0
+    order_seed: int | None = None
+    time_zone: str = "UTC"
+    with_ini: bool = True
+    on_base: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMember:
+    """Where a member stands, for its lines to be traced.
+
+    Attributes:
+        path: Its file, relative to the git root.
+        first: Its first line, decorators included.
+        last: Its last line.
+    """
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One test module, or one module of the project that is to be imported.
+
+    Attributes:
+        number: Names the job among those of its batch.
+        code: The test module's text; for an import the module's dotted name.
+        seconds: The time limit.
+        is_import: Whether it is an import.
+        traced: The member whose lines are traced; None for none.
+        without: Names of test functions that are not run.
+    """
+
+    number: int
+    code: str
+    seconds: float
+    is_import: bool = False
+    traced: TracedMember | None = None
+    without: frozenset[str] = frozenset()
+
+
+async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> dict[int, JobResult]:
+    """Run jobs under one setting, in one process as far as that goes; return a result for each.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    results: dict[int, JobResult] = {}
+    batches = [list(jobs)] if jobs else []
+    while batches:
+        batch = batches.pop()
+        answer = await run_plan(workspace, setting, batch)
+        results |= answer.results
+        unfinished = [job for job in batch if job.number not in answer.results]
+        if len(batch) == 1 or not answer.has_started:
+            results |= {job.number: JobResult(problem=answer.trouble) for job in unfinished}
+        else:
+            batches += [part for part in (unfinished[1:], unfinished[:1]) if part]
+    return results
+
+
+async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> Answer:
+    """Run jobs in one worker, and return what it told.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    copy = workspace.base if setting.on_base else workspace.head
+    if copy is None:
+        raise CannotRun("There is no base to run tests on.")
+    command = worker_command(
+        workspace,
+        "serve",
+        copy=copy,
+        folder=workspace.new_folder("run"),
+        stdin=json.dumps(_plan(workspace, copy, setting, jobs)).encode(),
+        variables={
+            "PYTHONHASHSEED": str(setting.hash_seed),
+            "TZ": setting.time_zone,
+            **setting.variables,
+        },
+    )
+    try:
+        limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
+        outcome = await workspace.sandbox.run(command, limits)
+    finally:
+        await asyncio.to_thread(remove_folder, command.folder)
+    return read_answer(outcome, {job.number for job in jobs})
+
+
+def _seconds(jobs: Sequence[Job]) -> float:
+    """Return the time limit of a worker: room for one hanging job, not for all of them."""
+    longest = max((job.seconds for job in jobs), default=0.0)
+    return _SECONDS_TO_START + 2 * longest + _SECONDS_A_JOB * len(jobs)
+
+
+def _plan(
+    workspace: Workspace, copy: ProjectCopy, setting: Setting, jobs: Sequence[Job]
+) -> dict[str, object]:
+    return {
+        "roots": [str(root) for root in copy.source_roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+        "ini": workspace.pytest_ini if setting.with_ini else "[pytest]\n",
+        "jobs": [_planned(copy, setting, job) for job in jobs],
+    }
+
+
+def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]:
+    traced = job.traced
+    return {
+        "number": job.number,
+        "kind": "import" if job.is_import else "test",
+        "code": job.code,
+        "seconds": job.seconds,
+        "order": setting.order_seed,
+        "without": sorted(job.without),
+        "span": None
+        if traced is None
+        else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},
+    }
+
+
+def batches_of(jobs: Sequence[Job], settings: int, parallel: int, most: int = 20) -> list[Sequence[Job]]:
+    """Split jobs for one setting so that all processors are busy, and starting a worker pays off."""
+    size = max(1, min(most, math.ceil(len(jobs) * settings / (parallel * 3))))
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]

@@ -1,0 +1,174 @@
+"""Open a workspace: copies of head and base, an interpreter that can run tests, a scratch folder.
+
+All of it stands in one private folder, which is removed at the end, however the end comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from bot.changes.git import Repository
+from bot.changes.trees import RepositoryTree
+from bot.execution.answers import PASSED, Greeting
+from bot.execution.harness import Job, Setting, run_plan
+from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules
+from bot.execution.project_copy import (
+    CopyReport,
+    bring_ignored_files,
+    ignored_files,
+    source_roots,
+    top_level_modules,
+    write_copy,
+)
+from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
+from bot.execution.sandbox import Limits, Sandbox
+from bot.execution.workers import install_workers
+from bot.execution.workspace import CannotPrepare, Interpreter, ProjectCopy, Workspace, remove_folder
+from bot.settings import VerificationSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRIAL = Job(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
+_MOST_NAMED_PATHS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceOrder:
+    """What a workspace is made of.
+
+    Attributes:
+        repository: The repository under review.
+        head: The files of head.
+        base: The files of the merge base; None where there is none.
+        settings: Which interpreter is named, the limits, and how much runs side by side.
+        sandbox: What runs the processes.
+        environment: The variables of the bot's own process, to find the interpreter by.
+    """
+
+    repository: Repository
+    head: RepositoryTree
+    base: RepositoryTree | None
+    settings: VerificationSettings
+    sandbox: Sandbox
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
+    """Give a workspace, and remove all of it at the end.
+
+    Raises:
+        CannotPrepare: The interpreter cannot run tests.
+        UsageFailure: There is no interpreter of the name that the person gave.
+        CannotRun: The sandbox could not start a process.
+    """
+    scratch = _new_scratch()
+    try:
+        workspace = await _in_thread(_lay_out, order, scratch)
+        folder = order.repository.root / order.repository.project
+        choice = choose_interpreter(order.settings.python, order.environment, folder)
+        yield await _with_interpreter(workspace, choice)
+    finally:
+        remove_folder(scratch)
+
+
+def _new_scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="testsmith-")).resolve()
+
+
+async def _in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a function in a thread; where the wait is cancelled, it still goes on until the function ends."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+    """Write everything into the scratch folder; the interpreter is not known yet."""
+    install_workers(scratch)
+    repository = order.repository
+    ignored = ignored_files(repository, repository.project)
+    head, head_report = _copied(repository, order.head, ignored, scratch / "head")
+    base, base_report = (
+        (None, CopyReport(files=0))
+        if order.base is None
+        else _copied(repository, order.base, ignored, scratch / "base")
+    )
+    roots = [*head.source_roots, *(base.source_roots if base else ())]
+    ini = pytest_ini(order.head, repository.project)
+    notes = (ini.note, _left_out({*head_report.refused, *base_report.refused}))
+    return Workspace(
+        head=head,
+        base=base,
+        interpreter=Interpreter(path=Path(), version=(0, 0)),
+        scratch=scratch,
+        sandbox=order.sandbox,
+        limits=Limits(memory_bytes=order.settings.memory_bytes),
+        pytest_ini=ini.text,
+        parallel=order.settings.parallel,
+        owned_modules=top_level_modules(roots),
+        refused_folders=(repository.root.resolve(),),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _copied(
+    repository: Repository, tree: RepositoryTree, ignored: tuple[str, ...], folder: Path
+) -> tuple[ProjectCopy, CopyReport]:
+    folder.mkdir()
+    report = write_copy(tree, folder)
+    bring_ignored_files(repository.root, ignored, folder)
+    return ProjectCopy(root=folder, source_roots=source_roots(folder, repository.project)), report
+
+
+def _left_out(paths: set[str]) -> str:
+    if not paths:
+        return ""
+    named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
+    more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
+    return f"left out of the copy that is run, as too large or leading out of it: {named}{more}"
+
+
+async def _with_interpreter(workspace: Workspace, choice: Choice) -> Workspace:
+    """Try the interpreter, at first under the project's strictness, and enter it into the workspace."""
+    interpreter = Interpreter(path=choice.path, version=(0, 0))
+    workspace = replace(workspace, interpreter=interpreter)
+    greeting, passed = await _trial(workspace)
+    hidden = await _in_thread(hidden_modules, greeting.prefix, workspace.head.source_roots)
+    interpreter = replace(interpreter, version=greeting.version, hidden_modules=hidden)
+    workspace = replace(workspace, interpreter=interpreter)
+    if passed or workspace.pytest_ini == PLAIN_INI:
+        return workspace
+    note = f"{choice.path} cannot use the project's pytest settings: the tests ran without them"
+    return replace(workspace, pytest_ini=PLAIN_INI, notes=(*workspace.notes, note))
+
+
+async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
+    """Run a test that passes anywhere; return what the interpreter says of itself, and whether it passed.
+
+    Raises:
+        CannotPrepare: It cannot run tests.
+    """
+    answer = await run_plan(workspace, Setting(name="trial"), [_TRIAL])
+    path = workspace.interpreter.path
+    if answer.greeting is None:
+        raise CannotPrepare(
+            f"{path} cannot be used ({answer.trouble}): name an interpreter with --python that has pytest."
+        )
+    if not answer.greeting.pytest:
+        raise CannotPrepare(
+            f"{path} has no pytest ({answer.greeting.problem}): install pytest into it,"
+            " or name another interpreter with --python."
+        )
+    result = answer.results.get(0)
+    return answer.greeting, result is not None and [r.status for r in result.functions.values()] == [PASSED]

@@ -1,0 +1,72 @@
+"""What is known of one job: the messages of its children, put together.
+
+The children run foreign code, so a message may be forged or broken: what has not the right shape is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .children import DONE, SAYINGS, Message
+
+_BADNESS = ("passed", "skipped", "failed", "timed out", "crashed")
+
+
+class Account:
+    """What the children of one job have told so far.
+
+    Attributes:
+        functions: What is known of each function, in the order of their ends; its worst case counts.
+        problem: Why the module as a whole could not be run; empty where it could.
+        loaded: What was reached while the module was loaded.
+    """
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Message] = {}
+        self.problem = ""
+        self.loaded: Message = {"lines": [], "branches": []}
+        self._running: str | None = None
+
+    def receive(self, message: Message) -> None:
+        """Take one message in."""
+        try:
+            if message["kind"] == "begun":
+                self._running = str(message["name"])
+            elif message["kind"] == "case":
+                self._running = None
+                self._add_case(message)
+            elif message["kind"] == "module":
+                self.problem = str(message["problem"])
+                self.loaded = _reached([message])
+        except (KeyError, TypeError, ValueError):
+            return
+
+    def close(self, ending: str) -> bool:
+        """Note how a child ended; tell whether there may be functions left to run."""
+        if ending == DONE:
+            return False
+        if self._running is None:
+            self.problem = self.problem or f"the test module {SAYINGS[ending]} outside its test functions"
+            return False
+        status = ending if ending in _BADNESS else "crashed"
+        case = {"name": self._running, "status": status, "message": f"it {SAYINGS[ending]}"}
+        self._add_case({**case, "lines": [], "branches": []})
+        self._running = None
+        return True
+
+    def _add_case(self, case: Message) -> None:
+        name = str(case["name"])
+        known = self.functions.get(name, case)
+        worst = max(known, case, key=lambda told: _BADNESS.index(told["status"]))
+        verdict = {"name": name, "status": worst["status"], "message": str(worst["message"])}
+        self.functions[name] = {**verdict, **_reached([known, case])}
+
+
+def _reached(messages: Iterable[Message]) -> Message:
+    """Return the lines and branches of several messages together."""
+    lines: set[int] = set()
+    branches: set[tuple[int, int]] = set()
+    for message in messages:
+        lines.update(int(line) for line in message["lines"])
+        branches.update((int(before), int(after)) for before, after in message["branches"])
+    return {"lines": sorted(lines), "branches": sorted(branches)}

@@ -1,0 +1,195 @@
+"""Children of the harness: each forked for one attempt at one job, watched, and ended with all it began."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
+
+DONE, TIMED_OUT, CRASHED = "done", "timed out", "crashed"
+"""How a child ends: it said so, its time was up, or it ended without a word."""
+
+SAYINGS = {DONE: "ended", TIMED_OUT: "ran into the time limit", CRASHED: "ended the test process"}
+"""The same in words."""
+
+_MOST_BYTES = 4 * 1024 * 1024
+_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_TO_REAP = 5.0
+
+Message = dict[str, Any]
+Send = Callable[[Message], None]
+
+
+def become_parent() -> None:
+    """Get all orphans of the children to come, and keep this process's memory and streams from them."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def run_child(body: Callable[[Send], None], seconds: float, receive: Send, closed: int) -> str:
+    """Run a function in a child, within a time limit; leave nothing of it behind.
+
+    Args:
+        body: What runs in the child. What it sends reaches `receive` in this process.
+        seconds: The time limit.
+        receive: Called with each message, in order.
+        closed: A file descriptor that the child must not have.
+
+    Returns:
+        How it ended.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        os.close(closed)
+        _be_child(body, writer)
+    os.close(writer)
+    with contextlib.suppress(OSError):  # the child does the same: whoever comes first
+        os.setpgid(child, child)
+    try:
+        return _watch(child, reader, seconds, receive)
+    finally:
+        os.close(reader)
+        _end(child)
+
+
+def _be_child(body: Callable[[Send], None], writer: int) -> None:
+    """Run the body and end this process, whatever happens."""
+    try:
+        os.setpgid(0, 0)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(PR_SET_DUMPABLE, 1)  # a test may well read its own /proc/self
+        _turn_off_streams()
+        body(lambda message: _write(writer, message))
+        _write(writer, {"kind": "done"})
+    finally:
+        os._exit(0)
+
+
+def _turn_off_streams() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def _write(writer: int, message: Message) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(writer, data) :]
+
+
+def _watch(child: int, reader: int, seconds: float, receive: Send) -> str:
+    """Pass the messages on until the child says that it is done, ends, or its time is up."""
+    os.set_blocking(reader, False)
+    deadline = time.monotonic() + seconds
+    received = bytearray()
+    passed = 0
+    while True:
+        ended = _has_ended(child)  # looked at first: what it has written before its end is read below
+        left = deadline - time.monotonic()
+        select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
+        part = _read(reader)
+        passed += len(part)
+        received += part
+        if _pass_on(received, receive):
+            return DONE
+        if passed > _MOST_BYTES or (ended and not part):
+            return CRASHED
+        if left <= 0:
+            return TIMED_OUT
+
+
+def _read(reader: int) -> bytes:
+    try:
+        return os.read(reader, 1 << 16)
+    except BlockingIOError:
+        return b""
+
+
+def _pass_on(received: bytearray, receive: Send) -> bool:
+    """Take the whole lines that have come; tell whether the last word was among them."""
+    while (end := received.find(b"\n")) >= 0:
+        line = bytes(received[:end])
+        del received[: end + 1]
+        message = _message(line)
+        if message is None:
+            continue
+        if message["kind"] == "done":
+            return True
+        receive(message)
+    return False
+
+
+def _message(line: bytes) -> Message | None:
+    """Read what a child has written: it runs foreign code, so it may be anything."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and isinstance(message.get("kind"), str) else None
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _end(child: int) -> None:
+    """Kill the child's group, then whatever has left the group: as orphans they come to this process."""
+    deadline = time.monotonic() + _SECONDS_TO_REAP
+    _kill(os.killpg, child)
+    _kill(os.kill, child)
+    while time.monotonic() < deadline and not _reap():
+        for orphan in _children():
+            _kill(os.kill, orphan)
+        time.sleep(0.001)
+
+
+def _kill(how: Callable[[int, int], None], process: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        how(process, signal.SIGKILL)
+
+
+def _reap() -> bool:
+    """Reap the children that have ended; tell whether none is left."""
+    while True:
+        try:
+            process, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return True
+        if process == 0:
+            return False
+
+
+def _children() -> list[int]:
+    """Return the ids of this process's children; none where /proc does not tell."""
+    try:
+        told = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
+    except OSError:
+        return []
+    return [int(process) for process in told.split()]
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set an attribute of this process, where the kernel lets it: the sandbox does not stand on it."""
+    try:
+        import ctypes
+    except ImportError:
+        return
+    zero = ctypes.c_ulong(0)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)
