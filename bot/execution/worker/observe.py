@@ -1,0 +1,264 @@
+"""What came of one call, as a test could state it.
+
+An outcome is one of
+
+    {"kind": "value", "form", "text", "imports", "relation", "approximate"}
+    {"kind": "object", "form", "home", "facts"}       no source text, but facts that have one
+    {"kind": "raised", "home", "message", "line"}     by a `raise` of the project itself
+    {"kind": "printed", "text"}                        it gave None, and printed something
+    {"kind": "none", "reason"}                         nothing that a test could state, and why; with the class's
+                                                       name as `error` where the call raised
+
+The form says how the value was brought out of what the call gave; see `FORMS` in the module that writes the
+tests. A fact is `{"of", "text", "imports", "approximate"}`, `of` being a template such as `len({})`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import functools
+import inspect
+import io
+import itertools
+import math
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+from .homes import public_home
+from .literals import Written, is_of_this_machine, quoted, written
+
+Told = dict[str, Any]
+
+_LONGEST_FACT = 100
+_MOST_FACTS = 6
+_MOST_ITEMS = 20
+_FIRST_ITEMS = 5
+_LONGEST_MESSAGE = 200
+
+
+def settle(value: Any) -> tuple[str, Any]:
+    """Bring a value out of what a call gave: await it, list it, enter it; return how, and the value."""
+    if inspect.iscoroutine(value):
+        return "awaited", asyncio.run(value)
+    if inspect.isasyncgen(value):
+        return _settle_async_items(value)
+    if _is_context(value, "_GeneratorContextManager"):
+        return "entered", value.__enter__()
+    if _is_context(value, "_AsyncGeneratorContextManager"):
+        return "async entered", asyncio.run(_enter(value))
+    if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+        items = [*itertools.islice(value, _MOST_ITEMS + 1)]
+        return ("listed", items) if len(items) <= _MOST_ITEMS else ("begun", items[:_FIRST_ITEMS])
+    return "plain", value
+
+
+def _is_context(value: object, name: str) -> bool:
+    """Tell whether a value was made by a function under `contextmanager` or `asynccontextmanager`."""
+    return type(value).__module__ == "contextlib" and type(value).__name__ == name
+
+
+def _settle_async_items(value: Any) -> tuple[str, Any]:
+    async def items() -> list[Any]:
+        found = []
+        async for item in value:
+            found.append(item)
+            if len(found) > _MOST_ITEMS:
+                raise TooManyItems
+        return found
+
+    return "async listed", asyncio.run(items())
+
+
+class TooManyItems(Exception):
+    """An asynchronous generator gave more than a test would list."""
+
+
+async def _enter(manager: Any) -> Any:
+    async with manager as value:
+        return value
+
+
+def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) -> Told:
+    """Return the outcome of a call that gave a value.
+
+    Args:
+        form: How it was brought out.
+        value: What was brought out.
+        known: The objects that the trial has by name: a call may give one of them.
+        longest: The most characters of a value's text.
+    """
+    for name, thing in known.items():
+        if thing is value and not _is_plain(value):
+            return {"kind": "value", "form": form, "relation": "is", **told(Written(name))}
+    if isinstance(value, float) and math.isnan(value):
+        return {"kind": "value", "form": form, "relation": "nan", **told(Written(""))}
+    text = written(value, longest)
+    if text is not None:
+        relation = "is" if isinstance(value, (bool, type(None), type)) else "=="
+        return {"kind": "value", "form": form, "relation": relation, **told(text)}
+    found = facts(value)
+    if not found:
+        return nothing(_why_not_written(value))
+    return {"kind": "object", "form": form, "home": _home(type(value)), "facts": found}
+
+
+def nothing(reason: str) -> Told:
+    """Return the outcome of a call that shows nothing to state."""
+    return {"kind": "none", "reason": reason[:_LONGEST_MESSAGE]}
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, bytes, tuple, frozenset))
+
+
+def told(text: Written) -> Told:
+    """Return a text as it is told."""
+    return {"text": text.text, "imports": sorted(text.imports), "approximate": text.approximate}
+
+
+def _home(cls: Any) -> list[str] | None:
+    module = public_home(cls)
+    return None if module is None else [module, cls.__qualname__]
+
+
+def _why_not_written(value: object) -> str:
+    if callable(value):
+        return "it gives a function"
+    if isinstance(value, (str, bytes, int, list, dict, tuple, set)):
+        return "its value is too long, or holds what differs from run to run"
+    return f"it gives a {type(value).__name__}, which shows nothing to compare"
+
+
+def facts(thing: Any) -> list[Told]:
+    """Return what can be said of an object in source text: its items, length, public attributes, text."""
+    found: list[Told] = []
+    for template, look in _looks(thing):
+        if len(found) >= _MOST_FACTS:
+            break
+        try:
+            text = written(look(), _LONGEST_FACT)
+        except Exception:  # noqa: BLE001, S112 - foreign properties may raise anything
+            continue
+        if text is not None:
+            found.append({"of": template, **told(text)})
+    return found
+
+
+def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield ways to look at an object, the most telling first."""
+    if isinstance(thing, (list, dict, set, bytearray)) and type(thing).__module__ == "builtins":
+        yield "{}", lambda: thing
+        return
+    if hasattr(type(thing), "keys") and hasattr(type(thing), "__getitem__"):
+        yield "dict({})", lambda: dict(thing)
+    elif hasattr(type(thing), "__iter__") and not isinstance(thing, (Iterator, io.IOBase)):
+        yield "list({})", lambda: [*itertools.islice(thing, _MOST_ITEMS)]
+    elif hasattr(type(thing), "__len__"):
+        yield "len({})", lambda: len(thing)
+    if isinstance(thing, io.StringIO):
+        yield "{}.getvalue()", thing.getvalue
+    for name in _attributes(thing):
+        yield "{}." + name, functools.partial(getattr, thing, name)
+    if _has_own(thing, "__str__"):
+        yield "str({})", lambda: str(thing)
+    if _has_own(thing, "__repr__"):
+        yield "repr({})", lambda: repr(thing)
+
+
+def _attributes(thing: Any) -> list[str]:
+    """Return the names of public attributes and properties, in the order of their making."""
+    names = [name for name in getattr(thing, "__dict__", ()) if isinstance(name, str)]
+    for base in type(thing).__mro__:
+        if base.__module__ not in {"builtins", "abc", "typing"}:
+            slots = base.__dict__.get("__slots__", ())
+            names += [slots] if isinstance(slots, str) else slots
+            names += [name for name, own in vars(base).items() if _is_property(own)]
+    return [*dict.fromkeys(name for name in names if name.isidentifier() and not name.startswith("_"))]
+
+
+def _is_property(attribute: object) -> bool:
+    return isinstance(attribute, (property, functools.cached_property))
+
+
+def _has_own(thing: object, name: str) -> bool:
+    """Tell whether a class of the project says how its objects are shown."""
+    return any(name in vars(base) and base.__module__ != "builtins" for base in type(thing).__mro__)
+
+
+class Raises:
+    """Tells the exceptions that the project raises itself from those that happen to it.
+
+    Args:
+        roots: Folders of the project.
+    """
+
+    def __init__(self, roots: list[str]) -> None:
+        self._roots = tuple(roots)
+
+    def outcome(self, error: BaseException) -> Told:
+        """Return the outcome of a call that raised."""
+        place = self._raise_place(error.__traceback__)
+        home = _exception_home(type(error))
+        if place is None or home is None:
+            return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
+        return {"kind": "raised", "home": home, "message": self._message(error), "line": place}
+
+    def _raise_place(self, trace: TracebackType | None) -> int | None:
+        """Return the line of the `raise` statement of the project that raised; None where it was none."""
+        if trace is None:
+            return None
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(self._roots):
+            return None
+        return trace.tb_lineno if trace.tb_lineno in _raise_lines(file) else None
+
+    def _message(self, error: BaseException) -> str | None:
+        """Return the message where it is the project's own text alone, and the same everywhere."""
+        text = _text_of(error)
+        others = [other for other in (error.__cause__, error.__context__) if other is not None]
+        if any(_text_of(other) in text for other in others if self._raise_place(other.__traceback__) is None):
+            return None
+        fits = 0 < len(text) <= _LONGEST_MESSAGE and text.isprintable()
+        return text if fits and not is_of_this_machine(text) else None
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:1000]
+    except Exception:  # noqa: BLE001 - a foreign `__str__` may raise anything
+        return ""
+
+
+def _exception_home(cls: type) -> list[str] | None:
+    """Return where the class, or its nearest public base, is imported from; None where that says nothing."""
+    for base in cls.__mro__:
+        if base in {Exception, BaseException, object}:
+            return None
+        home = ["builtins", base.__name__] if base.__module__ == "builtins" else _home(base)
+        if home is not None:
+            return home
+    return None
+
+
+@functools.cache
+def _raise_lines(file: str) -> frozenset[int]:
+    try:
+        with open(file, "rb") as source:  # noqa: PTH123 - the name is a loader's
+            tree = ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    raises = [node for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    return frozenset(
+        line for node in raises for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    )
+
+
+def printed(text: str, longest: int) -> Told:
+    """Return the outcome of a call that gave None and printed a text."""
+    if len(text) > longest or is_of_this_machine(text):
+        return nothing("what it prints is too long, or differs from run to run")
+    return {"kind": "printed", "text": quoted(text)}
