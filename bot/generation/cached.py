@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import ClassVar
 
 from bot.cache.entries import decode_result, encode_result
 from bot.cache.store import ResultStore
@@ -17,8 +18,8 @@ class CachedGenerator:
 
     A known answer is given for whoever asks with the same key, wherever its file lies now. That is sound
     because the key names the module that tests import the member from: a move within a file, or of a private
-    file behind the same public module, still hits; a move that changes the import does not, since the answer's
-    own import would fail.
+    file behind the same public module, still hits; a move that changes the import does not, since the import in
+    the answer would fail.
 
     Args:
         inner: Who is asked for what the store does not hold.
@@ -26,7 +27,7 @@ class CachedGenerator:
         key_for: The key of a request's result, see `bot.cache.keys`.
     """
 
-    __test__ = False
+    __test__: ClassVar[bool] = False
 
     def __init__(self, inner: TestGenerator, store: ResultStore, key_for: Callable[[Request], str]) -> None:
         self._inner = inner

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bot.cache.keys import ModelIdentity
 from bot.generation.generator import skipped
@@ -51,7 +52,7 @@ class ModelGenerator:
     as soon as its call is back. Closing the stream cancels the calls.
     """
 
-    __test__ = False
+    __test__: ClassVar[bool] = False
 
     def __init__(self, provider: Provider, settings: ModelSettings) -> None:
         self._provider = provider

@@ -78,7 +78,9 @@ def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) ->
     [first, *others] = batch.requests
     tiers = lower_tier(first, batch.tiers)
     if others or tiers is None:
-        return _apart(batch, batch.requests, limits, f"its source alone is too long for the model ({error})")
+        return _apart(
+            batch, batch.requests, limits, f"even asked for alone, with nothing but its source: {error}"
+        )
     return Outcome(again=(replace(batch, tiers=tiers),))
 
 

@@ -208,7 +208,7 @@ def test_code__what_does_not_parse_as_python_is_a_candidate_all_the_same() -> No
     "text",
     [
         f"### test: {ADD}\n```python\n# add\n```\n### test: {DROP}\n```python\n# drop\n```\n",
-        f"Sure!\n\n## Tests: `{ADD}`\nThis adds:\n```python\n# add\n```\n\n### TEST: drop\n\n~~~\n# drop\n~~~\n",
+        f"Sure!\n\n## Tests: `{ADD}`\nThis:\n```py\n# add\n```\n\n### TEST: drop\n\n~~~\n# drop\n~~~\n",
         f"=== {ADD} ===\n# add\n\n=== {DROP} ===\n# drop\n",
         f"===== {ADD} =====\r\n```\r\n# add\r\n```\r\n===Cart.drop===\r\n# drop",
     ],

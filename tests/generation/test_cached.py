@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.cache.keys import KeyParts, result_key
+from bot.cache.store import ResultStore
+from bot.generation.cached import CachedGenerator
+from bot.generation.generator import BatchTestGenerator, TestGenerator, skipped
+from bot.generation.model.generator import ModelGenerator, model_identity
+from bot.generation.side_by_side import results
+from bot.model import CacheStats, CacheStatsReporter, Candidate, Context, Member, Request, Result, Skipped
+from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed
+from bot.settings import CacheSettings, ModelSettings
+from fakes.faults import half_the_members, plain_text, truncated
+from fakes.provider import FakeProvider, Step
+from fakes.requests import make_request, make_requests
+from fakes.streams import read_all
+
+SETTINGS = ModelSettings(model="a-model")
+
+
+def key_for(request: Request) -> str:
+    return result_key(KeyParts.of(request, model_identity(SETTINGS)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ResultStore]:
+    with ResultStore.open(CacheSettings(folder=tmp_path), warn=pytest.fail) as opened:
+        yield opened
+
+
+def cached(provider: FakeProvider, store: ResultStore) -> CachedGenerator:
+    return CachedGenerator(ModelGenerator(provider, SETTINGS), store, key_for)
+
+
+async def collect(stream: AsyncGenerator[Result, None]) -> list[Result]:
+    return [result async for result in stream]
+
+
+def answers(generator: CachedGenerator, requests: Sequence[Request]) -> dict[str | None, Result]:
+    got = asyncio.run(collect(generator.generate_batch(requests)))
+    assert sorted(str(result.member) for result in got) == sorted(request.member.id for request in requests)
+    return {result.member: result for result in got}
+
+
+def test_protocols__all_are_there(store: ResultStore) -> None:
+    generator = cached(FakeProvider(), store)
+    asked: TestGenerator = generator
+    reporter: CacheStatsReporter = generator
+    assert isinstance(asked, BatchTestGenerator)
+    assert reporter.cache_stats() == CacheStats()
+
+
+def test_second_run__asks_nothing_and_gives_the_same(store: ResultStore) -> None:
+    requests = make_requests(5, 6)
+    first = answers(cached(FakeProvider(), store), requests)
+    provider = FakeProvider()
+    again = cached(provider, store)
+    assert answers(again, requests) == first
+    assert provider.requests == []
+    assert again.cache_stats() == CacheStats(hits=30, misses=0, entries=30)
+
+
+def test_first_run__counts_misses_in_members(store: ResultStore) -> None:
+    generator = cached(FakeProvider(), store)
+    answers(generator, make_requests(5, 6))
+    assert generator.cache_stats() == CacheStats(hits=0, misses=30, entries=30)
+
+
+def test_one_member_edited__asks_for_it_alone(store: ResultStore) -> None:
+    requests = make_requests(5, 6)
+    answers(cached(FakeProvider(), store), requests)
+    requests[7] = make_request(requests[7].member.id, source="def f1(a, b):\n    return a - b\n")
+    provider = FakeProvider()
+    generator = cached(provider, store)
+    answers(generator, requests)
+    assert provider.asked == [["src/shop/m1.py::f1"]]
+    assert generator.cache_stats() == CacheStats(hits=29, misses=1, entries=31)
+
+
+def moved(request: Request) -> Request:
+    """The same member further down in a private file that the same public module shows."""
+    return with_member(request, lambda member: replace(member, path="src/shop/_inner.py", line=90))
+
+
+def with_member(request: Request, change: Callable[[Member], Member]) -> Request:
+    return replace(request, member=change(request.member))
+
+
+def test_move__behind_the_same_public_module_hits_and_answers_the_new_id(store: ResultStore) -> None:
+    request = make_request("src/shop/cart.py::add")
+    [first] = answers(cached(FakeProvider(), store), [request]).values()
+    provider = FakeProvider()
+    [again] = answers(cached(provider, store), [moved(request)]).values()
+    assert provider.requests == []
+    assert isinstance(first, Candidate)
+    assert again == replace(first, member="src/shop/_inner.py::add")
+
+
+def test_move__to_another_public_module_is_asked(store: ResultStore) -> None:
+    request = make_request("src/shop/cart.py::add")
+    answers(cached(FakeProvider(), store), [request])
+    provider = FakeProvider()
+    elsewhere = with_member(request, lambda member: replace(member, module="shop.basket"))
+    answers(cached(provider, store), [elsewhere])
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda request: replace(request, conventions="Use tables."),
+        lambda request: replace(request, context=Context(signatures="def g(): ...")),
+        lambda request: replace(request, context=Context(dependencies=("_LIMIT = 3",))),
+    ],
+    ids=["conventions", "signatures", "dependencies"],
+)
+def test_key__what_changes_the_answer_is_asked(
+    store: ResultStore, change: Callable[[Request], Request]
+) -> None:
+    request = make_request()
+    answers(cached(FakeProvider(), store), [request])
+    provider = FakeProvider()
+    answers(cached(provider, store), [change(request)])
+    assert len(provider.requests) == 1
+
+
+def test_key__a_style_sample_changes_nothing(store: ResultStore) -> None:
+    request = make_request()
+    answers(cached(FakeProvider(), store), [request])
+    provider = FakeProvider()
+    answers(cached(provider, store), [replace(request, context=Context(style_sample="def test_x(): ..."))])
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize(
+    ("always", "calls"),
+    [(ContentFiltered("filtered"), 1), (half_the_members(), 3), (truncated(0.5), 2)],
+    ids=["filtered", "never answered", "cut off"],
+)
+def test_failure__that_is_a_property_of_the_content_is_kept(
+    store: ResultStore, always: Step, calls: int
+) -> None:
+    provider = FakeProvider(then=always)
+    request = make_request()
+    [first] = answers(cached(provider, store), [request]).values()
+    assert len(provider.requests) == calls
+    [again] = answers(cached(provider, store), [request]).values()
+    assert len(provider.requests) == calls
+    assert isinstance(first, Skipped)
+    assert isinstance(again, Skipped)
+    assert again.reason == first.reason
+
+
+@pytest.mark.parametrize(
+    "script",
+    [[ServerFailed("500 (3 attempts)")], [plain_text()] * 3],
+    ids=["server failed", "garbage"],
+)
+def test_failure__that_may_pass_is_not_kept(store: ResultStore, script: list[Step]) -> None:
+    provider = FakeProvider(*script)
+    request = make_request()
+    [first] = answers(cached(provider, store), [request]).values()
+    [again] = answers(cached(provider, store), [request]).values()
+    assert isinstance(first, Skipped)
+    assert isinstance(again, Candidate)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"schema": 1}, {"schema": 1, "kind": "candidate", "code": 7}, {"schema": 99, "kind": "candidate"}],
+    ids=str,
+)
+def test_entry__of_another_shape_is_a_miss_and_is_replaced(
+    store: ResultStore, value: dict[str, object]
+) -> None:
+    request = make_request()
+    store.put(key_for(request), value)
+    generator = cached(FakeProvider(), store)
+    answers(generator, [request])
+    assert generator.cache_stats() == CacheStats(hits=0, misses=1, entries=1)
+    [again] = answers(cached(FakeProvider(then=ServerFailed("off")), store), [request]).values()
+    assert isinstance(again, Candidate)
+
+
+def test_spending_ended__keeps_what_was_had(store: ResultStore) -> None:
+    requests = make_requests(2, 20)
+    generator = cached(FakeProvider(None, then=QuotaEmpty("empty")), store)
+    got, ended = asyncio.run(read_all(generator.generate_batch(requests)))
+    assert isinstance(ended, QuotaEmpty)
+    assert len(got) == 40
+    provider = FakeProvider()
+    answers(cached(provider, store), requests)
+    assert [len(members) for members in provider.asked] == [20]
+
+
+def test_stream__a_result_is_in_the_store_before_it_is_handed_over(store: ResultStore) -> None:
+    async def run() -> None:
+        requests = make_requests(1, 3)
+        async with aclosing(cached(FakeProvider(), store).generate_batch(requests)) as stream:
+            first = await anext(stream)
+            keys = {request.member.id: key_for(request) for request in requests}
+            assert store.get_many([keys[str(first.member)]]) != {}
+
+    asyncio.run(run())
+
+
+def test_stream__new_results_are_kept_however_slow_the_reader(store: ResultStore) -> None:
+    async def run() -> None:
+        requests = make_requests(1, 3)
+        async with aclosing(cached(FakeProvider(), store).generate_batch(requests)) as stream:
+            await anext(stream)
+            assert store.stats().entries == 3
+
+    asyncio.run(run())
+
+
+def test_stream__known_results_come_while_the_others_are_asked_for(store: ResultStore) -> None:
+    async def run() -> None:
+        requests = make_requests(2, 20)
+        await collect(cached(FakeProvider(), store).generate_batch(requests[:20]))
+        gate = asyncio.Event()
+
+        async def until_the_known_are_read(_request: CompletionRequest) -> None:
+            await gate.wait()
+
+        provider = FakeProvider(wait=until_the_known_are_read)
+        order = []
+        async with aclosing(cached(provider, store).generate_batch(requests)) as stream:
+            async for result in stream:
+                order.append(result.member)
+                await asyncio.sleep(0)
+                if len(order) == 20:
+                    assert len(provider.requests) == 1
+                    gate.set()
+        assert sorted(map(str, order[:20])) == sorted(request.member.id for request in requests[:20])
+        assert len(order) == 40
+
+    asyncio.run(run())
+
+
+def test_stream__closing_it_cancels_the_calls(store: ResultStore) -> None:
+    async def run() -> FakeProvider:
+        requests = make_requests(2, 20)
+        await collect(cached(FakeProvider(), store).generate_batch(requests[:1]))
+
+        async def hold(_request: CompletionRequest) -> None:
+            await asyncio.Event().wait()
+
+        provider = FakeProvider(wait=hold)
+        async with aclosing(cached(provider, store).generate_batch(requests)) as stream:
+            await anext(stream)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        return provider
+
+    assert asyncio.run(run()).cancelled == 2
+
+
+def test_generate__one_by_one_is_cached_too(store: ResultStore) -> None:
+    requests = make_requests(1, 3)
+    provider = FakeProvider()
+    first = asyncio.run(collect(results(cached(provider, store), requests, batches=False)))
+    again = asyncio.run(collect(results(cached(provider, store), requests, batches=False)))
+    assert [len(members) for members in provider.asked] == [1, 1, 1]
+    assert {(result.member, result) for result in first} == {(result.member, result) for result in again}
+
+
+def test_skipped__names_the_member_its_file_and_the_reason() -> None:
+    [result] = skipped([make_request("src/a.py::f")], "no key")
+    assert (result.path, result.member, result.reason, result.permanent) == (
+        "src/a.py",
+        "src/a.py::f",
+        "no key",
+        False,
+    )
