@@ -139,8 +139,8 @@ class Context:
     """What a generator is told about a member beside its own source, in tiers.
 
     Attributes:
-        signatures: Tier 2: signatures of the things of this project that the member uses, one a line
-            group, the enclosing class's head and constructor first.
+        signatures: Tier 2: signatures of the things of this project that the member uses, a blank line
+            between one and the next, the enclosing class's head and constructor first.
         style_sample: Tier 3: a part of a neighbouring test file, as a sample of style; may be empty.
         dependencies: Source of the private things that made it affected, normalised; part of the cache key.
     """

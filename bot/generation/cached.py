@@ -18,8 +18,8 @@ class CachedGenerator:
 
     A known answer is given for whoever asks with the same key, wherever its file lies now. That is sound
     because the key names the module that tests import the member from: a move within a file, or of a private
-    file behind the same public module, still hits; a move that changes the import does not, since the import in
-    the answer would fail.
+    file behind the same public module, still hits; a move that changes the import does not, since what the
+    answer imports would not be there.
 
     Args:
         inner: Who is asked for what the store does not hold.
