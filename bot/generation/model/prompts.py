@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.generation.model.context import SharedContext, fit_context
@@ -46,10 +47,14 @@ class _MemberBlock:
 
 
 class Prompts:
-    """Writes system and user prompts."""
+    """Writes system and user prompts.
 
-    def __init__(self) -> None:
-        self._environment = _environment()
+    The template engine is loaded for the first one: a run whose results are all known goes without.
+    """
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return _environment()
 
     def system(self, request: Request) -> str:
         """Return the system prompt for all requests of the same language, framework and conventions.
