@@ -1,0 +1,102 @@
+"""The inputs of one member: for each parameter the values to try, in layers, the most ordinary first.
+
+For an annotated parameter only what the annotation allows. The layers: arguments that the docstring shows,
+values for the type, values at the boundaries of comparisons with the parameter, other constants of the
+source; for what has no annotation a guess by use, default and name.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from bot.generation.offline.description import Home, Parameter, Shape
+from bot.generation.offline.expressions import Expression, Layer, quoted, unique
+from bot.generation.offline.guesses import guessed
+from bot.generation.offline.hints import Hints
+from bot.generation.offline.values import accepted, fitting, interleaved, values
+
+_MOST = 24
+_LONGEST_SPELLED = 12
+_MOST_LENGTH = 200
+_MOST_NUMBERS = 8
+_TIMEDELTA = Home(module="datetime", path="timedelta")
+
+
+def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression]) -> list[Expression]:
+    """Return the values to try for a parameter; none where none is known that it may be given.
+
+    Args:
+        parameter: The parameter.
+        hints: What the member's own text says.
+        documented: What its documentation gives for it.
+    """
+    shape = shape_of(parameter, hints)
+    typed = values(shape, parameter.name)
+    if parameter.mode in {"rest", "keywords"}:
+        return typed
+    near = [
+        *fitting(hints.near.get(parameter.name, ()), shape),
+        *of_length(shape, hints.lengths.get(parameter.name, ())),
+        *of_numbers(shape, hints.numbers),
+    ]
+    others = fitting(hints.anywhere, shape)
+    ordinary = [*fitting_or_made(documented, shape), *typed[:1]]
+    return unique([*ordinary, *interleaved([near, typed[1:]]), *others])[:_MOST]
+
+
+def shape_of(parameter: Parameter, hints: Hints) -> Shape:
+    """Return what a parameter may be given: as annotated, else as guessed."""
+    if parameter.shape.kind != "any":
+        return parameter.shape
+    return guessed(parameter, frozenset(hints.uses.get(parameter.name, ())))
+
+
+def fitting_or_made(documented: Iterable[Expression], shape: Shape) -> list[Expression]:
+    """Return the documented arguments that a shape takes: literals by their kind, all others as they are."""
+    found = [*documented]
+    literals = {expression.text for expression in fitting(found, shape)}
+    plain = accepted(shape) <= {"bool", "int", "float", "str", "bytes", "none"}
+    return [each for each in found if each.text in literals or (not plain and not _is_scalar(each.text))]
+
+
+def _is_scalar(text: str) -> bool:
+    return isinstance(ast.parse(text, mode="eval").body, ast.Constant)
+
+
+def of_length(shape: Shape, lengths: Sequence[int]) -> list[Expression]:
+    """Return texts or lists of given lengths, for a shape that takes such."""
+    kinds = {shape.kind, *(part.kind for part in shape.parts if shape.kind == "union")}
+    found = [length for length in dict.fromkeys(lengths) if 0 <= length <= _MOST_LENGTH]
+    if "str" in kinds:
+        return [Expression(_text_of_length(length), layer=Layer.BOUNDARY) for length in found]
+    if kinds & {"list", "iterable"} and not any(
+        part.kind not in {"int", "any", "float"} for part in shape.parts
+    ):
+        return [Expression(_list_of_length(length), layer=Layer.BOUNDARY) for length in found]
+    return []
+
+
+def _text_of_length(length: int) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return quoted(letters[:length]) if length <= _LONGEST_SPELLED else f'"a" * {length}'
+
+
+def _list_of_length(length: int) -> str:
+    return repr([*range(1, length + 1)]) if length <= _LONGEST_SPELLED else f"list(range({length}))"
+
+
+def of_numbers(shape: Shape, numbers: Sequence[int | float]) -> list[Expression]:
+    """Return durations of as many days and seconds as the numbers say, for a shape that takes them."""
+    homes = [part.home for part in (shape, *shape.parts) if part.kind == "known"]
+    if _TIMEDELTA not in homes:
+        return []
+    sizes = [number for number in numbers if _is_size(number)][:_MOST_NUMBERS]
+    units = [(size, unit) for size in sizes for unit in ("days", "seconds")]
+    texts = [f"timedelta({unit}={near})" for size, unit in units for near in (size, int(size) - 1)]
+    return unique(Expression(text, frozenset({_TIMEDELTA.imported}), Layer.BOUNDARY) for text in texts)
+
+
+def _is_size(number: float) -> bool:
+    """Tell whether a number may well be a number of days or seconds."""
+    return isinstance(number, int) and 1 < abs(number) < 10**5

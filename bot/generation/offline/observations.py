@@ -1,0 +1,185 @@
+"""What the explorer says came of the trials, read with the same distrust as its descriptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.generation.offline.description import (
+    Description,
+    Home,
+    read_description,
+    read_expression,
+    read_imports,
+)
+from bot.generation.offline.expressions import Expression
+
+_MOST_REACHED = 20_000
+_LONGEST_REASON = 300
+
+Arc = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that can be said of an object.
+
+    Attributes:
+        of: The expression that is looked at; for an object that a call gives, with `{}` in its place.
+        value: What it is.
+        approximate: Whether a float in it is rounded.
+        before: The text of what it was before the call; None where it was not seen.
+    """
+
+    of: str
+    value: Expression
+    approximate: bool = False
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one call.
+
+    Attributes:
+        kind: `value`, `object`, `raised`, `printed` or `none`.
+        form: How the value was brought out of what the call gave, as `awaited`.
+        relation: How a value compares: `==`, `is` or `nan`.
+        value: The value, or the printed text.
+        facts: What can be said of an object that has no source text.
+        home: The class of the object or the exception.
+        message: The exception's message, where it is the project's own.
+        line: The line of the `raise`.
+        reason: Why there is nothing to state.
+        error: The name of the exception's class, where the call raised and there is nothing to state.
+    """
+
+    kind: str
+    form: str = "plain"
+    relation: str = "=="
+    value: Expression | None = None
+    facts: tuple[Fact, ...] = ()
+    home: Home | None = None
+    message: str | None = None
+    line: int | None = None
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen of one trial: its outcome, the state afterwards, and what it reached of the file."""
+
+    outcome: Outcome
+    state: tuple[Fact, ...] = ()
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[Arc] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """All that one explorer told.
+
+    Attributes:
+        loaded: Whether it came so far as to load the module.
+        problem: Why the module cannot be loaded; None where it can.
+        missing: The module that is not there, where that is why.
+        descriptions: By member name.
+        observations: By trial number.
+    """
+
+    loaded: bool = False
+    problem: str | None = None
+    missing: str | None = None
+    descriptions: Mapping[str, Description]
+    observations: Mapping[int, Observation]
+
+
+def read_told(output: bytes) -> Told:
+    """Read an explorer's whole output; what has not the right shape does not count."""
+    descriptions: dict[str, Description] = {}
+    observations: dict[int, Observation] = {}
+    greeting: Mapping[str, Any] | None = None
+    for line in _lines(output):
+        try:
+            if "problem" in line:
+                greeting = line
+            elif "description" in line:
+                description = read_description(line["description"])
+                descriptions[description.name] = description
+            else:
+                observations[int(line["number"])] = _observation(line)
+        except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
+            continue
+    return Told(
+        loaded=greeting is not None,
+        problem=_text(greeting, "problem"),
+        missing=_text(greeting, "missing"),
+        descriptions=descriptions,
+        observations=observations,
+    )
+
+
+def _lines(output: bytes) -> Iterator[Mapping[str, Any]]:
+    for text in output.splitlines():
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict):
+            yield line
+
+
+def _text(told: Mapping[str, Any] | None, name: str) -> str | None:
+    text = told.get(name) if told else None
+    return None if text is None else str(text)[:_LONGEST_REASON]
+
+
+def _observation(told: Mapping[str, Any]) -> Observation:
+    return Observation(
+        outcome=_outcome(told["outcome"]),
+        state=tuple(map(_fact, told["state"])),
+        lines=frozenset(map(int, told["lines"][:_MOST_REACHED])),
+        branches=frozenset((int(before), int(after)) for before, after in told["branches"][:_MOST_REACHED]),
+    )
+
+
+def _outcome(told: Mapping[str, Any]) -> Outcome:
+    home = told.get("home")
+    line = told.get("line")
+    message = told.get("message")
+    return Outcome(
+        kind=str(told["kind"]),
+        form=str(told.get("form", "plain")),
+        relation=str(told.get("relation", "==")),
+        value=_value(told),
+        facts=tuple(map(_fact, told.get("facts", ()))),
+        home=None if home is None else _home(home),
+        message=None if message is None else str(message),
+        line=None if line is None else int(line),
+        reason=str(told.get("reason", ""))[:_LONGEST_REASON],
+        error=str(told.get("error", "")),
+    )
+
+
+def _value(told: Mapping[str, Any]) -> Expression | None:
+    if not told.get("text"):
+        return None
+    return read_expression({"imports": (), **told})
+
+
+def _home(told: Any) -> Home:
+    ((module, path),) = [(found.module, found.name) for found in read_imports([told])]
+    return Home(module=module, path=path)
+
+
+def _fact(told: Mapping[str, Any]) -> Fact:
+    before = told.get("before")
+    return Fact(
+        of=str(told["of"]),
+        value=read_expression(told),
+        approximate=bool(told["approximate"]),
+        before=None if before is None else str(before),
+    )
