@@ -14,12 +14,34 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from bot.execution.isolation.plan import Ending, Plan, decode_ending, encode_plan
+from bot.execution.isolation.plan import Bounds, Ending, Plan, decode_ending, encode_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
 
 _LAUNCHER = Path(__file__).parent / "isolation" / "launcher.py"
 _SECONDS_TO_END = 10.0
+
+
+class LayerRefused(CannotRun):
+    """A layer of the isolation could not be applied.
+
+    Attributes:
+        layer: The layer's name.
+        reason: What the kernel said.
+    """
+
+    def __init__(self, layer: str, reason: str) -> None:
+        super().__init__(f"Cannot run anything under {layer}: {reason}.")
+        self.layer = layer
+        self.reason = reason
+
+
+class Finished(NamedTuple):
+    """A run that is over, and whether all of its processes are."""
+
+    outcome: Outcome
+    is_clean: bool
 
 
 class ProcessSandbox:
@@ -35,7 +57,7 @@ class ProcessSandbox:
         Raises:
             CannotRun: The process could not be started.
         """
-        return await run_plan(basic_plan(command, limits), command.stdin, limits)
+        return (await run_plan(basic_plan(command, limits), command.stdin, limits)).outcome
 
 
 def basic_plan(command: Command, limits: Limits) -> Plan:
@@ -52,13 +74,15 @@ def basic_plan(command: Command, limits: Limits) -> Plan:
             (resource.RLIMIT_NOFILE, limits.open_files),
             (resource.RLIMIT_CORE, 0),
         ],
+        bounds=Bounds(limits.memory_bytes, limits.tasks, limits.disk_bytes),
     )
 
 
-async def run_plan(plan: Plan, stdin: bytes, limits: Limits) -> Outcome:
+async def run_plan(plan: Plan, stdin: bytes, limits: Limits) -> Finished:
     """Have the launcher carry out a plan.
 
     Raises:
+        LayerRefused: A layer could not be applied.
         CannotRun: The process could not be started.
     """
     plan_file = os.memfd_create("plan")
@@ -69,15 +93,23 @@ async def run_plan(plan: Plan, stdin: bytes, limits: Limits) -> Outcome:
         ending = decode_ending(os.pread(plan_file, os.fstat(plan_file).st_size, 0))
     finally:
         os.close(plan_file)
-    return _outcome(plan, ending, talk, timed_out=timed_out, seconds=time.monotonic() - started)
+    _raise_error(plan, ending, talk)
+    outcome = _outcome(ending, talk, timed_out=timed_out, seconds=time.monotonic() - started)
+    return Finished(outcome, is_clean=ending.exit_code is not None and not ending.left)
 
 
-def _outcome(plan: Plan, ending: Ending, talk: _Talk, *, timed_out: bool, seconds: float) -> Outcome:
+def _raise_error(plan: Plan, ending: Ending, talk: _Talk) -> None:
+    """Raise what kept the target from starting."""
+    if ending.error and ending.layer:
+        raise LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
         reason = ending.error or talk.kept[2].decode(errors="replace").strip()[-2000:]
         raise CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended before its time'}.")
-    if ending.exit_code is None:  # something has killed the keeper: end at least the target's own group
-        _signal_group(ending.target)
+
+
+def _outcome(ending: Ending, talk: _Talk, *, timed_out: bool, seconds: float) -> Outcome:
+    if ending.target is not None and ending.exit_code is None:
+        _signal_group(ending.target)  # something has killed the keeper: end at least the target's own group
     return Outcome(
         exit_code=-signal.SIGKILL if ending.exit_code is None else ending.exit_code,
         stdout=bytes(talk.kept[1]),
@@ -85,6 +117,7 @@ def _outcome(plan: Plan, ending: Ending, talk: _Talk, *, timed_out: bool, second
         seconds=seconds if ending.seconds is None else ending.seconds,
         timed_out=timed_out,
         truncated=talk.truncated,
+        exceeded=ending.exceeded,
     )
 
 

@@ -23,6 +23,7 @@ class Command:
         readable: Folders it reads beside its interpreter: the copies of the project.
         variables: Its whole environment; nothing is inherited.
         stdin: What it reads on standard input.
+        network: Whether it may reach the network, where the sandbox could forbid it.
     """
 
     argv: tuple[str, ...]
@@ -30,17 +31,30 @@ class Command:
     readable: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one process and its children may use; what goes over is ended or refused."""
+    """What one process and its children may use; what goes over is ended or refused.
+
+    Attributes:
+        seconds: Time on the clock.
+        memory_bytes: Address space of each process, and memory of all of them together.
+        file_bytes: The size of each file.
+        open_files: Open files of each process.
+        output_bytes: What is kept of each of its two output streams.
+        tasks: Processes and threads together.
+        disk_bytes: All that its folder holds.
+    """
 
     seconds: float = 60.0
     memory_bytes: int = 2 * 1024**3
     file_bytes: int = 64 * 1024**2
     open_files: int = 256
     output_bytes: int = 4 * 1024**2
+    tasks: int = 512
+    disk_bytes: int = 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,7 @@ class Outcome:
         seconds: How long it ran.
         timed_out: Whether the time limit ended it.
         truncated: Whether its output was cut.
+        exceeded: Which other limit ended it, in words, as `more than 1024 MiB of disk`; empty for none.
     """
 
     exit_code: int
@@ -62,6 +77,7 @@ class Outcome:
     seconds: float
     timed_out: bool = False
     truncated: bool = False
+    exceeded: str = ""
 
 
 class Sandbox(Protocol):

@@ -4,24 +4,117 @@ from __future__ import annotations
 
 import ctypes
 import os
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+
+CAP_CHOWN, CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID = 0, 2, 6, 7
+"""Numbers of capabilities, as `capabilities(7)` lists them."""
+CAPABILITIES = range(64)
+"""The numbers that a capability can have; the kernel refuses those that it does not know."""
+
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_GET_ACTION_AVAIL = 2
+_SECCOMP_RET_ERRNO = 0x00050000
+_SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+_CAPABILITY_VERSION_3 = 0x20080522
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.syscall.restype = ctypes.c_long
 
 
-def prctl(option: int, value: int = 0) -> int:
+def system_call(number: int, *arguments: Any) -> int:
+    """Make a system call; integers are passed as the kernel's `long`.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    passed = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
+    return _checked(_LIBC.syscall(ctypes.c_long(number), *passed))
+
+
+def prctl(option: int, *values: int) -> int:
     """Set an attribute of this process.
 
     Raises:
         OSError: The kernel refuses.
     """
-    result: int = _LIBC.prctl(
-        ctypes.c_int(option), ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)
-    )
+    padded = (*values, 0, 0, 0, 0)[:4]
+    return _checked(_LIBC.prctl(ctypes.c_int(option), *(ctypes.c_ulong(value) for value in padded)))
+
+
+def _checked(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return result
+
+
+def filters_system_calls() -> bool:
+    """Tell whether the kernel takes filters on system calls on this machine."""
+    number = _SECCOMP.get(os.uname().machine)
+    action = ctypes.c_uint32(_SECCOMP_RET_ERRNO)
+    try:
+        system_call(number or -1, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action))
+    except OSError:
+        return False
+    return number is not None
+
+
+class _Program(ctypes.Structure):
+    """`struct sock_fprog`."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def filter_system_calls(program: bytes, *, listen: bool = False) -> int:
+    """Put this thread and all of its future children under a filter, for good.
+
+    Args:
+        program: An array of `struct sock_filter`.
+        listen: Whether to return an open file on which the calls arrive that the filter asks about.
+
+    Raises:
+        OSError: The kernel refuses; it wants `no_new_privs` or a capability first.
+    """
+    flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER if listen else 0
+    argument = _Program(len(program) // 8, program)
+    number = _SECCOMP[os.uname().machine]
+    return system_call(number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(argument))
+
+
+def keep_only_capabilities(kept: int) -> None:
+    """Give up all capabilities of this thread but those whose bits are set; those become inheritable.
+
+    Raises:
+        OSError: The kernel refuses, since one of them is not there to be kept.
+    """
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    low, high = kept & 0xFFFFFFFF, kept >> 32
+    data = (ctypes.c_uint32 * 6)(low, low, low, high, high, high)
+    _checked(_LIBC.capset(header, data))
+
+
+def effective_capabilities() -> int:
+    """Return this process's effective capabilities, a bit each."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - see launcher
+        for line in status:
+            if line.startswith("CapEff:"):
+                return int(line.split()[1], 16)
+    return 0
+
+
+def forbid_inspection() -> None:
+    """Keep other processes of this user from reading this process's memory, environment and open files.
+
+    For the bot itself, which holds the key: call it once, early.
+    """
+    prctl(PR_SET_DUMPABLE, 0)

@@ -1,48 +1,91 @@
 """The program that stands between the bot and a target, run as `python -I -S launcher.py FD`.
 
-It is the target's keeper: it starts the target in a session of its own, waits for its end, and then ends
-whatever the target has left behind, daemons included, since orphans come to it (child subreaper). It does
-the same as soon as the bot tells it to (SIGTERM) or dies, however the bot dies.
-Standard library only; it runs before any layer is applied, so nothing of a project is on its path.
+It is the target's keeper: it starts the target in a session of its own and under the layers of its plan,
+waits for its end, and then ends whatever the target has left behind, daemons included, since orphans come
+to it (child subreaper). It does the same as soon as a bound is exceeded, the bot tells it to (SIGTERM), or
+the bot dies, however it dies.
+Standard library only and, since it starts once a run, little of it: no `pathlib`. It has imported all it
+needs before the target begins, and nothing of a project is on its path.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
-from typing import NoReturn
 
 if __name__ == "__main__":  # the folder that holds the package `bot`; the standard library comes first
     sys.path.append(__file__.rsplit("/", 4)[0])
 
-from bot.execution.isolation.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
+from bot.execution.isolation import kernel, landlock, watch
 from bot.execution.isolation.plan import Plan, decode_plan
-from bot.execution.isolation.rlimits import lower
+from bot.execution.isolation.sweep import end_everything, reaped
+from bot.execution.isolation.target import become_target
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_SECONDS_TO_END = 5.0
-_CANNOT_START = 127
 
 
-def main(plan_file: int) -> None:
-    """Carry out the plan that stands in this open file, and tell the ending there."""
-    plan = _take_plan(plan_file)
-    _become_keeper(plan.parent)
-    keeper = os.getpid()
-    started = time.monotonic()
-    target = os.fork()
-    if target == 0:
-        _become_target(plan, keeper, plan_file)
-    _tell(plan_file, target=target)
-    _let_go_of_streams()
-    status = _wait_for_end(target)
-    status = _end_everything(target, status)
-    _tell(plan_file, exit_code=os.waitstatus_to_exitcode(status), seconds=time.monotonic() - started)
+class Keeper:
+    """Carries out one plan.
+
+    Args:
+        plan_file: The open file that holds the plan, and into which the ending is told.
+    """
+
+    def __init__(self, plan_file: int) -> None:
+        self._plan_file = plan_file
+        self._plan = _take_plan(plan_file)
+        self._exceeded = ""
+
+    def run(self) -> None:
+        """Begin the target, wait for its end, end what it left, and tell."""
+        plan = self._plan
+        self._become_keeper()
+        scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
+        keeper = os.getpid()
+        started = time.monotonic()
+        target = os.fork()
+        if target == 0:
+            become_target(plan, keeper, self._tell, _no_deputy)
+        self._tell(target=target)
+        _let_go_of_streams()
+        status = self._wait_for(target)
+        late_status, left = end_everything(target, plan.identity, scoped=scoped)
+        status = late_status if status is None else status
+        self._tell(
+            exit_code=-signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status),
+            seconds=time.monotonic() - started,
+            exceeded=self._exceeded,
+            left=left,
+        )
+
+    def _tell(self, **told: object) -> None:
+        os.write(self._plan_file, json.dumps(told).encode() + b"\n")
+
+    def _become_keeper(self) -> None:
+        """Get all orphans, and SIGTERM as soon as the bot is gone."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.forbid_inspection()
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != self._plan.parent:
+            sys.exit(1)
+
+    def _wait_for(self, target: int) -> int | None:
+        """Return the target's wait status, or None where it is to be ended before its time."""
+        bounds = watch.Watch(self._plan.bounds, self._plan.folder)
+        while not self._exceeded:
+            came = signal.sigtimedwait([*_STOP_SIGNALS, signal.SIGCHLD], watch.INTERVAL)
+            if came is None:
+                self._exceeded = bounds.exceeded()
+            elif came.si_signo != signal.SIGCHLD:
+                return None
+            for pid, status in reaped():
+                if pid == target:
+                    return status
+        return None
 
 
 def _take_plan(plan_file: int) -> Plan:
@@ -55,43 +98,18 @@ def _take_plan(plan_file: int) -> Plan:
     return plan
 
 
-def _tell(plan_file: int, **told: object) -> None:
-    os.write(plan_file, json.dumps(told).encode() + b"\n")
+def _keep_own_signals_inside(parent: int) -> bool:
+    """Let this process signal only what descends from it, so that it can kill all of that at once.
 
-
-def _become_keeper(parent: int) -> None:
-    """Get all orphans, and SIGTERM as soon as the bot is gone."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    prctl(PR_SET_DUMPABLE, 0)
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(1)
-
-
-def _become_target(plan: Plan, keeper: int, plan_file: int) -> NoReturn:
-    """Apply the layers in their order, and be the target from then on."""
+    Tells whether it holds: what kills everything within reach must be sure of its reach.
+    """
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    landlock.restrict_self(landlock.open_ruleset(landlock.scopes_only()))
     try:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
-            os._exit(_CANNOT_START)
-        os.setsid()
-        os.umask(0o022)
-        lower(plan.rlimits)
-        os.chdir(plan.folder)
-        _default_signals()
-        os.execvpe(plan.argv[0], plan.argv, plan.variables)  # noqa: S606 - no shell is wanted here
-    except (OSError, ValueError) as error:
-        _tell(plan_file, error=str(error))
-    finally:
-        os._exit(_CANNOT_START)
-
-
-def _default_signals() -> None:
-    """Undo what Python and the keeper have set, so that the target meets the usual defaults."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.kill(parent, 0)
+    except PermissionError:
+        return True
+    return False
 
 
 def _let_go_of_streams() -> None:
@@ -102,75 +120,9 @@ def _let_go_of_streams() -> None:
     os.close(nowhere)
 
 
-def _wait_for_end(target: int) -> int | None:
-    """Return the target's wait status, or None where a signal to stop came first."""
-    while True:
-        signal_number = signal.sigwait([*_STOP_SIGNALS, signal.SIGCHLD])
-        if signal_number != signal.SIGCHLD:
-            return None
-        for pid, status in _reaped():
-            if pid == target:
-                return status
-
-
-def _reaped() -> Iterable[tuple[int, int]]:
-    """Reap the children that have ended, orphans included; yield their ids and wait statuses."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, status
-
-
-def _end_everything(target: int, status: int | None) -> int:
-    """Kill and reap all that descends from the target; return the target's wait status."""
-    deadline = time.monotonic() + _SECONDS_TO_END
-    _kill(-target)
-    while time.monotonic() < deadline:
-        for pid in _children(os.getpid()):
-            _kill(pid)
-        for pid, its_status in _reaped():
-            if pid == target:
-                status = its_status
-        if not _children(os.getpid()):
-            break
-        time.sleep(0.002)
-    return signal.SIGKILL if status is None else status
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except OSError as error:
-        if error.errno not in {errno.ESRCH, errno.EPERM}:
-            raise
-
-
-def _children(parent: int) -> list[int]:
-    """Return the ids of a process's children, those that have ended but are not reaped included."""
-    with os.scandir("/proc") as entries:
-        return [
-            int(entry.name) for entry in entries if entry.name.isdigit() and _parent_of(entry.name) == parent
-        ]
-
-
-def _parent_of(pid: str) -> int | None:
-    try:
-        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        text = os.read(file, 4096)
-    except OSError:
-        return None
-    finally:
-        os.close(file)
-    # The second field is the program's name in brackets, which may itself hold blanks and brackets.
-    return int(text.rpartition(b")")[2].split()[1])
+def _no_deputy(_: int) -> None:
+    raise OSError("there is no deputy")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    Keeper(int(sys.argv[1])).run()

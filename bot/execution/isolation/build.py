@@ -1,0 +1,42 @@
+"""How a sandbox is built: ask what there is, choose, try, and only then use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.execution.isolation.choice import Offer, choose, offer, require_all, weaken
+from bot.execution.isolation.isolated import IsolatedSandbox
+from bot.execution.isolation.trial import try_out
+from bot.execution.process import ProcessSandbox
+from bot.execution.sandbox import CannotRun, Sandbox
+from bot.settings import SandboxChoice
+
+
+async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Offer | None = None) -> Sandbox:
+    """Return a sandbox that has proven, by a trial run of an interpreter, that its layers hold.
+
+    Args:
+        choice: How much isolation is owed.
+        interpreter: The Python that will run inside.
+        offered: What the machine offers; asked of it where None.
+
+    Raises:
+        CannotIsolate: `strict` is asked for, and a layer cannot be had; the message names it.
+        CannotRun: The interpreter does not run, whatever the layers.
+    """
+    if choice is SandboxChoice.OFF:
+        return ProcessSandbox()
+    offered = offered or offer()
+    isolation = choose(offered)
+    while True:
+        sandbox = IsolatedSandbox(isolation)
+        trouble = await try_out(sandbox, isolation, interpreter)
+        if trouble is None:
+            break
+        weaker = weaken(isolation, offered, trouble)
+        if weaker is None:
+            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+        isolation = weaker
+    if choice is SandboxChoice.STRICT:
+        require_all(isolation)
+    return sandbox

@@ -1,0 +1,107 @@
+"""The sandbox with its isolating layers."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import resource
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from bot.execution.isolation import handover, seccomp
+from bot.execution.isolation.choice import Isolation, layer_names
+from bot.execution.isolation.landlock import Ruleset, ruleset
+from bot.execution.isolation.plan import Identity, Plan
+from bot.execution.isolation.reach import reachable
+from bot.execution.isolation.users import Users
+from bot.execution.process import basic_plan, run_plan
+from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
+
+
+class IsolatedSandbox:
+    """Runs commands under the layers of an isolation; see `choice.py` for how one is chosen."""
+
+    def __init__(self, isolation: Isolation) -> None:
+        self._isolation = isolation
+        self._users = Users() if isolation.own_uid else None
+        self._shared: set[Path] = set()
+        self._sharing = asyncio.Lock()
+
+    def layers(self) -> tuple[str, ...]:
+        """Name the layers that are active, and after them those that are missing."""
+        return layer_names(self._isolation)
+
+    async def run(self, command: Command, limits: Limits) -> Outcome:
+        """Run a command to its end, or to a limit; nothing that it started is left afterwards.
+
+        Its folder belongs to the sandbox's user from then on; its readable folders are opened to that user
+        the first time they are named.
+
+        Raises:
+            CannotRun: The process could not be started.
+        """
+        if self._users is None:
+            return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
+        uid = self._users.borrow()
+        identity = Identity(uid, self._users.group, self._isolation.reads_all)
+        finished = None
+        try:
+            await self._hand_over(command, identity)
+            finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
+        finally:
+            if finished is None or finished.is_clean:
+                self._users.give_back(uid)
+        return finished.outcome
+
+    async def _hand_over(self, command: Command, identity: Identity) -> None:
+        async with self._sharing:
+            unshared = [path for path in command.readable if path not in self._shared]
+            await asyncio.to_thread(_hand_over, command, identity, unshared)
+            self._shared.update(unshared)
+
+    def _plan(self, command: Command, limits: Limits, identity: Identity) -> Plan:
+        isolation = self._isolation
+        plan = basic_plan(command, limits)
+        has_own_uid = identity.uid is not None
+        own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
+        policy = seccomp.Policy(
+            own_uid=has_own_uid, landlock=isolation.landlock, deputy=False, network=command.network
+        )
+        return plan._replace(
+            rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],
+            identity=identity,
+            no_new_privileges=isolation.no_new_privileges,
+            landlock=_rules(command, isolation.landlock),
+            filter=_filter(policy) if isolation.seccomp else "",
+            scoped=not has_own_uid and isolation.landlock >= seccomp.LANDLOCK_SCOPES,
+        )
+
+
+def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -> None:
+    """Give the sandbox's user its folder, and what it reads where it could not read it otherwise."""
+    if identity.uid is None or identity.gid is None:
+        return
+    try:
+        if not identity.reads_all:
+            for path in (command.folder, *unshared):
+                handover.open_way(path, identity.gid)
+            for path in unshared:
+                handover.share(path, identity.gid)
+        handover.hand_over(command.folder, identity.uid, identity.gid)
+    except OSError as error:
+        raise CannotRun(f"Cannot give {command.folder} to the sandbox's user: {error}.") from error
+
+
+def _rules(command: Command, version: int) -> Ruleset | None:
+    if not version:
+        return None
+    program = Path(command.argv[0])
+    paths = reachable(program, command.folder, command.readable, network=command.network)
+    return ruleset(version, paths, network=command.network)
+
+
+@lru_cache(maxsize=8)
+def _filter(policy: seccomp.Policy) -> str:
+    program = seccomp.assemble(seccomp.rules(policy), platform.machine())
+    return seccomp.encode(program).hex()

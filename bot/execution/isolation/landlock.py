@@ -1,0 +1,128 @@
+"""Which files a target may reach, in the terms of the kernel's Landlock, and the calls that set it up.
+
+What no rule allows is refused: reading, writing, making, removing, and from the versions on that have it,
+truncating, device controls, TCP, abstract sockets and signals outwards, and sockets by path. Not held by
+any version: looking at a file's name, size and times, and changing its mode, owner, times and extended
+attributes; see `seccomp.py` and `deputy.py` for those.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bot.execution.isolation.kernel import system_call
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_ASK_VERSION = 1
+_PATH_BENEATH = 1
+
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
+MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << bit for bit in range(6, 13))
+REFER, TRUNCATE, IOCTL_DEV, RESOLVE_UNIX = (1 << bit for bit in range(13, 17))
+_BIND_TCP, _CONNECT_TCP = 1, 2
+_ABSTRACT_SOCKETS, _SIGNALS = 1, 2
+
+_FILES_SINCE = ((1, MAKE_SYM * 2 - 1), (2, REFER), (3, TRUNCATE), (5, IOCTL_DEV), (9, RESOLVE_UNIX))
+_TCP_SINCE = 4
+_SCOPES_SINCE = 6
+
+READ = EXECUTE | READ_FILE | READ_DIR
+WRITE = (
+    READ
+    | WRITE_FILE | TRUNCATE | REFER
+    | MAKE_DIR | MAKE_REG | MAKE_SOCK | MAKE_FIFO | MAKE_SYM
+    | REMOVE_DIR | REMOVE_FILE
+)  # fmt: skip
+DEVICE = READ_FILE | WRITE_FILE | TRUNCATE
+SHARED_MEMORY = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE
+
+_ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV | RESOLVE_UNIX
+
+
+class Ruleset(NamedTuple):
+    """All that is refused, and the paths with what is allowed beneath each after all.
+
+    Attributes:
+        files: The rights on files that are refused where no path allows them.
+        tcp: The rights on TCP that are refused.
+        scopes: What ends at the border of the sandbox.
+        paths: A path, and the rights it gives on itself and on all that lies beneath it.
+    """
+
+    files: int
+    tcp: int
+    scopes: int
+    paths: list[tuple[str, int]]
+
+
+def ruleset(version: int, paths: Sequence[tuple[str, int]], *, network: bool) -> Ruleset:
+    """Return the strictest rule set that a version of Landlock knows, with these paths allowed."""
+    files = 0
+    for since, rights in _FILES_SINCE:
+        files |= rights if version >= since else 0
+    return Ruleset(
+        files=files,
+        tcp=_BIND_TCP | _CONNECT_TCP if version >= _TCP_SINCE and not network else 0,
+        scopes=_ABSTRACT_SOCKETS | _SIGNALS if version >= _SCOPES_SINCE else 0,
+        paths=[(path, rights & files) for path, rights in paths],
+    )
+
+
+def scopes_only() -> Ruleset:
+    """Return the rule set that only keeps signals and abstract sockets inside; from version 6 on."""
+    return Ruleset(files=0, tcp=0, scopes=_ABSTRACT_SOCKETS | _SIGNALS, paths=[])
+
+
+def version() -> int:
+    """Return the version of Landlock that the kernel offers; 0 where it offers none."""
+    try:
+        return system_call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+    except OSError:
+        return 0
+
+
+def open_ruleset(the_ruleset: Ruleset) -> int:
+    """Return an open file that stands for a rule set; paths are looked up with the rights of now.
+
+    Raises:
+        OSError: The kernel refuses, or a path cannot be reached.
+    """
+    attributes = (ctypes.c_uint64 * 3)(the_ruleset.files, the_ruleset.tcp, the_ruleset.scopes)
+    opened = system_call(_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0)
+    for path, rights in the_ruleset.paths:
+        _allow(opened, path, rights)
+    return opened
+
+
+def restrict_self(opened: int) -> None:
+    """Put this thread and all of its future children under an opened rule set, for good.
+
+    Raises:
+        OSError: The kernel refuses; it wants `no_new_privs` or a capability first.
+    """
+    system_call(_RESTRICT_SELF, opened, 0)
+    os.close(opened)
+
+
+class _PathBeneath(ctypes.Structure):
+    """`struct landlock_path_beneath_attr`."""
+
+    _pack_ = 1
+    _layout_ = "ms"
+    _fields_ = (("rights", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+def _allow(opened: int, path: str, rights: int) -> None:
+    parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISDIR(os.fstat(parent).st_mode):
+            rights &= _ON_FILES
+        if rights:
+            beneath = _PathBeneath(rights=rights, parent=parent)
+            system_call(_ADD_RULE, opened, _PATH_BENEATH, ctypes.byref(beneath), 0)
+    finally:
+        os.close(parent)

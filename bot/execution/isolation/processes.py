@@ -1,0 +1,77 @@
+"""Which processes descend from which, and what they use, as `/proc` tells it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the ids of all that descends from a process, those included that ended and are not reaped."""
+    children: dict[int, list[int]] = {}
+    for pid in _all():
+        children.setdefault(parent(pid), []).append(pid)
+    found: list[int] = []
+    waiting = [ancestor]
+    while waiting:
+        its_children = children.get(waiting.pop(), [])
+        found += its_children
+        waiting += its_children
+    return found
+
+
+def parent(pid: int) -> int:
+    """Return the id of a process's parent; 0 where there is no such process."""
+    # The second field is the program's name in brackets, which may itself hold blanks and brackets.
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
+
+
+def tasks(pids: Iterable[int]) -> int:
+    """Return how many threads some processes have together."""
+    counts = (_read(f"/proc/{pid}/stat").rpartition(b")")[2].split() for pid in pids)
+    return sum(int(fields[17]) for fields in counts if fields)
+
+
+def own_memory(pids: Iterable[int]) -> int:
+    """Return the bytes of memory that some processes hold, without what they share with files.
+
+    What processes share since a fork counts once for each.
+    """
+    counts = (_read(f"/proc/{pid}/statm").split() for pid in pids)
+    return sum(int(fields[1]) - int(fields[2]) for fields in counts if fields) * os.sysconf("SC_PAGE_SIZE")
+
+
+def users(uids: frozenset[int]) -> Iterator[int]:
+    """Yield the ids of the processes that have one of some users as real, effective or saved user."""
+    for pid in _all():
+        for line in _read(f"/proc/{pid}/status").splitlines():
+            if line.startswith(b"Uid:") and not uids.isdisjoint(map(int, line.split()[1:])):
+                yield pid
+
+
+def available_memory() -> int:
+    """Return the bytes that the whole machine has left for new programs; 0 where it does not tell."""
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith(b"MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _all() -> list[int]:
+    with os.scandir("/proc") as entries:
+        return [int(entry.name) for entry in entries if entry.name.isdigit()]
+
+
+def _read(path: str) -> bytes:
+    """Return the beginning of a small file of the kernel's; nothing where the process is gone."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(file, 65536)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)

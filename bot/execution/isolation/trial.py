@@ -1,0 +1,61 @@
+"""The trial run that shows whether an isolation holds, and whether an interpreter can be used beneath it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot.execution.isolation.choice import Isolation, Trouble
+from bot.execution.isolation.plan import Layer
+from bot.execution.isolation.reach import interpreter_folders
+from bot.execution.process import LayerRefused
+from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
+
+_TARGET = Path(__file__).parent / "trial_target.py"
+_LIMITS = Limits(seconds=30.0)
+
+
+async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> Trouble | None:
+    """Run a program inside that tries what the layers forbid; return what went wrong, None for nothing."""
+    with tempfile.TemporaryDirectory(prefix="testsmith-") as folder:
+        try:
+            outcome = await sandbox.run(_command(interpreter, Path(folder)), _LIMITS)
+        except LayerRefused as error:
+            return Trouble(layer=Layer(error.layer), reason=error.reason)
+        except CannotRun as error:
+            return Trouble(layer=None, reason=str(error).rstrip("."))
+    try:
+        told = json.loads(outcome.stdout)
+    except ValueError:
+        said = outcome.stderr.decode(errors="replace").strip()[-500:]
+        return Trouble(layer=None, reason=said or f"it ended with {outcome.exit_code}")
+    return _doubt(isolation, told, interpreter)
+
+
+def _command(interpreter: Path, folder: Path) -> Command:
+    inside = folder.resolve() / "trial"
+    inside.mkdir()
+    argv = (str(interpreter), "-I", "-c", _TARGET.read_text(encoding="utf-8"))
+    return Command(argv=argv, folder=inside)
+
+
+def _doubt(isolation: Isolation, told: Mapping[str, Any], interpreter: Path) -> Trouble | None:
+    """Return what a trial could do that a layer forbids, or could not do that it must."""
+    could = {
+        Layer.OWN_UID: isolation.own_uid and (os.geteuid() in told["uids"] or len(told["groups"]) > 1),
+        Layer.LANDLOCK: isolation.landlock and told["reads_proc"],
+        Layer.SECCOMP: isolation.seccomp and told["has_sockets"],
+        Layer.RLIMITS: isolation.rlimits and told["file_bytes"] > _LIMITS.file_bytes,
+    }
+    for layer, does_not_hold in could.items():
+        if does_not_hold:
+            return Trouble(layer=layer, reason="it was applied, and does not hold")
+    needed = interpreter_folders(interpreter)
+    for path in map(Path, told["unreadable"]):
+        if path.exists() and any(path.is_relative_to(folder) for folder in needed):
+            return Trouble(layer=None, reason=f"the sandbox's user cannot read {path}")
+    return None
