@@ -17,7 +17,10 @@ _SKIPPED_SHAPE = {"schema", "kind", "stage", "reason"}
 
 
 def encode_result(result: Result) -> dict[str, object]:
-    """Return the value to store; member and path are not in it, since whoever has the key knows them."""
+    """Return the value to store; member and path are not in it, since whoever has the key knows them.
+
+    A `Skipped` is only worth storing where it is permanent, and is read back as such.
+    """
     if isinstance(result, Candidate):
         return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code}
     reason = result.reason[:MAX_REASON_CHARACTERS]
@@ -40,7 +43,9 @@ def _decode_skipped(value: Mapping[str, object], member: Member) -> Skipped | No
     reason = _text(value["reason"])
     if value["stage"] != Stage.GENERATION or reason is None or len(reason) > MAX_REASON_CHARACTERS:
         return None
-    return Skipped(path=member.path, member=member.id, stage=Stage.GENERATION, reason=reason)
+    return Skipped(
+        path=member.path, member=member.id, stage=Stage.GENERATION, reason=reason, permanent=True
+    )
 
 
 def _text(value: object) -> str | None:

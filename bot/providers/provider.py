@@ -6,7 +6,8 @@ The errors form one tree, and each class decides whether trying again can help:
       TransientError            can pass: tried again
         RateLimited             429, with the wait the endpoint asked for
         ServerFailed            408, 500, 502, 503, 504, 529, ...
-        ConnectionFailed        refused, reset, cut off
+        ConnectionFailed        reset, cut off
+          CannotConnect         refused, no such host, no answer to the handshake
         TimedOut                no whole answer within the time limit
       RequestRefused            a property of this one request: the next one may work
         ContextTooLong          the prompt is over the model's context
@@ -16,6 +17,7 @@ The errors form one tree, and each class decides whether trying again can help:
         QuotaEmpty              no credit left
         ModelUnknown            no such model at this endpoint
         EndpointRetired         404 and 410 on the endpoint itself
+        EndpointUnreachable     never connected, however often it was tried
         ReplayMissed            `--replay` has no answer for this request
       WaitTooLong               the endpoint asks for a longer wait than the settings allow
 """
@@ -110,6 +112,10 @@ class ConnectionFailed(TransientError):
     """No connection, or one that broke."""
 
 
+class CannotConnect(ConnectionFailed):
+    """No connection at all: the request was not sent."""
+
+
 class TimedOut(TransientError):
     """No whole answer within the time limit."""
 
@@ -148,6 +154,10 @@ class ModelUnknown(SpendingEnded):
 
 class EndpointRetired(SpendingEnded):
     """There is no chat-completions endpoint at the address (any more)."""
+
+
+class EndpointUnreachable(SpendingEnded):
+    """No attempt of this run has ever connected to the endpoint."""
 
 
 class ReplayMissed(SpendingEnded):

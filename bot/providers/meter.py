@@ -1,0 +1,31 @@
+"""What the calls of one run cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.model import Spending
+from bot.providers.provider import Usage
+
+
+class SpendingMeter:
+    """Counts HTTP requests and tokens; a `SpendingReporter`."""
+
+    def __init__(self) -> None:
+        self._spent = Spending()
+
+    def count_call(self) -> None:
+        """Count one HTTP request, whatever comes of it."""
+        self._spent = replace(self._spent, api_calls=self._spent.api_calls + 1)
+
+    def count_tokens(self, usage: Usage) -> None:
+        """Count the tokens of one answer."""
+        self._spent = replace(
+            self._spent,
+            prompt_tokens=self._spent.prompt_tokens + usage.prompt_tokens,
+            completion_tokens=self._spent.completion_tokens + usage.completion_tokens,
+        )
+
+    def spending(self) -> Spending:
+        """See `SpendingReporter.spending`."""
+        return self._spent

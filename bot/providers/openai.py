@@ -1,0 +1,163 @@
+"""One attempt at an OpenAI-compatible endpoint, through the official SDK.
+
+The SDK's own retries are off; what it raises is read in `refusal.py`, what the endpoint does not take is
+learned in `dialect.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bot.providers.dialect import Dialect
+from bot.providers.meter import SpendingMeter
+from bot.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError, Usage
+from bot.providers.refusal import (
+    Refusal,
+    Target,
+    broken_off,
+    content_filtered,
+    no_completion,
+    read_refusal,
+    refused,
+)
+
+if TYPE_CHECKING:
+    import openai
+
+MAX_ANSWER_CHARACTERS = 4 * 1024**2
+"""A longer answer is no completion: it is far over every output limit."""
+
+_FIRST_ERROR_STATUS = 400
+
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+
+
+class OpenAIProvider:
+    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter."""
+
+    def __init__(
+        self,
+        connect: Callable[[], openai.AsyncOpenAI],
+        *,
+        target: Target,
+        meter: SpendingMeter,
+        limit: str = "max_tokens",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare, without connecting or importing the SDK, which takes longer than the rest of a cached run.
+
+        Args:
+            connect: Makes the SDK's client at the first call.
+            target: Who is asked, for messages, and for how long.
+            meter: Counts requests and tokens.
+            limit: The name to try first for the output limit.
+            clock: Seconds since the epoch.
+        """
+        self._connect = connect
+        self._client: openai.AsyncOpenAI | None = None
+        self._target = target
+        self._meter = meter
+        self._limit = limit
+        self._clock = clock
+        self._dialects: dict[str, Dialect] = {}
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`."""
+        import openai
+
+        dialect = self._dialects.setdefault(request.model, Dialect(limit=self._limit))
+        while True:
+            sent = dialect.arguments(request)
+            try:
+                return self._read(await self._post(sent))
+            except openai.APIStatusError as error:
+                said = self._refusal(error.status_code, error.body, error.response.headers)
+                if not dialect.learn(said, sent):
+                    raise refused(said, self._target) from error
+            except (openai.OpenAIError, TimeoutError) as error:
+                raise broken_off(error, self._target) from error
+
+    async def aclose(self) -> None:
+        """Close the connections, if any were made."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _post(self, sent: dict[str, Any]) -> bytes:
+        """Send one HTTP request; the time limit holds for all of it, however slowly the answer drips."""
+        self._client = self._client or self._connect()
+        self._meter.count_call()
+        async with asyncio.timeout(self._target.timeout_seconds):
+            raw = await self._client.chat.completions.with_raw_response.create(**sent)
+        content: bytes = raw.http_response.content
+        return content
+
+    def _read(self, content: bytes) -> CompletionResponse:
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise no_completion(self._target) from error
+        response = read_completion(body)
+        if response is None:
+            raise self._embedded_error(body)
+        self._meter.count_tokens(response.usage)
+        if response.finish_reason == "content_filter" and not response.text:
+            raise content_filtered(self._target)
+        return response
+
+    def _embedded_error(self, body: object) -> ProviderError:
+        """Read a good status around an error with a status of its own, as OpenRouter sends it."""
+        error = body.get("error") if isinstance(body, dict) else None
+        status = error.get("code") if isinstance(error, dict) else None
+        if not isinstance(status, int) or status < _FIRST_ERROR_STATUS:
+            return no_completion(self._target)
+        return refused(self._refusal(status, body, {}), self._target)
+
+    def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
+        return read_refusal(status, headers, body, target=self._target, now=self._clock())
+
+
+def read_completion(body: object) -> CompletionResponse | None:
+    """Return the answer that a JSON body holds; None where it is no completion."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(body, dict) or not isinstance(choice, dict) or not isinstance(message, dict):
+        return None
+    text = _text(message.get("content"))
+    if text is None or len(text) > MAX_ANSWER_CHARACTERS:
+        return None
+    declined = not text and isinstance(message.get("refusal"), str)
+    reason = "content_filter" if declined else _FINISH_REASONS.get(str(choice.get("finish_reason")), "other")
+    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body.get("usage")))
+
+
+def _text(content: object) -> str | None:
+    """Return a message's text: a string, a list of parts, or nothing at all."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        return None
+    parts = (part.get("text") for part in content if isinstance(part, dict))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _usage(said: object) -> Usage:
+    fields = said if isinstance(said, dict) else {}
+    return Usage(
+        prompt_tokens=_count(fields.get("prompt_tokens")),
+        completion_tokens=_count(fields.get("completion_tokens")),
+    )
+
+
+def _count(number: object) -> int:
+    return max(0, number) if isinstance(number, int) else 0

@@ -1,0 +1,144 @@
+"""Puts the layers of a run together: the one place that knows their order."""
+
+from __future__ import annotations
+
+import asyncio
+import random as chance
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from bot.model import UsageFailure
+from bot.providers.gate import SharedGate
+from bot.providers.meter import SpendingMeter
+from bot.providers.openai import OpenAIProvider
+from bot.providers.provider import CompletionRequest, CompletionResponse, Provider
+from bot.providers.refusal import Target
+from bot.providers.replay import RecordProvider, ReplayProvider
+from bot.providers.retry import RetryPolicy, RetryProvider
+from bot.providers.semaphore import SemaphoreProvider
+from bot.settings import ModelSettings, Secret
+
+if TYPE_CHECKING:
+    import openai
+
+OPENAI_URL = "https://api.openai.com/v1"
+"""Where calls go without `--base-url`; named, so that the SDK does not look for it in the environment."""
+
+CONNECT_SECONDS = 10.0
+"""How long making a connection may take, within the time limit of the attempt."""
+
+
+class ProviderStack:
+    """The assembled layers: a `Provider` whose connections are closed after its last call."""
+
+    def __init__(self, provider: Provider, endpoint: OpenAIProvider | None) -> None:
+        self._provider = provider
+        self._endpoint = endpoint
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`."""
+        return await self._provider.complete(request)
+
+    async def aclose(self) -> None:
+        """Close the connections, in the event loop in which the calls were made."""
+        if self._endpoint is not None:
+            await self._endpoint.aclose()
+
+
+def build_provider(
+    settings: ModelSettings,
+    meter: SpendingMeter,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    random: Callable[[], float] = chance.random,
+) -> ProviderStack:
+    """Return the provider of a run: retry around semaphore around endpoint, or a recording.
+
+    Nothing is connected to before the first call.
+
+    Args:
+        settings: How the model is asked.
+        meter: Counts what is spent.
+        sleep: As `asyncio.sleep`.
+        clock: As `time.monotonic`.
+        random: A number from 0 up to 1.
+
+    Raises:
+        UsageFailure: There is no key, or it is none; the recording cannot be used.
+    """
+    if settings.replay is not None:
+        return ProviderStack(ReplayProvider(settings.replay), None)
+    gate = SharedGate(longest_wait=settings.max_retry_after_seconds, sleep=sleep, clock=clock)
+    policy = RetryPolicy(
+        attempts=settings.max_retry_attempts,
+        base_seconds=settings.retry_base_seconds,
+        longest_wait=settings.max_retry_after_seconds,
+        random=random,
+    )
+    endpoint = _endpoint(settings, meter)
+    limited = SemaphoreProvider(endpoint, limit=settings.max_concurrent_calls, gate=gate)
+    retried = RetryProvider(limited, policy=policy, gate=gate)
+    return ProviderStack(
+        retried if settings.record is None else RecordProvider(retried, settings.record), endpoint
+    )
+
+
+def _endpoint(settings: ModelSettings, meter: SpendingMeter) -> OpenAIProvider:
+    key = _usable_key(settings)
+    url = settings.base_url or OPENAI_URL
+    target = Target(
+        url=shown_url(url), model=settings.model, key=key, timeout_seconds=settings.timeout_seconds
+    )
+    return OpenAIProvider(
+        partial(connect, url, key, settings),
+        target=target,
+        meter=meter,
+        limit="max_completion_tokens" if url == OPENAI_URL else "max_tokens",
+    )
+
+
+def connect(url: str, key: Secret | None, settings: ModelSettings) -> openai.AsyncOpenAI:
+    """Make the SDK's client. What the SDK would look for in the environment is given here instead.
+
+    Proxies and certificates are the machine's business and stay as the environment has them.
+    """
+    import openai
+
+    timeout = openai.Timeout(settings.timeout_seconds, connect=min(CONNECT_SECONDS, settings.timeout_seconds))
+    value = key.value if key else "none"  # the SDK insists on a key; endpoints that need none ignore it
+    client = openai.AsyncOpenAI(
+        api_key=value,
+        base_url=url,
+        max_retries=0,
+        timeout=timeout,
+        default_headers={"Authorization": f"Bearer {value}"},  # stands above OPENAI_CUSTOM_HEADERS
+        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout),
+    )
+    client.organization = client.project = None
+    return client
+
+
+def shown_url(url: str) -> str:
+    """Return an address without user, password, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _usable_key(settings: ModelSettings) -> Secret | None:
+    """Return the key without white space around it, which secrets often have; an own endpoint may need none.
+
+    Raises:
+        UsageFailure: There is no key where one is needed, or it has characters that no header can hold.
+    """
+    value = settings.api_key.value.strip() if settings.api_key else ""
+    if not value.isascii() or not value.isprintable():
+        raise UsageFailure("The model's key holds characters that no key has. Set TESTSMITH_API_KEY anew.")
+    if not value and settings.base_url is None:
+        raise UsageFailure(
+            "There is no key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or use --provider offline."
+        )
+    return Secret(value) if value else None
