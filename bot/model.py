@@ -86,6 +86,7 @@ class Member:
         source: Its text on head, dedented.
         module: The public module that tests import it from, as `shop.cart`.
         because: For an affected member the private things that changed, nearest first, as `_bounds`.
+        because_source: The text on head of each of those, normalised as `Request.normalised_source` is.
         steps: For an affected member how many references lie between it and the nearest of those.
     """
 
@@ -101,6 +102,7 @@ class Member:
     is_async: bool = False
     changed_lines: frozenset[int] = frozenset()
     because: tuple[str, ...] = ()
+    because_source: tuple[str, ...] = ()
     steps: int = 0
 
     @property
@@ -180,11 +182,16 @@ class Candidate:
         member: The member's id.
         code: The test module's whole text.
         origin: Which kind of generator made it.
+        summary: One sentence that says what the tests show, as Markdown; may be empty.
+        witness: What the change does, on an input on which base and head differ, as Markdown; None where
+            no such input is known.
     """
 
     member: str
     code: str
     origin: Origin
+    summary: str = ""
+    witness: str | None = None
 
 
 Result = Candidate | Skipped
