@@ -13,6 +13,7 @@ from bot.generation.model.packing import Batch, BatchLimits, pack
 from bot.generation.model.prompts import PROMPT_VERSION, Prompts, shown
 from bot.model import Change, Context, MemberKind, Request
 from fakes.endpoint import members_in
+from fakes.golden import check_golden
 from fakes.requests import make_member, make_request, make_requests
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -28,13 +29,6 @@ def templates_digest() -> str:
     for path in sorted(folder.rglob("*.j2")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()[:16]
-
-
-def assert_golden(name: str, text: str, tmp_path: Path) -> None:
-    written = tmp_path / name
-    written.write_text(text, encoding="utf-8")
-    golden = GOLDEN / name
-    assert text == golden.read_text(encoding="utf-8"), f"If it is meant: cp {written} {golden}"
 
 
 def batch_of(*requests: Request) -> Batch:
@@ -85,13 +79,13 @@ def test_version__rises_with_the_templates() -> None:
     assert max(PINNED) == PROMPT_VERSION
 
 
-def test_system__golden(tmp_path: Path) -> None:
-    assert_golden("system.txt", Prompts().system(make_request()), tmp_path)
+def test_system__golden() -> None:
+    check_golden(GOLDEN / "system.txt", Prompts().system(make_request()))
 
 
-def test_system__with_conventions_golden(tmp_path: Path) -> None:
+def test_system__with_conventions_golden() -> None:
     conventions = "# Tests\n\nOne file a module:\n\n```python\ndef test_x(): ...\n```\n"
-    assert_golden("system-conventions.txt", Prompts().system(make_request(conventions=conventions)), tmp_path)
+    check_golden(GOLDEN / "system-conventions.txt", Prompts().system(make_request(conventions=conventions)))
 
 
 def test_system__is_the_same_for_all_members_of_a_run() -> None:
@@ -108,17 +102,17 @@ def test_system__asks_for_json_by_name() -> None:
     assert "JSON" in Prompts().system(make_request())
 
 
-def test_user__one_member_golden(tmp_path: Path) -> None:
-    assert_golden("user-one.txt", user_prompt(make_request()), tmp_path)
+def test_user__one_member_golden() -> None:
+    check_golden(GOLDEN / "user-one.txt", user_prompt(make_request()))
 
 
-def test_user__several_members_golden(tmp_path: Path) -> None:
-    assert_golden("user-several.txt", user_prompt(*cart_requests()), tmp_path)
+def test_user__several_members_golden() -> None:
+    check_golden(GOLDEN / "user-several.txt", user_prompt(*cart_requests()))
 
 
-def test_user__asked_again_golden(tmp_path: Path) -> None:
+def test_user__asked_again_golden() -> None:
     batch = replace(batch_of(*make_requests(1, 2)), asked_again=2)
-    assert_golden("user-asked-again.txt", Prompts().user(batch, BUDGET), tmp_path)
+    check_golden(GOLDEN / "user-asked-again.txt", Prompts().user(batch, BUDGET))
 
 
 def test_user__every_member_has_its_line() -> None:
