@@ -29,7 +29,7 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
     offered = offered or offer()
     isolation = choose(offered)
     while True:
-        sandbox = IsolatedSandbox(isolation)
+        sandbox = IsolatedSandbox(isolation, interpreter)
         trouble = await try_out(sandbox, isolation, interpreter)
         if trouble is None:
             break

@@ -50,7 +50,11 @@ class Isolation:
         no_new_privileges: Whether executing a file never adds rights.
         rlimits: Whether single processes are limited.
         own_uid: Whether each run has a user id of its own.
-        reads_all: Whether that user may read what only Landlock forbids.
+        stand_in: Whether another interpreter of the same version is used, since that user cannot read the
+            wanted one.
+        reads_all: Whether, for the same reason, that user may read what only Landlock forbids.
+        deputy: Whether, without such a user, the keeper makes the calls that only a path tells harmless; else
+            they are refused.
         missing: The layers that are owed and not used, each with the reason.
     """
 
@@ -59,7 +63,9 @@ class Isolation:
     no_new_privileges: bool = True
     rlimits: bool = True
     own_uid: bool
+    stand_in: bool = False
     reads_all: bool = False
+    deputy: bool = True
     missing: Mapping[Layer, str] = field(default_factory=dict)
 
 
@@ -116,25 +122,28 @@ def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation 
         return _without(isolation, trouble.layer, trouble.reason)
     if not isolation.own_uid:
         return None
+    if not isolation.stand_in and not isolation.reads_all:
+        return replace(isolation, stand_in=True)
     if offered.may_read_all and isolation.landlock and not isolation.reads_all:
-        return replace(isolation, reads_all=True)
+        return replace(isolation, stand_in=False, reads_all=True)
     return _without(isolation, Layer.OWN_UID, trouble.reason)
 
 
 def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | None:
-    missing = {**isolation.missing, layer: reason}
-    match layer:
-        case Layer.LANDLOCK if isolation.landlock:
-            return replace(isolation, landlock=0, reads_all=False, missing=missing)
-        case Layer.SECCOMP if isolation.seccomp:
-            return replace(isolation, seccomp=False, missing=missing)
-        case Layer.OWN_UID if isolation.own_uid:
-            return replace(isolation, own_uid=False, reads_all=False, missing=missing)
-        case Layer.NO_NEW_PRIVILEGES if isolation.no_new_privileges:
-            return replace(isolation, no_new_privileges=False, missing=missing)
-        case Layer.RLIMITS if isolation.rlimits:
-            return replace(isolation, rlimits=False, missing=missing)
-    return None
+    if layer is Layer.SECCOMP and isolation.deputy and not isolation.own_uid:
+        return replace(
+            isolation, deputy=False
+        )  # a filter that asks needs more of the kernel than one that refuses
+    weaker = {
+        Layer.LANDLOCK: replace(isolation, landlock=0, reads_all=False),
+        Layer.SECCOMP: replace(isolation, seccomp=False),
+        Layer.OWN_UID: replace(isolation, own_uid=False, stand_in=False, reads_all=False),
+        Layer.NO_NEW_PRIVILEGES: replace(isolation, no_new_privileges=False),
+        Layer.RLIMITS: replace(isolation, rlimits=False),
+    }[layer]
+    if weaker == isolation:
+        return None
+    return replace(weaker, missing={**isolation.missing, layer: reason})
 
 
 def require_all(isolation: Isolation) -> None:
@@ -159,8 +168,13 @@ def layer_names(isolation: Isolation) -> tuple[str, ...]:
         Layer.RLIMITS: isolation.rlimits,
         Layer.SECCOMP: isolation.seccomp,
     }
+    remedies = {
+        "another interpreter of the same version": isolation.stand_in,
+        "read access by Landlock alone": isolation.reads_all,
+    }
     active = [str(layer) for layer, is_active in names.items() if is_active]
     if isolation.landlock:
         active.append(f"{Layer.LANDLOCK} {isolation.landlock}")
     active += ["scrubbed environment", "time limit", "bounds on memory, processes and disk"]
+    active += [remedy for remedy, is_used in remedies.items() if is_used]
     return (*active, *(f"without {layer}: {reason}" for layer, reason in isolation.missing.items()))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import platform
 import resource
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,16 +18,23 @@ from bot.execution.isolation.choice import Isolation, layer_names
 from bot.execution.isolation.landlock import Ruleset, ruleset
 from bot.execution.isolation.plan import Identity, Plan
 from bot.execution.isolation.reach import reachable
+from bot.execution.isolation.stand_in import StandIn, make_stand_in
 from bot.execution.isolation.users import Users
 from bot.execution.process import basic_plan, run_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
 
 
 class IsolatedSandbox:
-    """Runs commands under the layers of an isolation; see `choice.py` for how one is chosen."""
+    """Runs commands under the layers of an isolation; see `choice.py` for how one is chosen.
 
-    def __init__(self, isolation: Isolation) -> None:
+    Args:
+        isolation: The layers.
+        interpreter: The Python that commands name, for which another may have to stand in.
+    """
+
+    def __init__(self, isolation: Isolation, interpreter: Path) -> None:
         self._isolation = isolation
+        self._stand_in = make_stand_in(interpreter, _lasting_folder(self)) if isolation.stand_in else None
         self._users = Users() if isolation.own_uid else None
         self._shared: set[Path] = set()
         self._sharing = asyncio.Lock()
@@ -41,6 +52,7 @@ class IsolatedSandbox:
         Raises:
             CannotRun: The process could not be started.
         """
+        command = _stood_in(command, self._stand_in)
         if self._users is None:
             return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
         uid = self._users.borrow()
@@ -65,17 +77,40 @@ class IsolatedSandbox:
         plan = basic_plan(command, limits)
         has_own_uid = identity.uid is not None
         own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
-        policy = seccomp.Policy(
-            own_uid=has_own_uid, landlock=isolation.landlock, deputy=False, network=command.network
-        )
+        deputy = isolation.deputy and isolation.seccomp and not has_own_uid
+        policy = seccomp.Policy(has_own_uid, isolation.landlock, deputy, command.network)
         return plan._replace(
             rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],
             identity=identity,
             no_new_privileges=isolation.no_new_privileges,
-            landlock=_rules(command, isolation.landlock),
+            landlock=self._rules(command),
             filter=_filter(policy) if isolation.seccomp else "",
+            deputy=deputy,
             scoped=not has_own_uid and isolation.landlock >= seccomp.LANDLOCK_SCOPES,
         )
+
+    def _rules(self, command: Command) -> Ruleset | None:
+        version = self._isolation.landlock
+        if not version:
+            return None
+        readable = command.readable + (self._stand_in.readable if self._stand_in else ())
+        paths = reachable(Path(command.argv[0]), command.folder, readable, network=command.network)
+        return ruleset(version, paths, network=command.network)
+
+
+def _lasting_folder(owner: object) -> Path:
+    """Make a folder that everybody may read, and that goes with its owner."""
+    folder = Path(tempfile.mkdtemp(prefix="testsmith-"))
+    folder.chmod(0o755)
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _stood_in(command: Command, stand_in: StandIn | None) -> Command:
+    """Return a command as it is run where another interpreter stands in for the one it names."""
+    if stand_in is None or command.argv[0] != str(stand_in.wanted):
+        return command
+    return replace(command, argv=(str(stand_in.executable), *command.argv[1:]))
 
 
 def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -> None:
@@ -91,14 +126,6 @@ def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -
         handover.hand_over(command.folder, identity.uid, identity.gid)
     except OSError as error:
         raise CannotRun(f"Cannot give {command.folder} to the sandbox's user: {error}.") from error
-
-
-def _rules(command: Command, version: int) -> Ruleset | None:
-    if not version:
-        return None
-    program = Path(command.argv[0])
-    paths = reachable(program, command.folder, command.readable, network=command.network)
-    return ruleset(version, paths, network=command.network)
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from typing import Any
 
@@ -25,6 +26,9 @@ _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_GET_ACTION_AVAIL = 2
 _SECCOMP_RET_ERRNO = 0x00050000
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+_SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32
+_PIDFD_GETFD = 438
+_AT_EMPTY_PATH = 0x1000
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -85,10 +89,53 @@ def filter_system_calls(program: bytes, *, listen: bool = False) -> int:
     Raises:
         OSError: The kernel refuses; it wants `no_new_privs` or a capability first.
     """
-    flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER if listen else 0
-    argument = _Program(len(program) // 8, program)
-    number = _SECCOMP[os.uname().machine]
-    return system_call(number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(argument))
+    argument = ctypes.byref(_Program(len(program) // 8, program))
+    call = (_SECCOMP[os.uname().machine], _SECCOMP_SET_MODE_FILTER)
+    if not listen:
+        return system_call(*call, 0, argument)
+    try:  # a call that is being made for somebody is not begun again because of a signal
+        flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER | _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+        return system_call(*call, flags, argument)
+    except OSError as error:  # before Linux 5.19
+        if error.errno != errno.EINVAL:
+            raise
+    return system_call(*call, _SECCOMP_FILTER_FLAG_NEW_LISTENER, argument)
+
+
+def pidfd_getfd(process: int, descriptor: int) -> int:
+    """Return one of another process's open files as one of ours.
+
+    Raises:
+        OSError: There is no such file, or the kernel refuses.
+    """
+    return system_call(_PIDFD_GETFD, process, descriptor, 0)
+
+
+def utimensat(descriptor: int, times: bytes | None) -> None:
+    """Set the times of what an open file stands for; two `struct timespec`, or None for now.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    _checked(_LIBC.utimensat(ctypes.c_int(descriptor), b"", times, ctypes.c_int(_AT_EMPTY_PATH)))
+
+
+def connect(socket: int, address: bytes) -> None:
+    """Connect a socket to an address in the kernel's form.
+
+    Raises:
+        OSError: The kernel refuses, or nobody listens.
+    """
+    _checked(_LIBC.connect(ctypes.c_int(socket), address, ctypes.c_uint(len(address))))
+
+
+def tgkill(process: int, thread: int, number: int) -> None:
+    """Send a signal to one thread of a process.
+
+    Raises:
+        OSError: The kernel refuses, or there is no such thread.
+    """
+    _checked(_LIBC.tgkill(ctypes.c_int(process), ctypes.c_int(thread), ctypes.c_int(number)))
 
 
 def keep_only_capabilities(kept: int) -> None:

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # the folder that holds the package `bot`; the standard library comes first
     sys.path.append(__file__.rsplit("/", 4)[0])
@@ -23,6 +24,9 @@ from bot.execution.isolation import kernel, landlock, watch
 from bot.execution.isolation.plan import Plan, decode_plan
 from bot.execution.isolation.sweep import end_everything, reaped
 from bot.execution.isolation.target import become_target
+
+if TYPE_CHECKING:
+    from bot.execution.isolation.deputy import DeputyPost
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -46,11 +50,14 @@ class Keeper:
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
         keeper = os.getpid()
         started = time.monotonic()
+        post = _new_post() if plan.deputy else None
         target = os.fork()
         if target == 0:
-            become_target(plan, keeper, self._tell, _no_deputy)
+            become_target(plan, keeper, self._tell, None if post is None else post.send)
         self._tell(target=target)
         _let_go_of_streams()
+        if post is not None:
+            post.begin(plan.folder)
         status = self._wait_for(target)
         late_status, left = end_everything(target, plan.identity, scoped=scoped)
         status = late_status if status is None else status
@@ -120,8 +127,10 @@ def _let_go_of_streams() -> None:
     os.close(nowhere)
 
 
-def _no_deputy(_: int) -> None:
-    raise OSError("there is no deputy")
+def _new_post() -> DeputyPost:
+    from bot.execution.isolation.deputy import DeputyPost  # it brings threads and sockets with it
+
+    return DeputyPost()
 
 
 if __name__ == "__main__":

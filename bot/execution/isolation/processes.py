@@ -22,14 +22,27 @@ def descendants(ancestor: int) -> list[int]:
 
 def parent(pid: int) -> int:
     """Return the id of a process's parent; 0 where there is no such process."""
-    # The second field is the program's name in brackets, which may itself hold blanks and brackets.
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = _fields(pid)
     return int(fields[1]) if fields else 0
+
+
+def group(pid: int) -> int:
+    """Return the process group of a process; 0 where there is no such process."""
+    fields = _fields(pid)
+    return int(fields[2]) if fields else 0
+
+
+def thread_group(thread: int) -> int:
+    """Return the process that a thread belongs to; 0 where there is no such thread."""
+    for line in _read(f"/proc/{thread}/status").splitlines():
+        if line.startswith(b"Tgid:"):
+            return int(line.split()[1])
+    return 0
 
 
 def tasks(pids: Iterable[int]) -> int:
     """Return how many threads some processes have together."""
-    counts = (_read(f"/proc/{pid}/stat").rpartition(b")")[2].split() for pid in pids)
+    counts = map(_fields, pids)
     return sum(int(fields[17]) for fields in counts if fields)
 
 
@@ -61,6 +74,12 @@ def available_memory() -> int:
 def _all() -> list[int]:
     with os.scandir("/proc") as entries:
         return [int(entry.name) for entry in entries if entry.name.isdigit()]
+
+
+def _fields(pid: int) -> list[bytes]:
+    """Return the fields of a process's `stat` from the third on; none where there is no such process."""
+    # The second field is the program's name in brackets, which may itself hold blanks and brackets.
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
 def _read(path: str) -> bytes:

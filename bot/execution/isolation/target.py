@@ -14,7 +14,7 @@ CANNOT_START = 127
 
 
 def become_target(
-    plan: Plan, keeper: int, tell: Callable[..., None], listen: Callable[[int], None]
+    plan: Plan, keeper: int, tell: Callable[..., None], listen: Callable[[int], None] | None
 ) -> NoReturn:
     """Apply the layers and execute the target; where that fails, tell why and end.
 
@@ -22,7 +22,7 @@ def become_target(
         plan: What to do.
         keeper: The process without which nothing goes on.
         tell: Tells the bot some fields of the ending.
-        listen: Takes the open file on which the filter asks, where the plan has a deputy.
+        listen: Takes the open file on which the filter asks; None where it only refuses.
     """
     layer = ""
     try:
@@ -35,7 +35,7 @@ def become_target(
         os._exit(CANNOT_START)
 
 
-def _apply(plan: Plan, keeper: int, listen: Callable[[int], None]) -> Iterator[str]:
+def _apply(plan: Plan, keeper: int, listen: Callable[[int], None] | None) -> Iterator[str]:
     """Yield each layer's name before it is applied, and an empty one for what belongs to none."""
     yield ""
     os.setsid()
@@ -60,9 +60,9 @@ def _apply(plan: Plan, keeper: int, listen: Callable[[int], None]) -> Iterator[s
     yield Layer.SECCOMP
     _default_signals()
     if plan.filter:
-        asked = kernel.filter_system_calls(bytes.fromhex(plan.filter), listen=plan.deputy)
-        if plan.deputy:
-            listen(asked)
+        listener = kernel.filter_system_calls(bytes.fromhex(plan.filter), listen=listen is not None)
+        if listen is not None:
+            listen(listener)
     yield ""
 
 

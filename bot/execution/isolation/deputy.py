@@ -1,0 +1,180 @@
+"""Does for a target what is harmless beneath its folder or among its own processes, and refuses the rest.
+
+Needed where the target shares its user id with a person: no filter can read a path, and Landlock does not
+reach changes of mode and times, nor, in its older versions, sockets by path and signals. The kernel stops
+the target at such a call and asks. The answer is never "go on", since the target could change the path in
+its memory meanwhile: the deputy looks at its own copy, and makes the call itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+from bot.execution.isolation import kernel, processes
+from bot.execution.isolation.caller import CURRENT_FOLDER, Caller, Opened
+from bot.execution.isolation.seccomp import ARCHITECTURES
+from bot.execution.isolation.syscalls import NUMBERS
+
+_RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102  # SECCOMP_IOCTL_NOTIF_*
+_QUESTION, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
+_NOT_THE_LINK, _THE_OPEN_FILE = 0x100, 0x1000  # AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
+_SET_USER_OR_GROUP = 0o6000
+_LONGEST_ADDRESS = 128
+_BYTES_OF_TIMES = 32
+_AF_UNIX = 1
+
+Arguments = tuple[int, ...]
+
+
+class DeputyPost:
+    """The way of a filter's listener from the target-to-be to its keeper; made before the fork."""
+
+    def __init__(self) -> None:
+        self._keepers_end, self._targets_end = socket.socketpair()
+
+    def send(self, listener: int) -> None:
+        """Give the listener to the keeper; called in the target-to-be."""
+        socket.send_fds(self._targets_end, [b"."], [listener])
+
+    def begin(self, folder: str) -> None:
+        """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
+        self._targets_end.close()
+        _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
+        self._keepers_end.close()
+        if listeners:
+            deputy = Deputy(listeners[0], os.path.realpath(folder))
+            threading.Thread(target=deputy.serve, daemon=True).start()
+
+
+class Deputy:
+    """Answers the calls that arrive on a filter's listener.
+
+    Args:
+        listener: The open file on which the filter asks.
+        folder: The target's folder, as an absolute path without links.
+    """
+
+    def __init__(self, listener: int, folder: str) -> None:
+        self._listener = listener
+        self._folder = folder
+        column = list(ARCHITECTURES).index(os.uname().machine)
+        self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
+        self._may_block = NUMBERS["connect"][column]
+
+    def _by_name(self) -> dict[str, Callable[[Caller, Arguments], None]]:
+        """Return what answers each call, given its arguments in the kernel's order."""
+        return {
+            "chmod": lambda caller, a: self._change_mode(caller, CURRENT_FOLDER, a[0], a[1], 0),
+            "fchmod": lambda caller, a: self._change_mode(caller, _signed(a[0]), 0, a[1], _THE_OPEN_FILE),
+            "fchmodat": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], 0),
+            "fchmodat2": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], a[3]),
+            "utimensat": lambda caller, a: self._change_times(caller, _signed(a[0]), a[1], a[2], a[3]),
+            "connect": lambda caller, a: self._connect(caller, _signed(a[0]), a[1], a[2]),
+            "kill": lambda caller, a: _signal(caller.process(), _signed(a[0]), _signed(a[1])),
+            "tkill": lambda _, a: _signal_thread(processes.thread_group(a[0]), a[0], a[1]),
+            "tgkill": lambda _, a: _signal_thread(a[0], a[1], a[2]),
+        }
+
+    def serve(self) -> None:
+        """Answer until there is nobody left to ask."""
+        while True:
+            question = bytearray(_QUESTION.size)
+            try:
+                fcntl.ioctl(self._listener, _RECEIVE, question)
+            except (InterruptedError, FileNotFoundError):  # who asked has been killed meanwhile
+                continue
+            except OSError:
+                return
+            number, thread, _, call, _, _, *arguments = _QUESTION.unpack(question)
+            asked = (number, thread, call, tuple(arguments))
+            if call == self._may_block:
+                threading.Thread(target=self._answer, args=asked, daemon=True).start()
+            else:
+                self._answer(*asked)
+
+    def _answer(self, number: int, thread: int, call: int, arguments: Arguments) -> None:
+        error = 0
+        try:
+            with Caller(thread, lambda: self._is_waiting(number)) as caller:
+                self._handlers[call](caller, arguments)
+        except OSError as refusal:
+            error = refusal.errno or errno.EPERM
+        try:
+            fcntl.ioctl(self._listener, _SEND, _ANSWER.pack(number, 0, -error, 0))
+        except OSError:  # who asked does not wait any more
+            return
+
+    def _is_waiting(self, number: int) -> bool:
+        try:
+            fcntl.ioctl(self._listener, _IS_VALID, struct.pack("=Q", number))
+        except OSError:
+            return False
+        return True
+
+    def _change_mode(self, caller: Caller, folder: int, path: int, mode: int, flags: int) -> None:
+        if mode & _SET_USER_OR_GROUP:
+            raise PermissionError(errno.EPERM, "nobody is to get this user's rights by executing a file")
+        with self._named(caller, folder, path, flags) as file:
+            os.chmod(file.path, mode & 0o1777)  # noqa: PTH101 - see launcher
+
+    def _change_times(self, caller: Caller, folder: int, path: int, times: int, flags: int) -> None:
+        wanted = caller.read(times, _BYTES_OF_TIMES) if times else None
+        with self._named(caller, folder, path, flags if path else _THE_OPEN_FILE) as file:
+            kernel.utimensat(file.descriptor, wanted)
+
+    def _connect(self, caller: Caller, descriptor: int, address: int, length: int) -> None:
+        wanted = caller.read(address, min(length, _LONGEST_ADDRESS))
+        family, path = int.from_bytes(wanted[:2], "little"), wanted[2:].partition(b"\0")[0]
+        with caller.duplicate(descriptor) as ours:
+            if family != _AF_UNIX or not path:  # an abstract name is held by Landlock, which holds us too
+                kernel.connect(ours.descriptor, wanted)
+                return
+            with self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file:
+                kernel.connect(ours.descriptor, wanted[:2] + file.path.encode() + b"\0")
+
+    def _named(self, caller: Caller, folder: int, path: int, flags: int) -> Opened:
+        """Open what a call names, if it lies where the target may change it."""
+        name = caller.read_text(path) if path else b""
+        if not name and not flags & _THE_OPEN_FILE:
+            raise FileNotFoundError(errno.ENOENT, "an empty path names nothing")
+        return self._allowed(caller.open_place(folder, name, os.O_NOFOLLOW if flags & _NOT_THE_LINK else 0))
+
+    def _allowed(self, file: Opened) -> Opened:
+        if file.lies_beneath(self._folder):
+            return file
+        os.close(file.descriptor)
+        raise PermissionError(errno.EACCES, "it does not lie in the target's folder")
+
+
+def _signal(caller: int, pid: int, number: int) -> None:
+    """Send a signal as the kernel's `kill` does, but only to what descends from the keeper."""
+    own = processes.descendants(os.getpid())
+    if pid == -1:
+        reached = [each for each in own if each != caller]
+    elif pid <= 0:
+        group = os.getpgid(caller) if pid == 0 else -pid
+        reached = [each for each in own if processes.group(each) == group]
+    else:
+        reached = [pid] if pid in own else []
+    if not reached:
+        os.kill(pid, 0)  # tells whether there is such a process at all
+        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+    for each in reached:
+        os.kill(each, number)
+
+
+def _signal_thread(process: int, thread: int, number: int) -> None:
+    if process not in processes.descendants(os.getpid()):
+        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+    kernel.tgkill(process, thread, number)
+
+
+def _signed(value: int) -> int:
+    """Return an argument as the C `int` that it is."""
+    return (value & 0xFFFFFFFF) - ((value & 0x80000000) << 1)
