@@ -111,8 +111,9 @@ class RetryProvider:
 
     def _final(self, error: ProviderError, attempts: int) -> ProviderError:
         """Return the error for the caller; where nothing was ever connected to, all other calls end, too."""
-        made = attempts if error.attempts else attempts - 1
-        message = f"{error} Tried {made} times." if made > 1 else str(error)
+        sent = error.attempts > 0
+        made = attempts if sent else attempts - 1
+        message = f"{error} Tried {made} times." if sent and made > 1 else str(error)
         unreachable = isinstance(error, CannotConnect) and not self._reached
         final = EndpointUnreachable(message) if unreachable else type(error)(message)
         final.attempts = made
