@@ -223,5 +223,5 @@ def _without_fence(code: str) -> str:
     fence = _fence_after(lines[0], "")
     if not fence:
         return code
-    closed = len(lines) > 1 and not _fence_after(lines[-1], fence)
+    closed = not _fence_after(lines[-1], fence)
     return "\n".join(lines[1:-1] if closed else lines[1:])

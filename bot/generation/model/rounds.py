@@ -111,7 +111,7 @@ def _after_silence(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *
     counted = replace(batch, asked_again=batch.asked_again + 1)
     if len(rest) < len(batch.requests):
         return Outcome(again=_smaller(counted, rest, len(rest), limits))
-    if len(rest) == 1 or batch.asked_again == 0:
+    if batch.asked_again == 0:
         return Outcome(again=(counted,))
     return Outcome(again=_smaller(counted, rest, _half(batch), limits))
 

@@ -224,6 +224,11 @@ def test_sections__a_heading_inside_a_fence_is_code() -> None:
     assert parse(text).codes == {ADD: f"# add\n### test: {DROP}\n"}
 
 
+def test_sections__a_shorter_fence_inside_is_code() -> None:
+    code = 'TEXT = """\n```\n"""\n'
+    assert parse(f"### test: {ADD}\n````python\n{code}````\n").codes == {ADD: code}
+
+
 def test_sections__code_with_json_in_it_is_no_envelope() -> None:
     code = 'def test_it():\n    assert f() == {"name": "Ann", "code": "x"}\n'
     assert parse(f"### test: {ADD}\n```python\n{code}```\n").codes == {ADD: code}

@@ -171,6 +171,13 @@ def test_overflow__halves_the_call() -> None:
     assert {batch.tiers for batch in outcome.again} == {3}
 
 
+def test_overflow__several_members_are_parted_before_they_show_less() -> None:
+    context = Context(signatures="def g(): ...", style_sample="def test_g(): ...")
+    requests = tuple(make_request(f"src/a.py::f{number}", context=context) for number in range(2))
+    outcome = after_error(Batch(requests=requests, max_tokens=1000), ContextTooLong("too long"), LIMITS)
+    assert [(len(batch.requests), batch.tiers) for batch in outcome.again] == [(1, 3), (1, 3)]
+
+
 def test_overflow__one_member_shows_less_and_less() -> None:
     request = make_request(context=Context(signatures="def g(): ...", style_sample="def test_g(): ..."))
     batch = Batch(requests=(request,), max_tokens=1000)
