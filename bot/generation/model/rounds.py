@@ -86,8 +86,8 @@ def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) ->
 
 def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> Outcome:
     """The answer ended at its limit: fewer members a call, and for one alone once twice the length."""
-    longest = limits.allowance(1)
-    if len(batch.requests) == 1 and batch.max_tokens <= longest < limits.max_output_tokens:
+    usual = limits.allowance(1)
+    if len(batch.requests) == 1 and batch.max_tokens <= usual < limits.max_output_tokens:
         longer = min(2 * batch.max_tokens, limits.max_output_tokens)
         return Outcome(again=(replace(batch, max_tokens=longer),))
     reason = f"the model's answer for this member alone was cut off at {batch.max_tokens} tokens"
@@ -104,7 +104,11 @@ def _apart(batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: s
 def _after_silence(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, readable: bool) -> Outcome:
     """No test for these members: ask for them alone; where none came, first all again, then by halves."""
     if batch.asked_again == MAX_ASKED_AGAIN:
-        what = "the model's answers held no test for it" if readable else "the model's answers were no tests"
+        what = (
+            "the model's answers held no usable test for it"
+            if readable
+            else "the model's answers were no tests"
+        )
         reason = f"{what}, asked {MAX_ASKED_AGAIN + 1} times"
         # An answer that nobody can read may be the endpoint's fault, and pass.
         return Outcome(results=skipped(rest, reason, permanent=readable))

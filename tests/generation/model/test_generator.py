@@ -142,7 +142,7 @@ def test_half_the_members__always_ends_with_a_reason_for_the_last() -> None:
     results = answers(provider, make_requests(1, 6))
     assert sizes(provider) == [6, 3, 2]
     assert reasons(results) == {
-        "src/shop/m0.py::f5": "the model's answers held no test for it, asked 3 times"
+        "src/shop/m0.py::f5": "the model's answers held no usable test for it, asked 3 times"
     }
 
 

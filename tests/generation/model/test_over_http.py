@@ -155,7 +155,7 @@ LASTING = {
     "garbage": (garbage(), 3, ["no completion", "Tried 3 times"]),
     "too long a wait": (rate_limited("3600"), 1, ["3600 s", "60 s"]),
     "prose": (plain_text(), 4, ["the model's answers were no tests, asked 3 times"]),
-    "wrong names": (wrong_names(), 4, ["the model's answers held no test for it, asked 3 times"]),
+    "wrong names": (wrong_names(), 4, ["the model's answers held no usable test for it, asked 3 times"]),
     "content filter": (content_refused(), 11, ["content filter"]),
     "context too long": (context_too_long(), 11, ["longer than model a-model reads"]),
 }

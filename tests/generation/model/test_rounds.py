@@ -89,7 +89,7 @@ def test_missing__twice_then_skipped_for_good() -> None:
         path="src/shop/m0.py",
         member="src/shop/m0.py::f1",
         stage=Stage.GENERATION,
-        reason="the model's answers held no test for it, asked 3 times",
+        reason="the model's answers held no usable test for it, asked 3 times",
         permanent=True,
     )
 
