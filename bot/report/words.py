@@ -1,0 +1,311 @@
+"""The sentences of a report, the same in every format that people read. All pure.
+
+Each says something that a reader can check, in as few words as that takes; what was not measured is not
+mentioned.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from bot.model import (
+    BaseOutcome,
+    CacheStats,
+    Change,
+    Evidence,
+    Funnel,
+    Label,
+    Member,
+    Origin,
+    Report,
+    Statistics,
+    Suggestion,
+)
+from bot.report.assembly import SkippedGroup, Totals, catches, totals
+from bot.report.prose import Prose, code, joined, one_line, parse, plain
+from bot.report.view import View
+
+LABEL_WORDS = {
+    Label.NEW_BEHAVIOUR: "new behaviour",
+    Label.UNCHANGED_BEHAVIOUR: "unchanged behaviour",
+    Label.QUESTION: "question",
+    Label.CATCHES: "catches a difference",
+}
+
+_ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
+
+_CHANGED_TO = re.compile("` to `")
+_SEPARATOR = " · "
+_NAMES_IN_CHANGE = 2
+_NAMES_SHOWN = 20
+_COMMAND_LIMIT = 5_000
+"""Characters of a command line: more than the longest path and name need."""
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, as `1 test` or `2,000 tests`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def statistics_line(stats: CacheStats) -> str:
+    """Return the statistics line that `--verbose` prints; its wording is part of the contract."""
+    return f"LLM cache — hits: {stats.hits}  misses: {stats.misses}  entries: {stats.entries}"
+
+
+def headline(report: Report) -> str:
+    """Return the one sentence that says what came of the run."""
+    figures = totals(report)
+    if not figures.members:
+        return f"{_nothing_found(report)}{_files_left_out(figures)}."
+    subject = _subject(report, figures)
+    return f"TestSmith {_proposal(figures)} {subject}{_asking(figures)}."
+
+
+def _nothing_found(report: Report) -> str:
+    if report.failure is not None:
+        return "No member was looked at"
+    return "No public member found" if report.base is None else "No member changed"
+
+
+def _files_left_out(figures: Totals) -> str:
+    files = figures.skipped_files
+    verb = "was" if files == 1 else "were"
+    return f"; {count(files, 'file')} {verb} left out" if files else ""
+
+
+def _proposal(figures: Totals) -> str:
+    if not figures.tests:
+        return "proposes no tests for"
+    verb = "wrote" if figures.unproven else "proposes"
+    return f"{verb} {count(figures.tests, 'test')} for"
+
+
+def _subject(report: Report, figures: Totals) -> str:
+    kind = "public member" if report.base is None else "changed member"
+    if figures.members == 1:
+        return f"the one {kind}"
+    if figures.tested in {0, figures.members}:
+        return f"{'all' if figures.tested else 'the'} {count(figures.members, kind)}"
+    return f"{figures.tested:,} of {count(figures.members, kind)}"
+
+
+def _asking(figures: Totals) -> str:
+    asking = f" and asks {count(figures.questions, 'question')}" if figures.questions else ""
+    return f"{asking}{_unproven(figures)}"
+
+
+def _unproven(figures: Totals) -> str:
+    if not figures.unproven:
+        return ""
+    return "; it has not been run" if figures.tests == 1 else "; none of them has been run"
+
+
+def change_words(member: Member) -> Prose:
+    """Return why a member is looked at, as `changed` or "affected by `_bounds`"."""
+    if member.change is not Change.AFFECTED or not member.because:
+        return plain(member.change.value)
+    shown = [code(name) for name in member.because[:_NAMES_IN_CHANGE]]
+    left = len(member.because) - len(shown)
+    more = plain(f" and {left:,} more") if left else ()
+    return (*plain("affected by "), *joined(", ", shown), *more)
+
+
+def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
+    """Return what a table says of one member's suggestions, as `2 tests, kills 6 of 7`."""
+    return joined("; ", (_short_words(suggestion) for suggestion in suggestions))
+
+
+def _short_words(suggestion: Suggestion) -> Prose:
+    if not suggestion.is_green:
+        return plain("question")
+    return plain(", ".join((count(len(suggestion.tests), "test"), *_best_fact(suggestion.evidence))))
+
+
+def _best_fact(evidence: Evidence | None) -> tuple[str, ...]:
+    """Return the one fact that says most, since a table has room for one."""
+    if evidence is None:
+        return ("not run",)
+    if evidence.base is BaseOutcome.FAILS:
+        return ("fails before",)
+    if evidence.mutants:
+        return (f"kills {evidence.mutants_killed or 0} of {evidence.mutants}",)
+    return _gain_words(evidence) or (f"passes {evidence.passes} of {evidence.runs}",)
+
+
+def title_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return the parts of a suggestion's first line after the member's name."""
+    label = () if suggestion.label is None else (plain(LABEL_WORDS[suggestion.label]),)
+    return (*label, *target_words(suggestion, member))
+
+
+def target_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return what was affected, how many tests there are, and for which file; nothing for a question."""
+    if not suggestion.is_green:
+        return ()
+    change = (change_words(member),) if member.change is Change.AFFECTED else ()
+    tests = (*plain(f"{count(len(suggestion.tests), 'test')} for "), *code(suggestion.test_path))
+    return (*change, tests)
+
+
+def body_words(suggestion: Suggestion) -> Prose:
+    """Return what the tests show, or the question they ask; empty where nothing is known but the code."""
+    sentences = [_sentence(text) for text in (suggestion.witness, suggestion.summary) if text]
+    asked = _question(suggestion, known=bool(sentences))
+    unique = list(dict.fromkeys(sentences))
+    return joined(" ", (parse(text) for text in (*unique, asked) if text))
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _question(suggestion: Suggestion, *, known: bool) -> str:
+    if suggestion.is_green or suggestion.summary.rstrip().endswith("?"):
+        return ""
+    if catches(suggestion):
+        return "This held before the change; is the difference wanted?"
+    contradiction = "" if known else "What the code does contradicts its own documentation. "
+    return f"{contradiction}Which of the two is meant?"
+
+
+def fold_words(suggestion: Suggestion) -> str:
+    """Return what a question's folded test is."""
+    return (
+        "The test that held before" if catches(suggestion) else "The test that would pin what is documented"
+    )
+
+
+def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return the facts that running the tests showed, each checkable; what was not measured is left out."""
+    evidence = suggestion.evidence
+    if evidence is None:
+        return (plain("not run"),)
+    return (
+        plain(_run_words(evidence)),
+        *(plain(fact) for fact in _base_words(evidence, member)),
+        *_mutant_words(evidence),
+        *(plain(fact) for fact in _gain_words(evidence)),
+    )
+
+
+def _run_words(evidence: Evidence) -> str:
+    if not evidence.runs:
+        return "not run"
+    if not evidence.passes:
+        return f"fails {evidence.runs} of {evidence.runs}"
+    return f"passes {evidence.passes} of {evidence.runs}"
+
+
+def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
+    now_passes = evidence.passes > 0
+    if evidence.base is BaseOutcome.FAILS:
+        return ("fails before this change" if now_passes else "fails before this change, too",)
+    if evidence.base is BaseOutcome.PASSES:
+        return ("passes before this change, too" if now_passes else "passes before this change",)
+    if member.change is Change.ADDED:
+        return ()
+    return ("absent before this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
+
+
+def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
+    if not evidence.mutants:
+        return ()
+    killed = evidence.mutants_killed or 0
+    figures = plain(f"kills {killed} of {count(evidence.mutants, 'mutant')}")
+    if not evidence.killed:
+        return (figures,)
+    lead = ", among them " if killed > 1 else ": "
+    return ((*figures, *plain(lead), *parse(_CHANGED_TO.sub("` → `", evidence.killed[0]))),)
+
+
+def _gain_words(evidence: Evidence) -> tuple[str, ...]:
+    lines, branches = evidence.lines_gained, evidence.branches_gained
+    gained = [f"+{count(lines, 'line')}"] if lines else []
+    gained += [f"+{count(branches, 'branch', 'branches')}"] if branches else []
+    if gained:
+        return (", ".join(gained),)
+    return () if lines is None and branches is None else ("no line gained",)
+
+
+def origin_words(suggestion: Suggestion) -> str:
+    """Return who made a suggestion."""
+    return _ORIGIN_WORDS[suggestion.origin]
+
+
+def check_command(suggestion: Suggestion, view: View) -> str:
+    """Return the command line that makes and proves a suggestion again."""
+    provider = ("--provider", "offline") if suggestion.origin is Origin.OFFLINE else ()
+    return one_line(shlex.join((*view.command, *provider, "--only", suggestion.member)), _COMMAND_LIMIT)
+
+
+def skipped_words(figures: Totals) -> str:
+    """Return the heading of what was left out, as `2 members without a proposal, 1 file left out`."""
+    members = f"{count(figures.skipped_members, 'member')} without a proposal"
+    files = f"{count(figures.skipped_files, 'file')} left out"
+    parts = ((figures.skipped_members, members), (figures.skipped_files, files))
+    return ", ".join(words for number, words in parts if number)
+
+
+def names_words(group: SkippedGroup) -> Prose:
+    """Return the names of what was left out together, the first of them where they are many."""
+    shown = joined(", ", (code(name) for name in group.names[:_NAMES_SHOWN]))
+    left = len(group.names) - _NAMES_SHOWN
+    return (*shown, *plain(f" and {left:,} more")) if left > 0 else shown
+
+
+def funnel_words(funnel: Funnel) -> str:
+    """Return how many test functions reached each point; empty where none was asked for."""
+    if not funnel.asked:
+        return ""
+    steps = ", ".join(f"{number:,} {name}" for name, number in funnel_steps(funnel))
+    return f"tests: {steps}"
+
+
+def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
+    """Return the points of the funnel in order, each with its name and figure."""
+    return (
+        ("asked", funnel.asked),
+        ("answered", funnel.answered),
+        ("ran", funnel.ran),
+        ("stable", funnel.stable),
+        ("gain something", funnel.gains),
+        ("posted", funnel.posted),
+    )
+
+
+def cost_words(report: Report) -> tuple[Prose, ...]:
+    """Return what the run cost and what it looked at: calls, tokens, cache, seconds, head."""
+    statistics = report.statistics
+    head = () if report.head is None else ((*plain("head "), *code(report.head[:7])),)
+    return (
+        plain(_call_words(statistics)),
+        *_cached_words(statistics),
+        plain(f"{statistics.seconds:.1f} s"),
+        *head,
+    )
+
+
+def _call_words(statistics: Statistics) -> str:
+    spending = statistics.spending
+    if not spending.api_calls:
+        return "no model calls"
+    tokens = spending.prompt_tokens + spending.completion_tokens
+    return f"{count(spending.api_calls, 'model call')}, {count(tokens, 'token')}"
+
+
+def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:
+    hits = statistics.cache.hits
+    return (plain(f"{count(hits, 'member')} from the cache"),) if hits else ()
+
+
+def failure_words(report: Report) -> Prose:
+    """Return what ended the run early; empty for a complete report."""
+    return () if report.failure is None else (*plain("The run ended early: "), *parse(report.failure))
+
+
+def facts_line(facts: Sequence[Prose]) -> Prose:
+    """Return facts side by side."""
+    return joined(_SEPARATOR, facts)
