@@ -1,0 +1,111 @@
+"""The JSON contract; `schema.json` beside this module describes it to machines.
+
+Keys may be added within schema 1, and readers ignore those they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from bot.model import SCHEMA_VERSION, Evidence, Funnel, Member, Report, Skipped, Statistics, Suggestion
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def render_json(report: Report) -> str:
+    r"""Return the report as one JSON document.
+
+    What a terminal would obey or an encoder refuse (undecodable bytes of a path among it) is escaped as
+    `\uXXXX`, everything else stands as it is.
+    """
+    document = json.dumps(contract(report), ensure_ascii=False, indent=2)
+    return _UNPRINTABLE.sub(_escaped, document) + "\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def contract(report: Report) -> dict[str, Any]:
+    """Return the report as the contract's keys and values."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "base": report.base,
+        "head": report.head,
+        "failure": report.failure,
+        "members": [_member(member) for member in report.members],
+        "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
+        "skipped": [_skipped(entry) for entry in report.skipped],
+        "stats": _statistics(report.statistics),
+        "notes": list(report.notes),
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    return {
+        "id": member.id,
+        "path": member.path,
+        "name": member.name,
+        "language": member.language,
+        "change": member.change.value,
+        "line": member.line,
+        "because": list(member.because),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "member": suggestion.member,
+        "number": suggestion.number,
+        "test_path": suggestion.test_path,
+        "code": suggestion.code,
+        "tests": list(suggestion.tests),
+        "label": None if suggestion.label is None else suggestion.label.value,
+        "origin": suggestion.origin.value,
+        "witness": suggestion.witness,
+        "summary": suggestion.summary,
+        "evidence": None if suggestion.evidence is None else _evidence(suggestion.evidence),
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "passes": evidence.passes,
+        "runs": evidence.runs,
+        "base": evidence.base.value,
+        "mutants": evidence.mutants,
+        "mutants_killed": evidence.mutants_killed,
+        "killed": list(evidence.killed),
+        "lines_gained": evidence.lines_gained,
+        "branches_gained": evidence.branches_gained,
+    }
+
+
+def _skipped(entry: Skipped) -> dict[str, Any]:
+    return {"member": entry.member, "path": entry.path, "stage": entry.stage.value, "reason": entry.reason}
+
+
+def _statistics(statistics: Statistics) -> dict[str, Any]:
+    return {
+        "api_calls": statistics.spending.api_calls,
+        "cache_hits": statistics.cache.hits,
+        "cache_misses": statistics.cache.misses,
+        "cache_entries": statistics.cache.entries,
+        "prompt_tokens": statistics.spending.prompt_tokens,
+        "completion_tokens": statistics.spending.completion_tokens,
+        "seconds": round(statistics.seconds, 3),
+        "funnel": _funnel(statistics.funnel),
+    }
+
+
+def _funnel(funnel: Funnel) -> dict[str, int]:
+    return {
+        "asked": funnel.asked,
+        "answered": funnel.answered,
+        "ran": funnel.ran,
+        "stable": funnel.stable,
+        "gains": funnel.gains,
+        "posted": funnel.posted,
+    }
