@@ -104,12 +104,8 @@ def _apart(batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: s
 def _after_silence(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, readable: bool) -> Outcome:
     """No test for these members: ask for them alone; where none came, first all again, then by halves."""
     if batch.asked_again == MAX_ASKED_AGAIN:
-        what = (
-            "the model's answers held no usable test for it"
-            if readable
-            else "the model's answers were no tests"
-        )
-        reason = f"{what}, asked {MAX_ASKED_AGAIN + 1} times"
+        lack = "held no usable test for it" if readable else "were no tests"
+        reason = f"the model's answers {lack}, asked {MAX_ASKED_AGAIN + 1} times"
         # An answer that nobody can read may be the endpoint's fault, and pass.
         return Outcome(results=skipped(rest, reason, permanent=readable))
     counted = replace(batch, asked_again=batch.asked_again + 1)
