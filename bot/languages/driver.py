@@ -137,17 +137,42 @@ class LanguageDriver(Protocol):
         """Return a test file's text with a test module's tests added.
 
         What stands in `existing` is kept to the letter; imports are merged, and names that would collide
-        are changed in what is added. With None it is a new file.
+        are changed in what is added. With None it is a new file. Tests that the file already holds, under
+        whatever name, are not added again.
+
+        Raises:
+            CannotParse: One of the two is not of this language.
+            CannotPlace: The module would act on the tests that are already there.
         """
         ...
 
     def format(self, code: str, test_path: str, folder: Path) -> str:
-        """Return a test module formatted as the project formats its tests, passing the project's linter.
+        """Return a test module formatted as the project formats its tests.
+
+        What the project's linter can mend safely is mended, return types are written where the neighbouring
+        tests have them, and nothing that a test does is changed.
 
         Args:
-            code: A whole test file.
+            code: A whole test module, as a generator gives it.
             test_path: Where it would stand, relative to `folder`; settings may depend on it.
             folder: The git root, from which the project's settings are read.
+
+        Raises:
+            CannotParse: The code is not of this language, or newer than the project's oldest version of it.
+        """
+        ...
+
+    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+        """Return a test file, as `place` gives it, passing the project's linter.
+
+        Only what `existing` does not hold is changed, but for the order of its imports where that was right
+        before. What cannot be mended is silenced rule by rule in its line.
+
+        Args:
+            text: The whole test file, of formatted modules.
+            existing: What stood in the file before; None for a new file.
+            test_path: Where it stands, relative to `folder`.
+            folder: The git root.
         """
         ...
 
@@ -158,3 +183,7 @@ class LanguageDriver(Protocol):
 
 class CannotParse(ValueError):
     """A text is not of the driver's language; the message says where and why, without the text itself."""
+
+
+class CannotPlace(ValueError):
+    """A test module cannot be added to a test file without changing what stands there; says why."""

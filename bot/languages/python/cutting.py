@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from bot.languages.python.test_modules import is_fixture_decorator, is_suite, is_test_name
+from bot.languages.python.test_modules import is_suite, is_test_name
 from bot.languages.python.uses import (
     Binding,
     bindings,
@@ -77,7 +77,7 @@ class _TestRemover(cst.CSTTransformer):
 
 def is_test(definition: cst.FunctionDef) -> bool:
     """Tell whether pytest collects a function, where it stands at a module's or suite's own level."""
-    return is_test_name(definition.name.value) and not _is_fixture(definition)
+    return is_test_name(definition.name.value) and not is_fixture(definition)
 
 
 def is_suite_class(definition: cst.ClassDef) -> bool:
@@ -94,8 +94,9 @@ def has_tests(node: cst.CSTNode) -> bool:
     return any(has_tests(inner) for inner in branch_statements(node))
 
 
-def _is_fixture(definition: cst.FunctionDef) -> bool:
-    return any(is_fixture_decorator(dotted(decorator.decorator)) for decorator in definition.decorators)
+def is_fixture(definition: cst.FunctionDef) -> bool:
+    """Tell whether a function is a pytest fixture."""
+    return any(dotted(each.decorator).rpartition(".")[2] == "fixture" for each in definition.decorators)
 
 
 def _is_autouse(definition: cst.FunctionDef) -> bool:

@@ -1,12 +1,13 @@
-"""Reading untrusted Python text: a syntax tree, or `CannotParse` and never anything else."""
+"""Reading untrusted Python text as syntax trees that are safe to walk."""
 
 from __future__ import annotations
 
 import ast
-import warnings
+import io
 from typing import TYPE_CHECKING
 
 from bot.languages.driver import CannotParse
+from bot.languages.python import syntax
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -16,20 +17,13 @@ MAX_DEPTH = 100
 thousands deep ends `libcst`'s parser by overflowing the process's stack, which no `except` can catch."""
 
 
-def parse(code: str, feature_version: tuple[int, int] | None = None) -> ast.Module:
-    """Return the syntax tree of a text, read as the newest Python, or as `feature_version`.
+def parse_untrusted(code: str) -> ast.Module:
+    """Return the syntax tree of a text.
 
     Raises:
         CannotParse: It is no Python, or is nested too deep.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(code, feature_version=feature_version)
-    except SyntaxError as error:
-        raise CannotParse(f"line {error.lineno or 1}: {error.msg}") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise CannotParse(f"it is no text that Python can read ({type(error).__name__})") from error
+    tree = syntax.parse(code)
     _refuse_depth(tree)
     return tree
 
@@ -42,11 +36,16 @@ def parse_concrete(code: str) -> cst.Module:
     """
     import libcst as cst
 
-    parse(code)
+    parse_untrusted(code)
     try:
         return cst.parse_module(code)
     except (cst.ParserSyntaxError, ValueError, RecursionError) as error:
         raise CannotParse(f"its formatting cannot be read ({type(error).__name__})") from error
+
+
+def lines_of(text: str) -> list[str]:
+    """Return a text's lines as Python counts them, with their ends."""
+    return io.StringIO(text, newline="").readlines()
 
 
 def _refuse_depth(tree: ast.Module) -> None:
@@ -56,4 +55,4 @@ def _refuse_depth(tree: ast.Module) -> None:
         if not level:
             return
     line = next((node.lineno for node in level if isinstance(node, ast.stmt | ast.expr)), 1)
-    raise CannotParse(f"line {line}: nested more than {MAX_DEPTH} deep")
+    raise CannotParse(f"line {line} is nested more than {MAX_DEPTH} deep")

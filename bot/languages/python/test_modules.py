@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from bot.languages.python.parsing import parse, parse_concrete
-
-Definition = ast.FunctionDef | ast.AsyncFunctionDef
+from bot.languages.python.definitions import Function, last_name
+from bot.languages.python.parsing import parse_concrete, parse_untrusted
 
 
 def test_functions(code: str) -> tuple[str, ...]:
@@ -18,7 +17,7 @@ def test_functions(code: str) -> tuple[str, ...]:
     Raises:
         CannotParse: The code is no Python.
     """
-    return tuple(dict.fromkeys(_tests_in(parse(code).body, "")))
+    return tuple(dict.fromkeys(_tests_in(parse_untrusted(code).body, "")))
 
 
 def keep_tests(code: str, names: Collection[str]) -> str:
@@ -41,7 +40,7 @@ def keep_tests(code: str, names: Collection[str]) -> str:
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:
-    """Tell whether pytest looks for tests in a class of this name, with bases of these dotted names."""
+    """Tell whether pytest looks for tests in a class of this name, with bases of these names."""
     return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
 
 
@@ -50,25 +49,13 @@ def is_test_name(name: str) -> bool:
     return name.startswith("test")
 
 
-def is_fixture_decorator(decorator: str) -> bool:
-    """Tell whether a decorator's dotted name, without its arguments, makes a fixture."""
-    return decorator.rpartition(".")[2] == "fixture"
+def is_fixture(function: Function) -> bool:
+    """Tell whether a function is a pytest fixture."""
+    return any(last_name(decorator) == "fixture" for decorator in function.decorator_list)
 
 
-def _tests_in(statements: list[ast.stmt], prefix: str) -> Iterator[str]:
-    for statement in statements:
-        if isinstance(statement, Definition):
-            if is_test_name(statement.name) and not _is_fixture(statement):
-                yield prefix + statement.name
-        elif isinstance(statement, ast.ClassDef):
-            if is_suite(statement.name, [_dotted(base) for base in statement.bases]):
-                yield from _tests_in(statement.body, f"{prefix}{statement.name}::")
-        else:
-            yield from _tests_in(_inner_statements(statement), prefix)
-
-
-def _inner_statements(statement: ast.stmt) -> list[ast.stmt]:
-    """Return the statements of all branches of a compound statement."""
+def inner_statements(statement: ast.stmt) -> Sequence[ast.stmt]:
+    """Return the statements of all branches of a compound statement, in order."""
     inner: list[ast.stmt] = []
     for node in ast.iter_child_nodes(statement):
         if isinstance(node, ast.stmt):
@@ -78,14 +65,13 @@ def _inner_statements(statement: ast.stmt) -> list[ast.stmt]:
     return inner
 
 
-def _is_fixture(definition: Definition) -> bool:
-    return any(is_fixture_decorator(_dotted(decorator)) for decorator in definition.decorator_list)
-
-
-def _dotted(expression: ast.expr) -> str:
-    """Return an expression's dotted name without arguments; empty where it has none."""
-    if isinstance(expression, ast.Call):
-        return _dotted(expression.func)
-    if isinstance(expression, ast.Attribute):
-        return f"{_dotted(expression.value)}.{expression.attr}"
-    return expression.id if isinstance(expression, ast.Name) else ""
+def _tests_in(statements: Sequence[ast.stmt], prefix: str) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, Function):
+            if is_test_name(statement.name) and not is_fixture(statement):
+                yield prefix + statement.name
+        elif isinstance(statement, ast.ClassDef):
+            if is_suite(statement.name, [last_name(base) for base in statement.bases]):
+                yield from _tests_in(statement.body, f"{prefix}{statement.name}::")
+        else:
+            yield from _tests_in(inner_statements(statement), prefix)
