@@ -1,0 +1,79 @@
+"""The Python driver: what knows Python for all other rooms. Each method is told of in `LanguageDriver`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.languages.driver import DocumentedExample, Findings, Scope, SourceTree
+from bot.languages.python import context, examples, members, merging, test_modules
+from bot.languages.python.formatting import Formatter, RuffFormatter
+from bot.languages.python.test_paths import is_test
+from bot.model import Member, Request
+
+if TYPE_CHECKING:
+    from bot.languages.driver import LanguageDriver
+
+
+class PythonDriver:
+    """Python, tested with pytest. See `LanguageDriver` for what each method owes.
+
+    Args:
+        formatter: What formats its tests.
+    """
+
+    language = "python"
+    framework = "pytest"
+    batches = True
+
+    def __init__(self, formatter: Formatter | None = None) -> None:
+        self._formatter = formatter or RuffFormatter()
+
+    def handles(self, path: str) -> bool:
+        """See `LanguageDriver.handles`."""
+        return path.endswith(".py")
+
+    def is_test(self, path: str) -> bool:
+        """See `LanguageDriver.is_test`."""
+        return is_test(path)
+
+    def changed_members(self, scope: Scope) -> Findings:
+        """See `LanguageDriver.changed_members`."""
+        return members.changed_members(scope)
+
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+        """See `LanguageDriver.all_members`."""
+        return members.all_members(tree, paths, project)
+
+    def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+        """See `LanguageDriver.requests`."""
+        return context.requests(tree, members, project)
+
+    def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
+        """See `LanguageDriver.documented_examples`."""
+        return examples.documented_examples(member)
+
+    def test_functions(self, code: str) -> tuple[str, ...]:
+        """See `LanguageDriver.test_functions`."""
+        return test_modules.test_functions(code)
+
+    def keep_tests(self, code: str, names: Collection[str]) -> str:
+        """See `LanguageDriver.keep_tests`."""
+        return test_modules.keep_tests(code, names)
+
+    def place(self, existing: str | None, code: str) -> str:
+        """See `LanguageDriver.place`."""
+        return merging.place(existing, code)
+
+    def format(self, code: str, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.format`."""
+        return self._formatter.format(code, test_path, folder)
+
+    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.finish`."""
+        return self._formatter.finish(text, existing, test_path, folder)
+
+
+if TYPE_CHECKING:
+    _: LanguageDriver = PythonDriver()

@@ -1,0 +1,208 @@
+"""Formatting test files as the project formats its own, and satisfying its linter.
+
+With the project's settings for ruff where it has some, else with ruff's defaults. Only fixes that ruff calls
+safe are made, so that a test does afterwards what it did before.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from bot.languages.driver import CannotParse
+from bot.languages.python.parsing import lines_of, parse_untrusted
+from bot.languages.python.ruff import Complaint, Ruff, RuffFailed, has_settings, isolated
+from bot.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax
+from bot.languages.python.syntax import span_of
+from bot.languages.python.test_modules import test_functions
+from bot.languages.python.test_paths import is_test_module
+
+_MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
+_ROUNDS = 3
+_NEIGHBOURS = 3
+_MOST_BYTES = 1_000_000
+_NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
+
+
+class Formatter(Protocol):
+    """What a driver is handed for formatting."""
+
+    def format(self, code: str, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.format`."""
+        ...
+
+    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.finish`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuffFormatter:
+    """Formats with ruff.
+
+    Attributes:
+        seconds: The time limit of one call of ruff.
+    """
+
+    seconds: float = 20.0
+
+    def format(self, code: str, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
+        version = _lowest_python(folder, test_path)
+        if version is not None:
+            refuse_newer_syntax(code, version)
+        plain = Ruff(folder=folder, path=test_path, options=isolated(version), seconds=self.seconds)
+        annotate = are_annotated(_neighbours(folder, test_path))
+        for ruff in self._ruffs(plain):
+            try:
+                text = _formatted(ruff, plain, code, annotate=annotate)
+            except RuffFailed:
+                continue
+            return text if test_functions(text) == test_functions(code) else code
+        return code
+
+    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+        """See `LanguageDriver.finish`. Where ruff fails, the text stays as it is."""
+        if text == existing:
+            return text
+        version = _lowest_python(folder, test_path)
+        plain = Ruff(folder=folder, path=test_path, options=isolated(version), seconds=self.seconds)
+        for ruff in self._ruffs(plain):
+            try:
+                finished = text if existing is None else _with_sorted_imports(ruff, text, existing)
+                return finished if ruff is plain else _silenced(ruff, finished, existing)
+            except RuffFailed:
+                continue
+        return text
+
+    def _ruffs(self, plain: Ruff) -> Iterator[Ruff]:
+        """Yield ruff with the project's own settings, if it has any, and with ruff's defaults."""
+        if has_settings(plain.folder, plain.path):
+            yield replace(plain, options=())
+        yield plain
+
+
+def _formatted(ruff: Ruff, plain: Ruff, code: str, *, annotate: bool) -> str:
+    mended = ruff.mended(code, "--extend-select", "I,F401")
+    complaints = ruff.complaints(mended)
+    _refuse_syntax(complaints)
+    if annotate or any(complaint.rule in _MISSING_RETURN_TYPES for complaint in complaints):
+        mended = ruff.mended(plain.annotated(mended), "--extend-select", "I,F401")
+    return ruff.formatted(mended)
+
+
+def _refuse_syntax(complaints: Sequence[Complaint]) -> None:
+    for complaint in complaints:
+        if not complaint.rule:
+            raise CannotParse(f"line {complaint.row}: {complaint.message}")
+
+
+def _with_sorted_imports(ruff: Ruff, text: str, existing: str) -> str:
+    """Return the text with its imports sorted, if those of the existing file were."""
+    if ruff.complaints(existing, "--select", "I001"):
+        return text
+    result = ruff.mended(text, "--select", "I001")
+    before, after = Counter(_statements(existing, imports=False)), Counter(_statements(result, imports=False))
+    return result if before <= after else text
+
+
+def _silenced(ruff: Ruff, text: str, existing: str | None) -> str:
+    """Return the text with `noqa` comments for what the linter finds fault with in the added lines.
+
+    It is done in rounds, since a comment may be a new reason to complain.
+    """
+    for _ in range(_ROUNDS):
+        own = _added_rows(text, existing)
+        complaints = [each for each in ruff.complaints(text) if each.rule and each.row in own]
+        if not complaints:
+            return text
+        silenced = _with_noqa(text, complaints)
+        if ast.dump(_tree(silenced)) != ast.dump(_tree(text)):
+            return text
+        text = silenced
+    return text
+
+
+def _with_noqa(text: str, complaints: Sequence[Complaint]) -> str:
+    lines = lines_of(text)
+    rules: dict[int, list[str]] = {}
+    for complaint in complaints:
+        rules.setdefault(complaint.row, []).append(complaint.rule)
+    for row, found in rules.items():
+        lines[row - 1] = _line_with_noqa(lines[row - 1], found)
+    return "".join(lines)
+
+
+def _line_with_noqa(line: str, rules: Sequence[str]) -> str:
+    content = line.rstrip("\r\n")
+    end = line[len(content) :]
+    present = _NOQA.search(content)
+    named = present["rules"].replace(",", " ").split() if present else []
+    code = content[: present.start()] if present else content.rstrip()
+    return f"{code}  # noqa: {', '.join(sorted({*named, *rules}))}{end}"
+
+
+def _added_rows(text: str, existing: str | None) -> frozenset[int]:
+    """Return the lines of the statements that the existing text does not hold, all where there is none."""
+    if existing is None:
+        return frozenset(range(1, len(lines_of(text)) + 1))
+    there = Counter(_statements(existing))
+    rows: set[int] = set()
+    for statement, span in zip(_tree(text).body, _statements(text), strict=True):
+        if there[span] > 0:
+            there[span] -= 1
+        else:
+            rows.update(span_of(statement).lines())
+    return frozenset(rows)
+
+
+def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
+    """Yield the text of each statement of the module's own level, whole lines."""
+    lines = lines_of(text)
+    for statement in _tree(text).body:
+        if imports or not isinstance(statement, ast.Import | ast.ImportFrom):
+            span = span_of(statement)
+            yield "".join(lines[span.first - 1 : span.last]).rstrip("\r\n")
+
+
+def _tree(text: str) -> ast.Module:
+    return parse_untrusted(text.removeprefix("\ufeff"))
+
+
+def _lowest_python(folder: Path, test_path: str) -> tuple[int, int] | None:
+    """Return the oldest Python that the nearest project around a path supports."""
+    for parent in PurePosixPath(test_path).parents:
+        pyproject, setup_cfg = (_read(folder / parent / name) for name in ("pyproject.toml", "setup.cfg"))
+        version = lowest_python(pyproject, setup_cfg)
+        if version is not None:
+            return version
+    return None
+
+
+def _neighbours(folder: Path, test_path: str) -> Sequence[str]:
+    """Return the text of the test file itself, or of some of the nearest ones."""
+    own = _read(folder / test_path)
+    if own is not None:
+        return [own]
+    for parent in PurePosixPath(test_path).parents:
+        paths = sorted((folder / parent).glob("*.py")) if (folder / parent).is_dir() else []
+        named = [path for path in paths if is_test_module(path.name)][:_NEIGHBOURS]
+        texts = [text for path in named if (text := _read(path)) is not None]
+        if texts:
+            return texts
+    return []
+
+
+def _read(path: Path) -> str | None:
+    """Return a regular file's text; None where there is none to be had."""
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return None
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError):
+        return None
