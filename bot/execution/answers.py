@@ -108,8 +108,10 @@ def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
     for told in _objects(outcome.stdout):
         if "python" in told and greeting is None:
             greeting = _greeting(told)
-        elif told.get("number") in wanted and told["number"] not in results:
-            results[told["number"]] = _job_result(told)
+            continue
+        number = told.get("number")
+        if isinstance(number, int) and number in wanted and number not in results:
+            results[number] = _job_result(told)
     return Answer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from bot.execution.answers import Answer, JobResult, read_answer
 from bot.execution.sandbox import CannotRun
@@ -42,7 +42,7 @@ class Setting:
     time_zone: str = "UTC"
     with_ini: bool = True
     on_base: bool = False
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
         variables={
             "PYTHONHASHSEED": str(setting.hash_seed),
             "TZ": setting.time_zone,
-            **setting.variables,
+            **dict(setting.variables),
         },
     )
     try:

@@ -1,28 +1,36 @@
-"""Which lines of a code object have more than one way on, read from its instructions."""
+"""Which lines of a code object have more than one way on, read from its instructions.
+
+Python 3.9 names no line of its own for the end of a function, so there the ways out of it are not told.
+"""
 
 from __future__ import annotations
 
 import dis
 from bisect import bisect_right
-from collections.abc import Iterator
 from types import CodeType
 
-_NEVER_GO_ON = frozenset({"RAISE_VARARGS", "RERAISE"})
+_OUT = -1
 _RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
+_NEVER_GO_ON = _RETURNS | {"RAISE_VARARGS", "RERAISE"}
 _NO_BRANCHES = frozenset({"SEND", "END_ASYNC_FOR"})
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 
 
 def branching_lines(code: CodeType) -> frozenset[int]:
-    """Return the lines from which execution can go on to more than one other line, or out of the code.
+    """Return the lines that decide: from which there is more than one way on, to other lines or out.
 
-    The ways of exceptions do not count.
+    The ways of exceptions do not count, nor does a line that is only met twice, as that of a `with`.
     """
-    ways: dict[int, set[int]] = {}
-    for line, following in _steps(code):
-        if line != following:
-            ways.setdefault(line, set()).add(following)
-    return frozenset(line for line, others in ways.items() if len(others) > 1)
+    line_at = _Lines(code)
+    onward: dict[int, set[int]] = {}
+    deciding: set[int] = set()
+    for offset, targets in _reachable(code).items():
+        line = line_at(offset)
+        lines = {-code.co_firstlineno if target == _OUT else line_at(target) for target in targets}
+        onward.setdefault(line, set()).update(lines - {line})
+        if len(set(targets)) > 1:
+            deciding.add(line)
+    return frozenset(line for line in deciding if len(onward[line]) > 1)
 
 
 def yields_at(code: CodeType, offset: int) -> bool:
@@ -32,20 +40,42 @@ def yields_at(code: CodeType, offset: int) -> bool:
     return names[:1] == ["YIELD_VALUE"] or names[1:] == ["YIELD_FROM"]
 
 
-def _steps(code: CodeType) -> Iterator[tuple[int, int]]:
-    """Yield the lines before and after each step an instruction can make; out of the code is negative."""
-    line_at = _Lines(code)
+def _reachable(code: CodeType) -> dict[int, list[int]]:
+    """Return where each instruction can go on, without those that only an exception reaches."""
+    ways = _ways(code)
+    jumps = {found.offset: found.argval for found in dis.get_instructions(code) if _only_jumps(found)}
+    reached: dict[int, list[int]] = {}
+    left = [0]
+    while left:
+        offset = left.pop()
+        if offset not in reached and offset != _OUT:
+            reached[offset] = [_landing(way, jumps) for way in ways[offset]]
+            left += reached[offset]
+    return reached
+
+
+def _landing(target: int, jumps: dict[int, int]) -> int:
+    """Return where a way really leads: a jump that is only passed through begins no line."""
+    passed: set[int] = set()
+    while target in jumps and target not in passed:
+        passed.add(target)
+        target = jumps[target]
+    return target
+
+
+def _ways(code: CodeType) -> dict[int, list[int]]:
+    """Return where each instruction can go on, by offsets."""
     instructions = list(dis.get_instructions(code))
-    for position, instruction in enumerate(instructions):
-        line = line_at(instruction.offset)
-        name = instruction.opname
-        if name in _RETURNS:
-            yield line, -code.co_firstlineno
-            continue
+    ways: dict[int, list[int]] = {}
+    for instruction, following in zip(instructions, [*instructions[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
+        targets = ways.setdefault(instruction.offset, [])
+        if instruction.opname in _RETURNS:
+            targets.append(_OUT)
         if _jumps(instruction):
-            yield line, line_at(instruction.argval)
-        if _goes_on(name) and position + 1 < len(instructions):
-            yield line, line_at(instructions[position + 1].offset)
+            targets.append(instruction.argval)
+        if following is not None and _goes_on(instruction.opname):
+            targets.append(following.offset)
+    return ways
 
 
 def _jumps(instruction: dis.Instruction) -> bool:
@@ -60,6 +90,10 @@ def _goes_on(name: str) -> bool:
 
 def _has_line(start: tuple[int, int | None]) -> bool:
     return start[1] is not None  # from Python 3.13 on an instruction may stand on no line
+
+
+def _only_jumps(instruction: dis.Instruction) -> bool:
+    return _jumps(instruction) and not _goes_on(instruction.opname)
 
 
 class _Lines:

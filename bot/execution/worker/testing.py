@@ -184,7 +184,7 @@ def skip_message(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return _cut(f"marked as expected to fail: {report.wasxfail}")
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-    return _cut(str(reason))
+    return _cut(str(reason).removeprefix("Skipped: "))
 
 
 def _collection_error(text: str) -> str:

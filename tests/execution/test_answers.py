@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.execution.answers import FunctionResult, JobResult, Reached, read_answer
+from bot.execution.sandbox import Outcome
+
+GREETING = {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": None}
+
+
+def outcome(*told: object, exit_code: int = 0, timed_out: bool = False, stderr: bytes = b"") -> Outcome:
+    lines = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in told]
+    return Outcome(
+        exit_code=exit_code, stdout=b"\n".join(lines), stderr=stderr, seconds=1.0, timed_out=timed_out
+    )
+
+
+def job(number: int = 0, **parts: Any) -> dict[str, Any]:
+    function = {"name": "t", "status": "passed", "message": "", "lines": [1], "branches": [[1, -1]]}
+    return {
+        "number": number,
+        "problem": None,
+        "loaded": {"lines": [], "branches": []},
+        "functions": [function],
+    } | parts
+
+
+def test_read_answer__what_a_worker_tells() -> None:
+    answer = read_answer(outcome(GREETING, {"begun": 0}, job()), {0})
+    assert answer.greeting is not None
+    assert (answer.greeting.version, answer.greeting.prefix) == ((3, 13), "/usr")
+    assert answer.has_started
+    reached = Reached(lines=frozenset({1}), branches=frozenset({(1, -1)}))
+    assert answer.results == {0: JobResult(functions={"t": FunctionResult(status="passed", reached=reached)})}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"3",
+        {"python": "3.13"},
+        {"python": [3]},
+        {"number": 7, "functions": []},
+        {"number": [0]},
+        {"number": None},
+    ],
+)
+def test_read_answer__anything_else_does_not_count(line: object) -> None:
+    answer = read_answer(outcome(line), {0})
+    assert answer.results == {}
+    assert answer.greeting is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        3,
+        {},
+        {"name": 1, "status": "passed"},
+        {"name": "t", "status": "won"},
+        {"name": "t", "status": ["passed"]},
+    ],
+)
+def test_read_answer__a_function_of_the_wrong_shape_does_not_count(function: object) -> None:
+    answer = read_answer(outcome(GREETING, job(functions=[function])), {0})
+    assert answer.results[0].functions == {}
+
+
+def test_read_answer__odd_lines_and_branches_are_left_out() -> None:
+    function = {
+        "name": "t",
+        "status": "passed",
+        "lines": [1, "2", -3, None],
+        "branches": [[1], [1, "a"], [1, 2]],
+    }
+    answer = read_answer(outcome(GREETING, job(functions=[function])), {0})
+    assert answer.results[0].functions["t"].reached == Reached(
+        lines=frozenset({1}), branches=frozenset({(1, 2)})
+    )
+
+
+def test_read_answer__the_first_word_about_a_job_counts() -> None:
+    answer = read_answer(outcome(GREETING, job(), job(functions=[])), {0})
+    assert set(answer.results[0].functions) == {"t"}
+
+
+def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
+    function = {"name": "t", "status": "failed", "message": "a\x1b[31m\ud800b\n" + "x" * 10_000}
+    answer = read_answer(outcome(GREETING, job(functions=[function])), {0})
+    message = answer.results[0].functions["t"].message
+    assert message.startswith("a\ufffd[31m\ufffdb\nxxx")
+    assert len(message) == 4_000
+
+
+@pytest.mark.parametrize(
+    ("ended", "trouble"),
+    [
+        (outcome(GREETING | {"problem": "no pytest"}), "no pytest"),
+        (outcome(timed_out=True), "it ran into the time limit and took the whole test process with it"),
+        (
+            outcome(exit_code=-9, stderr=b"Traceback\nMemoryError\n"),
+            "the test process ended with exit code -9: MemoryError",
+        ),
+    ],
+)
+def test_read_answer__how_a_worker_ended_before_its_time(ended: Outcome, trouble: str) -> None:
+    answer = read_answer(ended, {0})
+    assert answer.trouble == trouble
+    assert not answer.has_started

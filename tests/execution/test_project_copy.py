@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.changes.git import Repository
+from bot.execution.project_copy import (
+    MOST_FILE_BYTES,
+    bring_ignored_files,
+    ignored_files,
+    is_safe_path,
+    source_roots,
+    top_level_modules,
+    write_copy,
+)
+from fakes.git_repository import GitRepository
+from fakes.trees import MemoryTree
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_write_copy__keeps_content_and_executable_bit(tmp_path: Path) -> None:
+    tree = MemoryTree(
+        files={"src/a.py": "x = 1\n", "run.sh": b"#!/bin/sh\n\xff"}, executable=frozenset({"run.sh"})
+    )
+    report = write_copy(tree, tmp_path)
+    assert (tmp_path / "src/a.py").read_text() == "x = 1\n"
+    assert (tmp_path / "run.sh").read_bytes() == b"#!/bin/sh\n\xff"
+    assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "src/a.py").stat().st_mode & 0o777 == 0o644
+    assert report.files == 2
+    assert report.refused == ()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../out.py",
+        "a/../../out.py",
+        "/etc/out.py",
+        ".git/config",
+        "sub/.GIT/hooks/x",
+        "a//b",
+        "a/./b",
+        "x\0y",
+        "",
+    ],
+)
+def test_write_copy__refuses_hostile_paths(path: str, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    report = write_copy(MemoryTree(files={path: "bad", "good.py": "good"}), folder)
+    assert report.refused == (path,)
+    assert files_below(tmp_path) == {"copy/good.py"}
+
+
+def test_is_safe_path__allows_ordinary_names() -> None:
+    assert all(map(is_safe_path, ["a.py", ".github/workflows/ci.yml", "src/..a/b", ".gitignore", "git/x"]))
+
+
+def test_write_copy__keeps_links_that_stay_inside(tmp_path: Path) -> None:
+    tree = MemoryTree(files={"data/a.txt": "a"}, links={"link.txt": "data/a.txt", "data/up": "../data"})
+    report = write_copy(tree, tmp_path)
+    assert (tmp_path / "link.txt").read_text() == "a"
+    assert (tmp_path / "data/up").is_symlink()
+    assert report.refused == ()
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"bad": "/etc/passwd"},
+        {"bad": "../../outside"},
+        {"deep/bad": "../.."},
+        {"deep": "inner/folder", "bad": "deep/../../.."},
+    ],
+)
+def test_write_copy__removes_links_that_lead_out(links: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    report = write_copy(MemoryTree(files={"inner/folder/a.py": ""}, links=links), folder)
+    assert [path for path in report.refused if path.endswith("bad")]
+    assert not any(os.path.lexists(folder / path) for path in links if path.endswith("bad"))
+
+
+def test_write_copy__writes_no_file_through_a_link(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    tree = MemoryTree(files={"place/a.py": "inside"}, links={"place": "../outside"})
+    assert write_copy(tree, folder).refused == ("place",)
+    assert files_below(outside) == set()
+    assert (folder / "place/a.py").read_text() == "inside"
+
+
+def test_write_copy__leaves_out_submodules_and_what_is_too_large(tmp_path: Path) -> None:
+    class HugeTree(MemoryTree):
+        def read(self, path: str) -> bytes | None:
+            assert path != "huge.bin", "it must not even be read"
+            return super().read(path)
+
+    tree = HugeTree(
+        files={"huge.bin": b"\0" * (MOST_FILE_BYTES + 1), "a.py": ""}, submodules=frozenset({"vendor/lib"})
+    )
+    report = write_copy(tree, tmp_path)
+    assert report.refused == ("huge.bin",)
+    assert files_below(tmp_path) == {"a.py"}
+
+
+def test_source_roots__the_project_and_its_src(tmp_path: Path) -> None:
+    (tmp_path / "lib/src").mkdir(parents=True)
+    assert source_roots(tmp_path, "lib") == (tmp_path / "lib", tmp_path / "lib/src")
+    assert source_roots(tmp_path, "") == (tmp_path,)
+
+
+def test_top_level_modules__packages_and_files_but_no_plain_folders(tmp_path: Path) -> None:
+    write_copy(
+        MemoryTree(
+            files={"shop/__init__.py": "", "single.py": "", "docs/x.md": "", "json.py": "", "a-b.py": ""}
+        ),
+        tmp_path,
+    )
+    assert top_level_modules([tmp_path, tmp_path / "missing"]) == {"shop", "single"}
+
+
+def test_ignored_files__only_those_that_a_package_imports(tmp_path: Path) -> None:
+    made = GitRepository.create(tmp_path / "project")
+    made.commit(
+        {"src/shop/__init__.py": "", ".gitignore": "*.so\n_version.py\n*.env\n__pycache__/\n/.venv/\n"}
+    )
+    made.write(
+        {
+            "src/shop/_fast.cpython-313.so": b"\x7fELF",
+            "src/shop/_version.py": "version = '1'\n",
+            "src/shop/secret.env": "KEY=1\n",
+            "src/shop/__pycache__/x.pyc": b"",
+            "src/shop/untracked.py": "",
+            ".venv/lib/thing/__init__.py": "",
+            ".venv/lib/thing/other.so": b"",
+        }
+    )
+    (made.folder / "src/shop/away.so").symlink_to("/etc/passwd")
+    found = ignored_files(Repository.open(made.folder), "")
+    assert found == ("src/shop/_fast.cpython-313.so", "src/shop/_version.py")
+
+
+def test_bring_ignored_files__takes_no_place_that_a_tree_has(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "copy"
+    for place in (root / "shop", folder / "shop"):
+        place.mkdir(parents=True)
+    (root / "shop/_version.py").write_text("generated")
+    (root / "shop/_fast.so").write_bytes(b"fast")
+    (folder / "shop/_version.py").write_text("of the tree")
+    bring_ignored_files(root, ["shop/_version.py", "shop/_fast.so", "gone/x.py"], folder)
+    assert (folder / "shop/_version.py").read_text() == "of the tree"
+    assert (folder / "shop/_fast.so").read_bytes() == b"fast"
+    assert files_below(folder) == {"shop/_version.py", "shop/_fast.so"}
+
+
+def test_bring_ignored_files__follows_no_link_out_of_the_copy(tmp_path: Path) -> None:
+    root, folder, outside = tmp_path / "root", tmp_path / "copy", tmp_path / "outside"
+    for place in (root / "shop", folder, outside):
+        place.mkdir(parents=True)
+    (root / "shop/x.so").write_bytes(b"x")
+    (folder / "shop").symlink_to(outside)
+    bring_ignored_files(root, ["shop/x.so"], folder)
+    assert files_below(outside) == set()

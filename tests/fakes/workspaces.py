@@ -1,0 +1,84 @@
+"""Real workspaces for tests: a small project in a real repository, run by real processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.changes.git import Repository
+from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.process import ProcessSandbox
+from bot.execution.workspace import Workspace
+from bot.model import Change, Member, MemberKind
+from bot.settings import VerificationSettings
+from fakes.git_repository import GitRepository
+
+
+@asynccontextmanager
+async def small_workspace(
+    folder: Path,
+    head: Mapping[str, str],
+    base: Mapping[str, str] | None = None,
+    settings: VerificationSettings | None = None,
+) -> AsyncIterator[Workspace]:
+    """Give a workspace of a project whose files are these on head and, where given, those on base."""
+    made = GitRepository.create(folder / "project")
+    first = None if base is None else made.commit(dict(base))
+    if base is not None:
+        made.write({path: None for path in base if path not in head})
+    second = made.commit(dict(head))
+    repository = Repository.open(made.folder)
+    order = WorkspaceOrder(
+        repository=repository,
+        head=repository.commit_tree(second),
+        base=None if first is None else repository.commit_tree(first),
+        settings=settings or VerificationSettings(),
+        sandbox=ProcessSandbox(),
+    )
+    async with open_workspace(order) as workspace:
+        yield workspace
+
+
+def function_member(source: str, name: str, path: str = "shop.py", change: Change = Change.CHANGED) -> Member:
+    """Return a member for a function or class of a source text, which begins where its name is defined."""
+    lines = source.splitlines()
+    first = next(
+        number
+        for number, line in enumerate(lines, 1)
+        if line.startswith((f"def {name}(", f"async def {name}(", f"class {name}"))
+    )
+    last = next(
+        (number - 1 for number in range(first + 1, len(lines) + 1) if lines[number - 1][:1].strip()),
+        len(lines),
+    )
+    return Member(
+        path=path,
+        name=name,
+        language="python",
+        change=change,
+        line=first,
+        end_line=last,
+        kind=MemberKind.CLASS if lines[first - 1].startswith("class") else MemberKind.FUNCTION,
+        source="\n".join(lines[first - 1 : last]) + "\n",
+        module=path.removeprefix("src/").removesuffix(".py").replace("/", "."),
+    )
+
+
+@dataclass
+class CountingProgress:
+    """Remembers what it was told."""
+
+    phases: list[tuple[str, int]] = field(default_factory=list)
+    steps: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def phase(self, name: str, total: int) -> None:
+        self.phases.append((name, total))
+
+    def advance(self, steps: int = 1) -> None:
+        self.steps += steps
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
