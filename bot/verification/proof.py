@@ -29,7 +29,10 @@ class Run:
         status: How it ended.
         message: The failure's text, cut and untrusted; empty where it passed.
         lines: The member's lines that it reached.
-        branches: The member's line-to-line arcs that it took from lines with more than one way on.
+        branches: The member's line-to-line arcs that it took from lines with more than one way on; an arc
+            that leaves the code ends in a negative number.
+        import_lines: The member's lines that were reached while the test module and what it imports were
+            loaded: they count for no test function, but a class's body runs nowhere else.
     """
 
     setting: str
@@ -37,6 +40,7 @@ class Run:
     message: str = ""
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
+    import_lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,16 @@ class FunctionProof:
     def passes(self) -> int:
         """How many runs on head it passed."""
         return sum(run.status is Status.PASSED for run in self.head)
+
+    @property
+    def lines(self) -> frozenset[int]:
+        """The member's lines that it reached in any run on head."""
+        return frozenset().union(*(run.lines for run in self.head))
+
+    @property
+    def branches(self) -> frozenset[tuple[int, int]]:
+        """The member's arcs that it took in any run on head."""
+        return frozenset().union(*(run.branches for run in self.head))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.languages.python.test_modules import test_functions as names_of_tests
+from bot.model import Candidate, Member, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence, head_settings
+from bot.verification.proof import FunctionProof, Proof, Status
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+BASE = """\
+def clamp(value, low, high):
+    return min(value, high)
+"""
+
+HEAD = """\
+def clamp(value, low, high):
+    if value < low:
+        return low
+    return min(value, high)
+
+
+def added():
+    return 1
+"""
+
+SETTINGS = VerificationSettings(test_seconds=5.0)
+
+
+def subject(code: str, member: Member | None = None) -> Subject:
+    member = member or function_member(HEAD, "clamp")
+    candidate = Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.OFFLINE)
+    return Subject(member=member, candidate=candidate)
+
+
+def prove(
+    folder: Path,
+    *subjects: Subject,
+    base: Mapping[str, str] | None = None,
+    settings: VerificationSettings = SETTINGS,
+    progress: CountingProgress | None = None,
+) -> tuple[Proof, ...]:
+    async def scenario() -> tuple[Proof, ...]:
+        async with small_workspace(folder, {"shop.py": HEAD}, base) as workspace:
+            told = progress or CountingProgress()
+            return await gather_evidence(subjects, workspace, names_of_tests, settings, told)
+
+    return asyncio.run(scenario())
+
+
+def by_name(proof: Proof) -> dict[str, FunctionProof]:
+    return {function.name: function for function in proof.functions}
+
+
+def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> None:
+    code = """
+        from shop import clamp
+
+        def test_low():
+            assert clamp(0, 1, 3) == 1
+
+        def test_high():
+            assert clamp(5, 1, 3) == 3
+    """
+    progress = CountingProgress()
+    (proof,) = prove(tmp_path, subject(code), base={"shop.py": BASE}, progress=progress)
+    low, high = by_name(proof)["test_low"], by_name(proof)["test_high"]
+    assert (low.passes, len(low.head), high.passes) == (5, 5, 5)
+    assert low.base is not None
+    assert high.base is not None
+    assert (low.base.status, high.base.status) == (Status.FAILED, Status.PASSED)
+    assert low.base.message.startswith("assert 0 == 1")
+    assert [sorted(function.lines) for function in (low, high)] == [[2, 3], [2, 4]]
+    assert [sorted(function.branches) for function in (low, high)] == [[(2, 3)], [(2, 4)]]
+    assert progress.phases == [("running tests", 6)]
+    assert progress.steps == 6
+
+
+def test_gather_evidence__without_a_base_nothing_is_said_of_it(tmp_path: Path) -> None:
+    (proof,) = prove(
+        tmp_path, subject("from shop import clamp\ndef test_x():\n    assert clamp(2, 1, 3) == 2\n")
+    )
+    assert by_name(proof)["test_x"].base is None
+
+
+def test_gather_evidence__what_is_new_on_head_does_not_load_on_base(tmp_path: Path) -> None:
+    added = subject(
+        "from shop import added\ndef test_x():\n    assert added() == 1\n", function_member(HEAD, "added")
+    )
+    (proof,) = prove(tmp_path, added, base={"shop.py": BASE})
+    base = by_name(proof)["test_x"].base
+    assert base is not None
+    assert base.status is Status.MISSING
+    assert "cannot import name 'added'" in base.message
+
+
+@pytest.mark.parametrize(
+    ("body", "passes"),
+    [
+        ("import os\n    assert os.environ['PYTHONHASHSEED'] == '2'", 1),
+        ("import time\n    assert time.strftime('%Z') == 'UTC'", 2),
+        ("seen.append(1)\n    assert len(seen) == 2", range(1, 5)),
+    ],
+)
+def test_gather_evidence__unstable_tests_do_not_pass_every_time(
+    body: str, passes: int | range, tmp_path: Path
+) -> None:
+    code = f"seen = []\ndef test_first():\n    seen.append(1)\ndef test_x():\n    {body}\n"
+    (proof,) = prove(tmp_path, subject(code))
+    function = by_name(proof)["test_x"]
+    assert len(function.head) == 5
+    assert function.passes in ([passes] if isinstance(passes, int) else passes)
+
+
+def test_gather_evidence__candidates_that_cannot_be_run_say_why(tmp_path: Path) -> None:
+    good = "def test_x():\n    assert True\n"
+    progress = CountingProgress()
+    proofs = prove(
+        tmp_path,
+        subject("def test_x(:\n"),
+        subject("x = 1\n"),
+        subject(good + "#" * 300_000),
+        subject(good),
+        progress=progress,
+    )
+    assert [bool(proof.problem) for proof in proofs] == [True, True, True, False]
+    assert [proof.candidate.code for proof in proofs][3] == good
+    assert proofs[1].problem == "it has no test function"
+    assert progress.steps == 5
+
+
+def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(tmp_path: Path) -> None:
+    code = """
+        import os, time
+        def test_before(): assert True
+        def test_hangs(): time.sleep(60)
+        def test_leaves(): os._exit(0)
+        def test_after(): assert True
+    """
+    started = time.monotonic()
+    settings = VerificationSettings(test_seconds=1.5)
+    proof, other = prove(tmp_path, subject(code), subject("def test_x(): assert True\n"), settings=settings)
+    functions = by_name(proof)
+    assert [run.status for run in functions["test_hangs"].head] == [Status.TIMED_OUT]
+    assert [run.status for run in functions["test_leaves"].head] == [Status.CRASHED]
+    assert (functions["test_before"].passes, functions["test_after"].passes) == (5, 5)
+    assert by_name(other)["test_x"].passes == 5
+    assert time.monotonic() - started < 20
+
+
+def test_gather_evidence__tests_that_pytest_finds_beyond_the_code_count_too(tmp_path: Path) -> None:
+    code = """
+        class Base:
+            def test_inherited(self): assert False
+        class TestOne(Base):
+            def test_own(self): assert True
+    """
+    (proof,) = prove(tmp_path, subject(code))
+    assert {name: function.passes for name, function in by_name(proof).items()} == {
+        "TestOne::test_own": 5,
+        "TestOne::test_inherited": 0,
+    }
+
+
+def test_head_settings__differ_in_all_that_may_matter() -> None:
+    settings = head_settings(5)
+    assert len({setting.hash_seed for setting in settings}) == 5
+    assert settings[0].order_seed is None
+    assert len({setting.order_seed for setting in settings}) == 5
+    assert len({setting.time_zone for setting in settings}) >= 3
+    assert [setting.with_ini for setting in settings] == [True, True, False, True, True]
+    assert len({setting.name for setting in settings}) == 5
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_head_settings__one_run_is_always_as_in_an_empty_folder(runs: int) -> None:
+    settings = head_settings(runs)
+    assert len(settings) == runs
+    assert [setting.with_ini for setting in settings].count(False) == 1
+
+
+INTERRUPTED = """\
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from bot.languages.python.test_modules import test_functions
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence
+from bot.model import Candidate, Origin
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+async def main():
+    source = "def f():\\n    return 1\\n"
+    member = function_member(source, "f")
+    code = "import os, time\\nfrom shop import f\\ndef test_x():\\n" \\
+        "    open({note!r}, 'w').write(str(os.getpid()))\\n    time.sleep(60)\\n"
+    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE)
+    async with small_workspace(Path({folder!r}), {{"shop.py": source}}) as workspace:
+        await gather_evidence(
+            [Subject(member=member, candidate=candidate)],
+            workspace, test_functions, VerificationSettings(test_seconds=60), CountingProgress(),
+        )
+
+asyncio.run(main())
+"""
+
+
+def wait_for(file: Path) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not (file.exists() and file.read_text()):
+        time.sleep(0.02)
+    return file.read_text()
+
+
+def test_gather_evidence__ctrl_c_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+    note, scratch = tmp_path / "note", tmp_path / "scratch"
+    scratch.mkdir()
+    tests = str(Path(__file__).parents[1])
+    program = INTERRUPTED.format(tests=tests, note=str(note), folder=str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={"TMPDIR": str(scratch), "PATH": "/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+    ) as process:
+        child = int(wait_for(note))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert list(scratch.iterdir()) == []
+    assert not Path(f"/proc/{child}").exists()
