@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from bot.model import Spending, SpendingReporter
+from bot.providers.meter import SpendingMeter
+from bot.providers.provider import Usage
+
+
+def test_spending__adds_up_calls_and_tokens() -> None:
+    meter = SpendingMeter()
+    reporter: SpendingReporter = meter
+    before = reporter.spending()
+
+    meter.count_call()
+    meter.count_call()
+    meter.count_tokens(Usage(prompt_tokens=10, completion_tokens=3))
+    meter.count_tokens(Usage(prompt_tokens=1, completion_tokens=4))
+
+    assert before == Spending()
+    assert reporter.spending() == Spending(api_calls=2, prompt_tokens=11, completion_tokens=7)

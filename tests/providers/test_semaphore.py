@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.providers.gate import SharedGate
+from bot.providers.provider import CompletionRequest, RequestRefused, ServerFailed
+from bot.providers.semaphore import SemaphoreProvider
+from fakes.clock import FakeClock
+from fakes.provider import FakeProvider
+
+REQUEST = CompletionRequest(system_prompt="JSON", user_prompt="f", model="m", max_tokens=300)
+
+
+def a_gate(clock: FakeClock) -> SharedGate:
+    return SharedGate(longest_wait=60.0, sleep=clock.sleep, clock=clock.now)
+
+
+def test_complete__an_error_frees_the_slot() -> None:
+    clock = FakeClock()
+    inner = FakeProvider(ServerFailed("x"), RequestRefused("x"))
+    provider = SemaphoreProvider(inner, limit=1, gate=a_gate(clock))
+
+    async def scenario() -> None:
+        with pytest.raises(ServerFailed):
+            await provider.complete(REQUEST)
+        with pytest.raises(RequestRefused):
+            await provider.complete(REQUEST)
+        await asyncio.wait_for(provider.complete(REQUEST), 5)
+
+    asyncio.run(scenario())
+
+    assert len(inner.requests) == 3
+
+
+def test_complete__cancellation_frees_the_slot() -> None:
+    clock = FakeClock()
+
+    async def forever_the_first_time(_: CompletionRequest) -> None:
+        if len(inner.requests) == 1:
+            await asyncio.Event().wait()
+
+    inner = FakeProvider(wait=forever_the_first_time)
+    provider = SemaphoreProvider(inner, limit=1, gate=a_gate(clock))
+
+    async def scenario() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(provider.complete(REQUEST), 0.01)
+        await asyncio.wait_for(provider.complete(REQUEST), 5)
+
+    asyncio.run(scenario())
+
+    assert inner.cancelled == 1
+
+
+def test_complete__a_gate_that_closes_while_a_call_waits_for_its_slot() -> None:
+    clock = FakeClock(start=0.0)
+    gate = a_gate(clock)
+    times: list[float] = []
+
+    async def close_the_gate(_: CompletionRequest) -> None:
+        times.append(clock.now())
+        await clock.sleep(1.0)
+        if len(times) == 1:
+            gate.close(9.0)
+
+    provider = SemaphoreProvider(FakeProvider(wait=close_the_gate), limit=1, gate=gate)
+
+    async def scenario() -> None:
+        await asyncio.gather(provider.complete(REQUEST), provider.complete(REQUEST))
+
+    asyncio.run(scenario())
+
+    first, second = times
+    assert first == 0.0
+    assert second >= 10.0
