@@ -131,7 +131,8 @@ class Repository:
         """Copy the index and enter the untracked files: one diff sees them, and pairs their renames."""
         index = self.root / self.git.line("rev-parse", "--git-path", "index")
         if index.exists():
-            shutil.copyfile(index, copy)
+            # With its time: git tells by it which files it must look into, changed within the same second.
+            shutil.copy2(index, copy)
         untracked = self.git.run("ls-files", "-z", "--others", "--exclude-standard")
         empty = self.git.run("hash-object", "-t", "blob", "--stdin").strip()
         lines = [

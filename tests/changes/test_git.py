@@ -173,3 +173,19 @@ def test_diff__working_tree_with_a_nested_repository(made: GitRepository) -> Non
     repository = Repository.open(made.folder)
     assert repository.diff(base, None) == ""
     assert repository.working_tree().paths() == ("a.py",)
+
+
+def test_diff__working_tree_edited_within_the_second_of_its_index(made: GitRepository) -> None:
+    """Git tells an edit of the same size, in the same second, by the index's own time."""
+    base = made.commit({"a.py": "x = 1\n"})
+    path, index = made.folder / "a.py", made.folder / ".git" / "index"
+    second = 1_700_000_000
+    os.utime(path, (second, second))
+    made.git("update-index", "--refresh")
+    path.write_text("x = 2\n", encoding="utf-8")
+    for written in (path, index):
+        os.utime(written, (second, second))
+
+    diff = Repository.open(made.folder).diff(base, None)
+
+    assert "+x = 2" in diff
