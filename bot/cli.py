@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TextIO
 
 from bot import __version__
-from bot.settings import DEFAULT_MODEL, OPTIONS, Option, OutputFormat, ProviderChoice, SandboxChoice
+from bot.model import Failure, Progress, Report, UsageFailure
+from bot.settings import (
+    DEFAULT_MODEL,
+    OPTIONS,
+    SETTINGS_FILES,
+    CacheSettings,
+    Option,
+    OutputFormat,
+    ProviderChoice,
+    SandboxChoice,
+    Settings,
+    Sources,
+    file_values,
+    parse,
+)
 
 _DESCRIPTION = """\
 Makes tests for the public members that a change adds, alters or affects, runs them in a sandbox,
@@ -76,10 +90,14 @@ def _add_generation(group: Any) -> None:
         choices=[choice.value for choice in ProviderChoice],
         help="auto (default): openai where there is a key, else offline",
     )
-    group.add_argument("--base-url", metavar="URL", help="another OpenAI-compatible endpoint; the key is optional")
+    group.add_argument(
+        "--base-url", metavar="URL", help="another OpenAI-compatible endpoint; the key is optional"
+    )
     record = group.add_mutually_exclusive_group()
     record.add_argument("--record", metavar="FILE", help="keep the run's model exchanges in this file")
-    record.add_argument("--replay", metavar="FILE", help="answer from such a file, strictly, without a network")
+    record.add_argument(
+        "--replay", metavar="FILE", help="answer from such a file, strictly, without a network"
+    )
     group.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
 
 
@@ -127,3 +145,162 @@ def _add_cache(commands: Any) -> None:
     cache = commands.add_parser("cache", help="look after the result cache", allow_abbrev=False)
     cache.add_argument("action", choices=["stats", "prune", "clear"])
     cache.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
+
+
+class CacheKeeper(Protocol):
+    """What `testsmith cache` needs of the result cache."""
+
+    def stats(self) -> Any:
+        """Return how many `entries` there are, and their size in `bytes`."""
+        ...
+
+    def prune(self) -> int:
+        """Remove what is too old or too much, and return how many entries went."""
+        ...
+
+    def clear(self) -> int:
+        """Remove every entry, and return how many went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the process hands to a command.
+
+    Attributes:
+        environment: The process's environment.
+        stdout: Where the result goes, and nothing else.
+        stderr: Where everything else goes.
+        cache_folder: The cache folder where none is named.
+        run: Builds the clients of one run, runs it to its report, and closes them.
+        write: Writes a report's tests into the test tree, and says what was written.
+        open_cache: Opens the result cache; the function it is given tells the person what went wrong.
+    """
+
+    environment: Mapping[str, str]
+    stdout: TextIO
+    stderr: TextIO
+    cache_folder: Path
+    run: Callable[[Settings, Progress], Report]
+    write: Callable[[Report, Settings], tuple[str, ...]]
+    open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
+
+
+def run(argv: Sequence[str], world: World) -> int:
+    """Run one command and return the exit code.
+
+    Raises:
+        SystemExit: From the argument parser, for `--help`, `--version` and what it cannot parse.
+    """
+    arguments = vars(parser().parse_args(argv))
+    command = {"suggest": _suggest, "cache": _cache}[arguments["command"]]
+    try:
+        return command(arguments, world)
+    except UsageFailure as failure:
+        return _told(world, failure, 2)
+    except Failure as failure:
+        return _told(world, failure, 1)
+    except KeyboardInterrupt:
+        return _told(world, "interrupted; every result that was paid for is in the cache.", 130)
+
+
+def _told(world: World, message: object, code: int) -> int:
+    print(f"testsmith: {message}", file=world.stderr)
+    return code
+
+
+def _suggest(arguments: Mapping[str, Any], world: World) -> int:
+    settings = _settings(arguments, world)
+    report = _report(settings, world)
+    written = _write(report, settings, world) if settings.write else ()
+    world.stdout.write(_rendered(report, settings, arguments, world))
+    for line in (*written, *_statistics(report, settings)):
+        print(line, file=world.stderr)
+    return 0 if report.failure is None else _told(world, report.failure, 1)
+
+
+def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
+    folder = Path(arguments.get("repo") or ".")
+    sources = Sources(
+        arguments=arguments,
+        file=repository_values(folder),
+        environment=world.environment,
+        cache_folder=world.cache_folder,
+    )
+    return parse(folder, sources)
+
+
+def repository_values(folder: Path) -> dict[str, object]:
+    """Return the values of the first settings file of a folder that holds any.
+
+    Raises:
+        UsageFailure: The file cannot be read, or what it holds cannot be used.
+    """
+    for name in SETTINGS_FILES:
+        path = folder / name
+        try:
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
+        values = file_values(name, text) if text else None
+        if values is not None:
+            return values
+    return {}
+
+
+def _report(settings: Settings, world: World) -> Report:
+    """Return the run's report; a fault of this program becomes a report that says so."""
+    from bot.report.terminal import open_progress, terminal_of
+
+    try:
+        with open_progress(terminal_of(world.stderr, world.environment)) as progress:
+            return world.run(settings, progress)
+    except Failure:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
+        return Report(members=(), failure=_internal(error, world, settings))
+
+
+def _internal(error: Exception, world: World, settings: Settings) -> str:
+    if settings.verbose:
+        import traceback
+
+        traceback.print_exception(error, file=world.stderr)
+        return f"internal error: {error!r}"
+    return f"internal error: {error!r}; run again with --verbose for the details, and please report it."
+
+
+def _write(report: Report, settings: Settings, world: World) -> tuple[str, ...]:
+    if not settings.verification.enabled:
+        return ("nothing was written: --no-verify proves nothing, and only proven tests are written.",)
+    return world.write(report, settings)
+
+
+def _rendered(report: Report, settings: Settings, arguments: Mapping[str, Any], world: World) -> str:
+    from bot.report.formats import render
+    from bot.report.terminal import terminal_of
+    from bot.report.view import view_of
+
+    terminal = terminal_of(world.stdout, world.environment)
+    view = view_of(settings, repo=arguments["repo"], width=terminal.width, colour=terminal.colour)
+    return render(report, settings.output_format, view)
+
+
+def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:
+    from bot.report.words import statistics_line
+
+    return (statistics_line(report.statistics.cache),) if settings.verbose else ()
+
+
+def _cache(arguments: Mapping[str, Any], world: World) -> int:
+    folder = Path(arguments.get("cache_dir") or world.cache_folder)
+    keeper = world.open_cache(CacheSettings(folder=folder), lambda warning: _told(world, warning, 0))
+    match arguments["action"]:
+        case "stats":
+            held = keeper.stats()
+            print(f"{held.entries} entries, {held.bytes:,} bytes in {folder}", file=world.stdout)
+        case "prune":
+            print(f"{keeper.prune()} entries removed from {folder}", file=world.stdout)
+        case _:
+            print(f"{keeper.clear()} entries removed from {folder}", file=world.stdout)
+    return 0

@@ -105,6 +105,7 @@ class Endpoint:
         requests: Every call, in the order of arrival.
         most_in_flight: The most calls that were being answered at the same time.
         in_flight: How many are right now; a client that left is none.
+        last_answered: When the last call was over, by `time.monotonic`.
     """
 
     def __init__(  # noqa: PLR0913 - every argument is one knob of the fake, all by keyword, each with a default
@@ -130,6 +131,7 @@ class Endpoint:
         self.requests: list[Received] = []
         self.most_in_flight = 0
         self.in_flight = 0
+        self.last_answered = 0.0
         self._faults = iter(faults)
         self._latency = latency
         self._answer = answer
@@ -180,6 +182,7 @@ class Endpoint:
             await work
         finally:
             self.in_flight -= 1
+            self.last_answered = time.monotonic()
 
     async def _respond(
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -1,0 +1,292 @@
+"""The story of a run, phase by phase: changes, candidates, evidence, report.
+
+The only room that knows both generation and verification. Nothing goes back up, but for one second round:
+what the gate reduced is run again, as it would be posted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bot.changes.git import Repository
+from bot.changes.members import MemberSearch, find_members
+from bot.execution.interpreter import choose_interpreter
+from bot.execution.workspace import CannotPrepare, Workspace
+from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.sandbox import CannotRun, Sandbox
+from bot.generation.generator import TestGenerator
+from bot.generation.offline.generator import OfflineGenerator
+from bot.generation.side_by_side import closing, results
+from bot.languages.driver import CannotParse, LanguageDriver
+from bot.model import (
+    CacheStatsReporter,
+    Candidate,
+    Funnel,
+    Member,
+    Progress,
+    Report,
+    Request,
+    Result,
+    Skipped,
+    SpendingReporter,
+    Stage,
+    Statistics,
+    Suggestion,
+)
+from bot.providers.provider import SpendingEnded
+from bot.report.assembly import check, numbered, unanswered
+from bot.settings import ProviderChoice, SandboxChoice, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The clients of one run, built by `main`.
+
+    Attributes:
+        drivers: The languages.
+        model: The generator that asks a model; None where the settings ask none.
+        build_sandbox: Makes what runs the project's code, for an interpreter.
+        cache: Who knows what the result cache did.
+        spending: Who knows what model calls cost.
+        progress: Where the run tells how far it is.
+        clock: Seconds that only ever grow.
+        environment: The person's environment, from which the project's interpreter is told.
+    """
+
+    drivers: Sequence[LanguageDriver]
+    model: TestGenerator | None
+    build_sandbox: Callable[[SandboxChoice, Path], Awaitable[Sandbox]]
+    cache: CacheStatsReporter
+    spending: SpendingReporter
+    progress: Progress
+    clock: Callable[[], float]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the generators gave, by member id: candidates, or a reason; and why they ended early."""
+
+    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    skipped: Mapping[str, Skipped] = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of the members: suggestions not numbered yet, reasons, figures."""
+
+    suggestions: tuple[Suggestion, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    funnel: Funnel = field(default_factory=Funnel)
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for one member, and who knows its language."""
+
+    driver: LanguageDriver
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What every phase may look at."""
+
+    settings: Settings
+    tools: Tools
+    repository: Repository
+    search: MemberSearch
+    requests: Mapping[str, _Asked]
+
+    @property
+    def progress(self) -> Progress:
+        return self.tools.progress
+
+
+async def suggest(settings: Settings, tools: Tools) -> Report:
+    """Return the report of one run.
+
+    Raises:
+        UsageFailure: The folder is no repository, or a revision is unknown.
+    """
+    started = tools.clock()
+    repository = Repository.open(settings.folder)
+    tools.progress.phase("finding changed members", 1)
+    search = find_members(repository, settings.selection, tools.drivers)
+    run = _Run(
+        settings=settings,
+        tools=tools,
+        repository=repository,
+        search=search,
+        requests=_requests(repository, search, tools.drivers),
+    )
+    outcome = await _outcome(run) if search.members else Outcome()
+    report = Report(
+        members=search.found,
+        suggestions=numbered(search.found, outcome.suggestions),
+        skipped=(*search.skipped, *outcome.skipped),
+        statistics=Statistics(
+            spending=tools.spending.spending(),
+            cache=tools.cache.cache_stats(),
+            funnel=outcome.funnel,
+            seconds=tools.clock() - started,
+        ),
+        base=search.base,
+        head=search.head,
+        failure=outcome.failure,
+        notes=outcome.notes,
+    )
+    check(report)
+    return report
+
+
+def _requests(
+    repository: Repository, search: MemberSearch, drivers: Sequence[LanguageDriver]
+) -> dict[str, _Asked]:
+    """Return what is asked for each member, by its id."""
+    return {
+        request.member.id: _Asked(driver=driver, request=request)
+        for driver in drivers
+        for request in driver.requests(
+            search.head_tree,
+            [member for member in search.members if member.language == driver.language],
+            repository.project,
+        )
+    }
+
+
+async def _outcome(run: _Run) -> Outcome:
+    """Return what comes of the members, with a place to run code in where one is needed."""
+    if not _runs_code(run.settings):
+        return _unproven(run, await _answers(run, None))
+    try:
+        async with _workspace(run) as workspace:
+            answers = await _answers(run, workspace)
+            if not run.settings.verification.enabled:
+                return _unproven(run, answers)
+            return await _proven(run, workspace, answers)
+    except (CannotPrepare, CannotRun) as failure:
+        return Outcome(skipped=_skipped(run.search.members, Stage.ENVIRONMENT, str(failure)))
+
+
+def _runs_code(settings: Settings) -> bool:
+    return settings.verification.enabled or settings.provider is not ProviderChoice.OPENAI
+
+
+@asynccontextmanager
+async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
+    """Give a place to run code in, behind the sandbox that the settings ask for."""
+    verification, repository = run.settings.verification, run.repository
+    interpreter = choose_interpreter(
+        verification.python, run.tools.environment, repository.root / repository.project
+    )
+    sandbox = await run.tools.build_sandbox(verification.sandbox, interpreter.path)
+    order = WorkspaceOrder(
+        repository=repository,
+        head=run.search.head_tree,
+        base=run.search.base_tree,
+        settings=verification,
+        sandbox=sandbox,
+        environment=run.tools.environment,
+    )
+    async with open_workspace(order) as workspace:
+        yield workspace
+
+
+def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skipped, ...]:
+    return tuple(
+        Skipped(member=member.id, path=member.path, stage=stage, reason=reason) for member in members
+    )
+
+
+async def _answers(run: _Run, workspace: Workspace | None) -> Answers:
+    """Ask every generator that the settings name, the model while the offline engine works."""
+    asked = list(_generators(run, workspace))
+    run.progress.phase("making tests", len(run.requests) * len(asked))
+    return _joined(await asyncio.gather(*(_asked(run, generator) for generator in asked)))
+
+
+def _generators(run: _Run, workspace: Workspace | None) -> Iterator[TestGenerator]:
+    if run.tools.model is not None:
+        yield run.tools.model
+    if run.settings.provider is not ProviderChoice.OPENAI and workspace is not None:
+        yield OfflineGenerator(workspace)
+
+
+async def _asked(run: _Run, generator: TestGenerator) -> Answers:
+    """Ask one generator for all members, language by language; an end of spending keeps what was had."""
+    found: list[Result] = []
+    try:
+        for driver in run.tools.drivers:
+            requests = [one.request for one in run.requests.values() if one.driver is driver]
+            async with closing(results(generator, requests, batches=driver.batches)) as stream:
+                async for result in stream:
+                    found.append(result)
+                    run.progress.advance()
+    except SpendingEnded as ended:
+        return _sorted_out(found, str(ended))
+    return _sorted_out(found, None)
+
+
+def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
+    candidates = {}
+    skipped = {}
+    for result in found:
+        if isinstance(result, Candidate):
+            candidates[result.member] = (result,)
+        elif result.member is not None:
+            skipped[result.member] = result
+    return Answers(candidates=candidates, skipped=skipped, failure=failure)
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    """Put the answers of several generators together; a reason counts where no generator has a candidate."""
+    members = dict.fromkeys(member for part in parts for member in (*part.candidates, *part.skipped))
+    candidates = {
+        member: tuple(one for part in parts for one in part.candidates.get(member, ())) for member in members
+    }
+    reasons = {member: one for part in parts for member, one in part.skipped.items()}
+    return Answers(
+        candidates={member: ones for member, ones in candidates.items() if ones},
+        skipped={member: one for member, one in reasons.items() if not candidates[member]},
+        failure=next((part.failure for part in parts if part.failure is not None), None),
+    )
+
+
+def _unproven(run: _Run, answers: Answers) -> Outcome:
+    """Return the candidates as they came, with nothing claimed of them."""
+    suggestions: list[Suggestion] = []
+    refused: list[Skipped] = []
+    for member, candidates in answers.candidates.items():
+        try:
+            suggestions.append(_as_it_came(run.requests[member], candidates[0]))
+        except CannotParse as error:
+            reason = f"its test module cannot be read: {error}"
+            refused += _skipped([run.requests[member].request.member], Stage.VERIFICATION, reason)
+    return Outcome(
+        suggestions=tuple(suggestions),
+        skipped=(*answers.skipped.values(), *refused),
+        failure=answers.failure,
+    )
+
+
+def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
+    return Suggestion(
+        member=candidate.member,
+        number=0,
+        test_path=asked.request.test_path,
+        code=candidate.code,
+        tests=asked.driver.test_functions(candidate.code),
+        origin=candidate.origin,
+        evidence=None,
+        label=None,
+        summary=candidate.summary,
+        witness=candidate.witness,
+    )

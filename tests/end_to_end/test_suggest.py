@@ -1,0 +1,196 @@
+"""The main job, as a person starts it, on the example project's pull request."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import bot
+from fakes.command_line import CommandLine
+from fakes.endpoint import Endpoint
+
+SCHEMA = json.loads((Path(bot.__file__).parent / "report" / "schema.json").read_text(encoding="utf-8"))
+
+OFFLINE = ("--base", "main", "--head", "change", "--provider", "offline")
+
+
+def ids(entries: list[dict[str, Any]], key: str = "member") -> set[str]:
+    return {entry[key] for entry in entries if entry[key] is not None}
+
+
+def passes_plainly(code: str, sources: Path, folder: Path) -> bool:
+    """Tell whether a module passes by plain pytest, in an empty folder, with the source roots alone."""
+    folder.mkdir()
+    (folder / "test_suggested.py").write_text(code, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(sources), "HOME": str(folder)}
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "test_suggested.py")
+    return (
+        subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode == 0
+    )
+
+
+def test_suggest__the_example_by_the_offline_engine(
+    command_line: CommandLine, shop: Path, tmp_path: Path
+) -> None:
+    ran = command_line.suggest(shop, *OFFLINE)
+
+    assert ran.code == 0, ran.stderr
+    report = ran.report
+    jsonschema.validate(report, SCHEMA)
+    changes = {member["id"]: member["change"] for member in report["members"]}
+    assert changes == {
+        "src/shop/cart.py::Cart.add": "changed",
+        "src/shop/cart.py::Cart.size": "added",
+        "src/shop/prices.py::discounted": "affected",
+        "src/shop/prices.py::shipping": "changed",
+        "src/shop/prices.py::cents": "added",
+        "src/shop/stock.py::reserve": "added",
+    }
+    suggested, skipped = ids(report["suggestions"]), ids(report["skipped"])
+    assert suggested | skipped == set(changes)
+    assert not suggested & skipped
+    green = [one for one in report["suggestions"] if one["label"] not in {"question", "catches"}]
+    assert {"src/shop/cart.py::Cart.add", "src/shop/stock.py::reserve"} <= ids(green)
+    for one in green:
+        assert one["evidence"]["passes"] == one["evidence"]["runs"] == 5
+        assert passes_plainly(one["code"], shop / "src", tmp_path / f"plain-{one['number']}"), one["code"]
+
+
+def test_suggest__a_contradicted_example_is_a_question(command_line: CommandLine, shop: Path) -> None:
+    report = command_line.suggest(shop, *OFFLINE, "--only", "src/shop/prices.py::cents").report
+
+    [question] = [one for one in report["suggestions"] if one["label"] == "question"]
+    assert "115" in question["code"]
+    green = [one for one in report["suggestions"] if one["label"] != "question"]
+    assert all('"1.15"' not in one["code"] for one in green)
+
+
+def test_suggest__two_runs_say_the_same(command_line: CommandLine, shop: Path) -> None:
+    first, second = (command_line.suggest(shop, *OFFLINE).report for _ in range(2))
+
+    del first["stats"], second["stats"]
+    assert first == second
+
+
+def test_suggest__the_working_tree_stays_as_it_was(command_line: CommandLine, shop: Path) -> None:
+    def state() -> str:
+        command = ("git", "status", "--porcelain", "--ignored")
+        return subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True).stdout
+
+    before = state()
+    command_line.suggest(shop, *OFFLINE)
+
+    assert state() == before == ""
+
+
+@pytest.mark.parametrize("output_format", ["text", "markdown", "html"])
+def test_suggest__the_formats_for_people(command_line: CommandLine, shop: Path, output_format: str) -> None:
+    ran = command_line.run("suggest", "--repo", str(shop), *OFFLINE, "--format", output_format)
+
+    assert ran.code == 0, ran.stderr
+    assert "Cart.add" in ran.stdout
+
+
+def test_suggest__write_leaves_a_green_suite(command_line: CommandLine, shop: Path) -> None:
+    before = (shop / "tests/shop/test_cart.py").read_text(encoding="utf-8")
+
+    ran = command_line.suggest(shop, *OFFLINE, "--write")
+
+    assert ran.code == 0, ran.stderr
+    after = (shop / "tests/shop/test_cart.py").read_text(encoding="utf-8")
+    assert all(line in after for line in before.splitlines())
+    assert "Cart" in after.removeprefix(before[:100])
+    assert len(after) > len(before)
+    for command in (("pytest", "-q", "-p", "no:randomly"), ("ruff", "check"), ("ruff", "format", "--check")):
+        done = subprocess.run(
+            (sys.executable, "-m", *command, "tests"), cwd=shop, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_suggest__a_model_through_an_endpoint_of_ones_own(command_line: CommandLine, shop: Path) -> None:
+    with Endpoint() as endpoint:
+        arguments = ("--base", "main", "--head", "change", "--base-url", endpoint.url, "--model", "small")
+        first = command_line.suggest(shop, *arguments, "--no-verify")
+        second = command_line.suggest(shop, *arguments, "--no-verify", "--verbose")
+
+    assert first.code == second.code == 0, first.stderr + second.stderr
+    assert len(endpoint.requests) == 1
+    assert [one["evidence"] for one in first.report["suggestions"]] == [None] * 6
+    assert first.report["stats"]["cache_misses"] == second.report["stats"]["cache_hits"] == 6
+    assert "LLM cache — hits: 6  misses: 0  entries: 6" in second.stderr
+
+
+def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: Path) -> None:
+    with Endpoint() as endpoint:
+        arguments = ("--base", "main", "--base-url", endpoint.url, "--model", "small")
+        ran = command_line.suggest(shop, *arguments, "--no-verify", "--write")
+
+    assert ran.code == 0
+    assert "nothing was written" in ran.stderr
+    assert (
+        subprocess.run(("git", "status", "--porcelain"), cwd=shop, capture_output=True, check=True).stdout
+        == b""
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--base", "no-such-revision"), "no-such-revision"),
+        ((), "--base"),
+        (("--base", "main", "--provider", "openai"), "TESTSMITH_API_KEY"),
+        (("--base", "main", "--base-url", "http://127.0.0.1:9"), "--model"),
+        (("--base", "main", "--python", "/no/such/python"), "/no/such/python"),
+        (("--base", "main", "--all", "no/such/file.py"), "no/such/file.py"),
+    ],
+)
+def test_suggest__what_was_typed_cannot_be_used(
+    command_line: CommandLine, shop: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    ran = command_line.suggest(shop, *arguments)
+
+    assert ran.code == 2, ran.stderr
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_suggest__no_repository(command_line: CommandLine, tmp_path: Path) -> None:
+    ran = command_line.suggest(tmp_path / "nowhere", "--base", "main")
+
+    assert ran.code == 2
+    assert "Traceback" not in ran.stderr
+
+
+def test_suggest__a_broken_settings_file(command_line: CommandLine, shop: Path) -> None:
+    (shop / "testsmith.toml").write_text("runs = \n", encoding="utf-8")
+
+    ran = command_line.suggest(shop, *OFFLINE)
+
+    assert ran.code == 2
+    assert "not valid TOML" in ran.stderr
+
+
+def test_suggest__an_endpoint_that_is_not_there(command_line: CommandLine, shop: Path) -> None:
+    arguments = ("--base", "main", "--base-url", "http://127.0.0.1:9/v1", "--model", "small")
+    ran = command_line.suggest(shop, *arguments, "--no-verify")
+
+    assert ran.code == 1
+    assert len(ran.report["skipped"]) == len(ran.report["members"]) == 6
+    assert "127.0.0.1:9" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_suggest__nothing_changed(command_line: CommandLine, shop: Path) -> None:
+    ran = command_line.suggest(shop, "--base", "change", "--head", "change")
+
+    assert ran.code == 0
+    assert ran.report["members"] == ran.report["suggestions"] == ran.report["skipped"] == []

@@ -1,0 +1,56 @@
+"""The program as a person runs it: a subprocess with an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The JSON report on stdout."""
+        loaded: dict[str, Any] = json.loads(self.stdout)
+        return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """Runs `testsmith` with a home of its own, so that no key and no cache of the machine reaches it."""
+
+    home: Path
+
+    def run(self, *arguments: str, key: str | None = None, seconds: float = 120.0) -> Ran:
+        """Run a command line to its end."""
+        completed = subprocess.run(
+            (sys.executable, "-m", "bot", *arguments),
+            capture_output=True,
+            text=True,
+            env=self.environment(key),
+            cwd=self.home,
+            timeout=seconds,
+            check=False,
+        )
+        return Ran(completed.returncode, completed.stdout, completed.stderr)
+
+    def suggest(self, repo: Path, *arguments: str, key: str | None = None) -> Ran:
+        """Run `testsmith suggest` for a repository and ask for JSON."""
+        return self.run("suggest", "--repo", str(repo), "--format", "json", *arguments, key=key)
+
+    def environment(self, key: str | None = None) -> dict[str, str]:
+        """The environment of a run: a path, a home, and the key where there is one."""
+        inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        keys = {} if key is None else {"TESTSMITH_API_KEY": key}
+        return {**inherited, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache"), **keys}
