@@ -117,14 +117,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
     Raises:
         ForeignSchema: They are not; a trigger or a view of somebody else's would run with our statements.
     """
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only takes hold while the file is empty
+    schema = _read_schema(connection)
+    if schema and schema != sorted(_SCHEMA):
+        raise ForeignSchema("its tables are not those of this program")
+    if not schema:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only takes hold while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # safe from a killed process, without a flush a result
-    schema = _read_schema(connection)
     if not schema:
         _create(connection)
-    elif schema != sorted(_SCHEMA):
-        raise ForeignSchema("its tables are not those of this program")
 
 
 def _read_schema(connection: sqlite3.Connection) -> list[str]:

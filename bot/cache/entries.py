@@ -43,9 +43,7 @@ def _decode_skipped(value: Mapping[str, object], member: Member) -> Skipped | No
     reason = _text(value["reason"])
     if value["stage"] != Stage.GENERATION or reason is None or len(reason) > MAX_REASON_CHARACTERS:
         return None
-    return Skipped(
-        path=member.path, member=member.id, stage=Stage.GENERATION, reason=reason, permanent=True
-    )
+    return Skipped(path=member.path, member=member.id, stage=Stage.GENERATION, reason=reason, permanent=True)
 
 
 def _text(value: object) -> str | None:
