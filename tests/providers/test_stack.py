@@ -161,10 +161,9 @@ def test_build_provider__records_and_replays_without_key_and_network(tmp_path: P
     assert "sk-right" not in file.read_text()
 
 
-def test_connect__the_environment_decides_nothing(tmp_path: Path) -> None:
+def test_connect__the_environment_decides_nothing() -> None:
     """In a process of its own, since the environment is the process's."""
-    script = tmp_path / "ask.py"
-    script.write_text(
+    program = (
         "import asyncio, sys\n"
         "from bot.providers.meter import SpendingMeter\n"
         "from bot.providers.provider import CompletionRequest\n"
@@ -187,7 +186,7 @@ def test_connect__the_environment_decides_nothing(tmp_path: Path) -> None:
         "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer sk-wrong",
     }
     with Endpoint(key="sk-right") as endpoint:
-        subprocess.run((sys.executable, script, endpoint.url), env=surprising, check=True, timeout=60)
+        subprocess.run((sys.executable, "-c", program, endpoint.url), env=surprising, check=True, timeout=60)
 
     (received,) = endpoint.requests
     assert "wrong" not in str(received.headers)
