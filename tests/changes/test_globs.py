@@ -48,9 +48,10 @@ def test_compile_globs__range_that_makes_no_sense() -> None:
         compile_globs(["[z-a].py"])
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="PurePath.full_match came with Python 3.13")
-@pytest.mark.parametrize("glob", [*DEFAULT_EXCLUDE, "*.py", "**", "a/**/c.py", "**/[ab]/*"])
-def test_compile_globs__agrees_with_the_standard_library(glob: str) -> None:
-    paths = ["a.py", "a/c.py", "a/b/c.py", "docs/a.py", "x/vendor/a.py", "x/_version.py", "build/a/b.py"]
-    full_match = PurePosixPath.full_match
-    assert [p for p in paths if _matches(glob, p)] == [p for p in paths if full_match(PurePosixPath(p), glob)]
+if sys.version_info >= (3, 13):  # where the standard library can be asked
+
+    @pytest.mark.parametrize("glob", [*DEFAULT_EXCLUDE, "*.py", "**", "a/**/c.py", "**/[ab]/*"])
+    def test_compile_globs__agrees_with_the_standard_library(glob: str) -> None:
+        paths = ["a.py", "a/c.py", "a/b/c.py", "docs/a.py", "x/vendor/a.py", "x/_version.py", "build/a/b.py"]
+        agreed = [path for path in paths if PurePosixPath(path).full_match(glob)]
+        assert [path for path in paths if _matches(glob, path)] == agreed

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from bot.languages.python.modules import Module
-from bot.languages.python.package import Contents, Node, Package
-from bot.languages.python.references import Target, Via
+from bot.languages.python.package import Contents, Defined, Node, Package
+from bot.languages.python.references import Reference, Target, Via
 
 
 def is_dunder(name: str) -> bool:
@@ -55,23 +55,24 @@ class PublicModules:
         found: dict[Node, list[str]] = {}
         for contents in self._package.modules.values():
             if contents.module.is_public:
-                for name in _offered_names(self._package, contents):
-                    for node in self._package.find(contents.module.name, name):
-                        if node.name == name:
-                            found.setdefault(node, []).append(contents.module.name)
+                for node in _offered(self._package, contents):
+                    found.setdefault(node, []).append(contents.module.name)
         return found
 
 
-def _offered_names(package: Package, contents: Contents) -> Iterator[str]:
-    """Yield the names that a public module has from elsewhere and offers as its own."""
-    for name, targets in contents.imports.names.items():
-        if _is_offered(contents, name, targets):
-            yield name
-    for name in contents.defined:
-        if _is_alias(contents, name) and _is_listed(contents, name):
-            yield name
-    for star in contents.imports.stars:
-        yield from (name for name in _names_of_star(package, star) if _is_listed(contents, name))
+def _offered(package: Package, contents: Contents) -> Iterator[Node]:
+    """Yield what a public module has from elsewhere and offers under the same name as its own."""
+    module = contents.module.name
+    imported = [
+        name for name, targets in contents.imports.names.items() if _is_offered(contents, name, targets)
+    ]
+    starred = (name for star in contents.imports.stars for name in _names_of_star(package, star))
+    for name in dict.fromkeys((*imported, *(each for each in starred if _is_listed(contents, each)))):
+        yield from (node for node in package.find(module, name) if node.name == name)
+    for name, defined in contents.defined.items():
+        reference = _aliased(name, defined)
+        if reference is not None and _is_listed(contents, name):
+            yield from (node for node in package.follow(Node(module, name), reference) if node.name == name)
 
 
 def _is_listed(contents: Contents, name: str) -> bool:
@@ -90,13 +91,13 @@ def _is_offered(contents: Contents, name: str, targets: tuple[Target, ...]) -> b
     return is_for_others and any(target.name is not None for target in targets)
 
 
-def _is_alias(contents: Contents, name: str) -> bool:
-    """Tell whether a module constant is no more than `name = _module.name`."""
-    defined = contents.defined[name]
+def _aliased(name: str, defined: Defined) -> Reference | None:
+    """Return what a module constant stands for if it is no more than `name = _module.name`."""
     if defined.kind is not None or len(defined.references) != 1:
-        return False
+        return None
     (reference,) = defined.references
-    return reference.via is Via.NAME and len(reference.names) > 1 and reference.names[-1] == name
+    is_alias = reference.via is Via.NAME and len(reference.names) > 1 and reference.names[-1] == name
+    return reference if is_alias else None
 
 
 def _names_of_star(package: Package, module: str) -> Iterator[str]:

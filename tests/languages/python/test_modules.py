@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.languages.python.modules import Module, SourceRoots
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("src/shop/cart.py", "shop.cart"),
+        ("src/shop/__init__.py", "shop"),
+        ("shop/cart.py", "shop.cart"),
+        ("tasks.py", "tasks"),
+        ("scripts/build-docs.py", None),
+        ("shop/class.py", None),
+        ("shop/2fa.py", None),
+        ("__init__.py", None),
+        ("src/__init__.py", None),
+    ],
+)
+def test_module__below_the_source_roots(path: str, name: str | None) -> None:
+    module = SourceRoots.of("", set()).module(path)
+    assert (module.name if module else None) == name
+
+
+def test_module__of_a_project_in_a_folder() -> None:
+    roots = SourceRoots.of("packages/a", set())
+    assert roots.module("packages/a/src/shop/cart.py") == Module(
+        name="shop.cart", path="packages/a/src/shop/cart.py"
+    )
+    assert roots.module("packages/a/cart.py") == Module(name="cart", path="packages/a/cart.py")
+    assert roots.module("packages/b/cart.py") is None
+
+
+def test_module__src_that_is_a_package_itself() -> None:
+    roots = SourceRoots.of("", {"src/__init__.py", "src/cart.py"})
+    assert roots.module("src/cart.py") == Module(name="src.cart", path="src/cart.py")
+
+
+def test_module__public_without_underscores() -> None:
+    names = ["shop.cart", "shop._cart", "_shop.cart", "shop.__main__"]
+    assert [name for name in names if Module(name=name, path="x.py").is_public] == ["shop.cart"]
+
+
+def test_module__package_that_relative_imports_start_from() -> None:
+    assert Module(name="shop.cart", path="shop/cart.py").package == "shop"
+    assert Module(name="shop", path="shop/__init__.py").package == "shop"
+    assert Module(name="tasks", path="tasks.py").package == ""
+
+
+def test_package_files__by_top_level_name() -> None:
+    paths = ["src/shop/__init__.py", "src/shop/sub/a.py", "tasks.py", "README.md", "src/shop/x.txt"]
+    found = SourceRoots.of("", set(paths)).package_files(paths)
+    assert {name: [module.name for module in modules] for name, modules in found.items()} == {
+        "shop": ["shop", "shop.sub.a"],
+        "tasks": ["tasks"],
+    }
