@@ -13,7 +13,7 @@ BUSY_SECONDS = 5.0
 """How long one statement waits for other processes."""
 
 MAX_BROKEN_FILES = 10
-"""Older broken files are written over when there are more."""
+"""With more, the latest takes the last one's place."""
 
 _SCHEMA = (
     "CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB NOT NULL, used_at REAL NOT NULL)",
@@ -35,6 +35,7 @@ _PLACE_CODES = frozenset(
         sqlite3.SQLITE_AUTH,
     }
 )
+"""What SQLite answers where the disk, the rights or another process are in the way."""
 
 
 class ForeignSchema(sqlite3.DatabaseError):
@@ -58,10 +59,9 @@ class Opened:
 
 def is_broken(error: sqlite3.DatabaseError) -> bool:
     """Tell whether an error speaks of the file's content, rather than of the disk, the rights or a lock."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return (
-        code & 0xFF not in _PLACE_CODES
-    )  # the low byte is the primary code: https://sqlite.org/rescode.html
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    primary = code & 0xFF  # https://sqlite.org/rescode.html
+    return primary not in _PLACE_CODES
 
 
 def open_database(path: Path, *, broken_inode: int | None = None) -> Opened:

@@ -21,6 +21,7 @@ from bot.providers.refusal import (
     broken_off,
     content_filtered,
     no_completion,
+    not_sendable,
     read_refusal,
     refused,
 )
@@ -83,6 +84,8 @@ class OpenAIProvider:
                 said = self._refusal(error.status_code, error.body, error.response.headers)
                 if not dialect.learn(said, sent):
                     raise refused(said, self._target) from error
+            except UnicodeEncodeError as error:
+                raise not_sendable() from error
             except (openai.OpenAIError, TimeoutError) as error:
                 raise broken_off(error, self._target) from error
 

@@ -184,7 +184,7 @@ _RULES = (
         lambda _: True,
         RequestRefused,
         "The request was refused by {url} ({status})",
-        "Check --model and the model's limits.",
+        "Check --model; lower --max-output-tokens if it is over the model's limit.",
     ),
 )
 """From the most special to the most general: the first that fits counts."""
@@ -231,6 +231,11 @@ def content_filtered(target: Target) -> ContentFiltered:
         f"Model {target.model} gave no answer for reasons of content. "
         "Leave the member out, or use another model."
     )
+
+
+def not_sendable() -> RequestRefused:
+    """Return the error for a prompt that UTF-8 cannot hold, as with a file name that is no text."""
+    return RequestRefused("The prompt holds a name or a text that is not Unicode. Leave the member out.")
 
 
 def no_completion(target: Target) -> ServerFailed:

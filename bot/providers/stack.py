@@ -68,7 +68,7 @@ def build_provider(
         random: A number from 0 up to 1.
 
     Raises:
-        UsageFailure: There is no key, or it is none; the recording cannot be used.
+        UsageFailure: There is no key or it is none, the address is none, or the recording cannot be used.
     """
     if settings.replay is not None:
         return ProviderStack(ReplayProvider(settings.replay), None)
@@ -89,7 +89,7 @@ def build_provider(
 
 def _endpoint(settings: ModelSettings, meter: SpendingMeter) -> OpenAIProvider:
     key = _usable_key(settings)
-    url = settings.base_url or OPENAI_URL
+    url = _usable_url(settings.base_url or OPENAI_URL)
     target = Target(
         url=shown_url(url), model=settings.model, key=key, timeout_seconds=settings.timeout_seconds
     )
@@ -97,7 +97,7 @@ def _endpoint(settings: ModelSettings, meter: SpendingMeter) -> OpenAIProvider:
         partial(connect, url, key, settings),
         target=target,
         meter=meter,
-        limit="max_completion_tokens" if url == OPENAI_URL else "max_tokens",
+        limit="max_completion_tokens" if url.rstrip("/") == OPENAI_URL else "max_tokens",
     )
 
 
@@ -126,6 +126,22 @@ def shown_url(url: str) -> str:
     """Return an address without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _usable_url(url: str) -> str:
+    """Return the address, if it is one.
+
+    Raises:
+        UsageFailure: It has no host, an impossible port, or characters that no address has.
+    """
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or not url.isprintable() or " " in url:
+        raise UsageFailure(f"--base-url is no address: {url!a}. It looks like https://host/v1.")
+    return url
 
 
 def _usable_key(settings: ModelSettings) -> Secret | None:

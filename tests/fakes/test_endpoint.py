@@ -81,7 +81,7 @@ def test_endpoint__refuses_what_it_does_not_know() -> None:
 
 
 def test_endpoint__sustains_fifty_calls_in_flight() -> None:
-    with Endpoint(latency=lambda _: 0.3) as endpoint, ThreadPoolExecutor(50) as pool:
+    with Endpoint(latency=lambda _: 1.0) as endpoint, ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: ask(endpoint), range(50)))
 
     assert len(answers) == 50

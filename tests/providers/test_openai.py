@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -57,10 +58,10 @@ class Client:
             lambda: connect(url, KEY, settings), target=target, meter=self.meter, clock=lambda: 0.0
         )
 
-    def ask(self, *, times: int = 1) -> list[CompletionResponse]:
+    def ask(self, request: CompletionRequest = REQUEST, *, times: int = 1) -> list[CompletionResponse]:
         async def asked() -> list[CompletionResponse]:
             try:
-                return [await self.provider.complete(REQUEST) for _ in range(times)]
+                return [await self.provider.complete(request) for _ in range(times)]
             finally:
                 await self.provider.aclose()
 
@@ -206,6 +207,12 @@ def test_complete__keeps_the_cause_and_hides_the_key() -> None:
 
     assert type(error.__cause__).__name__ == "BadRequestError"
     assert "Your key *** may not do this" in str(error)
+
+
+def test_complete__a_prompt_that_is_no_text() -> None:
+    request = replace(REQUEST, user_prompt="### member: src/\udcff.py::f")
+    with Endpoint() as endpoint, pytest.raises(RequestRefused, match="not Unicode"):
+        Client(endpoint.url).ask(request)
 
 
 @pytest.mark.parametrize(

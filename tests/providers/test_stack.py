@@ -95,7 +95,7 @@ def test_build_provider__at_most_so_many_calls_in_flight() -> None:
 
 
 def test_build_provider__fifty_calls_in_flight() -> None:
-    with Endpoint(latency=lambda _: 0.3) as endpoint:
+    with Endpoint(latency=lambda _: 1.0) as endpoint:
         outcomes = Run(ModelSettings(base_url=endpoint.url, max_concurrent_calls=50)).ask(50)
 
     assert [type(outcome) for outcome in outcomes] == [CompletionResponse] * 50
@@ -143,6 +143,16 @@ def test_build_provider__a_key_that_is_none(settings: ModelSettings, words: str)
         build_provider(settings, SpendingMeter())
 
     assert "secr" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "http://host:99999/v1", "http://ho st/v1", "http://a\x01b/v1"]
+)
+def test_build_provider__an_address_that_is_none(url: str) -> None:
+    with pytest.raises(UsageFailure, match="--base-url is no address") as failed:
+        build_provider(ModelSettings(base_url=url), SpendingMeter())
+
+    assert str(failed.value).isprintable()
 
 
 def test_build_provider__records_and_replays_without_key_and_network(tmp_path: Path) -> None:
