@@ -176,6 +176,10 @@ class LanguageDriver(Protocol):
         """
         ...
 
+    def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
+        """Return the empty files that a new test file needs beside it, in a tree of these paths."""
+        ...
+
     def keep_tests(self, code: str, names: Collection[str]) -> str:
         """Return the module with only these test functions, and without the imports nothing uses now."""
         ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.languages.driver import DocumentedExample, Findings, Scope, SourceTree
 from bot.languages.python import context, examples, members, merging, test_modules
 from bot.languages.python.formatting import Formatter, RuffFormatter
-from bot.languages.python.test_paths import is_test
+from bot.languages.python.test_paths import is_test, package_files
 from bot.model import Member, Request
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class PythonDriver:
     def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
         """See `LanguageDriver.finish`."""
         return self._formatter.finish(text, existing, test_path, folder)
+
+    def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
+        """See `LanguageDriver.companions`."""
+        return package_files(test_path, paths)
 
 
 if TYPE_CHECKING:

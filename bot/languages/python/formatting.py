@@ -1,7 +1,7 @@
 """Formatting test files as the project formats its own, and satisfying its linter.
 
-With the project's settings for ruff where it has some, else with ruff's defaults. Only fixes that ruff calls
-safe are made, so that a test does afterwards what it did before.
+With the project's settings for ruff where it has some, else with ruff's defaults. Only fixes that ruff, or
+the project, calls safe are made, so that a test does afterwards what it did before.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class RuffFormatter:
 
     def format(self, code: str, test_path: str, folder: Path) -> str:
         """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
+        tests = test_functions(code)
         version = _lowest_python(folder, test_path)
         if version is not None:
             refuse_newer_syntax(code, version)
@@ -63,7 +64,7 @@ class RuffFormatter:
                 text = _formatted(ruff, plain, code, annotate=annotate)
             except RuffFailed:
                 continue
-            return text if test_functions(text) == test_functions(code) else code
+            return text if test_functions(text) == tests else code
         return code
 
     def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
@@ -74,7 +75,7 @@ class RuffFormatter:
         plain = Ruff(folder=folder, path=test_path, options=isolated(version), seconds=self.seconds)
         for ruff in self._ruffs(plain):
             try:
-                finished = text if existing is None else _with_sorted_imports(ruff, text, existing)
+                finished = _with_sorted_imports(ruff, text, existing)
                 return finished if ruff is plain else _silenced(ruff, finished, existing)
             except RuffFailed:
                 continue
@@ -102,13 +103,13 @@ def _refuse_syntax(complaints: Sequence[Complaint]) -> None:
             raise CannotParse(f"line {complaint.row}: {complaint.message}")
 
 
-def _with_sorted_imports(ruff: Ruff, text: str, existing: str) -> str:
+def _with_sorted_imports(ruff: Ruff, text: str, existing: str | None) -> str:
     """Return the text with its imports sorted, if those of the existing file were."""
-    if ruff.complaints(existing, "--select", "I001"):
+    if existing is not None and ruff.complaints(existing, "--select", "I001"):
         return text
     result = ruff.mended(text, "--select", "I001")
-    before, after = Counter(_statements(existing, imports=False)), Counter(_statements(result, imports=False))
-    return result if before <= after else text
+    before, after = (Counter(_statements(each, imports=False)) for each in (text, result))
+    return result if before == after else text
 
 
 def _silenced(ruff: Ruff, text: str, existing: str | None) -> str:
@@ -122,7 +123,7 @@ def _silenced(ruff: Ruff, text: str, existing: str | None) -> str:
         if not complaints:
             return text
         silenced = _with_noqa(text, complaints)
-        if ast.dump(_tree(silenced)) != ast.dump(_tree(text)):
+        if ast.dump(parse_untrusted(silenced)) != ast.dump(parse_untrusted(text)):
             return text
         text = silenced
     return text
@@ -153,7 +154,7 @@ def _added_rows(text: str, existing: str | None) -> frozenset[int]:
         return frozenset(range(1, len(lines_of(text)) + 1))
     there = Counter(_statements(existing))
     rows: set[int] = set()
-    for statement, span in zip(_tree(text).body, _statements(text), strict=True):
+    for statement, span in zip(parse_untrusted(text).body, _statements(text), strict=True):
         if there[span] > 0:
             there[span] -= 1
         else:
@@ -164,14 +165,10 @@ def _added_rows(text: str, existing: str | None) -> frozenset[int]:
 def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
     """Yield the text of each statement of the module's own level, whole lines."""
     lines = lines_of(text)
-    for statement in _tree(text).body:
+    for statement in parse_untrusted(text).body:
         if imports or not isinstance(statement, ast.Import | ast.ImportFrom):
             span = span_of(statement)
             yield "".join(lines[span.first - 1 : span.last]).rstrip("\r\n")
-
-
-def _tree(text: str) -> ast.Module:
-    return parse_untrusted(text.removeprefix("\ufeff"))
 
 
 def _lowest_python(folder: Path, test_path: str) -> tuple[int, int] | None:

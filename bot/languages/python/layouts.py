@@ -72,6 +72,11 @@ class Source:
         parts = [*(part.strip("_") for part in self.package), self.plain_name]
         return "_".join(parts[1:] or parts), "_".join(parts)
 
+    @property
+    def test_names(self) -> tuple[str, ...]:
+        """What the name of a test file of its own may say, each once."""
+        return tuple(dict.fromkeys((self.plain_name, *self.joined_names)))
+
     def base(self, anchor: Anchor) -> str:
         """Return the folder that an anchor means for it."""
         match anchor:
@@ -142,7 +147,7 @@ def layouts_of(source: Source, test_path: str) -> Iterator[Layout]:
                     mirror=mirror,
                     is_suffix=not file_name.startswith("test_"),
                 )
-                if found.path(source) == test_path:
+                if found.path(source) == test_path and (found.folder or anchor is Anchor.BESIDE):
                     yield found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ from bot.languages.python.identity import (
 from bot.languages.python.inserting import Parts, indentation, inserted
 from bot.languages.python.parsing import parse_concrete, parse_untrusted
 from bot.languages.python.test_modules import test_functions
+
+_ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
+"""PEP 263's declaration of another encoding, in one of the first two lines."""
 
 _ACTS_ON_THE_WHOLE_FILE = frozenset(
     {
@@ -65,6 +69,8 @@ def place(existing: str | None, code: str) -> str:
     there = _already_there(file, addition)
     if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
         return existing
+    if _ENCODING.match(file.text) and not addition.text.isascii():
+        raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
     return mark + inserted(file.text, _parts_to_add(file, addition, there))

@@ -18,12 +18,12 @@ thousands deep ends `libcst`'s parser by overflowing the process's stack, which 
 
 
 def parse_untrusted(code: str) -> ast.Module:
-    """Return the syntax tree of a text.
+    """Return the syntax tree of a text, which may begin with a byte order mark.
 
     Raises:
         CannotParse: It is no Python, or is nested too deep.
     """
-    tree = syntax.parse(code)
+    tree = syntax.parse(code.removeprefix("\ufeff"))
     _refuse_depth(tree)
     return tree
 

@@ -71,8 +71,8 @@ class Ruff:
         Raises:
             RuffFailed: It could not be.
         """
-        safe = ("--no-unsafe-fixes", "--config", "lint.extend-safe-fixes=[]")
-        return self._run(("check", "--fix-only", *safe, *options), code, allowed=_COMPLAINED)
+        command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
+        return self._run(command, code, allowed=_COMPLAINED)
 
     def annotated(self, code: str) -> str:
         """Return the code with the return types that are plain to see, `-> None` above all.
@@ -143,10 +143,11 @@ def _has_settings(folder: Path) -> bool:
 
 def _complaint(entry: dict[str, object]) -> Complaint:
     rule = entry.get("code")
-    row = entry.get("noqa_row")
+    place = entry.get("location")
+    row = entry.get("noqa_row") or (place.get("row") if isinstance(place, dict) else None)
     is_rule = isinstance(rule, str) and rule != "invalid-syntax"
     return Complaint(
         rule=str(rule) if is_rule else "",
-        row=row if isinstance(row, int) else 0,
+        row=row if isinstance(row, int) else 1,
         message=str(entry.get("message", "")),
     )

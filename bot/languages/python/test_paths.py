@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -51,6 +51,25 @@ def is_test_module(name: str) -> bool:
     return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
+def package_files(test_path: str, paths: Collection[str]) -> tuple[str, ...]:
+    """Return the `__init__.py` files that a new test file's new folders need, outermost first.
+
+    They need one where the folders of tests beside them have one; with none beside them, where the one above
+    has.
+    """
+    inits = {folder_of(path) for path in paths if path.endswith("/__init__.py")}
+    there = {folder_of(path) for path in paths if path.endswith(".py") and is_test(path)}
+    there |= {str(parent) for folder in there for parent in PurePosixPath(folder).parents}
+    new: list[str] = []
+    folder = folder_of(test_path)
+    while folder and folder not in there:
+        new.insert(0, folder)
+        folder = folder_of(folder)
+    beside = {each for each in there if folder_of(each) == folder and is_test(joined(each, "any.py"))}
+    is_package = beside <= inits if beside else folder in inits and is_test(joined(folder, "any.py"))
+    return tuple(joined(each, "__init__.py") for each in new) if is_package else ()
+
+
 Item = TypeVar("Item")
 
 
@@ -66,7 +85,9 @@ class TestPaths:
         self._packages = {folder_of(path) for path in paths if path.endswith("__init__.py")}
         self._tests = [path for path in paths if is_test_module(PurePosixPath(path).name)]
         self._sources = {path: self._source(path) for path in paths if not is_test(path)}
-        self._by_name = _grouped((source.plain_name, source) for source in self._sources.values())
+        self._by_name = _grouped(
+            (name, source) for source in self._sources.values() for name in source.test_names
+        )
         self._tests_by_name = _grouped((_tested_name(path), path) for path in self._tests)
         self._imports: dict[str, _Imports] = {}
 
@@ -116,8 +137,7 @@ class TestPaths:
         return folder
 
     def _existing(self, source: Source) -> str | None:
-        names = dict.fromkeys((source.plain_name, *source.joined_names))
-        found = [path for name in names for path in self._tests_by_name.get(name, ())]
+        found = [path for name in source.test_names for path in self._tests_by_name.get(name, ())]
         rivals = self._by_name.get(source.plain_name, ())
         if len(found) > 1 or len(rivals) > 1:
             found = [path for path in found if not self._tests_another(path, source, rivals)]
@@ -163,12 +183,12 @@ class TestPaths:
 
     @cached_property
     def _layouts(self) -> Sequence[Layout]:
-        """The layouts that most test files agree with."""
+        """The layouts that most test files agree with, those first that leave the least unexplained."""
         votes = Counter(layout for path in self._tests for layout in self._layouts_of_test(path))
         most = max(votes.values(), default=0)
         return sorted(
             (layout for layout, count in votes.items() if count == most),
-            key=lambda layout: (layout.anchor, layout.mirror, layout.folder, layout.is_suffix),
+            key=lambda layout: (layout.folder.count("/"), layout.anchor, layout.mirror, layout.folder),
         )
 
     def _layouts_of_test(self, path: str) -> Iterator[Layout]:
@@ -180,8 +200,7 @@ class TestPaths:
 
     def _new(self, source: Source) -> str:
         """Return the path of a new test file whose name no other test file has, as pytest demands."""
-        layout = max(self._layouts, key=lambda each: self._depth_there(each.folder_for(source)), default=None)
-        layout = layout or self._default_layout(source)
+        layout = self._layouts[0] if self._layouts else self._default_layout(source)
         folder = layout.folder_for(source)
         names = dict.fromkeys(
             (PurePosixPath(layout.path(source)).name, *map(layout.file_name, source.joined_names))
@@ -190,10 +209,6 @@ class TestPaths:
             (joined(folder, name) for name in names if self._is_free(folder, name, source)),
             joined(folder, next(iter(names))),
         )
-
-    def _depth_there(self, folder: str) -> int:
-        """Return how deep an existing folder of tests lies; -1 for one that is not there."""
-        return folder.count("/") if folder in self._test_folders else -1
 
     @cached_property
     def _test_folders(self) -> frozenset[str]:

@@ -391,6 +391,8 @@ def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
             "import pytest\n\n@pytest.fixture(autouse=True)\ndef quiet():\n    pass\n\ndef test_a(): ...\n",
             "autouse fixture `quiet`",
         ),
+        ("# coding: latin-1\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
+        ("#!x\n# -*- coding: cp1252 -*-\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
         ("os = 1\n", "import os.path\n\ndef test_a():\n    assert os.path\n", "`os` means something else"),
         ("def open():\n    pass\n", "def test_a():\n    assert open('x')\n", "`open` means something else"),
         (

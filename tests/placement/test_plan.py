@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from bot.languages.python.driver import PythonDriver
+from bot.model import Label, Origin, Suggestion
+from bot.placement.plan import Plan, plan_edits
+from fakes.trees import MemoryTree
+
+TEST_PATH = "tests/test_cart.py"
+
+IMPORTS = "import pytest\n\nfrom shop.cart import Cart\n"
+
+EXISTING = "from shop.cart import Cart\n\n\ndef test_add():\n    assert Cart\n"
+
+
+def suggestion(
+    name: str = "test_add",
+    *,
+    test_path: str = TEST_PATH,
+    label: Label | None = Label.NEW_BEHAVIOUR,
+    code: str | None = None,
+) -> Suggestion:
+    return Suggestion(
+        member=f"src/shop/cart.py::{name}",
+        number=1,
+        test_path=test_path,
+        code=code
+        or f"import pytest\n\nfrom shop.cart import Cart\n\n\ndef {name}():\n    assert pytest.{name}\n",
+        tests=(name,),
+        origin=Origin.OFFLINE,
+        evidence=None,
+        label=label,
+    )
+
+
+def planned(folder: Path, *suggestions: Suggestion, files: dict[str, str | bytes] | None = None) -> Plan:
+    (folder / "src" / "shop").mkdir(parents=True)
+    (folder / "src" / "shop" / "cart.py").write_bytes(b"")
+    return plan_edits(suggestions, MemoryTree(files or {}), [PythonDriver()], folder)
+
+
+def test_plan_edits__a_new_file(tmp_path: Path) -> None:
+    plan = planned(tmp_path, suggestion())
+    assert [edit.path for edit in plan.edits] == [TEST_PATH]
+    (edit,) = plan.edits
+    assert edit.old is None
+    assert edit.new.decode() == suggestion().code
+    assert edit.tests == ("test_add",)
+    assert edit.members == ("src/shop/cart.py::test_add",)
+
+
+def test_plan_edits__several_members_into_one_file_in_order(tmp_path: Path) -> None:
+    plan = planned(tmp_path, suggestion(), suggestion("test_b"), files={TEST_PATH: EXISTING})
+    (edit,) = plan.edits
+    assert edit.old == EXISTING.encode()
+    assert edit.tests == ("test_add_2", "test_b")
+    assert edit.members == ("src/shop/cart.py::test_add", "src/shop/cart.py::test_b")
+    assert edit.new.decode() == dedent("""\
+        import pytest
+
+        from shop.cart import Cart
+
+
+        def test_add():
+            assert Cart
+
+
+        def test_add_2():
+            assert pytest.test_add
+
+
+        def test_b():
+            assert pytest.test_b
+    """)
+
+
+def test_plan_edits__only_green_ones(tmp_path: Path) -> None:
+    labels = (Label.CATCHES, Label.QUESTION, Label.UNCHANGED_BEHAVIOUR, None)
+    suggestions = [suggestion(f"test_{n}", label=label) for n, label in enumerate(labels)]
+    (edit,) = planned(tmp_path, *suggestions).edits
+    assert edit.tests == ("test_2", "test_3")
+
+
+def test_plan_edits__tests_that_are_there_already(tmp_path: Path) -> None:
+    plan = planned(tmp_path, suggestion(), files={TEST_PATH: suggestion().code})
+    assert plan == Plan(unchanged=("src/shop/cart.py::test_add",))
+
+
+def test_plan_edits__one_that_cannot_be_placed_leaves_the_others(tmp_path: Path) -> None:
+    bad = suggestion("test_bad", code="from shop import *\n\n\ndef test_bad(): ...\n")
+    plan = planned(tmp_path, bad, suggestion(), files={TEST_PATH: EXISTING})
+    (edit,) = plan.edits
+    assert edit.tests == ("test_add_2",)
+    (refused,) = plan.refused
+    assert (refused.member, refused.path) == ("src/shop/cart.py::test_bad", TEST_PATH)
+    assert "star import" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("def (:\n", "line 1"), (b"x = '\xe9'\n", "no UTF-8"), (b"\0", "binary|null|ValueError")],
+)
+def test_plan_edits__a_file_that_cannot_be_read_is_left_alone(
+    tmp_path: Path,
+    content: str | bytes,
+    reason: str,
+) -> None:
+    plan = planned(tmp_path, suggestion(), files={TEST_PATH: content})
+    assert plan.edits == ()
+    assert [refused.member for refused in plan.refused] == ["src/shop/cart.py::test_add"]
+    assert re.search(reason, plan.refused[0].reason)
+
+
+@pytest.mark.parametrize(
+    ("test_path", "reason"),
+    [
+        ("../tests/test_a.py", "out of the repository"),
+        ("/tests/test_a.py", "out of the repository"),
+        ("tests/../../test_a.py", "out of the repository"),
+        ("tests//test_a.py", "out of the repository"),
+        ("tests\\test_a.py", "out of the repository"),
+        ("tests/\0/test_a.py", "out of the repository"),
+        (".git/hooks/test_a.py", "out of the repository"),
+        ("src/shop/cart.py", "no test tree"),
+        ("tests/test_a.sh", "no language"),
+        ("src/shop/cart.py/test_a.py", "is a file"),
+    ],
+)
+def test_plan_edits__only_inside_a_test_tree_of_the_repository(
+    tmp_path: Path,
+    test_path: str,
+    reason: str,
+) -> None:
+    plan = planned(tmp_path, suggestion(test_path=test_path), files={"src/shop/cart.py": ""})
+    assert plan.edits == ()
+    assert reason in plan.refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((), []),
+        (("tests/test_b.py",), []),
+        (("tests/__init__.py",), ["tests/a/__init__.py", "tests/a/b/__init__.py"]),
+        (("tests/__init__.py", "tests/c/test_c.py"), []),
+        (("tests/c/__init__.py",), ["tests/a/__init__.py", "tests/a/b/__init__.py"]),
+        (("tests/a/__init__.py",), ["tests/a/b/__init__.py"]),
+        (("tests/__init__.py", "tests/a/b/test_c.py"), []),
+    ],
+)
+def test_plan_edits__new_folders_are_packages_where_their_siblings_are(
+    tmp_path: Path,
+    files: tuple[str, ...],
+    expected: list[str],
+) -> None:
+    tests = [suggestion(f"test_{n}", test_path=f"tests/a/b/test_{n}.py") for n in (1, 2)]
+    plan = planned(tmp_path, *tests, files=dict.fromkeys(files, ""))
+    assert [edit.path for edit in plan.edits] == [*expected, "tests/a/b/test_1.py", "tests/a/b/test_2.py"]
