@@ -21,6 +21,8 @@ with each trial
     call        an expression or a statement
     watched     names of objects that the setup makes, which are looked at afterwards
     probes      expressions that are looked at afterwards
+    expected    the value that is documented, as an expression; null for none
+    exception   the name of the documented exception's class; null for none
 
 What is told back are lines of JSON:
 
@@ -53,7 +55,7 @@ from .clock import move_clock
 from .describe import describe
 from .imports import arrange
 from .literals import written
-from .observe import Raises, Told, facts, nothing, printed, settle, value_outcome
+from .observe import Raises, Told, facts, form_of, is_documented, nothing, printed, settle, value_outcome
 from .refusal import Refusal
 from .teller import Teller
 from .tracer import Reached, Span, make_tracer
@@ -164,14 +166,29 @@ class _Trial(NamedTuple):
         """Make the call, and return its outcome."""
         known = {name: namespace[name] for name in self.trial["watched"] if name in namespace}
         out = io.StringIO()
+        form = "plain"
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-                form, value = settle(_evaluate(self.trial["call"], namespace))
+                given = _evaluate(self.trial["call"], namespace)
+                form = form_of(given)
+                form, value = settle(given, form)
         except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
-            return Raises(self.roots).outcome(error)
+            return {**Raises(self.roots).outcome(error, self.trial["exception"]), "form": form}
         if value is None and out.getvalue():
             return printed(out.getvalue(), self.limits["longest"])
-        return value_outcome(form, value, known, self.limits["longest"])
+        outcome = value_outcome(form, value, known, self.limits["longest"])
+        return {**outcome, "agrees": self._agrees(value, namespace)}
+
+    def _agrees(self, value: Any, namespace: Told) -> bool | None:
+        """Tell whether a value is the documented one; None where that cannot be said."""
+        if self.trial["exception"] is not None:
+            return False
+        if self.trial["expected"] is None:
+            return None
+        try:
+            return is_documented(value, _evaluate(self.trial["expected"], namespace))
+        except Exception:  # noqa: BLE001 - a foreign constructor or comparison may raise anything
+            return None
 
     def _state_before(self, namespace: Told) -> list[Told]:
         """Look at the state in a child, since looking may change it."""
@@ -199,9 +216,8 @@ class _Trial(NamedTuple):
                 found += [{**fact, "of": fact["of"].format(name)} for fact in facts(namespace[name])]
         for probe in self.trial["probes"]:
             with contextlib.suppress(Exception):
-                form, value = settle(_evaluate(probe, namespace))
-                text = written(value, self.limits["longest"])
-                if text is not None and form == "plain":
+                text = written(_evaluate(probe, namespace), self.limits["longest"])
+                if text is not None:
                     imports = sorted(text.imports)
                     found.append(
                         {"of": probe, "text": text.text, "imports": imports, "approximate": text.approximate}

@@ -6,8 +6,10 @@ An outcome is one of
     {"kind": "object", "form", "home", "facts"}       no source text, but facts that have one
     {"kind": "raised", "home", "message", "line"}     by a `raise` of the project itself
     {"kind": "printed", "text"}                        it gave None, and printed something
-    {"kind": "none", "reason"}                         nothing that a test could state, and why; with the class's
-                                                       name as `error` where the call raised
+    {"kind": "none", "reason"}      nothing that a test could state, and why; where the call raised, with the
+                                    name of the class as `error`
+
+and `agrees` says of a documented example whether its outcome is the documented one.
 
 The form says how the value was brought out of what the call gave; see `FORMS` in the module that writes the
 tests. A fact is `{"of", "text", "imports", "approximate"}`, `of` being a template such as `len({})`.
@@ -38,20 +40,35 @@ _FIRST_ITEMS = 5
 _LONGEST_MESSAGE = 200
 
 
-def settle(value: Any) -> tuple[str, Any]:
-    """Bring a value out of what a call gave: await it, list it, enter it; return how, and the value."""
+def form_of(value: Any) -> str:
+    """Tell how the value that matters is brought out of what a call gave."""
     if inspect.iscoroutine(value):
-        return "awaited", asyncio.run(value)
+        return "awaited"
     if inspect.isasyncgen(value):
-        return _settle_async_items(value)
+        return "async listed"
     if _is_context(value, "_GeneratorContextManager"):
-        return "entered", value.__enter__()
+        return "entered"
     if _is_context(value, "_AsyncGeneratorContextManager"):
-        return "async entered", asyncio.run(_enter(value))
+        return "async entered"
     if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+        return "listed"
+    return "plain"
+
+
+def settle(value: Any, form: str) -> tuple[str, Any]:
+    """Bring a value out of what a call gave; return how that was done in the end, and the value."""
+    if form == "awaited":
+        return form, asyncio.run(value)
+    if form == "async listed":
+        return form, asyncio.run(_async_items(value))
+    if form == "entered":
+        return form, value.__enter__()
+    if form == "async entered":
+        return form, asyncio.run(_enter(value))
+    if form == "listed":
         items = [*itertools.islice(value, _MOST_ITEMS + 1)]
-        return ("listed", items) if len(items) <= _MOST_ITEMS else ("begun", items[:_FIRST_ITEMS])
-    return "plain", value
+        return (form, items) if len(items) <= _MOST_ITEMS else ("begun", items[:_FIRST_ITEMS])
+    return form, value
 
 
 def _is_context(value: object, name: str) -> bool:
@@ -59,16 +76,13 @@ def _is_context(value: object, name: str) -> bool:
     return type(value).__module__ == "contextlib" and type(value).__name__ == name
 
 
-def _settle_async_items(value: Any) -> tuple[str, Any]:
-    async def items() -> list[Any]:
-        found = []
-        async for item in value:
-            found.append(item)
-            if len(found) > _MOST_ITEMS:
-                raise TooManyItems
-        return found
-
-    return "async listed", asyncio.run(items())
+async def _async_items(value: Any) -> list[Any]:
+    found: list[Any] = []
+    async for item in value:
+        found.append(item)
+        if len(found) > _MOST_ITEMS:
+            raise TooManyItems
+    return found
 
 
 class TooManyItems(Exception):
@@ -102,6 +116,15 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) ->
     if not found:
         return nothing(_why_not_written(value))
     return {"kind": "object", "form": form, "home": _home(type(value)), "facts": found}
+
+
+def is_documented(value: Any, documented: Any) -> bool | None:
+    """Tell whether a value is the documented one; None where only rounding or `==` keeps them apart."""
+    if bool(value == documented):
+        return True
+    if isinstance(value, float) and isinstance(documented, float):
+        return None if math.isclose(value, documented, rel_tol=1e-2) else False
+    return None if repr(value) == repr(documented) else False
 
 
 def nothing(reason: str) -> Told:
@@ -197,10 +220,22 @@ class Raises:
     def __init__(self, roots: list[str]) -> None:
         self._roots = tuple(roots)
 
-    def outcome(self, error: BaseException) -> Told:
-        """Return the outcome of a call that raised."""
+    def outcome(self, error: BaseException, documented: str | None) -> Told:
+        """Return the outcome of a call that raised.
+
+        Args:
+            error: What was raised.
+            documented: The name of the documented class, if one is; that one may happen to the project.
+        """
         place = self._raise_place(error.__traceback__)
         home = _exception_home(type(error))
+        if (
+            documented is not None
+            and documented.rpartition(".")[2] == type(error).__name__
+            and home is not None
+        ):
+            message = None if place is None else self._message(error)
+            return {"kind": "raised", "home": home, "message": message, "line": place, "agrees": True}
         if place is None or home is None:
             return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         return {"kind": "raised", "home": home, "message": self._message(error), "line": place}

@@ -199,7 +199,7 @@ def _parameter(told: Mapping[str, Any], depth: int) -> Parameter:
         mode=str(told.get("mode", "keyword")),
         required=bool(told["required"]),
         annotated=bool(told.get("annotated", True)),
-        default=None if default is None else read_expression(default).at(Layer.DEFAULT),
+        default=None if default is None else read_expression(default).at(Layer.ORDINARY),
         shape=_shape(told["shape"], depth + 1),
     )
 

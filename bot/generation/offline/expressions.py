@@ -12,10 +12,9 @@ class Layer(IntEnum):
     """Where an input comes from, the most telling first."""
 
     DOCUMENTED = 0
-    DEFAULT = 1
+    ORDINARY = 1
     BOUNDARY = 2
     TYPED = 3
-    GUESSED = 4
 
 
 class Import(NamedTuple):

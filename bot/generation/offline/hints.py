@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bot.generation.offline.expressions import Expression, Layer, quoted
-from bot.generation.offline.sources import Definition, Function, ModuleSource, parameter_names, reachable
+from bot.generation.offline.sources import (
+    Definition,
+    Function,
+    ModuleSource,
+    parameter_names,
+    reachable,
+    read_module,
+)
+from bot.model import Member
 
 _STEPS = 2
 _LONGEST_TEXT = 40
@@ -44,12 +52,15 @@ class Hints:
     uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def read_hints(name: str, source: ModuleSource) -> Hints:
-    """Read the hints for a member by its dotted name."""
+def read_hints(member: Member, source: ModuleSource) -> Hints:
+    """Read the hints for a member: its own text, what it uses in its module, what has changed below."""
     hints = Hints()
-    for at, definition in enumerate(reachable(name, source, _STEPS)):
+    for at, definition in enumerate(reachable(member.name, source, _STEPS)):
         is_own = at == 0 or isinstance(definition, ast.ClassDef)
         _Reader(definition, source, hints, parameters_count=is_own).read()
+    for text in member.because_source:
+        for node in read_module(text, member.module).tree.body:
+            _Reader(node, source, hints, parameters_count=False).read()
     return hints
 
 
@@ -57,7 +68,7 @@ class _Reader:
     """Reads one definition into the hints."""
 
     def __init__(
-        self, definition: Definition, source: ModuleSource, hints: Hints, *, parameters_count: bool
+        self, definition: ast.stmt, source: ModuleSource, hints: Hints, *, parameters_count: bool
     ) -> None:
         self._definition = definition
         self._source = source

@@ -41,7 +41,7 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
         *of_numbers(shape, hints.numbers),
     ]
     others = fitting(hints.anywhere, shape)
-    ordinary = [*fitting_or_made(documented, shape), *typed[:1]]
+    ordinary = [*fitting_or_made(documented, shape), *(each.at(Layer.ORDINARY) for each in typed[:1])]
     return unique([*ordinary, *interleaved([near, typed[1:]]), *others])[:_MOST]
 
 

@@ -54,6 +54,8 @@ class Outcome:
         line: The line of the `raise`.
         reason: Why there is nothing to state.
         error: The name of the exception's class, where the call raised and there is nothing to state.
+        agrees: Whether a documented example's outcome is the documented one; None where nothing is documented
+            or where that cannot be said.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Outcome:
     line: int | None = None
     reason: str = ""
     error: str = ""
+    agrees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,7 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
         line=None if line is None else int(line),
         reason=str(told.get("reason", ""))[:_LONGEST_REASON],
         error=str(told.get("error", "")),
+        agrees=None if told.get("agrees") is None else bool(told["agrees"]),
     )
 
 

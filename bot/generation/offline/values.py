@@ -285,9 +285,18 @@ def _dicts(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
 
 
 def _keys(shape: Shape, depth: int) -> list[Expression]:
-    if not shape.parts or shape.parts[0].kind in {"str", "any"}:
-        return _plain('"a"', '"b"')
+    if accepts_text_keys(shape):
+        return _plain(FIRST_KEY, '"b"')
     return values(shape.parts[0], "key", depth + 1)
+
+
+FIRST_KEY = '"a"'
+"""The first key of every mapping with texts as keys."""
+
+
+def accepts_text_keys(shape: Shape) -> bool:
+    """Tell whether the keys of a mapping of this shape may be texts."""
+    return not shape.parts or shape.parts[0].kind in {"str", "any"}
 
 
 def _callables(shape: Shape, _name: str, _depth: int) -> Iterable[Expression]:

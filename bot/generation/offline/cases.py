@@ -1,0 +1,114 @@
+"""A trial with what was seen of it: the one thing that choice, names and texts are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.generation.offline.calls import call_text
+from bot.generation.offline.observations import Fact, Observation, Outcome
+from bot.generation.offline.trials import Trial
+
+_STATABLE = frozenset({"value", "object", "raised", "printed"})
+_ABSENT = "its setup raises"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One trial and what was seen of it, the same in every setting.
+
+    Attributes:
+        trial: What was run.
+        seen: What was seen on head.
+        base: What came of it on base; None where base was not run or has no such member.
+        with_state: Whether the test also states what the call leaves behind.
+    """
+
+    trial: Trial
+    seen: Observation
+    base: Observation | None = None
+    with_state: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of the call on head."""
+        return self.seen.outcome
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the documentation says otherwise."""
+        return self.outcome.agrees is False
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the documentation says what comes of it."""
+        return self.outcome.agrees is not None
+
+    @property
+    def changes(self) -> tuple[Fact, ...]:
+        """What the call has changed of the objects it was made on."""
+        return tuple(
+            fact for fact in self.seen.state if fact.before is not None and fact.before != fact.value.text
+        )
+
+    @property
+    def gives_none(self) -> bool:
+        """Whether the call gave None, or is a statement."""
+        value = self.outcome.value
+        return self.outcome.kind == "value" and value is not None and value.text == "None"
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether base does something else."""
+        if self.base is None:
+            return False
+        before = {fact.of: fact.value.text for fact in self.base.state}
+        changed = any(before.get(fact.of, fact.value.text) != fact.value.text for fact in self.seen.state)
+        return changed or signature(self.base.outcome) != signature(self.outcome)
+
+    @property
+    def expression(self) -> str:
+        """The call with its object in place, as it is told in words."""
+        trial = self.trial
+        receiver = trial.receiver
+        if receiver and len(trial.setup) == 1:
+            receiver = trial.setup[0].partition(" = ")[2]
+        return call_text(trial.pieces, receiver, [argument.text() for argument in trial.arguments])
+
+
+def signature(outcome: Outcome) -> tuple[object, ...]:
+    """Return what makes two outcomes the same to a test."""
+    return (
+        outcome.kind,
+        outcome.form,
+        outcome.value.text if outcome.value else "",
+        tuple((fact.of, fact.value.text) for fact in outcome.facts),
+        outcome.home.path if outcome.home else "",
+        outcome.message,
+        outcome.error,
+    )
+
+
+def stable_case(trial: Trial, first: Observation, second: Observation | None) -> Case | None:
+    """Return a trial as a case where both settings saw the same that a test can state; else None."""
+    if second is None or replace(first.outcome, line=None) != replace(second.outcome, line=None):
+        return None
+    if first.outcome.kind not in _STATABLE and first.outcome.agrees is None:
+        return None
+    state = tuple(fact for fact in first.state if fact in second.state)
+    return Case(trial=trial, seen=replace(first, state=state))
+
+
+def with_base(case: Case, base: Observation | None) -> Case:
+    """Return a case with what base did, where base can be compared with."""
+    if base is None or base.outcome.reason.startswith(_ABSENT):
+        return case
+    if base.outcome.kind == "none" and not base.outcome.error:
+        return case
+    return replace(case, base=base)
+
+
+def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
+    """Tell whether a test of this case would state more than that nothing came of it."""
+    if not case.gives_none:
+        return True
+    return bool(case.changes) or not member_gives_nothing

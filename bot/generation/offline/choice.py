@@ -1,0 +1,151 @@
+"""Which cases become tests: few, each with something of its own, the most telling first.
+
+In this order: what the documentation says; witnesses, on which base and head differ; what reaches lines and
+branches that nothing before does; what differs in its outcome, boundaries first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+from bot.generation.offline.cases import Case, signature
+from bot.generation.offline.expressions import Layer
+from bot.generation.offline.grouping import FEWEST_ROWS, shape
+
+MOST_CASES = 14
+"""How many cases one member's tests hold at most, rows of a table counted one by one."""
+
+_MOST_DOCUMENTED = 6
+_MOST_WITNESSES = 3
+_ENOUGH_ROWS = 8
+_MOST_SINGLE = 2
+_LONG = 80
+
+
+def choose(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases to write, in the order of their worth."""
+    ranked = sorted(_trustworthy(cases), key=_cost)
+    chosen = _Chosen()
+    _take_documented(ranked, chosen)
+    _take_witnesses(ranked, chosen)
+    _take_new_ways(ranked, chosen)
+    _take_new_outcomes(ranked, chosen)
+    return _with_one_state(chosen.cases)
+
+
+def _trustworthy(cases: Sequence[Case]) -> list[Case]:
+    """Leave out values where the documentation is contradicted: the code may be wrong about those too."""
+    if not any(case.contradicts for case in cases):
+        return list(cases)
+    return [case for case in cases if case.is_documented or case.outcome.kind == "raised"]
+
+
+def _cost(case: Case) -> tuple[int, int, bool]:
+    """Return what a reader pays for a case: inputs from afar, much set up, a long text."""
+    value = case.outcome.value.text if case.outcome.value else ""
+    return case.trial.layer, len(case.trial.setup), len(case.trial.text) + len(value) > _LONG
+
+
+class _Chosen:
+    """The cases taken so far, and what they show."""
+
+    def __init__(self) -> None:
+        self.cases: list[Case] = []
+        self._shown: set[Hashable] = set()
+
+    def take(self, case: Case) -> None:
+        """Take a case, where there is room."""
+        if len(self.cases) < MOST_CASES and case not in self.cases:
+            self.cases.append(case)
+            self._shown |= _ways(case) | {_outcome(case)}
+
+    def new_ways(self, case: Case) -> int:
+        """Count the lines and branches that only this case reaches."""
+        return len(_ways(case) - self._shown)
+
+    def has_outcome(self, case: Case) -> bool:
+        """Tell whether a case taken has the same outcome."""
+        return _outcome(case) in self._shown
+
+
+def _ways(case: Case) -> set[Hashable]:
+    """Return what the choice is guided by; evidence of another kind would be added here."""
+    ways: set[Hashable] = {*case.seen.lines, *case.seen.branches}
+    if case.outcome.kind == "raised":
+        ways.add(("raised", case.outcome.line))
+    if case.changes:
+        ways.add("changes its object")
+    return ways
+
+
+def _outcome(case: Case) -> Hashable:
+    if case.outcome.kind == "raised":
+        return ("raised", case.outcome.line)
+    changed = tuple((fact.of, fact.value.text) for fact in case.changes) if case.gives_none else ()
+    return ("outcome", signature(case.outcome), changed)
+
+
+def _take_documented(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    for case in [case for case in ranked if case.is_documented][:_MOST_DOCUMENTED]:
+        chosen.take(case)
+
+
+def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Take the simplest witnesses that differ from each other in what they show."""
+    seen: set[Hashable] = set()
+    for case in sorted(ranked, key=_base_failed):
+        shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
+        if case.is_witness and shows not in seen and len(seen) < _MOST_WITNESSES:
+            seen.add(shows)
+            chosen.take(case)
+
+
+def _base_failed(case: Case) -> bool:
+    """Tell whether base does not even take the call: that says less than another value."""
+    return case.base is not None and bool(case.base.outcome.error)
+
+
+def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    while True:
+        best = max(ranked, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
+        if best is None or not chosen.new_ways(best) or len(chosen.cases) >= MOST_CASES:
+            return
+        chosen.take(best)
+
+
+def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Fill up tables with other outcomes, boundaries first; a few cases may stand alone."""
+    single = 0
+    for case in ranked:
+        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_ROWS:
+            continue
+        if not _could_share(case, ranked):
+            single += 1
+            if single > _MOST_SINGLE:
+                continue
+        chosen.take(case)
+    _take_boundaries(ranked, chosen)
+
+
+def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
+    """Tell whether there are enough cases of one shape for a table, with as many outcomes."""
+    own = shape(case)
+    return (
+        own is not None and len({_outcome(other) for other in ranked if shape(other) == own}) >= FEWEST_ROWS
+    )
+
+
+def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Fill up tables with boundaries on which the outcome stays the same."""
+    for case in ranked:
+        alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
+        is_boundary = case.trial.layer is Layer.BOUNDARY and case.outcome.kind != "raised"
+        if is_boundary and alike + 1 >= FEWEST_ROWS and len(chosen.cases) < _ENOUGH_ROWS:
+            chosen.take(case)
+
+
+def _with_one_state(cases: Sequence[Case]) -> list[Case]:
+    """Have the first case that gives a value and changes its object state both."""
+    first = next((case for case in cases if case.changes and not case.gives_none), None)
+    return [replace(case, with_state=case is first or case.gives_none) for case in cases]

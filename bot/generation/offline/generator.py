@@ -1,0 +1,196 @@
+"""The generator without a model: runs the members on inputs of its own, and pins what is repeatable.
+
+One explorer a module and setting: members are described first, then their trials are run on head, again
+under another setting, and for changed and affected members on base as well. Nothing depends on how fast the
+machine is: budgets are counts, and the same project gives the same text in every run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from bot.execution.workspace import Workspace
+from bot.generation.generator import skipped
+from bot.generation.offline.cases import Case, says_something
+from bot.generation.offline.choice import choose
+from bot.generation.offline.description import Description
+from bot.generation.offline.documentation import Shown, read_documentation
+from bot.generation.offline.exploration import DIFFERS, Findings, Work, explore
+from bot.generation.offline.explorer import FIRST, Explorer, Job
+from bot.generation.offline.grouping import tests_of
+from bot.generation.offline.hints import read_hints
+from bot.generation.offline.naming import Names
+from bot.generation.offline.observations import Told
+from bot.generation.offline.sources import ModuleSource, gives_nothing, read_module
+from bot.generation.offline.telling import summary, witness
+from bot.generation.offline.trials import Subject, plan
+from bot.generation.offline.writing import CannotShare, write_module
+from bot.generation.side_by_side import SideBySide
+from bot.languages.python.examples import documented_examples, shown_calls
+from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
+
+_MOST_SOURCE_BYTES = 4 * 1024**2
+
+
+class OfflineGenerator:
+    """Answers requests by running the members: a `BatchTestGenerator` and a `TestGenerator`.
+
+    Args:
+        workspace: Where the project is run.
+        seed: What draws of inputs begin with; another one gives other tests.
+    """
+
+    def __init__(self, workspace: Workspace, seed: int = 0) -> None:
+        self._workspace = workspace
+        self._explorer = Explorer(workspace)
+        self._seed = seed
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with the reason.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        (result,) = await self._module([request])
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
+        """Yield one result a request, those of a module together, modules side by side.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        modules: dict[tuple[str, str], list[Request]] = {}
+        for request in requests:
+            modules.setdefault((request.member.path, request.member.module), []).append(request)
+        async with SideBySide[list[Result]]() as running:
+            for group in modules.values():
+                running.start(self._module(group))
+            async for results in running:
+                for result in results:
+                    yield result
+
+    async def _module(self, requests: Sequence[Request]) -> list[Result]:
+        """Answer the requests for one module, in their order."""
+        members = [request.member for request in requests]
+        if any(member.language != "python" for member in members):
+            return [*skipped(requests, "the offline engine knows only Python", permanent=True)]
+        names = tuple(dict.fromkeys(member.name for member in members))
+        told = await self._explorer.run(Job(module=members[0].module, describe=names), FIRST)
+        problem = self._problem(told)
+        if problem is not None:
+            return [_skip(member, *problem) for member in members]
+        source = self._source(members[0])
+        prepared = [self._prepared(member, told.descriptions.get(member.name), source) for member in members]
+        work = [each for each in prepared if isinstance(each, Work)]
+        found = iter(await explore(self._explorer, work))
+        return [_answer(each, next(found)) if isinstance(each, Work) else each for each in prepared]
+
+    def _problem(self, told: Told) -> tuple[Stage, str] | None:
+        """Return why a module's members cannot be looked at, with the stage; None where they can."""
+        if not told.loaded:
+            return Stage.GENERATION, "loading its module does not come to an end"
+        if told.problem is None:
+            return None
+        top = (told.missing or "").partition(".")[0]
+        foreign = bool(top) and top not in self._workspace.owned_modules
+        stage = Stage.ENVIRONMENT if foreign else Stage.GENERATION
+        return stage, f"its module cannot be imported: {told.problem}"
+
+    def _source(self, member: Member) -> ModuleSource:
+        """Read the text of the module, which stands in the copy of head."""
+        path = self._workspace.head.root / member.path
+        try:
+            text = path.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+        except OSError:
+            text = ""
+        return read_module(text, member.module, is_package=path.name == "__init__.py")
+
+    def _prepared(
+        self, member: Member, description: Description | None, source: ModuleSource
+    ) -> Work | Skipped:
+        """Plan the trials of a member, or say why there are none."""
+        if description is None or description.problem is not None:
+            why = description.problem if description else "the explorer says nothing of it"
+            return _skip(member, Stage.GENERATION, f"it cannot be reached by its public name: {why}")
+        subject = Subject(
+            member=member,
+            description=description,
+            source=source,
+            hints=read_hints(member, source),
+            documentation=read_documentation(member, source, _shown(member)),
+        )
+        trials = plan(subject, self._seed)
+        if not trials:
+            return _skip(member, Stage.GENERATION, _why_no_trials(description))
+        return Work(subject=subject, trials=tuple(trials))
+
+
+def _skip(member: Member, stage: Stage, reason: str) -> Skipped:
+    return Skipped(path=member.path, member=member.id, stage=stage, reason=reason)
+
+
+def _shown(member: Member) -> list[Shown]:
+    """Return the calls of a docstring, with what it says of them, where it says something readable."""
+    examples = {example.line: example for example in documented_examples(member)}
+    return [
+        Shown(setup=call.setup, call=call.call, example=examples.get(call.line))
+        for call in shown_calls(member)
+    ]
+
+
+def _why_no_trials(description: Description) -> str:
+    owner = description.owner
+    if owner is not None and owner.abstract:
+        return f"no object of the abstract class {owner.path} can be made"
+    needed = [each.name for each in description.callee.parameters or () if each.required]
+    if owner is not None:
+        needed += [each.name for each in owner.parameters or () if each.required]
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(needed))
+    return f"no value is known for what it needs ({names})" if names else "it does not tell what it takes"
+
+
+def _answer(work: Work, findings: Findings) -> Result:
+    """Write the tests of a member, or say why there are none."""
+    subject = work.subject
+    member = subject.member
+    nothing = gives_nothing(subject.source.definitions.get(member.name))
+    telling = [case for case in findings.cases if says_something(case, member_gives_nothing=nothing)]
+    cases = choose(telling)
+    if not cases:
+        return _skip(member, Stage.GENERATION, _why_no_cases(findings))
+    return Candidate(
+        member=member.id,
+        code=_code(member, subject.source, cases),
+        origin=Origin.OFFLINE,
+        summary=summary(cases),
+        witness=witness(cases),
+    )
+
+
+def _code(member: Member, source: ModuleSource, cases: list[Case]) -> str:
+    """Return the test module; a case that needs another thing by a name that is taken is left out."""
+    while True:
+        tests = tests_of(cases)
+        names = Names(member, source, [case for test in tests for case in test.cases])
+        try:
+            return write_module([(names.of(test), test) for test in tests], member.module.partition(".")[0])
+        except CannotShare:
+            cases = cases[:-1]
+
+
+def _why_no_cases(findings: Findings) -> str:
+    """Return the reason that most trials have in common."""
+    counts = Counter(findings.reasons)
+    if counts[DIFFERS] and not findings.cases:
+        return "no input gave a repeatable value"
+    reason, count = (
+        counts.most_common(1)[0] if counts else ("no call gives or changes anything to compare", 0)
+    )
+    needs = next(
+        (each for each in counts if each.startswith(("it needs", "it starts", "it changes", "it writes"))), ""
+    )
+    if needs:
+        return needs.removeprefix("it ")
+    return f"no input gave a value to compare: {reason}" if count else reason

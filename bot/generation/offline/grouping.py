@@ -1,0 +1,59 @@
+"""Which cases share a test: rows of one shape become a table, all others stand alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from bot.generation.offline.cases import Case
+
+MOST_TESTS = 6
+"""How many tests one member gets at most."""
+
+FEWEST_ROWS = 3
+"""Fewer cases of one shape are tests of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test function to write: one case, or the rows of a table."""
+
+    __test__ = False
+    cases: tuple[Case, ...]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is parametrized."""
+        return len(self.cases) > 1
+
+    @property
+    def first(self) -> Case:
+        """Its only case, or its first row."""
+        return self.cases[0]
+
+
+def tests_of(cases: Sequence[Case]) -> list[Test]:
+    """Return the tests for chosen cases, in the order of their worth; what is too much is left out."""
+    groups: dict[Hashable, list[Case]] = {}
+    for number, case in enumerate(cases):
+        own = shape(case)
+        groups.setdefault(number if own is None else own, []).append(case)
+    tests = [test for group in groups.values() for test in _tests(group)]
+    return tests[:MOST_TESTS]
+
+
+def _tests(group: Sequence[Case]) -> list[Test]:
+    if len(group) < FEWEST_ROWS:
+        return [Test((case,)) for case in group]
+    return [Test(tuple(group))]
+
+
+def shape(case: Case) -> Hashable | None:
+    """Return what the rows of a table have in common; None for a case that stands alone."""
+    trial, outcome = case.trial, case.outcome
+    on_variables = bool(trial.watched) and not trial.receiver
+    alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
+    if alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
+        return None
+    names = tuple((argument.name, argument.by_keyword) for argument in trial.arguments)
+    return (outcome.kind, outcome.form, trial.setup, trial.pieces, trial.receiver, names, outcome.home)

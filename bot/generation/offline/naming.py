@@ -1,0 +1,220 @@
+"""Names of tests and ids of rows: what a case is about, in words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+
+from bot.generation.offline.calls import Argument, variable_for
+from bot.generation.offline.cases import Case
+from bot.generation.offline.grouping import Test
+from bot.generation.offline.sources import Function, ModuleSource, parameter_names
+from bot.generation.offline.words import condition_words, id_words, negated, snake, value_words
+from bot.model import Member, MemberKind
+
+_LONGEST_NAME = 70
+
+_SPECIAL = {
+    "__eq__": "equality",
+    "__ne__": "inequality",
+    "__lt__": "order",
+    "__le__": "order",
+    "__gt__": "order",
+    "__ge__": "order",
+    "__contains__": "membership",
+    "__getitem__": "getting_an_item",
+    "__setitem__": "setting_an_item",
+    "__delitem__": "deleting_an_item",
+    "__iter__": "iteration",
+    "__bool__": "truth",
+    "__call__": "calling",
+    "__len__": "length",
+    "__str__": "text",
+    "__repr__": "repr",
+}
+
+
+class Names:
+    """Names the tests of one member, each name once.
+
+    Args:
+        member: The member.
+        source: Its module's text, whose conditions say what a case is about.
+        cases: All cases of its tests: what they have in common is not worth a word.
+    """
+
+    def __init__(self, member: Member, source: ModuleSource, cases: Sequence[Case]) -> None:
+        self._subject = subject_words(member)
+        self._source = source
+        self._definition = source.definitions.get(member.name)
+        self._owner = member.name.rpartition(".")[0]
+        self._cases = cases
+        self._taken: set[str] = set()
+
+    def of(self, test: Test) -> str:
+        """Return a name for a test that no other has."""
+        found = ""
+        for words in self._proposals(test):
+            found = "_".join(part for part in ("test", self._subject, *words) if part)
+            if found not in self._taken and len(found) <= _LONGEST_NAME:
+                break
+        else:
+            found = self._numbered(found[:_LONGEST_NAME].rstrip("_"))
+        self._taken.add(found)
+        return found
+
+    def _numbered(self, name: str) -> str:
+        number = 2
+        while f"{name}_{number}" in self._taken:
+            number += 1
+        return f"{name}_{number}"
+
+    def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
+        """Yield what could be said of a test, the shortest and most telling first."""
+        case = test.first
+        after = self._after(case)
+        if case.outcome.kind == "raised":
+            yield from (("refuses", words) for words in (self._guard(case), self._values(case)) if words)
+            yield (f"raises_{snake(case.outcome.home.path) if case.outcome.home else 'an_error'}", *after)
+            return
+        options = self._options(case)
+        if test.is_table:
+            yield from ((*after, *options), (*after, "of_several_values", *options))
+            return
+        if case.is_documented:
+            yield ("as_documented",)
+            yield ("of", self._values(case), "as_documented")
+        if case.gives_none or case.with_state:
+            yield (*after, *self._changed(case))
+        yield from self._single(case, after, options)
+
+    def _single(
+        self, case: Case, after: tuple[str, ...], options: tuple[str, ...]
+    ) -> Iterator[tuple[str, ...]]:
+        values = self._values(case)
+        if options or after:
+            yield (*after, *options)
+        elif case.trial.receiver and not case.trial.arguments:
+            yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
+        branch = self._branch(case)
+        if branch:
+            yield ("of", branch, *after)
+        if values:
+            yield ("of", values, *after, *options)
+        yield (*after, *options)
+        every = "_and_".join(filter(None, (_words(argument) for argument in case.trial.arguments)))
+        yield ("of", every, *after)
+
+    def _after(self, case: Case) -> tuple[str, ...]:
+        own = self._subject
+        words = tuple(f"after_{snake(name)}" if snake(name) != own else "twice" for name in case.trial.priors)
+        return words[:1]
+
+    def _changed(self, case: Case) -> tuple[str, ...]:
+        first = next(iter(case.changes), None)
+        attribute = (
+            snake(first.of.rpartition(".")[2]) if first and "." in first.of and "(" not in first.of else ""
+        )
+        return (f"changes_{attribute}",) if attribute else ()
+
+    def _options(self, case: Case) -> tuple[str, ...]:
+        """Return what is given by name, unless all cases have it."""
+        found = []
+        for argument in case.trial.arguments:
+            if argument.by_keyword and not all(argument in other.trial.arguments for other in self._cases):
+                without = argument.value.text in {"False", "None"}
+                found.append(("without_" if without else "with_") + snake(argument.name))
+        return tuple(found[:2])
+
+    def _values(self, case: Case) -> str:
+        """Return the first argument in words that not all cases have."""
+        for argument in case.trial.arguments:
+            if argument.by_keyword or self._is_common(argument):
+                continue
+            words = _words(argument)
+            if words:
+                return words
+        return ""
+
+    def _is_common(self, argument: Argument) -> bool:
+        return len(self._cases) > 1 and all(argument in other.trial.arguments for other in self._cases)
+
+    def _guard(self, case: Case) -> str:
+        """Return the condition behind which the exception is raised, in words."""
+        line = case.outcome.line
+        for name, definition in self._source.definitions.items():
+            if line is None or not isinstance(definition, Function):
+                continue
+            if definition.lineno <= line <= (definition.end_lineno or 0):
+                words = _guard_words(definition, line)
+                if words:
+                    return words
+                if name == self._subject:
+                    break
+        return ""
+
+    def _branch(self, case: Case) -> str:
+        """Return the condition of the innermost branch that the case returns from, in words."""
+        if not isinstance(self._definition, Function):
+            return ""
+        parameters = parameter_names(self._definition)
+        found = ""
+        for node in ast.walk(self._definition):
+            if isinstance(node, ast.If) and _returns_from(node.body, case.seen.lines):
+                found = condition_words(node.test, parameters) or found
+        return found
+
+
+def subject_words(member: Member) -> str:
+    """Return what a member is called in the names of its tests."""
+    if member.kind is MemberKind.CLASS:
+        return snake(member.plain_name)
+    if member.plain_name in {"__init__", "__new__", "__post_init__"}:
+        return f"new_{snake(member.name.split('.')[-2])}"
+    return _SPECIAL.get(member.plain_name) or snake(member.plain_name)
+
+
+def _words(argument: Argument) -> str:
+    """Return an argument in words; with the parameter's name where the value alone says little."""
+    text, name = argument.value.text, snake(argument.name)
+    words = value_words(text, argument.name)
+    says_little = text[:1] in {'"', "'"} and len(text) > len('""')
+    if words and (says_little or words[:1].isdigit() or words in {"true", "false", "none"}):
+        return f"{name}_{words}"
+    return words
+
+
+def _guard_words(definition: Function, line: int) -> str:
+    """Return the condition right around a line, in words."""
+    parameters = parameter_names(definition)
+    found = ""
+    for node in ast.walk(definition):
+        if not isinstance(node, ast.If):
+            continue
+        if _holds(node.body, line):
+            found = condition_words(node.test, parameters)
+        elif _holds(node.orelse, line):
+            opposite = negated(node.test)
+            found = condition_words(opposite, parameters) if opposite else ""
+    return found
+
+
+def _holds(body: Sequence[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or 0)
+
+
+def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
+    last = body[-1]
+    return isinstance(last, ast.Return) and last.lineno in lines
+
+
+def row_id(case: Case, varying: Sequence[str]) -> str:
+    """Return what a row is about: its arguments that differ from row to row."""
+    arguments = [argument for argument in case.trial.arguments if argument.name in varying]
+    if len(arguments) == 1:
+        return id_words(arguments[0].value.text, arguments[0].name)
+    texts = [argument.value.text for argument in arguments]
+    named = len(arguments) == 2 or any(argument.by_keyword for argument in arguments)  # noqa: PLR2004 - more is too long
+    if not named:
+        return ", ".join(texts)
+    return ", ".join(f"{argument.name} {text}" for argument, text in zip(arguments, texts, strict=True))

@@ -1,0 +1,190 @@
+"""Values and conditions in words, for the names of tests and the ids of their rows."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection
+
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+_LONGEST_SHOWN = 30
+_MOST_WORDS = 4
+
+
+def snake(name: str) -> str:
+    """Return a name or a text as lower-case words with underscores between them."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+
+
+def value_words(text: str, name: str) -> str:
+    """Return a value's source text in words for a test's name, as `zero` or `empty_list`.
+
+    Args:
+        text: The source text.
+        name: The parameter that it is given for.
+
+    Returns:
+        The words; empty where it has none.
+    """
+    node = _parsed(text)
+    match node:
+        case ast.Constant(value=str() as value):
+            return _text_words(value, name)
+        case ast.Constant() | ast.UnaryOp():
+            return _number_words(text) or snake(text)
+        case ast.Call(func=function, args=arguments, keywords=keywords):
+            return _call_words(ast.unparse(function), arguments, keywords)
+        case ast.Attribute(attr=attribute):
+            return snake(attribute)
+    return _container_words(node)
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+
+
+def _text_words(value: str, name: str) -> str:
+    if not value:
+        return f"empty_{snake(name)}"
+    if not value.strip():
+        return f"blank_{snake(name)}"
+    words = snake(value)
+    return words if 0 < len(words) <= _LONGEST_SHOWN and words.count("_") < _MOST_WORDS else ""
+
+
+def _number_words(text: str) -> str:
+    number = text.replace("_", "").replace(" ", "")
+    if number.startswith("-"):
+        inner = _number_words(number[1:])
+        return f"minus_{inner}" if inner else ""
+    if number.isdigit():
+        small = dict(enumerate(_NUMBERS.split()))
+        return small.get(int(number), number)
+    return re.sub(r"[^0-9a-z]+", "_", number.lower()).strip("_") if number[:1].isdigit() else ""
+
+
+def _container_words(node: ast.expr | None) -> str:
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            count = len(parts)
+        case ast.Dict(keys=keys):
+            count = len(keys)
+        case _:
+            return ""
+    kind = type(node).__name__.lower()
+    if not count:
+        return f"empty_{kind}"
+    return f"one_item_{kind}" if count == 1 else f"{kind}_of_{_number_words(str(count))}"
+
+
+def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> str:
+    """Return a call in words: `29_days` for a duration, the arguments for a date, else the function."""
+    plain = snake(function.rpartition(".")[2])
+    numbers = [ast.unparse(argument) for argument in arguments if isinstance(argument, ast.Constant)]
+    if plain == "timedelta":
+        parts = [f"{snake(ast.unparse(keyword.value))}_{keyword.arg}" for keyword in keywords]
+        signs = ["minus_" if isinstance(keyword.value, ast.UnaryOp) else "" for keyword in keywords]
+        return "_".join(sign + part for sign, part in zip(signs, parts, strict=True)) or "no_time"
+    if plain in {"date", "datetime", "decimal", "fraction", "range", "time"} and numbers:
+        return f"{plain}_{snake('_'.join(numbers))}"
+    return f"empty_{plain}" if plain in {"set", "frozenset"} and not arguments else plain
+
+
+def id_words(text: str, name: str) -> str:
+    """Return a value's source text in words for the id of a row, as `empty list` or the text itself."""
+    node = _parsed(text)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        shown = node.value.strip() == node.value and node.value.isprintable() and node.value.isascii()
+        if node.value and shown and len(node.value) <= _LONGEST_SHOWN:
+            return node.value
+    words = value_words(text, name).replace("_", " ")
+    if re.fullmatch(r"-?[\d_.]+(e-?\d+)?", text) and text not in {"0", "1"}:
+        return text
+    return words or text[:_LONGEST_SHOWN]
+
+
+_COMPARED: dict[type[ast.cmpop], str] = {
+    ast.Lt: "{article}_{name}_below_{other}",
+    ast.LtE: "{article}_{name}_up_to_{other}",
+    ast.Gt: "{article}_{name}_above_{other}",
+    ast.GtE: "{article}_{name}_from_{other}_on",
+    ast.Eq: "{article}_{name}_of_{other}",
+    ast.NotEq: "{article}_{name}_other_than_{other}",
+}
+_NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
+_MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
+
+
+def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
+    """Return a condition on one parameter in words, as `a_count_below_one`; empty where it has none."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)) if name in parameters:
+            return f"an_empty_{snake(name)}"
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="isinstance"), args=[thing, kind])):
+            return _kind_words(thing, kind, parameters)
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            return _comparison_words(left, operator, right, parameters)
+    return ""
+
+
+def _kind_words(thing: ast.expr, kind: ast.expr, parameters: Collection[str]) -> str:
+    if not isinstance(thing, ast.Name) or thing.id not in parameters or not isinstance(kind, ast.Name):
+        return ""
+    return f"{_article(thing.id)}_{snake(thing.id)}_that_is_no_{snake(kind.id)}"
+
+
+def _comparison_words(
+    left: ast.expr, operator: ast.cmpop, right: ast.expr, parameters: Collection[str]
+) -> str:
+    if isinstance(right, ast.Name) and right.id in parameters and isinstance(left, ast.Constant):
+        mirrored = _MIRRORED.get(type(operator), type(operator))
+        return _comparison_words(right, mirrored(), left, parameters)
+    if not isinstance(left, ast.Name) or left.id not in parameters:
+        return ""
+    name = snake(left.id)
+    if isinstance(operator, ast.NotIn):
+        return f"an_unknown_{name}"
+    if isinstance(right, ast.Constant) and right.value is None:
+        return f"no_{name}" if isinstance(operator, ast.Is) else ""
+    other = _other_words(right)
+    template = _COMPARED.get(type(operator))
+    return template.format(article=_article(name), name=name, other=other) if template and other else ""
+
+
+def _other_words(node: ast.expr) -> str:
+    """Return the other side of a comparison in words: a number, or a name."""
+    if isinstance(node, ast.Name):
+        return f"the_{snake(node.id)}" if len(node.id) <= _LONGEST_SHOWN else ""
+    if isinstance(node, ast.Constant | ast.UnaryOp):
+        return value_words(ast.unparse(node), "text")
+    return ""
+
+
+def negated(test: ast.expr) -> ast.expr | None:
+    """Return the opposite of a simple condition; None where it is not simple."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return operand
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in _NEGATED:
+            return ast.Compare(left=left, ops=[_NEGATED[type(operator)]()], comparators=[right])
+    return None
+
+
+def _article(name: str) -> str:
+    return "an" if name[:1] in "aeiou" else "a"
