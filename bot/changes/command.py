@@ -28,6 +28,8 @@ _ALWAYS = (
     "core.fsmonitor=false",
     "-c",
     "core.quotePath=false",
+    "-c",
+    "core.bigFileThreshold=2m",  # a larger file has no line by line diff, which would fill the memory
 )
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from bot.changes.diff import changed_files
 from bot.changes.git import Repository
 from bot.changes.subjects import Subjects, VisibleTree, printable
 from bot.changes.trees import RepositoryTree
+from bot.changes.wanted import Place, is_at_or_below, only_wanted
 from bot.languages.driver import ChangedFile, Findings, LanguageDriver, Scope
 from bot.model import Change, Member, Skipped, Stage, UsageFailure
 from bot.settings import SelectionSettings
@@ -57,31 +57,27 @@ def find_members(
     """
     states = _states(repository, selection)
     subjects = Subjects(selection, drivers, repository.project)
+    place = Place(root=repository.root, project=repository.project)
+    files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
-        files: tuple[ChangedFile, ...] = ()
-        findings = _all_members(states, subjects, selection.all_paths)
+        findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
+    elif states.base is not None and states.base_tree is not None:
+        files = tuple(subjects.counting(changed_files(repository.diff(states.base, states.head))))
+        trees = (states.base_tree, states.head_tree)
+        findings = _changed_members(files, trees, subjects, selection.reference_steps)
     else:
-        diff = repository.diff(states.base_or_refusal(), states.head)
-        files = tuple(subjects.counting(changed_files(diff)))
-        findings = _changed_members(states, subjects, files, selection.reference_steps)
-    return _search(states, files, _only(findings, selection.only, states.project), selection.max_members)
+        raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+    return _search(states, files, only_wanted(findings, selection.only, place), selection.max_members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _States:
-    """The two states that are compared; see `MemberSearch`."""
+    """The two states of the repository; see `MemberSearch`."""
 
-    project: str
     base: str | None
     head: str | None
     base_tree: RepositoryTree | None
     head_tree: RepositoryTree
-
-    def base_or_refusal(self) -> str:
-        """Return the merge base's object id, which a comparison needs."""
-        if self.base is None:
-            raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
-        return self.base
 
 
 def _states(repository: Repository, selection: SelectionSettings) -> _States:
@@ -90,7 +86,6 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
     if selection.base is not None:
         base = repository.merge_base(repository.resolve(selection.base), head or repository.resolve("HEAD"))
     return _States(
-        project=repository.project,
         base=base,
         head=head,
         base_tree=repository.commit_tree(base) if base is not None else None,
@@ -99,86 +94,92 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
 
 
 def _changed_members(
-    states: _States, subjects: Subjects, files: Sequence[ChangedFile], steps: int
+    files: Sequence[ChangedFile],
+    trees: tuple[RepositoryTree, RepositoryTree],
+    subjects: Subjects,
+    steps: int,
 ) -> Findings:
-    """Ask each language's driver for the members of its changed files."""
-    obstacles = dict(_obstacles(states.head_tree, subjects, [file.head_path for file in files]))
+    """Ask each language's driver for the members of its changed files, and keep those in included files."""
+    obstacles = _obstacles(trees[1], subjects, (file.head_path for file in files if file.head_path))
     readable = [file for file in files if file.head_path not in obstacles]
-    head = VisibleTree(states.head_tree, subjects)
-    base = VisibleTree(states.base_tree, subjects) if states.base_tree is not None else head
+    base, head = (VisibleTree(tree, subjects) for tree in trees)
     found = [
         driver.changed_members(
-            Scope(base=base, head=head, files=its_files, project=states.project, reference_steps=steps)
+            Scope(base=base, head=head, files=its_files, project=subjects.project, reference_steps=steps)
         )
         for driver, its_files in _by_driver(subjects, readable, _path_of)
     ]
-    skipped = [_skipped(path, reason) for path, reason in obstacles.items()]
-    return _included(subjects, [*found, Findings(skipped=tuple(skipped))])
+    findings = _joined([*found, _skipping(obstacles)])
+    return Findings(
+        members=tuple(each for each in findings.members if subjects.is_included(each.path)),
+        skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),
+    )
 
 
-def _all_members(states: _States, subjects: Subjects, asked: Sequence[str]) -> Findings:
-    """Ask each language's driver for all members of the files that were named or lie in a named folder."""
-    named, below = _named_paths(states, asked)
-    unfit = {path: reason for path in named if (reason := _unfit(subjects, path)) is not None}
-    counting = [path for path in below if subjects.counts(path) and subjects.is_included(path)]
-    paths = sorted({*named, *counting} - unfit.keys())
-    obstacles = dict(_obstacles(states.head_tree, subjects, paths))
-    tree = VisibleTree(states.head_tree, subjects, also=named)
-    readable = [path for path in paths if path not in obstacles]
-    found = [
-        driver.all_members(tree, its_paths, states.project)
-        for driver, its_paths in _by_driver(subjects, readable, str)
-    ]
-    skipped = [_skipped(path, reason) for path, reason in (*unfit.items(), *obstacles.items())]
-    return _joined([*found, Findings(skipped=tuple(skipped))])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedPaths:
+    """What `--all` names: files one by one, and files as part of a folder."""
+
+    files: frozenset[str]
+    in_folders: frozenset[str]
 
 
-def _named_paths(states: _States, asked: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the files that were named, and those below the folders that were named.
+def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Place) -> _NamedPaths:
+    """Return the files that were named and those in named folders.
 
     Raises:
         UsageFailure: Neither is at one of the paths.
     """
-    entries = [entry.path for entry in states.head_tree.entries()]
-    known = frozenset(entries)
-    named: list[str] = []
-    below: list[str] = []
-    for path in asked:
-        forms = _forms(path, states.project)
-        named += [form for form in forms if form in known][:1]
-        inside = [found for form in forms for found in entries if _is_below(found, form)]
-        below += inside
-        if not inside and known.isdisjoint(forms):
-            raise UsageFailure(f"--all {path}: there is no such file or folder")
-    return named, below
+    entries = [entry.path for entry in tree.entries()]
+    files: set[str] = set()
+    in_folders: set[str] = set()
+    for asked in selection.all_paths:
+        matches = (
+            (form, [each for each in entries if is_at_or_below(each, form)]) for form in place.forms(asked)
+        )
+        form, found = next((match for match in matches if match[1]), ("", []))
+        if not found:
+            raise UsageFailure(f"--all {asked}: there is no such file or folder")
+        (files if form in found else in_folders).update(found)
+    return _NamedPaths(files=frozenset(files), in_folders=frozenset(in_folders))
+
+
+def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> Findings:
+    """Ask each language's driver for all members of the named files; no glob stops one named by itself."""
+    unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
+    counting = {path for path in named.in_folders if subjects.counts(path) and subjects.is_included(path)}
+    paths = sorted((named.files | counting) - unfit.keys())
+    obstacles = _obstacles(tree, subjects, paths)
+    visible = VisibleTree(tree, subjects, also=named.files)
+    readable = [path for path in paths if path not in obstacles]
+    found = [
+        driver.all_members(visible, its_paths, subjects.project)
+        for driver, its_paths in _by_driver(subjects, readable, str)
+    ]
+    return _joined([*found, _skipping(unfit | obstacles)])
 
 
 def _unfit(subjects: Subjects, path: str) -> str | None:
-    """Return why a file that was named is no subject; an exclude glob is no reason then."""
+    """Return why a file that was named is no subject; None where it is one."""
     if subjects.driver(path) is None:
         return "it is no source file of a language that is known here"
     return "it belongs to the tests" if subjects.is_test(path) else None
 
 
-def _forms(path: str, project: str) -> tuple[str, ...]:
-    """Return what a typed path may mean: relative to the git root, or to the opened folder."""
-    forms = (posixpath.normpath(path), posixpath.normpath(posixpath.join(project, path)))
-    return tuple(dict.fromkeys(forms))
+def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
+    """Return the paths that are none to read, each with the reason."""
+    entries = (entry for path in paths if (entry := tree.entry(path)) is not None)
+    reasons = ((entry.path, subjects.obstacle(entry)) for entry in entries)
+    return {path: reason for path, reason in reasons if reason is not None}
 
 
-def _is_below(path: str, folder: str) -> bool:
-    return folder == "." or path.startswith(f"{folder}/")
-
-
-def _obstacles(
-    tree: RepositoryTree, subjects: Subjects, paths: Iterable[str | None]
-) -> Iterator[tuple[str, str]]:
-    """Yield the paths that are none to read, with the reason."""
-    for path in paths:
-        entry = tree.entry(path) if path is not None else None
-        reason = subjects.obstacle(entry) if entry is not None else None
-        if entry is not None and reason is not None:
-            yield entry.path, reason
+def _skipping(reasons: Mapping[str, str]) -> Findings:
+    return Findings(
+        skipped=tuple(
+            Skipped(path=printable(path), stage=Stage.CHANGES, reason=reason)
+            for path, reason in sorted(reasons.items())
+        )
+    )
 
 
 def _path_of(file: ChangedFile) -> str:
@@ -209,64 +210,6 @@ def _joined(parts: Iterable[Findings]) -> Findings:
     )
 
 
-def _included(subjects: Subjects, parts: Iterable[Findings]) -> Findings:
-    """Join findings, without what no include glob matches."""
-    findings = _joined(parts)
-    return Findings(
-        members=tuple(each for each in findings.members if subjects.is_included(each.path)),
-        skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),
-    )
-
-
-def _only(findings: Findings, wanted: Sequence[str], project: str) -> Findings:
-    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped."""
-    if not wanted:
-        return findings
-    requests = [_Wanted(text=text, paths=_forms(text, project)) for text in wanted]
-    members = [each for each in findings.members if any(one.is_member(each) for one in requests)]
-    ids = {member.id for member in members}
-    skipped = [each for each in findings.skipped if _is_wanted(each, requests, ids)]
-    idle = [
-        _skipped(one.text, "no member that the change adds, alters or affects has this id, name or path")
-        for one in requests
-        if not any(map(one.is_member, members)) and not any(one.concerns(each.path) for each in skipped)
-    ]
-    return Findings(members=tuple(members), skipped=(*skipped, *idle))
-
-
-def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collection[str]) -> bool:
-    if skipped.member is not None:
-        return skipped.member in members
-    return any(one.concerns(skipped.path) for one in requests)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """One thing that was asked for: a member, a class with all in it, a file, or a folder.
-
-    Attributes:
-        text: As it was typed.
-        paths: The paths that it may mean.
-    """
-
-    text: str
-    paths: tuple[str, ...]
-
-    def is_member(self, member: Member) -> bool:
-        """Tell whether it means a member, by id, by name, or by where it stands."""
-        names = (member.id, member.name, f"{member.module}.{member.name}")
-        return self._is_path(member.path) or any(
-            name == self.text or name.startswith(f"{self.text}.") for name in names
-        )
-
-    def concerns(self, path: str) -> bool:
-        """Tell whether it means a file, or something in it."""
-        return self._is_path(path) or self.text.startswith(f"{path}::")
-
-    def _is_path(self, path: str) -> bool:
-        return any(path == form or _is_below(path, form) for form in self.paths)
-
-
 def _search(
     states: _States, files: Sequence[ChangedFile], findings: Findings, max_members: int
 ) -> MemberSearch:
@@ -295,7 +238,3 @@ def _search(
 
 def _distance(member: Member) -> tuple[int, int, str, int]:
     return _ORDER_OF_CHANGES.index(member.change), member.steps, member.path, member.line
-
-
-def _skipped(path: str, reason: str) -> Skipped:
-    return Skipped(path=printable(path), stage=Stage.CHANGES, reason=reason)

@@ -18,13 +18,17 @@ class Subjects:
 
     A file counts where a driver handles it, it is no test, it lies in the opened folder, and no exclude glob
     matches it. Globs are tried on the path below the git root and on that below the opened folder.
+
+    Attributes:
+        project: The opened folder, relative to the git root.
     """
 
     def __init__(
         self, selection: SelectionSettings, drivers: Sequence[LanguageDriver], project: str = ""
     ) -> None:
+        self.project = project
         self._drivers = drivers
-        self._project = f"{project}/" if project else ""
+        self._inside = f"{project}/" if project else ""
         self._included = compile_globs(selection.include)
         self._excluded = compile_globs(selection.exclude)
         self._max_bytes = selection.max_file_bytes
@@ -40,7 +44,7 @@ class Subjects:
 
     def counts(self, path: str) -> bool:
         """Tell whether a file counts, whatever the include globs say."""
-        return self.driver(path) is not None and path.startswith(self._project) and not self.is_hidden(path)
+        return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
     def is_included(self, path: str) -> bool:
         """Tell whether an include glob matches a path."""
@@ -69,7 +73,7 @@ class Subjects:
         return None if printable(entry.path) == entry.path else "its name is no UTF-8"
 
     def _forms(self, path: str) -> tuple[str, ...]:
-        below = path.removeprefix(self._project)
+        below = path.removeprefix(self._inside)
         return (path,) if below == path else (path, below)
 
 

@@ -189,3 +189,11 @@ def test_diff__working_tree_edited_within_the_second_of_its_index(made: GitRepos
     diff = Repository.open(made.folder).diff(base, None)
 
     assert "+x = 2" in diff
+
+
+def test_diff__large_files_are_not_compared_line_by_line(made: GitRepository) -> None:
+    base = made.commit({"data.json": "1,\n" * 1_000_000, "a.py": "x = 1\n"})
+    head = made.commit({"data.json": "2,\n" * 1_000_000, "a.py": "x = 2\n"})
+    diff = Repository.open(made.folder).diff(base, head)
+    assert "data.json" in diff
+    assert len(diff) < 2000

@@ -233,6 +233,8 @@ def test_find_members__all_of_files_and_folders(made: GitRepository) -> None:
     assert (search.base, search.base_tree, search.files) == (None, None, ())
     in_folder = _search(made, SelectionSettings(all_paths=("sub",)), folder="p")
     assert _ids(in_folder) == ["p/sub/b.py::f"]
+    absolute = SelectionSettings(all_paths=(str(made.folder.resolve() / "p" / "sub"),))
+    assert _ids(_search(made, absolute)) == ["p/sub/b.py::f"]
 
 
 def test_find_members__all_of_a_commit(made: GitRepository) -> None:

@@ -159,11 +159,9 @@ def _marks(text: str) -> frozenset[int]:
     return frozenset(line for line, comment in comments(text).items() if _SKIP_MARK.match(comment))
 
 
-def is_same(source: str, other: str) -> bool:
-    """Tell whether two definitions' texts mean the same, all that a class holds included."""
-    if source == other:
-        return True
+def whole_meaning(source: str) -> str:
+    """Return what a definition's text means, all that a class holds included."""
     try:
-        return meaning_of_source(source) == meaning_of_source(other)
+        return meaning_of_source(source)
     except (CannotParse, RecursionError):
-        return False
+        return source

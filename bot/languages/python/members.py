@@ -8,7 +8,7 @@ from functools import cached_property
 
 from bot.languages.driver import CannotParse, ChangedFile, Findings, Scope, SourceTree
 from bot.languages.python.affected import Effect, effects
-from bot.languages.python.comparison import Comparison, Definitions, Difference, Found, compare, is_same
+from bot.languages.python.comparison import Comparison, Definitions, Difference, Found, compare, whole_meaning
 from bot.languages.python.modules import Module, SourceRoots, top_level
 from bot.languages.python.normalise import normalised_source
 from bot.languages.python.package import Node, Package
@@ -154,16 +154,21 @@ def _source(tree: SourceTree, path: str) -> SourceFile:
     return read_source(path, data)
 
 
-def _gone(files: Iterable[_ComparedFile]) -> dict[str, list[str]]:
-    """Return the texts of all definitions that are gone from their file, by dotted name."""
-    found: dict[str, list[str]] = {}
+Gone = Mapping[str, frozenset[str]]
+"""What is gone from one file and new in another: by dotted name, the meanings that base had."""
+
+
+def _gone(files: Sequence[_ComparedFile]) -> Gone:
+    differences = (each for file in files for each in file.comparison.differences)
+    added = {each.found.name for each in differences if each.change is Change.ADDED}
+    found: dict[str, set[str]] = {}
     for file in files:
-        for name, source in file.comparison.gone.items():
-            found.setdefault(name, []).append(source)
-    return found
+        for name in added & file.comparison.gone.keys():
+            found.setdefault(name, set()).add(whole_meaning(file.comparison.gone[name]))
+    return {name: frozenset(meanings) for name, meanings in found.items()}
 
 
-def _sorted_out(file: _ComparedFile, gone: Mapping[str, Sequence[str]], packages: _Packages) -> _Changes:
+def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Changes:
     """Sort a file's differences into members and private things; what only moved is neither."""
     if file.module is None:
         return _Changes(private={})
@@ -185,17 +190,17 @@ def _sorted_out(file: _ComparedFile, gone: Mapping[str, Sequence[str]], packages
     return _Changes(chosen=tuple(chosen), private=private, settled=settled)
 
 
-def _moved(comparison: Comparison, gone: Mapping[str, Sequence[str]]) -> frozenset[str]:
+def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
     """Return the names that were in another changed file with the same meaning, and are gone from there."""
     added = (each.found for each in comparison.differences if each.change is Change.ADDED)
     return frozenset(
         found.name
         for found in added
-        if any(is_same(found.source, source) for source in gone.get(found.name, ()))
+        if found.name in gone and whole_meaning(found.source) in gone[found.name]
     )
 
 
-def _counting(comparison: Comparison, gone: Mapping[str, Sequence[str]], moved: frozenset[str]) -> set[str]:
+def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[str]:
     """Return the names that are members as far as the file itself can tell."""
     found = {
         each.found.name
@@ -221,7 +226,7 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
     return True
 
 
-def _may_affect(difference: Difference, gone: Mapping[str, Sequence[str]], *, is_public: bool) -> bool:
+def _may_affect(difference: Difference, gone: Gone, *, is_public: bool) -> bool:
     """Tell whether a private thing can change what uses it: it changed, perhaps while it moved.
 
     What is merely new is used by new text only. Constants as `__version__` and `__all__` speak of the module.
@@ -279,6 +284,8 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
 
 
 def _member(path: str, found: Found, module: str, change: Change) -> Member:
+    if found.kind is None:
+        raise ValueError(f"{found.name} is a module constant, which is no member")
     return Member(
         path=path,
         name=found.name,
@@ -286,7 +293,7 @@ def _member(path: str, found: Found, module: str, change: Change) -> Member:
         change=change,
         line=min(span.first for span in found.spans),
         end_line=max(span.last for span in found.spans),
-        kind=found.kind or MemberKind.FUNCTION,
+        kind=found.kind,
         source=found.source,
         module=module,
         is_async=found.is_async,

@@ -238,19 +238,28 @@ class Package:
             case Via.ANY:
                 return self._anywhere(names[0])
 
-    def _walk(self, starts: Iterable[Node], names: tuple[str, ...]) -> tuple[Node, ...]:
+    def _walk(self, starts: Iterable[Node], names: Sequence[str]) -> Sequence[Node]:
         """Follow the parts of a dotted name; what lies behind an object is found by private names only."""
-        return tuple(each for start in starts for each in self._walk_from(start, names))
+        reached, at = dict[Node, None](), dict.fromkeys(starts)
+        for number, name in enumerate(names):
+            further = dict[Node, None]()
+            for node in at:
+                found = self._step(node, name)
+                if found is None:
+                    private = (each for each in names[number:] if is_private(each))
+                    reached |= dict.fromkeys(
+                        (node, *(each for one in private for each in self._anywhere(one)))
+                    )
+                else:
+                    further |= dict.fromkeys(found)
+            at = further
+        return [node for node in (reached | at) if node.name]
 
-    def _walk_from(self, start: Node, names: tuple[str, ...]) -> tuple[Node, ...]:
-        if not names:
-            return (start,) if start.name else ()
-        if not start.name:
-            return self._walk(self.find(start.module, names[0]), names[1:])
-        found = self.members(start, names[0]) if self.is_class(start) else ()
-        if found:
-            return self._walk(found, names[1:])
-        return (start, *(each for name in names if is_private(name) for each in self._anywhere(name)))
+    def _step(self, node: Node, name: str) -> Sequence[Node] | None:
+        """Return what a module's or class's attribute means; None where the node is no such thing."""
+        if not node.name:
+            return self.find(node.module, name)
+        return (self.members(node, name) or None) if self.is_class(node) else None
 
     def _anywhere(self, name: str) -> Sequence[Node]:
         """Return the class members with a private name; none where too many share it to mean anything."""

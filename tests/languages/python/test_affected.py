@@ -204,6 +204,13 @@ def test_effects__causes_nearest_first_and_not_too_many() -> None:
     assert len(found[Node("p.m", "g")].causes) == MOST_CAUSES
 
 
+def test_effects__long_dotted_names_through_modules_that_name_each_other() -> None:
+    loop = "try:\n from . import a as x\nexcept ImportError:\n from . import b as x\n"
+    files = {"p/__init__.py": "", "p/a.py": f"{loop}def _f(): ...\n", "p/b.py": loop}
+    files["p/c.py"] = f"from . import a\ndef g(): return a{'.x' * 900}._f()\n"
+    assert Node("p.c", "g") in _effects(files, "p.a:_f")
+
+
 def test_effects__grow_with_the_package_not_with_its_square() -> None:
     files = {
         f"p/m{n}.py": f"from .base import _limit\ndef _a{n}(): ...\ndef f{n}(): return _limit(), _a{n}()\n"

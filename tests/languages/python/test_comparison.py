@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.python.comparison import Definitions, compare, is_same
+from bot.languages.python.comparison import Definitions, compare, whole_meaning
 from bot.languages.python.syntax import SourceFile, read_source
 from bot.model import Change
 
@@ -76,7 +76,7 @@ def test_definitions__marked_to_be_skipped(text: str, marked: set[str]) -> None:
     assert {name for name in found.by_name if found.found(name).is_marked} == marked
 
 
-def test_is_same__meaning_counts() -> None:
-    assert is_same("def f(): 1", 'def f():\n    """Say."""')
-    assert not is_same("def f(): return 1", "def f(): return 2")
-    assert not is_same("def (", "def [")
+def test_whole_meaning__holds_all_of_a_class() -> None:
+    base, head = "class A:\n def f(self): return 1\n", "class A:\n def f(self): return 2\n"
+    assert whole_meaning(base) == whole_meaning(base.replace(" return", "\n  return")) != whole_meaning(head)
+    assert whole_meaning("def (") == "def ("

@@ -133,6 +133,11 @@ def test_changed_members__moved_between_files_is_no_change() -> None:
     assert _changes(base, head) == {"f": "added"}
 
 
+def test_changed_members__many_moves_of_one_name_take_no_square_of_comparisons() -> None:
+    base = {f"a{n}.py": f"def main(): return {n}\n" for n in range(400)}
+    assert _changes(base, {f"b{n}.py": f"def main():\n  return {n}\n" for n in range(400)}) == {}
+
+
 def test_changed_members__copied_is_added() -> None:
     text = "def f(x): return x\n"
     assert _changes({"a.py": text}, {"a.py": f"{text}X = 1\n", "b.py": text}) == {"f": "added"}

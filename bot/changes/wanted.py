@@ -1,0 +1,89 @@
+"""What a person asked for with `--only` and `--all`: members by id or name, files and folders by path."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.languages.driver import Findings
+from bot.model import Member, Skipped, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where typed paths are relative to.
+
+    Attributes:
+        root: The git root.
+        project: The opened folder, relative to the root, `""` at the root.
+    """
+
+    root: Path
+    project: str
+
+    def forms(self, path: str) -> tuple[str, ...]:
+        """Return the paths that a typed one may mean: seen from the opened folder, then from the root."""
+        below = path.removeprefix(f"{self.root}/")
+        forms = (posixpath.join(self.project, below), below)
+        return tuple(dict.fromkeys(map(posixpath.normpath, forms)))
+
+
+def is_at_or_below(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder's, or the folder itself; `.` is the root."""
+    return folder in {".", path} or path.startswith(f"{folder}/")
+
+
+def only_wanted(findings: Findings, wanted: Sequence[str], place: Place) -> Findings:
+    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped."""
+    if not wanted:
+        return findings
+    requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
+    members = [each for each in findings.members if any(one.is_member(each) for one in requests)]
+    ids = {member.id for member in members}
+    skipped = [each for each in findings.skipped if _is_wanted(each, requests, ids)]
+    idle = [
+        one.text
+        for one in requests
+        if not any(map(one.is_member, members)) and not any(one.concerns(each.path) for each in skipped)
+    ]
+    return Findings(members=tuple(members), skipped=(*skipped, *map(_not_found, idle)))
+
+
+def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collection[str]) -> bool:
+    if skipped.member is not None:
+        return skipped.member in members
+    return any(one.concerns(skipped.path) for one in requests)
+
+
+def _not_found(text: str) -> Skipped:
+    reason = "no member that the change adds, alters or affects has this id, name or path"
+    return Skipped(path=text, stage=Stage.CHANGES, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One thing that was asked for: a member, a class with all in it, a file, or a folder.
+
+    Attributes:
+        text: As it was typed.
+        paths: The paths that it may mean.
+    """
+
+    text: str
+    paths: tuple[str, ...]
+
+    def is_member(self, member: Member) -> bool:
+        """Tell whether it means a member, by id, by name, or by where it stands."""
+        names = (member.id, member.name, f"{member.module}.{member.name}")
+        return self._is_path(member.path) or any(
+            name == self.text or name.startswith(f"{self.text}.") for name in names
+        )
+
+    def concerns(self, path: str) -> bool:
+        """Tell whether it means a file, or something in it."""
+        return self._is_path(path) or self.text.startswith(f"{path}::")
+
+    def _is_path(self, path: str) -> bool:
+        return any(is_at_or_below(path, form) for form in self.paths)
