@@ -1,0 +1,186 @@
+"""What tests claim, held against what a member's docstring shows.
+
+Values are compared as far as their text tells: plain ones, and calls with plain arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from bot.languages.driver import CannotParse, DocumentedExample
+from bot.languages.python.parsing import parse_untrusted
+from bot.model import Member
+from bot.verification.claims import Claim, Claimed, claims_of
+from bot.verification.situations import Names, is_literal, plain_value, situation
+
+_ANY_EXCEPTION = frozenset({"Exception", "BaseException"})
+
+
+class Relation(Enum):
+    """How a claim stands to the documentation."""
+
+    AGREES = "agrees"
+    CONTRADICTS = "contradicts"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedClaim:
+    """A claim of a test about a call that the member's docstring shows.
+
+    Attributes:
+        function: The test function.
+        row: The row of its parametrization; None without.
+        example: What the docstring shows.
+        relation: How the two stand to each other.
+        asserted: What the test claims, as source text; empty where that is no value.
+    """
+
+    function: str
+    row: int | None
+    example: DocumentedExample
+    relation: Relation
+    asserted: str = ""
+
+
+def documented_claims(
+    code: str, member: Member, examples: Sequence[DocumentedExample]
+) -> tuple[DocumentedClaim, ...]:
+    """Return the claims of a test module about calls that the member's docstring shows."""
+    try:
+        tree = parse_untrusted(code)
+    except CannotParse:
+        return ()
+    shown = [known for example in examples for known in _shown(example, member)]
+    found = {
+        (claim.function, claim.row, known.example.line): DocumentedClaim(
+            function=claim.function,
+            row=claim.row,
+            example=known.example,
+            relation=relation(claim.claimed, known.claimed),
+            asserted="" if claim.claimed.value is None else ast.unparse(claim.claimed.value),
+        )
+        for claim in (claims_of(tree, member) if shown else ())
+        for known in shown
+        if known.answers(claim)
+    }
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """An example in the form that claims have; `only_text` where only a text can be compared with it."""
+
+    example: DocumentedExample
+    situation: str
+    claimed: Claimed
+    only_text: bool = False
+
+    def answers(self, claim: Claim) -> bool:
+        if claim.situation != self.situation:
+            return False
+        return not self.only_text or isinstance(_value(claim.claimed.value), str)
+
+
+def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
+    """Yield an example as it is compared; what `print` shows of a call is also the call's own text."""
+    try:
+        before = ast.parse("\n".join(example.setup)).body
+        call = ast.parse(example.call, mode="eval").body
+        expected = None if example.expected is None else ast.parse(example.expected, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    names = Names.of(member, before)
+    claimed = (
+        Claimed(exception=(example.exception or "").rpartition(".")[2])
+        if expected is None
+        else Claimed(value=plain_value(expected, names))
+    )
+    yield _Shown(example=example, situation=situation(call, before, names), claimed=claimed)
+    match call:
+        case ast.Call(func=ast.Name(id="str"), args=[inner], keywords=[]):
+            printed = situation(inner, before, names)
+            yield _Shown(example=example, situation=printed, claimed=claimed, only_text=True)
+
+
+def relation(asserted: Claimed, documented: Claimed) -> Relation:
+    """Return how what a test claims stands to what is documented."""
+    if documented.exception is not None:
+        return _relation_to_exception(asserted, documented.exception)
+    if asserted.exception is not None or documented.value is None:
+        return Relation.CONTRADICTS
+    if asserted.truth is not None:
+        known = _literal(documented.value)
+        return Relation.UNKNOWN if known is None else _agreement(agrees=bool(known[0]) is asserted.truth)
+    return Relation.UNKNOWN if asserted.value is None else _compared(asserted.value, documented.value)
+
+
+def _agreement(*, agrees: bool) -> Relation:
+    return Relation.AGREES if agrees else Relation.CONTRADICTS
+
+
+def _relation_to_exception(asserted: Claimed, documented: str) -> Relation:
+    if asserted.exception is None:
+        return Relation.CONTRADICTS
+    if asserted.exception == documented or asserted.exception in _ANY_EXCEPTION:
+        return Relation.AGREES
+    wider, narrower = (getattr(builtins, name, None) for name in (asserted.exception, documented))
+    is_wider = isinstance(wider, type) and isinstance(narrower, type) and issubclass(narrower, wider)
+    return _agreement(agrees=is_wider)
+
+
+def _compared(asserted: ast.expr, documented: ast.expr) -> Relation:
+    """Compare two values as far as their text tells: plain ones, and calls with plain arguments."""
+    approximate = _approximated(asserted)
+    asserted = asserted if approximate is None else approximate
+    left, right = _literal(asserted), _literal(documented)
+    if left is not None and right is not None:
+        return _agreement(agrees=_same(left[0], right[0], nearly=approximate is not None))
+    if ast.dump(asserted) == ast.dump(documented):
+        return Relation.AGREES
+    if _is_plain_call(asserted) and _is_plain_call(documented) and _called(asserted) == _called(documented):
+        return Relation.CONTRADICTS
+    return Relation.UNKNOWN
+
+
+def _approximated(node: ast.expr) -> ast.expr | None:
+    """Return what `pytest.approx(...)` is about; None where it is no such thing."""
+    match node:
+        case ast.Call(func=ast.Name(id="approx"), args=[value, *_]):
+            return value
+    return None
+
+
+def _same(left: object, right: object, *, nearly: bool) -> bool:
+    if nearly and isinstance(left, int | float) and isinstance(right, int | float):
+        return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
+    return left == right or repr(left) == repr(right)
+
+
+def _literal(node: ast.expr) -> tuple[object] | None:
+    """Return the plain value that is written out; None where it is none."""
+    return (ast.literal_eval(node),) if is_literal(node) else None
+
+
+def _value(node: ast.expr | None) -> object:
+    known = None if node is None else _literal(node)
+    return None if known is None else known[0]
+
+
+def _is_plain_call(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(), args=arguments, keywords=keywords):
+            return all(map(is_literal, [*arguments, *(keyword.value for keyword in keywords)]))
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name
+    return ""

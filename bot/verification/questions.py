@@ -1,0 +1,106 @@
+"""Questions to the maintainer: the docstring says one thing, the code does another."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.languages.driver import DocumentedExample
+from bot.model import Candidate, Member
+
+_MOST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something to ask the maintainer: the docstring says one thing, the code does another.
+
+    Attributes:
+        example: What the docstring shows.
+        candidate: A test module that claims what the docstring shows.
+        test: The name of its one test function.
+        observed: What the code was seen to give, as source text; empty where a run has to tell.
+    """
+
+    example: DocumentedExample
+    candidate: Candidate
+    test: str
+    observed: str = ""
+
+
+def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
+    """Return a test module that claims what an example shows.
+
+    The names of a docstring are those of its module, so what is no builtin is imported from there.
+    """
+    statements = [*map(_on_few_lines, example.setup), _claim(example)]
+    needed = sorted(_free_names(map(ast.parse, statements)) - {"pytest"})
+    imports = "import pytest\n\n" if example.expected is None else ""
+    imports += f"from {member.module} import {', '.join(needed)}\n" if needed else ""
+    return f"{imports}\n\ndef {name}():\n" + textwrap.indent("\n".join(statements), "    ") + "\n"
+
+
+def _claim(example: DocumentedExample) -> str:
+    call = _on_few_lines(example.call)
+    if example.expected is None:
+        return f"with pytest.raises({example.exception}):\n    {call}"
+    compares = "is" if example.expected in {"True", "False", "None"} else "=="
+    return f"assert {call} {compares} {_on_few_lines(example.expected)}"
+
+
+def _on_few_lines(statement: str) -> str:
+    """Return a statement that can be indented: no text of several lines is left in it."""
+    return ast.unparse(ast.parse(statement)) if "\n" in statement else statement
+
+
+def _free_names(trees: Iterable[ast.AST]) -> set[str]:
+    read: set[str] = set()
+    bound: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                read.add(name)
+            case ast.Name(id=name):
+                bound.add(name)
+            case ast.arg(arg=name):
+                bound.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                bound |= {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+    return {name for name in read - bound if not hasattr(builtins, name)}
+
+
+def question_text(question: Question, message: str) -> str:
+    """Return the question in words.
+
+    Args:
+        question: What is asked.
+        message: What pytest said when the documented claim failed. Untrusted.
+    """
+    example = question.example
+    says = f"raises `{example.exception}`" if example.expected is None else f"is `{short(example.expected)}`"
+    does = f"it returns `{short(question.observed)}`" if question.observed else _observed(example, message)
+    return f"The docstring says `{short(example.call)}` {says}; {does}. Which of the two is meant?"
+
+
+def _observed(example: DocumentedExample, message: str) -> str:
+    """Read what the code did from the message of the failed claim."""
+    first = message.partition("\n")[0].removeprefix("AssertionError: ")
+    compared = " is " if example.expected in {"True", "False", "None"} else " == "
+    left, compares, _ = first.removeprefix("assert ").rpartition(compared)
+    if example.expected is None:
+        raised = "DID NOT RAISE" not in first
+        return f"it raises `{short(first)}`" if raised else "it raises nothing"
+    if compares and first.startswith("assert "):
+        return f"it returns `{short(left)}`"
+    return f"it raises `{short(first)}`"
+
+
+def short(text: str) -> str:
+    """Return a text on one line, without what would end a code span, cut."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) <= _MOST_TEXT else line[:_MOST_TEXT] + "..."
