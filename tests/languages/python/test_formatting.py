@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -149,13 +150,22 @@ def test_format__annotated_where_the_linter_demands_it(project: Path) -> None:
     assert "def test_add() -> None:" in formatted(project)
 
 
+REQUIRES = '[project]\nname = "shop"\nrequires-python = ">=3.{}"\n'
+
+
 def test_format__syntax_newer_than_the_project_supports_is_refused(project: Path) -> None:
-    (project / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.9"\n')
-    for code in ("match 1:\n    case 1: ...\n", 'x = f"{\'a\' + f"{1}"}"\n'):
-        with pytest.raises(CannotParse, match=r"line \d.*3\.9"):
-            formatted(project, code)
-    (project / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.12"\n')
+    (project / "pyproject.toml").write_text(REQUIRES.format(9))
+    with pytest.raises(CannotParse, match=r"line 2.*3\.9"):
+        formatted(project, "match 1:\n    case 1: ...\n")
+    (project / "pyproject.toml").write_text(REQUIRES.format(12))
     assert formatted(project, "match 1:\n    case 1: ...\n")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="older parsers refuse it themselves")
+def test_format__syntax_that_only_the_linter_knows_to_be_newer_is_refused(project: Path) -> None:
+    (project / "pyproject.toml").write_text(REQUIRES.format(9))
+    with pytest.raises(CannotParse, match=r"line 1.*3\.9"):
+        formatted(project, """x = f"{'a' + f"{1}"}"\n""")
 
 
 def test_format__no_python_is_refused(project: Path) -> None:

@@ -48,7 +48,7 @@ def test_lowest_python__broken_files_say_nothing(text: str) -> None:
     [
         ("match x:\n    case 1:\n        pass\n", (3, 9)),
         ("try:\n    pass\nexcept* ValueError:\n    pass\n", (3, 10)),
-        ("def f[T](x: T) -> T:\n    return x\n", (3, 11)),
+        ("with (open('a') as a, open('b') as b):\n    pass\n", (3, 8)),
     ],
 )
 def test_refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:

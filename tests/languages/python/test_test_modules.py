@@ -114,7 +114,7 @@ def test_test_functions__all_that_pytest_collects_in_order() -> None:
         ("x = 1\ny = (\n", "line 2"),
         ("x = '\0'\n", None),
         ("x = " + "not " * 20_000 + "1\n", None),
-        ("x = " + "1 + " * 3_000 + "1\n", "nested more than"),
+        ("x = " + "1 + " * 300 + "1\n", "nested more than"),
         ("x = " + "[" * 150 + "]" * 150 + "\n", "nested more than"),
         ("\ud800 = 1\n", None),
     ],
