@@ -71,8 +71,13 @@ def contents(module: Module, source: SourceFile) -> Contents:
         defined={name: _defined(each, module) for name, each in found.items()},
         imports=imports,
         exported=_exported(found.get("__all__")),
-        used=frozenset(node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)),
+        used=frozenset(_names_read(source.tree)),
     )
+
+
+def _names_read(tree: ast.Module) -> Iterator[str]:
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return (node.id for node in names if isinstance(node.ctx, ast.Load))
 
 
 def _defined(definition: Definition, module: Module) -> Defined:

@@ -106,6 +106,8 @@ def test_module_for__members_of_a_re_exported_class() -> None:
 def test_module_for__other_modules_import_for_themselves_what_they_use() -> None:
     assert _public_module({"p/api.py": "from ._impl import f\ndef x(): return f()\n"}, "f") is None
     assert _public_module({"p/api.py": "from ._impl import f\n"}, "f") == "p.api"
+    fallback = "try:\n from ._impl import f\nexcept ImportError:\n f = None\n"
+    assert _public_module({"p/api.py": fallback}, "f") == "p.api"
     assert _public_module({"p/api.py": "from ._impl import A\ndef x(a: A): ...\n"}, "A") is None
 
 
