@@ -21,6 +21,7 @@ from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
 
 _LAUNCHER = Path(__file__).parent / "isolation" / "launcher.py"
 _SECONDS_TO_END = 10.0
+_SECONDS_TO_READ = 2.0
 
 
 class LayerRefused(CannotRun):
@@ -144,7 +145,7 @@ async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_
         raise CannotRun(f"Cannot run {sys.executable}, the bot's own interpreter: {error}.") from error
     try:
         _feed(transport, stdin)
-        timed_out = not await _happens(talk.closed, limits.seconds)
+        timed_out = not await _happens(talk.exited, limits.seconds)
     finally:
         await _end(transport, talk)
     return talk, timed_out
@@ -173,16 +174,23 @@ async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> None:
     if not talk.exited.is_set():
         transport.send_signal(signal.SIGTERM)
         transport.send_signal(signal.SIGCONT)  # a target of the same user may have stopped its keeper
-    cancelled = False
-    deadline = time.monotonic() + _SECONDS_TO_END
-    while not talk.closed.is_set() and (left := deadline - time.monotonic()) > 0:
-        try:
-            await _happens(talk.closed, left)
-        except asyncio.CancelledError:
-            cancelled = True
+    cancelled = await _insist(talk.exited, _SECONDS_TO_END)
+    cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
     transport.close()  # kills the keeper where it is still there, and with it the target
     if cancelled:
         raise asyncio.CancelledError
+
+
+async def _insist(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event also where the wait is cancelled; tell whether it was."""
+    cancelled = False
+    deadline = time.monotonic() + seconds
+    while not event.is_set() and (left := deadline - time.monotonic()) > 0:
+        try:
+            await _happens(event, left)
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
 
 
 class _Talk(asyncio.SubprocessProtocol):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -100,13 +101,16 @@ def test_run__input_that_nobody_reads_does_not_lock_up(tmp_path: Path) -> None:
     assert outcome.stdout == b"done\n"
 
 
-def test_run__output_is_cut_and_the_rest_thrown_away(tmp_path: Path) -> None:
-    code = "import os\nfor _ in range(2000): os.write(1, b'x' * 50_000)\nos.write(2, b'end')"
+def test_run__a_gigabyte_of_output_is_cut_and_thrown_away(tmp_path: Path) -> None:
+    run(tmp_path, "print('warm')")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    code = "import os\nfor _ in range(1074): os.write(1, b'x' * 1_000_000)\nos.write(2, b'end')"
     outcome = run(tmp_path, code, Limits(output_bytes=1000))
     assert outcome.exit_code == 0
     assert outcome.stdout == b"x" * 1000
     assert outcome.stderr == b"end"
     assert outcome.truncated
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024
 
 
 def test_run__the_time_limit_ends_it_and_keeps_what_was_printed(tmp_path: Path) -> None:

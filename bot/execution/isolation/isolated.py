@@ -57,14 +57,23 @@ class IsolatedSandbox:
             return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
         uid = self._users.borrow()
         identity = Identity(uid, self._users.group, self._isolation.reads_all)
-        finished = None
+        is_clean = True
         try:
             await self._hand_over(command, identity)
             finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
+            is_clean = finished.is_clean or await self._clean_up(command, identity)
         finally:
-            if finished is None or finished.is_clean:
+            if is_clean:
                 self._users.give_back(uid)
         return finished.outcome
+
+    async def _clean_up(self, command: Command, identity: Identity) -> bool:
+        """End what a run has left whose keeper was killed: the next keeper ends all that is of its user."""
+        nothing = replace(command, argv=("true",))
+        try:
+            return (await run_plan(self._plan(nothing, Limits(), identity), b"", Limits())).is_clean
+        except CannotRun:
+            return False
 
     async def _hand_over(self, command: Command, identity: Identity) -> None:
         async with self._sharing:

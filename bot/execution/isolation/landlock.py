@@ -74,7 +74,8 @@ def ruleset(version: int, paths: Sequence[tuple[str, int]], *, network: bool) ->
 
 def scopes_only() -> Ruleset:
     """Return the rule set that only keeps signals and abstract sockets inside; from version 6 on."""
-    return Ruleset(files=0, tcp=0, scopes=_ABSTRACT_SOCKETS | _SIGNALS, paths=[])
+    # Every rule set refuses moving files between folders, unless it says otherwise.
+    return Ruleset(files=REFER, tcp=0, scopes=_ABSTRACT_SOCKETS | _SIGNALS, paths=[("/", REFER)])
 
 
 def version() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ def _apply(plan: Plan, keeper: int, listen: Callable[[int], None] | None) -> Ite
     yield ""
     os.setsid()
     os.umask(0o022)
+    _be_killed_first()
     yield Layer.RLIMITS
     rlimits.lower(plan.rlimits)
     yield Layer.LANDLOCK
@@ -64,6 +66,17 @@ def _apply(plan: Plan, keeper: int, listen: Callable[[int], None] | None) -> Ite
         if listen is not None:
             listen(listener)
     yield ""
+
+
+def _be_killed_first() -> None:
+    """Have the kernel choose this process, and not the bot, where the machine's memory runs out."""
+    kernel.prctl(
+        kernel.PR_SET_DUMPABLE, 1
+    )  # the keeper is not, and such a process cannot write to its own entry
+    with contextlib.suppress(OSError):  # a best effort: where it cannot be had, nothing depends on it
+        adjustment = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(adjustment, b"1000")
+        os.close(adjustment)
 
 
 def _die_with(keeper: int) -> None:

@@ -1,0 +1,35 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bot.execution.isolation import landlock
+from fakes.arena import ORDINARY_USER, Arena, SecondBot, as_user, new_arena
+
+WAYS = ("root", "root as Docker has it", "an ordinary user")
+
+
+@pytest.fixture(scope="session", params=WAYS)
+def second_bot(request: pytest.FixtureRequest) -> Iterator[SecondBot]:
+    """A bot in each of the ways in which it is run."""
+    is_root = os.geteuid() == 0
+    if request.param != "an ordinary user" and not is_root:
+        pytest.skip("NOT SHOWN: the sandbox of a bot that is root, since the tests do not run as root")
+    if not landlock.version():
+        pytest.skip("NOT SHOWN: the sandbox, since this kernel offers no Landlock")
+    uid = ORDINARY_USER if is_root and request.param == "an ordinary user" else os.geteuid()
+    tried = subprocess.run((sys.executable, "-c", "import bot"), cwd="/", check=False, **as_user(uid))
+    if tried.returncode:
+        pytest.skip(f"NOT SHOWN: the sandbox of an ordinary user, who cannot read {sys.executable}")
+    bot = SecondBot(uid, "docker" if request.param == "root as Docker has it" else "all")
+    yield bot
+    bot.close()
+
+
+@pytest.fixture
+def arena(second_bot: SecondBot) -> Iterator[Arena]:
+    """Where one attack is tried."""
+    with new_arena(second_bot) as the_arena:
+        yield the_arena

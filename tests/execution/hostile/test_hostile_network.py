@@ -1,0 +1,116 @@
+"""Attacks by the network: nothing leaves, and nothing of the machine answers."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from fakes.arena import Arena, SecondBot, new_arena
+
+FAMILIES = {
+    "IPv4": "socket.socket(socket.AF_INET)",
+    "IPv6": "socket.socket(socket.AF_INET6)",
+    "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+    "netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
+    "the kernel's ciphers": "socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)",
+    "the virtual machine's host": "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)",
+    "a socket pair of another kind": "socket.socketpair(socket.AF_INET)",
+}
+
+
+@pytest.fixture
+def listening() -> Iterator[dict[str, socket.socket]]:
+    """Somebody who listens in each way: what goes out would arrive here."""
+    with ExitStack() as stack:
+        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        udp.bind(("127.0.0.1", 0))
+        abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+        abstract.bind("")  # the kernel chooses an abstract name
+        abstract.listen()
+        datagrams = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        datagrams.bind("")
+        for each in (tcp, udp, abstract, datagrams):
+            each.settimeout(0)
+        yield {"tcp": tcp, "udp": udp, "abstract": abstract, "datagrams": datagrams}
+
+
+@pytest.fixture(scope="session")
+def results(second_bot: SecondBot) -> dict[str, str]:
+    """What came of trying to make each kind of socket."""
+    with new_arena(second_bot) as arena:
+        return arena.attack_by_all(FAMILIES)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_network__no_socket_that_leads_out_can_be_made(results: dict[str, str], name: str) -> None:
+    assert results[name].startswith("held PermissionError")
+
+
+def test_network__tcp(arena: Arena, listening: dict[str, socket.socket]) -> None:
+    attack = f"socket.create_connection({listening['tcp'].getsockname()!r}).send(b'secret')"
+    assert arena.attack(attack).startswith("held")
+    with pytest.raises(BlockingIOError):
+        listening["tcp"].accept()
+    assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+def test_network__udp(arena: Arena, listening: dict[str, socket.socket]) -> None:
+    address = listening["udp"].getsockname()
+    attack = f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'secret', {address!r})"
+    assert arena.attack(attack).startswith("held")
+    with pytest.raises(BlockingIOError):
+        listening["udp"].recv(100)
+    assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+def test_network__host_names_are_not_looked_up(arena: Arena) -> None:
+    assert arena.attack('return socket.getaddrinfo("secret.example.com", 80)').startswith("held gaierror")
+
+
+def test_network__abstract_sockets(arena: Arena, listening: dict[str, socket.socket]) -> None:
+    address = listening["abstract"].getsockname()
+    attack = f"socket.socket(socket.AF_UNIX).connect({address!r})"
+    assert arena.attack(attack).startswith("held")
+    with pytest.raises(BlockingIOError):
+        listening["abstract"].accept()
+    assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)", "socket.socketpair(type=socket.SOCK_DGRAM)[0]"],
+    ids=["alone", "of a pair"],
+)
+def test_network__abstract_datagrams(arena: Arena, listening: dict[str, socket.socket], made: str) -> None:
+    attack = f"{made}.sendto(b'secret', {listening['datagrams'].getsockname()!r})"
+    assert arena.attack(attack).startswith("held")
+    with pytest.raises(BlockingIOError):
+        listening["datagrams"].recv(100)
+    assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+def test_network__io_uring_makes_no_sockets(arena: Arena) -> None:
+    attack = """
+        import ctypes
+        ring = ctypes.CDLL(None, use_errno=True).syscall(425, 4, (ctypes.c_char * 120)())
+        if ring < 0:
+            raise OSError(ctypes.get_errno(), "no ring")
+        """
+    assert arena.attack(attack).startswith("held PermissionError")
+    if Path("/proc/sys/kernel/io_uring_disabled").read_text().strip() == "0":
+        assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+def test_network__open_for_a_command_that_asks_for_it(
+    arena: Arena, listening: dict[str, socket.socket]
+) -> None:
+    attack = f"socket.create_connection({listening['tcp'].getsockname()!r}).send(b'please')"
+    assert arena.attack(attack, network=True).startswith("done")
+    connection, _ = listening["tcp"].accept()
+    with connection:
+        assert connection.recv(100) == b"please"
+    assert arena.attack('return open(OUTSIDE + "/secret").read()', network=True).startswith("held")
+    assert arena.attack('return open("/etc/resolv.conf").read()', network=True).startswith("done")

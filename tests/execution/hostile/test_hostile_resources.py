@@ -1,0 +1,104 @@
+"""Attacks by using up what there is, and by what is printed."""
+
+import signal
+import time
+
+import pytest
+
+from bot.execution.sandbox import Limits
+from fakes.arena import Arena
+
+MIB = 1024**2
+
+
+def test_resources__a_fork_bomb(arena: Arena) -> None:
+    code = """
+        import os, time
+        print("attempted", flush=True)
+        while True:
+            try:
+                os.fork()
+            except OSError:
+                time.sleep(0.01)
+        """
+    before = time.monotonic()
+    outcome = arena.run(code, limits=Limits(seconds=1, tasks=100))
+    assert outcome.stdout.startswith(b"attempted")
+    assert outcome.timed_out or outcome.exceeded == "more than 100 processes and threads"
+    assert time.monotonic() - before < 10
+    assert arena.run("print('well')").stdout == b"well\n"
+
+
+def test_resources__memory_of_one_process(arena: Arena) -> None:
+    attack = "return len(bytearray(200 * 1024**2))"
+    limits = Limits(memory_bytes=128 * MIB)
+    assert arena.attack(attack, limits=limits).startswith("held MemoryError")
+    assert arena.attack(attack).startswith("done")
+
+
+def test_resources__memory_of_many_processes(arena: Arena) -> None:
+    code = """
+        import os, time
+        print("attempted", flush=True)
+        for _ in range(5):
+            if os.fork() == 0:
+                block = bytearray(60 * 1024**2)
+                time.sleep(20)
+        time.sleep(20)
+        """
+    outcome = arena.run(code, limits=Limits(memory_bytes=200 * MIB))
+    assert outcome.stdout == b"attempted\n"
+    assert outcome.exit_code == -signal.SIGKILL
+    assert outcome.exceeded == "more than 200 MiB of memory"
+
+
+def test_resources__one_large_file(arena: Arena) -> None:
+    attack = "open('big', 'wb').write(bytes(2 * 1024**2))"
+    assert arena.attack(attack, limits=Limits(file_bytes=MIB)).startswith("held OSError")
+    assert arena.attack(attack).startswith("done")
+
+
+def test_resources__many_files(arena: Arena) -> None:
+    code = """
+        print("attempted", flush=True)
+        number = 0
+        while True:
+            number += 1
+            open(f"file-{number}", "wb").write(bytes(1024**2))
+        """
+    outcome = arena.run(code, limits=Limits(seconds=20, disk_bytes=20 * MIB))
+    assert outcome.stdout == b"attempted\n"
+    assert outcome.exceeded == "more than 20 MiB of disk"
+
+
+def test_resources__many_open_files(arena: Arena) -> None:
+    attack = "return [os.open('/dev/null', os.O_RDONLY) for _ in range(100)]"
+    assert arena.attack(attack, limits=Limits(open_files=50)).startswith("held OSError")
+
+
+@pytest.mark.parametrize(
+    "loop",
+    ["list(iter(int, 1))", "sum(1 for _ in iter(int, 1))", "__import__('re').match('(a*)*b', 'a' * 40)"],
+)
+def test_resources__an_endless_loop_that_hears_no_signal(arena: Arena, loop: str) -> None:
+    code = f"""
+        import signal
+        for number in range(1, 32):
+            if number not in (9, 19):
+                signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))
+        print("attempted", flush=True)
+        {loop}
+        """
+    outcome = arena.run(code, limits=Limits(seconds=0.5))
+    assert outcome.stdout == b"attempted\n"
+    assert outcome.timed_out
+    assert outcome.exit_code == -signal.SIGKILL
+    assert outcome.seconds < 3
+
+
+def test_output__is_only_bytes(arena: Arena) -> None:
+    printed = b"\x1b]0;owned\x07\x1b[2J::add-mask::x\n::set-output name=a::b\r\n\x00\xff\xfe"
+    outcome = arena.run(f"import os; os.write(1, {printed!r}); os.write(2, {printed!r})")
+    assert outcome.stdout == printed
+    assert outcome.stderr == printed

@@ -1,0 +1,73 @@
+"""A bot of its own, as another user or with fewer rights: runs commands, one JSON line each.
+
+Run as `python second_bot.py RIGHTS`, where RIGHTS is `all` or `docker`. The test process holds the other end
+of its standard streams; see `fakes/arena.py`.
+"""
+
+import asyncio
+import base64
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from bot.execution.isolation import kernel
+from bot.execution.isolation.build import build_sandbox
+from bot.execution.isolation.choice import offer
+from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from bot.settings import SandboxChoice
+
+# What Docker leaves to root by default: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
+# NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP.
+DOCKER = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
+
+
+def main(rights: str) -> None:
+    if rights == "docker":
+        give_up_all_but(DOCKER)
+    kernel.forbid_inspection()
+    sandboxes: dict[tuple[str, int | None], Sandbox] = {}
+    for line in sys.stdin:
+        print(json.dumps(answer(sandboxes, json.loads(line))), flush=True)  # noqa: T201 - this is its answer
+
+
+def give_up_all_but(kept: tuple[int, ...]) -> None:
+    for number in set(kernel.CAPABILITIES) - set(kept):
+        try:
+            kernel.prctl(kernel.PR_CAPBSET_DROP, number)
+        except OSError:
+            break  # the kernel knows no more of them
+    kernel.keep_only_capabilities(sum(1 << number for number in kept))
+
+
+def answer(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
+    if "spawn" in asked:
+        process = subprocess.Popen(asked["spawn"], env=asked["variables"], cwd="/", start_new_session=True)
+        return {"pid": process.pid}
+    try:
+        return asyncio.run(run(sandboxes, asked))
+    except CannotRun as error:
+        return {"error": str(error)}
+
+
+async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
+    key = (asked["sandbox"], asked["landlock"])
+    if key not in sandboxes:
+        offered = offer() if key[1] is None else replace(offer(), landlock=key[1])
+        sandboxes[key] = await build_sandbox(SandboxChoice(key[0]), Path(asked["argv"][0]), offered=offered)
+    command = Command(
+        argv=tuple(asked["argv"]),
+        folder=Path(asked["folder"]),
+        readable=tuple(map(Path, asked["readable"])),
+        variables=asked["variables"],
+        network=asked["network"],
+    )
+    outcome = await sandboxes[key].run(command, Limits(**asked["limits"]))
+    printed = {name: base64.b64encode(getattr(outcome, name)).decode() for name in ("stdout", "stderr")}
+    return asdict(outcome) | printed
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
