@@ -62,7 +62,7 @@ def plan_edits(
     drivers: Sequence[LanguageDriver],
     folder: Path,
 ) -> Plan:
-    """Return the edits that put the green suggestions, in order, into the project's test files.
+    """Return the edits that put the green suggestions, formatted and in order, into the project's test files.
 
     Args:
         suggestions: Those of a report; what is not green is left out.
@@ -147,7 +147,7 @@ def _merged(
     unchanged: list[str] = []
     for suggestion in group:
         try:
-            placed = driver.place(text, suggestion.code)
+            placed = driver.place(text, driver.format(suggestion.code, path, folder))
         except (CannotParse, CannotPlace) as error:
             refused.append(_not_placed(suggestion, str(error)))
             continue

@@ -30,7 +30,7 @@ def suggestion(
         number=1,
         test_path=test_path,
         code=code
-        or f"import pytest\n\nfrom shop.cart import Cart\n\n\ndef {name}():\n    assert pytest.{name}\n",
+        or f"import pytest\n\nfrom shop.cart import Cart\n\n\ndef {name}():\n    assert pytest and Cart.{name}\n",
         tests=(name,),
         origin=Origin.OFFLINE,
         evidence=None,
@@ -71,12 +71,21 @@ def test_plan_edits__several_members_into_one_file_in_order(tmp_path: Path) -> N
 
 
         def test_add_2():
-            assert pytest.test_add
+            assert pytest and Cart.test_add
 
 
         def test_b():
-            assert pytest.test_b
+            assert pytest and Cart.test_b
     """)
+
+
+def test_plan_edits__what_is_added_is_formatted_and_not_too_new(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.9"\n')
+    odd = suggestion(code="def test_add( ):\n    assert 'a'\n")
+    new = suggestion("test_new", code="def test_new():\n    match 1:\n        case 1: ...\n")
+    plan = planned(tmp_path, odd, new)
+    assert [edit.new for edit in plan.edits] == [b'def test_add():\n    assert "a"\n']
+    assert [(refused.member, "3.9" in refused.reason) for refused in plan.refused] == [(new.member, True)]
 
 
 def test_plan_edits__only_green_ones(tmp_path: Path) -> None:
