@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -9,6 +11,7 @@ import pytest
 from bot.languages.python.driver import PythonDriver
 from bot.model import Label, Origin, Suggestion
 from bot.placement.plan import Plan, plan_edits
+from bot.placement.write import write_edits
 from fakes.trees import MemoryTree
 
 TEST_PATH = "tests/test_cart.py"
@@ -25,12 +28,12 @@ def suggestion(
     label: Label | None = Label.NEW_BEHAVIOUR,
     code: str | None = None,
 ) -> Suggestion:
+    own_code = f"{IMPORTS}\n\ndef {name}():\n    assert pytest and Cart.{name}\n"
     return Suggestion(
         member=f"src/shop/cart.py::{name}",
         number=1,
         test_path=test_path,
-        code=code
-        or f"import pytest\n\nfrom shop.cart import Cart\n\n\ndef {name}():\n    assert pytest and Cart.{name}\n",
+        code=code or own_code,
         tests=(name,),
         origin=Origin.OFFLINE,
         evidence=None,
@@ -170,3 +173,31 @@ def test_plan_edits__new_folders_are_packages_where_their_siblings_are(
     tests = [suggestion(f"test_{n}", test_path=f"tests/a/b/test_{n}.py") for n in (1, 2)]
     plan = planned(tmp_path, *tests, files=dict.fromkeys(files, ""))
     assert [edit.path for edit in plan.edits] == [*expected, "tests/a/b/test_1.py", "tests/a/b/test_2.py"]
+
+
+def test_plan_edits__what_is_written_runs_in_the_project_with_its_own_conftest(tmp_path: Path) -> None:
+    files = {
+        "src/shop/cart.py": "class Cart:\n    def add(self, name):\n        return 1\n",
+        "src/shop/__init__.py": "",
+        "tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef cart():\n    return 'conftest'\n",
+        TEST_PATH: "import shop\n\n\ndef test_add(cart):\n    assert cart == 'conftest'\n",
+        "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['src']\n",
+        "ruff.toml": "lint.select = ['S101']\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    code = (
+        "import pytest\nfrom shop.cart import Cart\n\n\n@pytest.fixture\ndef cart():\n    return Cart()\n\n\n"
+        "def test_add(cart):\n    assert cart.add('tea') == 1\n"
+    )
+    plan = plan_edits([suggestion(code=code)], MemoryTree(files), [PythonDriver()], tmp_path)
+    assert write_edits(tmp_path, plan.edits).paths == (TEST_PATH,)
+    assert '    assert cart_2.add("tea") == 1  # noqa: S101\n' in (tmp_path / TEST_PATH).read_text()
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", *plan_ids(plan))
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert "2 passed" in run.stdout, run.stdout
+
+
+def plan_ids(plan: Plan) -> list[str]:
+    return [f"{edit.path}::{name}" for edit in plan.edits for name in ("test_add", *edit.tests)]

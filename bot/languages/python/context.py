@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from bot.languages.driver import CannotParse, SourceTree
 from bot.languages.python.conventions import Conventions
@@ -87,12 +88,11 @@ class _Signatures:
         file = self._file(member.path)
         if file is None or member.name not in file.definitions:
             return ""
-        blocks: dict[str, None] = {}
-        for used in self._used_by(member, file):
-            if len(blocks) == _MOST_BLOCKS:
-                break
-            blocks[used.block] = None
-        return "\n\n".join(blocks)
+        try:
+            blocks = dict.fromkeys(used.block for used in self._used_by(member, file))
+        except RecursionError:  # generated code may be nested thousands deep; it does without
+            return ""
+        return "\n\n".join(islice(blocks, _MOST_BLOCKS))
 
     def _used_by(self, member: Member, file: _File) -> Iterator[_Used]:
         definition = file.definitions[member.name]

@@ -98,6 +98,36 @@ class _Side:
         """Return what two definitions have in common that may stand for each other."""
         return name.lower().startswith("test"), self.identities.of(name)
 
+    def may_be_shared(self, name: str) -> bool:
+        """Tell whether a definition may stand for its like on the other side.
+
+        A variable has a state, and so has what uses one: only a test may, since nothing else uses it.
+        """
+        if not all(isinstance(each.statement, Function | ast.ClassDef) for each in self.bindings[name]):
+            return False
+        return name.lower().startswith("test") or self._variables.isdisjoint(self._reached(name))
+
+    def _reached(self, name: str) -> set[str]:
+        """Return the names of this module that a definition needs, directly or through others."""
+        reached: set[str] = set()
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            if each in self.bindings and each not in reached:
+                reached.add(each)
+                waiting.extend(name for bound in self.bindings[each] for name in _names_in(bound.statement))
+        return reached
+
+    @cached_property
+    def _variables(self) -> frozenset[str]:
+        return frozenset(name for name, places in self.bindings.items() if any(map(_is_variable, places)))
+
+    @cached_property
+    def loose_names(self) -> frozenset[str]:
+        """The names of the module's own level that loops, `with` and the like bind."""
+        bound = {each.get_name() for each in _symbols(self.text).get_symbols() if each.is_assigned()}
+        return frozenset(bound - self.bindings.keys())
+
     @cached_property
     def fixtures(self) -> frozenset[str]:
         return fixture_names(self.bindings)
@@ -112,6 +142,18 @@ class _Side:
     def global_names(self) -> frozenset[str]:
         """The names of the module's own level, and all that are read as such, built-in ones included."""
         return frozenset(_global_names(_symbols(self.text)))
+
+
+def _is_variable(bound: Bound) -> bool:
+    return not isinstance(bound.statement, Function | ast.ClassDef | ast.Import | ast.ImportFrom)
+
+
+def _names_in(statement: ast.stmt) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
 
 
 def _symbols(text: str) -> symtable.SymbolTable:
@@ -143,7 +185,8 @@ def _refuse_acted_upon(file: _Side, addition: _Side) -> None:
     foreign = (addition.asked_fixtures - addition.fixtures) & file.fixtures
     built_in = {name for name in addition.global_names - addition.bindings.keys() if hasattr(builtins, name)}
     named = _names_given_to_fixtures(addition) & (file.asked_fixtures | file.fixtures)
-    hidden = foreign | named | (built_in & file.bindings.keys())
+    loose = addition.loose_names & file.global_names
+    hidden = foreign | named | loose | (built_in & file.bindings.keys())
     if hidden:
         names = ", ".join(f"`{name}`" for name in sorted(hidden))
         raise CannotPlace(f"{names} means something else in the file that is already there")
@@ -180,14 +223,9 @@ def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str]) -> Par
 
 def _already_there(file: _Side, addition: _Side) -> Mapping[str, str]:
     """Return the definitions that the file already holds: their name there by their own."""
-    own = {file.key(name): name for name, places in file.bindings.items() if _may_be_shared(places)}
-    keys = {name: addition.key(name) for name, each in addition.bindings.items() if _may_be_shared(each)}
+    own = {file.key(name): name for name in file.bindings if file.may_be_shared(name)}
+    keys = {name: addition.key(name) for name in addition.bindings if addition.may_be_shared(name)}
     return {name: own[key] for name, key in keys.items() if key in own}
-
-
-def _may_be_shared(places: Sequence[Bound]) -> bool:
-    """Tell whether a name stands for a definition; a variable, which has a state, is never shared."""
-    return all(isinstance(each.statement, Function | ast.ClassDef) for each in places)
 
 
 def _names_for_clashes(file: _Side, addition: _Side, there: Mapping[str, str]) -> dict[str, str]:

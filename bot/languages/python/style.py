@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.definitions import Function
-from bot.languages.python.parsing import parse_untrusted
+from bot.languages.python.parsing import lines_of, parse_untrusted
 from bot.languages.python.syntax import decode, span_of
 from bot.languages.python.test_modules import is_test_name
 
@@ -68,17 +68,16 @@ def sample(data: bytes) -> str:
         body = parse_untrusted(text).body
     except CannotParse:
         return ""
-    lines = text.splitlines()
+    lines = lines_of(text)
     chosen: list[str] = []
     end = 0
     for statement in body:
         span = span_of(statement)
-        above = lines[end : span.first - 1]
-        block = [*above, *lines[span.first - 1 : span.last]]
+        block = lines[end : span.last]
         end = span.last
         if len(chosen) + len(block) <= _MOST_SAMPLED_LINES:
             chosen.extend(block)
-    return "\n".join(chosen).strip("\n")
+    return "".join(chosen).strip("\n")
 
 
 def _test_functions(text: str) -> Iterator[Function]:

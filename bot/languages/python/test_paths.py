@@ -31,7 +31,7 @@ TEST_FOLDERS = frozenset({"tests", "test"})
 
 _MOST_BYTES = 1_000_000
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(?P<origin>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#;]*)"
+    rb"^[ \t]*(?:from[ \t]+(?P<origin>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^()]*\)|[^\n#;]*)"
     rb"|import[ \t]+(?P<modules>[^\n#;]*))",
     re.MULTILINE,
 )

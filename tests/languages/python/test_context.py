@@ -197,6 +197,13 @@ def test_requests__imports_in_a_circle_end() -> None:
     assert requests(files)["f"].context.signatures == ""
 
 
+def test_requests__code_nested_too_deep_does_without_context() -> None:
+    files = {"a.py": f"def f(x):\n    return {'x + ' * 2_000}x\n\n\ndef g(x):\n    return f(x)\n"}
+    found = requests(files)
+    assert found["f"].context.signatures == ""
+    assert found["g"].context.signatures == "# a\ndef f(x): ..."
+
+
 def test_requests__a_very_long_class_is_cut() -> None:
     methods = "".join(f"    def m{n}(self): ...\n" for n in range(200))
     files = {"big.py": f"class Big:\n{methods}\n\ndef f():\n    return Big()\n"}

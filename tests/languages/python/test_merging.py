@@ -158,6 +158,14 @@ def test_place__variables_are_not_shared_since_tests_may_alter_them() -> None:
     assert "LOG_2 = []" in placed(existing, code)
 
 
+def test_place__helpers_that_use_a_variable_are_not_shared_either() -> None:
+    helper = "LOG = []\n\n\ndef log(x):\n    LOG.append(x)\n    return LOG\n"
+    existing = f"{helper}\n\ndef test_a():\n    assert len(log(1)) == 1\n"
+    text = placed(existing, f"{helper}\n\ndef test_b():\n    assert log(1) == [1]\n")
+    assert "def log_2(x):\n    LOG_2.append(x)\n    return LOG_2\n" in text
+    assert "def test_b():\n    assert log_2(1) == [1]\n" in text
+
+
 def test_place__local_names_attributes_and_keywords_keep_theirs() -> None:
     code = dedent("""\
         from shop import price, tax
@@ -393,6 +401,11 @@ def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
         ),
         ("# coding: latin-1\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
         ("#!x\n# -*- coding: cp1252 -*-\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
+        (
+            "each = 1\n",
+            "CASES = []\nfor each in 'ab':\n    CASES.append(each)\n\ndef test_a():\n    assert CASES\n",
+            "`each` means something else",
+        ),
         ("os = 1\n", "import os.path\n\ndef test_a():\n    assert os.path\n", "`os` means something else"),
         ("def open():\n    pass\n", "def test_a():\n    assert open('x')\n", "`open` means something else"),
         (

@@ -48,7 +48,7 @@ def test_lowest_python__broken_files_say_nothing(text: str) -> None:
     [
         ("match x:\n    case 1:\n        pass\n", (3, 9)),
         ("try:\n    pass\nexcept* ValueError:\n    pass\n", (3, 10)),
-        ("with (open('a') as a, open('b') as b):\n    pass\n", (3, 8)),
+        ("if (n := 1):\n    pass\n", (3, 7)),
     ],
 )
 def test_refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
@@ -83,6 +83,10 @@ def test_sample__whole_statements_up_to_eighty_lines() -> None:
 def test_sample__a_statement_that_is_too_long_is_left_out() -> None:
     table = "TABLE = [\n" + "    1,\n" * 100 + "]\n"
     assert sample(f"import re\n{table}\n\ndef test_a(): ...\n".encode()) == "import re\n\n\ndef test_a(): ..."
+
+
+def test_sample__a_form_feed_is_no_line_end() -> None:
+    assert sample("X = 1\n\x0c\ny = '\u2028'\n".encode()) == "X = 1\n\x0c\ny = '\u2028'"
 
 
 @pytest.mark.parametrize("data", [b"", b"def (:", b"\0", b"x = '\xff'"])
