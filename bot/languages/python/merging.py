@@ -29,7 +29,7 @@ from bot.languages.python.identity import (
     without_fallbacks,
 )
 from bot.languages.python.inserting import Parts, indentation, inserted
-from bot.languages.python.parsing import parse_concrete, parse_untrusted
+from bot.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
 from bot.languages.python.test_modules import test_functions
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
@@ -65,15 +65,19 @@ def place(existing: str | None, code: str) -> str:
         return code if code.endswith("\n") else f"{code}\n"
     mark = existing[: existing.startswith("\ufeff")]
     file = _Side(existing.removeprefix(mark))
-    addition = _Side(code.replace("\r\n", "\n"))
+    with refusing_depth():
+        return mark + _placed(file, _Side(code.replace("\r\n", "\n")))
+
+
+def _placed(file: _Side, addition: _Side) -> str:
     there = _already_there(file, addition)
     if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
-        return existing
+        return file.text
     if _ENCODING.match(file.text) and not addition.text.isascii():
         raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
-    return mark + inserted(file.text, _parts_to_add(file, addition, there))
+    return inserted(file.text, _parts_to_add(file, addition, there))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.languages.driver import CannotParse
@@ -41,6 +43,21 @@ def parse_concrete(code: str) -> cst.Module:
         return cst.parse_module(code)
     except (cst.ParserSyntaxError, ValueError, RecursionError) as error:
         raise CannotParse(f"its formatting cannot be read ({type(error).__name__})") from error
+
+
+@contextmanager
+def refusing_depth() -> Iterator[None]:
+    """Turn what is nested, or hangs together, too deep for the work inside into a refusal.
+
+    Raises:
+        CannotParse: The work recursed too deep.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        raise CannotParse(
+            "it is nested too deep, or its definitions call each other in too long a chain"
+        ) from error
 
 
 def lines_of(text: str) -> list[str]:

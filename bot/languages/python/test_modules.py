@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 
 from bot.languages.python.definitions import Function, last_name
-from bot.languages.python.parsing import parse_concrete, parse_untrusted
+from bot.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
 
 
 def test_functions(code: str) -> tuple[str, ...]:
@@ -36,7 +36,8 @@ def keep_tests(code: str, names: Collection[str]) -> str:
     """
     from bot.languages.python.cutting import without_other_tests, without_unused
 
-    return without_unused(without_other_tests(parse_concrete(code), frozenset(names))).code
+    with refusing_depth():
+        return without_unused(without_other_tests(parse_concrete(code), frozenset(names))).code
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:

@@ -431,6 +431,12 @@ def test_place__no_python_is_refused(existing: str, code: str) -> None:
         place(existing, code)
 
 
+def test_place__a_chain_of_helpers_that_is_too_long_is_refused() -> None:
+    helpers = "".join(f"def h{n}():\n    return h{n - 1}()\n" for n in range(500, 0, -1))
+    with pytest.raises(CannotParse, match="too long a chain"):
+        place(f"{helpers}def test_here():\n    assert h500()\n", ADDED)
+
+
 def test_place__a_form_feed_is_no_line_end() -> None:
     existing = "import re\n\x0c\n\n\ndef test_here():\n    assert '\u2028' and re\n"
     text = placed(existing, "import os\n\n\ndef test_a():\n    assert os\n")
