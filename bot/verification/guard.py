@@ -92,4 +92,7 @@ def _questions(proof: Proof, suspects: Iterable[DocumentedClaim], passing: set[s
             candidate=Candidate(member=proof.member.id, code=code, origin=proof.candidate.origin),
             test=test,
             observed=claim.asserted if seen else "",
+            functions=tuple(
+                dict.fromkeys(other.function for other in ordered if other.example.line == claim.example.line)
+            ),
         )

@@ -88,3 +88,8 @@ class Proof:
     candidate: Candidate
     functions: tuple[FunctionProof, ...] = ()
     problem: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its test functions."""
+        return tuple(function.name for function in self.functions)

@@ -23,12 +23,14 @@ class Question:
         candidate: A test module that claims what the docstring shows.
         test: The name of its one test function.
         observed: What the code was seen to give, as source text; empty where a run has to tell.
+        functions: The candidate's test functions that it takes the place of.
     """
 
     example: DocumentedExample
     candidate: Candidate
     test: str
     observed: str = ""
+    functions: tuple[str, ...] = ()
 
 
 def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
@@ -89,7 +91,7 @@ def question_text(question: Question, message: str) -> str:
 
 def _observed(example: DocumentedExample, message: str) -> str:
     """Read what the code did from the message of the failed claim."""
-    first = message.partition("\n")[0].removeprefix("AssertionError: ")
+    first = first_words(message)
     compared = " is " if example.expected in {"True", "False", "None"} else " == "
     left, compares, _ = first.removeprefix("assert ").rpartition(compared)
     if example.expected is None:
@@ -98,6 +100,13 @@ def _observed(example: DocumentedExample, message: str) -> str:
     if compares and first.startswith("assert "):
         return f"it returns `{short(left)}`"
     return f"it raises `{short(first)}`"
+
+
+def first_words(message: str) -> str:
+    """Return the line of a failure's text that says most, cut."""
+    line = next((line for line in message.splitlines() if line.strip()), "")
+    plain = line.removeprefix("AssertionError: ") if line.startswith("AssertionError: assert ") else line
+    return short(plain)
 
 
 def short(text: str) -> str:

@@ -1,0 +1,192 @@
+"""Prove candidates: run them, judge them, run what is left as it would be posted, until nothing is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.execution.workspace import Workspace
+from bot.languages.driver import LanguageDriver
+from bot.model import Funnel, Label, Progress
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle
+from bot.verification.guard import guard
+from bot.verification.proof import Proof
+from bot.verification.questions import Question
+from bot.verification.smells import smells_of
+
+_MOST_ROUNDS = 4
+
+
+@dataclass(slots=True)
+class _Case:
+    """One candidate on its way through the gate."""
+
+    proof: Proof
+    open: list[Draft] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+
+    def take(self, judged: Entry | Judgement) -> None:
+        """Take in what the gate has said."""
+        if isinstance(judged, Entry):
+            self.entries.append(judged)
+        else:
+            self.open += judged.drafts
+            self.cuts += judged.cuts
+
+
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    """Runs and judges; no code is run twice for one member."""
+
+    workspace: Workspace
+    driver: LanguageDriver
+    settings: VerificationSettings
+    progress: Progress
+    known: dict[tuple[str, str], Proof] = field(default_factory=dict)
+
+    async def run(self, subjects: Iterable[Subject]) -> None:
+        """Run what has not been run yet."""
+        new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
+        proofs = await gather_evidence(
+            list(new.values()), self.workspace, self.driver.test_functions, self.settings, self.progress
+        )
+        self.known.update(zip(new, proofs, strict=True))
+
+    def begin(self, subject: Subject) -> _Case:
+        """Judge a candidate as it came."""
+        proof = replace(self.known[_key(subject)], candidate=subject.candidate)
+        case = _Case(proof)
+        guarded = guard(proof, self.driver.documented_examples(subject.member))
+        smells = smells_of(subject.candidate.code, subject.member)
+        case.take(judge(proof, guarded, smells, self.driver.keep_tests))
+        return case
+
+    def advance(self, case: _Case) -> None:
+        """Judge the open drafts of a candidate, now that they have been run."""
+        drafts, case.open = case.open, []
+        for draft in drafts:
+            subject = Subject(member=case.proof.member, candidate=draft.candidate)
+            smells = smells_of(draft.candidate.code, subject.member)
+            case.take(settle(draft, self.known[_key(subject)], smells, self.driver.keep_tests))
+
+
+def _key(subject: Subject) -> tuple[str, str]:
+    return subject.member.id, subject.candidate.code
+
+
+async def prove(
+    subjects: Sequence[Subject],
+    workspace: Workspace,
+    driver: LanguageDriver,
+    settings: VerificationSettings,
+    progress: Progress,
+) -> tuple[Verdict, ...]:
+    """Return a verdict for each candidate, in the same order.
+
+    Args:
+        subjects: The candidates, with the members they are for; all of the driver's language.
+        workspace: Where they are run.
+        driver: Knows their language.
+        settings: How often they are run, and how long one run may take.
+        progress: Told of each candidate's each run.
+    """
+    prover = _Prover(workspace, driver, settings, progress)
+    await prover.run(subjects)
+    cases = [prover.begin(subject) for subject in subjects]
+    for _ in range(_MOST_ROUNDS):
+        left = [
+            Subject(member=case.proof.member, candidate=draft.candidate)
+            for case in cases
+            for draft in case.open
+        ]
+        if not left:
+            break
+        await prover.run(left)
+        for case in cases:
+            prover.advance(case)
+    return tuple(map(_verdict, cases))
+
+
+def _verdict(case: _Case) -> Verdict:
+    restless = [
+        Cut(function=name, point=Point.STABLE, reason="comes out otherwise each time its neighbours are cut")
+        for draft in case.open
+        if draft.question is None
+        for name in draft.tests
+    ]
+    entries = sorted(case.entries, key=lambda entry: not entry.is_green)
+    return Verdict(proof=case.proof, entries=tuple(entries), cuts=(*case.cuts, *restless))
+
+
+def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdicts of one member's candidates as one: one green entry, and each question once.
+
+    The best green entry is the one that says something about the change, then the one that reaches more of
+    the member, then the one with fewer tests; the first generator's where they are alike.
+    """
+    best = max(verdicts, key=_worth)
+    others = [verdict for verdict in verdicts if verdict is not best]
+    asked: dict[str, Entry] = {}
+    for verdict in (best, *others):
+        for entry in verdict.entries:
+            if not entry.is_green:
+                asked.setdefault(_subject_of(entry), entry)
+    green = [] if best.green is None else [best.green]
+    return replace(best, entries=(*green, *asked.values()))
+
+
+def _worth(verdict: Verdict) -> tuple[bool, bool, int, int]:
+    green = verdict.green
+    if green is None:
+        return False, False, 0, 0
+    kept = [function for function in verdict.proof.functions if function.name in green.tests]
+    lines = frozenset[int]().union(*(function.lines for function in kept))
+    return True, green.label is Label.NEW_BEHAVIOUR, len(lines), -len(kept)
+
+
+def _subject_of(entry: Entry) -> str:
+    """Return what an entry asks about."""
+    return entry.candidate.code if entry.question is None else entry.question.example.call
+
+
+def funnel(verdicts: Iterable[Verdict], posted: Collection[Entry], unanswered: int) -> Funnel:
+    """Count how far the test functions came; each number holds all that came farther.
+
+    Args:
+        verdicts: Of all candidates.
+        posted: The entries that are suggestions in the end.
+        unanswered: How many members no generator had an answer for.
+    """
+    points = [point for verdict in verdicts for point in _points(verdict, posted)]
+    counts = [sum(reached >= point for reached in points) for point in Point]
+    answered, ran, stable, gains, posted_tests = counts
+    return Funnel(
+        asked=answered + unanswered,
+        answered=answered,
+        ran=ran,
+        stable=stable,
+        gains=gains,
+        posted=posted_tests,
+    )
+
+
+def _points(verdict: Verdict, posted: Collection[Entry]) -> Iterator[Point]:
+    """Yield how far each test function came; a question takes the place of a function that it is about."""
+    reached = {cut.function: cut.point for cut in verdict.cuts}
+    for entry in verdict.entries:
+        point = Point.POSTED if entry in posted else Point.GAINS
+        names = entry.tests if entry.question is None else (_replaced(entry.question, reached),)
+        reached.update(dict.fromkeys(names, point))
+    names_of_all = [function.name for function in verdict.proof.functions]
+    yield from {**dict.fromkeys(names_of_all, Point.STABLE), **reached}.values()
+    if not reached and not names_of_all:
+        yield Point.ANSWERED
+
+
+def _replaced(question: Question, reached: dict[str, Point]) -> str:
+    """Return the function whose place a question takes; its own test where there is none left."""
+    waiting = [name for name in question.functions if name in reached and reached[name] < Point.GAINS]
+    return waiting[0] if waiting else question.test

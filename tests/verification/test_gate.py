@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import pytest
+
+from bot.languages.driver import DocumentedExample
+from bot.languages.python.test_modules import keep_tests
+from bot.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Stage
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
+from bot.verification.guard import Guarded
+from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.questions import Question
+
+MEMBER = Member(
+    path="shop.py",
+    name="total",
+    language="python",
+    change=Change.CHANGED,
+    line=1,
+    end_line=9,
+    kind=MemberKind.FUNCTION,
+    source="def total(): ...\n",
+    module="shop",
+)
+P, F, S, M, T, C = (
+    Status.PASSED,
+    Status.FAILED,
+    Status.SKIPPED,
+    Status.MISSING,
+    Status.TIMED_OUT,
+    Status.CRASHED,
+)
+
+
+def function(
+    name: str, *head: Status, base: Status | None = None, lines: Collection[int] = (1,), message: str = "boom"
+) -> FunctionProof:
+    runs = [
+        Run(
+            setting=f"hash seed {number}",
+            status=status,
+            message="" if status is P else message,
+            lines=frozenset(lines),
+        )
+        for number, status in enumerate(head or (P,) * 5, 1)
+    ]
+    on_base = None if base is None else Run(setting="merge base", status=base)
+    return FunctionProof(name=name, head=tuple(runs), base=on_base)
+
+
+def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
+    code = "from shop import total\n" + "".join(
+        f"\n\ndef {one.name}():\n    assert total() == {number}\n" for number, one in enumerate(functions)
+    )
+    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, summary="It adds up.")
+    return Proof(member=member, candidate=candidate, functions=functions)
+
+
+def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] | None = None) -> Judgement:
+    return judge(proof(one, member=member), Guarded(), smells or {}, keep_tests)
+
+
+@pytest.mark.parametrize(
+    ("one", "cut"),
+    [
+        (function("test_a", F, F, F, F, F), (Point.RAN, "fails on head: boom")),
+        (
+            function("test_a", P, P, F, P, F),
+            (Point.RAN, "is flaky: it passed 3 of 5, not with hash seed 3: boom"),
+        ),
+        (function("test_a", M, message="No module"), (Point.ANSWERED, "could not be run: No module")),
+        (function("test_a", T), (Point.RAN, "runs into the time limit")),
+        (function("test_a", C), (Point.RAN, "ends the test process")),
+        (function("test_a", S, S, S, S, S, message="why"), (Point.RAN, "is skipped: why")),
+        (function("test_a", lines=()), (Point.STABLE, "never reaches the member")),
+        (function("test_a", F, F, F, F, F, base=F), (Point.RAN, "fails on head: boom")),
+        (
+            function("test_a", F, F, F, F, P, base=P),
+            (Point.RAN, "is flaky: it passed 1 of 5, not with hash seed 1: boom"),
+        ),
+        (function("test_a", M, base=P), (Point.ANSWERED, "could not be run: boom")),
+        (function("test_a", F, F, F, F, F, base=P, lines=()), (Point.STABLE, "never reaches the member")),
+    ],
+)
+def test_judge__each_function_that_is_cut_has_its_reason(one: FunctionProof, cut: tuple[Point, str]) -> None:
+    assert judged(one) == Judgement(cuts=(Cut(function="test_a", point=cut[0], reason=cut[1]),))
+
+
+def test_judge__a_smell_is_cut() -> None:
+    (cut,) = judged(function("test_a"), smells={"test_a": "asserts nothing"}).cuts
+    assert (cut.point, cut.reason) == (Point.STABLE, "asserts nothing")
+
+
+@pytest.mark.parametrize("base", [None, P, F, M])
+def test_judge__what_passes_and_reaches_the_member_is_green(base: Status | None) -> None:
+    judgement = judged(function("test_a", base=base))
+    assert [(draft.kind, draft.tests) for draft in judgement.drafts] == [(Kind.GREEN, ("test_a",))]
+    assert judgement.cuts == ()
+
+
+def test_judge__what_held_before_the_change_is_a_catch() -> None:
+    failing = function("test_a", F, F, F, F, F, base=P)
+    assert [draft.kind for draft in judged(failing).drafts] == [Kind.CATCHES]
+    assert judged(failing, replace(MEMBER, change=Change.ADDED)).drafts == ()
+
+
+def test_judge__a_good_test_is_not_lost_with_its_neighbours() -> None:
+    run = proof(function("test_a"), function("test_b", F, F, F, F, F), function("test_c"))
+    (draft,) = judge(run, Guarded(), {}, keep_tests).drafts
+    assert draft.tests == ("test_a", "test_c")
+    assert "def test_a" in draft.candidate.code
+    assert "def test_b" not in draft.candidate.code
+
+
+def test_judge__where_nothing_is_cut_the_code_stays_to_the_letter() -> None:
+    run = proof(function("test_a"), function("test_b"))
+    (draft,) = judge(run, Guarded(), {}, keep_tests).drafts
+    assert draft.candidate == run.candidate
+
+
+CLASS = replace(MEMBER, kind=MemberKind.CLASS, name="Colour", source="class Colour: ...\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "lines", "drafts"),
+    [
+        ("assert Colour.RED.value == 1", {2}, 1),
+        ("assert shop.Colour.RED.value == 1", {2}, 1),
+        ("assert red() == 1", {2}, 1),
+        ("assert 1 + 1 == 2", {2}, 0),
+        ("assert Colour.RED.value == 1", set(), 0),
+    ],
+)
+def test_judge__of_a_class_it_is_enough_to_name_it(body: str, lines: set[int], drafts: int) -> None:
+    helper = "def red():\n    return Colour.RED.value\n\n\n" if "red()" in body else ""
+    code = f"import shop\nfrom shop import Colour\n\n\n{helper}def test_a():\n    {body}\n"
+    runs = tuple(Run(setting="", status=P, import_lines=frozenset(lines)) for _ in range(5))
+    candidate = Candidate(member=CLASS.id, code=code, origin=Origin.OFFLINE)
+    run = Proof(member=CLASS, candidate=candidate, functions=(FunctionProof(name="test_a", head=runs),))
+    assert len(judge(run, Guarded(), {}, keep_tests).drafts) == drafts
+
+
+def green(run: Proof) -> Draft:
+    return Draft(kind=Kind.GREEN, candidate=run.candidate, tests=run.names)
+
+
+@pytest.mark.parametrize(
+    ("bases", "change", "outcome", "label"),
+    [
+        ((None, None), Change.CHANGED, BaseOutcome.NOT_RUN, None),
+        ((P, P), Change.CHANGED, BaseOutcome.PASSES, Label.UNCHANGED_BEHAVIOUR),
+        ((P, F), Change.CHANGED, BaseOutcome.FAILS, Label.NEW_BEHAVIOUR),
+        ((M, M), Change.AFFECTED, BaseOutcome.FAILS, Label.NEW_BEHAVIOUR),
+        ((M, M), Change.ADDED, BaseOutcome.ABSENT, Label.NEW_BEHAVIOUR),
+        ((F, P), Change.ADDED, BaseOutcome.ABSENT, Label.NEW_BEHAVIOUR),
+        ((P, P), Change.ADDED, BaseOutcome.PASSES, Label.UNCHANGED_BEHAVIOUR),
+    ],
+)
+def test_settle__the_label_tells_what_base_does(
+    bases: tuple[Status | None, Status | None], change: Change, outcome: BaseOutcome, label: Label | None
+) -> None:
+    functions = [function(f"test_{number}", base=base) for number, base in enumerate(bases)]
+    run = proof(*functions, member=replace(MEMBER, change=change))
+    entry = settle(green(run), run, {}, keep_tests)
+    assert isinstance(entry, Entry)
+    assert (entry.evidence.base, entry.label) == (outcome, label)
+    assert (entry.evidence.passes, entry.evidence.runs) == (5, 5)
+    assert entry.tests == ("test_0", "test_1")
+    assert entry.is_green
+    assert entry.summary == "It adds up."
+
+
+def test_settle__what_fails_now_is_cut_once_more() -> None:
+    run = proof(function("test_a"), function("test_b", P, P, P, P, F))
+    left = settle(green(run), run, {}, keep_tests)
+    assert isinstance(left, Judgement)
+    assert [draft.tests for draft in left.drafts] == [("test_a",)]
+    assert [cut.function for cut in left.cuts] == ["test_b"]
+
+
+def test_settle__tests_that_cannot_be_parted_go_together() -> None:
+    run = proof(function("test_a"))
+    inherited = replace(run, functions=(*run.functions, function("TestX::test_inherited", F, F, F, F, F)))
+    left = settle(green(run), inherited, {}, keep_tests)
+    assert isinstance(left, Judgement)
+    assert left.drafts == ()
+    assert {cut.function for cut in left.cuts} == {"test_a", "TestX::test_inherited"}
+
+
+def test_settle__a_catch_says_what_held_before() -> None:
+    run = proof(function("test_a", F, F, F, F, F, base=P, message="assert 2 == 1\n + more"))
+    draft = Draft(kind=Kind.CATCHES, candidate=run.candidate, tests=run.names)
+    entry = settle(draft, run, {}, keep_tests)
+    assert isinstance(entry, Entry)
+    assert entry.label is Label.CATCHES
+    assert (entry.evidence.passes, entry.evidence.base) == (0, BaseOutcome.PASSES)
+    assert entry.summary == (
+        "This held before the change and does not now: `assert 2 == 1`. Is the difference wanted?"
+    )
+
+
+def question(run: Proof) -> Draft:
+    shown = DocumentedExample(setup=(), call="total()", expected="3", exception=None, line=2)
+    asked = Question(example=shown, candidate=run.candidate, test="test_a")
+    return Draft(kind=Kind.QUESTION, candidate=run.candidate, tests=("test_a",), question=asked)
+
+
+def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> None:
+    run = proof(function("test_a", F, F, F, F, F, base=F, message="assert 4 == 3"))
+    entry = settle(question(run), run, {}, keep_tests)
+    assert isinstance(entry, Entry)
+    assert (entry.label, entry.is_green) == (Label.QUESTION, False)
+    assert entry.summary == "The docstring says `total()` is `3`; it returns `4`. Which of the two is meant?"
+
+
+@pytest.mark.parametrize("statuses", [(P, P, P, P, P), (F, F, P, F, F), (M,), (T,)])
+def test_settle__anything_else_is_no_question(statuses: tuple[Status, ...]) -> None:
+    run = proof(function("test_a", *statuses))
+    assert settle(question(run), run, {}, keep_tests) == Judgement()
+
+
+def test_judge__the_guard_goes_before_everything() -> None:
+    run = proof(function("test_a"), function("test_b"))
+    asked = question(run).question
+    assert asked is not None
+    guarded = Guarded(questions=(asked,), suspended={"test_a": "contradicts"})
+    judgement = judge(run, guarded, {}, keep_tests)
+    assert [draft.kind for draft in judgement.drafts] == [Kind.GREEN, Kind.QUESTION]
+    assert judgement.drafts[0].tests == ("test_b",)
+    assert judgement.cuts == (Cut(function="test_a", point=Point.STABLE, reason="contradicts"),)
+
+
+def test_skipped__tells_the_stage_and_the_reasons() -> None:
+    run = proof(function("test_a"))
+    cuts = tuple(Cut(function=f"t{n}", point=Point.RAN, reason="fails on head: x") for n in range(5))
+    skipped = Verdict(proof=run, cuts=cuts).skipped()
+    assert (skipped.stage, skipped.member) == (Stage.GATE, MEMBER.id)
+    assert skipped.reason.startswith("no test was left; `t0` fails on head: x; `t1`")
+    assert skipped.reason.endswith("; 2 more likewise cut")
+
+
+def test_skipped__what_could_not_be_run_at_all_is_verification() -> None:
+    skipped = Verdict(proof=replace(proof(), problem="it does not parse")).skipped()
+    assert (skipped.stage, skipped.reason) == (Stage.VERIFICATION, "it does not parse")
+    cut = Cut(function="test_a", point=Point.ANSWERED, reason="could not be run: x")
+    assert Verdict(proof=proof(), cuts=(cut,)).skipped().stage is Stage.VERIFICATION

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bot.languages.driver import DocumentedExample
+from bot.languages.python.driver import PythonDriver
+from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject
+from bot.verification.gate import Cut, Entry, Point, Verdict
+from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.proving import best_verdict, funnel, prove
+from bot.verification.questions import Question
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+BASE = """\
+def cents(text):
+    return round(float(text) * 100)
+"""
+
+HEAD = '''\
+import enum
+
+
+def cents(text):
+    """Read an amount.
+
+    >>> cents("1.15")
+    115
+    """
+    if text.startswith("-"):
+        raise ValueError(text)
+    return int(float(text) * 100)
+
+
+class Colour(enum.Enum):
+    RED = 1
+'''
+
+CENTS = function_member(HEAD, "cents")
+
+
+def subject(code: str, member: Member = CENTS) -> Subject:
+    candidate = Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.MODEL)
+    return Subject(member=member, candidate=candidate)
+
+
+def proven(folder: Path, *subjects: Subject, base: str | None = BASE) -> tuple[Verdict, ...]:
+    settings = VerificationSettings(test_seconds=2.0)
+
+    async def scenario() -> tuple[Verdict, ...]:
+        before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
+        async with small_workspace(folder, {"shop.py": HEAD}, before) as workspace:
+            return await prove(subjects, workspace, PythonDriver(), settings, CountingProgress())
+
+    return asyncio.run(scenario())
+
+
+MIXED = """
+    import os
+    import time
+
+    import pytest
+    from shop import cents
+
+    SEEN = []
+
+    def test_refuses_debts():
+        with pytest.raises(ValueError, match="-1"):
+            cents("-1")
+
+    def test_whole_amounts():
+        assert cents("2") == 200
+
+    def test_pinned_bug():
+        assert cents("1.15") == 114
+
+    def test_regression():
+        assert cents("0.29") == 29
+
+    def test_wrong():
+        assert cents("3") == 1
+
+    def test_nothing():
+        cents("3")
+
+    def test_elsewhere():
+        assert os.sep == "/"
+
+    def test_hangs():
+        time.sleep(60)
+
+    def test_unstable():
+        assert cents("3") == 300 and os.environ["PYTHONHASHSEED"] != "3"
+"""
+
+
+def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
+    (verdict,) = proven(tmp_path, subject(MIXED))
+    green, *others = verdict.entries
+    assert green.tests == ("test_refuses_debts", "test_whole_amounts")
+    assert green.label is Label.NEW_BEHAVIOUR
+    assert green.evidence == Evidence(passes=5, runs=5, base=BaseOutcome.FAILS)
+    assert "time" not in green.candidate.code
+    assert {entry.label: (entry.tests, entry.summary) for entry in others} == {
+        Label.CATCHES: (
+            ("test_regression",),
+            "This held before the change and does not now: `assert 28 == 29`. Is the difference wanted?",
+        ),
+        Label.QUESTION: (
+            ("test_cents_as_documented",),
+            'The docstring says `cents("1.15")` is `115`; it returns `114`. Which of the two is meant?',
+        ),
+    }
+    assert {cut.function: (cut.point, cut.reason.partition(":")[0]) for cut in verdict.cuts} == {
+        "test_pinned_bug": (Point.STABLE, 'contradicts the docstring\'s example `cents("1.15")`'),
+        "test_wrong": (Point.RAN, "fails on head"),
+        "test_nothing": (Point.STABLE, "asserts nothing"),
+        "test_elsewhere": (Point.STABLE, "never reaches the member"),
+        "test_hangs": (Point.RAN, "runs into the time limit"),
+        "test_unstable": (Point.RAN, "is flaky"),
+    }
+    counts = funnel([verdict], verdict.entries, unanswered=1)
+    assert counts == Funnel(asked=10, answered=9, ran=9, stable=6, gains=4, posted=4)
+
+
+def test_prove__rows_that_contradict_the_docstring_leave_the_others(tmp_path: Path) -> None:
+    code = """
+        import pytest
+        from shop import cents
+
+        @pytest.mark.parametrize(("text", "expected"), [("1.15", 115), ("2", 200), ("3", 300)])
+        def test_amounts(text, expected):
+            assert cents(text) == expected
+    """
+    (verdict,) = proven(tmp_path, subject(code), base=None)
+    assert [(entry.label, entry.tests) for entry in verdict.entries] == [
+        (None, ("test_amounts",)),
+        (Label.QUESTION, ("test_cents_as_documented",)),
+    ]
+    assert '[("2", 200), ("3", 300)]' in verdict.entries[0].candidate.code
+    assert verdict.entries[0].evidence.base is BaseOutcome.NOT_RUN
+    assert funnel([verdict], verdict.entries, unanswered=0) == Funnel(
+        asked=2, answered=2, ran=2, stable=2, gains=2, posted=2
+    )
+
+
+def test_prove__tests_that_only_pass_beside_each_other_are_found_out(tmp_path: Path) -> None:
+    code = """
+        from shop import cents
+
+        CACHE = {}
+
+        def value(text):
+            return CACHE.setdefault(text, cents(text))
+
+        def test_first():
+            assert value("2") == 200
+
+        def test_wrong():
+            assert cents("3") == 1
+    """
+    (verdict,) = proven(tmp_path, subject(code))
+    assert [entry.tests for entry in verdict.entries] == [("test_first",)]
+    assert "test_wrong" not in verdict.entries[0].candidate.code
+
+
+def test_prove__a_class_whose_body_runs_at_import(tmp_path: Path) -> None:
+    code = "from shop import Colour\n\n\ndef test_red():\n    assert Colour(1) is Colour.RED\n"
+    member = replace(function_member(HEAD, "Colour"), change=Change.ADDED)
+    (verdict,) = proven(tmp_path, subject(code, member))
+    assert [(entry.tests, entry.evidence.base) for entry in verdict.entries] == [
+        (("test_red",), BaseOutcome.ABSENT)
+    ]
+
+
+def test_prove__several_candidates_keep_their_order(tmp_path: Path) -> None:
+    good = "from shop import cents\n\n\ndef test_good():\n    assert cents('2') == 200\n"
+    verdicts = proven(tmp_path, subject("def test_x(:"), subject(good), subject("x = 1\n"), subject(good))
+    assert [bool(verdict.green) for verdict in verdicts] == [False, True, False, True]
+    assert verdicts[1].entries[0].candidate.code == good
+    assert verdicts[1].entries[0].label is Label.UNCHANGED_BEHAVIOUR
+    assert funnel(verdicts, verdicts[1].entries, unanswered=0) == Funnel(
+        asked=4, answered=4, ran=2, stable=2, gains=2, posted=2
+    )
+
+
+def entry(code: str, label: Label | None, *tests: str, question: Question | None = None) -> Entry:
+    candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
+    evidence = Evidence(passes=5, runs=5)
+    return Entry(candidate=candidate, tests=tests, label=label, evidence=evidence, question=question)
+
+
+def verdict(*entries: Entry, lines: tuple[int, ...] = (), cuts: tuple[Cut, ...] = ()) -> Verdict:
+    runs = (Run(setting="", status=Status.PASSED, lines=frozenset(lines)),)
+    names = [*(name for one in entries for name in one.tests), *(cut.function for cut in cuts)]
+    candidate = Candidate(member=CENTS.id, code="", origin=Origin.MODEL)
+    functions = tuple(FunctionProof(name=name, head=runs) for name in names)
+    proof = Proof(member=CENTS, candidate=candidate, functions=functions)
+    return Verdict(proof=proof, entries=entries, cuts=cuts)
+
+
+UNCHANGED = entry("a", Label.UNCHANGED_BEHAVIOUR, "test_a")
+NEW = entry("b", Label.NEW_BEHAVIOUR, "test_b")
+CATCH = entry("c", Label.CATCHES, "test_c")
+
+
+def ask(code: str, call: str) -> Entry:
+    shown = DocumentedExample(setup=(), call=call, expected="1", exception=None, line=1)
+    candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
+    question = Question(example=shown, candidate=candidate, test="test_q", functions=("test_p",))
+    return entry(code, Label.QUESTION, "test_q", question=question)
+
+
+def test_best_verdict__what_says_something_about_the_change_comes_first() -> None:
+    wide = verdict(UNCHANGED, lines=(1, 2, 3))
+    assert best_verdict([wide, verdict(NEW, lines=(1,))]).entries == (NEW,)
+    assert best_verdict([verdict(CATCH), wide]).entries == (UNCHANGED, CATCH)
+
+
+def test_best_verdict__then_what_reaches_more() -> None:
+    other = entry("d", Label.NEW_BEHAVIOUR, "test_d")
+    assert best_verdict([verdict(NEW, lines=(1,)), verdict(other, lines=(1, 2))]).entries == (other,)
+    assert best_verdict([verdict(NEW, lines=(1,)), verdict(other, lines=(1,))]).entries == (NEW,)
+
+
+def test_best_verdict__each_question_once() -> None:
+    found = best_verdict([verdict(ask("x", "f(1)")), verdict(NEW, ask("y", "f(1)"), ask("z", "f(2)"))])
+    assert [one.candidate.code for one in found.entries] == ["b", "y", "z"]
+
+
+def test_funnel__a_question_takes_the_place_of_what_it_is_about() -> None:
+    cut = Cut(function="test_p", point=Point.STABLE, reason="contradicts")
+    question = ask("x", "f(1)")
+    proof = replace(verdict(cuts=(cut,)).proof)
+    one = Verdict(proof=proof, entries=(question,), cuts=(cut,))
+    assert funnel([one], [question], 0) == Funnel(asked=1, answered=1, ran=1, stable=1, gains=1, posted=1)
+    assert funnel([one], [], 0) == Funnel(asked=1, answered=1, ran=1, stable=1, gains=1, posted=0)
+
+
+def test_funnel__the_green_entry_that_was_not_chosen_is_not_posted() -> None:
+    counts = funnel([verdict(NEW), verdict(UNCHANGED)], [NEW], 2)
+    assert counts == Funnel(asked=4, answered=2, ran=2, stable=2, gains=2, posted=1)
