@@ -16,7 +16,7 @@ from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
 from bot.verification.claims import functions_of
 from bot.verification.guard import Guarded
-from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.questions import Question, first_words, question_text
 from bot.verification.rows import without_rows
 
@@ -346,5 +346,5 @@ def _label(kind: Kind, base: BaseOutcome) -> Label | None:
 
 
 def _catch_text(proof: Proof) -> str:
-    run: Run = proof.functions[0].head[0]
-    return f"This held before the change and does not now: `{first_words(run.message)}`. Is the difference wanted?"
+    says = first_words(proof.functions[0].head[0].message)
+    return f"This held before the change and does not now: `{says}`. Is the difference wanted?"
