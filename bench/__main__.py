@@ -101,8 +101,9 @@ class Row:
 class CallTable:
     """The table of the idea that this program grew from: files of 6 functions, 5 calls in flight."""
 
-    def __init__(self, folder: Path, scale: float) -> None:
+    def __init__(self, folder: Path, endpoint: Endpoint, scale: float) -> None:
         self._folder = folder
+        self._endpoint = endpoint
         self._scale = scale
 
     def rows(self) -> Iterator[Row]:
@@ -115,15 +116,15 @@ class CallTable:
         yield self._row("one member edited", "cache-3")
 
     def _row(self, name: str, cache: str, *arguments: str) -> Row:
-        with Endpoint(latency=per_member_latency(scale=self._scale)) as endpoint:
-            folder = str(self._folder.parent / cache)
-            measured = ask(self._folder, endpoint.url, "--cache-dir", folder, *arguments)
-        sizes = [len(received.members) for received in endpoint.requests]
-        asking = endpoint.last_answered - endpoint.requests[0].arrived if sizes else 0.0
-        durations = [CALL_SECONDS + MEMBER_SECONDS * size for size in sizes]
+        before = len(self._endpoint.requests)
+        folder = str(self._folder.parent / cache)
+        measured = ask(self._folder, self._endpoint.url, "--cache-dir", folder, *arguments)
+        requests = self._endpoint.requests[before:]
+        asking = self._endpoint.last_answered - requests[0].arrived if requests else 0.0
+        durations = [CALL_SECONDS + MEMBER_SECONDS * len(received.members) for received in requests]
         return Row(
             name=name,
-            calls=len(sizes),
+            calls=len(requests),
             asking=asking / self._scale,
             whole=measured.seconds - asking + asking / self._scale,
             bound=lower_bound(durations, IN_FLIGHT),
@@ -143,8 +144,9 @@ def measure_calls(folder: Path, scale: float) -> None:
     print(f"\n40 files of 6 functions, 5 calls in flight, {timing}\n")
     print("| asked                  | calls | asking s |  bound s |   over |  whole s |")
     print("|------------------------|-------|----------|----------|--------|----------|")
-    for row in CallTable(folder / "project", scale).rows():
-        print(row, flush=True)
+    with Endpoint(latency=per_member_latency(scale=scale)) as endpoint:
+        for row in CallTable(folder / "project", endpoint, scale).rows():
+            print(row, flush=True)
 
 
 def measure_size(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -209,6 +210,10 @@ def _told(world: World, message: object, code: int) -> int:
     return code
 
 
+def _warn(world: World, message: str) -> None:
+    print(f"testsmith: warning: {message}", file=world.stderr)
+
+
 def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     settings = _settings(arguments, world)
     report = _report(settings, world)
@@ -294,7 +299,7 @@ def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:
 
 def _cache(arguments: Mapping[str, Any], world: World) -> int:
     folder = Path(arguments.get("cache_dir") or world.cache_folder)
-    keeper = world.open_cache(CacheSettings(folder=folder), lambda warning: _told(world, warning, 0))
+    keeper = world.open_cache(CacheSettings(folder=folder), partial(_warn, world))
     match arguments["action"]:
         case "stats":
             held = keeper.stats()

@@ -102,6 +102,7 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack) -> _Mo
     provider = build_provider(settings.model, meter)
     stack.push_async_callback(provider.aclose)
     store = stack.enter_context(_open_cache(settings.cache, progress.warn))
+    stack.callback(store.prune)
     identity = model_identity(settings.model)
     generator = CachedGenerator(
         ModelGenerator(provider, settings.model),
@@ -130,6 +131,7 @@ def _open_cache(settings: CacheSettings, warn: Callable[[str], None]) -> ResultS
 
 
 def _write(report: Report, settings: Settings) -> tuple[str, ...]:
-    from bot.placement.write import write_suggestions
+    from bot.languages.registry import drivers
+    from bot.pipeline import write_tests
 
-    return write_suggestions(report, settings.folder)
+    return write_tests(report, settings, drivers())

@@ -15,9 +15,9 @@ from pathlib import Path
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
 from bot.execution.interpreter import choose_interpreter
-from bot.execution.workspace import CannotPrepare, Workspace
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.sandbox import CannotRun, Sandbox
+from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import TestGenerator
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
@@ -37,9 +37,14 @@ from bot.model import (
     Statistics,
     Suggestion,
 )
+from bot.placement.plan import plan_edits
+from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
-from bot.report.assembly import check, numbered, unanswered
+from bot.report.assembly import check, numbered
 from bot.settings import ProviderChoice, SandboxChoice, Settings
+from bot.verification.evidence import Subject
+from bot.verification.gate import Entry, Verdict
+from bot.verification.proving import best_verdict, funnel, prove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,4 +294,93 @@ def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
         label=None,
         summary=candidate.summary,
         witness=candidate.witness,
+    )
+
+
+async def _proven(run: _Run, workspace: Workspace, answers: Answers) -> Outcome:
+    """Prove the candidates, and return the best of what is proven for each member."""
+    candidates = [candidate for ones in answers.candidates.values() for candidate in ones]
+    formatted = await _formatted(run, candidates)
+    verdicts = await _verdicts(run, workspace, [one for one in formatted if isinstance(one, Candidate)])
+    best = {member: best_verdict(ones) for member, ones in verdicts.items()}
+    unread = {one.member: one for one in formatted if isinstance(one, Skipped) and one.member is not None}
+    reasons = {**unread, **answers.skipped}
+    unasked = [asked.request.member for member, asked in run.requests.items() if member not in reasons | best]
+    skipped = (
+        *(one for member, one in reasons.items() if member not in best),
+        *(verdict.skipped() for verdict in best.values() if not verdict.entries),
+        *_skipped(unasked, Stage.GENERATION, answers.failure or "no generator had an answer"),
+    )
+    posted = [entry for verdict in best.values() for entry in verdict.entries]
+    every = [verdict for ones in verdicts.values() for verdict in ones]
+    unanswered = len(run.requests.keys() - answers.candidates.keys())
+    return Outcome(
+        suggestions=tuple(_suggestion(run.requests[entry.candidate.member], entry) for entry in posted),
+        skipped=skipped,
+        funnel=funnel(every, posted, unanswered),
+        failure=answers.failure,
+        notes=(f"sandbox: {', '.join(workspace.sandbox.layers())}", *workspace.notes),
+    )
+
+
+async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]:
+    """Format candidates before they are proven, so that what is proven is what is shown."""
+    places = asyncio.Semaphore(run.settings.verification.parallel)
+
+    async def formatted(candidate: Candidate) -> Result:
+        asked = run.requests[candidate.member]
+        async with places:
+            return await asyncio.to_thread(_format, asked, candidate, run.repository.root)
+
+    return list(await asyncio.gather(*map(formatted, candidates)))
+
+
+def _format(asked: _Asked, candidate: Candidate, root: Path) -> Result:
+    try:
+        code = asked.driver.format(candidate.code, asked.request.test_path, root)
+    except CannotParse as error:
+        reason = f"its test module cannot be read: {error}"
+        return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
+    return replace(candidate, code=code)
+
+
+async def _verdicts(
+    run: _Run, workspace: Workspace, candidates: Sequence[Candidate]
+) -> dict[str, list[Verdict]]:
+    """Return the verdicts of each member's candidates, by the member's id."""
+    found: dict[str, list[Verdict]] = {}
+    for driver in run.tools.drivers:
+        own = [one for one in candidates if run.requests[one.member].driver is driver]
+        subjects = [Subject(member=run.requests[one.member].request.member, candidate=one) for one in own]
+        proven = await prove(subjects, workspace, driver, run.settings.verification, run.progress)
+        for candidate, verdict in zip(own, proven, strict=True):
+            found.setdefault(candidate.member, []).append(verdict)
+    return found
+
+
+def _suggestion(asked: _Asked, entry: Entry) -> Suggestion:
+    return Suggestion(
+        member=entry.candidate.member,
+        number=0,
+        test_path=asked.request.test_path,
+        code=entry.candidate.code,
+        tests=entry.tests,
+        origin=entry.candidate.origin,
+        evidence=entry.evidence,
+        label=entry.label,
+        summary=entry.summary,
+        witness=entry.candidate.witness if entry.is_green else None,
+    )
+
+
+def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
+    """Write a report's green suggestions into the working tree, and say in lines what came of it."""
+    repository = Repository.open(settings.folder)
+    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, repository.root)
+    done = write_edits(repository.root, plan.edits)
+    return (
+        *(f"wrote {path}" for path in done.paths),
+        *(f"already there: the tests of {member}" for member in plan.unchanged),
+        *(f"did not write {one.path}: {one.reason}" for one in plan.refused),
+        *(f"did not write {one.path}: {one.reason}" for one in done.refused),
     )

@@ -16,7 +16,9 @@ def main() -> int:
         repository = Path(folder) / "shop"
         make_repository(repository)
         command = ("suggest", "--repo", str(repository), "--base", "main", "--head", "change")
-        print("$ testsmith suggest --base main --head change --provider offline --format markdown\n", flush=True)
+        print(
+            "$ testsmith suggest --base main --head change --provider offline --format markdown\n", flush=True
+        )
         offline = ("--provider", "offline", "--format", "markdown")
         return subprocess.run((sys.executable, "-m", "bot", *command, *offline), check=False).returncode
 

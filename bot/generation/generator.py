@@ -8,16 +8,13 @@ the stream after the results that were had.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from bot.model import Request, Result, Skipped, Stage
 
 
 class TestGenerator(Protocol):
     """Answers one request at a time."""
-
-    __test__: ClassVar[bool] = False
-    """Keeps pytest from taking the class for a test."""
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with stage `generation` and the reason."""
