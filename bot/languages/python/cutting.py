@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from bot.languages.python.test_modules import is_suite, is_test_name
+from bot.languages.python.test_modules import ACT_ON_THE_WHOLE_FILE, is_suite, is_test_name
 from bot.languages.python.uses import (
     Binding,
     bindings,
@@ -15,19 +15,6 @@ from bot.languages.python.uses import (
     dotted,
     imported_name,
     used_names,
-)
-
-_READ_BY_PYTEST = frozenset(
-    {
-        "pytestmark",
-        "pytest_plugins",
-        "setup_module",
-        "teardown_module",
-        "setup_function",
-        "teardown_function",
-        "setUpModule",
-        "tearDownModule",
-    },
 )
 
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -125,11 +112,9 @@ def _pieces(statement: cst.CSTNode) -> Iterator[_Piece]:
 
 
 def _must_stay(statement: cst.CSTNode, found: Sequence[Binding]) -> bool:
-    if has_tests(statement) or any(_READ_BY_PYTEST.intersection(binding.names) for binding in found):
+    if has_tests(statement) or any(ACT_ON_THE_WHOLE_FILE.intersection(binding.names) for binding in found):
         return True
-    if not isinstance(statement, cst.FunctionDef):
-        return False
-    return _is_autouse(statement) or statement.name.value.startswith("pytest_")
+    return isinstance(statement, cst.FunctionDef) and _is_autouse(statement)
 
 
 def _reached(pieces: Iterable[_Piece]) -> frozenset[str]:

@@ -30,24 +30,10 @@ from bot.languages.python.identity import (
 )
 from bot.languages.python.inserting import Parts, indentation, inserted
 from bot.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
-from bot.languages.python.test_modules import test_functions
+from bot.languages.python.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
 """PEP 263's declaration of another encoding, in one of the first two lines."""
-
-_ACTS_ON_THE_WHOLE_FILE = frozenset(
-    {
-        "pytestmark",
-        "pytest_plugins",
-        "setup_module",
-        "teardown_module",
-        "setup_function",
-        "teardown_function",
-        "setUpModule",
-        "tearDownModule",
-        "*",
-    },
-)
 
 
 def place(existing: str | None, code: str) -> str:
@@ -178,7 +164,7 @@ def _global_names(table: symtable.SymbolTable) -> Iterator[str]:
 
 def _refuse_acting_on_others(addition: _Side) -> None:
     for name, places in addition.bindings.items():
-        if name in _ACTS_ON_THE_WHOLE_FILE or name.startswith("pytest_"):
+        if name in ACT_ON_THE_WHOLE_FILE or name == "*":
             what = "a star import" if name == "*" else f"`{name}`"
             raise CannotPlace(f"{what} would act on the tests that are already there")
         if any(True for each in places for _ in _decorator_arguments(each.statement, "autouse")):

@@ -8,6 +8,21 @@ from collections.abc import Collection, Iterator, Sequence
 from bot.languages.python.definitions import Function, last_name
 from bot.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
 
+ACT_ON_THE_WHOLE_FILE = frozenset(
+    {
+        "pytest_generate_tests",
+        "pytest_plugins",
+        "pytestmark",
+        "setup_function",
+        "setup_module",
+        "setUpModule",
+        "tearDownModule",
+        "teardown_function",
+        "teardown_module",
+    },
+)
+"""The names of a test module that pytest reads by itself, for all of its tests."""
+
 
 def test_functions(code: str) -> tuple[str, ...]:
     """Return the names of the test functions that pytest collects, methods as `Class::name`, in order.

@@ -76,8 +76,6 @@ Item = TypeVar("Item")
 class TestPaths:
     """The test paths of one tree; all of its files are looked at once."""
 
-    __test__ = False
-
     def __init__(self, tree: SourceTree, project: str) -> None:
         self._tree = tree
         self._project = project
