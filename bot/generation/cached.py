@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import ClassVar
 
 from bot.cache.entries import decode_result, encode_result
 from bot.cache.store import ResultStore
@@ -26,8 +25,6 @@ class CachedGenerator:
         store: What is known.
         key_for: The key of a request's result, see `bot.cache.keys`.
     """
-
-    __test__: ClassVar[bool] = False
 
     def __init__(self, inner: TestGenerator, store: ResultStore, key_for: Callable[[Request], str]) -> None:
         self._inner = inner

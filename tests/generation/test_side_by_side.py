@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import ClassVar
 
 import pytest
 
@@ -16,8 +15,6 @@ from fakes.streams import read_all
 
 class OneByOne:
     """A generator without batches, with memory; it answers after as many turns of the loop as it is told."""
-
-    __test__: ClassVar[bool] = False
 
     def __init__(self, turns: int = 3, *, empty_after: int | None = None) -> None:
         self.asked: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from bot.cache.keys import ModelIdentity
 from bot.generation.generator import skipped
@@ -51,8 +50,6 @@ class ModelGenerator:
     All calls are started at once: how many are in flight is the provider's to say. Each result is handed over
     as soon as its call is back. Closing the stream cancels the calls.
     """
-
-    __test__: ClassVar[bool] = False
 
     def __init__(self, provider: Provider, settings: ModelSettings) -> None:
         self._provider = provider
