@@ -69,6 +69,11 @@ class TestFunction:
         """All nodes of the function's body, and of its decorators."""
         return list(ast.walk(self.node))
 
+    @property
+    def compares(self) -> bool:
+        """Whether the member is itself what compares: then `x == x` may well be false."""
+        return self.names.member.plain_name in {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+
     @cached_property
     def assertions(self) -> list[ast.expr]:
         """What its `assert` statements and its calls of `self.assert...` are about."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -220,6 +221,12 @@ class TestTotal(unittest.TestCase):
         "TestTotal::test_same": "asserts only what is always true",
         "TestTotal::test_nothing": "asserts nothing",
     }
+
+
+def test_smells_of__a_comparison_may_be_told_by_comparing_the_same() -> None:
+    code = "from shop import Cart\n\ndef test_x():\n    assert Cart() == Cart()\n"
+    assert smells_of(code, replace(MEMBER, name="Cart.__eq__", kind=MemberKind.METHOD)) == {}
+    assert smells_of(code, MEMBER) == {"test_x": "asserts only what is always true"}
 
 
 def test_smells_of__what_cannot_be_read_has_none() -> None:
