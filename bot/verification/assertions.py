@@ -159,7 +159,7 @@ def is_weak(function: TestFunction, test: ast.expr) -> bool:
             return True
         case ast.Call(func=called):
             return function.last(called) in _WEAK_FUNCTIONS
-    return is_tautology(test)
+    return not function.compares and is_tautology(test)
 
 
 def own_names(function: TestFunction) -> frozenset[str]:
