@@ -88,6 +88,11 @@ def state_of(pid: int) -> str:
         return "Z"
 
 
+def is_filtered_already() -> bool:
+    """Tell whether a container filters system calls here, so that some attacks fail anyway."""
+    return "Seccomp:\t0" not in Path("/proc/self/status").read_text()
+
+
 def as_user(uid: int) -> dict[str, Any]:
     """Return what makes `subprocess` start something as a user; nothing for the own one."""
     return {} if uid == os.geteuid() else {"user": uid, "group": uid, "extra_groups": []}

@@ -3,7 +3,8 @@
 Needed where the target shares its user id with a person: no filter can read a path, and Landlock does not
 reach changes of mode and times, nor, in its older versions, sockets by path and signals. The kernel stops
 the target at such a call and asks. The answer is never "go on", since the target could change the path in
-its memory meanwhile: the deputy looks at its own copy, and makes the call itself.
+its memory meanwhile: the deputy looks at its own copy, and makes the call itself. Only a new process or
+thread is the kernel's to make: of that the deputy just keeps count.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bot.execution.isolation.syscalls import NUMBERS
 
 _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102  # SECCOMP_IOCTL_NOTIF_*
 _QUESTION, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
+_GO_ON = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 _NOT_THE_LINK, _THE_OPEN_FILE = 0x100, 0x1000  # AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
 _SET_USER_OR_GROUP = 0o6000
 _LONGEST_ADDRESS = 128
@@ -42,13 +44,13 @@ class DeputyPost:
         """Give the listener to the keeper; called in the target-to-be."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
-    def begin(self, folder: str) -> None:
+    def begin(self, folder: str, tasks: int) -> None:
         """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
         self._keepers_end.close()
         if listeners:
-            deputy = Deputy(listeners[0], os.path.realpath(folder))
+            deputy = Deputy(listeners[0], os.path.realpath(folder), tasks)
             threading.Thread(target=deputy.serve, daemon=True).start()
 
 
@@ -58,14 +60,18 @@ class Deputy:
     Args:
         listener: The open file on which the filter asks.
         folder: The target's folder, as an absolute path without links.
+        tasks: How many processes and threads there may be.
     """
 
-    def __init__(self, listener: int, folder: str) -> None:
+    def __init__(self, listener: int, folder: str, tasks: int) -> None:
         self._listener = listener
         self._folder = folder
+        self._tasks = tasks
+        self._tasks_left = 0
         column = list(ARCHITECTURES).index(os.uname().machine)
         self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
         self._may_block = NUMBERS["connect"][column]
+        self._begins_task = {NUMBERS[call][column] for call in ("clone", "fork", "vfork")}
 
     def _by_name(self) -> dict[str, Callable[[Caller, Arguments], None]]:
         """Return what answers each call, given its arguments in the kernel's order."""
@@ -93,7 +99,9 @@ class Deputy:
                 return
             number, thread, _, call, _, _, *arguments = _QUESTION.unpack(question)
             asked = (number, thread, call, tuple(arguments))
-            if call == self._may_block:
+            if call in self._begins_task:
+                self._send(number, self._count_task(), _GO_ON)
+            elif call == self._may_block:
                 threading.Thread(target=self._answer, args=asked, daemon=True).start()
             else:
                 self._answer(*asked)
@@ -105,10 +113,22 @@ class Deputy:
                 self._handlers[call](caller, arguments)
         except OSError as refusal:
             error = refusal.errno or errno.EPERM
+        self._send(number, error)
+
+    def _send(self, number: int, error: int, flags: int = 0) -> None:
         try:
-            fcntl.ioctl(self._listener, _SEND, _ANSWER.pack(number, 0, -error, 0))
+            fcntl.ioctl(self._listener, _SEND, _ANSWER.pack(number, 0, -error, 0 if error else flags))
         except OSError:  # who asked does not wait any more
             return
+
+    def _count_task(self) -> int:
+        """Count a new process or thread; return an error where there are enough."""
+        if not self._tasks_left:  # some will have ended since the last time
+            self._tasks_left = max(0, self._tasks - processes.tasks(processes.descendants(os.getpid())))
+        if not self._tasks_left:
+            return errno.EAGAIN
+        self._tasks_left -= 1
+        return 0
 
     def _is_waiting(self, number: int) -> bool:
         try:

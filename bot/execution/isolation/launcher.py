@@ -57,7 +57,7 @@ class Keeper:
         self._tell(target=target)
         _let_go_of_streams()
         if post is not None:
-            post.begin(plan.folder)
+            post.begin(plan.folder, plan.bounds.tasks)
         status = self._wait_for(target)
         late_status, left = end_everything(target, plan.identity, scoped=scoped)
         status = late_status if status is None else status

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from bot.execution.isolation import landlock
 
-_SOFTWARE = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store")
+_SOFTWARE = ("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store")
+_SOFTWARE_BY_PARTS = ("/usr", "/usr/local")
+_NO_SOFTWARE = frozenset({"local", "src"})
+"""Where a project may lie, as images of containers have it in `/usr/src/app`."""
 
 _SETTINGS = (
     # The dynamic linker, and what the distribution chose for a command's name.
@@ -44,11 +47,17 @@ def reachable(
         network: Whether names of hosts are to be looked up.
     """
     settings = _SETTINGS + (_SETTINGS_OF_THE_NETWORK if network else ())
-    read = [*map(Path, _SOFTWARE + settings), *interpreter_folders(program), *readable]
+    read = [*map(Path, _SOFTWARE + settings), *_software(), *interpreter_folders(program), *readable]
     rules = [(path, landlock.READ) for path in read]
     rules += [(Path(path), landlock.DEVICE) for path in _DEVICES]
     rules += [(Path(_SHARED_MEMORY), landlock.SHARED_MEMORY), (folder, landlock.WRITE)]
     return [(str(path), rights) for path, rights in rules if path.exists()]
+
+
+@lru_cache(maxsize=1)
+def _software() -> tuple[Path, ...]:
+    folders = [Path(folder) for folder in _SOFTWARE_BY_PARTS if Path(folder).is_dir()]
+    return tuple(part for folder in folders for part in folder.iterdir() if part.name not in _NO_SOFTWARE)
 
 
 @lru_cache(maxsize=64)

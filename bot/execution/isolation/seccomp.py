@@ -157,6 +157,8 @@ def _shared_uid_rules(policy: Policy) -> Iterator[Rule]:
     yield Rule(("ioctl",), Action.REFUSE, (Condition(1, _FILE_FLAGS),))
     if policy.landlock < LANDLOCK_TRUNCATE:
         yield Rule(("truncate",), Action.REFUSE)
+    if policy.deputy:  # the kernel counts processes by user only, and here with the person's own
+        yield Rule(("clone", "fork", "vfork"), Action.ASK_DEPUTY)
     decided_by_path = Action.ASK_DEPUTY if policy.deputy else Action.REFUSE
     yield Rule(("chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat"), decided_by_path)
     if policy.landlock < LANDLOCK_UNIX_PATHS:

@@ -35,6 +35,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "fchownat": (260, 54),
     "fcntl": (72, 25),
     "finit_module": (313, 273),
+    "fork": (57, None),
     "fremovexattr": (199, 16),
     "fsconfig": (431, 431),
     "fsetxattr": (190, 7),
@@ -134,6 +135,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "utime": (132, None),
     "utimensat": (280, 88),
     "utimes": (235, None),
+    "vfork": (58, None),
     "vhangup": (153, 58),
 }
 """Name of a call to its number on x86-64 and on arm64."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import random
 import socket
 import weakref
 from pathlib import Path
@@ -29,7 +30,8 @@ class Users:
 
     def __init__(self) -> None:
         self._free: list[int] = []
-        self._candidates = iter(_UNUSED)
+        # By chance, since a bot in a container does not see the names and processes of one beside it.
+        self._candidates = iter(random.sample(_UNUSED, len(_UNUSED)))
         self._locks: list[int] = []
         weakref.finalize(self, _close_all, self._locks)
         self.group = self.borrow()

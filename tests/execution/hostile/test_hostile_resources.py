@@ -18,13 +18,15 @@ def test_resources__a_fork_bomb(arena: Arena) -> None:
         while True:
             try:
                 os.fork()
-            except OSError:
-                time.sleep(0.01)
+            except OSError as error:
+                os.write(2, error.strerror.encode() + b"\\n")
+                time.sleep(0.1)
         """
     before = time.monotonic()
     outcome = arena.run(code, limits=Limits(seconds=1, tasks=100))
     assert outcome.stdout.startswith(b"attempted")
     assert outcome.timed_out or outcome.exceeded == "more than 100 processes and threads"
+    assert outcome.stderr.startswith(b"Resource temporarily unavailable\n")
     assert time.monotonic() - before < 10
     assert arena.run("print('well')").stdout == b"well\n"
 

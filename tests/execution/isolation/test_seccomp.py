@@ -126,8 +126,16 @@ def test_rules__processes_but_no_namespaces() -> None:
     assert decide(OWN, "clone", 0x003D0F00) == Action.ALLOW  # what the C library makes threads with
     for namespace in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
         assert decide(OWN, "clone", 17 | namespace) == EPERM
+        assert decide(SHARED, "clone", 17 | namespace) == EPERM
     assert decide(OWN, "clone3") == Action.NOT_IMPLEMENTED
     assert decide(OWN, "openat2") == Action.NOT_IMPLEMENTED
+
+
+def test_rules__the_deputy_counts_the_tasks_of_a_shared_user() -> None:
+    for call in ("clone", "fork", "vfork"):
+        assert decide(OWN, call) == Action.ALLOW
+        assert decide(SHARED, call) == Action.ASK_DEPUTY
+        assert decide(SHARED._replace(deputy=False), call) == Action.ALLOW
 
 
 def test_rules__modes_that_lend_rights() -> None:
