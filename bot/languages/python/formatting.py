@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from bot.languages.driver import CannotParse
+from bot.languages.python.annotating import with_argument_types
 from bot.languages.python.parsing import lines_of, parse_untrusted
 from bot.languages.python.ruff import Complaint, Ruff, RuffFailed, has_settings, isolated
 from bot.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax
@@ -93,7 +94,8 @@ def _formatted(ruff: Ruff, plain: Ruff, code: str, *, annotate: bool) -> str:
     complaints = ruff.complaints(mended)
     _refuse_syntax(complaints)
     if annotate or any(complaint.rule in _MISSING_RETURN_TYPES for complaint in complaints):
-        mended = ruff.mended(plain.annotated(mended), "--extend-select", "I,F401")
+        typed = with_argument_types(plain.annotated(mended))
+        mended = ruff.mended(typed, "--extend-select", "I,F401")
     return ruff.formatted(mended)
 
 
