@@ -29,15 +29,17 @@ What is told back are lines of JSON:
     {"problem": null, "missing": null}                     once: why the module cannot be loaded, and the
                                                            name of a module that is not there
     {"description": {...}}                                 one a name; see `describe`
-    {"number", "outcome", "state", "lines", "branches"}    one a trial; see `observe`
+    {"number", "outcome", "state", "writes", "lines", "branches"}    one a trial; see `observe`
 
-State is a list of `{"of", "text", "imports", "approximate", "before"}`: what the watched objects and the
-probes show after the call, and the text that they showed before it.
+State is a list of `{"of", "text", "imports", "approximate", "before"}`: what the watched objects, the probes
+and the files in the working folder show after the call, and the text that they showed before it; `writes`
+says whether there are such files.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -54,14 +56,27 @@ from .children import DONE, SAYINGS, Send, become_parent, run_child
 from .clock import move_clock
 from .describe import describe
 from .imports import arrange
-from .literals import written
-from .observe import Raises, Told, facts, form_of, is_documented, nothing, printed, settle, value_outcome
+from .literals import quoted, written
+from .observe import (
+    Raises,
+    Told,
+    facts,
+    form_of,
+    is_documented,
+    nothing,
+    printed,
+    settle,
+    told,
+    value_outcome,
+)
 from .refusal import Refusal
 from .teller import Teller
 from .tracer import Reached, Span, make_tracer
 
 _LAST_LINE = 10**9
 _MOST_CHECKS = 12
+_MOST_FILES = 2
+_LONGEST_FILE = 200
 
 
 def main() -> None:
@@ -78,6 +93,8 @@ def main() -> None:
         return
     for name in job["describe"]:
         teller.tell({"description": describe(job["module"], name)})
+    gc.collect()
+    gc.freeze()  # the children's collections pass over what is loaded now
     _run_trials(job, teller)
 
 
@@ -104,19 +121,21 @@ def _run_trials(job: Told, teller: Teller) -> None:
 
 
 def _unseen(reason: str) -> Told:
-    return {"outcome": nothing(reason), "state": [], "lines": [], "branches": []}
+    return {"outcome": nothing(reason), "state": [], "writes": False, "lines": [], "branches": []}
 
 
 def _run_trial(job: Told, trial: Told, closed: int) -> tuple[Told, str]:
     """Run one trial in a child; return what was observed, and how the child ended."""
     heard: list[Told] = []
-    folder = Path(f"trial-{trial['number']}").resolve()
+    folder = Path("trial").resolve()
+    folder.mkdir(exist_ok=True)
     run = _Trial(folder=folder, trial=trial, roots=job["roots"], file=job["file"], limits=job["limits"])
     ending = run_child(run.carry_out, job["limits"]["seconds"], heard.append, closed)
-    _remove(folder)
+    if any(folder.iterdir()):
+        _remove(folder)
     if ending != DONE or not heard:
         return _unseen(f"it {SAYINGS[ending]}"), ending
-    return {name: heard[-1].get(name) for name in ("outcome", "state", "lines", "branches")}, ending
+    return {name: heard[-1].get(name) for name in _unseen("")}, ending
 
 
 def _remove(folder: Path) -> None:
@@ -137,7 +156,6 @@ class _Trial(NamedTuple):
 
     def carry_out(self, send: Send) -> None:
         """Run the trial, and tell what was seen."""
-        self.folder.mkdir()
         os.chdir(self.folder)
         os.environ.update(HOME=str(self.folder), TMPDIR=str(self.folder))
         _limit(self.limits)
@@ -146,7 +164,8 @@ class _Trial(NamedTuple):
         outcome, state = self._observe(_Tracing(self.file, reached))
         if refusal.reason is not None:
             outcome, state = nothing(refusal.reason), []
-        send({"kind": "observation", "outcome": outcome, "state": state, **reached.as_json()})
+        seen = {"outcome": outcome, "state": state, "writes": any(self.folder.iterdir())}
+        send({"kind": "observation", **seen, **reached.as_json()})
 
     def _observe(self, tracing: _Tracing) -> tuple[Told, list[Told]]:
         namespace: Told = {"__name__": "trial"}
@@ -157,10 +176,10 @@ class _Trial(NamedTuple):
                     exec(statement, namespace)  # noqa: S102 - this is the sandbox, made for it
             except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
                 return nothing(f"its setup raises {type(error).__name__}: {error}"), []
-            before = self._state_before(namespace)
+            before = [*self._state_before(namespace), *_files()]
             outcome = self._call(namespace)
             tracing.stop()  # what looking at the state reaches is not the call's
-            return outcome, _with_before(self._state(namespace), before)
+            return outcome, _with_before([*self._state(namespace), *_files()], before)
 
     def _call(self, namespace: Told) -> Told:
         """Make the call, and return its outcome."""
@@ -240,9 +259,28 @@ class _Tracing:
             self._tracer.exchange(Reached())
 
 
+def _files() -> list[Told]:
+    """Return what stands in the files of the working folder, where that is short text."""
+    found: list[Told] = []
+    for file in sorted(Path().iterdir()):
+        try:
+            text = written(file.read_text(encoding="utf-8"), _LONGEST_FILE)
+        except (OSError, ValueError):
+            continue
+        if text is not None:
+            of = f"Path({quoted(file.name)}).read_text()"
+            found.append({**told(text), "of": of, "imports": [("pathlib", "Path")]})
+    return found[:_MOST_FILES]
+
+
 def _with_before(state: list[Told], before: list[Told]) -> list[Told]:
     texts = {fact["of"]: fact["text"] for fact in before}
-    return [{**fact, "before": texts.get(fact["of"])} for fact in state]
+    return [{**fact, "before": texts.get(fact["of"], _absent(fact["of"]))} for fact in state]
+
+
+def _absent(of: str) -> str | None:
+    """Return the text before of something that was not there: a file was empty, all else is not known."""
+    return "" if of.startswith("Path(") else None
 
 
 def _evaluate(call: str, namespace: Told) -> Any:

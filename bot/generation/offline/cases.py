@@ -8,6 +8,9 @@ from bot.generation.offline.calls import call_text
 from bot.generation.offline.observations import Fact, Observation, Outcome
 from bot.generation.offline.trials import Trial
 
+MOST_CHANGES = 2
+"""How many changes of its object one test states at most."""
+
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
 
@@ -51,6 +54,12 @@ class Case:
         )
 
     @property
+    def shown_changes(self) -> tuple[Fact, ...]:
+        """The changes that a test states: few, and no text of the object where it shows itself otherwise."""
+        plain = [fact for fact in self.changes if not fact.of.startswith(("str(", "repr("))]
+        return tuple(plain or self.changes)[:MOST_CHANGES]
+
+    @property
     def gives_none(self) -> bool:
         """Whether the call gave None, or is a statement."""
         value = self.outcome.value
@@ -61,18 +70,24 @@ class Case:
         """Whether base does something else."""
         if self.base is None:
             return False
+        raised = self.outcome.home.path if self.outcome.home else ""
+        if raised and raised == self.base.outcome.error:
+            return False
         before = {fact.of: fact.value.text for fact in self.base.state}
         changed = any(before.get(fact.of, fact.value.text) != fact.value.text for fact in self.seen.state)
         return changed or signature(self.base.outcome) != signature(self.outcome)
 
     @property
+    def in_folder(self) -> bool:
+        """Whether it works on files, and so needs a folder of its own."""
+        return self.seen.writes
+
+    @property
     def expression(self) -> str:
         """The call with its object in place, as it is told in words."""
         trial = self.trial
-        receiver = trial.receiver
-        if receiver and len(trial.setup) == 1:
-            receiver = trial.setup[0].partition(" = ")[2]
-        return call_text(trial.pieces, receiver, [argument.text() for argument in trial.arguments])
+        arguments = [argument.text() for argument in trial.arguments]
+        return call_text(trial.pieces, trial.made or trial.receiver, arguments)
 
 
 def signature(outcome: Outcome) -> tuple[object, ...]:
@@ -109,6 +124,4 @@ def with_base(case: Case, base: Observation | None) -> Case:
 
 def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
     """Tell whether a test of this case would state more than that nothing came of it."""
-    if not case.gives_none:
-        return True
-    return bool(case.changes) or not member_gives_nothing
+    return not case.gives_none or bool(case.changes) or not member_gives_nothing

@@ -21,6 +21,7 @@ _MOST_WITNESSES = 3
 _ENOUGH_ROWS = 8
 _MOST_SINGLE = 2
 _LONG = 80
+_MOST_LISTED = 28
 
 
 def choose(cases: Sequence[Case]) -> list[Case]:
@@ -32,6 +33,14 @@ def choose(cases: Sequence[Case]) -> list[Case]:
     _take_new_ways(ranked, chosen)
     _take_new_outcomes(ranked, chosen)
     return _with_one_state(chosen.cases)
+
+
+def shortlist(cases: Sequence[Case]) -> list[int]:
+    """Return the places of the cases that are worth running again: the choice, and some to fall back on."""
+    chosen = [case.trial for case in choose(cases)]
+    ranked = sorted(range(len(cases)), key=lambda place: _cost(cases[place]))
+    best = [place for place in ranked if cases[place].trial in chosen]
+    return [*best, *(place for place in ranked if place not in best)][:_MOST_LISTED]
 
 
 def _trustworthy(cases: Sequence[Case]) -> list[Case]:

@@ -1,4 +1,4 @@
-"""Documented examples as something to run: names resolved, imports lifted out, plain calls taken apart."""
+"""Documented examples as something to run: names resolved, imports lifted out, calls taken apart."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ import builtins
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.generation.offline.expressions import Expression, Import, Imports, Layer
 from bot.generation.offline.sources import ModuleSource
 from bot.languages.driver import DocumentedExample
-from bot.model import Member
+from bot.model import Member, MemberKind
 
 _MOST_EXAMPLES = 12
+
+
+class Around(NamedTuple):
+    """The text around the arguments of the member's call: `str(` and `slug` and `))`, say."""
+
+    before: str
+    function: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +31,19 @@ class DocumentedCall:
 
     Attributes:
         setup: Statements before it, without imports.
-        call: Its text.
+        text: Its text.
         imports: What all of it needs.
         example: What the docstring says of it, where that can be read; else None.
-        arguments: Where it is a plain call of the member and nothing else: its arguments, each with the name
-            it is given by, or an empty one; None otherwise.
+        around: The text around the arguments, where it holds exactly one call of the member; else None.
+        arguments: The arguments of that call, each with the name it is given by, or an empty one.
     """
 
     setup: tuple[str, ...]
-    call: str
+    text: str
     imports: Imports
     example: DocumentedExample | None
-    arguments: tuple[tuple[str, Expression], ...] | None
+    around: Around | None = None
+    arguments: tuple[tuple[str, Expression], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +59,11 @@ class Documentation:
     given: Mapping[int | str, Sequence[Expression]] = field(default_factory=dict)
 
     def arguments_for(self, place: int, name: str) -> list[Expression]:
-        """Return what the docstring gives for a parameter."""
+        """Return what the docstring gives for a parameter, where it needs nothing else of the docstring."""
         return [*self.given.get(place, ()), *self.given.get(name, ())]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A call in a docstring as its reader gives it, with what is documented of it, if anything."""
 
@@ -68,13 +78,13 @@ def read_documentation(member: Member, source: ModuleSource, shown: Iterable[Sho
     calls = [call for each in shown if (call := reader.read(each)) is not None][:_MOST_EXAMPLES]
     given: defaultdict[int | str, list[Expression]] = defaultdict(list)
     for call in calls:
-        for place, (name, value) in enumerate(call.arguments or ()):
+        for place, (name, value) in enumerate(() if call.setup else call.arguments):
             given[name or place].append(value.at(Layer.DOCUMENTED))
     return Documentation(calls=tuple(calls), given=given)
 
 
 class _Reader:
-    """Resolves the names of documented calls."""
+    """Resolves the names of documented calls, and takes the calls apart."""
 
     def __init__(self, member: Member, source: ModuleSource) -> None:
         self._member = member
@@ -85,32 +95,32 @@ class _Reader:
         """Return a call ready to run, or None where a name of it is unknown."""
         try:
             statements = [node for text in shown.setup for node in ast.parse(text).body]
-            call = ast.parse(shown.call, mode="eval").body
+            text = _one_line(shown.call)
+            call = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError):
             return None
         lifted = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
         setup = [node for node in statements if not isinstance(node, ast.Import | ast.ImportFrom)]
-        own = _imported(lifted)
-        expected = shown.example.expected if shown.example else None
-        parts: list[ast.AST] = [*setup, call, *([ast.parse(f"({expected})")] if expected else [])]
-        imports = self._resolved(_free_names(parts), own)
+        imports = self._resolved([*setup, call, *_expected(shown.example)], _imported(lifted))
         if imports is None:
             return None
+        around, arguments = self._apart(call, imports, text)
         return DocumentedCall(
-            setup=tuple(ast.unparse(node) for node in setup),
-            call=shown.call,
+            setup=tuple(map(ast.unparse, setup)),
+            text=text,
             imports=imports,
             example=shown.example,
-            arguments=None if setup else self._arguments(call, imports, shown.call),
+            around=around,
+            arguments=arguments,
         )
 
-    def _resolved(self, names: Sequence[str], own: Mapping[str, Import]) -> Imports | None:
-        found = [self._origin(name, own) for name in names]
+    def _resolved(self, nodes: Sequence[ast.AST], own: Mapping[str, Import]) -> Imports | None:
+        """Return where all free names come from; None where one is unknown."""
+        found = [self._origin(name, own) for name in _free_names(nodes)]
         known = [each for each in found if each is not None]
         return frozenset(known) if len(known) == len(found) else None
 
     def _origin(self, name: str, own: Mapping[str, Import]) -> Import | None:
-        """Return where a name of the docstring comes from."""
         if name == self._top:
             return Import(self._member.module, name)
         if name in own or name in self._source.imports:
@@ -120,23 +130,45 @@ class _Reader:
         package = self._member.module.partition(".")[0]
         return Import(package) if name == package else None
 
-    def _arguments(
+    def _apart(
         self, call: ast.expr, imports: Imports, text: str
-    ) -> tuple[tuple[str, Expression], ...] | None:
-        if not isinstance(call, ast.Call) or not self._is_member(call.func):
-            return None
-        if any(isinstance(node, ast.Starred) for node in call.args) or any(not k.arg for k in call.keywords):
-            return None
-        pairs = [("", node) for node in call.args] + [(k.arg or "", k.value) for k in call.keywords]
-        return tuple((name, _expression(node, imports, text)) for name, node in pairs)
+    ) -> tuple[Around | None, tuple[tuple[str, Expression], ...]]:
+        """Take the one call of the member apart; there is nothing to take where there are more or none."""
+        calls = [node for node in ast.walk(call) if isinstance(node, ast.Call) and self._is_member(node.func)]
+        if len(calls) != 1 or "\n" in text:
+            return None, ()
+        (found,) = calls
+        starred = any(isinstance(node, ast.Starred) for node in found.args)
+        if starred or any(not keyword.arg for keyword in found.keywords):
+            return None, ()
+        pairs = [("", node) for node in found.args]
+        pairs += [(each.arg or "", each.value) for each in found.keywords]
+        return _around(found, text), tuple((name, _expression(node, imports, text)) for name, node in pairs)
 
     def _is_member(self, function: ast.expr) -> bool:
-        """Tell whether a function's text names the member: plainly, or by modules before it."""
-        text = ast.unparse(function)
-        return text == self._member.name or text in {
-            f"{self._member.module}.{self._member.name}",
-            f"{self._member.module.partition('.')[0]}.{self._member.name}",
-        }
+        """Tell whether a function's text names the member: plainly, by modules before it, on an object."""
+        if self._member.kind in {MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.STATIC_METHOD}:
+            return isinstance(function, ast.Attribute) and function.attr == self._member.plain_name
+        modules = ("", f"{self._member.module}.", f"{self._member.module.partition('.')[0]}.")
+        return ast.unparse(function) in {module + self._member.name for module in modules}
+
+
+def _one_line(text: str) -> str:
+    return text if "\n" not in text else ast.unparse(ast.parse(text, mode="eval"))
+
+
+def _expected(example: DocumentedExample | None) -> list[ast.AST]:
+    if example is None or example.expected is None:
+        return []
+    return [ast.parse(f"({example.expected}\n)", mode="eval")]
+
+
+def _around(call: ast.Call, text: str) -> Around:
+    """Cut a text at its call; offsets of the syntax tree count bytes."""
+    data = text.encode()
+    start, end = call.func.col_offset, call.func.end_col_offset or 0
+    last = (call.end_col_offset or len(data)) - 1
+    return Around(data[:start].decode(), data[start:end].decode(), data[last:].decode())
 
 
 def _imported(nodes: Sequence[ast.Import | ast.ImportFrom]) -> dict[str, Import]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.generation.offline.cases import Case, stable_case, with_base
+from bot.generation.offline.choice import shortlist
 from bot.generation.offline.explorer import FIRST, ON_BASE, SECOND, Explorer, Job, Setting
 from bot.generation.offline.observations import Observation
-from bot.generation.offline.trials import Subject, Trial
+from bot.generation.offline.subjects import Subject
+from bot.generation.offline.trials import Trial
 from bot.model import Change
 
 _Numbered = Mapping[int, tuple[str, Trial]]
@@ -38,7 +39,7 @@ class Findings:
 
 
 async def explore(explorer: Explorer, work: Sequence[Work]) -> list[Findings]:
-    """Run all trials on head, then those that came to something again and on base; one result a member.
+    """Run all trials on head, what came to something on base, and the best of it again; one result a member.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -46,46 +47,66 @@ async def explore(explorer: Explorer, work: Sequence[Work]) -> list[Findings]:
     if not work:
         return []
     member = work[0].subject.member
-    names = [each.subject.member.name for each in work]
-    flat = [(name, trial) for name, each in zip(names, work, strict=True) for trial in each.trials]
-    numbered = dict(enumerate(flat))
-    first = await explorer.run(Job(module=member.module, path=member.path, trials=numbered), FIRST)
-    seen = first.observations
-    promising = {number: each for number, each in numbered.items() if _promises(each[1], seen.get(number))}
+    numbered = _numbered(work)
+    first = await _seen(explorer, Job(module=member.module, path=member.path, trials=numbered), FIRST)
+    cases = {
+        number: case
+        for number, (_, trial) in numbered.items()
+        if number in first and (case := stable_case(trial, first[number], first[number])) is not None
+    }
     compared = {each.subject.member.name for each in work if each.subject.member.change is not Change.ADDED}
-    on_base = {number: each for number, each in promising.items() if each[0] in compared}
-    second, base = await asyncio.gather(
-        _again(explorer, member.module, promising, SECOND), _again(explorer, member.module, on_base, ON_BASE)
-    )
-    return _sorted_out(work, seen, second, base)
+    on_base = {number: numbered[number] for number in cases if numbered[number][0] in compared}
+    base = await _seen(explorer, Job(module=member.module, trials=on_base), ON_BASE)
+    cases = {number: with_base(case, base.get(number)) for number, case in cases.items()}
+    listed = {number: numbered[number] for number in _shortlisted(numbered, cases)}
+    second = await _seen(explorer, Job(module=member.module, trials=listed), SECOND)
+    return _by_member(work, first, second, cases)
 
 
-def _promises(trial: Trial, seen: Observation | None) -> bool:
-    return seen is not None and stable_case(trial, seen, seen) is not None
+def _numbered(work: Sequence[Work]) -> _Numbered:
+    flat = [(each.subject.member.name, trial) for each in work for trial in each.trials]
+    return dict(enumerate(flat))
 
 
-async def _again(explorer: Explorer, module: str, trials: _Numbered, setting: Setting) -> _Seen:
-    if not trials:
-        return {}
-    told = await explorer.run(Job(module=module, trials=trials), setting)
-    return told.observations
+async def _seen(explorer: Explorer, job: Job, setting: Setting) -> _Seen:
+    return (await explorer.run(job, setting)).observations if job.trials else {}
 
 
-def _sorted_out(work: Sequence[Work], first: _Seen, second: _Seen, base: _Seen) -> list[Findings]:
+def _shortlisted(numbered: _Numbered, cases: Mapping[int, Case]) -> list[int]:
+    """Return the numbers of the cases worth a second run, member by member."""
+    by_member: dict[str, list[int]] = {}
+    for number in cases:
+        by_member.setdefault(numbered[number][0], []).append(number)
+    found: list[int] = []
+    for numbers in by_member.values():
+        wanted = shortlist([cases[number] for number in numbers])
+        found += [numbers[place] for place in wanted]
+    return sorted(found)
+
+
+def _by_member(
+    work: Sequence[Work], first: _Seen, second: _Seen, cases: Mapping[int, Case]
+) -> list[Findings]:
     """Give each member what came of its own trials."""
     found = []
     start = 0
     for each in work:
-        cases, reasons = [], []
-        for number, trial in enumerate(each.trials, start):
-            case = stable_case(trial, first[number], second.get(number)) if number in first else None
-            if case is not None:
-                cases.append(with_base(case, base.get(number)))
-            else:
-                reasons.append(_reason(first.get(number), second.get(number)))
-        start += len(each.trials)
-        found.append(Findings(cases=tuple(cases), reasons=tuple(reasons)))
+        own = range(start, start + len(each.trials))
+        start = own.stop
+        repeated = {number: _repeated(cases[number], second[number]) for number in own if number in second}
+        failed = [
+            number for number in own if number not in cases or repeated.get(number, cases[number]) is None
+        ]
+        kept = tuple(case for case in repeated.values() if case is not None)
+        reasons = tuple(_reason(first.get(number), second.get(number)) for number in failed)
+        found.append(Findings(cases=kept, reasons=reasons))
     return found
+
+
+def _repeated(case: Case, second: Observation) -> Case | None:
+    """Return a case as both settings saw it; None where they differ."""
+    kept = stable_case(case.trial, case.seen, second)
+    return None if kept is None else with_base(kept, case.base)
 
 
 def _reason(first: Observation | None, second: Observation | None) -> str:

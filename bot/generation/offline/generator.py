@@ -22,10 +22,11 @@ from bot.generation.offline.grouping import tests_of
 from bot.generation.offline.hints import read_hints
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
-from bot.generation.offline.sources import ModuleSource, gives_nothing, read_module
+from bot.generation.offline.sources import ModuleSource, read_module
+from bot.generation.offline.subjects import Subject
 from bot.generation.offline.telling import summary, witness
-from bot.generation.offline.trials import Subject, plan
-from bot.generation.offline.writing import CannotShare, write_module
+from bot.generation.offline.trials import plan
+from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide
 from bot.languages.python.examples import documented_examples, shown_calls
 from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
@@ -155,29 +156,30 @@ def _answer(work: Work, findings: Findings) -> Result:
     """Write the tests of a member, or say why there are none."""
     subject = work.subject
     member = subject.member
-    nothing = gives_nothing(subject.source.definitions.get(member.name))
+    nothing = subject.gives_nothing
     telling = [case for case in findings.cases if says_something(case, member_gives_nothing=nothing)]
     cases = choose(telling)
     if not cases:
         return _skip(member, Stage.GENERATION, _why_no_cases(findings))
+    code = _code(subject, cases)
+    if code is None:
+        return _skip(member, Stage.GENERATION, "its tests cannot be written as one module")
     return Candidate(
-        member=member.id,
-        code=_code(member, subject.source, cases),
-        origin=Origin.OFFLINE,
-        summary=summary(cases),
-        witness=witness(cases),
+        member=member.id, code=code, origin=Origin.OFFLINE, summary=summary(cases), witness=witness(cases)
     )
 
 
-def _code(member: Member, source: ModuleSource, cases: list[Case]) -> str:
-    """Return the test module; a case that needs another thing by a name that is taken is left out."""
-    while True:
-        tests = tests_of(cases)
-        names = Names(member, source, [case for test in tests for case in test.cases])
+def _code(subject: Subject, cases: Sequence[Case]) -> str | None:
+    """Return the test module; as few cases as needed are left out where they do not go together."""
+    package = subject.member.module.partition(".")[0]
+    for count in range(len(cases), 0, -1):
+        tests = tests_of(cases[:count])
+        names = Names(subject, [case for test in tests for case in test.cases])
         try:
-            return write_module([(names.of(test), test) for test in tests], member.module.partition(".")[0])
-        except CannotShare:
-            cases = cases[:-1]
+            return write_module([(names.of(test), test) for test in tests], package)
+        except CannotWrite:
+            continue
+    return None
 
 
 def _why_no_cases(findings: Findings) -> str:

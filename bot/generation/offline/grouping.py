@@ -18,7 +18,6 @@ FEWEST_ROWS = 3
 class Test:
     """One test function to write: one case, or the rows of a table."""
 
-    __test__ = False
     cases: tuple[Case, ...]
 
     @property
@@ -51,7 +50,7 @@ def _tests(group: Sequence[Case]) -> list[Test]:
 def shape(case: Case) -> Hashable | None:
     """Return what the rows of a table have in common; None for a case that stands alone."""
     trial, outcome = case.trial, case.outcome
-    on_variables = bool(trial.watched) and not trial.receiver
+    on_variables = (bool(trial.watched) and not trial.receiver) or case.in_folder
     alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
     if alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
         return None

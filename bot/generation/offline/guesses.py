@@ -122,6 +122,8 @@ def _by_default(text: str) -> Shape | None:
     for start, shape in (*starts, ("[", LIST), ("{", DICT), ("(", TUPLE)):
         if text.startswith(start):
             return shape
+    if text in {"bool", "str", "len", "int", "list", "sorted", "max", "min", "sum", "repr"}:
+        return CALLABLE
     digits = text.lstrip("-")
     if digits[:1].isdigit():
         return FLOAT if "." in digits else INT

@@ -149,6 +149,9 @@ class _Reader:
                 ]
             case ast.Name(id=name) if name in self._parameters:
                 self._use(name, "()")
+            case ast.Attribute(attr=method):
+                for text in (value for argument in node.args for value in self._values(argument)):
+                    self._hints.anywhere.extend(map(_written, _meeting(method, text)))
         function = ast.unparse(node.func)
         for argument in node.args:
             if isinstance(argument, ast.Name):

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from bot.generation.offline.description import Home, Parameter, Shape
-from bot.generation.offline.expressions import Expression, Layer, quoted, unique
+from bot.generation.offline.expressions import Expression, Import, Layer, quoted, unique
 from bot.generation.offline.guesses import guessed
 from bot.generation.offline.hints import Hints
 from bot.generation.offline.values import accepted, fitting, interleaved, values
@@ -19,6 +19,7 @@ from bot.generation.offline.values import accepted, fitting, interleaved, values
 _MOST = 24
 _LONGEST_SPELLED = 12
 _MOST_LENGTH = 200
+_LONGEST_MARK = 5
 _MOST_NUMBERS = 8
 _TIMEDELTA = Home(module="datetime", path="timedelta")
 
@@ -40,9 +41,27 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
         *of_length(shape, hints.lengths.get(parameter.name, ())),
         *of_numbers(shape, hints.numbers),
     ]
-    others = fitting(hints.anywhere, shape)
-    ordinary = [*fitting_or_made(documented, shape), *(each.at(Layer.ORDINARY) for each in typed[:1])]
+    others = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
+    first = [each.at(Layer.ORDINARY) for each in typed[:1]]
+    ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *first]
     return unique([*ordinary, *interleaved([near, typed[1:]]), *others])[:_MOST]
+
+
+def _other_marks(parameter: Parameter) -> list[Expression]:
+    """Return other marks for a parameter whose default is one, as a separator's."""
+    text = parameter.default.text if parameter.default else ""
+    if text[:1] not in {'"', "'"} or len(text) > _LONGEST_MARK or any(map(str.isalnum, text)):
+        return []
+    return [Expression(mark, layer=Layer.ORDINARY) for mark in ('"-"', '"; "', '""') if mark != text]
+
+
+def _files_with(constants: Iterable[Expression], shape: Shape) -> list[Expression]:
+    """Return files that hold texts of the source, for a shape that takes an open file."""
+    if shape.kind != "text file":
+        return []
+    texts = [each.text for each in constants if each.text[:1] in {'"', "'"}]
+    imports = frozenset({Import("io", "StringIO")})
+    return [Expression(f"StringIO({text})", imports, Layer.BOUNDARY) for text in texts]
 
 
 def shape_of(parameter: Parameter, hints: Hints) -> Shape:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from bot.generation.offline.calls import Argument, variable_for
 from bot.generation.offline.cases import Case
 from bot.generation.offline.grouping import Test
-from bot.generation.offline.sources import Function, ModuleSource, parameter_names
+from bot.generation.offline.sources import Function, parameter_names
+from bot.generation.offline.subjects import Subject
 from bot.generation.offline.words import condition_words, id_words, negated, snake, value_words
 from bot.model import Member, MemberKind
 
@@ -38,16 +39,17 @@ class Names:
     """Names the tests of one member, each name once.
 
     Args:
-        member: The member.
-        source: Its module's text, whose conditions say what a case is about.
+        subject: The member; the conditions of its text say what a case is about.
         cases: All cases of its tests: what they have in common is not worth a word.
     """
 
-    def __init__(self, member: Member, source: ModuleSource, cases: Sequence[Case]) -> None:
+    def __init__(self, subject: Subject, cases: Sequence[Case]) -> None:
+        member = subject.member
         self._subject = subject_words(member)
-        self._source = source
-        self._definition = source.definitions.get(member.name)
+        self._source = subject.source
+        self._definition = subject.source.definitions.get(member.name)
         self._owner = member.name.rpartition(".")[0]
+        self._required = {each.name for each in subject.parameters if each.required}
         self._cases = cases
         self._taken: set[str] = set()
 
@@ -79,11 +81,12 @@ class Names:
             return
         options = self._options(case)
         if test.is_table:
-            yield from ((*after, *options), (*after, "of_several_values", *options))
+            yield from ((*after, *options), ("of_several_values", *after, *options))
             return
         if case.is_documented:
-            yield ("as_documented",)
-            yield ("of", self._values(case), "as_documented")
+            yield (*options, "as_documented")
+            if self._values(case):
+                yield ("of", self._values(case), "as_documented")
         if case.gives_none or case.with_state:
             yield (*after, *self._changed(case))
         yield from self._single(case, after, options)
@@ -102,8 +105,10 @@ class Names:
         if values:
             yield ("of", values, *after, *options)
         yield (*after, *options)
-        every = "_and_".join(filter(None, (_words(argument) for argument in case.trial.arguments)))
-        yield ("of", every, *after)
+        plain = [_words(each) for each in case.trial.arguments if not self._is_option(each)]
+        every = "_and_".join(filter(None, plain))
+        if every:
+            yield ("of", every, *after, *options)
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
@@ -121,15 +126,20 @@ class Names:
         """Return what is given by name, unless all cases have it."""
         found = []
         for argument in case.trial.arguments:
-            if argument.by_keyword and not all(argument in other.trial.arguments for other in self._cases):
+            if self._is_option(argument):
                 without = argument.value.text in {"False", "None"}
                 found.append(("without_" if without else "with_") + snake(argument.name))
         return tuple(found[:2])
 
+    def _is_option(self, argument: Argument) -> bool:
+        """Tell whether a parameter need not be given, and other cases do without it."""
+        names = [{each.name for each in case.trial.arguments} for case in self._cases]
+        return argument.name not in self._required and any(argument.name not in given for given in names)
+
     def _values(self, case: Case) -> str:
         """Return the first argument in words that not all cases have."""
         for argument in case.trial.arguments:
-            if argument.by_keyword or self._is_common(argument):
+            if self._is_option(argument) or self._is_common(argument):
                 continue
             words = _words(argument)
             if words:
@@ -178,7 +188,7 @@ def _words(argument: Argument) -> str:
     """Return an argument in words; with the parameter's name where the value alone says little."""
     text, name = argument.value.text, snake(argument.name)
     words = value_words(text, argument.name)
-    says_little = text[:1] in {'"', "'"} and len(text) > len('""')
+    says_little = text[:1] in {'"', "'"} and not words.endswith(name)
     if words and (says_little or words[:1].isdigit() or words in {"true", "false", "none"}):
         return f"{name}_{words}"
     return words

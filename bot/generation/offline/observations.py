@@ -73,10 +73,19 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What was seen of one trial: its outcome, the state afterwards, and what it reached of the file."""
+    """What was seen of one trial.
+
+    Attributes:
+        outcome: What came of the call.
+        state: What the objects around it, and files, show afterwards.
+        writes: Whether there were files in its folder afterwards.
+        lines: The lines of the file that it reached.
+        branches: The line-to-line arcs that it took from lines with more than one way on.
+    """
 
     outcome: Outcome
     state: tuple[Fact, ...] = ()
+    writes: bool = False
     lines: frozenset[int] = frozenset()
     branches: frozenset[Arc] = frozenset()
 
@@ -144,6 +153,7 @@ def _observation(told: Mapping[str, Any]) -> Observation:
     return Observation(
         outcome=_outcome(told["outcome"]),
         state=tuple(map(_fact, told["state"])),
+        writes=bool(told.get("writes")),
         lines=frozenset(map(int, told["lines"][:_MOST_REACHED])),
         branches=frozenset((int(before), int(after)) for before, after in told["branches"][:_MOST_REACHED]),
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.generation.offline.cases import Case
+from bot.generation.offline.expressions import quoted
 from bot.generation.offline.observations import Fact, Outcome
 
 _LONGEST = 120
 _MOST_TOLD = 2
+_SHORT = 50
 
 
 def summary(cases: Sequence[Case]) -> str:
     """Return one sentence on the most telling cases; empty where nothing short can be said."""
-    told = [f"{_called(case)} {_does(case.outcome, case.changes)}" for case in cases if not case.contradicts]
+    clear = [case for case in cases if not case.contradicts and (case.trial.receiver or not case.trial.setup)]
+    told = [f"{_called(case)} {_does(case, case.changes)}" for case in clear]
     short = [text for text in dict.fromkeys(told) if len(text) <= _LONGEST][:_MOST_TOLD]
     return "; ".join(short) + "." if short else ""
 
@@ -22,9 +25,10 @@ def witness(cases: Sequence[Case]) -> str | None:
     """Return what the first witness shows, as a sentence; None where there is none."""
     for case in cases:
         if case.is_witness and not case.contradicts and case.base is not None:
-            before = _did(case.base.outcome, _differing(case.base.state, case.seen.state))
-            now = _does(case.outcome, _differing(case.seen.state, case.base.state))
-            return f"{_called(case)} {before} before this change and {now} now."
+            before = Case(trial=case.trial, seen=case.base)
+            did = _did(before, _differing(case.base.state, case.seen.state), case.outcome)
+            does = _does(case, _differing(case.seen.state, case.base.state), before.outcome)
+            return f"{_called(case)} {did} before this change and {does} now."
     return None
 
 
@@ -40,31 +44,39 @@ def _called(case: Case) -> str:
     return f"`{case.expression}`{before}"
 
 
-def _does(outcome: Outcome, changed: Sequence[Fact]) -> str:
-    return _told(
-        outcome, changed, {"gives": "gives", "raises": "raises", "prints": "prints", "leaves": "leaves"}
-    )
+def _does(case: Case, changed: Sequence[Fact], other: Outcome | None = None) -> str:
+    return _told(case, changed, other, ("gives", "raises", "prints", "leaves"))
 
 
-def _did(outcome: Outcome, changed: Sequence[Fact]) -> str:
-    return _told(
-        outcome, changed, {"gives": "gave", "raises": "raised", "prints": "printed", "leaves": "left"}
-    )
+def _did(case: Case, changed: Sequence[Fact], other: Outcome | None = None) -> str:
+    return _told(case, changed, other, ("gave", "raised", "printed", "left"))
 
 
-def _told(outcome: Outcome, changed: Sequence[Fact], verbs: dict[str, str]) -> str:
+def _told(
+    case: Case, changed: Sequence[Fact], other: Outcome | None, verbs: tuple[str, str, str, str]
+) -> str:
+    """Return what came of a case in words, what is not the same as with another outcome first."""
+    outcome = case.outcome
+    gives, raises, prints, leaves = verbs
     value = outcome.value.text if outcome.value else ""
     if outcome.kind == "raised" or outcome.error:
-        name = outcome.home.path if outcome.home else outcome.error
-        return f"{verbs['raises']} `{name}`"
+        return f"{raises} `{_exception(outcome)}`"
     if outcome.kind == "printed":
-        return f"{verbs['prints']} `{value}`"
-    if outcome.kind == "object" and outcome.facts:
-        fact = outcome.facts[0]
-        name = outcome.home.path if outcome.home else "an object"
-        return f"{verbs['gives']} `{name}` with `{fact.of.replace('{}', 'it')}` equal to `{fact.value.text}`"
+        return f"{prints} `{value}`"
+    if outcome.kind == "object":
+        return f"{gives} {_object(outcome, other)}"
     if value == "None" and changed:
-        return f"{verbs['leaves']} `{changed[0].of}` as `{changed[0].value.text}`"
-    if outcome.relation == "nan":
-        return f"{verbs['gives']} `nan`"
-    return f"{verbs['gives']} `{value}`" if value else f"{verbs['gives']} something else"
+        return f"{leaves} `{changed[0].of}` as `{changed[0].value.text}`"
+    return f"{gives} `{value or 'nan'}`"
+
+
+def _exception(outcome: Outcome) -> str:
+    name = outcome.home.path if outcome.home else outcome.error
+    message = outcome.message or ""
+    return f"{name}({quoted(message)})" if 0 < len(message) <= _SHORT else name
+
+
+def _object(outcome: Outcome, other: Outcome | None) -> str:
+    facts = (*_differing(outcome.facts, other.facts if other else ()), *outcome.facts)
+    name = outcome.home.path if outcome.home else "object"
+    return f"a `{name}` with `{facts[0].of.replace('{}', 'it')}` equal to `{facts[0].value.text}`"

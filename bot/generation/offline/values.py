@@ -46,8 +46,10 @@ _TEXTS = {
     "url": "https://example.org/path?key=value",
     "uri": "https://example.org/path?key=value",
     "email": "ada@example.org",
-    "path": "folder/file.txt",
-    "file": "folder/file.txt",
+    "path": "file.txt",
+    "file": "file.txt",
+    "filename": "file.txt",
+    "conjunction": "or",
     "folder": "folder",
     "dir": "folder",
     "encoding": "utf-8",
@@ -135,12 +137,12 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "zoneinfo.ZoneInfo": ('ZoneInfo("Europe/Paris")',),
     "decimal.Decimal": ('Decimal("2.50")', "Decimal(0)", 'Decimal("-1.5")', "Decimal(1000)"),
     "fractions.Fraction": ("Fraction(1, 3)", "Fraction(0)", "Fraction(-5, 2)", "Fraction(3)"),
-    "pathlib.Path": ('Path("folder/file.txt")', 'Path("folder")', 'Path("file.tar.gz")'),
+    "pathlib.Path": ('Path("file.txt")', 'Path("folder/file.tar.gz")', 'Path("folder")'),
     "pathlib.PurePath": ('PurePath("folder/file.txt")', 'PurePath("file.tar.gz")'),
     "pathlib.PurePosixPath": ('PurePosixPath("folder/file.txt")', 'PurePosixPath("/folder")'),
     "uuid.UUID": ('UUID("12345678-1234-5678-1234-567812345678")',),
     "re.Pattern": ('re.compile("[a-z]+")', 're.compile("")'),
-    "io.StringIO": ('StringIO("first line\\nsecond line\\n")', 'StringIO("")'),
+    "io.StringIO": ('StringIO("first line\\nsecond line\\n")', 'StringIO("key=value\\n")', 'StringIO("")'),
     "io.BytesIO": ('BytesIO(b"some bytes")', 'BytesIO(b"")'),
     "ipaddress.IPv4Address": ('IPv4Address("192.168.0.1")',),
 }
@@ -251,6 +253,11 @@ def _sequences(template: str, empty: str) -> _Values:
             yield joined(template, [*items[1:], items[0]])
 
     return made
+
+
+def _iterables(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
+    lists = [*_sequences("[{}]", "[]")(shape, name, depth)]
+    return [*lists[:1], joined("iter({})", lists[:1]), *lists[1:]]
 
 
 def _iterators(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
@@ -388,10 +395,24 @@ def constructions(home: Home, parameters: Sequence[Parameter], depth: int = 0) -
         return []
     imports = frozenset({home.imported})
     first = [column[0] for column in columns]
-    rows = [first]
+    given = list(map(_given, needed, first))
+    rows = [given, *([*given, option] for option in _options(parameters, depth))]
     for at, column in enumerate(columns):
-        rows += [[*first[:at], value, *first[at + 1 :]] for value in column[1:]]
-    return [joined(f"{home.path}({{}})", map(_given, needed, row), imports) for row in rows]
+        rows += [[*given[:at], _given(needed[at], value), *given[at + 1 :]] for value in column[1:]]
+    return [joined(f"{home.path}({{}})", row, imports) for row in rows]
+
+
+def _options(parameters: Sequence[Parameter], depth: int) -> Iterable[Expression]:
+    """Yield one value for each optional parameter that has a type or a telling default."""
+    for parameter in parameters:
+        if parameter.required or parameter.mode in {"rest", "keywords"}:
+            continue
+        default = parameter.default.text if parameter.default else ""
+        others = [
+            value for value in values(parameter.shape, parameter.name, depth + 1) if value.text != default
+        ]
+        if others:
+            yield Expression(f"{parameter.name}={others[0].text}", others[0].imports)
 
 
 def _given(parameter: Parameter, value: Expression) -> Expression:
@@ -411,7 +432,7 @@ _MAKERS: dict[str, _Values] = {
     "bytearray": _bytearrays,
     "range": _ranges,
     "list": _sequences("[{}]", "[]"),
-    "iterable": _sequences("[{}]", "[]"),
+    "iterable": _iterables,
     "set": _sequences("{{}}", "set()"),
     "frozenset": _sequences("frozenset([{}])", "frozenset()"),
     "iterator": _iterators,

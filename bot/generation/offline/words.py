@@ -86,12 +86,24 @@ def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.key
     plain = snake(function.rpartition(".")[2])
     numbers = [ast.unparse(argument) for argument in arguments if isinstance(argument, ast.Constant)]
     if plain == "timedelta":
-        parts = [f"{snake(ast.unparse(keyword.value))}_{keyword.arg}" for keyword in keywords]
-        signs = ["minus_" if isinstance(keyword.value, ast.UnaryOp) else "" for keyword in keywords]
-        return "_".join(sign + part for sign, part in zip(signs, parts, strict=True)) or "no_time"
+        return "_".join(map(_duration_words, keywords)) or "no_time"
     if plain in {"date", "datetime", "decimal", "fraction", "range", "time"} and numbers:
         return f"{plain}_{snake('_'.join(numbers))}"
-    return f"empty_{plain}" if plain in {"set", "frozenset"} and not arguments else plain
+    if plain in {"set", "frozenset"} and not arguments:
+        return f"empty_{plain}"
+    match arguments:
+        case [ast.Constant(value="" | b"")]:
+            return f"empty_{plain}"
+        case [ast.Call(func=inner, args=more, keywords=named)]:
+            return f"{plain}_of_{_call_words(ast.unparse(inner), more, named)}"
+    return plain
+
+
+def _duration_words(keyword: ast.keyword) -> str:
+    text, unit = ast.unparse(keyword.value), keyword.arg or ""
+    sign = "minus_" if text.startswith("-") else ""
+    number = text.removeprefix("-")
+    return f"{sign}{snake(number)}_{unit.removesuffix('s') if number == '1' else unit}"
 
 
 def id_words(text: str, name: str) -> str:
@@ -101,10 +113,33 @@ def id_words(text: str, name: str) -> str:
         shown = node.value.strip() == node.value and node.value.isprintable() and node.value.isascii()
         if node.value and shown and len(node.value) <= _LONGEST_SHOWN:
             return node.value
+    match node:
+        case ast.List(elts=[_, *_] as parts) | ast.Tuple(elts=[_, *_] as parts) | ast.Set(elts=parts):
+            items = ", ".join(_item_words(part) for part in parts)
+            return items if len(items) <= _LONGEST_SHOWN else value_words(text, name).replace("_", " ")
+        case ast.Call(func=ast.Name(id="date" | "datetime"), args=arguments) if _are_numbers(arguments):
+            return _moment([int(ast.unparse(argument)) for argument in arguments])
+        case ast.Constant(value=int() | float()) if text not in {"0", "1", "True", "False"}:
+            return text
     words = value_words(text, name).replace("_", " ")
-    if re.fullmatch(r"-?[\d_.]+(e-?\d+)?", text) and text not in {"0", "1"}:
-        return text
-    return words or text[:_LONGEST_SHOWN]
+    is_call = isinstance(node, ast.Call) and not text.startswith("timedelta")
+    return text if (is_call and len(text) <= _LONGEST_SHOWN) or not words else words
+
+
+def _item_words(node: ast.expr) -> str:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isprintable()
+    return str(ast.literal_eval(node)) if is_text else ast.unparse(node)
+
+
+def _are_numbers(nodes: list[ast.expr]) -> bool:
+    return all(isinstance(node, ast.Constant) and isinstance(node.value, int) for node in nodes)
+
+
+def _moment(numbers: list[int]) -> str:
+    """Return a date, or a date and time, as people read it."""
+    day, time = numbers[:3], numbers[3:]
+    text = "-".join(f"{number:02}" for number in day)
+    return f"{text} {':'.join(f'{number:02}' for number in time)}" if time else text
 
 
 _COMPARED: dict[type[ast.cmpop], str] = {

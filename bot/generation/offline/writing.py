@@ -32,8 +32,8 @@ _INDENT = "    "
 Lines = list[str]
 
 
-class CannotShare(ValueError):
-    """Two tests need different things by one name."""
+class CannotWrite(ValueError):
+    """The tests do not make a module: two need different things by one name, or a text is no Python."""
 
 
 def write_module(tests: Sequence[tuple[str, Test]], top_package: str) -> str:
@@ -44,15 +44,22 @@ def write_module(tests: Sequence[tuple[str, Test]], top_package: str) -> str:
         top_package: The project's own top-level package, whose imports stand last.
 
     Raises:
-        CannotShare: Two of them need different things by one name.
+        CannotWrite: They do not go together.
     """
     written = [_written(name, test) for name, test in tests]
     blocks = ["\n".join(lines) for lines, _ in written]
-    read = {node.id for node in ast.walk(ast.parse("\n".join(blocks))) if isinstance(node, ast.Name)}
+    read = _names_read("\n".join(blocks))
     imports = frozenset(each for _, needed in written for each in needed if each.bound in read)
     if len({each.bound for each in imports}) < len(imports):
-        raise CannotShare
+        raise CannotWrite("two things by one name")
     return "\n\n\n".join([_import_text(imports, top_package), *blocks]) + "\n"
+
+
+def _names_read(code: str) -> set[str]:
+    try:
+        return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    except SyntaxError as error:
+        raise CannotWrite(str(error)) from error
 
 
 def _import_text(imports: Imports, top_package: str) -> str:
@@ -89,35 +96,35 @@ def _written(name: str, test: Test) -> tuple[Lines, Imports]:
 def _single(name: str, case: Case) -> tuple[Lines, Imports]:
     """Write a test of one case."""
     lines, imports = _body(case)
-    fixture = "capsys" if case.outcome.kind == "printed" else ""
-    return [f"def {name}({fixture}):", *(_INDENT + line if line else "" for line in lines)], imports
+    fixtures = ["capsys"] if case.outcome.kind == "printed" else []
+    if case.in_folder:
+        fixtures += ["monkeypatch", "tmp_path"]
+        lines = ["monkeypatch.chdir(tmp_path)", *lines]
+    return [f"def {name}({', '.join(fixtures)}):", *_indented(lines)], imports
+
+
+def _indented(lines: Iterable[str]) -> Lines:
+    return [_INDENT + line if line else "" for line in lines]
 
 
 def _body(case: Case) -> tuple[Lines, Imports]:
     trial = case.trial
     setup, call = _setup_and_call(case)
     lines, imports = _act_and_assert(case, call)
-    blank = [""] if len(setup) > 1 and not lines[0].startswith("assert") else []
-    return [*setup, *blank, *lines], trial.imports | imports
+    before = [line for statement in setup for line in statement.splitlines()]
+    blank = [""] if len(before) > 1 and not lines[0].startswith("assert") else []
+    return [*before, *blank, *lines], trial.imports | imports
 
 
 def _setup_and_call(case: Case) -> tuple[Lines, str]:
     """Return the statements before the call, and the call; an object that is used once stands in the call."""
     trial = case.trial
     arguments = [argument.text() for argument in trial.arguments]
-    once = trial.receiver and len(trial.setup) == 1 and not _looks_at_state(case)
-    if (
-        once
-        and case.outcome.relation == "is"
-        and case.outcome.value
-        and case.outcome.value.text == trial.receiver
-    ):
-        once = False
-    if once:
-        made = trial.setup[0].partition(" = ")[2]
+    value = case.outcome.value.text if case.outcome.value else ""
+    if trial.made and not _looks_at_state(case) and value != trial.receiver:
         mentioned = re.compile(rf"\b{re.escape(trial.receiver)}\b")
         if not any(mentioned.search(argument) for argument in arguments):
-            return [], call_text(trial.pieces, made, arguments)
+            return [], call_text(trial.pieces, trial.made, arguments)
     return list(trial.setup), trial.call
 
 
@@ -134,7 +141,7 @@ def _act_and_assert(case: Case, call: str) -> tuple[Lines, Imports]:
     lines, imports = _WRITERS[case.outcome.kind](case, call)
     if not _looks_at_state(case):
         return lines, imports
-    checks, more = _fact_lines(case.changes[:1])
+    checks, more = _fact_lines(case.shown_changes[:1])
     return [*lines, *checks], imports | more
 
 
@@ -146,7 +153,7 @@ def _documented(case: Case, call: str) -> tuple[Lines, Imports]:
         return [f"with pytest.raises({name}):", f"{_INDENT}{call}"], frozenset({_PYTEST})
     expected = example.expected if example is not None and example.expected is not None else "None"
     expression, imports = _brought_out(case.outcome.form, call)
-    return [f"assert {expression} {'is' if expected in _SINGLETONS else '=='} {expected}"], imports
+    return [_assertion(expression, "is" if expected in _SINGLETONS else "==", expected)], imports
 
 
 _SINGLETONS = frozenset({"None", "True", "False"})
@@ -194,7 +201,7 @@ def _object(case: Case, call: str) -> tuple[Lines, Imports]:
 
 
 def _state_only(case: Case, call: str) -> tuple[Lines, Imports]:
-    checks, imports = _fact_lines(case.changes[:_MOST_FACTS])
+    checks, imports = _fact_lines(case.shown_changes)
     expression, more = _brought_out(case.outcome.form, call)
     return [expression, "", *checks], imports | more
 
@@ -218,13 +225,27 @@ def _value(case: Case, call: str) -> tuple[Lines, Imports]:
     expression, more = _brought_out(outcome.form, call)
     if relation == "nan":
         return [f"assert math.isnan({expression})"], imports | more | {_MATH}
-    return [f"assert {_operand(expression)} {relation} {text}"], imports | more
+    return [_assertion(expression, relation, text)], imports | more
+
+
+def _assertion(expression: str, relation: str, text: str) -> str:
+    if text == "True" and isinstance(ast.parse(expression, mode="eval").body, ast.Compare):
+        return f"assert {expression}"
+    return f"assert {_operand(expression)} {relation} {text}"
+
+
+_LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
+"""What binds no closer than a comparison."""
 
 
 def _operand(expression: str) -> str:
     """Return an expression as the left side of a comparison."""
-    compares = re.search(r" (==|!=|<=?|>=?|in|is|not|and|or) ", expression) and not expression.endswith(")")
-    return f"({expression})" if compares or expression.startswith("lambda") else expression
+    node = ast.parse(expression, mode="eval").body
+    return (
+        f"({expression})"
+        if isinstance(node, ast.Compare | ast.BoolOp | ast.Lambda | ast.IfExp)
+        else expression
+    )
 
 
 def _printed(case: Case, call: str) -> tuple[Lines, Imports]:
@@ -288,7 +309,7 @@ def _table(name: str, test: Test) -> tuple[Lines, Imports]:
         f"{_INDENT}],",
         ")",
         f"def {name}({signature}):",
-        *(_INDENT + line for line in [*_table_setup(case), *lines]),
+        *_indented([*_table_setup(case), *lines]),
     ], needed
 
 
@@ -298,11 +319,11 @@ def _head(names: Sequence[str]) -> str:
 
 def _receiver(case: Case) -> str:
     trial = case.trial
-    return trial.setup[0].partition(" = ")[2] if trial.receiver and len(trial.setup) == 1 else trial.receiver
+    return trial.made or trial.receiver
 
 
 def _table_setup(case: Case) -> Lines:
-    return [] if case.trial.receiver and len(case.trial.setup) == 1 else list(case.trial.setup)
+    return [] if case.trial.made else list(case.trial.setup)
 
 
 def _varying(test: Test) -> list[str]:
@@ -357,7 +378,7 @@ class _Results:
                 lines, imports = _block(outcome.form, call, f"{relation} {expected}")
                 return lines, imports | self._imports
             expression, imports = _brought_out(outcome.form, call)
-            return [f"assert {_operand(expression)} {relation} {expected}"], imports | self._imports
+            return [_assertion(expression, relation, expected)], imports | self._imports
         assert outcome.home is not None  # noqa: S101 - every exception that is kept has one
         expression, imports = _brought_out(outcome.form, call)
         arguments = outcome.home.path + (f", match={expected}" if expected else "")

@@ -136,12 +136,14 @@ class _Statement:
         loads: Names that it reads, and so may alter what they stand for.
         optional: Whether it is needed only where one of its names is: it shows a value, imports something or
             binds a plain value. Everything else may have an effect beyond its names.
+        constant: Whether what it binds can never be altered, so that nothing but a new binding matters.
     """
 
     source: str
     binds: frozenset[str]
     loads: frozenset[str]
     optional: bool
+    constant: bool
 
     @classmethod
     def of(cls, source: str, tree: ast.Module, *, shown: bool) -> _Statement:
@@ -149,20 +151,23 @@ class _Statement:
             source=source,
             binds=_bound(tree),
             loads=_loaded(tree),
-            optional=shown or all(_only_binds(node) for node in tree.body),
+            optional=shown or all(map(_only_binds, tree.body)),
+            constant=all(map(_binds_a_constant, tree.body)),
         )
 
 
 def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
     """Return the statements that an example may need, reading backwards from its names."""
     wanted = set(_loaded(tree))
-    local = frozenset[str]().union(*(statement.binds for statement in before))
+    alterable = frozenset[str]().union(*(each.binds for each in before if not each.constant))
     kept: list[str] = []
     for statement in reversed(before):
-        touches = statement.binds | (statement.loads & local)
+        touches = statement.binds | (statement.loads & alterable)
         if statement.optional and not touches & wanted:
             continue
         kept.append(statement.source)
+        if statement.optional:
+            wanted -= statement.binds - statement.loads
         wanted |= statement.loads
     return tuple(reversed(kept))
 
@@ -196,11 +201,40 @@ def _only_binds(node: ast.stmt) -> bool:
     return False
 
 
+_CONSTANT_TYPES = frozenset(
+    {
+        "timedelta",
+        "date",
+        "datetime",
+        "time",
+        "Decimal",
+        "Fraction",
+        "int",
+        "float",
+        "str",
+        "bytes",
+        "frozenset",
+    }
+)
+
+
+def _binds_a_constant(node: ast.stmt) -> bool:
+    """Tell whether a statement binds names to what cannot be altered: a number, a text, a date, a module."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
+    if not isinstance(node, ast.Assign):
+        return False
+    value = node.value
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func).rpartition(".")[2] in _CONSTANT_TYPES
+    return isinstance(value, ast.Constant | ast.UnaryOp | ast.JoinedStr)
+
+
 def _may_act(node: ast.AST) -> bool:
     """Tell whether an expression may do more than make an object; `Cart()` is taken for making one."""
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
-        return not name[:1].isupper()
+        return not name[:1].isupper() and name not in _CONSTANT_TYPES
     return isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr)
 
 

@@ -85,6 +85,23 @@ def test_documented_examples__keeps_earlier_examples_that_share_an_object() -> N
     assert examples[1].setup == ("it = iter([1, 2])", "next(it)")
 
 
+def test_documented_examples__knows_that_nothing_alters_a_constant() -> None:
+    examples = documented_examples(
+        member(
+            """
+            >>> delta = timedelta(days=1)
+            >>> f(delta)
+            'a day'
+            >>> delta = timedelta(days=2)
+            >>> f(delta)
+            '2 days'
+            """
+        )
+    )
+
+    assert examples[1].setup == ("delta = timedelta(days=2)",)
+
+
 def test_documented_examples__keeps_statements_that_may_act_beyond_their_names() -> None:
     example = only(">>> _ = activate('de')\n>>> f(1)\n'eins'")
 

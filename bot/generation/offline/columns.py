@@ -1,0 +1,104 @@
+"""The values to try for each parameter of a member, and the ordinary arguments of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from bot.generation.offline.calls import Argument
+from bot.generation.offline.description import Callee, Parameter
+from bot.generation.offline.expressions import NONE, Expression, Imports, Layer, unique
+from bot.generation.offline.inputs import inputs, shape_of
+from bot.generation.offline.subjects import Subject
+from bot.generation.offline.values import FIRST_KEY, accepts_text_keys
+
+_MOST_OPTIONAL = 4
+_OPTIONAL_SHARE = 0.3
+
+
+class Columns:
+    """The values to try for the parameters of one member, and of the other methods of its class.
+
+    Args:
+        subject: The member.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._known: dict[str, list[Expression]] = {}
+
+    def of(self, parameter: Parameter) -> list[Expression]:
+        """Return the values to try for a parameter, the most ordinary first; none where none is known."""
+        if parameter.name not in self._known:
+            names = [each.name for each in self._subject.parameters]
+            place = names.index(parameter.name) if parameter.name in names else -1
+            documented = self._subject.documentation.arguments_for(place, parameter.name)
+            found = inputs(parameter, self._subject.hints, documented)
+            self._known[parameter.name] = unique([*self._keys_for(parameter), *found]) if found else []
+        return self._known[parameter.name]
+
+    def _keys_for(self, parameter: Parameter) -> list[Expression]:
+        """Return a key of a mapping that the member is given as well, for a text that may be one."""
+        shapes = [shape_of(each, self._subject.hints) for each in self._subject.parameters]
+        has_texts = any(shape.kind == "dict" and accepts_text_keys(shape) for shape in shapes)
+        is_text = shape_of(parameter, self._subject.hints).kind == "str"
+        return [Expression(FIRST_KEY, layer=Layer.ORDINARY)] if has_texts and is_text else []
+
+    def optional(self, parameter: Parameter) -> list[Expression]:
+        """Return the values to give an optional parameter: others than its default."""
+        default = parameter.default.text if parameter.default else ""
+        return [value for value in self.of(parameter) if value.text != default][:_MOST_OPTIONAL]
+
+    def ordinary(self, callee: Callee) -> list[Argument] | None:
+        """Return the arguments that a call must have; None where a value is not known."""
+        found = []
+        for parameter in callee.parameters or ():
+            if not parameter.required:
+                continue
+            column = self.of(parameter)
+            if not column:
+                return None
+            found.append(Argument(parameter.name, column[0], parameter.mode == "keyword"))
+        return found
+
+    def exchanged(self, base: Sequence[Argument]) -> Iterable[list[Argument]]:
+        """Exchange one required argument, or give one optional one, by turns."""
+        rows: list[list[list[Argument]]] = []
+        for parameter in self._subject.parameters:
+            if parameter.required:
+                rows.append([exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
+            else:
+                rows.append([[*base, given(parameter, value)] for value in self.optional(parameter)])
+        for rank in range(max(map(len, rows), default=0)):
+            yield from (row[rank] for row in rows if rank < len(row))
+
+    def drawn(self, random: Random) -> list[Argument]:
+        """Draw arguments."""
+        found = []
+        for parameter in self._subject.parameters:
+            column = self.of(parameter) if parameter.required else self.optional(parameter)
+            wanted = parameter.required or random.random() < _OPTIONAL_SHARE
+            if column and wanted:
+                found.append(given(parameter, random.choice(column)))
+        return found
+
+
+def given(parameter: Parameter, value: Expression) -> Argument:
+    """Return an argument for a parameter, by name where it is optional."""
+    by_keyword = parameter.mode == "keyword" or (not parameter.required and parameter.mode != "rest")
+    return Argument(parameter.name, value, by_keyword)
+
+
+def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:
+    """Return arguments with another value for one of them."""
+    return [Argument(each.name, value, each.by_keyword) if each.name == name else each for each in base]
+
+
+def texts_of(arguments: Iterable[Argument]) -> str:
+    """Return arguments as they stand between the brackets of a call."""
+    return ", ".join(argument.text() for argument in arguments)
+
+
+def imports_of(arguments: Iterable[Argument]) -> Imports:
+    """Return what arguments need."""
+    return NONE.union(*(argument.value.imports for argument in arguments))

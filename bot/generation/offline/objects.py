@@ -1,0 +1,144 @@
+"""Objects of the class around a member, what brings something into them, and what looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.generation.offline.calls import BINARY, COMPARISONS, Argument
+from bot.generation.offline.columns import Columns, imports_of, texts_of
+from bot.generation.offline.description import Callee, Home, Owner
+from bot.generation.offline.expressions import Expression, Import, Imports, Layer, unique
+from bot.generation.offline.inputs import shape_of
+from bot.generation.offline.subjects import Subject
+from bot.generation.offline.values import constructions
+
+_MOST_OBJECTS = 5
+_MOST_PRIORS = 3
+_MOST_PROBES = 3
+
+_MAKING = frozenset(
+    {"add", "append", "put", "push", "set", "insert", "update", "extend", "register", "load", "feed", "write"}
+)
+"""Methods that bring something into an object, by the first word of their names."""
+
+_CONTENTS = {
+    "dict": ('[("a", 1), ("b", 2)]', '{"a": 1}'),
+    "list": ("[3, 1, 2]", "[1, 1]"),
+    "set": ("[3, 1, 2]",),
+    "frozenset": ("[3, 1, 2]",),
+    "tuple": ("[3, 1, 2]",),
+    "str": ('"hello world"',),
+    "bytes": ('b"hello"',),
+    "int": ("5",),
+    "float": ("2.5",),
+}
+"""What an object is made from whose class derives from a built-in one."""
+
+_LIKES = {
+    "dict": ('{"a": 1, "b": 2}', '{"a": 1, "b": 3}', '{"a": 1, "c": 2}', "{}"),
+    "list": ("[3, 1, 2]", "[1]", "[]"),
+    "set": ("{3, 1, 2}", "set()"),
+    "tuple": ("(3, 1, 2)", "()"),
+    "str": ('"hello world"', '"hello"'),
+}
+"""What an object is compared with whose class derives from a built-in one."""
+
+
+class Prior(NamedTuple):
+    """A call made before the one that is looked at."""
+
+    name: str
+    text: str
+    imports: Imports
+
+
+class Objects:
+    """Makes and uses objects of the class around a member.
+
+    Args:
+        subject: The member.
+        columns: Its values.
+        path: How a test names the class.
+        imported: The import for that name.
+    """
+
+    def __init__(self, subject: Subject, columns: Columns, path: str, imported: Import) -> None:
+        self._subject = subject
+        self._columns = columns
+        self._path = path
+        self._import = imported
+        self._owner: Owner = subject.owner or Owner(path=path)
+
+    def made(self) -> list[Expression]:
+        """Return objects: from the constructor, the fewest arguments first, and from factories."""
+        owner, needed = self._owner, frozenset({self._import})
+        if owner.abstract:
+            return []
+        if owner.kind == "enum":
+            return [Expression(f"{self._path}.{name}", needed) for name in owner.members[:_MOST_OBJECTS]]
+        home = Home(module=self._import.module, path=self._path)
+        typed = [replace(each, shape=shape_of(each, self._subject.hints)) for each in owner.parameters or ()]
+        calls = constructions(home, typed)
+        made = [replace(each, imports=(each.imports - {home.imported}) | needed) for each in calls]
+        filled = [Expression(f"{self._path}({text})", needed) for text in _CONTENTS.get(owner.builtin, ())]
+        first = [each.at(Layer.ORDINARY) for each in (*made[:1], *filled[:1])]
+        return unique([*first, *made[1:], *filled[1:], *self._from_factories()])[:_MOST_OBJECTS]
+
+    def _from_factories(self) -> Iterator[Expression]:
+        for factory in self._owner.factories:
+            arguments = self._columns.ordinary(factory)
+            if arguments is not None:
+                text = f"{self._path}.{factory.name}({texts_of(arguments)})"
+                yield Expression(text, imports_of(arguments) | {self._import})
+
+    def priors(self, variable: str) -> list[Prior]:
+        """Return calls of other methods that bring something into an object."""
+        methods = [method for method in self._owner.methods if self._brings(method)]
+        methods.sort(key=lambda method: method.name.split("_")[0] not in _MAKING)
+        found = []
+        for method in methods:
+            arguments = self._columns.ordinary(method)
+            if arguments is not None:
+                text = f"{variable}.{method.name}({texts_of(arguments)})"
+                found.append(Prior(method.name, text, imports_of(arguments)))
+        return found[:_MOST_PRIORS]
+
+    def _brings(self, method: Callee) -> bool:
+        if method.name == self._subject.member.plain_name or not method.parameters:
+            return False
+        return method.name.split("_")[0] in _MAKING or self._subject.method_gives_nothing(method.name)
+
+    def probes(self, variable: str) -> tuple[str, ...]:
+        """Return calls of methods that only look, with arguments that the member is given as well."""
+        own = {parameter.name for parameter in self._subject.parameters}
+        found = []
+        for method in filter(self._looks, self._owner.methods):
+            needed = {parameter.name for parameter in method.parameters or () if parameter.required}
+            arguments = self._columns.ordinary(method) if needed <= own else None
+            if arguments is not None and not imports_of(arguments):
+                found.append(f"{variable}.{method.name}({texts_of(arguments)})")
+        return tuple(found[:_MOST_PROBES])
+
+    def _looks(self, method: Callee) -> bool:
+        gives = method.returns.kind != "none" and not self._subject.method_gives_nothing(method.name)
+        is_other = method.name != self._subject.member.plain_name and not method.generator
+        return gives and is_other and not self._brings(method)
+
+    def operands(self, made: Expression) -> list[Argument]:
+        """Return what an object is compared or combined with: an equal one, and others like it."""
+        name = self._subject.member.plain_name
+        if name not in BINARY:
+            return []
+        likes = [Expression(text) for text in _LIKES.get(self._owner.builtin, ())]
+        others = [each for each in self.made() if each.text != made.text]
+        strange = [Expression("1"), Expression("None")] if name in COMPARISONS else []
+        return [Argument("other", each) for each in [made.at(Layer.ORDINARY), *others[:2], *likes, *strange]]
+
+    def again(self, variable: str) -> Iterator[Prior]:
+        """Yield the member's own call, for one that is made twice; an operator changes nothing."""
+        name = self._subject.member.plain_name
+        arguments = self._columns.ordinary(self._subject.callee)
+        if arguments is not None and not name.startswith("__"):
+            yield Prior(name, f"{variable}.{name}({texts_of(arguments)})", imports_of(arguments))

@@ -1,0 +1,70 @@
+"""What is known of a member before it is run."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.generation.offline.description import Callee, Description, Owner, Parameter
+from bot.generation.offline.documentation import Documentation
+from bot.generation.offline.expressions import Import
+from bot.generation.offline.hints import Hints
+from bot.generation.offline.sources import ModuleSource, gives_nothing
+from bot.model import Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """All that is known of a member before it is run.
+
+    Attributes:
+        member: The member.
+        description: What the explorer says of it.
+        source: Its module's text.
+        hints: What that text says of its inputs.
+        documentation: The examples of its docstring.
+    """
+
+    member: Member
+    description: Description
+    source: ModuleSource
+    hints: Hints
+    documentation: Documentation
+
+    @property
+    def callee(self) -> Callee:
+        """What is called."""
+        return self.description.callee
+
+    @property
+    def owner(self) -> Owner | None:
+        """The class around it, or itself."""
+        return self.description.owner
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """What it takes; nothing where it does not tell."""
+        return self.callee.parameters or ()
+
+    @property
+    def gives_nothing(self) -> bool:
+        """Whether it never gives a value, so that its effects are all there is to see."""
+        return gives_nothing(self.source.definitions.get(self.member.name))
+
+    def method_gives_nothing(self, name: str) -> bool:
+        """Tell the same of another method of its class."""
+        owner = self.member.name.rpartition(".")[0]
+        return gives_nothing(self.source.definitions.get(f"{owner}.{name}"))
+
+
+def reference(member: Member) -> tuple[str, Import]:
+    """Return how a test names the member's function or class, and the import for it.
+
+    A name that would hide a built-in one, or that pytest would take for a test, is reached by its module.
+    """
+    top = member.name.partition(".")[0]
+    if not hasattr(builtins, top) and not top.lower().startswith("test"):
+        return top, Import(member.module, top)
+    package, _, module = member.module.rpartition(".")
+    return f"{module}.{top}", Import(package, module) if package else Import(module)
