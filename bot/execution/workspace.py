@@ -7,12 +7,11 @@ Nothing is ever run in the person's own tree. Both the offline engine and the ve
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.execution.removal import remove_tree
 from bot.execution.sandbox import Limits, Sandbox
 from bot.model import Failure
 
@@ -89,8 +88,6 @@ class CannotPrepare(Failure):
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder, whatever a test has done to the rights of what lies in it."""
-    for place, _, _ in os.walk(folder):
-        with contextlib.suppress(OSError):
-            Path(place).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder as far as that is possible, whatever a test has made of it."""
+    with contextlib.suppress(OSError):
+        remove_tree(folder)

@@ -176,4 +176,5 @@ def _remove(folder: Path) -> None:
     for path, _, _ in os.walk(folder):
         with contextlib.suppress(OSError):
             Path(path).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(RecursionError):  # what is left goes with the whole folder
+        shutil.rmtree(folder, ignore_errors=True)
