@@ -118,6 +118,8 @@ def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
 def _trouble(outcome: Outcome, greeting: Greeting | None) -> str:
     if greeting is not None and greeting.problem:
         return greeting.problem
+    if outcome.exceeded:
+        return f"it took {outcome.exceeded} and ended the whole test process"
     if outcome.timed_out:
         return "it ran into the time limit and took the whole test process with it"
     last_words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]

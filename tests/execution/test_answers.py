@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +102,10 @@ def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
     ("ended", "trouble"),
     [
         (outcome(GREETING | {"problem": "no pytest"}), "no pytest"),
+        (
+            replace(outcome(exit_code=-9), exceeded="more than 1024 MiB of disk"),
+            "it took more than 1024 MiB of disk and ended the whole test process",
+        ),
         (outcome(timed_out=True), "it ran into the time limit and took the whole test process with it"),
         (
             outcome(exit_code=-9, stderr=b"Traceback\nMemoryError\n"),
