@@ -15,12 +15,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="testsmith-demo-") as folder:
         repository = Path(folder) / "shop"
         make_repository(repository)
-        command = ("suggest", "--repo", str(repository), "--base", "main", "--head", "change")
-        print(
-            "$ testsmith suggest --base main --head change --provider offline --format markdown\n", flush=True
-        )
-        offline = ("--provider", "offline", "--format", "markdown")
-        return subprocess.run((sys.executable, "-m", "bot", *command, *offline), check=False).returncode
+        command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
+        print(f"$ testsmith {' '.join(command)} --format markdown\n", flush=True)
+        program = (sys.executable, "-m", "bot", *command, "--format", "markdown")
+        return subprocess.run(program, cwd=repository, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -150,11 +150,13 @@ def target_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
 
 
 def body_words(suggestion: Suggestion) -> Prose:
-    """Return what the tests show, or the question they ask; empty where nothing is known but the code."""
-    sentences = [_sentence(text) for text in (suggestion.witness, suggestion.summary) if text]
-    asked = _question(suggestion, known=bool(sentences))
-    unique = list(dict.fromkeys(sentences))
-    return joined(" ", (parse(text) for text in (*unique, asked) if text))
+    """Return what the tests show, or the question they ask; empty where nothing is known but the code.
+
+    What the change does says more than what the tests show of it, so a summary gives way to a witness.
+    """
+    told = suggestion.witness or suggestion.summary
+    asked = _question(suggestion, known=bool(told))
+    return joined(" ", (parse(text) for text in (_sentence(told) if told else "", asked) if text))
 
 
 def _sentence(text: str) -> str:
