@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 TESTS ?= tests
 
-.PHONY: help demo test check format lock bench
+.PHONY: help demo test check format lock bench image
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,11 +24,13 @@ demo: .venv/.installed ## run the main job on the example project's pull request
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: .venv/.installed ## lint, format, types, import contracts
+check: .venv/.installed ## lint, format, types, import contracts, schema, Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --check-metaschema bot/report/schema.json
+	$(BIN)/hadolint Dockerfile
 
 format: .venv/.installed ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -40,3 +42,7 @@ lock: ## renew requirements-dev.lock and requirements.lock from pyproject.toml (
 
 bench: .venv/.installed ## measure speed: calls, seconds, memory
 	$(BIN)/python -m bench
+
+image: ## build the container image testsmith (needs docker or podman)
+	@engine=$$(command -v docker || command -v podman) || { echo "make image needs docker or podman." >&2; exit 2; }; \
+	$$engine build --tag testsmith .

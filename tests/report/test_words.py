@@ -155,7 +155,7 @@ def test_title_words__say_the_label(label: Label | None, words: str) -> None:
     [
         ({}, ""),
         ({"summary": "Adds up."}, "Adds up."),
-        ({"witness": "`f(1)` gave `2`", "summary": "Adds up"}, "f(1) gave 2. Adds up."),
+        ({"witness": "`f(1)` gave `2`", "summary": "Adds up"}, "f(1) gave 2."),
         ({"witness": "Adds up", "summary": "Adds up."}, "Adds up."),
         (
             {"label": Label.QUESTION, "summary": "It says 1; it is 2."},
