@@ -228,20 +228,23 @@ class _Trial(NamedTuple):
         return state
 
     def _state(self, namespace: Told) -> list[Told]:
-        """Return what the watched objects and the probes show now."""
-        found: list[Told] = []
-        for name in self.trial["watched"]:
-            if name in namespace:
-                found += [{**fact, "of": fact["of"].format(name)} for fact in facts(namespace[name])]
-        for probe in self.trial["probes"]:
-            with contextlib.suppress(Exception):
-                text = written(_evaluate(probe, namespace), self.limits["longest"])
-                if text is not None:
-                    imports = sorted(text.imports)
-                    found.append(
-                        {"of": probe, "text": text.text, "imports": imports, "approximate": text.approximate}
-                    )
+        """Return what the objects and the probes show now; probes that change an object show nothing."""
+        found = self._facts(namespace)
+        probed = [fact for probe in self.trial["probes"] for fact in self._probed(probe, namespace)]
+        if probed and self._facts(namespace) == found:
+            found += probed
         return found[:_MOST_CHECKS]
+
+    def _facts(self, namespace: Told) -> list[Told]:
+        names = [name for name in self.trial["watched"] if name in namespace]
+        return [{**fact, "of": fact["of"].format(name)} for name in names for fact in facts(namespace[name])]
+
+    def _probed(self, probe: str, namespace: Told) -> list[Told]:
+        try:
+            text = written(_evaluate(probe, namespace), self.limits["longest"])
+        except Exception:  # noqa: BLE001 - foreign code raises what it likes
+            return []
+        return [] if text is None else [{"of": probe, **told(text)}]
 
 
 class _Tracing:

@@ -54,7 +54,7 @@ class Refusal:
         """Tell whether a path lies in the folder; what is no path does not matter."""
         if not isinstance(path, (str, bytes, os.PathLike)):
             return True
-        return os.path.realpath(os.fsdecode(path)).startswith(self._folder)
+        return f"{os.path.realpath(os.fsdecode(path))}{os.sep}".startswith(self._folder)
 
     def _refuse(self, reason: str) -> None:
         self.reason = self.reason or reason

@@ -56,14 +56,25 @@ class Case:
     @property
     def shown_changes(self) -> tuple[Fact, ...]:
         """The changes that a test states: few, and no text of the object where it shows itself otherwise."""
-        plain = [fact for fact in self.changes if not fact.of.startswith(("str(", "repr("))]
-        return tuple(plain or self.changes)[:MOST_CHANGES]
+        found: dict[str, Fact] = {}
+        before = {fact.of: fact.value.text for fact in self.base.state} if self.base else {}
+        for fact in sorted(self.changes, key=lambda fact: before.get(fact.of) == fact.value.text):
+            bare = fact.value.text.strip("[](){}")  # a view of the same, as a list in a list
+            if not (found and fact.of.startswith(("str(", "repr("))):
+                found.setdefault(bare, fact)
+        return tuple(found.values())[:MOST_CHANGES]
 
     @property
     def gives_none(self) -> bool:
         """Whether the call gave None, or is a statement."""
         value = self.outcome.value
         return self.outcome.kind == "value" and value is not None and value.text == "None"
+
+    @property
+    def differs_in_state(self) -> bool:
+        """Whether base gives the same, but leaves something else behind."""
+        same = self.base is not None and signature(self.base.outcome) == signature(self.outcome)
+        return same and self.is_witness
 
     @property
     def is_witness(self) -> bool:

@@ -112,12 +112,13 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 def _base_failed(case: Case) -> bool:
     """Tell whether base does not even take the call: that says less than another value."""
-    return case.base is not None and bool(case.base.outcome.error)
+    return case.base is not None and (bool(case.base.outcome.error) or case.base.outcome.kind == "raised")
 
 
 def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
     while True:
-        best = max(ranked, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
+        fresh = [case for case in ranked if case.outcome.kind != "raised" or not chosen.has_outcome(case)]
+        best = max(fresh, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
         if best is None or not chosen.new_ways(best) or len(chosen.cases) >= MOST_CASES:
             return
         chosen.take(best)
@@ -155,6 +156,10 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _with_one_state(cases: Sequence[Case]) -> list[Case]:
-    """Have the first case that gives a value and changes its object state both."""
+    """Have the first case that gives a value and changes its object state both, and those that must."""
     first = next((case for case in cases if case.changes and not case.gives_none), None)
-    return [replace(case, with_state=case is first or case.gives_none) for case in cases]
+    found = []
+    for case in cases:
+        wanted = case is first or case.gives_none or case.differs_in_state
+        found.append(replace(case, with_state=wanted))
+    return found

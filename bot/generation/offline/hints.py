@@ -171,6 +171,9 @@ def _telling(node: ast.AST) -> Iterator[ast.AST]:
             continue
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
+        if isinstance(child, ast.Call) and _takes_a_pattern(child.func):
+            yield child
+            continue
         if isinstance(node, Definition) and not isinstance(child, ast.stmt):
             continue  # decorators, bases, what is returned
         yield from _telling_of(child)
@@ -194,13 +197,19 @@ def _constants(node: ast.expr) -> Iterator[Value]:
             held: Sequence[ast.expr | None] = parts
         case ast.Dict(keys=keys):
             held = keys
-        case ast.Call(args=[ast.expr() as inner]):
+        case ast.Call(func=function, args=[ast.expr() as inner]) if not _takes_a_pattern(function):
             held = [inner]
         case _:
             return
     for part in held[:_MOST_ELEMENTS]:
         if part is not None:
             yield from _constants(part)
+
+
+def _takes_a_pattern(function: ast.expr) -> bool:
+    """Tell whether a function takes a regular expression: no text that anything is called with."""
+    name = ast.unparse(function)
+    return name.startswith("re.") or "regex" in name.lower() or name == "compile"
 
 
 def _constant_of(node: ast.AST) -> Value | None:

@@ -14,6 +14,7 @@ from bot.generation.offline.words import condition_words, id_words, negated, sna
 from bot.model import Member, MemberKind
 
 _LONGEST_NAME = 70
+_LONGEST_CELL = 20
 
 _SPECIAL = {
     "__eq__": "equality",
@@ -49,19 +50,16 @@ class Names:
         self._source = subject.source
         self._definition = subject.source.definitions.get(member.name)
         self._owner = member.name.rpartition(".")[0]
-        self._required = {each.name for each in subject.parameters if each.required}
+        self._required = {each.name for each in subject.parameters if each.required or each.mode == "rest"}
         self._cases = cases
         self._taken: set[str] = set()
 
     def of(self, test: Test) -> str:
         """Return a name for a test that no other has."""
-        found = ""
-        for words in self._proposals(test):
-            found = "_".join(part for part in ("test", self._subject, *words) if part)
-            if found not in self._taken and len(found) <= _LONGEST_NAME:
-                break
-        else:
-            found = self._numbered(found[:_LONGEST_NAME].rstrip("_"))
+        plain = f"test_{self._subject}"
+        proposals = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
+        short = [name for name in proposals if len(name) <= _LONGEST_NAME] or [plain[:_LONGEST_NAME]]
+        found = next((name for name in short if name not in self._taken), None) or self._numbered(short[0])
         self._taken.add(found)
         return found
 
@@ -112,6 +110,8 @@ class Names:
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
+        if any(statement.startswith("Path(") for statement in case.trial.setup):
+            return ("for_an_existing_file",)
         words = tuple(f"after_{snake(name)}" if snake(name) != own else "twice" for name in case.trial.priors)
         return words[:1]
 
@@ -218,12 +218,17 @@ def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
     return isinstance(last, ast.Return) and last.lineno in lines
 
 
+def _short_text(argument: Argument) -> str:
+    text = argument.value.text
+    return text if len(text) <= _LONGEST_CELL else id_words(text, argument.name)
+
+
 def row_id(case: Case, varying: Sequence[str]) -> str:
     """Return what a row is about: its arguments that differ from row to row."""
     arguments = [argument for argument in case.trial.arguments if argument.name in varying]
     if len(arguments) == 1:
         return id_words(arguments[0].value.text, arguments[0].name)
-    texts = [argument.value.text for argument in arguments]
+    texts = [_short_text(argument) for argument in arguments]
     named = len(arguments) == 2 or any(argument.by_keyword for argument in arguments)  # noqa: PLR2004 - more is too long
     if not named:
         return ", ".join(texts)

@@ -23,6 +23,11 @@ _MAKING = frozenset(
 )
 """Methods that bring something into an object, by the first word of their names."""
 
+_TAKING = frozenset(
+    {"pop", "popleft", "popitem", "remove", "discard", "clear", "next", "read", "close", "take", "get_nowait"}
+)
+"""Methods that take something out of an object: they do not only look."""
+
 _CONTENTS = {
     "dict": ('[("a", 1), ("b", 2)]', '{"a": 1}'),
     "list": ("[3, 1, 2]", "[1, 1]"),
@@ -124,6 +129,7 @@ class Objects:
     def _looks(self, method: Callee) -> bool:
         gives = method.returns.kind != "none" and not self._subject.method_gives_nothing(method.name)
         is_other = method.name != self._subject.member.plain_name and not method.generator
+        is_other = is_other and method.name.split("_")[0] not in _TAKING
         return gives and is_other and not self._brings(method)
 
     def operands(self, made: Expression) -> list[Argument]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.generation.offline.cases import Case
+from bot.generation.offline.cases import Case, signature
 from bot.generation.offline.expressions import quoted
 from bot.generation.offline.observations import Fact, Outcome
 
@@ -65,7 +65,8 @@ def _told(
         return f"{prints} `{value}`"
     if outcome.kind == "object":
         return f"{gives} {_object(outcome, other)}"
-    if value == "None" and changed:
+    same = other is not None and signature(other) == signature(outcome)
+    if changed and (value == "None" or same):
         return f"{leaves} `{changed[0].of}` as `{changed[0].value.text}`"
     return f"{gives} `{value or 'nan'}`"
 
@@ -77,6 +78,14 @@ def _exception(outcome: Outcome) -> str:
 
 
 def _object(outcome: Outcome, other: Outcome | None) -> str:
-    facts = (*_differing(outcome.facts, other.facts if other else ()), *outcome.facts)
-    name = outcome.home.path if outcome.home else "object"
-    return f"a `{name}` with `{facts[0].of.replace('{}', 'it')}` equal to `{facts[0].value.text}`"
+    """Return an object in words, by what tells it from the other one."""
+    name = f"a `{outcome.home.path if outcome.home else 'object'}`"
+    others = other.facts if other else ()
+    known = {fact.of for fact in others}
+    new = tuple(fact for fact in outcome.facts if fact.of not in known)
+    missing = [fact for fact in others if fact.of not in {own.of for own in outcome.facts}]
+    telling = (*_differing(outcome.facts, others), *new)
+    if missing and not telling:
+        return f"{name} without `{missing[0].of.replace('{}', 'it')}`"
+    fact = (*telling, *outcome.facts)[0]
+    return f"{name} with `{fact.of.replace('{}', 'it')}` equal to `{fact.value.text}`"

@@ -226,7 +226,7 @@ class _Planner:
 
 
 _FILE = "file.txt"
-_FILE_CONTENTS = ("first line\nsecond line\n", "key=value\n", "")
+_FILE_CONTENTS = ("key=value\n", "first line\nsecond line\n", "")
 
 
 def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]) -> Trial:

@@ -142,7 +142,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "pathlib.PurePosixPath": ('PurePosixPath("folder/file.txt")', 'PurePosixPath("/folder")'),
     "uuid.UUID": ('UUID("12345678-1234-5678-1234-567812345678")',),
     "re.Pattern": ('re.compile("[a-z]+")', 're.compile("")'),
-    "io.StringIO": ('StringIO("first line\\nsecond line\\n")', 'StringIO("key=value\\n")', 'StringIO("")'),
+    "io.StringIO": ('StringIO("key=value\\n")', 'StringIO("first line\\nsecond line\\n")', 'StringIO("")'),
     "io.BytesIO": ('BytesIO(b"some bytes")', 'BytesIO(b"")'),
     "ipaddress.IPv4Address": ('IPv4Address("192.168.0.1")',),
 }

@@ -110,13 +110,13 @@ def id_words(text: str, name: str) -> str:
     """Return a value's source text in words for the id of a row, as `empty list` or the text itself."""
     node = _parsed(text)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        shown = node.value.strip() == node.value and node.value.isprintable() and node.value.isascii()
-        if node.value and shown and len(node.value) <= _LONGEST_SHOWN:
-            return node.value
+        return _text_id(node.value, name)
     match node:
         case ast.List(elts=[_, *_] as parts) | ast.Tuple(elts=[_, *_] as parts) | ast.Set(elts=parts):
             items = ", ".join(_item_words(part) for part in parts)
             return items if len(items) <= _LONGEST_SHOWN else value_words(text, name).replace("_", " ")
+        case ast.Call(func=function, args=[ast.Constant(value=str()) | ast.Call() as inner], keywords=[]):
+            return id_words(ast.unparse(inner), snake(ast.unparse(function)))
         case ast.Call(func=ast.Name(id="date" | "datetime"), args=arguments) if _are_numbers(arguments):
             return _moment([int(ast.unparse(argument)) for argument in arguments])
         case ast.Constant(value=int() | float()) if text not in {"0", "1", "True", "False"}:
@@ -124,6 +124,15 @@ def id_words(text: str, name: str) -> str:
     words = value_words(text, name).replace("_", " ")
     is_call = isinstance(node, ast.Call) and not text.startswith("timedelta")
     return text if (is_call and len(text) <= _LONGEST_SHOWN) or not words else words
+
+
+def _text_id(value: str, name: str) -> str:
+    """Return a text itself where it is short and plain; else its words, or what it looks like in source."""
+    plain = value.strip() == value and value.isprintable() and value.isascii()
+    if value and plain and len(value) <= _LONGEST_SHOWN:
+        return value
+    words = value_words(repr(value), name).replace("_", " ")
+    return words or ascii(value)[1:_LONGEST_SHOWN].removesuffix("'")
 
 
 def _item_words(node: ast.expr) -> str:

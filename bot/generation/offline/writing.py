@@ -240,12 +240,8 @@ _LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
 
 def _operand(expression: str) -> str:
     """Return an expression as the left side of a comparison."""
-    node = ast.parse(expression, mode="eval").body
-    return (
-        f"({expression})"
-        if isinstance(node, ast.Compare | ast.BoolOp | ast.Lambda | ast.IfExp)
-        else expression
-    )
+    is_loose = isinstance(ast.parse(expression, mode="eval").body, _LOOSE)
+    return f"({expression})" if is_loose else expression
 
 
 def _printed(case: Case, call: str) -> tuple[Lines, Imports]:
