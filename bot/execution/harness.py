@@ -1,7 +1,7 @@
 """Test modules, run: plans for `worker/serve.py`.
 
-A worker that dies or hangs as a whole takes nobody's result along: the job that
-it was at is tried again alone, and those that were still to come are tried without it.
+A worker that dies or hangs as a whole takes nobody's result along: the job that it was at is tried again
+alone, and those that were still to come are tried without it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.execution.answers import Answer, JobResult, read_answer
+from bot.execution.pytest_ini import PLAIN_INI
 from bot.execution.sandbox import CannotRun
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
@@ -144,7 +145,7 @@ def _plan(
         "hidden": list(workspace.interpreter.hidden_modules),
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
-        "ini": workspace.pytest_ini if setting.with_ini else "[pytest]\n",
+        "ini": workspace.pytest_ini if setting.with_ini else PLAIN_INI,
         "jobs": [_planned(copy, setting, job) for job in jobs],
     }
 

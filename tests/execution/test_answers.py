@@ -30,7 +30,7 @@ def job(number: int = 0, **parts: Any) -> dict[str, Any]:
 
 
 def test_read_answer__what_a_worker_tells() -> None:
-    answer = read_answer(outcome(GREETING, {"begun": 0}, job()), {0})
+    answer = read_answer(outcome(GREETING, job()), {0})
     assert answer.greeting is not None
     assert (answer.greeting.version, answer.greeting.prefix) == ((3, 13), "/usr")
     assert answer.has_started

@@ -323,6 +323,12 @@ HOSTILE = {
                     pass
             os._exit(0)
     """,
+    "closes its end and goes on": """
+        import os, time
+        def test_x():
+            os.closerange(3, 100)
+            time.sleep(60)
+    """,
     "floods its pipe": """
         import os
         def test_x():

@@ -37,14 +37,14 @@ def become_parent() -> None:
     _prctl(PR_SET_DUMPABLE, 0)
 
 
-def run_child(body: Callable[[Send], None], seconds: float, receive: Send, closed: int) -> str:
+def run_child(body: Callable[[Send], None], seconds: float, receive: Send, closed: int | None = None) -> str:
     """Run a function in a child, within a time limit; leave nothing of it behind.
 
     Args:
         body: What runs in the child. What it sends reaches `receive` in this process.
         seconds: The time limit.
         receive: Called with each message, in order.
-        closed: A file descriptor that the child must not have.
+        closed: A file descriptor that the child must not have, if there is one.
 
     Returns:
         How it ended.
@@ -53,7 +53,8 @@ def run_child(body: Callable[[Send], None], seconds: float, receive: Send, close
     child = os.fork()
     if child == 0:
         os.close(reader)
-        os.close(closed)
+        if closed is not None:
+            os.close(closed)
         _be_child(body, writer)
     os.close(writer)
     with contextlib.suppress(OSError):  # the child does the same: whoever comes first
@@ -102,21 +103,24 @@ def _watch(child: int, reader: int, seconds: float, receive: Send) -> str:
         left = deadline - time.monotonic()
         select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
         part = _read(reader)
-        passed += len(part)
-        received += part
+        passed += len(part or b"")
+        received += part or b""
         if _pass_on(received, receive):
             return DONE
         if passed > _MOST_BYTES or (ended and not part):
             return CRASHED
         if left <= 0:
             return TIMED_OUT
+        if part == b"" and not ended:  # it has closed its end, and goes on
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _read(reader: int) -> bytes:
+def _read(reader: int) -> bytes | None:
+    """Return what has come; None where nothing has, empty bytes where nothing can come any more."""
     try:
         return os.read(reader, 1 << 16)
     except BlockingIOError:
-        return b""
+        return None
 
 
 def _pass_on(received: bytearray, receive: Send) -> bool:

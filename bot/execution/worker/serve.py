@@ -11,22 +11,24 @@ its code does. The plan comes as one JSON object on standard input:
     jobs      a list of
 
         number    names the job in what is told back
-        kind      `test` for a test module, `import` for the loading of one module of the project
+        kind      `test` for a test module, `import` for the loading of one module of the project, `mutants`
+                  for a test module against changes of one module of the project
         code      the test module's text, or the module's dotted name
         seconds   the time limit of one attempt
         order     a seed to shuffle the test functions by; null for the order of the file
         without   names of test functions that are not run
         span      `{file, first, last}`: where the member stands whose lines are traced; null for no tracing
+        names, file, source, mutants    for `mutants` alone, see `mutating.py`
 
 What is told back are lines of JSON on standard output, none of them written by a process that has ever run
 code of the project, and each written as soon as it is known:
 
     {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": null}           once, at the start
-    {"begun": 0}                                                                       before each job
     {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION]}           after each job
 
 with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
-FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...}`.
+FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...}`. Of a
+job of the kind `mutants` only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told.
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ def _load_pytest() -> str | None:
         for name in getattr(config, "default_plugins", ()):
             importlib.import_module("_pytest." + name)
         importlib.import_module(__package__ + ".testing")
+        importlib.import_module(__package__ + ".mutating")
     except Exception as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
         return f"{type(error).__name__}: {error}"
     gc.collect()
@@ -111,12 +114,13 @@ def _serve_jobs(plan: dict[str, Any], teller: _Teller) -> None:
     ini = Path("pytest.ini").resolve()
     ini.write_text(plan["ini"], encoding="utf-8")
     for job in plan["jobs"]:
-        teller.tell({"begun": job["number"]})
-        serve = _serve_import if job["kind"] == "import" else _serve_test
-        teller.tell(serve(job, ini, teller.descriptor))
+        if job["kind"] == "import":
+            teller.tell(_serve_import(job, teller.descriptor))
+        else:
+            teller.tell(_serve_test(job, ini, teller.descriptor))
 
 
-def _serve_import(job: dict[str, Any], _ini: Path, closed: int) -> Message:
+def _serve_import(job: dict[str, Any], closed: int) -> Message:
     account = Account()
     ending = run_child(lambda send: _import(job["code"], send), job["seconds"], account.receive, closed)
     problem = account.problem if ending == DONE else f"it {SAYINGS[ending]}"
@@ -151,6 +155,17 @@ def _serve_test(job: dict[str, Any], ini: Path, closed: int) -> Message:
         "loaded": account.loaded,
         "functions": list(account.functions.values()),
     }
+
+
+def _serve_mutants(job: dict[str, Any], ini: Path, closed: int) -> Message:
+    mutating = importlib.import_module(__package__ + ".mutating")
+    folder = Path(f"job-{job['number']}").resolve()
+    folder.mkdir()
+    try:
+        mutants = mutating.run_mutants(mutating.read_run(job, ini, folder), closed)
+    finally:
+        _remove(folder)
+    return {"number": job["number"], "mutants": mutants}
 
 
 class _Attempt(NamedTuple):
