@@ -59,10 +59,14 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     os.chdir(work)
     recorder = _Recorder(send, run)
     recorder.start()
-    named = {"-c": run.ini, "--rootdir": tests, "--basetemp": run.folder / "tmp"}
-    arguments = [str(part) for option in named.items() for part in option]
-    exit_code = pytest.main([str(file), *arguments, *_ARGUMENTS], plugins=[recorder])
+    exit_code = pytest.main(pytest_arguments(file, run.folder, run.ini), plugins=[recorder])
     recorder.finish(int(exit_code))
+
+
+def pytest_arguments(file: Path, folder: Path, ini: Path) -> list[str]:
+    """Return pytest's command line for one test module, which lies in a folder of its own."""
+    named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
+    return [str(file), *(str(part) for option in named.items() for part in option), *_ARGUMENTS]
 
 
 def _case(name: str, status: str, message: str, reached: Reached) -> Message:

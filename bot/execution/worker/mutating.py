@@ -1,0 +1,438 @@
+"""Run a candidate's test functions against mutants of a member, as fast as that goes.
+
+What does not run while modules are loaded is changed in place: one child collects the candidate's tests, the
+project's modules with them, and forks a child a mutant, which exchanges the code of the one function and runs
+the tests. Where the change runs when its module is loaded, a child is forked that has loaded nothing of the
+project yet, and loads that module changed.
+
+The unchanged member is run before and after, in the same way: tests that do not pass then say nothing.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import gc
+import importlib.util
+import os
+import sys
+import time
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+
+from .account import Account
+from .children import CRASHED, Message, Send, become_parent, run_child
+from .testing import TEST_FILE, ModuleRun, function_name, pytest_arguments, run_tests
+
+CLEAN = -1
+"""The number of the unchanged member."""
+
+_LEAST_SECONDS = 1.0
+_TIMES_AS_LONG = 5.0
+_FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+
+
+class Mutant(NamedTuple):
+    """One change of the module's text.
+
+    Attributes:
+        number: Names it in what is told back.
+        edit: The first character that goes, the first that stays, and the text in between.
+        function: Plain name and first line of the function that it is in; None where it runs when loaded.
+        tests: The test functions that are run.
+        whole: Whether all of them are run, rather than up to the first that fails.
+    """
+
+    number: int
+    edit: tuple[int, int, str]
+    function: tuple[str, int] | None
+    tests: frozenset[str]
+    whole: bool
+
+    def applied(self, source: str) -> str:
+        """Return a text with the change made."""
+        start, end, text = self.edit
+        return source[:start] + text + source[end:]
+
+
+class MutantRun(NamedTuple):
+    """What is to be run.
+
+    Attributes:
+        folder: A folder of its own, which exists.
+        code: The test module's text.
+        names: All of its test functions.
+        ini: The pytest configuration's file.
+        file: The module's file, as code objects name it.
+        source: The module's text.
+        mutants: The changes.
+        seconds: The time limit of all together.
+    """
+
+    folder: Path
+    code: str
+    names: frozenset[str]
+    ini: Path
+    file: str
+    source: str
+    mutants: tuple[Mutant, ...]
+    seconds: float
+
+
+def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
+    """Read a job of the plan."""
+    mutants = (
+        Mutant(
+            number=told["number"],
+            edit=(told["edit"][0], told["edit"][1], told["edit"][2]),
+            function=None if told["function"] is None else (told["function"][0], told["function"][1]),
+            tests=frozenset(told["tests"]),
+            whole=told["whole"],
+        )
+        for told in job["mutants"]
+    )
+    return MutantRun(
+        folder=folder,
+        code=job["code"],
+        names=frozenset(job["names"]),
+        ini=ini,
+        file=job["file"],
+        source=job["source"],
+        mutants=tuple(mutants),
+        seconds=job["seconds"],
+    )
+
+
+def run_mutants(run: MutantRun, closed: int) -> list[Message]:
+    """Return how each test function ended with each mutant, `{"number": ..., "functions": {name: status}}`.
+
+    A mutant that was not tried is left out; so are all that were tried between two runs of the unchanged
+    member that did not both pass.
+    """
+    deadline = time.monotonic() + run.seconds
+    inside = [mutant for mutant in run.mutants if mutant.function is not None]
+    told = _Told()
+    if inside:
+        stage = _Stage(run, inside)
+        run_child(stage.carry_out, run.seconds, told.receive, closed)
+    results = told.trusted(run.names)
+    outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in told.unplaced]
+    if outside and time.monotonic() < deadline:
+        results |= _Loading(run, deadline, closed).results(outside)
+    return [{"number": number, "functions": functions} for number, functions in sorted(results.items())]
+
+
+class _Told:
+    """What the child that collects the tests has told; it runs foreign code, so it may be anything."""
+
+    def __init__(self) -> None:
+        self.unplaced: set[int] = set()
+        self._results: dict[int, dict[str, str]] = {}
+        self._clean: list[dict[str, str]] = []
+
+    def receive(self, message: Message) -> None:
+        """Take one message in."""
+        number, functions = message.get("number"), message.get("functions")
+        if not isinstance(number, int):
+            return
+        if message["kind"] == "unplaced":
+            self.unplaced.add(number)
+        elif message["kind"] == "mutant" and isinstance(functions, dict):
+            statuses = {str(name): str(status) for name, status in functions.items()}
+            if number == CLEAN:
+                self._clean.append(statuses)
+            else:
+                self._results.setdefault(number, statuses)
+
+    def trusted(self, names: Collection[str]) -> dict[int, dict[str, str]]:
+        """Return the results, unless the unchanged member did not pass before them, or did not after them."""
+        passed = [_all_pass(statuses, names) for statuses in self._clean]
+        return self._results if passed and all(passed) else {}
+
+
+def _all_pass(statuses: Mapping[str, str] | None, names: Collection[str]) -> bool:
+    return bool(statuses and names) and all((statuses or {}).get(name) == "passed" for name in names)
+
+
+def _limit(seconds: float) -> float:
+    """Return the time limit of a mutant, by what the unchanged member took."""
+    return _LEAST_SECONDS + _TIMES_AS_LONG * seconds
+
+
+class _Stage:
+    """The child that collects the tests, as a plugin: in place of running them, it forks a child a mutant."""
+
+    def __init__(self, run: MutantRun, mutants: Sequence[Mutant]) -> None:
+        self._run = run
+        self._mutants = mutants
+        self._send: Send = lambda _message: None
+        self._case = _Case()
+
+    def carry_out(self, send: Send) -> None:
+        """Collect, and try all mutants."""
+        self._send = send
+        tests, work = self._run.folder / "tests", self._run.folder / "work"
+        for folder in (tests, work):
+            folder.mkdir()
+        file = tests / TEST_FILE
+        file.write_bytes(self._run.code.encode("utf-8", "replace"))
+        _move_to(work)
+        arguments = pytest_arguments(file, self._run.folder, self._run.ini)
+        pytest.main(arguments, plugins=[self, self._case])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try all mutants; tell pytest that its tests have been run."""
+        functions = _functions_of(self._run.file)
+        become_parent()
+        gc.collect()
+        gc.freeze()
+        clean = _clean(self._run.names)
+        started = time.monotonic()
+        if not _all_pass(self._try(session.items, clean, (), self._run.seconds), clean.tests):
+            return True
+        limit = _limit(time.monotonic() - started)
+        for mutant in self._mutants:
+            exchange = _exchange(self._run, mutant, functions)
+            if exchange is None:
+                self._send({"kind": "unplaced", "number": mutant.number})
+            else:
+                self._try(session.items, mutant, exchange, limit)
+        self._try(session.items, clean, (), limit)
+        return True
+
+    def _try(
+        self, items: Sequence[pytest.Item], mutant: Mutant, exchange: _Exchange, seconds: float
+    ) -> dict[str, str]:
+        """Run tests in a child with some code exchanged; tell how they ended."""
+        chosen = [item for item in items if function_name(item) in mutant.tests]
+        account = Account()
+
+        def body(send: Send) -> None:
+            for function, code in exchange:
+                function.__code__ = code
+            self._move_to_folder(mutant.number)
+            self._case.run(chosen, send, whole=mutant.whole)
+
+        account.close(run_child(body, seconds, account.receive))
+        statuses = _statuses(account)
+        self._send({"kind": "mutant", "number": mutant.number, "functions": statuses})
+        return statuses
+
+    def _move_to_folder(self, number: int) -> None:
+        folder = self._run.folder / f"work-{number}-{os.getpid()}"
+        folder.mkdir()
+        _move_to(folder)
+
+
+def _clean(names: frozenset[str]) -> Mutant:
+    return Mutant(number=CLEAN, edit=(0, 0, ""), function=None, tests=names, whole=True)
+
+
+def _statuses(account: Account) -> dict[str, str]:
+    return {name: str(told["status"]) for name, told in account.functions.items()}
+
+
+def _move_to(folder: Path) -> None:
+    os.chdir(folder)
+    os.environ.update(HOME=str(folder), TMPDIR=str(folder))
+
+
+class _Case:
+    """A plugin that runs cases and tells how each ended, without the cost of reports that nobody reads."""
+
+    def __init__(self) -> None:
+        self._status = ""
+
+    def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
+        """Run cases in order, all or up to the first that fails."""
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            name = function_name(item)
+            send({"kind": "begun", "name": name})
+            self._status = CRASHED
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            case = {"kind": "case", "name": name, "status": self._status, "message": ""}
+            send({**case, "lines": [], "branches": []})
+            if self._status == "failed" and not whole:
+                return
+
+    @pytest.hookimpl
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> pytest.TestReport | None:
+        """Report a failure without its text."""
+        if call.excinfo is None or isinstance(call.excinfo.value, pytest.skip.Exception):
+            return None
+        return pytest.TestReport(
+            nodeid=item.nodeid,
+            location=item.location,
+            keywords={},
+            outcome="failed",
+            longrepr=None,
+            when="call" if call.when == "collect" else call.when,
+        )
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a phase of the case ended; the worst counts."""
+        if report.failed:
+            self._status = "failed"
+        elif self._status == "failed":
+            return
+        elif report.skipped or hasattr(report, "wasxfail"):
+            self._status = "skipped"
+        elif report.when == "call":
+            self._status = "passed"
+
+
+_Exchange = Sequence[tuple[FunctionType, CodeType]]
+
+
+def _functions_of(file: str) -> list[FunctionType]:
+    """Return all functions whose code stands in a file, whatever wraps them."""
+    return [
+        thing
+        for thing in gc.get_objects()
+        if type(thing) is FunctionType and thing.__code__.co_filename == file
+    ]
+
+
+def _exchange(run: MutantRun, mutant: Mutant, functions: Iterable[FunctionType]) -> _Exchange | None:
+    """Return the functions of a mutant with their new code; None where that cannot be put in their place."""
+    targets = [function for function in functions if _place(function.__code__) == mutant.function]
+    if not targets:
+        return None
+    code = _new_code(run, mutant, targets[0].__code__)
+    if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
+        return None
+    return [(function, code) for function in targets]
+
+
+def _place(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
+
+
+def _new_code(run: MutantRun, mutant: Mutant, old: CodeType) -> CodeType | None:
+    """Compile no more than the statement of the module that the function stands in."""
+    lines = _outer_statement(run.source, old.co_firstlineno)
+    if lines is None:
+        return None
+    first, last = lines
+    rows = run.source.split("\n")
+    before = sum(len(row) + 1 for row in rows[: first - 1])
+    after = sum(len(row) + 1 for row in rows[last:]) if rows[last:] else 0
+    changed = mutant.applied(run.source)
+    part = "\n" * (first - 1) + changed[before : len(changed) - after]
+    code = _compiled(part, run.file, old.co_flags & _FUTURE_FLAGS)
+    found = [] if code is None else [inner for inner in _codes(code) if _place(inner) == mutant.function]
+    return found[0] if found else None
+
+
+def _outer_statement(source: str, line: int) -> tuple[int, int] | None:
+    """Return the first and last line of the module's statement that a line belongs to."""
+    for statement in ast.parse(source).body:
+        decorators = getattr(statement, "decorator_list", [])
+        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+        last = statement.end_lineno or statement.lineno
+        if first <= line <= last:
+            return first, last
+    return None
+
+
+def _compiled(source: str, file: str, flags: int = 0) -> CodeType | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            code: CodeType = compile(source, file, "exec", flags=flags, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+    return code
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+class _Loading:
+    """Tries mutants in children that load the changed module themselves."""
+
+    def __init__(self, run: MutantRun, deadline: float, closed: int) -> None:
+        self._run = run
+        self._deadline = deadline
+        self._closed = closed
+        self._tried = 0
+
+    def results(self, mutants: Sequence[Mutant]) -> dict[int, dict[str, str]]:
+        """Return how the test functions ended with each."""
+        clean = _clean(self._run.names)
+        started = time.monotonic()
+        statuses = self._try(clean, self._deadline - started)
+        limit = _limit(time.monotonic() - started)
+        results: dict[int, dict[str, str]] = {}
+        for mutant in mutants if _all_pass(statuses, self._run.names) else ():
+            left = self._deadline - time.monotonic()
+            tried = self._try(mutant, min(left, limit)) if left > 0 else None
+            if tried is not None:
+                results[mutant.number] = tried
+        left = self._deadline - time.monotonic()
+        after = self._try(clean, min(left, limit)) if results and left > 0 else statuses
+        return results if _all_pass(after, self._run.names) else {}
+
+    def _try(self, mutant: Mutant, seconds: float) -> dict[str, str] | None:
+        """Return how the test functions ended; None where the mutant is no program."""
+        code = _compiled(mutant.applied(self._run.source), self._run.file)
+        if code is None:
+            return None
+        self._tried += 1
+        folder = self._run.folder / f"loading-{self._tried}"
+        without = self._run.names - mutant.tests
+        run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None)
+
+        def body(send: Send) -> None:
+            folder.mkdir()
+            os.environ.update(HOME=str(folder), TMPDIR=str(folder))
+            sys.meta_path.insert(0, _MutantFinder(self._run.file, code))
+            run_tests(run, send)
+
+        account = Account()
+        account.close(run_child(body, seconds, account.receive, self._closed))
+        return {**dict.fromkeys(mutant.tests, "missing"), **_statuses(account)}
+
+
+class _MutantFinder:
+    """Finds modules as the other finders do, but gives one file's module other code."""
+
+    def __init__(self, file: str, code: CodeType) -> None:
+        self._file = file
+        self._code = code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module, if it is the one."""
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None or spec.origin != self._file:
+            return None
+        loader = _MutantLoader(fullname, self._file)
+        loader.changed = self._code
+        return importlib.util.spec_from_loader(fullname, loader, is_package=loader.is_package(fullname))
+
+
+class _MutantLoader(SourceFileLoader):
+    """Loads a module from code that is there already."""
+
+    changed: CodeType
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader is for one module alone
+        """Return the changed code."""
+        return self.changed
