@@ -50,7 +50,10 @@ class ProcessSandbox:
 
     def layers(self) -> tuple[str, ...]:
         """Name the layers that are active."""
-        return ("own process group", "time limit", "rlimits", "scrubbed environment")
+        return (
+            *("own process group", "rlimits", "scrubbed environment", "time limit"),
+            "bounds on memory, processes and disk",
+        )
 
     async def run(self, command: Command, limits: Limits) -> Outcome:
         """Run a command to its end, or to a limit; nothing that it started is left afterwards.

@@ -1,1 +1,9 @@
-"""What holds untrusted code in: the layers, the choice between them, and the program that applies them."""
+"""What holds untrusted code in: the layers, the choice between them, and the program that applies them.
+
+What is not held, by any choice:
+
+- The name, size, mode and times of a file can be looked at, as far as the target's user may.
+- A bound on a whole run (`watch.py`) is looked at ten times a second: it can be overshot for that long.
+- Without a user id of its own the target shares the folder for shared memory with the person's programs.
+- With one, before Landlock 9, it may connect to a local socket that everybody on the machine may use.
+"""

@@ -174,25 +174,31 @@ class Deputy:
 
 def _signal(caller: int, pid: int, number: int) -> None:
     """Send a signal as the kernel's `kill` does, but only to what descends from the keeper."""
+    if pid > 0:
+        _require_own(pid)
+        os.kill(pid, number)
+        return
     own = processes.descendants(os.getpid())
     if pid == -1:
         reached = [each for each in own if each != caller]
-    elif pid <= 0:
+    else:
         group = os.getpgid(caller) if pid == 0 else -pid
         reached = [each for each in own if processes.group(each) == group]
-    else:
-        reached = [pid] if pid in own else []
     if not reached:
-        os.kill(pid, 0)  # tells whether there is such a process at all
-        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+        raise PermissionError(errno.EPERM, "none of the target's processes is meant")
     for each in reached:
         os.kill(each, number)
 
 
 def _signal_thread(process: int, thread: int, number: int) -> None:
-    if process not in processes.descendants(os.getpid()):
-        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+    _require_own(process)
     kernel.tgkill(process, thread, number)
+
+
+def _require_own(process: int) -> None:
+    if not processes.descends(process, os.getpid()):
+        os.kill(process, 0)  # tells where there is no such process at all
+        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
 
 
 def _signed(value: int) -> int:

@@ -57,11 +57,14 @@ class IsolatedSandbox:
             return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
         uid = self._users.borrow()
         identity = Identity(uid, self._users.group, self._isolation.reads_all)
-        is_clean = True
+        is_clean = False
         try:
             await self._hand_over(command, identity)
             finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
             is_clean = finished.is_clean or await self._clean_up(command, identity)
+        except CannotRun:
+            is_clean = True  # nothing was begun
+            raise
         finally:
             if is_clean:
                 self._users.give_back(uid)

@@ -49,7 +49,6 @@ class Keeper:
         self._become_keeper()
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
         keeper = os.getpid()
-        started = time.monotonic()
         post = _new_post() if plan.deputy else None
         target = os.fork()
         if target == 0:
@@ -58,8 +57,15 @@ class Keeper:
         _let_go_of_streams()
         if post is not None:
             post.begin(plan.folder, plan.bounds.tasks)
-        status = self._wait_for(target)
-        late_status, left = end_everything(target, plan.identity, scoped=scoped)
+        self._see_to_the_end(target, scoped=scoped)
+
+    def _see_to_the_end(self, target: int, *, scoped: bool) -> None:
+        started = time.monotonic()
+        status = None
+        try:
+            status = self._wait_for(target)
+        finally:
+            late_status, left = end_everything(target, self._plan.identity, scoped=scoped)
         status = late_status if status is None else status
         self._tell(
             exit_code=-signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status),
@@ -110,8 +116,12 @@ def _keep_own_signals_inside(parent: int) -> bool:
 
     Tells whether it holds: what kills everything within reach must be sure of its reach.
     """
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    landlock.restrict_self(landlock.open_ruleset(landlock.scopes_only()))
+    try:
+        os.kill(parent, 0)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        landlock.restrict_self(landlock.open_ruleset(landlock.scopes_only()))
+    except OSError:
+        return False
     try:
         os.kill(parent, 0)
     except PermissionError:

@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+_TELLS_CHILDREN = os.path.exists("/proc/thread-self/children")  # noqa: PTH110 - see launcher
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the ids of all that descends from a process, those included that ended and are not reaped."""
-    children: dict[int, list[int]] = {}
-    for pid in _all():
-        children.setdefault(parent(pid), []).append(pid)
+    """Return the ids of what descends from a process, those included that ended and are not reaped.
+
+    While some of them begin and end, others may be missed.
+    """
+    children = _children if _TELLS_CHILDREN else _children_by_parents()
     found: list[int] = []
     waiting = [ancestor]
     while waiting:
-        its_children = children.get(waiting.pop(), [])
+        its_children = children(waiting.pop())
         found += its_children
         waiting += its_children
     return found
+
+
+def descends(pid: int, ancestor: int) -> bool:
+    """Tell whether a process descends from another."""
+    while pid > 1:
+        pid = parent(pid)
+        if pid == ancestor:
+            return True
+    return False
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        with os.scandir(f"/proc/{pid}/task") as threads:
+            for thread in threads:
+                found += map(int, _read(f"{thread.path}/children").split())
+    except OSError:  # it is gone
+        return found
+    return found
+
+
+def _children_by_parents() -> Callable[[int], list[int]]:
+    """Return what `_children` does, for a kernel that tells only parents."""
+    children: dict[int, list[int]] = {}
+    for pid in _all():
+        children.setdefault(parent(pid), []).append(pid)
+    return lambda pid: children.get(pid, [])
 
 
 def parent(pid: int) -> int:
@@ -89,7 +120,7 @@ def _read(path: str) -> bytes:
     except OSError:
         return b""
     try:
-        return os.read(file, 65536)
+        return os.read(file, 1 << 20)
     except OSError:
         return b""
     finally:

@@ -19,12 +19,13 @@ _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only looked through for what a sandb
 
 
 def reaped() -> Iterator[tuple[int, int]]:
-    """Reap the children that have ended, orphans included; yield their ids and wait statuses."""
+    """Reap the children that have ended, orphans included; yield their ids and wait statuses.
+
+    Raises:
+        ChildProcessError: There is no child left, and so nothing that descends from this process.
+    """
     while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
+        pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
         yield pid, status
@@ -38,19 +39,17 @@ def end_everything(target: int, identity: Identity | None, *, scoped: bool) -> t
     """
     its_status = None
     deadline = time.monotonic() + _SECONDS
-    while True:
-        _kill_at_once(target, identity, scoped=scoped)
-        for pid in processes.descendants(os.getpid()):
-            _kill(pid)
-        for pid, status in reaped():
-            its_status = status if pid == target else its_status
-        left = processes.descendants(os.getpid())
-        if not left or time.monotonic() > deadline:
-            break
-        time.sleep(0.002)
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            _kill_at_once(target, identity, scoped=scoped)
+            for pid in processes.descendants(os.getpid()):
+                _kill(pid)
+            for pid, status in reaped():
+                its_status = status if pid == target else its_status
+            time.sleep(0.001)
     if identity is not None and identity.uid is not None:
         _clear_shared_memory(identity.uid)
-    return its_status, len(left)
+    return its_status, len(processes.descendants(os.getpid()))
 
 
 def _kill_at_once(target: int, identity: Identity | None, *, scoped: bool) -> None:

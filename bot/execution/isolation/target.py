@@ -70,9 +70,7 @@ def _apply(plan: Plan, keeper: int, listen: Callable[[int], None] | None) -> Ite
 
 def _be_killed_first() -> None:
     """Have the kernel choose this process, and not the bot, where the machine's memory runs out."""
-    kernel.prctl(
-        kernel.PR_SET_DUMPABLE, 1
-    )  # the keeper is not, and such a process cannot write to its own entry
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else it could not write to its own entry
     with contextlib.suppress(OSError):  # a best effort: where it cannot be had, nothing depends on it
         adjustment = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(adjustment, b"1000")

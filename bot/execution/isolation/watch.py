@@ -6,6 +6,7 @@ is the business of `rlimits.py`.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
@@ -30,7 +31,7 @@ class Watch:
         self._folder = folder
         # Where little is left from the start, a run may still use half of that.
         self._least_memory = min(_SPARED_MEMORY, processes.available_memory() // 2)
-        self._least_disk = min(_SPARED_DISK, _free(folder) // 2)
+        self._least_disk = min(_SPARED_DISK, _free(folder) / 2)
         self._next_disk_look = time.monotonic() + _DISK_INTERVAL
 
     def exceeded(self) -> str:
@@ -78,6 +79,9 @@ def used_bytes(folder: str, enough: int) -> int:
     return used
 
 
-def _free(folder: str) -> int:
-    status = os.statvfs(folder)
+def _free(folder: str) -> float:
+    try:
+        status = os.statvfs(folder)
+    except OSError:  # the target has removed it
+        return math.inf
     return status.f_bavail * status.f_frsize

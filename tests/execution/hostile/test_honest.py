@@ -79,27 +79,6 @@ HONEST = {
         os.chmod("script", 0o755)
         assert subprocess.run(["./script"], capture_output=True).stdout == b"./script\\n"
         """,
-    "multiprocessing": """
-        import multiprocessing
-        if __name__ == "__main__":
-            for method in ("fork", "forkserver", "spawn"):
-                context = multiprocessing.get_context(method)
-                with context.Pool(2) as pool:
-                    assert pool.map(abs, [-1, -2]) == [1, 2]
-            queue = context.Queue()
-            process = context.Process(target=print, args=("hi",))
-            process.start()
-            process.join()
-            queue.put(1)
-            assert queue.get() == 1
-            with multiprocessing.Manager() as manager:
-                assert manager.list([1, 2])[1] == 2
-            from multiprocessing import shared_memory
-            block = shared_memory.SharedMemory(create=True, size=1000)
-            block.buf[0] = 1
-            block.close()
-            block.unlink()
-        """,
     "sqlite": """
         import sqlite3
         base = sqlite3.connect("a.db")
@@ -109,29 +88,6 @@ HONEST = {
         base.commit()
         assert base.execute("select * from t").fetchall() == [(1,)]
         base.close()
-        """,
-    "local sockets": """
-        import asyncio, os, socket
-        for address in ("server.sock", os.path.abspath("other.sock"), f"\\0honest-{os.getpid()}"):
-            with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
-                server.bind(address)
-                server.listen()
-                client.connect(address)
-                server.accept()[0].send(b"hello")
-                assert client.recv(9) == b"hello"
-        first, second = socket.socketpair()
-        first.send(b"x")
-        assert second.recv(9) == b"x"
-        async def main():
-            async def answer(reader, writer):
-                writer.write(await reader.readline())
-                writer.close()
-            async with await asyncio.start_unix_server(answer, "async.sock"):
-                reader, writer = await asyncio.open_unix_connection("async.sock")
-                writer.write(b"hello\\n")
-                assert await reader.readline() == b"hello\\n"
-                writer.close()
-        asyncio.run(main())
         """,
     "the system": """
         import ctypes, getpass, locale, mimetypes, os, platform, pwd, random
@@ -173,6 +129,53 @@ HONEST = {
         """,
 }
 
+CONNECTING = {
+    "multiprocessing": """
+        import multiprocessing
+        if __name__ == "__main__":
+            for method in ("fork", "forkserver", "spawn"):
+                context = multiprocessing.get_context(method)
+                with context.Pool(2) as pool:
+                    assert pool.map(abs, [-1, -2]) == [1, 2]
+            queue = context.Queue()
+            process = context.Process(target=print, args=("hi",))
+            process.start()
+            process.join()
+            queue.put(1)
+            assert queue.get() == 1
+            with multiprocessing.Manager() as manager:
+                assert manager.list([1, 2])[1] == 2
+            from multiprocessing import shared_memory
+            block = shared_memory.SharedMemory(create=True, size=1000)
+            block.buf[0] = 1
+            block.close()
+            block.unlink()
+        """,
+    "local sockets": """
+        import asyncio, os, socket
+        for address in ("server.sock", os.path.abspath("other.sock"), f"\\0honest-{os.getpid()}"):
+            with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+                server.bind(address)
+                server.listen()
+                client.connect(address)
+                server.accept()[0].send(b"hello")
+                assert client.recv(9) == b"hello"
+        first, second = socket.socketpair()
+        first.send(b"x")
+        assert second.recv(9) == b"x"
+        async def main():
+            async def answer(reader, writer):
+                writer.write(await reader.readline())
+                writer.close()
+            async with await asyncio.start_unix_server(answer, "async.sock"):
+                reader, writer = await asyncio.open_unix_connection("async.sock")
+                writer.write(b"hello\\n")
+                assert await reader.readline() == b"hello\\n"
+                writer.close()
+        asyncio.run(main())
+        """,
+}
+
 PYTEST = """
 import pathlib, subprocess, sys
 pathlib.Path("test_it.py").write_text('''
@@ -193,9 +196,15 @@ assert "2 passed" in done.stdout, done
 
 @pytest.mark.parametrize("code", HONEST.values(), ids=HONEST)
 def test_honest__works_inside(arena: Arena, code: str) -> None:
-    folder = arena.new_folder()
-    (folder / "test.py").write_text("")
-    outcome = arena.run(code, folder=folder)
+    outcome = arena.run(code)
+    assert outcome.stderr.decode() == ""
+    assert outcome.exit_code == 0
+
+
+@pytest.mark.usefixtures("connects")
+@pytest.mark.parametrize("code", CONNECTING.values(), ids=CONNECTING)
+def test_honest__connects_inside(arena: Arena, code: str) -> None:
+    outcome = arena.run(code)
     assert outcome.stderr.decode() == ""
     assert outcome.exit_code == 0
 

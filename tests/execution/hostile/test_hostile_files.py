@@ -8,6 +8,11 @@ import pytest
 
 from fakes.arena import PLANTED, Arena
 
+# Docker's root has fewer rights than root, and nothing here depends on the bot's.
+pytestmark = pytest.mark.parametrize(
+    "second_bot", ["root", "an ordinary user"], indirect=True, scope="session"
+)
+
 ON_FILES = {
     "read a file of the workspace": 'return open(OUTSIDE + "/secret").read()',
     "list the workspace": "return os.listdir(OUTSIDE)",

@@ -9,6 +9,11 @@ import pytest
 
 from fakes.arena import Arena, SecondBot, is_filtered_already, new_arena
 
+# Docker's root has fewer rights than root, and nothing here depends on the bot's.
+pytestmark = pytest.mark.parametrize(
+    "second_bot", ["root", "an ordinary user"], indirect=True, scope="session"
+)
+
 FAMILIES = {
     "IPv4": "socket.socket(socket.AF_INET)",
     "IPv6": "socket.socket(socket.AF_INET6)",
@@ -105,6 +110,7 @@ def test_network__io_uring_makes_no_sockets(arena: Arena) -> None:
         assert arena.attack(attack, sandbox="off").startswith("done")
 
 
+@pytest.mark.usefixtures("connects")
 def test_network__open_for_a_command_that_asks_for_it(
     arena: Arena, listening: dict[str, socket.socket]
 ) -> None:
