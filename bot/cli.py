@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_suggest(commands: Any) -> None:
     suggest = commands.add_parser(
         "suggest",
+        usage="testsmith suggest --base REV [option ...]",
         help="suggest proven tests for what a change does",
         description=_DESCRIPTION,
         epilog=_EPILOG,

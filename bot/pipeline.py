@@ -26,6 +26,7 @@ from bot.model import (
     CacheStatsReporter,
     Candidate,
     Funnel,
+    Label,
     Member,
     Progress,
     Report,
@@ -369,7 +370,7 @@ def _suggestion(asked: _Asked, entry: Entry) -> Suggestion:
         evidence=entry.evidence,
         label=entry.label,
         summary=entry.summary,
-        witness=entry.candidate.witness if entry.is_green else None,
+        witness=entry.candidate.witness if entry.label is Label.NEW_BEHAVIOUR else None,
     )
 
 
