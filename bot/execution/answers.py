@@ -14,9 +14,12 @@ from bot.execution.sandbox import Outcome
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 TIMED_OUT, CRASHED = "timed out", "crashed"
+MISSING = "missing"
+"""How a test function ends that was not run, as its module did not load."""
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
 """How a test function may end."""
 
+_WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # no set: what is told may be no key
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
 
@@ -52,11 +55,14 @@ class JobResult:
         functions: The test functions that were run, by name.
         problem: Why the module as a whole could not be run; empty where it could. Untrusted text.
         loaded: What of the member was reached while the modules were loaded.
+        changed: How test functions ended, up to the first that did not pass, with each change of a module
+            that was tried.
     """
 
     functions: Mapping[str, FunctionResult] = field(default_factory=dict)
     problem: str = ""
     loaded: Reached = Reached()
+    changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +166,16 @@ def _job_result(told: Mapping[str, Any]) -> JobResult:
         functions=named,
         problem=_text(told.get("problem")),
         loaded=_reached(loaded if isinstance(loaded, dict) else {}),
+        changed=dict(_changed(told.get("mutants"))),
     )
+
+
+def _changed(told: object) -> Iterator[tuple[int, dict[str, str]]]:
+    for tried in _list(told):
+        match tried:
+            case {"number": int(number), "functions": dict(functions)}:
+                known = [(name, status) for name, status in functions.items() if status in _WITH_CHANGES]
+                yield number, dict(known[:_MOST_FUNCTIONS])
 
 
 def _reached(told: Mapping[str, Any]) -> Reached:

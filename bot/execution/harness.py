@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bot.execution.answers import Answer, JobResult, read_answer
 from bot.execution.pytest_ini import PLAIN_INI
@@ -62,6 +62,43 @@ class TracedMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModule:
+    """One change of a module's text that tests are run against.
+
+    Attributes:
+        number: Names it among those of its job.
+        edit: The first character that goes, the first that stays, and the text in between.
+        function: Plain name and first line of the outermost function that it is in; None where it runs when
+            the module is loaded.
+        tests: The test functions that are run.
+        whole: Whether all of them are run, rather than up to the first that fails.
+    """
+
+    number: int
+    edit: tuple[int, int, str]
+    function: tuple[str, int] | None
+    tests: frozenset[str]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModules:
+    """All changes of one module that a test module is run against.
+
+    Attributes:
+        path: The module's file, relative to the git root.
+        source: Its text, with lines that end in a line feed alone.
+        names: All functions of the test module.
+        changes: The changes.
+    """
+
+    path: str
+    source: str
+    names: frozenset[str]
+    changes: tuple[ChangedModule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One test module, or one module of the project that is to be imported.
 
@@ -72,6 +109,8 @@ class Job:
         is_import: Whether it is an import.
         traced: The member whose lines are traced; None for none.
         without: Names of test functions that are not run.
+        changed: The changes of a module that the test module is run against, the time limit being that of all
+            together; None where it is run as it is.
     """
 
     number: int
@@ -80,6 +119,7 @@ class Job:
     is_import: bool = False
     traced: TracedMember | None = None
     without: frozenset[str] = frozenset()
+    changed: ChangedModules | None = None
 
 
 async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> dict[int, JobResult]:
@@ -132,9 +172,10 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
 
 
 def _seconds(jobs: Sequence[Job]) -> float:
-    """Return the time limit of a worker: room for one hanging job, not for all of them."""
+    """Return the time limit of a worker: room for one hanging job, not for all, and for all changes."""
     longest = max((job.seconds for job in jobs), default=0.0)
-    return _SECONDS_TO_START + 2 * longest + _SECONDS_A_JOB * len(jobs)
+    changed = sum(job.seconds for job in jobs if job.changed is not None)
+    return _SECONDS_TO_START + 2 * longest + _SECONDS_A_JOB * len(jobs) + changed
 
 
 def _plan(
@@ -152,6 +193,8 @@ def _plan(
 
 def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]:
     traced = job.traced
+    if job.changed is not None:
+        return _planned_changes(copy, job, job.changed)
     return {
         "number": job.number,
         "kind": "import" if job.is_import else "test",
@@ -162,6 +205,19 @@ def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]
         "span": None
         if traced is None
         else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},
+    }
+
+
+def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> dict[str, object]:
+    return {
+        "number": job.number,
+        "kind": "mutants",
+        "code": job.code,
+        "seconds": job.seconds,
+        "names": sorted(changed.names),
+        "file": str(copy.root / changed.path),
+        "source": changed.source,
+        "mutants": [{**asdict(change), "tests": sorted(change.tests)} for change in changed.changes],
     }
 
 

@@ -116,6 +116,8 @@ def _serve_jobs(plan: dict[str, Any], teller: _Teller) -> None:
     for job in plan["jobs"]:
         if job["kind"] == "import":
             teller.tell(_serve_import(job, teller.descriptor))
+        elif job["kind"] == "mutants":
+            teller.tell(_serve_mutants(job, ini, teller.descriptor))
         else:
             teller.tell(_serve_test(job, ini, teller.descriptor))
 

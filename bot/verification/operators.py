@@ -1,0 +1,361 @@
+"""The ways in which one syntax node is changed to see whether a test notices. Pure; nothing is run.
+
+A change that is cheap to see as no change in behaviour (`x + 0`, `x * 1`) or that tells a reviewer nothing
+(the text of a message) is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_MOST_SNIPPET_CHARACTERS = 40
+_LARGEST_NUMBER = 10**15
+_OFTEN_MUTE_KEYWORDS = frozenset({"encoding", "errors"})
+_CALLS_OF_MUTE_TEXTS = frozenset({"cast", "getLogger", "TypeVar", "NewType"})
+
+
+class Operator(StrEnum):
+    """What is changed; first stands what tells a reviewer most."""
+
+    BOUNDARY = "boundary"
+    COMPARISON = "comparison"
+    BOOLEAN = "boolean"
+    CONDITION = "negated condition"
+    ARITHMETIC = "arithmetic"
+    OFF_BY_ONE = "off by one"
+    CONSTANT = "constant"
+    SIGN = "dropped sign"
+    RETURN = "return value"
+    EXCEPTION = "exception type"
+    JUMP = "break and continue"
+    STATEMENT = "deleted statement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """A node, and the text that takes its place.
+
+    Attributes:
+        operator: What is changed.
+        node: The node.
+        text: What stands in the node's place.
+        old: What is changed, as a reader is told of it.
+        new: What it becomes, likewise.
+    """
+
+    operator: Operator
+    node: ast.expr | ast.stmt
+    text: str
+    old: str
+    new: str
+
+
+_BOUNDARIES: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+}
+_OPPOSITES: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+_ARITHMETIC: Mapping[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+}
+_SYMBOLS: Mapping[type[ast.AST], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+}
+
+
+def swaps_within(expression: ast.expr) -> Iterator[Swap]:
+    """Yield the changes of an expression and of what stands in it."""
+    make = _OF_EXPRESSIONS.get(type(expression))
+    if make is not None:
+        yield from make(expression)
+    for child in _children(expression):
+        yield from swaps_within(child)
+
+
+def condition_swaps(test: ast.expr) -> Iterator[Swap]:
+    """Yield the negation of a condition, where no change of its parts says the same."""
+    says_the_same = isinstance(test, (ast.Compare, ast.BoolOp, ast.Constant)) or (
+        isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    )
+    if not says_the_same:
+        text = f"not ({ast.unparse(test)})"
+        old = snippet(test)
+        yield Swap(operator=Operator.CONDITION, node=test, text=text, old=old, new=f"not {old}")
+
+
+def statement_swaps(statement: ast.stmt) -> Iterator[Swap]:
+    """Yield the changes of a statement as a whole."""
+    make = _OF_STATEMENTS.get(type(statement))
+    if make is not None:
+        yield from make(statement)
+
+
+def snippet(node: ast.AST | str) -> str:
+    """Return code as it is quoted between backticks: one line, and short."""
+    text = node if isinstance(node, str) else ast.unparse(node)
+    line = " ".join(text.split()).replace("`", "'")
+    short = line if len(line) <= _MOST_SNIPPET_CHARACTERS else line[: _MOST_SNIPPET_CHARACTERS - 3] + "..."
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)
+
+
+def _children(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions within one that may be changed."""
+    if isinstance(node, ast.JoinedStr):  # before Python 3.12 the places within are wrong
+        return
+    if isinstance(node, ast.Call):
+        yield node.func
+        yield from (argument for argument in node.args if not _is_mute(node, argument))
+        yield from (given.value for given in node.keywords if given.arg not in _OFTEN_MUTE_KEYWORDS)
+        return
+    if isinstance(node, ast.NamedExpr):
+        yield node.value
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            yield child
+        else:  # what is no expression but holds some, as the `for` of a comprehension
+            yield from _children(child)
+
+
+def _is_mute(call: ast.Call, argument: ast.expr) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in _CALLS_OF_MUTE_TEXTS and isinstance(argument, ast.Constant)
+
+
+def _comparison(node: ast.Compare) -> Iterator[Swap]:
+    for operator, table in ((Operator.BOUNDARY, _BOUNDARIES), (Operator.COMPARISON, _OPPOSITES)):
+        for index, before in enumerate(node.ops):
+            after = table.get(type(before))
+            if after is not None:
+                ops = [*node.ops[:index], after(), *node.ops[index + 1 :]]
+                changed = ast.Compare(left=node.left, ops=ops, comparators=node.comparators)
+                yield _of_symbol(operator, node, changed, type(before), after)
+
+
+def _boolean(node: ast.BoolOp) -> Iterator[Swap]:
+    after = ast.Or if isinstance(node.op, ast.And) else ast.And
+    changed = ast.BoolOp(op=after(), values=node.values)
+    yield _of_symbol(Operator.BOOLEAN, node, changed, type(node.op), after)
+
+
+def _arithmetic(node: ast.BinOp) -> Iterator[Swap]:
+    after = _ARITHMETIC.get(type(node.op))
+    if after is not None and not _is_dull(node.op, node.left, node.right):
+        changed = ast.BinOp(left=node.left, op=after(), right=node.right)
+        yield _of_symbol(Operator.ARITHMETIC, node, changed, type(node.op), after)
+
+
+def _is_dull(op: ast.operator, left: ast.expr | None, right: ast.expr) -> bool:
+    """Tell whether another operator makes no difference, or only one that every call shows: texts."""
+    if any(isinstance(side, ast.JoinedStr) or _is_text(side) for side in (left, right)):
+        return True
+    neutral = 0 if isinstance(op, (ast.Add, ast.Sub, ast.LShift, ast.RShift)) else 1
+    multiplies = isinstance(op, (ast.Mult, ast.Div, ast.Pow, ast.Add, ast.Sub, ast.LShift, ast.RShift))
+    return multiplies and isinstance(right, ast.Constant) and right.value == neutral
+
+
+def _is_text(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+
+
+def _constant(node: ast.Constant) -> Iterator[Swap]:
+    after = _other_value(node.value)
+    if after is not None:
+        old, new = snippet(node), snippet(repr(after))
+        yield Swap(operator=Operator.CONSTANT, node=node, text=repr(after), old=old, new=new)
+
+
+def _other_value(value: object) -> object:
+    """Return another value of the same type; None for none."""
+    match value:
+        case bool():
+            return not value
+        case int() | float() if abs(value) < _LARGEST_NUMBER:
+            return value + 1
+        case str():
+            return "" if value else "x"
+        case bytes():
+            return b"" if value else b"x"
+    return None
+
+
+def _sign(node: ast.UnaryOp) -> Iterator[Swap]:
+    is_zero = isinstance(node.operand, ast.Constant) and node.operand.value == 0
+    if isinstance(node.op, ast.Not) or (isinstance(node.op, ast.USub) and not is_zero):
+        text = f"({ast.unparse(node.operand)})"
+        yield Swap(operator=Operator.SIGN, node=node, text=text, old=snippet(node), new=snippet(node.operand))
+
+
+def _slice(node: ast.Slice) -> Iterator[Swap]:
+    """The bounds that are no constants: those are changed as constants."""
+    for bound in (node.lower, node.upper):
+        yield from _one_more(bound)
+
+
+def _range(node: ast.Call) -> Iterator[Swap]:
+    is_range = isinstance(node.func, ast.Name) and node.func.id == "range"
+    if is_range and node.args and not isinstance(node.args[0], ast.Starred):
+        yield from _one_more(node.args[min(1, len(node.args) - 1)])
+
+
+def _one_more(bound: ast.expr | None) -> Iterator[Swap]:
+    is_constant = isinstance(bound, ast.Constant) or (
+        isinstance(bound, ast.UnaryOp) and isinstance(bound.operand, ast.Constant)
+    )
+    if bound is not None and not is_constant and not isinstance(bound, ast.Starred):
+        text = f"(({ast.unparse(bound)}) + 1)"
+        new = snippet(ast.unparse(bound) + " + 1")
+        yield Swap(operator=Operator.OFF_BY_ONE, node=bound, text=text, old=snippet(bound), new=new)
+
+
+def _choice(node: ast.IfExp) -> Iterator[Swap]:
+    yield from condition_swaps(node.test)
+
+
+def _comprehension(
+    node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+) -> Iterator[Swap]:
+    for part in node.generators:
+        for test in part.ifs:
+            yield from condition_swaps(test)
+
+
+def _of_symbol(
+    operator: Operator,
+    node: ast.expr,
+    changed: ast.expr,
+    before: type[ast.AST],
+    after: type[ast.AST],
+) -> Swap:
+    text = f"({ast.unparse(changed)})"
+    return Swap(operator=operator, node=node, text=text, old=_SYMBOLS[before], new=_SYMBOLS[after])
+
+
+def _return(node: ast.Return) -> Iterator[Swap]:
+    is_plain = isinstance(node.value, ast.Constant) and node.value.value in {None, True, False}
+    if node.value is not None and not is_plain:
+        yield _replaced(Operator.RETURN, node, "return None")
+
+
+def _raise(node: ast.Raise) -> Iterator[Swap]:
+    if node.exc is not None:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        old = ast.unparse(raised)
+        new = "ValueError" if old == "TypeError" else "TypeError"
+        if isinstance(raised, (ast.Name, ast.Attribute)) and old.rpartition(".")[2][:1].isupper():
+            yield Swap(operator=Operator.EXCEPTION, node=raised, text=new, old=snippet(old), new=new)
+    yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _expression_statement(node: ast.Expr) -> Iterator[Swap]:
+    called = node.value.value if isinstance(node.value, ast.Await) else node.value
+    if isinstance(called, ast.Call):
+        yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _assignment(node: ast.Assign) -> Iterator[Swap]:
+    """Without it a name would not be there at all, which any call shows; an attribute or an item may be."""
+    if all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in node.targets):
+        yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _in_place(node: ast.AugAssign) -> Iterator[Swap]:
+    after = _ARITHMETIC.get(type(node.op))
+    if after is not None and not _is_dull(node.op, None, node.value):
+        changed = copy.copy(node)
+        changed.op = after()
+        yield Swap(
+            operator=Operator.ARITHMETIC,
+            node=node,
+            text=ast.unparse(changed),
+            old=_SYMBOLS[type(node.op)] + "=",
+            new=_SYMBOLS[after] + "=",
+        )
+
+
+def _break(node: ast.Break) -> Iterator[Swap]:
+    yield _replaced(Operator.JUMP, node, "continue")
+
+
+def _continue(node: ast.Continue) -> Iterator[Swap]:
+    yield _replaced(Operator.JUMP, node, "break")
+
+
+def _replaced(operator: Operator, node: ast.stmt, text: str) -> Swap:
+    return Swap(operator=operator, node=node, text=text, old=snippet(node), new=text)
+
+
+_OF_EXPRESSIONS: Mapping[type[ast.AST], Callable[..., Iterator[Swap]]] = {
+    ast.Compare: _comparison,
+    ast.BoolOp: _boolean,
+    ast.BinOp: _arithmetic,
+    ast.Constant: _constant,
+    ast.UnaryOp: _sign,
+    ast.Slice: _slice,
+    ast.Call: _range,
+    ast.IfExp: _choice,
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.DictComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+}
+_OF_STATEMENTS: Mapping[type[ast.AST], Callable[..., Iterator[Swap]]] = {
+    ast.Return: _return,
+    ast.Raise: _raise,
+    ast.Expr: _expression_statement,
+    ast.Assign: _assignment,
+    ast.AugAssign: _in_place,
+    ast.Break: _break,
+    ast.Continue: _continue,
+}
