@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.generation.offline.cases import Case, stable_case, with_base
 from bot.generation.offline.choice import shortlist
@@ -15,6 +16,9 @@ from bot.model import Change
 
 _Numbered = Mapping[int, tuple[str, Trial]]
 _Seen = Mapping[int, Observation]
+
+_ENOUGH_TRIALS = 150
+"""As many trials are worth a process of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,22 @@ def _numbered(work: Sequence[Work]) -> _Numbered:
 
 
 async def _seen(explorer: Explorer, job: Job, setting: Setting) -> _Seen:
-    return (await explorer.run(job, setting)).observations if job.trials else {}
+    """Run a job's trials, so many members a process that starting one pays off, side by side."""
+    parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
+    told = await asyncio.gather(*(explorer.run(part, setting) for part in parts))
+    return {number: seen for each in told for number, seen in each.observations.items()}
+
+
+def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
+    """Split trials between members; how does not depend on the machine."""
+    parts: list[dict[int, tuple[str, Trial]]] = []
+    last = ""
+    for number, (member, trial) in trials.items():
+        if not parts or (member != last and len(parts[-1]) >= _ENOUGH_TRIALS):
+            parts.append({})
+        parts[-1][number] = (member, trial)
+        last = member
+    return parts
 
 
 def _shortlisted(numbered: _Numbered, cases: Mapping[int, Case]) -> list[int]:
