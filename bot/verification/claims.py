@@ -6,7 +6,8 @@ Rows of a parametrization and of a loop over literals are put in, one by one. No
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.model import Member
@@ -14,7 +15,7 @@ from bot.verification.situations import Names, dotted_name, plain_value, replace
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MOST_ROWS = 500
-_MOST_STATEMENTS = 200
+_MOST_NODES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +59,51 @@ class Rows:
 
 
 def claims_of(tree: ast.Module, member: Member) -> Iterator[Claim]:
-    """Yield what the test functions of a module claim, in order."""
+    """Yield what the test functions of a module claim, in order; of a monster only what comes first."""
     names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    reader = _Reader(names)
     for name, function in functions_of(tree):
         rows = rows_of(function)
         cases: list[tuple[int | None, dict[str, ast.expr]]] = [(None, {})]
         if rows is not None:
             cases = list(enumerate(rows.values))
-        for row, put_in in cases:
-            reader = _Reader(names)
-            for call, before, claimed in reader.read(replaced(function.body, put_in), []):
-                yield Claim(function=name, row=row, situation=situation(call, before, names), claimed=claimed)
+        for row, put_in in itertools.takewhile(reader.goes_on, cases):
+            for call, past, claimed in reader.read(reader.expanded(function.body, put_in), Past()):
+                where = situation(call, past.statements, names)
+                yield Claim(function=name, row=row, situation=where, claimed=claimed)
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[str, _Function]]:
     """Yield the test functions of a module and of its classes, each with its name."""
-    for node in tree.body:
-        if isinstance(node, _Function) and node.name.startswith("test"):
-            yield node.name, node
-        elif isinstance(node, ast.ClassDef):
-            for inner in node.body:
-                if isinstance(inner, _Function) and inner.name.startswith("test"):
-                    yield f"{node.name}::{inner.name}", inner
+    return _functions_in(tree.body, "")
+
+
+def _functions_in(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, _Function]]:
+    for node in body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if name.startswith("test"):
+                    yield prefix + name, node
+            case ast.ClassDef(name=name, body=inner):
+                yield from _functions_in(inner, f"{prefix}{name}::")
+            case ast.If(body=inner, orelse=other) | ast.Try(body=inner, orelse=other):
+                yield from _functions_in([*inner, *other], prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was run before a claim: the statements, and how many syntax nodes they have."""
+
+    statements: tuple[ast.stmt, ...] = ()
+    nodes: int = 0
+
+    def then(self, *statements: ast.stmt) -> Past:
+        """Return the past with more statements."""
+        return Past((*self.statements, *statements), self.nodes + _count(statements))
+
+
+def _count(statements: Sequence[ast.stmt]) -> int:
+    return sum(1 for statement in statements for _ in ast.walk(statement))
 
 
 def rows_of(function: _Function) -> Rows | None:
@@ -99,67 +123,83 @@ def rows_of(function: _Function) -> Rows | None:
     return Rows(listed.elts, [value or {} for value in values])
 
 
+_Found = Iterator[tuple[ast.expr, Past, Claimed]]
+
+
 class _Reader:
-    """Reads the claims of a body of statements, which are run one after the other."""
+    """Reads the claims of bodies of statements, which are run one after the other.
+
+    What is read costs as many syntax nodes as are looked at; when they are used up, nothing more is found.
+    """
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._nodes_left = _MOST_NODES
 
-    def read(
-        self, body: Sequence[ast.stmt], before: list[ast.stmt]
-    ) -> Iterator[tuple[ast.expr, list[ast.stmt], Claimed]]:
-        """Yield each call of which something is claimed, with the statements before it."""
-        for statement in body[:_MOST_STATEMENTS]:
-            match statement:
-                case ast.Assert(test=test):
-                    for call, claimed in self._asserted(test, before):
-                        yield call, list(before), claimed
-                case ast.With(items=[ast.withitem(context_expr=context)], body=inner):
-                    yield from self._inside(context, inner, before)
-                case ast.For(target=target, iter=ast.List(elts=elements) | ast.Tuple(elts=elements)):
-                    for put_in in _loop_values(target, elements):
-                        yield from self.read(replaced(statement.body, put_in), list(before))
-                case ast.Expr(value=ast.Call() as call):
-                    for claim in self._of_testcase(call, before):
-                        yield claim[0], list(before), claim[1]
-            before.append(_without_claim(statement))
+    def expanded(self, body: Sequence[ast.stmt], put_in: Mapping[str, ast.expr]) -> list[ast.stmt]:
+        """Return a body with expressions put in for names; nothing where that would cost too much."""
+        return replaced(body, put_in) if self._can_spend(_count(body)) else []
 
-    def _inside(
-        self, context: ast.expr, body: Sequence[ast.stmt], before: list[ast.stmt]
-    ) -> Iterator[tuple[ast.expr, list[ast.stmt], Claimed]]:
+    def _can_spend(self, nodes: int) -> bool:
+        self._nodes_left -= nodes
+        return self._nodes_left > 0
+
+    def goes_on(self, _next: object) -> bool:
+        """Tell whether anything can still be read."""
+        return self._nodes_left > 0
+
+    def read(self, body: Sequence[ast.stmt], past: Past) -> _Found:
+        """Yield each call of which something is claimed, with what was run before it."""
+        for statement in body:
+            if not self._can_spend(past.nodes + _count([statement])):
+                return
+            yield from self._claims(statement, past)
+            past = past.then(_without_claim(statement))
+
+    def _claims(self, statement: ast.stmt, past: Past) -> _Found:
+        match statement:
+            case ast.Assert(test=test):
+                yield from self._asserted(test, past)
+            case ast.With(items=[ast.withitem(context_expr=context)], body=inner):
+                yield from self._inside(context, inner, past)
+            case ast.For(target=target, iter=ast.List(elts=elements) | ast.Tuple(elts=elements)):
+                for put_in in itertools.takewhile(self.goes_on, _loop_values(target, elements)):
+                    yield from self.read(self.expanded(statement.body, put_in), past)
+            case ast.Expr(value=ast.Call() as call):
+                yield from self._of_testcase(call, past)
+
+    def _inside(self, context: ast.expr, body: Sequence[ast.stmt], past: Past) -> _Found:
         exception = _expected_exception(context)
         if exception is None:
-            yield from self.read(body, list(before))
-        elif body and isinstance(body[-1], ast.Expr | ast.Assign) and body[-1].value is not None:
-            yield body[-1].value, [*before, *body[:-1]], Claimed(exception=exception)
+            yield from self.read(body, past)
+        elif body and isinstance(body[-1], ast.Expr | ast.Assign):
+            yield body[-1].value, past.then(*body[:-1]), Claimed(exception=exception)
 
-    def _asserted(self, test: ast.expr, before: Sequence[ast.stmt]) -> Iterator[tuple[ast.expr, Claimed]]:
+    def _asserted(self, test: ast.expr, past: Past) -> _Found:
         match test:
             case ast.BoolOp(op=ast.And(), values=parts):
                 for part in parts:
-                    yield from self._asserted(part, before)
+                    yield from self._asserted(part, past)
             case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
-                yield from self._equal(left, right, before)
+                yield from self._equal(left, right, past)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                yield operand, Claimed(truth=False)
+                yield operand, past, Claimed(truth=False)
             case ast.Call() | ast.Name() | ast.Attribute() | ast.Await():
-                yield test, Claimed(truth=True)
+                yield test, past, Claimed(truth=True)
 
-    def _equal(
-        self, left: ast.expr, right: ast.expr, before: Sequence[ast.stmt]
-    ) -> Iterator[tuple[ast.expr, Claimed]]:
+    def _equal(self, left: ast.expr, right: ast.expr, past: Past) -> _Found:
         for call, value in ((left, right), (right, left)):
-            bound_to, _ = resolved(value, before)
-            yield call, Claimed(value=plain_value(bound_to, self._names))
+            bound_to, _ = resolved(value, past.statements)
+            yield call, past, Claimed(value=plain_value(bound_to, self._names))
 
-    def _of_testcase(self, call: ast.Call, before: Sequence[ast.stmt]) -> Iterator[tuple[ast.expr, Claimed]]:
+    def _of_testcase(self, call: ast.Call, past: Past) -> _Found:
         match call:
             case ast.Call(func=ast.Attribute(attr="assertEqual" | "assertIs"), args=[left, right, *_]):
-                yield from self._equal(left, right, before)
+                yield from self._equal(left, right, past)
             case ast.Call(func=ast.Attribute(attr="assertTrue"), args=[operand, *_]):
-                yield operand, Claimed(truth=True)
+                yield operand, past, Claimed(truth=True)
             case ast.Call(func=ast.Attribute(attr="assertFalse"), args=[operand, *_]):
-                yield operand, Claimed(truth=False)
+                yield operand, past, Claimed(truth=False)
 
 
 def _expected_exception(context: ast.expr) -> str | None:

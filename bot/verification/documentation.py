@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,10 +91,10 @@ class _Shown:
 def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
     """Yield an example as it is compared; what `print` shows of a call is also the call's own text."""
     try:
-        before = ast.parse("\n".join(example.setup)).body
-        call = ast.parse(example.call, mode="eval").body
-        expected = None if example.expected is None else ast.parse(example.expected, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        before = parse_untrusted("\n".join(example.setup)).body
+        call = expression(example.call)
+        expected = None if example.expected is None else expression(example.expected)
+    except CannotParse:
         return
     names = Names.of(member, before)
     claimed = (
@@ -106,6 +107,18 @@ def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
         case ast.Call(func=ast.Name(id="str"), args=[inner], keywords=[]):
             printed = situation(inner, before, names)
             yield _Shown(example=example, situation=printed, claimed=claimed, only_text=True)
+
+
+def expression(text: str) -> ast.expr:
+    """Return the syntax tree of an expression, which may have several lines.
+
+    Raises:
+        CannotParse: It is none.
+    """
+    match parse_untrusted(f"({text}\n)").body:
+        case [ast.Expr(value=value)]:
+            return value
+    raise CannotParse("it is no expression")
 
 
 def relation(asserted: Claimed, documented: Claimed) -> Relation:
@@ -158,7 +171,8 @@ def _approximated(node: ast.expr) -> ast.expr | None:
 
 def _same(left: object, right: object, *, nearly: bool) -> bool:
     if nearly and isinstance(left, int | float) and isinstance(right, int | float):
-        return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
+        with contextlib.suppress(OverflowError):  # an integer beyond all floats
+            return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
     return left == right or repr(left) == repr(right)
 
 

@@ -16,6 +16,7 @@ from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
 from bot.verification.claims import functions_of
 from bot.verification.guard import Guarded
+from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.questions import Question, first_words, question_text
 from bot.verification.rows import without_rows
@@ -214,6 +215,31 @@ def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: Ke
         rest = tuple(Cut(function=name, point=Point.STABLE, reason=reason) for name in kept)
         return Judgement(cuts=(*cuts, *rest))
     return Judgement(drafts=(smaller,), cuts=cuts)
+
+
+def weigh(entry: Entry, mutation: Mutation, keep_tests: KeepTests) -> Entry | Judgement:
+    """Judge a green entry by what its tests notice of changes of the member.
+
+    Returns:
+        The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
+    """
+    empty = [name for name in entry.tests if name in mutation.empty]
+    if empty:
+        cuts = _stable_cuts(empty, "passes also when the member is taken away")
+        draft = Draft(kind=Kind.GREEN, candidate=entry.candidate, tests=entry.tests)
+        kept = [name for name in entry.tests if name not in mutation.empty]
+        return Judgement(drafts=(reduced(draft, kept, keep_tests),) if kept else (), cuts=cuts)
+    shows_the_change = entry.evidence.base is BaseOutcome.FAILS
+    if mutation.mutants and not mutation.killed and not shows_the_change:
+        mutants = f"{mutation.mutants} mutants" if mutation.mutants > 1 else "the one mutant"
+        return Judgement(cuts=_stable_cuts(entry.tests, f"kills none of {mutants} of the member"))
+    known = None if mutation.mutants is None else len(mutation.killed)
+    evidence = replace(entry.evidence, mutants=mutation.mutants, mutants_killed=known, killed=mutation.named)
+    return replace(entry, evidence=evidence)
+
+
+def _stable_cuts(functions: Iterable[str], reason: str) -> tuple[Cut, ...]:
+    return tuple(Cut(function=name, point=Point.STABLE, reason=reason) for name in functions)
 
 
 def _changed(function: str) -> Cut:

@@ -10,13 +10,14 @@ from bot.languages.driver import LanguageDriver
 from bot.model import Funnel, Label, Progress
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle, weigh
 from bot.verification.guard import guard
+from bot.verification.mutation import gather_mutants
 from bot.verification.proof import Proof
 from bot.verification.questions import Question
 from bot.verification.smells import smells_of
 
-_MOST_ROUNDS = 4
+_MOST_ROUNDS = 5
 
 
 @dataclass(slots=True)
@@ -27,11 +28,13 @@ class _Case:
     open: list[Draft] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
+    unweighed: list[Entry] = field(default_factory=list)
 
     def take(self, judged: Entry | Judgement) -> None:
         """Take in what the gate has said."""
         if isinstance(judged, Entry):
-            self.entries.append(judged)
+            place = self.unweighed if judged.is_green else self.entries
+            place.append(judged)
         else:
             self.open += judged.drafts
             self.cuts += judged.cuts
@@ -72,6 +75,19 @@ class _Prover:
             smells = smells_of(draft.candidate.code, subject.member)
             case.take(settle(draft, self.known[_key(subject)], smells, self.driver.keep_tests))
 
+    async def weigh(self, cases: Iterable[_Case]) -> None:
+        """Run the tests that are green against changes of their members, and judge them by that."""
+        waiting = [(case, entry) for case in cases for entry in case.unweighed]
+        proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
+        mutations = await gather_mutants(proofs, self.workspace, self.settings, self.progress)
+        for (case, entry), mutation in zip(waiting, mutations, strict=True):
+            case.unweighed.remove(entry)
+            judged = weigh(entry, mutation, self.driver.keep_tests)
+            if isinstance(judged, Entry):
+                case.entries.append(judged)
+            else:
+                case.take(judged)
+
 
 def _key(subject: Subject) -> tuple[str, str]:
     return subject.member.id, subject.candidate.code
@@ -107,6 +123,7 @@ async def prove(
         await prover.run(left)
         for case in cases:
             prover.advance(case)
+        await prover.weigh(cases)
     return tuple(map(_verdict, cases))
 
 

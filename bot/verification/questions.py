@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.languages.driver import DocumentedExample
+from bot.languages.python.parsing import parse_untrusted
 from bot.model import Candidate, Member
 
 _MOST_TEXT = 200
@@ -39,7 +40,7 @@ def documented_test(member: Member, example: DocumentedExample, name: str) -> st
     The names of a docstring are those of its module, so what is no builtin is imported from there.
     """
     statements = [*map(_on_few_lines, example.setup), _claim(example)]
-    needed = sorted(_free_names(map(ast.parse, statements)) - {"pytest"})
+    needed = sorted(_free_names(map(parse_untrusted, statements)) - {"pytest"})
     imports = "import pytest\n\n" if example.expected is None else ""
     imports += f"from {member.module} import {', '.join(needed)}\n" if needed else ""
     return f"{imports}\n\ndef {name}():\n" + textwrap.indent("\n".join(statements), "    ") + "\n"
@@ -55,7 +56,7 @@ def _claim(example: DocumentedExample) -> str:
 
 def _on_few_lines(statement: str) -> str:
     """Return a statement that can be indented: no text of several lines is left in it."""
-    return ast.unparse(ast.parse(statement)) if "\n" in statement else statement
+    return ast.unparse(parse_untrusted(statement)) if "\n" in statement else statement
 
 
 def _free_names(trees: Iterable[ast.AST]) -> set[str]:

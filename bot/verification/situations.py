@@ -12,6 +12,8 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.languages.driver import CannotParse
+from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member, MemberKind
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -255,8 +257,8 @@ class _Renamed(ast.NodeTransformer):
 def _parameters(member: Member) -> list[str]:
     """Return the names of a member's positional parameters, without the one it is bound to."""
     try:
-        body = ast.parse(member.source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        body = parse_untrusted(member.source).body
+    except CannotParse:
         return []
     function = next((node for node in body if isinstance(node, _Function)), None)
     if function is None:

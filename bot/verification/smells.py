@@ -225,8 +225,8 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
 def _formulas(member: Member) -> frozenset[str]:
     """Return the shapes of the member's formulas: calculations that its `return` statements are made of."""
     try:
-        tree = ast.parse(member.source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_untrusted(member.source)
+    except CannotParse:
         return frozenset()
     returned = [
         node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None

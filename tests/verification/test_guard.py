@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 
 import pytest
 
@@ -114,6 +115,26 @@ def test_documented_claims__whatever_the_import_looks_like(head: str) -> None:
     call = {"as call": "call", "None": "money.cents", "as m": "m.cents", "money": "shop.money.cents"}
     written = next(text for end, text in call.items() if head.endswith(end))
     assert relations(f"{head}\n\ndef test_x():\n    assert {written}('1.15') == 114\n") == CONTRADICTS
+
+
+MONSTERS = {
+    "nested loops": "def test_x():\n"
+    + "".join(f"{'    ' * depth}for x{depth} in {[0] * 400}:\n" for depth in range(1, 9))
+    + "    " * 9
+    + "assert cents(x1) == 1\n",
+    "many claims": "def test_x():\n" + "    assert cents('1.15') == 115\n" * 6_000,
+    "many rows": f"@pytest.mark.parametrize('x', {[0] * 500})\ndef test_x(x):\n"
+    + "    assert cents(x) == 115\n" * 3_000,
+    "deep sums": "def test_x():\n    assert cents(" + "+".join(["1"] * 90) + ") == 1\n",
+    "many names": "def test_x():\n" + "".join(f"    x{n} = cents(x{n - 1})\n" for n in range(1, 4_000)),
+}
+
+
+@pytest.mark.parametrize("monster", MONSTERS)
+def test_documented_claims__of_a_monster_only_the_beginning_is_read(monster: str) -> None:
+    started = time.process_time()
+    relations(MONSTERS[monster])
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

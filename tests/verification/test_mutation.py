@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from bot.languages.python.test_modules import test_functions as names_of_tests
 from bot.model import Candidate, Member, Origin

@@ -104,7 +104,14 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
     green, *others = verdict.entries
     assert green.tests == ("test_refuses_debts", "test_whole_amounts")
     assert green.label is Label.NEW_BEHAVIOUR
-    assert green.evidence == Evidence(passes=5, runs=5, base=BaseOutcome.FAILS)
+    assert green.evidence == Evidence(
+        passes=5,
+        runs=5,
+        base=BaseOutcome.FAILS,
+        mutants=6,
+        mutants_killed=6,
+        killed=("?",),
+    )
     assert "time" not in green.candidate.code
     assert {entry.label: (entry.tests, entry.summary) for entry in others} == {
         Label.CATCHES: (
