@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    warnings.simplefilter("ignore", SyntaxWarning)  # of the sources that are read: none of this program's
     world = cli.World(
         environment=dict(os.environ),
         stdout=sys.stdout,
@@ -45,6 +47,9 @@ def _cache_folder() -> Path:
 def _run(settings: Settings, progress: Progress) -> Report:
     import asyncio
 
+    from bot.execution.isolation.kernel import forbid_inspection
+
+    forbid_inspection()
     try:
         return asyncio.run(_until_terminated(settings, progress))
     except asyncio.CancelledError:
