@@ -110,7 +110,11 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         base=BaseOutcome.FAILS,
         mutants=6,
         mutants_killed=6,
-        killed=("?",),
+        killed=(
+            "`text.startswith('-')` to `not text.startswith('-')` on line 10",
+            "`*` to `/` on line 12",
+            "`'-'` to `''` on line 10",
+        ),
     )
     assert "time" not in green.candidate.code
     assert {entry.label: (entry.tests, entry.summary) for entry in others} == {

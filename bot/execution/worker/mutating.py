@@ -18,7 +18,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -189,7 +189,7 @@ class _Stage:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try all mutants; tell pytest that its tests have been run."""
-        functions = _functions_of(self._run.file)
+        module = _LoadedModule(self._run)
         become_parent()
         gc.collect()
         gc.freeze()
@@ -199,7 +199,7 @@ class _Stage:
             return True
         limit = _limit(time.monotonic() - started)
         for mutant in self._mutants:
-            exchange = _exchange(self._run, mutant, functions)
+            exchange = module.exchange(mutant)
             if exchange is None:
                 self._send({"kind": "unplaced", "number": mutant.number})
             else:
@@ -293,6 +293,42 @@ class _Case:
 _Exchange = Sequence[tuple[FunctionType, CodeType]]
 
 
+class _LoadedModule:
+    """The module that is changed, where it is loaded already."""
+
+    def __init__(self, run: MutantRun) -> None:
+        self._run = run
+        self._functions = _functions_of(run.file)
+        self._rows = run.source.split("\n")
+        self._statements = [_lines(statement) for statement in ast.parse(run.source).body]
+
+    def exchange(self, mutant: Mutant) -> _Exchange | None:
+        """Return a mutant's functions with their new code; None where it cannot take the place of the old."""
+        targets = [function for function in self._functions if _place(function.__code__) == mutant.function]
+        code = self._new_code(mutant, targets[0].__code__) if targets else None
+        if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
+            return None
+        return [(function, code) for function in targets]
+
+    def _new_code(self, mutant: Mutant, old: CodeType) -> CodeType | None:
+        """Compile no more than the statement of the module that the function stands in."""
+        line = old.co_firstlineno
+        for first, last in self._statements:
+            if first <= line <= last:
+                part = self._changed_part(mutant, first, last)
+                code = _compiled(part, self._run.file, old.co_flags & _FUTURE_FLAGS)
+                inner = () if code is None else _codes(code)
+                return next((found for found in inner if _place(found) == mutant.function), None)
+        return None
+
+    def _changed_part(self, mutant: Mutant, first: int, last: int) -> str:
+        """Return the changed text of some lines, with as many empty ones before."""
+        before = sum(len(row) + 1 for row in self._rows[: first - 1])
+        after = sum(len(row) + 1 for row in self._rows[last:])
+        changed = mutant.applied(self._run.source)
+        return "\n" * (first - 1) + changed[before : len(changed) - after]
+
+
 def _functions_of(file: str) -> list[FunctionType]:
     """Return all functions whose code stands in a file, whatever wraps them."""
     return [
@@ -302,46 +338,14 @@ def _functions_of(file: str) -> list[FunctionType]:
     ]
 
 
-def _exchange(run: MutantRun, mutant: Mutant, functions: Iterable[FunctionType]) -> _Exchange | None:
-    """Return the functions of a mutant with their new code; None where that cannot be put in their place."""
-    targets = [function for function in functions if _place(function.__code__) == mutant.function]
-    if not targets:
-        return None
-    code = _new_code(run, mutant, targets[0].__code__)
-    if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
-        return None
-    return [(function, code) for function in targets]
+def _lines(statement: ast.stmt) -> tuple[int, int]:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    return first, statement.end_lineno or statement.lineno
 
 
 def _place(code: CodeType) -> tuple[str, int]:
     return code.co_name, code.co_firstlineno
-
-
-def _new_code(run: MutantRun, mutant: Mutant, old: CodeType) -> CodeType | None:
-    """Compile no more than the statement of the module that the function stands in."""
-    lines = _outer_statement(run.source, old.co_firstlineno)
-    if lines is None:
-        return None
-    first, last = lines
-    rows = run.source.split("\n")
-    before = sum(len(row) + 1 for row in rows[: first - 1])
-    after = sum(len(row) + 1 for row in rows[last:]) if rows[last:] else 0
-    changed = mutant.applied(run.source)
-    part = "\n" * (first - 1) + changed[before : len(changed) - after]
-    code = _compiled(part, run.file, old.co_flags & _FUTURE_FLAGS)
-    found = [] if code is None else [inner for inner in _codes(code) if _place(inner) == mutant.function]
-    return found[0] if found else None
-
-
-def _outer_statement(source: str, line: int) -> tuple[int, int] | None:
-    """Return the first and last line of the module's statement that a line belongs to."""
-    for statement in ast.parse(source).body:
-        decorators = getattr(statement, "decorator_list", [])
-        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
-        last = statement.end_lineno or statement.lineno
-        if first <= line <= last:
-            return first, last
-    return None
 
 
 def _compiled(source: str, file: str, flags: int = 0) -> CodeType | None:
