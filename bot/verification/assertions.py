@@ -94,6 +94,13 @@ class TestFunction:
         return [call for call in calls if self.last(call.func).startswith("assert_")]
 
     @cached_property
+    def local_names(self) -> frozenset[str]:
+        """Its parameters and the variables that it binds."""
+        parameters = {argument.arg for argument in self.node.args.args}
+        names = [node for node in self.nodes if isinstance(node, ast.Name)]
+        return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
+
+    @cached_property
     def helpers(self) -> dict[str, _Function]:
         """The functions of the module that are no tests, by name."""
         return {

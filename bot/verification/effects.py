@@ -76,7 +76,7 @@ def _is_shared(function: TestFunction, target: ast.expr, shared: Collection[str]
 def _is_global(function: TestFunction, node: ast.expr, shared: Collection[str]) -> bool:
     match node:
         case ast.Name(id=name):
-            return name in shared and name not in _local_names(function)
+            return name in shared and name not in function.local_names
         case ast.Attribute(value=ast.Name(id=name)):
             return _is_module(function, name)
     return False
@@ -85,15 +85,7 @@ def _is_global(function: TestFunction, node: ast.expr, shared: Collection[str]) 
 def _is_module(function: TestFunction, name: str) -> bool:
     """Tell whether a name stands for a module, as far as its import tells."""
     origin = function.names.imported.get(name)
-    return origin is not None and origin.rpartition(".")[2].islower() and name not in _local_names(function)
-
-
-def _local_names(function: TestFunction) -> frozenset[str]:
-    parameters = {argument.arg for argument in function.node.args.args}
-    bound = {
-        node.id for node in function.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    return frozenset(parameters | bound)
+    return origin is not None and origin.rpartition(".")[2].islower() and name not in function.local_names
 
 
 def writes_outside_its_folder(function: TestFunction) -> bool:
