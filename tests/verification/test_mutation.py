@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from bot.languages.python.test_modules import test_functions as names_of_tests
@@ -82,3 +83,163 @@ def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path
     assert poor == Mutation(mutants=4, killed=("`return low` to `return None` on line 3",))
     assert none == Mutation(mutants=4, empty=frozenset({"test_there"}))
     assert (progress.phases, progress.steps) == ([("trying mutants", 3)], 3)
+
+
+def test_gather_mutants__tests_that_forge_their_outcome_pass_without_the_member(tmp_path: Path) -> None:
+    member = function_member(CLAMP, "clamp")
+    forged = """
+        import pytest
+        from _pytest import runner
+        from shop import clamp
+
+        def call_and_pass(item, nextitem=None, log=True):
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            for when in ("setup", "call", "teardown"):
+                report = pytest.TestReport(item.nodeid, item.location, {}, "passed", None, when)
+                item.ihook.pytest_runtest_logreport(report=report)
+            try:
+                item.obj()
+            except BaseException:
+                pass
+            return True
+
+        runner.runtestprotocol = call_and_pass
+
+        def test_wrong():
+            assert clamp(0, 1, 3) == 17
+    """
+    swallowing = """
+        from shop import clamp
+
+        def test_wrong():
+            try:
+                assert clamp(0, 1, 3) == 1
+            except BaseException:
+                pass
+    """
+    leaving = """
+        import os
+        from shop import clamp
+
+        def test_leaves():
+            try:
+                assert clamp(0, 1, 3) == 1
+            finally:
+                os._exit(0)
+    """
+    subjects = [subject(code, member) for code in (forged, swallowing, leaving)]
+    edited, swallowed, left = tried(tmp_path, CLAMP, *subjects)
+    assert (edited.empty, edited.killed) == (frozenset({"test_wrong"}), ())
+    assert (swallowed.empty, swallowed.killed) == (frozenset({"test_wrong"}), ())
+    assert left == Mutation()  # as it does not pass unchanged either
+
+
+MANY_KINDS = """\
+import functools
+
+TABLE = {}
+
+
+def registered(function):
+    TABLE[function.__name__] = function(2)
+    return function
+
+
+@registered
+def early(n):
+    return n + 1
+
+
+@functools.lru_cache
+def cached(n):
+    return n * 3
+
+
+def counting(n):
+    while n > 0:
+        yield n
+        n -= 1
+
+
+async def later(n):
+    return n - 4
+
+
+def with_default(n=5):
+    return n
+
+
+class Base:
+    def size(self):
+        return 1
+
+
+class Box(Base):
+    LIMIT = 10
+
+    def size(self):
+        return super().size() + self.LIMIT
+"""
+
+
+def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
+    code = {
+        "early": "def test_x():\n    assert shop.TABLE['early'] == 3 and shop.early(5) == 6\n",
+        "cached": "def test_x():\n    assert shop.cached(2) == 6\n",
+        "counting": "def test_x():\n    assert list(shop.counting(2)) == [2, 1]\n",
+        "later": "def test_x():\n    assert asyncio.run(shop.later(5)) == 1\n",
+        "with_default": "def test_x():\n    assert shop.with_default() == 5\n",
+        "Box": "def test_x():\n    assert shop.Box().size() == 11\n",
+    }
+    subjects = [
+        subject(f"import asyncio\nimport shop\n\n{text}", function_member(MANY_KINDS, name))
+        for name, text in code.items()
+    ]
+    results = tried(tmp_path, MANY_KINDS, *subjects)
+    killed = dict(zip(code, results, strict=True))
+    assert [result.empty for result in results] == [frozenset()] * len(code)
+    assert {name: (result.mutants, len(result.killed)) for name, result in killed.items()} == {
+        "early": (2, 2),
+        "cached": (2, 2),
+        "counting": (4, 3),  # `n >= 0` yields a third value, and so on; `0` to `1` leaves out the last
+        "later": (2, 2),
+        "with_default": (2, 2),
+        "Box": (3, 3),
+    }
+
+
+def test_gather_mutants__an_endless_loop_is_noticed(tmp_path: Path) -> None:
+    source = "def count(n):\n    while n > 0:\n        n -= 1\n    return n\n"
+    code = "import shop\n\ndef test_x():\n    assert shop.count(3) == 0\n"
+    (result,) = tried(tmp_path, source, subject(code, function_member(source, "count")))
+    assert "`-=` to `+=` on line 3" in result.killed
+
+
+def test_gather_mutants__what_leaves_traces_does_not_disturb_the_next(tmp_path: Path) -> None:
+    code = """
+        import os
+        from pathlib import Path
+        from shop import clamp
+
+        def test_x(tmp_path):
+            here = Path("seen")
+            assert not here.exists() and not list(tmp_path.iterdir())
+            here.touch()
+            (tmp_path / "seen").touch()
+            assert clamp(2, 1, 3) == 2
+    """
+    (result,) = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")))
+    assert result.mutants == 4
+    assert len(result.killed) == 2
+
+
+def test_gather_mutants__of_another_language_or_a_text_that_is_no_python_nothing_is_known(
+    tmp_path: Path,
+) -> None:
+    member = function_member(CLAMP, "clamp")
+    code = "def test_x():\n    assert True\n"
+    others = [replace(member, language="cobol"), replace(member, path="there/is/none.py")]
+    progress = CountingProgress()
+    results = tried(tmp_path, CLAMP, *(subject(code, other) for other in others), progress=progress)
+    assert results == (Mutation(), Mutation())
+    assert progress.phases == []

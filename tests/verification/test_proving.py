@@ -49,8 +49,8 @@ def subject(code: str, member: Member = CENTS) -> Subject:
     return Subject(member=member, candidate=candidate)
 
 
-def proven(folder: Path, *subjects: Subject, base: str | None = BASE) -> tuple[Verdict, ...]:
-    settings = VerificationSettings(test_seconds=2.0)
+def proven(folder: Path, *subjects: Subject, base: str | None = BASE, runs: int = 2) -> tuple[Verdict, ...]:
+    settings = VerificationSettings(test_seconds=2.0, runs=runs)
 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
@@ -100,7 +100,7 @@ MIXED = """
 
 
 def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
-    (verdict,) = proven(tmp_path, subject(MIXED))
+    (verdict,) = proven(tmp_path, subject(MIXED), runs=5)
     green, *others = verdict.entries
     assert green.tests == ("test_refuses_debts", "test_whole_amounts")
     assert green.label is Label.NEW_BEHAVIOUR
