@@ -283,7 +283,7 @@ def _of_symbol(
 
 
 def _return(node: ast.Return) -> Iterator[Swap]:
-    is_plain = isinstance(node.value, ast.Constant) and node.value.value in {None, True, False}
+    is_plain = isinstance(node.value, ast.Constant) and isinstance(node.value.value, bool | None)
     if node.value is not None and not is_plain:
         yield _replaced(Operator.RETURN, node, "return None")
 
