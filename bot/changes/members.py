@@ -62,9 +62,13 @@ def find_members(
     if selection.all_paths:
         findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
     elif states.base is not None and states.base_tree is not None:
-        files = tuple(subjects.counting(changed_files(repository.diff(states.base, states.head))))
+        changed = tuple(changed_files(repository.diff(states.base, states.head)))
+        files = tuple(subjects.counting(changed))
         trees = (states.base_tree, states.head_tree)
-        findings = _changed_members(files, trees, subjects, selection.reference_steps)
+        submodules = _submodules(states.head_tree, subjects, (file.head_path or "" for file in changed))
+        findings = _joined(
+            [_changed_members(files, trees, subjects, selection.reference_steps), _skipping(submodules)]
+        )
     else:
         raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
     return _search(states, files, only_wanted(findings, selection.only, place), selection.max_members)
@@ -147,6 +151,7 @@ def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Plac
 def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> Findings:
     """Ask each language's driver for all members of the named files; no glob stops one named by itself."""
     unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
+    unfit |= _submodules(tree, subjects, named.files | named.in_folders)
     counting = {path for path in named.in_folders if subjects.counts(path) and subjects.is_included(path)}
     paths = sorted((named.files | counting) - unfit.keys())
     obstacles = _obstacles(tree, subjects, paths)
@@ -171,6 +176,13 @@ def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -
     entries = (entry for path in paths if (entry := tree.entry(path)) is not None)
     reasons = ((entry.path, subjects.obstacle(entry)) for entry in entries)
     return {path: reason for path, reason in reasons if reason is not None}
+
+
+def _submodules(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
+    """Return the submodules among paths, each with the reason why nothing in it is looked at."""
+    foreign = (path for path in paths if subjects.driver(path) is None and subjects.is_within(path))
+    entries = (entry for path in foreign if (entry := tree.entry(path)) is not None)
+    return {entry.path: "it is a submodule" for entry in entries if entry.is_submodule}
 
 
 def _skipping(reasons: Mapping[str, str]) -> Findings:

@@ -46,6 +46,10 @@ class Subjects:
         """Tell whether a file counts, whatever the include globs say."""
         return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
+    def is_within(self, path: str) -> bool:
+        """Tell whether a path, of whatever language, is one that the settings let count."""
+        return path.startswith(self._inside) and self.is_included(path) and not self.is_hidden(path)
+
     def is_included(self, path: str) -> bool:
         """Tell whether an include glob matches a path."""
         return any(self._included.fullmatch(form) for form in self._forms(path))

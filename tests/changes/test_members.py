@@ -295,3 +295,18 @@ def test_find_members__file_that_becomes_a_link(made: GitRepository) -> None:
     search = _search(made, SelectionSettings(base="HEAD~1", head="HEAD"))
     assert search.members == ()
     assert list(_skipped(search)) == ["a.py"]
+
+
+def test_find_members__a_submodule_is_told_whatever_its_name(made: GitRepository, tmp_path: Path) -> None:
+    other = GitRepository.create(tmp_path / "other")
+    other.commit({"a.py": ONE})
+    made.commit({"shop/a.py": ONE})
+    made.git("checkout", "-q", "-b", "topic")
+    made.git("submodule", "add", "-q", str(other.folder), "lib/other")
+    made.git("submodule", "add", "-q", str(other.folder), "vendor/other")
+    made.git("commit", "-q", "-m", "Add submodules")
+    told = {"lib/other": "it is a submodule"}
+    assert _skipped(_search(made, SelectionSettings(base="main", head="topic"))) == told
+    assert _skipped(_search(made, SelectionSettings(head="topic", all_paths=("lib/other",)))) == told
+    assert _skipped(_search(made, SelectionSettings(head="topic", all_paths=(".",)))) == told
+    assert _skipped(_search(made, SelectionSettings(base="main", head="topic"), "shop")) == {}
