@@ -29,3 +29,4 @@ def start(name: str) -> None:
 
 if __name__ == "__main__":
     start(sys.argv[1])
+    os._exit(0)  # without waiting for threads that a module of the project has left running
