@@ -1,5 +1,17 @@
 """`python -m bot` is the same program as `testsmith`."""
 
-from bot.main import main
+from __future__ import annotations
 
-main()
+
+def main() -> None:
+    """Run the program; Ctrl-C ends it without a traceback even while it loads."""
+    try:
+        from bot.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()
