@@ -219,10 +219,25 @@ def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     settings = _settings(arguments, world)
     report = _report(settings, world)
     written = _write(report, settings, world) if settings.write else ()
-    world.stdout.write(_rendered(report, settings, arguments, world))
+    _put_out(_rendered(report, settings, arguments, world), world)
     for line in (*written, *_statistics(report, settings)):
         print(line, file=world.stderr)
     return 0 if report.failure is None else _told(world, report.failure, 1)
+
+
+def _put_out(text: str, world: World) -> None:
+    """Write a result; that its reader has seen enough is no failure.
+
+    Raises:
+        Failure: It cannot be written.
+    """
+    try:
+        world.stdout.write(text)
+        world.stdout.flush()
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise Failure(f"the result cannot be written to standard output: {error.strerror}.") from error
 
 
 def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
@@ -301,12 +316,14 @@ def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:
 def _cache(arguments: Mapping[str, Any], world: World) -> int:
     folder = Path(arguments.get("cache_dir") or world.cache_folder)
     keeper = world.open_cache(CacheSettings(folder=folder), partial(_warn, world))
-    match arguments["action"]:
-        case "stats":
-            held = keeper.stats()
-            print(f"{held.entries} entries, {held.bytes:,} bytes in {folder}", file=world.stdout)
-        case "prune":
-            print(f"{keeper.prune()} entries removed from {folder}", file=world.stdout)
-        case _:
-            print(f"{keeper.clear()} entries removed from {folder}", file=world.stdout)
+    _put_out(f"{_kept(arguments['action'], keeper)} in {folder}\n", world)
     return 0
+
+
+def _kept(action: str, keeper: CacheKeeper) -> str:
+    """Carry out an action on the result cache, and say what came of it."""
+    if action == "stats":
+        held = keeper.stats()
+        return f"{held.entries} entries, {held.bytes:,} bytes"
+    removed = keeper.prune() if action == "prune" else keeper.clear()
+    return f"{removed} entries removed"

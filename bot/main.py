@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bot import cli
 from bot.model import CacheStats, Progress, Report, Spending
@@ -28,14 +29,35 @@ def main() -> None:
     warnings.simplefilter("ignore", SyntaxWarning)  # of the sources that are read: none of this program's
     world = cli.World(
         environment=dict(os.environ),
-        stdout=sys.stdout,
-        stderr=sys.stderr,
+        stdout=_standard(sys.stdout),
+        stderr=_standard(sys.stderr),
         cache_folder=_cache_folder(),
         run=_run,
         write=_write,
         open_cache=_open_cache,
     )
-    sys.exit(cli.run(sys.argv[1:], world))
+    try:
+        code = cli.run(sys.argv[1:], world)
+    finally:
+        _let_go(world.stdout)
+    sys.exit(code)
+
+
+def _standard(stream: TextIO | None) -> TextIO:
+    """Return a standard stream that takes any text: a closed one leads nowhere, no encoding is too small."""
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _let_go(stream: TextIO) -> None:
+    """Empty a stream; one that takes nothing more leads nowhere, or the interpreter complains at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _cache_folder() -> Path:
