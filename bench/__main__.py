@@ -22,6 +22,7 @@ sys.path += [str(_HERE.parent / "tests"), str(_HERE.parent / "examples")]
 
 from make_repository import make_repository  # noqa: E402 - found by the path above
 
+from bench.mutants import measure_mutants  # noqa: E402 - finds the fakes by the path above
 from bench.projects import edit_one_member, make_project  # noqa: E402 - sorted behind those two
 from fakes.endpoint import Endpoint, per_member_latency  # noqa: E402 - found by the path above
 
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.1, help="of the endpoint's time (default: 0.1)")
     scale = parser.parse_args().scale
     measure_start()
-    for measure in (partial(measure_calls, scale=scale), measure_size, measure_proof):
+    for measure in (partial(measure_calls, scale=scale), measure_size, measure_proof, measure_mutants):
         with tempfile.TemporaryDirectory(prefix="testsmith-bench-") as folder:
             measure(Path(folder))
 

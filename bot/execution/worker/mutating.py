@@ -5,7 +5,8 @@ project's modules with them, and forks a child a mutant, which exchanges the cod
 the tests. Where the change runs when its module is loaded, a child is forked that has loaded nothing of the
 project yet, and loads that module changed.
 
-The unchanged member is run before and after, in the same way: tests that do not pass then say nothing.
+The unchanged member is run in the same way, before and, where its code is exchanged, after: tests that do not
+pass then say nothing.
 """
 
 from __future__ import annotations
@@ -124,15 +125,22 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     results = told.trusted(run.names)
     outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in told.unplaced]
     if outside and time.monotonic() < deadline:
-        results |= _Loading(run, deadline, closed).results(outside)
+        results |= _Loading(run, deadline, closed).results(outside, told.seconds if results else None)
     return [{"number": number, "functions": functions} for number, functions in sorted(results.items())]
 
 
 class _Told:
-    """What the child that collects the tests has told; it runs foreign code, so it may be anything."""
+    """What the child that collects the tests has told; it runs foreign code, so it may be anything.
+
+    Attributes:
+        unplaced: The mutants that could not be put in place.
+        seconds: How long it took to load the tests and to run them with the unchanged member.
+    """
 
     def __init__(self) -> None:
         self.unplaced: set[int] = set()
+        self.seconds = 0.0
+        self._started = time.monotonic()
         self._results: dict[int, dict[str, str]] = {}
         self._clean: list[dict[str, str]] = []
 
@@ -146,6 +154,7 @@ class _Told:
         elif message["kind"] == "mutant" and isinstance(functions, dict):
             statuses = {str(name): str(status) for name, status in functions.items()}
             if number == CLEAN:
+                self.seconds = self.seconds or time.monotonic() - self._started
                 self._clean.append(statuses)
             else:
                 self._results.setdefault(number, statuses)
@@ -374,21 +383,26 @@ class _Loading:
         self._closed = closed
         self._tried = 0
 
-    def results(self, mutants: Sequence[Mutant]) -> dict[int, dict[str, str]]:
-        """Return how the test functions ended with each."""
-        clean = _clean(self._run.names)
-        started = time.monotonic()
-        statuses = self._try(clean, self._deadline - started)
-        limit = _limit(time.monotonic() - started)
+    def results(self, mutants: Sequence[Mutant], seconds: float | None) -> dict[int, dict[str, str]]:
+        """Return how the test functions ended with each.
+
+        Args:
+            mutants: What is tried.
+            seconds: How long the unchanged member took, where it is known to pass.
+        """
+        if seconds is None:
+            started = time.monotonic()
+            statuses = self._try(_clean(self._run.names), self._deadline - started)
+            if not _all_pass(statuses, self._run.names):
+                return {}
+            seconds = time.monotonic() - started
         results: dict[int, dict[str, str]] = {}
-        for mutant in mutants if _all_pass(statuses, self._run.names) else ():
+        for mutant in mutants:
             left = self._deadline - time.monotonic()
-            tried = self._try(mutant, min(left, limit)) if left > 0 else None
+            tried = self._try(mutant, min(left, _limit(seconds))) if left > 0 else None
             if tried is not None:
                 results[mutant.number] = tried
-        left = self._deadline - time.monotonic()
-        after = self._try(clean, min(left, limit)) if results and left > 0 else statuses
-        return results if _all_pass(after, self._run.names) else {}
+        return results
 
     def _try(self, mutant: Mutant, seconds: float) -> dict[str, str] | None:
         """Return how the test functions ended; None where the mutant is no program."""

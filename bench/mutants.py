@@ -1,0 +1,98 @@
+"""How many mutants of a small module are tried a second, by one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bot.languages.python.test_modules import test_functions
+from bot.model import Candidate, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence
+from bot.verification.mutation import Mutation, gather_mutants
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+_MODULE = '''\
+import math
+
+
+def natural_size(value, binary=False, gnu=False, places=1):
+    """Return a number of bytes as a person would say it."""
+    suffixes = (" KiB", " MiB", " GiB") if binary else (" kB", " MB", " GB")
+    base = 1024 if gnu or binary else 1000
+    size = float(value)
+    absolute = abs(size)
+    if absolute == 1 and not gnu:
+        return f"{int(size)} Byte"
+    if absolute < base:
+        return f"{int(size)}B" if gnu else f"{int(size)} Bytes"
+    exponent = int(min(math.log(absolute, base), len(suffixes)))
+    rounded = round(size / base**exponent, places)
+    if rounded == int(rounded) and gnu:
+        rounded = int(rounded)
+    return str(rounded) + suffixes[exponent - 1]
+'''
+_TESTS = """\
+import pytest
+
+from sizes import natural_size
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, "1 Byte"), (0, "0 Bytes"), (999, "999 Bytes"), (1500, "1.5 kB"), (2 * 10**6, "2.0 MB")],
+)
+def test_decimal(value, expected):
+    assert natural_size(value) == expected
+
+
+def test_binary():
+    assert natural_size(1024, binary=True) == "1.0 KiB"
+
+
+def test_gnu():
+    assert natural_size(5, gnu=True) == "5B"
+
+
+def test_places():
+    assert natural_size(1234, places=2) == "1.23 kB"
+"""
+
+
+def measure_mutants(folder: Path, candidates: int = 10) -> None:
+    """Print the speed, the start of the worker and the candidates' collection included.
+
+    By the clock, and by the processor's time, which a busy machine does not lengthen.
+    """
+    mutations, seconds, busy = asyncio.run(_timed(folder, candidates))
+    mutants = sum(mutation.mutants or 0 for mutation in mutations)
+    killed = sum(len(mutation.killed) for mutation in mutations)
+    print(f"\n{mutants} mutants of a small module, {killed} killed, by one process at a time:")
+    print(f"{mutants / seconds:.0f} a second by the clock, {mutants / busy:.0f} by the processor's time")
+
+
+async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], float, float]:
+    settings = VerificationSettings(runs=1)
+    member = function_member(_MODULE, "natural_size", "sizes.py")
+    subjects = [
+        Subject(
+            member=member,
+            candidate=Candidate(member=member.id, code=f"{_TESTS}\n# {number}\n", origin=Origin.OFFLINE),
+        )
+        for number in range(candidates)
+    ]
+    async with small_workspace(folder, {"sizes.py": _MODULE}) as made:
+        workspace = replace(made, parallel=1)
+        proofs = await gather_evidence(subjects, workspace, test_functions, settings, CountingProgress())
+        started, busy = time.perf_counter(), _processor_seconds()
+        mutations = await gather_mutants(proofs, workspace, settings, CountingProgress())
+        return mutations, time.perf_counter() - started, _processor_seconds() - busy
+
+
+def _processor_seconds() -> float:
+    """Return what the processes that have ended took so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
