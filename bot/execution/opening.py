@@ -163,7 +163,8 @@ async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
     path = workspace.interpreter.path
     if answer.greeting is None:
         raise CannotPrepare(
-            f"{path} cannot be used ({answer.trouble}): name an interpreter with --python that has pytest."
+            f"{path} cannot be used ({answer.trouble}):"
+            " name an interpreter with --python that is Python 3.9 or newer and has pytest."
         )
     if not answer.greeting.pytest:
         raise CannotPrepare(

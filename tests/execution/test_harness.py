@@ -220,10 +220,15 @@ def test_run_jobs__a_module_that_does_not_load_says_why(workspace: Workspace) ->
         "raise SystemExit(0)\n",
     )
     assert "No module named 'nothing_here'" in missing.problem
-    assert "SyntaxError" in syntax.problem
+    assert syntax.problem.startswith("SyntaxError: ")
     assert "ValueError: no" in raising.problem
     assert leaving.problem
     assert not missing.functions
+
+
+def test_run_jobs__a_fixture_that_is_not_there_is_named(workspace: Workspace) -> None:
+    (result,) = run(workspace, "def test_x(nothing_here):\n    assert nothing_here\n")
+    assert result.functions["test_x"].message == "in setup: fixture 'nothing_here' not found"
 
 
 def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> None:

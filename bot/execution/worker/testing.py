@@ -113,7 +113,7 @@ class _Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why the module did not load."""
         if report.failed and not self._problem:
-            self._problem = _cut(_collection_error(str(report.longrepr)))
+            self._problem = _cut(_own_words(str(report.longrepr)))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
@@ -179,7 +179,7 @@ def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
 def failure_message(report: pytest.TestReport) -> str:
     """Return what a failed phase says, cut."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    message = str(report.longrepr) if crash is None else str(crash.message)
+    message = _own_words(str(report.longrepr)) if crash is None else str(crash.message)
     return _cut(message if report.when == "call" else f"in {report.when}: {message}")
 
 
@@ -191,9 +191,11 @@ def skip_message(report: pytest.TestReport) -> str:
     return _cut(str(reason).removeprefix("Skipped: "))
 
 
-def _collection_error(text: str) -> str:
-    """Return the error's own lines of what pytest tells about a module that does not load."""
+def _own_words(text: str) -> str:
+    """Return an error's own lines of what pytest tells; of a syntax error its last."""
     lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    if lines and lines[0].startswith('File "'):
+        return lines[-1]
     return "\n".join(lines) or text.strip()
 
 
