@@ -115,6 +115,12 @@ class OfflineGenerator:
         if description is None or description.problem is not None:
             why = description.problem if description else "the explorer says nothing of it"
             return _skip(member, Stage.GENERATION, f"it cannot be reached by its public name: {why}")
+        try:
+            return self._planned(member, description, source)
+        except RecursionError:
+            return _skip(member, Stage.GENERATION, "its source is nested too deep to be read")
+
+    def _planned(self, member: Member, description: Description, source: ModuleSource) -> Work | Skipped:
         subject = Subject(
             member=member,
             description=description,
