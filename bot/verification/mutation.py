@@ -15,7 +15,7 @@ from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, b
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
-from bot.model import Member, MemberKind, Progress
+from bot.model import MemberKind, Progress
 from bot.settings import VerificationSettings
 from bot.verification.mutants import Edit, InFunction, Mutant, TakenAway, mutants_of, plain_text, taken_away
 from bot.verification.operators import Operator
@@ -168,7 +168,7 @@ def _trials(proofs: Sequence[Proof], workspace: Workspace) -> Iterator[tuple[int
 
 
 def _trial(proof: Proof, workspace: Workspace) -> _Trial | None:
-    member: Member = proof.member
+    member = proof.member
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())
         gone = taken_away(source, member)
