@@ -167,9 +167,16 @@ async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
             " name an interpreter with --python that is Python 3.9 or newer and has pytest."
         )
     if not answer.greeting.pytest:
-        raise CannotPrepare(
-            f"{path} has no pytest ({answer.greeting.problem}): install pytest into it,"
-            " or name another interpreter with --python."
-        )
+        raise CannotPrepare(_without_pytest(workspace, answer.greeting.problem))
     result = answer.results.get(0)
     return answer.greeting, result is not None and [r.status for r in result.functions.values()] == [PASSED]
+
+
+def _without_pytest(workspace: Workspace, problem: str | None) -> str:
+    own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
+    if own:
+        return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
+    return (
+        f"{workspace.interpreter.path} has no pytest ({problem}): install pytest into it,"
+        " or name another interpreter with --python."
+    )

@@ -153,3 +153,8 @@ def test_open_workspace__an_editable_installation_does_not_reach_the_persons_tre
 
     result = asyncio.run(scenario())
     assert (result.problem, result.functions["test_x"].status) == ("", "passed")
+
+
+def test_open_workspace__the_project_hides_pytest(tmp_path: Path) -> None:
+    with pytest.raises(CannotPrepare, match="the project's own module `pytest` hides pytest"):
+        asyncio.run(look(tmp_path, {"pytest.py": "x = 1\n", "a.py": ""}))
