@@ -21,6 +21,7 @@ with each trial
     call        an expression or a statement
     watched     names of objects that the setup makes, which are looked at afterwards
     probes      expressions that are looked at afterwards
+    inside      whether an object is told by what it shows, even where it has a source text
     expected    the value that is documented, as an expression; null for none
     exception   the name of the documented exception's class; null for none
 

@@ -86,7 +86,7 @@ async def _async_items(value: Any) -> list[Any]:
 
 
 class TooManyItems(Exception):
-    """An asynchronous generator gave more than a test would list."""
+    """There is more than a test would list."""
 
 
 async def _enter(manager: Any) -> Any:
@@ -101,7 +101,7 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) ->
         form: How it was brought out.
         value: What was brought out.
         known: The objects that the trial has by name: a call may give one of them.
-        longest: The most characters of a value's text.
+        longest: The most characters of a value's text; 0 to tell an object by what it shows.
     """
     for name, thing in known.items():
         if thing is value and not _is_plain(value):
@@ -112,7 +112,7 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) ->
     if text is not None:
         relation = "is" if isinstance(value, (bool, type(None), type)) else "=="
         return {"kind": "value", "form": form, "relation": relation, **told(text)}
-    found = facts(value)
+    found = [] if type(value).__module__ == "builtins" else facts(value)
     if not found:
         return nothing(_why_not_written(value))
     return {"kind": "object", "form": form, "home": _home(type(value)), "facts": found}
@@ -177,7 +177,7 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(type(thing), "keys") and hasattr(type(thing), "__getitem__"):
         yield "dict({})", lambda: dict(thing)
     elif hasattr(type(thing), "__iter__") and not isinstance(thing, (Iterator, io.IOBase)):
-        yield "list({})", lambda: [*itertools.islice(thing, _MOST_ITEMS)]
+        yield "list({})", lambda: _all_items(thing)
     elif hasattr(type(thing), "__len__"):
         yield "len({})", lambda: len(thing)
     if isinstance(thing, io.StringIO):
@@ -188,6 +188,13 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
         yield "str({})", lambda: str(thing)
     if _has_own(thing, "__repr__"):
         yield "repr({})", lambda: repr(thing)
+
+
+def _all_items(thing: Any) -> list[Any]:
+    items = [*itertools.islice(thing, _MOST_ITEMS + 1)]
+    if len(items) > _MOST_ITEMS:
+        raise TooManyItems
+    return items
 
 
 def _attributes(thing: Any) -> list[str]:

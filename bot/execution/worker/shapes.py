@@ -140,7 +140,7 @@ class Shapes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             return _union([self._text(ast.unparse(side)) for side in (node.left, node.right)])
         value = eval(text, self._namespace)  # noqa: S307 - this runs inside the sandbox, as the project does
-        return UNKNOWN if isinstance(value, str) else self._shape(value)
+        return UNKNOWN if value == text else self._shape(value)
 
     def _generic(self, annotation: Any) -> Shape:
         origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)

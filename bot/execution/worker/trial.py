@@ -57,7 +57,7 @@ class TrialRun(NamedTuple):
         """Run the trial, and tell what was seen."""
         refusal = self._settle_in()
         reached = Reached()
-        outcome, state = self._observe(_Tracing(self.file, reached))
+        outcome, state = self._observe(reached)
         if refusal.reason is not None:
             outcome, state = nothing(refusal.reason), []
         seen = {"outcome": outcome, "state": state, "writes": any(self.folder.iterdir())}
@@ -86,13 +86,14 @@ class TrialRun(NamedTuple):
             return namespace, f"{type(error).__name__}: {error}"
         return namespace, ""
 
-    def _observe(self, tracing: _Tracing) -> tuple[Told, list[Told]]:
+    def _observe(self, reached: Reached) -> tuple[Told, list[Told]]:
         namespace, problem = self._set_up()
         if problem:
             return nothing(f"its setup raises {problem}"), []
         files = _files()
+        tracing = _Tracing(self.file, reached)  # what the setup reaches is not the call's
         outcome = self._call(namespace)
-        tracing.stop()  # what looking at the state reaches is not the call's
+        tracing.stop()  # nor is what looking at the state reaches
         return outcome, _with_before([*self._state(namespace), *_files()], [*self.before, *files])
 
     def _call(self, namespace: Told) -> Told:
@@ -109,7 +110,8 @@ class TrialRun(NamedTuple):
             return {**Raises(self.roots).outcome(error, self.trial["exception"]), "form": form}
         if value is None and out.getvalue():
             return printed(out.getvalue(), self.limits["longest"])
-        outcome = value_outcome(form, value, known, self.limits["longest"])
+        longest = 0 if self.trial["inside"] else self.limits["longest"]
+        outcome = value_outcome(form, value, known, longest)
         return {**outcome, "agrees": self._agrees(value, namespace)}
 
     def _agrees(self, value: Any, namespace: Told) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.generation.offline.calls import call_text
@@ -59,10 +60,8 @@ class Case:
         found: dict[str, Fact] = {}
         before = {fact.of: fact.value.text for fact in self.base.state} if self.base else {}
         for fact in sorted(self.changes, key=lambda fact: before.get(fact.of) == fact.value.text):
-            bare = fact.value.text.strip("[](){}")  # a view of the same, as a list in a list
-            if not (found and fact.of.startswith(("str(", "repr("))):
-                found.setdefault(bare, fact)
-        return tuple(found.values())[:MOST_CHANGES]
+            found.setdefault(fact.value.text.strip("[](){}"), fact)  # not twice, as a list and in a list
+        return telling(found.values())[:MOST_CHANGES]
 
     @property
     def gives_none(self) -> bool:
@@ -99,6 +98,12 @@ class Case:
         trial = self.trial
         arguments = [argument.text() for argument in trial.arguments]
         return call_text(trial.pieces, trial.made or trial.receiver, arguments)
+
+
+def telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Return facts without the texts of an object, where it shows itself otherwise."""
+    found = tuple(facts)
+    return tuple(fact for fact in found if not fact.of.startswith(("str(", "repr("))) or found
 
 
 def signature(outcome: Outcome) -> tuple[object, ...]:

@@ -18,7 +18,8 @@ MOST_CASES = 14
 
 _MOST_DOCUMENTED = 6
 _MOST_WITNESSES = 3
-_ENOUGH_ROWS = 8
+_ENOUGH_OUTCOMES = 6
+_ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
 _MOST_LISTED = 28
@@ -128,7 +129,7 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
     """Fill up tables with other outcomes, boundaries first; a few cases may stand alone."""
     single = 0
     for case in ranked:
-        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_ROWS:
+        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
             continue
         if not _could_share(case, ranked):
             single += 1
@@ -151,7 +152,7 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
     for case in ranked:
         alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
         is_boundary = case.trial.layer is Layer.BOUNDARY and case.outcome.kind != "raised"
-        if is_boundary and alike + 1 >= FEWEST_ROWS and len(chosen.cases) < _ENOUGH_ROWS:
+        if is_boundary and alike + 1 >= FEWEST_ROWS and len(chosen.cases) < _ENOUGH_WITH_BOUNDARIES:
             chosen.take(case)
 
 

@@ -12,7 +12,7 @@ from bot.generation.offline.inputs import inputs, shape_of
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.values import FIRST_KEY, accepts_text_keys
 
-_MOST_OPTIONAL = 4
+_MOST_OPTIONAL = 10
 _OPTIONAL_SHARE = 0.3
 
 
@@ -68,25 +68,35 @@ class Columns:
             if parameter.required:
                 rows.append([exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
             else:
-                rows.append([[*base, given(parameter, value)] for value in self.optional(parameter)])
+                by_keyword = not self._is_given_by_place(parameter, base)
+                values = self.optional(parameter)
+                rows.append([[*base, given(parameter, value, by_keyword=by_keyword)] for value in values])
         for rank in range(max(map(len, rows), default=0)):
             yield from (row[rank] for row in rows if rank < len(row))
 
+    def _is_given_by_place(self, parameter: Parameter, base: Sequence[Argument]) -> bool:
+        """Tell whether the documentation gives the first optional parameter by its place."""
+        place = len(base)
+        names = [each.name for each in self._subject.parameters]
+        is_next = names[place : place + 1] == [parameter.name] and not any(each.by_keyword for each in base)
+        return is_next and parameter.mode != "keyword" and place in self._subject.documentation.given
+
     def drawn(self, random: Random) -> list[Argument]:
         """Draw arguments."""
-        found = []
+        found: list[Argument] = []
         for parameter in self._subject.parameters:
             column = self.of(parameter) if parameter.required else self.optional(parameter)
             wanted = parameter.required or random.random() < _OPTIONAL_SHARE
             if column and wanted:
-                found.append(given(parameter, random.choice(column)))
+                by_keyword = not self._is_given_by_place(parameter, found)
+                found.append(given(parameter, random.choice(column), by_keyword=by_keyword))
         return found
 
 
-def given(parameter: Parameter, value: Expression) -> Argument:
-    """Return an argument for a parameter, by name where it is optional."""
-    by_keyword = parameter.mode == "keyword" or (not parameter.required and parameter.mode != "rest")
-    return Argument(parameter.name, value, by_keyword)
+def given(parameter: Parameter, value: Expression, *, by_keyword: bool = True) -> Argument:
+    """Return an argument for a parameter, by name where it is optional unless that is not wanted."""
+    is_named = by_keyword and not parameter.required and parameter.mode != "rest"
+    return Argument(parameter.name, value, is_named or parameter.mode == "keyword")
 
 
 def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:

@@ -150,6 +150,7 @@ def _planned_trial(number: int, member: str, trial: Trial) -> dict[str, object]:
         "call": trial.call,
         "watched": list(trial.watched),
         "probes": list(trial.probes),
+        "inside": trial.inside,
         "expected": None if example is None else example.expected,
         "exception": None if example is None else example.exception,
     }

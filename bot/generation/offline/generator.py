@@ -22,7 +22,7 @@ from bot.generation.offline.grouping import tests_of
 from bot.generation.offline.hints import read_hints
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
-from bot.generation.offline.sources import ModuleSource, read_module
+from bot.generation.offline.sources import ModuleSource, is_bare, read_module
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.telling import summary, witness
 from bot.generation.offline.trials import plan
@@ -128,6 +128,8 @@ class OfflineGenerator:
             hints=read_hints(member, source),
             documentation=read_documentation(member, source, _shown(member)),
         )
+        if is_bare(source.definitions.get(member.name)):
+            return _skip(member, Stage.GENERATION, "it has no code of its own")
         trials = plan(subject, self._seed)
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))

@@ -107,7 +107,7 @@ def guessed(parameter: Parameter, uses: frozenset[str]) -> Shape:
         return by_default
     found = [shape for shape, marks in _USES if marks & uses]
     by_name = _by_name(parameter.name)
-    if by_name is not None:
+    if by_name is not None and not (found and len(parameter.name) == 1):
         found = [by_name, *found] if by_name in found or not found else [*found, by_name]
     return _either(found[:2]) if found else UNTYPED
 

@@ -38,14 +38,14 @@ class Hints:
     """What a text says about the parameters of one member.
 
     Attributes:
-        near: By parameter, values at the boundaries of comparisons with it.
+        near: By parameter, values around each comparison with it: the boundary itself, then its neighbours.
         anywhere: Constants of the member and of what it uses in its module, in the order of their places.
         numbers: The numbers among them.
         lengths: By parameter, lengths that are compared with.
         uses: By parameter, names of attributes, functions and operators that it meets.
     """
 
-    near: dict[str, list[Expression]] = field(default_factory=lambda: defaultdict(list))
+    near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
     anywhere: list[Expression] = field(default_factory=list)
     numbers: list[int | float] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -138,28 +138,29 @@ class _Reader:
             if isinstance(value, int):
                 self._hints.lengths[parameter] += [value, value - 1, value + 1]
             return
-        self._hints.near[parameter] += [_written(near) for near in _around(value)]
+        self._hints.near[parameter].append([_written(near) for near in _around(value)])
 
     def _call(self, node: ast.Call) -> None:
+        texts = [value for argument in node.args for value in self._values(argument)]
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=method) if name in self._parameters:
-                texts = [value for argument in node.args for value in self._values(argument)]
-                self._hints.near[name] += [
-                    _written(made) for text in texts for made in _meeting(method, text)
-                ]
-            case ast.Name(id=name) if name in self._parameters:
-                self._use(name, "()")
+                self._hints.near[name] += [[*map(_written, _meeting(method, text))] for text in texts]
             case ast.Attribute(attr=method):
-                for text in (value for argument in node.args for value in self._values(argument)):
-                    self._hints.anywhere.extend(map(_written, _meeting(method, text)))
-        function = ast.unparse(node.func)
-        for argument in node.args:
+                met = [each for text in texts for each in _meeting(method, text)]
+                self._hints.anywhere.extend(map(_written, met))
+            case ast.Name(id=name):
+                self._use(name, "()")
+        self._passed(ast.unparse(node.func), node.args)
+
+    def _passed(self, function: str, arguments: list[ast.expr]) -> None:
+        """Note to which functions parameters are passed, and which classes they are asked for."""
+        for argument in arguments:
             if isinstance(argument, ast.Name):
                 self._use(argument.id, f"{function}()")
-        if function == "isinstance" and len(node.args) > 1 and isinstance(node.args[0], ast.Name):
-            for kind in ast.walk(node.args[1]):
+        if function == "isinstance" and len(arguments) > 1 and isinstance(arguments[0], ast.Name):
+            for kind in ast.walk(arguments[1]):
                 if isinstance(kind, ast.Name):
-                    self._use(node.args[0].id, f"is:{kind.id}")
+                    self._use(arguments[0].id, f"is:{kind.id}")
 
 
 def _telling(node: ast.AST) -> Iterator[ast.AST]:

@@ -17,6 +17,7 @@ from bot.generation.offline.hints import Hints
 from bot.generation.offline.values import accepted, fitting, interleaved, values
 
 _MOST = 24
+_MOST_NEAR = 12
 _LONGEST_SPELLED = 12
 _MOST_LENGTH = 200
 _LONGEST_MARK = 5
@@ -37,14 +38,14 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
     if parameter.mode in {"rest", "keywords"}:
         return typed
     near = [
-        *fitting(hints.near.get(parameter.name, ()), shape),
+        *fitting(interleaved(hints.near.get(parameter.name, ())), shape),
         *of_length(shape, hints.lengths.get(parameter.name, ())),
         *of_numbers(shape, hints.numbers),
     ]
     others = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
     first = [each.at(Layer.ORDINARY) for each in typed[:1]]
     ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *first]
-    return unique([*ordinary, *interleaved([near, typed[1:]]), *others])[:_MOST]
+    return unique([*ordinary, *near[:_MOST_NEAR], *typed[1:], *others, *near[_MOST_NEAR:]])[:_MOST]
 
 
 def _other_marks(parameter: Parameter) -> list[Expression]:

@@ -74,8 +74,7 @@ class Names:
         case = test.first
         after = self._after(case)
         if case.outcome.kind == "raised":
-            yield from (("refuses", words) for words in (self._guard(case), self._values(case)) if words)
-            yield (f"raises_{snake(case.outcome.home.path) if case.outcome.home else 'an_error'}", *after)
+            yield from self._raised(case, after)
             return
         options = self._options(case)
         if test.is_table:
@@ -88,6 +87,19 @@ class Names:
         if case.gives_none or case.with_state:
             yield (*after, *self._changed(case))
         yield from self._single(case, after, options)
+
+    def _raised(self, case: Case, after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """What is refused; an exception of the project's own says more than a value."""
+        home = case.outcome.home
+        raises = (f"raises_{snake(home.path) if home else 'an_error'}", *after)
+        guard, values = self._guard(case), self._values(case)
+        if guard:
+            yield ("refuses", guard)
+        if home is not None and home.module != "builtins":
+            yield raises
+        if values:
+            yield ("refuses", values)
+        yield raises
 
     def _single(
         self, case: Case, after: tuple[str, ...], options: tuple[str, ...]
@@ -110,8 +122,10 @@ class Names:
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
-        if any(statement.startswith("Path(") for statement in case.trial.setup):
-            return ("for_an_existing_file",)
+        content = case.trial.file_content
+        if content is not None:
+            held = snake(content.partition("\n")[0])
+            return (f"for_a_file_of_{held}" if held else "for_an_empty_file",)
         words = tuple(f"after_{snake(name)}" if snake(name) != own else "twice" for name in case.trial.priors)
         return words[:1]
 
@@ -220,7 +234,7 @@ def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
 
 def _short_text(argument: Argument) -> str:
     text = argument.value.text
-    return text if len(text) <= _LONGEST_CELL else id_words(text, argument.name)
+    return text if len(text) <= _LONGEST_CELL and not text.endswith(")") else id_words(text, argument.name)
 
 
 def row_id(case: Case, varying: Sequence[str]) -> str:

@@ -132,5 +132,15 @@ def gives_nothing(node: Definition | None) -> bool:
     )
 
 
+def is_bare(node: Definition | None) -> bool:
+    """Tell whether a class says nothing beyond its name, bases and docstring."""
+    if not isinstance(node, ast.ClassDef):
+        return False
+    return all(
+        isinstance(inner, ast.Pass) or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
+        for inner in node.body
+    )
+
+
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None

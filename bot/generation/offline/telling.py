@@ -79,7 +79,8 @@ def _exception(outcome: Outcome) -> str:
 
 def _object(outcome: Outcome, other: Outcome | None) -> str:
     """Return an object in words, by what tells it from the other one."""
-    name = f"a `{outcome.home.path if outcome.home else 'object'}`"
+    plain = outcome.home.path if outcome.home else "object"
+    name = f"{'an' if plain[:1] in 'AEIOUaeiou' else 'a'} `{plain}`"
     others = other.facts if other else ()
     known = {fact.of for fact in others}
     new = tuple(fact for fact in outcome.facts if fact.of not in known)

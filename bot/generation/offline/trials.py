@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,7 +18,6 @@ from bot.generation.offline.calls import (
     variable_for,
 )
 from bot.generation.offline.columns import Columns, imports_of
-from bot.generation.offline.description import Owner
 from bot.generation.offline.documentation import DocumentedCall
 from bot.generation.offline.expressions import Expression, Import, Imports, Layer, quoted
 from bot.generation.offline.objects import Objects, Prior
@@ -30,7 +30,6 @@ MOST_TRIALS = 56
 
 _MOST_DRAWS = 200
 _MOST_WITH_FILES = 6
-_MOST_ENUM_MEMBERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,7 @@ class Trial:
         arguments: The call's arguments.
         watched: Names of objects that are looked at afterwards.
         probes: Expressions that are looked at afterwards.
+        inside: Whether the object that is given is told by what it shows, even where it has a source text.
         layer: Where its inputs come from.
         example: The documented example that it is; None for all others.
         priors: Names of the methods that were called before.
@@ -57,6 +57,7 @@ class Trial:
     arguments: tuple[Argument, ...] = ()
     watched: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
+    inside: bool = False
     layer: Layer = Layer.ORDINARY
     example: DocumentedExample | None = None
     priors: tuple[str, ...] = ()
@@ -70,6 +71,13 @@ class Trial:
     def text(self) -> str:
         """The whole trial's text, by which equal ones are known."""
         return "\n".join((*self.setup, self.call))
+
+    @property
+    def file_content(self) -> str | None:
+        """The text of the file that is set up; None where there is none."""
+        prefix = f"Path({quoted(_FILE)}).write_text("
+        first = self.setup[0] if self.setup else ""
+        return str(ast.literal_eval(first[len(prefix) : -1])) if first.startswith(prefix) else None
 
     @property
     def made(self) -> str:
@@ -129,24 +137,26 @@ class _Planner:
         """Yield all trials, the simplest first; their number is for the caller to limit."""
         owner = self._subject.owner
         if self._member.kind is MemberKind.CLASS and owner is not None and owner.kind == "enum":
-            return self._enum_trials(owner)
+            return self._enum_trials()
         if self._member.kind is MemberKind.CLASS or self._member.plain_name in CONSTRUCTORS:
             return self._construction_trials()
         if self._member.kind in {MemberKind.METHOD, MemberKind.PROPERTY}:
             return self._object_trials()
         return self._function_trials()
 
-    def _enum_trials(self, owner: Owner) -> Iterator[Trial]:
-        plain = Trial(imports=frozenset({self._import}), pieces=())
-        yield replace(plain, pieces=(f"[member.name for member in {self._path}]",))
-        for name in owner.members[:_MOST_ENUM_MEMBERS]:
-            yield replace(plain, pieces=(f"{self._path}.{name}.value",))
+    def _enum_trials(self) -> Iterator[Trial]:
+        pieces = (f"{{member.name: member.value for member in {self._path}}}",)
+        yield Trial(imports=frozenset({self._import}), pieces=pieces)
 
     def _construction_trials(self) -> Iterator[Trial]:
         path = self._path if self._member.kind is MemberKind.CLASS else self._path.rpartition(".")[0]
+        pieces = (f"{path}(", Slot.ALL, ")")
+        plain = Trial(imports=frozenset({self._import}), pieces=pieces, inside=True)
+        is_own = self._member.kind is MemberKind.CLASS or self._member.plain_name == "__init__"
+        yield from islice(self._calls(plain) if is_own else (), MOST_TRIALS // 2)
         for made in Objects(self._subject, self._columns, path, self._import).made():
-            yield Trial(imports=made.imports, pieces=(made.text,), layer=made.layer)
-        yield from self._calls(Trial(imports=frozenset({self._import}), pieces=(f"{path}(", Slot.ALL, ")")))
+            yield replace(plain, imports=made.imports, pieces=(made.text,), layer=made.layer)
+        yield from self._calls(plain) if is_own else ()
 
     def _function_trials(self) -> Iterator[Trial]:
         trial = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))

@@ -203,7 +203,7 @@ def _complexes(_shape: Shape, _name: str, _depth: int) -> list[Expression]:
 
 def _texts(_shape: Shape, name: str, depth: int) -> list[Expression]:
     typical = text_for(name)
-    more = ("hello", "world", "python") if depth else _MORE_TEXTS
+    more = ("kiwi", "banana", "fig") if depth else _MORE_TEXTS
     return _plain(*map(quoted, (typical, *more)))
 
 

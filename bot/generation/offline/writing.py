@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.generation.offline.calls import call_text, variable_for
-from bot.generation.offline.cases import Case
+from bot.generation.offline.cases import Case, telling
 from bot.generation.offline.expressions import NONE, Import, Imports, quoted
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.naming import row_id
@@ -151,9 +151,15 @@ def _documented(case: Case, call: str) -> tuple[Lines, Imports]:
     if example is not None and example.exception is not None:
         name = example.exception.rpartition(".")[2]
         return [f"with pytest.raises({name}):", f"{_INDENT}{call}"], frozenset({_PYTEST})
-    expected = example.expected if example is not None and example.expected is not None else "None"
+    expected = _tidy(example.expected) if example is not None and example.expected is not None else "None"
     expression, imports = _brought_out(case.outcome.form, call)
     return [_assertion(expression, "is" if expected in _SINGLETONS else "==", expected)], imports
+
+
+def _tidy(text: str) -> str:
+    """Return a literal of a text in the quotes of all others."""
+    value = ast.parse(text, mode="eval").body
+    return quoted(value.value) if isinstance(value, ast.Constant) and isinstance(value.value, str) else text
 
 
 _SINGLETONS = frozenset({"None", "True", "False"})
@@ -192,7 +198,7 @@ def _object(case: Case, call: str) -> tuple[Lines, Imports]:
     expression, imports = _brought_out(outcome.form, call)
     taken = {each.bound for each in case.trial.imports} | {case.trial.receiver}
     variable = variable_for(outcome.home.path if outcome.home else "result", taken)
-    facts = outcome.facts[:_MOST_FACTS]
+    facts = telling(outcome.facts)[:_MOST_FACTS]
     if len(facts) == 1:
         lines, more = _fact_lines(facts, expression)
         return lines, imports | more

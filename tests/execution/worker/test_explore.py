@@ -1,0 +1,326 @@
+"""The explorer as a program: jobs in, lines of JSON out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bot.execution.worker
+
+START = Path(bot.execution.worker.__file__).parent / "start.py"
+
+MODULE = """
+import asyncio, datetime, os, random, socket, subprocess, sys, time
+from contextlib import contextmanager
+
+state = []
+
+class Bag:
+    def __init__(self):
+        self.items = []
+        self._secret = 1
+    def put(self, item):
+        self.items.append(item)
+        return len(self.items)
+    def take(self):
+        return self.items.pop()
+    def count(self, item):
+        return self.items.count(item)
+    @property
+    def size(self):
+        return len(self.items)
+
+class Refused(Exception):
+    pass
+
+def double(x):
+    if x < 0:
+        raise ValueError("x must not be negative")
+    return x * 2
+
+def refuse():
+    raise Refused(f"at {id(object()):#x}")
+
+def wrap(text):
+    try:
+        return int(text)
+    except ValueError as error:
+        raise Refused(f"cannot read: {error}") from error
+
+def remember(x):
+    state.append(x)
+    return list(state)
+
+async def later(x):
+    return x
+
+async def many(n):
+    for i in range(n):
+        yield i
+
+@contextmanager
+def inside():
+    yield "in"
+
+def endless():
+    while True:
+        yield 1
+
+def say(text):
+    print(text)
+
+def write(name):
+    with open(name, "w") as file:
+        file.write("text")
+
+def die():
+    os._exit(3)
+
+def sleep():
+    time.sleep(60)
+
+def spin():
+    while True:
+        pass
+
+def eat():
+    return bytearray(10 ** 12)
+
+def connect():
+    socket.create_connection(("127.0.0.1", 9))
+
+def start():
+    subprocess.run([sys.executable, "-c", ""])
+
+def year():
+    return datetime.datetime.now().year, datetime.date.today().year, time.gmtime().tm_year
+"""
+
+
+def trial(call: str, **more: object) -> dict[str, Any]:
+    plain = {"member": call, "imports": ["from subject import *"], "setup": [], "watched": [], "probes": []}
+    return {**plain, "call": call, "inside": False, "expected": None, "exception": None, **more}
+
+
+def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -> list[dict[str, Any]]:
+    """Return the lines that the explorer tells."""
+    project, work = folder / "project", folder / "work"
+    project.mkdir(parents=True)
+    work.mkdir()
+    (project / "subject.py").write_text(MODULE)
+    limits = {"seconds": 5.0, "cpu_seconds": 1.0, "memory": 2 * 1024**3, "longest": 200, "failures": 2}
+    job = {
+        "roots": [str(project)],
+        "hidden": [],
+        "owned": [],
+        "refused": [],
+        "module": "subject",
+        "days": 0,
+        "describe": [],
+        "file": str(project / "subject.py"),
+        "limits": limits,
+        "trials": [{"number": number, **each} for number, each in enumerate(trials)],
+        **more,
+    }
+    done = subprocess.run(
+        (sys.executable, "-B", str(START), "explore"),
+        input=json.dumps(job).encode(),
+        cwd=work,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert not done.stderr, done.stderr.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def outcomes(folder: Path, *trials: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [line["outcome"] for line in explore(folder, trials)[1:]]
+
+
+def test_outcome__of_a_value(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("double(2)"))
+
+    assert outcome == {
+        "kind": "value",
+        "form": "plain",
+        "relation": "==",
+        "text": "4",
+        "imports": [],
+        "approximate": False,
+        "agrees": None,
+    }
+
+
+def test_outcome__tells_how_a_value_is_brought_out(tmp_path: Path) -> None:
+    calls = ["later(1)", "many(2)", "inside()", "iter([1, 2])", "endless()"]
+
+    found = outcomes(tmp_path, *map(trial, calls))
+
+    assert [(each["form"], each["text"]) for each in found] == [
+        ("awaited", "1"),
+        ("async listed", "[0, 1]"),
+        ("entered", '"in"'),
+        ("listed", "[1, 2]"),
+        ("begun", "[1, 1, 1, 1, 1]"),
+    ]
+
+
+def test_outcome__of_an_exception_that_the_project_raises(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("double(-1)"))
+
+    assert outcome["kind"] == "raised"
+    assert outcome["home"] == ["builtins", "ValueError"]
+    assert outcome["message"] == "x must not be negative"
+    assert MODULE.splitlines()[outcome["line"] - 1].strip().startswith("raise")
+
+
+def test_outcome__of_an_exception_that_happens_to_the_project(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("double(None)"))
+
+    assert outcome["kind"] == "none"
+    assert outcome["error"] == "TypeError"
+
+
+@pytest.mark.parametrize("call", ["refuse()", "wrap('x')"])
+def test_outcome__has_no_message_that_is_not_the_projects_own(tmp_path: Path, call: str) -> None:
+    (outcome,) = outcomes(tmp_path, trial(call))
+
+    assert outcome["home"] == ["subject", "Refused"]
+    assert outcome["message"] is None
+
+
+def test_outcome__of_what_is_printed(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("say('hello')"))
+
+    assert (outcome["kind"], outcome["text"]) == ("printed", '"hello\\n"')
+
+
+def test_outcome__of_an_object_says_what_it_shows(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("Bag()"))
+
+    assert outcome["home"] == ["subject", "Bag"]
+    assert [(fact["of"], fact["text"]) for fact in outcome["facts"]] == [("{}.items", "[]"), ("{}.size", "0")]
+
+
+@pytest.mark.parametrize(
+    ("call", "documented", "agrees"),
+    [
+        ("double(2)", {"expected": "4"}, True),
+        ("double(2)", {"expected": "5"}, False),
+        ("double(2)", {"expected": "nobody_knows"}, None),
+        ("double(1 / 3)", {"expected": "0.67"}, None),
+        ("double(2)", {"exception": "ValueError"}, False),
+        ("double(-1)", {"exception": "ValueError"}, True),
+        ("double(None)", {"exception": "TypeError"}, True),
+    ],
+)
+def test_outcome__is_compared_with_the_documentation(
+    tmp_path: Path, call: str, documented: dict[str, str], agrees: bool | None
+) -> None:
+    (outcome,) = outcomes(tmp_path, trial(call, **documented))
+
+    assert outcome["agrees"] is agrees
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("die()", "it ended the test process"),
+        ("spin()", "it ended the test process"),
+        ("connect()", "it needs the network"),
+        ("start()", "it starts another program"),
+        ("write('/tmp/elsewhere')", "it writes files outside its folder"),
+        ("os.remove('/tmp')", "it changes files outside its folder"),
+        ("eat()", "MemoryError: "),
+    ],
+)
+def test_hostile_trial__costs_itself_and_says_why(tmp_path: Path, call: str, reason: str) -> None:
+    first, second = outcomes(tmp_path, trial(call), trial("double(1)"))
+
+    assert first["reason"] == reason
+    assert second["text"] == "2"
+
+
+def test_member_whose_trials_hang__is_given_up(tmp_path: Path) -> None:
+    hanging = [trial("spin()", member="m")] * 3
+
+    found = outcomes(tmp_path, *hanging, trial("double(1)", member="n"))
+
+    assert found[2]["reason"] == "others of its trials ran into a limit"
+    assert found[3]["text"] == "2"
+
+
+def test_trials__do_not_see_each_other(tmp_path: Path) -> None:
+    calls = ["remember(1)", "remember(2)", "write('a')", "os.listdir()"]
+
+    found = outcomes(tmp_path, *map(trial, calls))
+
+    assert [each["text"] for each in found] == ["[1]", "[2]", "None", "[]"]
+
+
+def test_state__tells_what_was_there_before(tmp_path: Path) -> None:
+    setup = ["bag = Bag()", "bag.put('a')"]
+    asked = trial("bag.put('b')", setup=setup, watched=["bag"], probes=["bag.count('b')"])
+
+    (line,) = explore(tmp_path, [asked])[1:]
+
+    assert [(fact["of"], fact["before"], fact["text"]) for fact in line["state"]] == [
+        ("bag.items", '["a"]', '["a", "b"]'),
+        ("bag.size", "1", "2"),
+        ("bag.count('b')", "0", "1"),
+    ]
+
+
+def test_state__leaves_out_probes_that_change_what_they_look_at(tmp_path: Path) -> None:
+    asked = trial("bag.put('a')", setup=["bag = Bag()"], watched=["bag"], probes=["bag.take()"])
+
+    (line,) = explore(tmp_path, [asked])[1:]
+
+    assert [fact["of"] for fact in line["state"]] == ["bag.items", "bag.size"]
+
+
+def test_state__tells_what_stands_in_files(tmp_path: Path) -> None:
+    (line,) = explore(tmp_path, [trial("write('out.txt')")])[1:]
+
+    assert line["writes"] is True
+    (fact,) = line["state"]
+    assert (fact["of"], fact["before"], fact["text"]) == ('Path("out.txt").read_text()', "", '"text"')
+
+
+def test_lines__are_those_of_the_call_alone(tmp_path: Path) -> None:
+    asked = trial("bag.put('b')", setup=["bag = Bag()", "double(1)"], watched=["bag"])
+
+    (line,) = explore(tmp_path, [asked])[1:]
+
+    texts = [MODULE.splitlines()[number - 1].strip() for number in line["lines"]]
+    assert texts == ["self.items.append(item)", "return len(self.items)"]
+
+
+def test_clock__is_moved(tmp_path: Path) -> None:
+    (plain,) = explore(tmp_path / "a", [trial("year()")])[1:]
+    (moved,) = explore(tmp_path / "b", [trial("year()")], days=3653)[1:]
+
+    years = [eval(line["outcome"]["text"]) for line in (plain, moved)]  # noqa: S307 - three numbers
+    assert [later - now for now, later in zip(*years, strict=True)] == [10, 10, 10]
+
+
+def test_module_that_cannot_be_loaded__is_told(tmp_path: Path) -> None:
+    assert explore(tmp_path, [], module="absent") == [
+        {"problem": "ModuleNotFoundError: No module named 'absent'", "missing": "absent"}
+    ]
+
+
+def test_descriptions__come_before_the_trials(tmp_path: Path) -> None:
+    lines = explore(tmp_path, [trial("double(1)")], describe=["double", "Bag.size", "nothing"])
+
+    described = [line["description"] for line in lines[1:4]]
+    assert [each["name"] for each in described] == ["double", "Bag.size", "nothing"]
+    assert described[2]["problem"].startswith("AttributeError")
+    assert lines[4]["outcome"]["text"] == "2"

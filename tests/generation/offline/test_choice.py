@@ -1,0 +1,117 @@
+"""Which cases become tests, and which share one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.generation.offline.cases import Case
+from bot.generation.offline.choice import choose, shortlist
+from bot.generation.offline.expressions import Layer
+from bot.generation.offline.grouping import tests_of as grouped
+from fakes.cases import call, case, fact, gives, on_object, raises
+
+
+def calls(cases: list[Case]) -> list[str]:
+    return [each.trial.call for each in cases]
+
+
+def test_choose__takes_what_reaches_something_new() -> None:
+    same = [case(call(str(number)), gives("0"), lines={1, 2}) for number in range(5)]
+    other = case(call("9"), gives("0"), lines={1, 3})
+
+    assert calls(choose([*same, other])) == ["f(0)", "f(9)"]
+
+
+def test_choose__takes_the_most_ordinary_of_equals() -> None:
+    strange = case(call("99", layer=Layer.TYPED), gives("0"), lines={1})
+    boundary = case(call("10", layer=Layer.BOUNDARY), gives("0"), lines={1})
+
+    assert calls(choose([strange, boundary])) == ["f(10)"]
+
+
+def test_choose__begins_with_what_is_documented() -> None:
+    far = case(call("1"), gives("0"), lines={1, 2, 3})
+    documented = case(call("2"), gives("0", agrees=True), lines={1})
+
+    assert calls(choose([far, documented])) == ["f(2)", "f(1)"]
+
+
+def test_choose__takes_three_different_witnesses_before_all_that_reaches_more() -> None:
+    witnesses = [case(call(str(n)), gives(str(n)), base=gives("0"), lines={1}) for n in range(1, 6)]
+    wide = case(call("100"), gives("0"), base=gives("0"), lines={1, 2, 3})
+
+    assert calls(choose([wide, *witnesses]))[:4] == ["f(1)", "f(2)", "f(3)", "f(100)"]
+
+
+def test_choose__prefers_witnesses_that_base_gives_a_value_for() -> None:
+    failing = case(call("1"), gives("1"), base=raises(None, "TypeError"))
+    giving = case(call("2"), gives("2"), base=gives("0"))
+
+    assert calls(choose([failing, giving])) == ["f(2)", "f(1)"]
+
+
+def test_choose__pins_no_other_value_where_the_documentation_is_contradicted() -> None:
+    wrong = case(call("1"), gives("114", agrees=False), lines={1})
+    right = case(call("2"), gives("250", agrees=True), lines={1})
+    other = case(call("3"), gives("7"), lines={1, 2, 3})
+    refused = case(call("4"), raises("no"), lines={5})
+
+    assert calls(choose([wrong, right, other, refused])) == ["f(1)", "f(2)", "f(4)"]
+
+
+def test_choose__takes_one_case_a_raise() -> None:
+    cases = [case(call(str(n)), raises(f"not {n}", line=7), lines={7, 10 + n}) for n in range(3)]
+
+    assert calls(choose(cases)) == ["f(0)"]
+
+
+def test_choose__fills_tables_with_other_outcomes_and_boundaries() -> None:
+    values = [case(call(str(n)), gives(str(n)), lines={1}) for n in range(20)]
+    boundary = case(call("50", layer=Layer.BOUNDARY), gives("3"), lines={1})
+
+    chosen = calls(choose([*values, boundary]))
+
+    assert chosen[:6] == [f"f({n})" for n in range(6)]
+    assert chosen[6:] == ["f(50)"]
+
+
+def test_choose__has_one_case_state_what_is_left_behind() -> None:
+    cases = [
+        case(on_object(argument=text), gives(text), lines={n}, state=[fact("bag.size", "1", "0")])
+        for n, text in enumerate(['"a"', '"b"'])
+    ]
+
+    assert [each.with_state for each in choose(cases)] == [True, False]
+
+
+def test_shortlist__has_the_choice_first_and_others_to_fall_back_on() -> None:
+    same = [case(call(str(number)), gives("0"), lines={1}) for number in range(50)]
+    other = case(call("99"), gives("1"), lines={1, 2})
+
+    listed = shortlist([*same, other])
+
+    assert listed[:2] == [0, 50]
+    assert len(listed) == 28
+
+
+def test_grouped__makes_a_table_of_three_of_one_shape() -> None:
+    rows = [case(call(str(n)), gives(str(n))) for n in range(3)]
+    pair = [case(call("1", options={"b": str(n)}), gives(str(n))) for n in range(2)]
+
+    tests = grouped([*rows, *pair])
+
+    assert [len(test.cases) for test in tests] == [3, 1, 1]
+
+
+def test_grouped__keeps_apart_what_is_asserted_otherwise() -> None:
+    rows = [case(call(str(n)), gives(str(n))) for n in range(2)]
+    documented = case(call("7"), gives("1", agrees=False))
+    with_state = replace(case(on_object(), gives("1"), state=[fact("bag.size", "1", "0")]), with_state=True)
+
+    assert [len(test.cases) for test in grouped([*rows, documented, with_state])] == [1, 1, 1, 1]
+
+
+def test_grouped__makes_at_most_six_tests() -> None:
+    cases = [case(call("1", options={f"o{n}": "1"}), gives(str(n))) for n in range(9)]
+
+    assert len(grouped(cases)) == 6

@@ -1,0 +1,219 @@
+"""The offline engine on a kiosk: real processes, and the tests that it writes as golden files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.generation.generator import BatchTestGenerator
+from bot.generation.offline.generator import OfflineGenerator
+from bot.languages.registry import drivers
+from bot.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
+from fakes.golden import check_golden
+from fakes.trees import MemoryTree
+from fakes.workspaces import small_workspace
+
+GOLDEN = Path(__file__).parent / "golden"
+KIOSK = (GOLDEN / "kiosk.py.txt").read_text(encoding="utf-8")
+
+
+def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[Member]:
+    """Return all members as the driver finds them, with another reason to be looked at."""
+    driver = drivers()[0]
+    found = driver.all_members(MemoryTree(files), sorted(files), "").members
+    fields = Member.__slots__
+    return [Member(**{**{name: getattr(each, name) for name in fields}, "change": change}) for each in found]
+
+
+async def answers(
+    folder: Path, head: Mapping[str, str], base: Mapping[str, str] | None = None
+) -> dict[str, Result]:
+    """Return what the engine says of every member of a project, by the member's name."""
+    members = members_of(head, Change.ADDED if base is None else Change.CHANGED)
+    requests = [Request(member=member, test_path="tests/test_x.py") for member in members]
+    async with small_workspace(folder, head, base) as workspace:
+        generator = OfflineGenerator(workspace)
+        assert isinstance(generator, BatchTestGenerator)
+        results = [result async for result in generator.generate_batch(requests)]
+    assert [result.member for result in results] == [member.id for member in members]
+    return {member.name: result for member, result in zip(members, results, strict=True)}
+
+
+def candidate(result: Result) -> Candidate:
+    assert isinstance(result, Candidate), result
+    return result
+
+
+def reason(result: Result) -> str:
+    assert isinstance(result, Skipped), result
+    return result.reason
+
+
+def run_pytest(folder: Path, modules: Mapping[str, str], tests: Mapping[str, str]) -> str:
+    """Run plain pytest as a person would: in a folder of tests alone, with the source roots on the path."""
+    for place, files in (("roots", modules), ("tests", tests)):
+        (folder / place).mkdir()
+        for name, text in files.items():
+            file = name if place == "roots" else f"test_{name.replace('.', '_')}"
+            (folder / place / f"{file}.py").write_text(text)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder / "roots")}
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+    done = subprocess.run(
+        command, cwd=folder / "tests", env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def test_kiosk__tests_are_as_a_person_found_them_good_and_pass(tmp_path: Path) -> None:
+    found = asyncio.run(answers(tmp_path / "work", {"kiosk.py": KIOSK}))
+    written = {name: made for name, made in found.items() if isinstance(made, Candidate)}
+    reasons = "".join(f"{name}: {reason(found[name])}\n" for name in found if name not in written)
+
+    done = run_pytest(tmp_path, {"kiosk": KIOSK}, {name: made.code for name, made in written.items()})
+
+    check_golden(GOLDEN / "skipped.txt", reasons)
+    for name, made in written.items():
+        check_golden(GOLDEN / f"{name}.py.txt", made.code)
+    failed = [line for line in done.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    assert len(failed) == 1, done
+    assert "test_in_euros.py::test_in_euros_of_five_as_documented" in failed[0]
+
+
+CENTS = '''def cents(text: str) -> int:
+    """Read a price.
+
+    >>> cents("2.50")
+    250
+    >>> cents("1.15")
+    115
+    """
+    if not text:
+        raise ValueError("there is no price")
+    return int(float(text) * 100)
+'''
+
+
+def test_contradicted_member__pins_what_is_documented_and_no_other_value(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
+
+    assert 'assert cents("2.50") == 250' in made.code
+    assert 'assert cents("1.15") == 115' in made.code
+    assert made.code.count("assert ") == 2
+    assert 'pytest.raises(ValueError, match="there is no price")' in made.code
+
+
+def test_engine__writes_the_same_again(tmp_path: Path) -> None:
+    files = {
+        "m.py": CENTS,
+        "n.py": "def low(word: str, times: int = 1) -> str:\n    return word.lower() * times\n",
+    }
+
+    first, second = (asyncio.run(answers(tmp_path / place, files)) for place in ("first", "second"))
+
+    assert first == second
+
+
+def test_candidate__says_where_it_comes_from_and_what_it_shows(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
+
+    assert made.origin is Origin.OFFLINE
+    assert (
+        made.summary == '`cents("2.50")` gives `250`; `cents("")` raises `ValueError("there is no price")`.'
+    )
+    assert made.witness is None
+
+
+def test_changed_member__begins_with_what_base_does_otherwise(tmp_path: Path) -> None:
+    base = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total >= 100 else 5\n"}
+    head = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total > 100 else 5\n"}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["fee"])
+
+    assert made.witness == "`fee(100)` gave `0` before this change and gives `5` now."
+    assert made.code.index("100, 5") < made.code.index("1250")
+
+
+BAG = """class Bag:
+    def __init__(self) -> None:
+        self.items: list[str] = []
+
+    def put(self, item: str) -> None:
+        self.items.append({})
+"""
+
+
+def test_change_of_what_is_left_behind__is_a_witness(tmp_path: Path) -> None:
+    base = {"bags.py": BAG.format("item")}
+    head = {"bags.py": BAG.format("item.upper()")}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["Bag.put"])
+
+    assert made.witness == (
+        '`Bag().put("apple")` left `bag.items` as `["apple"]` before this change'
+        ' and leaves `bag.items` as `["APPLE"]` now.'
+    )
+
+
+def test_member_that_base_has_not__has_no_witness(tmp_path: Path) -> None:
+    head = {"fees.py": "def fee(total: int) -> int:\n    return total + 1\n"}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, {"fees.py": "OTHER = 1\n"}))["fee"])
+
+    assert made.witness is None
+
+
+def test_missing_package__is_a_matter_of_the_environment(tmp_path: Path) -> None:
+    head = {"web.py": "import surely_not_installed\n\n\ndef get(name: str) -> str:\n    return name\n"}
+
+    result = asyncio.run(answers(tmp_path, head))["get"]
+
+    assert isinstance(result, Skipped)
+    assert result.stage is Stage.ENVIRONMENT
+    assert result.reason == (
+        "its module cannot be imported: ModuleNotFoundError: No module named 'surely_not_installed'"
+    )
+
+
+def test_module_that_fails__is_a_matter_of_generation(tmp_path: Path) -> None:
+    head = {"broken.py": "raise RuntimeError('never')\n\n\ndef get(name: str) -> str:\n    return name\n"}
+
+    result = asyncio.run(answers(tmp_path, head))["get"]
+
+    assert isinstance(result, Skipped)
+    assert result.stage is Stage.GENERATION
+    assert result.reason == "its module cannot be imported: RuntimeError: never"
+
+
+def test_hanging_member__costs_its_own_time_and_no_more(tmp_path: Path) -> None:
+    hanging = "def hang(n: int) -> int:\n    while True:\n        n += 1\n"
+    fine = "\n\ndef fine(n: int) -> int:\n    return n + 1\n"
+
+    found = asyncio.run(answers(tmp_path, {"m.py": hanging + fine}))
+
+    assert reason(found["hang"]).startswith("no input gave a value to compare")
+    assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code
+
+
+def test_name_that_hides_a_built_in_one__is_reached_by_its_module(tmp_path: Path) -> None:
+    made = asyncio.run(
+        answers(tmp_path, {"m.py": "def sum(items: list[int]) -> int:\n    return len(items)\n"})
+    )
+
+    code = candidate(made["sum"]).code
+    assert "import m\n" in code
+    assert "m.sum(items)" in code
+
+
+def test_member_of_another_language__is_skipped(tmp_path: Path) -> None:
+    (member,) = members_of({"m.py": "def f() -> int:\n    return 1\n"})
+    foreign = Member(**{**{name: getattr(member, name) for name in Member.__slots__}, "language": "cobol"})
+
+    async def answer() -> Result:
+        async with small_workspace(tmp_path, {"m.py": ""}) as workspace:
+            return await OfflineGenerator(workspace).generate(Request(member=foreign, test_path="t"))
+
+    assert reason(asyncio.run(answer())) == "the offline engine knows only Python"

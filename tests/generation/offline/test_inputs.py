@@ -1,0 +1,203 @@
+"""Values for parameters: from their types, the member's text, and guesses."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from bot.generation.offline.description import Home, Parameter, Shape
+from bot.generation.offline.expressions import Expression, Import, Layer
+from bot.generation.offline.guesses import guessed
+from bot.generation.offline.hints import Hints, read_hints
+from bot.generation.offline.inputs import inputs
+from bot.generation.offline.sources import read_module
+from bot.generation.offline.values import values
+from bot.model import Change, Member, MemberKind
+
+INT, STR, ANY = Shape(kind="int"), Shape(kind="str"), Shape(kind="any")
+
+
+def member(text: str, name: str = "f", because: tuple[str, ...] = ()) -> Member:
+    return Member(
+        path="m.py",
+        name=name,
+        language="python",
+        change=Change.ADDED,
+        line=1,
+        end_line=1,
+        kind=MemberKind.FUNCTION,
+        source=text,
+        module="m",
+        because_source=because,
+    )
+
+
+def hints(text: str, because: tuple[str, ...] = ()) -> Hints:
+    return read_hints(member(text, because=because), read_module(text, "m"))
+
+
+def texts(expressions: list[Expression]) -> list[str]:
+    return [expression.text for expression in expressions]
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "first"),
+    [
+        (INT, "count", "3"),
+        (INT, "thing", "5"),
+        (STR, "user_name", '"alice"'),
+        (STR, "thing", '"hello world"'),
+        (Shape(kind="list", parts=(STR,)), "names", '["alice", "kiwi", "banana"]'),
+        (Shape(kind="dict", parts=(STR, INT)), "stock", '{"a": 3, "b": 1}'),
+        (Shape(kind="tuple", parts=(INT, STR)), "pair", '(5, "hello world")'),
+        (Shape(kind="union", parts=(Shape(kind="none"), INT)), "n", "5"),
+        (Shape(kind="callable", parts=(INT, Shape(kind="bool"))), "test", "bool"),
+        (Shape(kind="literal", values=('"a"', '"b"')), "mode", '"a"'),
+    ],
+)
+def test_values__begin_with_an_ordinary_one(shape: Shape, name: str, first: str) -> None:
+    assert texts(values(shape, name))[0] == first
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("bool", "int", "float", "complex", "str", "bytes", "bytearray", "range", "list", "set", "none"),
+        *("frozenset", "iterable", "iterator", "dict", "tuple", "tuple of", "callable", "class", "path"),
+        *("text file", "binary file"),
+    ],
+)
+def test_values__are_expressions_and_each_there_once(kind: str) -> None:
+    found = texts(values(Shape(kind=kind), "thing"))
+
+    assert found
+    assert len(set(found)) == len(found)
+    for text in found:
+        ast.parse(text, mode="eval")
+
+
+def test_values__of_an_unknown_type_are_none() -> None:
+    assert values(Shape(kind="unknown"), "thing") == []
+
+
+def test_values__of_a_class_are_calls_of_its_constructor() -> None:
+    shape = Shape(
+        kind="instance",
+        home=Home(module="shop", path="Order"),
+        parameters=(
+            Parameter(name="item", shape=STR),
+            Parameter(name="count", shape=INT, required=False, mode="keyword"),
+        ),
+    )
+
+    found = values(shape, "order")
+
+    assert texts(found)[:2] == ['Order("apple")', 'Order("apple", count=3)']
+    assert found[0].imports == {Import("shop", "Order")}
+
+
+def test_values__of_a_class_that_needs_what_nobody_knows_are_none() -> None:
+    unknown = Parameter(name="x", shape=Shape(kind="unknown"))
+
+    assert values(Shape(kind="instance", home=Home(module="m", path="C"), parameters=(unknown,)), "c") == []
+
+
+def test_inputs__try_both_sides_of_a_comparison() -> None:
+    found = inputs(Parameter(name="n", shape=INT), hints("def f(n):\n    return n > 40"), ())
+
+    assert {"40", "39", "41"} <= set(texts(found)[:5])
+    assert next(each for each in found if each.text == "41").layer is Layer.BOUNDARY
+
+
+def test_inputs__never_contradict_an_annotation() -> None:
+    text = "def f(n: int):\n    return n == 'x' or n > 2.5 or n == 7"
+
+    found = texts(inputs(Parameter(name="n", shape=INT), hints(text), ()))
+
+    assert "7" in found
+    assert all(each.lstrip("-").isdigit() for each in found)
+
+
+def test_inputs__begin_with_what_the_documentation_gives() -> None:
+    documented = [Expression(text, layer=Layer.DOCUMENTED) for text in ("123", '"no number"')]
+
+    found = inputs(Parameter(name="n", shape=INT), hints("def f(n): ..."), documented)
+
+    assert texts(found)[:2] == ["123", "5"]
+    assert '"no number"' not in texts(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def f(s):\n    return s.startswith('x-')", '"x-text"'),
+        ("def f(s):\n    return s.split(';')", '"one;two"'),
+        ("def f(s):\n    return len(s) > 3", '"abcd"'),
+        ("MARK = '#'\ndef f(s):\n    return s == MARK", '"#"'),
+        ("KINDS = ('red', 'blue')\ndef f(s):\n    return s in KINDS", '"blue"'),
+        ("def _g(x):\n    return x == 'deep'\ndef f(s):\n    return _g(s)", '"deep"'),
+        ("def f(s):\n    match s:\n        case 'go':\n            return 1", '"go"'),
+    ],
+)
+def test_inputs__meet_the_texts_of_the_source(text: str, expected: str) -> None:
+    assert expected in texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(s):\n    'documented'\n    return s",
+        "def f(s):\n    raise ValueError('documented')",
+        "def f(s: 'documented'):\n    return s",
+        "def f(s):\n    return re.compile('documented')",
+        "@mark('documented')\ndef f(s):\n    return s",
+    ],
+)
+def test_inputs__leave_out_texts_that_say_nothing_of_them(text: str) -> None:
+    assert '"documented"' not in texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))
+
+
+def test_inputs__meet_the_constants_of_what_has_changed_below() -> None:
+    found = hints("def f(n):\n    return n", because=("def _limit(x):\n    return x > 77",))
+
+    assert "77" in texts(inputs(Parameter(name="n", shape=INT), found, ()))
+
+
+def test_inputs__of_a_duration_are_made_from_numbers() -> None:
+    shape = Shape(kind="known", home=Home(module="datetime", path="timedelta"))
+
+    found = texts(inputs(Parameter(name="d", shape=shape), hints("def f(d):\n    return d.days > 30"), ()))
+
+    assert {"timedelta(days=30)", "timedelta(days=29)", "timedelta(seconds=30)"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("def f(x):\n    return x.lower()", "x", "str"),
+        ("def f(x):\n    return x.items()", "x", "dict"),
+        ("def f(x):\n    return isinstance(x, bytes)", "x", "bytes"),
+        ("def f(when):\n    return 1", "when", "known"),
+        ("def f(is_open):\n    return 1", "is_open", "bool"),
+        ("def f(callback):\n    return 1", "callback", "callable"),
+        ("def f(zzz):\n    return 1", "zzz", "union"),
+    ],
+)
+def test_guessed__by_use_and_name(text: str, name: str, kind: str) -> None:
+    uses = frozenset(hints(text).uses.get(name, ()))
+
+    assert guessed(Parameter(name=name, shape=ANY), uses).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("default", "kind"),
+    [
+        *(("True", "bool"), ('"x"', "str"), ("0", "int"), ("0.5", "float")),
+        *(("[]", "list"), ("len", "callable")),
+    ],
+)
+def test_guessed__by_default(default: str, kind: str) -> None:
+    parameter = Parameter(name="zzz", shape=ANY, required=False, default=Expression(default))
+
+    assert guessed(parameter, frozenset()).kind == kind

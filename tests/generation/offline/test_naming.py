@@ -1,0 +1,189 @@
+"""Names of tests and ids of rows."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import pytest
+
+from bot.generation.offline.calls import variable_for
+from bot.generation.offline.cases import Case
+from bot.generation.offline.description import Callee, Description, Parameter, Shape
+from bot.generation.offline.documentation import Documentation
+from bot.generation.offline.grouping import Test
+from bot.generation.offline.hints import Hints
+from bot.generation.offline.naming import Names, row_id
+from bot.generation.offline.sources import read_module
+from bot.generation.offline.subjects import Subject
+from bot.generation.offline.words import condition_words, id_words, value_words
+from bot.model import Change, Member, MemberKind
+from fakes.cases import call, case, gives, on_object, raises
+
+SOURCE = """def f(a, b=1):
+    if a < 1:
+        raise ValueError("too few")
+    if a > 10:
+        return 10
+    raise Strange
+"""
+
+
+def subject(name: str = "f", kind: MemberKind = MemberKind.FUNCTION) -> Subject:
+    member = Member(
+        path="m.py",
+        name=name,
+        language="python",
+        change=Change.ADDED,
+        line=1,
+        end_line=6,
+        kind=kind,
+        source=SOURCE,
+        module="m",
+    )
+    plain = Shape(kind="any")
+    parameters = (Parameter(name="a", shape=plain), Parameter(name="b", shape=plain, required=False))
+    return Subject(
+        member=member,
+        description=Description(
+            name=name, problem=None, callee=Callee(name=name, parameters=parameters, returns=plain)
+        ),
+        source=read_module(SOURCE, "m"),
+        hints=Hints(),
+        documentation=Documentation(),
+    )
+
+
+def names(*cases: Case, of: Subject | None = None) -> list[str]:
+    made = Names(of or subject(), cases)
+    return [made.of(Test((each,))) for each in cases]
+
+
+def test_name__of_a_refusal_is_its_condition() -> None:
+    assert names(case(call("0"), raises("too few", line=3))) == ["test_f_refuses_an_a_below_one"]
+
+
+def test_name__of_an_exception_of_the_project_is_that_exception() -> None:
+    assert names(case(call("5"), raises(None, "Strange", "m", line=6))) == ["test_f_raises_strange"]
+
+
+def test_name__of_a_value_is_the_branch_it_comes_from() -> None:
+    assert names(case(call("11"), gives("10"), lines={2, 4, 5})) == ["test_f_of_an_a_above_ten"]
+
+
+def test_name__tells_values_and_options_apart() -> None:
+    cases = [
+        case(call("0"), gives("1")),
+        case(call('""'), gives("1")),
+        case(call("0", options={"b": "True"}), gives("1")),
+        case(call("0", options={"b": "False"}), gives("1")),
+    ]
+
+    assert names(*cases) == [
+        "test_f_of_zero",
+        "test_f_of_empty_a",
+        "test_f_with_b",
+        "test_f_without_b",
+    ]
+
+
+def test_name__is_never_given_twice() -> None:
+    found = names(*(case(call(text), gives("1")) for text in ('"!"', '"?"', '"."')))
+
+    assert len(set(found)) == 3
+
+
+def test_name__says_what_came_before() -> None:
+    put = subject("Bag.put", MemberKind.METHOD)
+    trial = replace(on_object('bag.add("a")'), priors=("add",))
+
+    assert names(case(trial, gives("1")), of=put) == ["test_put_after_add"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0", "zero"),
+        ("-1", "minus_one"),
+        ("1024", "1024"),
+        ('""', "empty_text"),
+        ('"  "', "blank_text"),
+        ('"Hello, World!"', "hello_world"),
+        ("[]", "empty_list"),
+        ("[1]", "one_item_list"),
+        ('{"a": 1, "b": 2}', "dict_of_two"),
+        ("timedelta(days=29)", "29_days"),
+        ("timedelta(days=-1)", "minus_1_day"),
+        ("timedelta()", "no_time"),
+        ("Color.RED", "red"),
+        ('StringIO("")', "empty_string_io"),
+        ("Cart()", "cart"),
+        ("None", "none"),
+    ],
+)
+def test_value_words__say_a_value(text: str, words: str) -> None:
+    assert value_words(text, "text") == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0", "zero"),
+        ("42", "42"),
+        ("1_000_000", "1_000_000"),
+        ('"plain text"', "plain text"),
+        ('""', "empty text"),
+        ('"one\\ntwo"', "one two"),
+        ('["a", "b"]', "a, b"),
+        ("date(2024, 2, 9)", "2024-02-09"),
+        ("datetime(2024, 2, 9, 13, 5)", "2024-02-09 13:05"),
+        ("timedelta(days=1)", "1 day"),
+        ('StringIO("key=value\\n")', "key value"),
+        ("float(1 / 3)", "float(1 / 3)"),
+    ],
+)
+def test_id_words__are_for_people(text: str, words: str) -> None:
+    assert id_words(text, "text") == words
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("count < 1", "a_count_below_one"),
+        ("1 > count", "a_count_below_one"),
+        ("count >= 5", "a_count_from_five_on"),
+        ("item not in known", "an_unknown_item"),
+        ("item is None", "no_item"),
+        ("not item", "an_empty_item"),
+        ("not isinstance(item, str)", "an_item_that_is_no_str"),
+        ("count > limit", "a_count_above_the_limit"),
+        ("left < 0", ""),
+        ("count < 1 or item", ""),
+    ],
+)
+def test_condition_words__say_a_condition_on_a_parameter(condition: str, words: str) -> None:
+    assert condition_words(ast.parse(condition, mode="eval").body, {"count", "item"}) == words
+
+
+def test_row_id__names_two_columns_and_no_more() -> None:
+    assert row_id(case(call("1"), gives("1")), ["a"]) == "one"
+    assert row_id(case(call("1", "2"), gives("1")), ["a", "b"]) == "a 1, b 2"
+    assert row_id(case(call("1", "2", "3"), gives("1")), ["a", "b", "c"]) == "1, 2, 3"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("Cart", "cart"),
+        ("shop.Cart", "cart"),
+        ("OrderedMultiDict", "multi_dict"),
+        ("List", "a_list"),
+        ("Class", "a_class"),
+    ],
+)
+def test_variable_for__hides_nothing(path: str, name: str) -> None:
+    assert variable_for(path, ()) == name
+
+
+def test_variable_for__avoids_names_that_are_taken() -> None:
+    assert variable_for("Cart", {"cart"}) == "a_cart"

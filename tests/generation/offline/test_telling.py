@@ -1,0 +1,94 @@
+"""What tests show, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.generation.offline.cases import Case
+from bot.generation.offline.description import Home
+from bot.generation.offline.observations import Observation, Outcome
+from bot.generation.offline.telling import summary, witness
+from fakes.cases import call, case, fact, gives, on_object, raises
+
+
+def test_summary__tells_the_first_two() -> None:
+    cases = [case(call("1"), gives("2")), case(call("0"), raises("not zero")), case(call("3"), gives("4"))]
+
+    assert summary(cases) == '`f(1)` gives `2`; `f(0)` raises `ValueError("not zero")`.'
+
+
+def test_summary__tells_what_came_before() -> None:
+    made = case(on_object('bag.put("a")'), gives("2"))
+
+    assert summary([made]) == '`bag.put("x")` after `bag.put("a")` gives `2`.'
+
+
+def test_summary__leaves_out_what_is_contradicted_or_long() -> None:
+    assert (
+        summary([case(call("1"), gives("2", agrees=False)), case(call('"' + "x" * 200 + '"'), gives("2"))])
+        == ""
+    )
+
+
+ORDER = Outcome(
+    kind="object", home=Home(module="m", path="Order"), facts=(fact("{}.a", "1"), fact("{}.b", "2"))
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            case(call("1"), gives("2"), base=gives("3")),
+            "`f(1)` gave `3` before this change and gives `2` now.",
+        ),
+        (
+            case(call("1"), gives("2"), base=Outcome(kind="none", error="TypeError")),
+            "`f(1)` raised `TypeError` before this change and gives `2` now.",
+        ),
+        (
+            case(call("1"), raises("no"), base=gives("3")),
+            '`f(1)` gave `3` before this change and raises `ValueError("no")` now.',
+        ),
+        (
+            case(
+                on_object(),
+                gives("None"),
+                state=[fact("bag.size", "2", "0")],
+                base=Observation(outcome=gives("None"), state=(fact("bag.size", "1", "0"),)),
+            ),
+            '`Bag().put("x")` left `bag.size` as `1` before this change and leaves `bag.size` as `2` now.',
+        ),
+        (
+            case(call("1"), ORDER, base=replace(ORDER, facts=(fact("{}.a", "1"), fact("{}.b", "3")))),
+            (
+                "`f(1)` gave an `Order` with `it.b` equal to `3` before this change and gives an `Order`"
+                " with `it.b` equal to `2` now."
+            ),
+        ),
+        (
+            case(call("1"), ORDER, base=replace(ORDER, facts=(fact("{}.a", "1"),))),
+            (
+                "`f(1)` gave an `Order` without `it.b` before this change and gives an `Order`"
+                " with `it.b` equal to `2` now."
+            ),
+        ),
+    ],
+)
+def test_witness__tells_both_sides(made: Case, words: str) -> None:
+    assert witness([made]) == words
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        case(call("1"), gives("2")),
+        case(call("1"), gives("2"), base=gives("2")),
+        case(call("1"), raises("new words"), base=Outcome(kind="none", error="ValueError")),
+        case(call("1"), gives("2", agrees=False), base=gives("3")),
+    ],
+)
+def test_witness__is_none_where_nothing_is_to_be_told(made: Case) -> None:
+    assert witness([made]) is None
