@@ -65,13 +65,13 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
     """Give a workspace, and remove all of it at the end.
 
     Raises:
-        CannotPrepare: The interpreter cannot run tests.
+        CannotPrepare: The interpreter cannot run tests, or there is no room to run them in.
         UsageFailure: There is no interpreter of the name that the person gave.
         CannotRun: The sandbox could not start a process.
     """
     scratch = _new_scratch()
     try:
-        workspace = await _in_thread(_lay_out, order, scratch)
+        workspace = await _laid_out(order, scratch)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(order.settings.python, order.environment, folder)
         yield await _with_interpreter(workspace, choice)
@@ -91,6 +91,17 @@ async def _in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+    try:
+        return await _in_thread(_lay_out, order, scratch)
+    except OSError as error:
+        reason = error.strerror or "not every file could be written"
+        raise CannotPrepare(
+            f"the project cannot be copied to where its tests would run ({reason}):"
+            " free the disk, or name another folder in TMPDIR."
+        ) from error
 
 
 def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:

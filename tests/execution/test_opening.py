@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -158,3 +160,21 @@ def test_open_workspace__an_editable_installation_does_not_reach_the_persons_tre
 def test_open_workspace__the_project_hides_pytest(tmp_path: Path) -> None:
     with pytest.raises(CannotPrepare, match="the project's own module `pytest` hides pytest"):
         asyncio.run(look(tmp_path, {"pytest.py": "x = 1\n", "a.py": ""}))
+
+
+class _FullDisk(MemoryTree):
+    """A tree in whose copying the disk is full."""
+
+    def entries(self) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_open_workspace__no_room_for_the_copy(tmp_path: Path) -> None:
+    order = order_for(tmp_path / "project")
+
+    async def scenario() -> None:
+        async with open_workspace(replace(order, head=_FullDisk({}))):
+            pytest.fail("there is nothing to run tests in")
+
+    with pytest.raises(CannotPrepare, match=r"copied .* \(No space left on device\): free the disk"):
+        asyncio.run(scenario())
