@@ -15,6 +15,8 @@ from pathlib import Path
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
 from bot.execution.interpreter import choose_interpreter
+from bot.execution.isolation.choice import CannotIsolate
+from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
@@ -174,12 +176,32 @@ async def _outcome(run: _Run) -> Outcome:
         return _unproven(run, await _answers(run, None))
     try:
         async with _workspace(run) as workspace:
-            answers = await _answers(run, workspace)
-            if not run.settings.verification.enabled:
-                return _unproven(run, answers)
-            return await _proven(run, workspace, answers)
-    except (CannotPrepare, CannotRun) as failure:
+            broken = await _not_loading(run, workspace)
+            left = {member: asked for member, asked in run.requests.items() if member not in broken}
+            outcome = await _outcome_in(replace(run, requests=left), workspace)
+            return replace(outcome, skipped=(*broken.values(), *outcome.skipped))
+    except (CannotPrepare, CannotIsolate, CannotRun) as failure:
         return Outcome(skipped=_skipped(run.search.members, Stage.ENVIRONMENT, str(failure)))
+
+
+async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
+    answers = await _answers(run, workspace)
+    if not run.settings.verification.enabled:
+        return _unproven(run, answers)
+    return await _proven(run, workspace, answers)
+
+
+async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
+    """Return the members whose modules do not load, before anything is paid for their tests."""
+    members = [asked.request.member for asked in run.requests.values()]
+    reasons = await modules_that_do_not_load(workspace, {member.module for member in members})
+    return {
+        member.id: _skipped(
+            [member], Stage.ENVIRONMENT, f"its module does not load: {reasons[member.module]}"
+        )[0]
+        for member in members
+        if member.module in reasons
+    }
 
 
 def _runs_code(settings: Settings) -> bool:
