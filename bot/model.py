@@ -182,8 +182,8 @@ class Candidate:
         member: The member's id.
         code: The test module's whole text.
         origin: Which kind of generator made it.
-        summary: One sentence that says what the tests show, as Markdown; may be empty.
-        witness: What the change does, on an input on which base and head differ, as Markdown; None where
+        summary: One sentence that says what the tests show, with code in backticks; may be empty.
+        witness: What the change does, on an input on which base and head differ, likewise; None where
             no such input is known.
     """
 
