@@ -17,8 +17,8 @@ tests. A fact is `{"of", "text", "imports", "approximate"}`, `of` being a templa
 
 from __future__ import annotations
 
-import ast
 import asyncio
+import dis
 import functools
 import inspect
 import io
@@ -38,6 +38,7 @@ _MOST_FACTS = 6
 _MOST_ITEMS = 20
 _FIRST_ITEMS = 5
 _LONGEST_MESSAGE = 200
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def form_of(value: Any) -> str:
@@ -253,10 +254,12 @@ class Raises:
             return None
         while trace.tb_next is not None:
             trace = trace.tb_next
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(self._roots):
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(self._roots):
             return None
-        return trace.tb_lineno if trace.tb_lineno in _raise_lines(file) else None
+        instruction, argument = code.co_code[trace.tb_lasti : trace.tb_lasti + 2]
+        # A bare `raise` has no argument: it hands on what may well be an exception of the interpreter's.
+        return trace.tb_lineno if instruction == _RAISE and argument else None
 
     def _message(self, error: BaseException) -> str | None:
         """Return the message where it is the project's own text alone, and the same everywhere."""
@@ -284,19 +287,6 @@ def _exception_home(cls: type) -> list[str] | None:
         if home is not None:
             return home
     return None
-
-
-@functools.cache
-def _raise_lines(file: str) -> frozenset[int]:
-    try:
-        with open(file, "rb") as source:  # noqa: PTH123 - the name is a loader's
-            tree = ast.parse(source.read())
-    except (OSError, SyntaxError, ValueError):
-        return frozenset()
-    raises = [node for node in ast.walk(tree) if isinstance(node, ast.Raise)]
-    return frozenset(
-        line for node in raises for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    )
 
 
 def printed(text: str, longest: int) -> Told:
