@@ -175,14 +175,16 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(thing, (list, dict, set, bytearray)) and type(thing).__module__ == "builtins":
         yield "{}", lambda: thing
         return
+    if isinstance(thing, io.IOBase):
+        name = "getvalue" if hasattr(thing, "getvalue") else "read"
+        yield "{}." + name + "()", getattr(thing, name)
+        return
     if hasattr(type(thing), "keys") and hasattr(type(thing), "__getitem__"):
         yield "dict({})", lambda: dict(thing)
-    elif hasattr(type(thing), "__iter__") and not isinstance(thing, (Iterator, io.IOBase)):
+    elif hasattr(type(thing), "__iter__") and not isinstance(thing, Iterator):
         yield "list({})", lambda: _all_items(thing)
     elif hasattr(type(thing), "__len__"):
         yield "len({})", lambda: len(thing)
-    if isinstance(thing, io.StringIO):
-        yield "{}.getvalue()", thing.getvalue
     for name in _attributes(thing):
         yield "{}." + name, functools.partial(getattr, thing, name)
     if _has_own(thing, "__str__"):

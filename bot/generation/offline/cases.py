@@ -64,6 +64,11 @@ class Case:
         return telling(found.values())[:MOST_CHANGES]
 
     @property
+    def states_changes(self) -> bool:
+        """Whether the test states what the call leaves behind."""
+        return self.with_state and bool(self.changes)
+
+    @property
     def gives_none(self) -> bool:
         """Whether the call gave None, or is a statement."""
         value = self.outcome.value

@@ -10,26 +10,26 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from bot.generation.offline.calls import call_text, variable_for
-from bot.generation.offline.cases import Case, telling
+from bot.generation.offline.asserting import (
+    PYTEST,
+    Lines,
+    Written,
+    act_and_assert,
+    comparison,
+    exception_imports,
+    indented,
+    match_text,
+    refusal,
+)
+from bot.generation.offline.calls import call_text
+from bot.generation.offline.cases import Case
 from bot.generation.offline.expressions import NONE, Import, Imports, quoted
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.naming import row_id
-from bot.generation.offline.observations import Fact
 
-_PYTEST = Import("pytest")
-_ASYNCIO = Import("asyncio")
-_MATH = Import("math")
-_ISLICE = Import("itertools", "islice")
-
-_FIRST_ITEMS = 5
-_MOST_FACTS = 3
-_LONGEST_MATCH = 60
 _INDENT = "    "
-
-Lines = list[str]
 
 
 class CannotWrite(ValueError):
@@ -89,28 +89,24 @@ def _from_line(module: str, names: Sequence[Import]) -> str:
     return f"from {module} import {', '.join(each.statement.partition(' import ')[2] for each in names)}"
 
 
-def _written(name: str, test: Test) -> tuple[Lines, Imports]:
+def _written(name: str, test: Test) -> Written:
     return _table(name, test) if test.is_table else _single(name, test.first)
 
 
-def _single(name: str, case: Case) -> tuple[Lines, Imports]:
+def _single(name: str, case: Case) -> Written:
     """Write a test of one case."""
     lines, imports = _body(case)
     fixtures = ["capsys"] if case.outcome.kind == "printed" else []
     if case.in_folder:
         fixtures += ["monkeypatch", "tmp_path"]
         lines = ["monkeypatch.chdir(tmp_path)", *lines]
-    return [f"def {name}({', '.join(fixtures)}):", *_indented(lines)], imports
+    return [f"def {name}({', '.join(fixtures)}):", *indented(lines)], imports
 
 
-def _indented(lines: Iterable[str]) -> Lines:
-    return [_INDENT + line if line else "" for line in lines]
-
-
-def _body(case: Case) -> tuple[Lines, Imports]:
+def _body(case: Case) -> Written:
     trial = case.trial
     setup, call = _setup_and_call(case)
-    lines, imports = _act_and_assert(case, call)
+    lines, imports = act_and_assert(case, call)
     before = [line for statement in setup for line in statement.splitlines()]
     blank = [""] if len(before) > 1 and not lines[0].startswith("assert") else []
     return [*before, *blank, *lines], trial.imports | imports
@@ -121,176 +117,14 @@ def _setup_and_call(case: Case) -> tuple[Lines, str]:
     trial = case.trial
     arguments = [argument.text() for argument in trial.arguments]
     value = case.outcome.value.text if case.outcome.value else ""
-    if trial.made and not _looks_at_state(case) and value != trial.receiver:
+    if trial.made and not case.states_changes and value != trial.receiver:
         mentioned = re.compile(rf"\b{re.escape(trial.receiver)}\b")
         if not any(mentioned.search(argument) for argument in arguments):
             return [], call_text(trial.pieces, trial.made, arguments)
     return list(trial.setup), trial.call
 
 
-def _looks_at_state(case: Case) -> bool:
-    return case.with_state and bool(case.changes)
-
-
-def _act_and_assert(case: Case, call: str) -> tuple[Lines, Imports]:
-    """Return the call and what is asserted of it."""
-    if case.contradicts or case.outcome.kind == "none":
-        return _documented(case, call)
-    if case.gives_none and _looks_at_state(case):
-        return _state_only(case, call)
-    lines, imports = _WRITERS[case.outcome.kind](case, call)
-    if not _looks_at_state(case):
-        return lines, imports
-    checks, more = _fact_lines(case.shown_changes[:1])
-    return [*lines, *checks], imports | more
-
-
-def _documented(case: Case, call: str) -> tuple[Lines, Imports]:
-    """Write what the documentation says, whatever the code does."""
-    example = case.trial.example
-    if example is not None and example.exception is not None:
-        name = example.exception.rpartition(".")[2]
-        return [f"with pytest.raises({name}):", f"{_INDENT}{call}"], frozenset({_PYTEST})
-    expected = _tidy(example.expected) if example is not None and example.expected is not None else "None"
-    expression, imports = _brought_out(case.outcome.form, call)
-    return [_assertion(expression, "is" if expected in _SINGLETONS else "==", expected)], imports
-
-
-def _tidy(text: str) -> str:
-    """Return a literal of a text in the quotes of all others."""
-    value = ast.parse(text, mode="eval").body
-    return quoted(value.value) if isinstance(value, ast.Constant) and isinstance(value.value, str) else text
-
-
-_SINGLETONS = frozenset({"None", "True", "False"})
-
-
-def _raises(case: Case, call: str) -> tuple[Lines, Imports]:
-    outcome = case.outcome
-    assert outcome.home is not None  # noqa: S101 - every exception that is kept has one
-    expression, imports = _brought_out(outcome.form, call)
-    match = match_text(outcome.message)
-    arguments = outcome.home.path + (f", match={match}" if match else "")
-    if outcome.home.module != "builtins":
-        imports |= {outcome.home.imported}
-    return [f"with pytest.raises({arguments}):", f"{_INDENT}{expression}"], imports | {_PYTEST}
-
-
-def match_text(message: str | None) -> str:
-    """Return the pattern for a message, as source text; empty where there is none worth giving.
-
-    The message's longest part without characters that mean something in a pattern, where that is most of
-    it; else the whole message with those escaped.
-    """
-    if not message or not message.strip():
-        return ""
-    short = message if len(message) <= _LONGEST_MATCH else message[:_LONGEST_MATCH].rpartition(" ")[0]
-    plain = max(re.split(r"[\\^$.|?*+()\[\]{}]", short), key=len).strip()
-    if len(plain) * 3 >= len(short) * 2:
-        return quoted(plain)
-    escaped = re.escape(short).replace("\\ ", " ").replace("\\'", "'").replace('\\"', '"').replace("\\-", "-")
-    return f"r{quoted(escaped)}".replace("\\\\", "\\")
-
-
-def _object(case: Case, call: str) -> tuple[Lines, Imports]:
-    """Write what can be said of an object that has no source text of its own."""
-    outcome = case.outcome
-    expression, imports = _brought_out(outcome.form, call)
-    taken = {each.bound for each in case.trial.imports} | {case.trial.receiver}
-    variable = variable_for(outcome.home.path if outcome.home else "result", taken)
-    facts = telling(outcome.facts)[:_MOST_FACTS]
-    if len(facts) == 1:
-        lines, more = _fact_lines(facts, expression)
-        return lines, imports | more
-    lines, more = _fact_lines(facts, variable)
-    return [f"{variable} = {expression}", "", *lines], imports | more
-
-
-def _state_only(case: Case, call: str) -> tuple[Lines, Imports]:
-    checks, imports = _fact_lines(case.shown_changes)
-    expression, more = _brought_out(case.outcome.form, call)
-    return [expression, "", *checks], imports | more
-
-
-def _fact_lines(facts: Iterable[Fact], of: str = "{}") -> tuple[Lines, Imports]:
-    lines, imports = [], NONE
-    for fact in facts:
-        relation = "is" if fact.value.text in _SINGLETONS else "=="
-        lines.append(f"assert {fact.of.replace('{}', of)} {relation} {fact.value.text}")
-        imports |= fact.value.imports
-    return lines, imports
-
-
-def _value(case: Case, call: str) -> tuple[Lines, Imports]:
-    outcome = case.outcome
-    relation, text = outcome.relation, outcome.value.text if outcome.value else "None"
-    imports = outcome.value.imports if outcome.value else NONE
-    if outcome.form in _BLOCKS:
-        lines, more = _block(outcome.form, call, f"{relation} {text}")
-        return lines, imports | more
-    expression, more = _brought_out(outcome.form, call)
-    if relation == "nan":
-        return [f"assert math.isnan({expression})"], imports | more | {_MATH}
-    return [_assertion(expression, relation, text)], imports | more
-
-
-def _assertion(expression: str, relation: str, text: str) -> str:
-    if text == "True" and isinstance(ast.parse(expression, mode="eval").body, ast.Compare):
-        return f"assert {expression}"
-    return f"assert {_operand(expression)} {relation} {text}"
-
-
-_LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
-"""What binds no closer than a comparison."""
-
-
-def _operand(expression: str) -> str:
-    """Return an expression as the left side of a comparison."""
-    is_loose = isinstance(ast.parse(expression, mode="eval").body, _LOOSE)
-    return f"({expression})" if is_loose else expression
-
-
-def _printed(case: Case, call: str) -> tuple[Lines, Imports]:
-    text = case.outcome.value.text if case.outcome.value else '""'
-    expression, imports = _brought_out(case.outcome.form, call)
-    return [expression, "", f"assert capsys.readouterr().out == {text}"], imports
-
-
-_WRITERS: dict[str, Callable[[Case, str], tuple[Lines, Imports]]] = {
-    "value": _value,
-    "object": _object,
-    "raised": _raises,
-    "printed": _printed,
-}
-
-
-def _brought_out(form: str, call: str) -> tuple[str, Imports]:
-    """Return the expression that brings the value out of what a call gives."""
-    if form in {"awaited", "async listed", "async entered"}:
-        return f"asyncio.run({call})", frozenset({_ASYNCIO})
-    if form == "listed":
-        return f"list({call})", NONE
-    if form == "begun":
-        return f"list(islice({call}, {_FIRST_ITEMS}))", frozenset({_ISLICE})
-    return call, NONE
-
-
-_BLOCKS = frozenset({"entered", "async entered", "async listed"})
-
-
-def _block(form: str, call: str, compared: str) -> tuple[Lines, Imports]:
-    """Write a call whose value is only there inside a block."""
-    if form == "entered":
-        return [f"with {call} as entered:", f"{_INDENT}assert entered {compared}"], NONE
-    if form == "async entered":
-        inner = ["async def enter():", f"    async with {call} as entered:", "        return entered"]
-    else:
-        inner = ["async def items():", f"    return [item async for item in {call}]"]
-    name = "enter" if form == "async entered" else "items"
-    return [*inner, "", f"assert asyncio.run({name}()) {compared}"], frozenset({_ASYNCIO})
-
-
-def _table(name: str, test: Test) -> tuple[Lines, Imports]:
+def _table(name: str, test: Test) -> Written:
     """Write a parametrized test."""
     case = test.first
     varying = _varying(test)
@@ -301,7 +135,7 @@ def _table(name: str, test: Test) -> tuple[Lines, Imports]:
     head = [*columns.values(), *([results.column] if results.column else [])]
     lines, imports = results.body(call)
     signature = ", ".join(head)
-    needed = NONE.union(*(each.trial.imports for each in test.cases), imports, {_PYTEST})
+    needed = NONE.union(*(each.trial.imports for each in test.cases), imports, {PYTEST})
     rows = [_row(each, varying, results) for each in test.cases]
     return [
         "@pytest.mark.parametrize(",
@@ -311,7 +145,7 @@ def _table(name: str, test: Test) -> tuple[Lines, Imports]:
         f"{_INDENT}],",
         ")",
         f"def {name}({signature}):",
-        *_indented([*_table_setup(case), *lines]),
+        *indented([*_table_setup(case), *lines]),
     ], needed
 
 
@@ -340,12 +174,7 @@ _RESERVED = frozenset({"expected", "message", "request", "capsys"})
 
 
 def _column_name(argument: str, case: Case) -> str:
-    taken = {each.bound for each in case.trial.imports} | {
-        case.trial.receiver,
-        "expected",
-        "message",
-        "request",
-    }
+    taken = {each.bound for each in case.trial.imports} | _RESERVED | {case.trial.receiver}
     return f"{argument}_" if argument in taken or hasattr(builtins, argument) else argument
 
 
@@ -370,23 +199,15 @@ class _Results:
             return match_text(case.outcome.message)
         return case.outcome.value.text if case.outcome.value else "None"
 
-    def body(self, call: str) -> tuple[Lines, Imports]:
+    def body(self, call: str) -> Written:
         """Return the lines of the test."""
         outcome = self._case.outcome
         expected = self.column or self._common
-        if not self._raised:
-            relation = "is" if self._identity else "=="
-            if outcome.form in _BLOCKS:
-                lines, imports = _block(outcome.form, call, f"{relation} {expected}")
-                return lines, imports | self._imports
-            expression, imports = _brought_out(outcome.form, call)
-            return [_assertion(expression, relation, expected)], imports | self._imports
-        assert outcome.home is not None  # noqa: S101 - every exception that is kept has one
-        expression, imports = _brought_out(outcome.form, call)
-        arguments = outcome.home.path + (f", match={expected}" if expected else "")
-        if outcome.home.module != "builtins":
-            imports |= {outcome.home.imported}
-        return [f"with pytest.raises({arguments}):", f"{_INDENT}{expression}"], imports
+        if self._raised and outcome.home is not None:
+            lines, imports = refusal(outcome.form, call, outcome.home.path, expected)
+            return lines, imports | exception_imports(outcome)
+        lines, imports = comparison(outcome.form, call, "is" if self._identity else "==", expected)
+        return lines, imports | self._imports
 
 
 def _row(case: Case, varying: Sequence[str], results: _Results) -> str:
