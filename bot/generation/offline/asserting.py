@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bot.generation.offline.calls import variable_for
-from bot.generation.offline.cases import Case, telling
+from bot.generation.offline.cases import Case
 from bot.generation.offline.expressions import NONE, Import, Imports, quoted
 from bot.generation.offline.observations import Fact, Outcome
 
@@ -19,7 +19,6 @@ _MATH = Import("math")
 _ISLICE = Import("itertools", "islice")
 
 _FIRST_ITEMS = 5
-_MOST_FACTS = 3
 _LONGEST_MATCH = 60
 _INDENT = "    "
 
@@ -183,7 +182,7 @@ def _object(case: Case, call: str) -> Written:
     """Write what can be said of an object that has no source text of its own."""
     outcome = case.outcome
     brought = brought_out(outcome.form, call)
-    facts = telling(outcome.facts)[:_MOST_FACTS]
+    facts = case.shown_facts
     if len(facts) == 1 or brought.block:
         lines, imports = _fact_lines(facts, brought.expression)
         return brought.framed(lines), brought.imports | imports

@@ -12,6 +12,9 @@ from bot.generation.offline.trials import Trial
 MOST_CHANGES = 2
 """How many changes of its object one test states at most."""
 
+MOST_FACTS = 3
+"""How many facts of an object that is given one test states at most."""
+
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
 
@@ -77,8 +80,7 @@ class Case:
     @property
     def differs_in_state(self) -> bool:
         """Whether base gives the same, but leaves something else behind."""
-        same = self.base is not None and signature(self.base.outcome) == signature(self.outcome)
-        return same and self.is_witness
+        return self.is_witness and self.base is not None and is_same(self.base.outcome, self.outcome)
 
     @property
     def is_witness(self) -> bool:
@@ -90,7 +92,15 @@ class Case:
             return False
         before = {fact.of: fact.value.text for fact in self.base.state}
         changed = any(before.get(fact.of, fact.value.text) != fact.value.text for fact in self.seen.state)
-        return changed or signature(self.base.outcome) != signature(self.outcome)
+        return changed or not is_same(self.base.outcome, self.outcome)
+
+    @property
+    def shown_facts(self) -> tuple[Fact, ...]:
+        """What a test states of the object that is given: few facts, what base shows otherwise first."""
+        before = {fact.of: fact.value.text for fact in self.base.outcome.facts} if self.base else {}
+        same = [before.get(fact.of, fact.value.text) == fact.value.text for fact in self.outcome.facts]
+        ordered = sorted(zip(same, self.outcome.facts, strict=True), key=lambda pair: pair[0])
+        return telling(fact for _, fact in ordered)[:MOST_FACTS]
 
     @property
     def in_folder(self) -> bool:
@@ -122,6 +132,16 @@ def signature(outcome: Outcome) -> tuple[object, ...]:
         outcome.message,
         outcome.error,
     )
+
+
+def is_same(base: Outcome, head: Outcome) -> bool:
+    """Tell whether base and head give the same; of objects only what both show is compared."""
+    if base.kind != "object" or head.kind != "object":
+        return signature(base) == signature(head)
+    before = {fact.of: fact.value.text for fact in base.facts}
+    common = [fact for fact in head.facts if fact.of in before]
+    differs = any(before[fact.of] != fact.value.text for fact in common) or not common
+    return base.home == head.home and not differs
 
 
 def stable_case(trial: Trial, first: Observation, second: Observation | None) -> Case | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.generation.offline.cases import Case, signature
+from bot.generation.offline.cases import Case, is_same
 from bot.generation.offline.expressions import quoted
 from bot.generation.offline.observations import Fact, Outcome
 
@@ -65,7 +65,7 @@ def _told(
         return f"{prints} `{value}`"
     if outcome.kind == "object":
         return f"{gives} {_object(outcome, other)}"
-    same = other is not None and signature(other) == signature(outcome)
+    same = other is not None and is_same(other, outcome)
     if changed and (value == "None" or same):
         return f"{leaves} `{changed[0].of}` as `{changed[0].value.text}`"
     return f"{gives} `{value or 'nan'}`"
@@ -79,14 +79,7 @@ def _exception(outcome: Outcome) -> str:
 
 def _object(outcome: Outcome, other: Outcome | None) -> str:
     """Return an object in words, by what tells it from the other one."""
-    plain = outcome.home.path if outcome.home else "object"
-    name = f"{'an' if plain[:1] in 'AEIOUaeiou' else 'a'} `{plain}`"
-    others = other.facts if other else ()
-    known = {fact.of for fact in others}
-    new = tuple(fact for fact in outcome.facts if fact.of not in known)
-    missing = [fact for fact in others if fact.of not in {own.of for own in outcome.facts}]
-    telling = (*_differing(outcome.facts, others), *new)
-    if missing and not telling:
-        return f"{name} without `{missing[0].of.replace('{}', 'it')}`"
-    fact = (*telling, *outcome.facts)[0]
-    return f"{name} with `{fact.of.replace('{}', 'it')}` equal to `{fact.value.text}`"
+    name = outcome.home.path if outcome.home else "object"
+    fact = (*_differing(outcome.facts, other.facts if other else ()), *outcome.facts)[0]
+    article = "an" if name[:1] in "AEIOUaeiou" else "a"
+    return f"{article} `{name}` with `{fact.of.replace('{}', 'it')}` equal to `{fact.value.text}`"
