@@ -47,6 +47,7 @@ from typing import Any, NamedTuple
 from .account import Account
 from .children import DONE, SAYINGS, Message, Send, become_parent, run_child
 from .imports import arrange
+from .teller import Teller
 from .tracer import Span
 
 _MOST_ATTEMPTS = 10
@@ -58,7 +59,7 @@ _MOST_TIME_LIMITS = 2
 
 def main() -> None:
     """Read the plan from standard input, and tell the results on standard output."""
-    teller = _Teller()
+    teller = Teller()
     become_parent()
     plan = json.load(sys.stdin)
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"])
@@ -66,22 +67,6 @@ def main() -> None:
     teller.tell(_greeting(problem))
     if problem is None:
         _serve_jobs(plan, teller)
-
-
-class _Teller:
-    """Tells results on what was standard output at the start; nothing else can write there."""
-
-    def __init__(self) -> None:
-        self.descriptor = os.dup(1)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
-
-    def tell(self, message: Message) -> None:
-        """Tell one result, at once."""
-        data = json.dumps(message).encode() + b"\n"
-        while data:
-            data = data[os.write(self.descriptor, data) :]
 
 
 def _load_pytest() -> str | None:
@@ -110,7 +95,7 @@ def _greeting(problem: str | None) -> Message:
     }
 
 
-def _serve_jobs(plan: dict[str, Any], teller: _Teller) -> None:
+def _serve_jobs(plan: dict[str, Any], teller: Teller) -> None:
     ini = Path("pytest.ini").resolve()
     ini.write_text(plan["ini"], encoding="utf-8")
     for job in plan["jobs"]:
