@@ -7,12 +7,11 @@ A description is
 where `problem` says why the member cannot be had, and is null where it can; `parameters` is null where it
 tells none. The owner of a method or a property, or the class itself, is
 
-    {"home", "kind", "abstract", "members", "builtin", "parameters", "methods", "properties", "factories",
-     "operations"}
+    {"home", "kind", "abstract", "members", "builtin", "parameters", "methods", "factories"}
 
 with `kind` one of class, enum, exception; `members` the names of an enum's members; `builtin` the nearest
 built-in class that it derives from; methods as descriptions without an owner; `factories` likewise the class
-and static methods that say that they return the class; `operations` the special methods it defines.
+and static methods that say that they return the class.
 """
 
 from __future__ import annotations
@@ -26,12 +25,6 @@ from typing import Any
 
 from .homes import is_private
 from .shapes import UNKNOWN, Shape, Shapes, class_parameters, names_for, parameters_of, signature_of
-
-_OPERATIONS = (
-    *("__bool__", "__call__", "__contains__", "__enter__", "__eq__", "__getitem__"),
-    *("__iter__", "__len__", "__next__", "__repr__", "__str__"),
-)
-_PROPERTIES = (property, functools.cached_property)
 
 
 def describe(module: str, name: str) -> Shape:
@@ -104,9 +97,7 @@ def describe_class(cls: Any) -> Shape:
         "builtin": next((base.__name__ for base in cls.__mro__[1:-1] if base.__module__ == "builtins"), None),
         "parameters": class_parameters(cls),
         "methods": [_method(cls, name) for name in _public(cls, _is_plain_method)],
-        "properties": _public(cls, lambda attribute: isinstance(attribute, _PROPERTIES)),
         "factories": [_method(cls, name) for name in _public(cls, functools.partial(_is_factory, cls))],
-        "operations": [name for name in _OPERATIONS if _defines(cls, name)],
     }
 
 
@@ -143,8 +134,3 @@ def _is_factory(cls: Any, attribute: Any) -> bool:
 def _method(cls: Any, name: str) -> Shape:
     attribute = inspect.getattr_static(cls, name)
     return {"name": name, **_called(_bound(attribute, cls, name), cls)}
-
-
-def _defines(cls: Any, name: str) -> bool:
-    """Tell whether a class has a special method that is not what every object has."""
-    return any(name in vars(base) for base in cls.__mro__ if base is not object)

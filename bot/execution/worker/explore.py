@@ -32,7 +32,7 @@ What is told back are lines of JSON:
     {"description": {...}}                                 one a name; see `describe`
     {"number", "outcome", "state", "writes", "lines", "branches"}    one a trial; see `observe`
 
-State is a list of `{"of", "text", "imports", "approximate", "before"}`: what the watched objects, the probes
+State is a list of `{"of", "text", "imports", "before"}`: what the watched objects, the probes
 and the files in the working folder show after the call, and the text that they showed before it; `writes`
 says whether there are such files.
 """

@@ -2,7 +2,7 @@
 
 An outcome is one of
 
-    {"kind": "value", "form", "text", "imports", "relation", "approximate"}
+    {"kind": "value", "form", "text", "imports", "relation"}
     {"kind": "object", "form", "home", "facts"}       no source text, but facts that have one
     {"kind": "raised", "home", "message", "line"}     by a `raise` of the project itself
     {"kind": "printed", "text"}                        it gave None, and printed something
@@ -12,7 +12,7 @@ An outcome is one of
 and `agrees` says of a documented example whether its outcome is the documented one.
 
 The form says how the value was brought out of what the call gave; see `FORMS` in the module that writes the
-tests. A fact is `{"of", "text", "imports", "approximate"}`, `of` being a template such as `len({})`.
+tests. A fact is `{"of", "text", "imports"}`, `of` being a template such as `len({})`.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _is_plain(value: object) -> bool:
 
 def told(text: Written) -> Told:
     """Return a text as it is told."""
-    return {"text": text.text, "imports": sorted(text.imports), "approximate": text.approximate}
+    return {"text": text.text, "imports": sorted(text.imports)}
 
 
 def _home(cls: Any) -> list[str] | None:

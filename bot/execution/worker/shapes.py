@@ -281,7 +281,6 @@ def _parameter(parameter: inspect.Parameter, shapes: Shapes) -> Shape:
         "mode": mode,
         "required": not has_default and mode in {"positional", "either", "keyword"},
         "default": None if default is None else {"text": default.text, "imports": sorted(default.imports)},
-        "annotated": parameter.annotation is not inspect.Parameter.empty,
         "shape": shapes.of(parameter.annotation),
     }
 

@@ -63,7 +63,6 @@ class Parameter:
         name: Its name.
         mode: `positional`, `either`, `keyword`, `rest` for `*names` or `keywords` for `**names`.
         required: Whether a call must give it.
-        annotated: Whether its definition says what it may be.
         default: Its default value, where that can be written.
         shape: What it may be given.
     """
@@ -71,7 +70,6 @@ class Parameter:
     name: str
     mode: str = "either"
     required: bool = True
-    annotated: bool = False
     default: Expression | None = None
     shape: Shape
 
@@ -105,9 +103,7 @@ class Owner:
         builtin: The nearest built-in class that it derives from; empty for none.
         parameters: Of its constructor; None where it tells none.
         methods: Its public plain methods.
-        properties: Names of its public properties.
         factories: Class and static methods that return an object of it.
-        operations: Names of the special methods it defines.
     """
 
     path: str
@@ -117,9 +113,7 @@ class Owner:
     builtin: str = ""
     parameters: tuple[Parameter, ...] | None = ()
     methods: tuple[Callee, ...] = ()
-    properties: tuple[str, ...] = ()
     factories: tuple[Callee, ...] = ()
-    operations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +172,7 @@ def _owner(told: Mapping[str, Any]) -> Owner:
         builtin=str(told["builtin"] or ""),
         parameters=_parameters(told["parameters"]),
         methods=tuple(map(_callee, told["methods"][:_MOST_PARTS])),
-        properties=_names(told["properties"]),
         factories=tuple(map(_callee, told["factories"][:_MOST_PARTS])),
-        operations=_names(told["operations"]),
     )
 
 
@@ -198,7 +190,6 @@ def _parameter(told: Mapping[str, Any], depth: int) -> Parameter:
         name=_dotted(told["name"]),
         mode=str(told.get("mode", "keyword")),
         required=bool(told["required"]),
-        annotated=bool(told.get("annotated", True)),
         default=None if default is None else read_expression(default).at(Layer.ORDINARY),
         shape=_shape(told["shape"], depth + 1),
     )

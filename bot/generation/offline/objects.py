@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from bot.generation.offline.calls import BINARY, COMPARISONS, Argument
 from bot.generation.offline.columns import Columns, imports_of, texts_of
-from bot.generation.offline.description import Callee, Home, Owner
+from bot.generation.offline.description import Callee, Home, Owner, Parameter
 from bot.generation.offline.expressions import Expression, Import, Imports, Layer, unique
 from bot.generation.offline.inputs import shape_of
 from bot.generation.offline.subjects import Subject
@@ -87,7 +87,8 @@ class Objects:
         typed = [replace(each, shape=shape_of(each, self._subject.hints)) for each in owner.parameters or ()]
         calls = constructions(home, typed)
         made = [replace(each, imports=(each.imports - {home.imported}) | needed) for each in calls]
-        filled = [Expression(f"{self._path}({text})", needed) for text in _CONTENTS.get(owner.builtin, ())]
+        contents = _CONTENTS.get(owner.builtin, ()) if _takes_anything(owner.parameters) else ()
+        filled = [Expression(f"{self._path}({text})", needed) for text in contents]
         first = [each.at(Layer.ORDINARY) for each in (*made[:1], *filled[:1])]
         return unique([*first, *made[1:], *filled[1:], *self._from_factories()])[:_MOST_OBJECTS]
 
@@ -137,10 +138,11 @@ class Objects:
         name = self._subject.member.plain_name
         if name not in BINARY:
             return []
+        others = [each for each in self.made() if each.text != made.text][:2]
         likes = [Expression(text) for text in _LIKES.get(self._owner.builtin, ())]
-        others = [each for each in self.made() if each.text != made.text]
         strange = [Expression("1"), Expression("None")] if name in COMPARISONS else []
-        return [Argument("other", each) for each in [made.at(Layer.ORDINARY), *others[:2], *likes, *strange]]
+        foreign = [*likes, *strange] if _takes_anything(self._subject.parameters) else []
+        return [Argument("other", each) for each in [made.at(Layer.ORDINARY), *others, *foreign]]
 
     def again(self, variable: str) -> Iterator[Prior]:
         """Yield the member's own call, for one that is made twice; an operator changes nothing."""
@@ -148,3 +150,8 @@ class Objects:
         arguments = self._columns.ordinary(self._subject.callee)
         if arguments is not None and not name.startswith("__"):
             yield Prior(name, f"{variable}.{name}({texts_of(arguments)})", imports_of(arguments))
+
+
+def _takes_anything(parameters: Sequence[Parameter] | None) -> bool:
+    """Tell whether the first parameter has no annotation that a value could contradict."""
+    return parameters is None or (bool(parameters) and parameters[0].shape.kind == "any")

@@ -29,13 +29,11 @@ class Fact:
     Attributes:
         of: The expression that is looked at; for an object that a call gives, with `{}` in its place.
         value: What it is.
-        approximate: Whether a float in it is rounded.
         before: The text of what it was before the call; None where it was not seen.
     """
 
     of: str
     value: Expression
-    approximate: bool = False
     before: str | None = None
 
 
@@ -194,6 +192,5 @@ def _fact(told: Mapping[str, Any]) -> Fact:
     return Fact(
         of=str(told["of"]),
         value=read_expression(told),
-        approximate=bool(told["approximate"]),
         before=None if before is None else str(before),
     )

@@ -153,7 +153,6 @@ def test_outcome__of_a_value(tmp_path: Path) -> None:
         "relation": "==",
         "text": "4",
         "imports": [],
-        "approximate": False,
         "agrees": None,
     }
 

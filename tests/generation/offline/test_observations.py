@@ -9,7 +9,7 @@ import pytest
 from bot.generation.offline.expressions import Import
 from bot.generation.offline.observations import Observation, read_told
 
-VALUE = {"kind": "value", "text": "1", "imports": [["decimal", "Decimal"]], "approximate": False}
+VALUE = {"kind": "value", "text": "1", "imports": [["decimal", "Decimal"]]}
 
 
 def line(number: object = 0, **more: object) -> bytes:
