@@ -30,6 +30,7 @@ def test_suggest__odd_sources_beside_an_ordinary_one(command_line: CommandLine, 
     assert "LOUD" not in ran.stderr
     assert not ran.stdout.startswith("LOUD")
     suggested = {one["member"] for one in ran.report["suggestions"]}
-    skipped = {one["member"]: one["reason"] for one in ran.report["skipped"]}
     assert suggested == {"warned.py::warned", "loud.py::loud"}
-    assert skipped == {"nested.py::nested": "its source is nested too deep to be read"}
+    [skipped] = ran.report["skipped"]  # the whole file where this Python's own parser gives up before
+    assert skipped["path"] == "nested.py"
+    assert "nested too deep" in skipped["reason"]
