@@ -8,7 +8,7 @@ from bot.changes.wanted import Place, is_at_or_below, only_wanted
 from bot.languages.driver import Findings
 from bot.model import Change, Member, MemberKind, Skipped, Stage
 
-PLACE = Place(root=Path("/work/repo"), project="apps/a")
+PLACE = Place(root=Path("/projects/repo"), project="apps/a")
 
 
 def _member(path: str, name: str) -> Member:
@@ -32,7 +32,7 @@ def _member(path: str, name: str) -> Member:
         ("./src/", ("apps/a/src", "src")),
         (".", ("apps/a", ".")),
         ("../b/x.py", ("apps/b/x.py", "../b/x.py")),
-        ("/work/repo/apps/a/x.py", ("apps/a/apps/a/x.py", "apps/a/x.py")),
+        ("/projects/repo/apps/a/x.py", ("apps/a/apps/a/x.py", "apps/a/x.py")),
         ("/elsewhere/x.py", ("/elsewhere/x.py",)),
     ],
 )
