@@ -34,6 +34,7 @@ job of the kind `mutants` only `"mutants": [{"number": 0, "functions": {"test_x"
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -42,7 +43,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .account import Account
 from .children import DONE, SAYINGS, Message, Send, become_parent, run_child
@@ -76,7 +77,7 @@ def _load_pytest() -> str | None:
         importlib.import_module("pytest")
         for name in getattr(config, "default_plugins", ()):
             importlib.import_module("_pytest." + name)
-        importlib.import_module(__package__ + ".testing")
+        _testing()
         importlib.import_module(__package__ + ".mutating")
     except Exception as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
         return f"{type(error).__name__}: {error}"
@@ -131,8 +132,10 @@ def _serve_test(job: dict[str, Any], ini: Path, closed: int) -> Message:
         left = deadline - time.monotonic()
         folder = Path(f"job-{job['number']}-{attempt}").resolve()
         without = frozenset([*job["without"], *account.functions])
-        run = _Attempt(folder, job["code"], ini, job["order"], without, span)
-        ending = run_child(run.carry_out, min(left, job["seconds"]), account.receive, closed)
+        run = _testing().ModuleRun(folder, job["code"], ini, job["order"], without, span)
+        ending = run_child(
+            functools.partial(_carry_out, run), min(left, job["seconds"]), account.receive, closed
+        )
         _remove(folder)
         if not account.close(ending) or time.monotonic() > deadline:
             break
@@ -155,22 +158,16 @@ def _serve_mutants(job: dict[str, Any], ini: Path, closed: int) -> Message:
     return {"number": job["number"], "mutants": mutants}
 
 
-class _Attempt(NamedTuple):
-    """One attempt at a module, as `ModuleRun` has it; it is carried out in a child."""
+def _carry_out(run: Any, send: Send) -> None:
+    """Carry out one attempt at a module, a `ModuleRun`, in a child."""
+    run.folder.mkdir()
+    os.environ.update(HOME=str(run.folder), TMPDIR=str(run.folder))
+    _testing().run_tests(run, send)
 
-    folder: Path
-    code: str
-    ini: Path
-    order: int | None
-    without: frozenset[str]
-    span: Span | None
 
-    def carry_out(self, send: Send) -> None:
-        """Run the tests."""
-        testing = importlib.import_module(__package__ + ".testing")
-        self.folder.mkdir()
-        os.environ.update(HOME=str(self.folder), TMPDIR=str(self.folder))
-        testing.run_tests(testing.ModuleRun(*self), send)
+def _testing() -> Any:
+    """Return what runs tests, which loads pytest: that waits until the import path is arranged."""
+    return importlib.import_module(__package__ + ".testing")
 
 
 def _remove(folder: Path) -> None:
