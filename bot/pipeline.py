@@ -296,8 +296,7 @@ def _unproven(run: _Run, answers: Answers) -> Outcome:
         try:
             suggestions.append(_as_it_came(run.requests[member], candidates[0]))
         except CannotParse as error:
-            reason = f"its test module cannot be read: {error}"
-            refused += _skipped([run.requests[member].request.member], Stage.VERIFICATION, reason)
+            refused.append(_unreadable(run.requests[member], error))
     return Outcome(
         suggestions=tuple(suggestions),
         skipped=(*answers.skipped.values(), *refused),
@@ -336,11 +335,10 @@ async def _proven(run: _Run, workspace: Workspace, answers: Answers) -> Outcome:
     )
     posted = [entry for verdict in best.values() for entry in verdict.entries]
     every = [verdict for ones in verdicts.values() for verdict in ones]
-    unanswered = len(run.requests.keys() - answers.candidates.keys())
     return Outcome(
         suggestions=tuple(_suggestion(run.requests[entry.candidate.member], entry) for entry in posted),
         skipped=skipped,
-        funnel=funnel(every, posted, unanswered),
+        funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=answers.failure,
         notes=(f"sandbox: {', '.join(workspace.sandbox.layers())}", *workspace.notes),
     )
@@ -362,9 +360,13 @@ def _format(asked: _Asked, candidate: Candidate, root: Path) -> Result:
     try:
         code = asked.driver.format(candidate.code, asked.request.test_path, root)
     except CannotParse as error:
-        reason = f"its test module cannot be read: {error}"
-        return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
+        return _unreadable(asked, error)
     return replace(candidate, code=code)
+
+
+def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
+    reason = f"its test module cannot be read: {error}"
+    return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
 
 
 async def _verdicts(

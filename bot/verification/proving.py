@@ -175,7 +175,7 @@ def funnel(verdicts: Iterable[Verdict], posted: Collection[Entry], unanswered: i
     Args:
         verdicts: Of all candidates.
         posted: The entries that are suggestions in the end.
-        unanswered: How many members no generator had an answer for.
+        unanswered: How many members no generator had an answer for that can be read.
     """
     points = [point for verdict in verdicts for point in _points(verdict, posted)]
     counts = [sum(reached >= point for reached in points) for point in Point]
