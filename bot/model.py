@@ -153,6 +153,19 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What was wrong with a candidate, for its generator to mend.
+
+    Attributes:
+        code: The test module as it was run.
+        failures: Each test function that failed, and what it said. Untrusted text, cut.
+    """
+
+    code: str
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked of a generator for one member.
 
@@ -164,6 +177,7 @@ class Request:
         normalised_source: The member's source normalised by syntax tree (comments, formatting and place do
             not show in it; docstring and annotations do). Part of the cache key.
         context: Tiers 2 and 3.
+        repair: What is to be mended, where the member is asked for again; None for the first time.
     """
 
     member: Member
@@ -172,6 +186,7 @@ class Request:
     conventions: str = ""
     normalised_source: str = ""
     context: Context = field(default_factory=Context)
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,13 +215,26 @@ Result = Candidate | Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What running a suggestion's test functions showed; None where it was not measured."""
+    """What running a suggestion's test functions showed; None where it was not measured.
+
+    Attributes:
+        passes: How many runs on head its weakest function passed.
+        runs: How many runs on head there were.
+        base: What it does on the merge base.
+        mutants: How many mutants the member has.
+        mutants_killed: How many of them some function notices.
+        mutants_gained: How many of those the project's own tests leave alive.
+        killed: A few of the killed mutants, in words; those that were gained come first.
+        lines_gained: Lines of the member that it reaches and the project's own tests do not.
+        branches_gained: Line-to-line arcs of the member, likewise.
+    """
 
     passes: int
     runs: int
     base: BaseOutcome = BaseOutcome.NOT_RUN
     mutants: int | None = None
     mutants_killed: int | None = None
+    mutants_gained: int | None = None
     killed: tuple[str, ...] = ()
     lines_gained: int | None = None
     branches_gained: int | None = None
@@ -227,6 +255,8 @@ class Suggestion:
         label: What it says about the change; None where base was not run.
         witness: An input on which base and head differ, in words; None where none is known.
         summary: One sentence that says what the tests show, in plain text; may be empty.
+        observed: Those of its tests whose expected values were taken from what the code was seen to do, after
+            the generator had expected something else.
     """
 
     member: str
@@ -239,6 +269,7 @@ class Suggestion:
     label: Label | None
     witness: str | None = None
     summary: str = ""
+    observed: tuple[str, ...] = ()
 
     @property
     def is_green(self) -> bool:

@@ -18,6 +18,7 @@ from bot.execution.interpreter import choose_interpreter
 from bot.execution.isolation.choice import CannotIsolate
 from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import TestGenerator
@@ -185,10 +186,16 @@ async def _outcome(run: _Run) -> Outcome:
 
 
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
-    answers = await _answers(run, workspace)
     if not run.settings.verification.enabled:
-        return _unproven(run, answers)
-    return await _proven(run, workspace, answers)
+        return _unproven(run, await _answers(run, workspace))
+    answers, own_suite = await asyncio.gather(_answers(run, workspace), _own_suite(run, workspace))
+    return await _proven(run, workspace, answers, own_suite)
+
+
+async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
+    """Measure the project's own tests, while candidates are made."""
+    members = [asked.request.member for asked in run.requests.values()]
+    return await measure_own_suite(workspace, members, run.settings.verification)
 
 
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
@@ -319,11 +326,12 @@ def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
     )
 
 
-async def _proven(run: _Run, workspace: Workspace, answers: Answers) -> Outcome:
+async def _proven(run: _Run, workspace: Workspace, answers: Answers, own_suite: OwnSuite) -> Outcome:
     """Prove the candidates, and return the best of what is proven for each member."""
     candidates = [candidate for ones in answers.candidates.values() for candidate in ones]
     formatted = await _formatted(run, candidates)
-    verdicts = await _verdicts(run, workspace, [one for one in formatted if isinstance(one, Candidate)])
+    readable = [one for one in formatted if isinstance(one, Candidate)]
+    verdicts = await _verdicts(run, workspace, readable, own_suite)
     best = {member: best_verdict(ones) for member, ones in verdicts.items()}
     unread = {one.member: one for one in formatted if isinstance(one, Skipped) and one.member is not None}
     reasons = {**unread, **answers.skipped}
@@ -340,7 +348,7 @@ async def _proven(run: _Run, workspace: Workspace, answers: Answers) -> Outcome:
         skipped=skipped,
         funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=answers.failure,
-        notes=(f"sandbox: {', '.join(workspace.sandbox.layers())}", *workspace.notes),
+        notes=(f"sandbox: {', '.join(workspace.sandbox.layers())}", *workspace.notes, *own_suite.notes),
     )
 
 
@@ -370,14 +378,15 @@ def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
 
 
 async def _verdicts(
-    run: _Run, workspace: Workspace, candidates: Sequence[Candidate]
+    run: _Run, workspace: Workspace, candidates: Sequence[Candidate], own_suite: OwnSuite
 ) -> dict[str, list[Verdict]]:
     """Return the verdicts of each member's candidates, by the member's id."""
     found: dict[str, list[Verdict]] = {}
     for driver in run.tools.drivers:
         own = [one for one in candidates if run.requests[one.member].driver is driver]
         subjects = [Subject(member=run.requests[one.member].request.member, candidate=one) for one in own]
-        proven = await prove(subjects, workspace, driver, run.settings.verification, run.progress)
+        verification = run.settings.verification
+        proven = await prove(subjects, workspace, driver, verification, run.progress, own_suite=own_suite)
         for candidate, verdict in zip(own, proven, strict=True):
             found.setdefault(candidate.member, []).append(verdict)
     return found

@@ -164,6 +164,11 @@ class VerificationSettings:
         test_seconds: Time limit of one candidate's one run.
         memory_bytes: Memory limit of one process.
         parallel: Sandboxed processes side by side; the number of cores by default.
+        suite_seconds: How long measuring the project's own tests may take; 0 to leave them unmeasured.
+        coverage: A `coverage.xml` or `.coverage` of the project's own tests that is read instead; None for
+            none.
+        max_mutants: The most mutants of one member.
+        repairs: How many times candidates that fail go back to the model.
     """
 
     enabled: bool = True
@@ -173,6 +178,10 @@ class VerificationSettings:
     test_seconds: float = 20.0
     memory_bytes: int = 2 * 1024**3
     parallel: int = 2
+    suite_seconds: float = 120.0
+    coverage: Path | None = None
+    max_mutants: int = 30
+    repairs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +275,15 @@ OPTIONS = (
         "seconds one candidate may take in one run",
         0.1,
     ),
+    Option(
+        "suite-seconds",
+        "verification",
+        "suite_seconds",
+        float,
+        "seconds that measuring the project's own tests may take; 0 leaves them unmeasured",
+    ),
+    Option("max-mutants", "verification", "max_mutants", int, "mutants of one member", 1),
+    Option("repairs", "verification", "repairs", int, "times a failing candidate goes back to the model"),
     Option("cache-max-bytes", "cache", "max_bytes", int, "size of the cache", 1),
     Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
 )

@@ -7,6 +7,7 @@ Nothing is ever run in the person's own tree. Both the offline engine and the ve
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,23 @@ class Workspace:
     def new_folder(self, purpose: str) -> Path:
         """Make an empty working folder in the scratch folder; `purpose` is a plain word of its name."""
         return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch))
+
+
+def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
+    """Write a copy of a copy into a working folder, for what runs there to write to, as its authors would.
+
+    Args:
+        copy: What is copied; links stay links.
+        folder: The working folder, see `Workspace.new_folder`.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    root = folder / "project"
+    shutil.copytree(copy.root, root, symlinks=True)
+    return ProjectCopy(
+        root=root, source_roots=tuple(root / place.relative_to(copy.root) for place in copy.source_roots)
+    )
 
 
 class CannotPrepare(Failure):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.execution.own_suite import OwnSuite
 from bot.execution.workspace import Workspace
 from bot.languages.driver import LanguageDriver
 from bot.model import Funnel, Label, Progress
@@ -48,6 +49,7 @@ class _Prover:
     driver: LanguageDriver
     settings: VerificationSettings
     progress: Progress
+    own_suite: OwnSuite
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
 
     async def run(self, subjects: Iterable[Subject]) -> None:
@@ -93,12 +95,14 @@ def _key(subject: Subject) -> tuple[str, str]:
     return subject.member.id, subject.candidate.code
 
 
-async def prove(
+async def prove(  # noqa: PLR0913 - a run of the whole room
     subjects: Sequence[Subject],
     workspace: Workspace,
     driver: LanguageDriver,
     settings: VerificationSettings,
     progress: Progress,
+    *,
+    own_suite: OwnSuite,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each candidate, in the same order.
 
@@ -108,8 +112,9 @@ async def prove(
         driver: Knows their language.
         settings: How often they are run, and how long one run may take.
         progress: Told of each candidate's each run.
+        own_suite: What the project's own tests reach.
     """
-    prover = _Prover(workspace, driver, settings, progress)
+    prover = _Prover(workspace, driver, settings, progress, own_suite)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(_MOST_ROUNDS):

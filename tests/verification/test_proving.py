@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bot.execution.own_suite import OwnSuite
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.driver import PythonDriver
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
@@ -55,7 +56,9 @@ def proven(folder: Path, *subjects: Subject, base: str | None = BASE, runs: int 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
         async with small_workspace(folder, {"shop.py": HEAD}, before) as workspace:
-            return await prove(subjects, workspace, PythonDriver(), settings, CountingProgress())
+            return await prove(
+                subjects, workspace, PythonDriver(), settings, CountingProgress(), own_suite=OwnSuite()
+            )
 
     return asyncio.run(scenario())
 
