@@ -88,7 +88,7 @@ def _questions(proof: Proof, suspects: Iterable[DocumentedClaim], passing: set[s
         )
         code = documented_test(proof.member, claim.example, test)
         yield Question(
-            example=claim.example,
+            documented=claim.example,
             candidate=Candidate(member=proof.member.id, code=code, origin=proof.candidate.origin),
             test=test,
             observed=claim.asserted if seen else "",

@@ -171,7 +171,7 @@ def _worth(verdict: Verdict) -> tuple[bool, bool, int, int]:
 
 def _subject_of(entry: Entry) -> str:
     """Return what an entry asks about."""
-    return entry.candidate.code if entry.question is None else entry.question.example.call
+    return entry.candidate.code if entry.question is None else entry.question.documented.call
 
 
 def funnel(verdicts: Iterable[Verdict], posted: Collection[Entry], unanswered: int) -> Funnel:

@@ -20,14 +20,14 @@ class Question:
     """Something to ask the maintainer: the docstring says one thing, the code does another.
 
     Attributes:
-        example: What the docstring shows.
+        documented: What the documentation says of which call.
         candidate: A test module that claims what the docstring shows.
         test: The name of its one test function.
         observed: What the code was seen to give, as source text; empty where a run has to tell.
         functions: The candidate's test functions that it takes the place of.
     """
 
-    example: DocumentedExample
+    documented: DocumentedExample
     candidate: Candidate
     test: str
     observed: str = ""
@@ -84,7 +84,7 @@ def question_text(question: Question, message: str) -> str:
         question: What is asked.
         message: What pytest said when the documented claim failed. Untrusted.
     """
-    example = question.example
+    example = question.documented
     says = f"raises `{example.exception}`" if example.expected is None else f"is `{short(example.expected)}`"
     does = f"it returns `{short(question.observed)}`" if question.observed else _observed(example, message)
     return f"The docstring says `{short(example.call)}` {says}; {does}. Which of the two is meant?"

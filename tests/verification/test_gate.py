@@ -203,7 +203,7 @@ def test_settle__a_catch_says_what_held_before() -> None:
 
 def question(run: Proof) -> Draft:
     shown = DocumentedExample(setup=(), call="total()", expected="3", exception=None, line=2)
-    asked = Question(example=shown, candidate=run.candidate, test="test_a")
+    asked = Question(documented=shown, candidate=run.candidate, test="test_a")
     return Draft(kind=Kind.QUESTION, candidate=run.candidate, tests=("test_a",), question=asked)
 
 

@@ -341,6 +341,6 @@ def test_question_text__says_both_sides(
 ) -> None:
     code = "from shop.money import cents\ndef test_bug(): assert cents('1.15') == 114\n"
     (asked,) = guarded(code, ("test_bug", Status.PASSED)).questions
-    question = type(asked)(example=shown, candidate=asked.candidate, test=asked.test, observed=observed)
+    question = type(asked)(documented=shown, candidate=asked.candidate, test=asked.test, observed=observed)
     expected = f'The docstring says `cents("1.15")` {text}. Which of the two is meant?'
     assert question_text(question, message) == expected

@@ -226,7 +226,7 @@ CATCH = entry("c", Label.CATCHES, "test_c")
 def ask(code: str, call: str) -> Entry:
     shown = DocumentedExample(setup=(), call=call, expected="1", exception=None, line=1)
     candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
-    question = Question(example=shown, candidate=candidate, test="test_q", functions=("test_p",))
+    question = Question(documented=shown, candidate=candidate, test="test_q", functions=("test_p",))
     return entry(code, Label.QUESTION, "test_q", question=question)
 
 
