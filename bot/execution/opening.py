@@ -6,7 +6,6 @@ All of it stands in one private folder, which is removed at the end, however the
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -28,8 +27,9 @@ from bot.execution.project_copy import (
 )
 from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
 from bot.execution.sandbox import Limits, Sandbox
+from bot.execution.scratch import ScratchFolder, remove_abandoned
 from bot.execution.workers import install_workers
-from bot.execution.workspace import CannotPrepare, Interpreter, ProjectCopy, Workspace, remove_folder
+from bot.execution.workspace import CannotPrepare, Interpreter, ProjectCopy, Workspace
 from bot.settings import VerificationSettings
 
 P = ParamSpec("P")
@@ -69,18 +69,12 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
         UsageFailure: There is no interpreter of the name that the person gave.
         CannotRun: The sandbox could not start a process.
     """
-    scratch = _new_scratch()
-    try:
-        workspace = await _laid_out(order, scratch)
+    await _in_thread(remove_abandoned)
+    with ScratchFolder() as scratch:
+        workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(order.settings.python, order.environment, folder)
         yield await _with_interpreter(workspace, choice)
-    finally:
-        remove_folder(scratch)
-
-
-def _new_scratch() -> Path:
-    return Path(tempfile.mkdtemp(prefix="testsmith-")).resolve()
 
 
 async def _in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:

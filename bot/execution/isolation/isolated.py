@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import platform
 import resource
-import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +20,7 @@ from bot.execution.isolation.stand_in import StandIn, make_stand_in
 from bot.execution.isolation.users import Users
 from bot.execution.process import basic_plan, run_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
+from bot.execution.scratch import ScratchFolder
 
 
 class IsolatedSandbox:
@@ -112,10 +111,10 @@ class IsolatedSandbox:
 
 def _lasting_folder(owner: object) -> Path:
     """Make a folder that everybody may read, and that goes with its owner."""
-    folder = Path(tempfile.mkdtemp(prefix="testsmith-"))
-    folder.chmod(0o755)
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    scratch = ScratchFolder()
+    scratch.path.chmod(0o755)
+    weakref.finalize(owner, scratch.remove)
+    return scratch.path
 
 
 def _stood_in(command: Command, stand_in: StandIn | None) -> Command:

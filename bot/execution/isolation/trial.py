@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from bot.execution.isolation.plan import Layer
 from bot.execution.isolation.reach import interpreter_folders
 from bot.execution.process import LayerRefused
 from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from bot.execution.scratch import ScratchFolder
 
 _TARGET = Path(__file__).parent / "trial_target.py"
 _LIMITS = Limits(seconds=30.0)
@@ -21,9 +21,9 @@ _LIMITS = Limits(seconds=30.0)
 
 async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> Trouble | None:
     """Run a program inside that tries what the layers forbid; return what went wrong, None for nothing."""
-    with tempfile.TemporaryDirectory(prefix="testsmith-") as folder:
+    with ScratchFolder() as scratch:
         try:
-            outcome = await sandbox.run(_command(interpreter, Path(folder)), _LIMITS)
+            outcome = await sandbox.run(_command(interpreter, scratch.path), _LIMITS)
         except LayerRefused as error:
             return Trouble(layer=Layer(error.layer), reason=error.reason)
         except CannotRun as error:
@@ -37,7 +37,7 @@ async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> 
 
 
 def _command(interpreter: Path, folder: Path) -> Command:
-    inside = folder.resolve() / "trial"
+    inside = folder / "trial"
     inside.mkdir()
     argv = (str(interpreter), "-I", "-c", _TARGET.read_text(encoding="utf-8"))
     return Command(argv=argv, folder=inside)
