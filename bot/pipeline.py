@@ -384,12 +384,16 @@ async def _verdicts(
     found: dict[str, list[Verdict]] = {}
     for driver in run.tools.drivers:
         own = [one for one in candidates if run.requests[one.member].driver is driver]
-        subjects = [Subject(member=run.requests[one.member].request.member, candidate=one) for one in own]
+        subjects = [_subject(run.requests[one.member].request, one) for one in own]
         verification = run.settings.verification
         proven = await prove(subjects, workspace, driver, verification, run.progress, own_suite=own_suite)
         for candidate, verdict in zip(own, proven, strict=True):
             found.setdefault(candidate.member, []).append(verdict)
     return found
+
+
+def _subject(request: Request, candidate: Candidate) -> Subject:
+    return Subject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
 def _suggestion(asked: _Asked, entry: Entry) -> Suggestion:

@@ -33,10 +33,17 @@ TestFunctions = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A candidate that is to be run, and the member it is for."""
+    """A candidate that is to be run, and the member it is for.
+
+    Attributes:
+        member: The member.
+        candidate: The candidate.
+        beside: Where its tests would stand, relative to the git root; None where that is not known.
+    """
 
     member: Member
     candidate: Candidate
+    beside: str | None = None
 
 
 async def gather_evidence(
@@ -168,13 +175,14 @@ def _proof(
     results: _Results,
 ) -> Proof:
     if isinstance(names, str):
-        return Proof(member=subject.member, candidate=subject.candidate, problem=names)
+        return Proof(member=subject.member, candidate=subject.candidate, problem=names, beside=subject.beside)
     on_head = [(setting, results[setting][number]) for setting in head if number in results[setting]]
     base = results.get(_ON_BASE, {}).get(number)
     return Proof(
         member=subject.member,
         candidate=subject.candidate,
         functions=tuple(_function_proof(name, on_head, base) for name in _all_names(names, on_head)),
+        beside=subject.beside,
     )
 
 

@@ -326,8 +326,11 @@ def _failure(function: FunctionProof) -> str:
     if first is None:
         return "was not run"
     if function.passes:
+        why = f"is flaky, it {function.cause}" if function.cause else "is flaky"
         share = f"{function.passes} of {len(function.head)}"
-        return f"is flaky: it passed {share}, not with {first.setting}: {first_words(first.message)}"
+        return f"{why}: it passed {share}, not with {first.setting}: {first_words(first.message)}"
+    if function.cause:
+        return f"{function.cause}: {first_words(first.message)}"
     return {
         Status.FAILED: f"fails on head: {first_words(first.message)}",
         Status.SKIPPED: f"is skipped: {first_words(first.message)}",

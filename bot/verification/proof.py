@@ -33,6 +33,8 @@ class Run:
             that leaves the code ends in a negative number.
         import_lines: The member's lines that were reached while the test module and what it imports were
             loaded: they count for no test function, but a class's body runs nowhere else.
+        left: Files that it left behind outside of pytest's temporary folders, relative to the working folder;
+            a few of them, untrusted.
     """
 
     setting: str
@@ -41,6 +43,7 @@ class Run:
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
     import_lines: frozenset[int] = frozenset()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +54,28 @@ class FunctionProof:
         name: The function's name, `Class::name` for a method.
         head: Its runs on head.
         base: Its run on the merge base; None where base was not run.
+        cause: Why it does not pass every time, as `depends on the clock`; empty where that cannot be told.
     """
 
     name: str
     head: tuple[Run, ...]
     base: Run | None = None
+    cause: str = ""
 
     @property
     def passes(self) -> int:
         """How many runs on head it passed."""
         return sum(run.status is Status.PASSED for run in self.head)
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether its outcome on head differs between runs."""
+        return 0 < self.passes < len(self.head)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The files that it left outside of pytest's temporary folder in any run on head."""
+        return tuple(dict.fromkeys(name for run in self.head for name in run.left))
 
     @property
     def lines(self) -> frozenset[int]:
@@ -82,12 +97,14 @@ class Proof:
         candidate: The candidate as it was run.
         functions: Its test functions, in order; empty where it has none.
         problem: Why nothing could be run at all (it does not parse, has no test function); None otherwise.
+        beside: Where its tests would stand, relative to the git root; None where that is not known.
     """
 
     member: Member
     candidate: Candidate
     functions: tuple[FunctionProof, ...] = ()
     problem: str | None = None
+    beside: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

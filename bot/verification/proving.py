@@ -119,7 +119,7 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(_MOST_ROUNDS):
         left = [
-            Subject(member=case.proof.member, candidate=draft.candidate)
+            Subject(member=case.proof.member, candidate=draft.candidate, beside=case.proof.beside)
             for case in cases
             for draft in case.open
         ]
