@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,23 +26,80 @@ if TYPE_CHECKING:
     from bot.providers.meter import SpendingMeter
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line, and exit with its code."""
     warnings.simplefilter("ignore", SyntaxWarning)  # of the sources that are read: none of this program's
+    stopping = _Stopping()
     world = cli.World(
         environment=dict(os.environ),
         stdout=_standard(sys.stdout),
         stderr=_standard(sys.stderr),
         cache_folder=_cache_folder(),
-        run=_run,
+        run=partial(_run, stopping),
         write=_write,
         open_cache=_open_cache,
     )
+    stopping.begin()
     try:
         code = cli.run(sys.argv[1:], world)
+    except KeyboardInterrupt:  # before a command was begun
+        code = _INTERRUPTED
     finally:
+        stopping.end()
         _let_go(world.stdout)
-    sys.exit(code)
+    sys.exit(code if stopping.signal is None else 128 + stopping.signal)
+
+
+class _Stopping:
+    """Ends the program in order at the first signal that asks for its end, and at once at the second.
+
+    Attributes:
+        signal: The number of the first; None where none came.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._cancel: Callable[[], object] | None = None
+        # What whoever started this program has it ignore, as `nohup` does, it ignores.
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        self._heeded = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
+
+    def begin(self) -> None:
+        """Heed the signals from now on."""
+        for number in self._heeded:
+            signal.signal(number, self._heed)
+
+    def end(self) -> None:
+        """Let a signal end the process without a word: all is done."""
+        for number in self._heeded:
+            signal.signal(number, signal.SIG_DFL)
+
+    def cancel_with(self, cancel: Callable[[], object] | None) -> None:
+        """Say how what runs from now on is stopped: by a call from within any code, or where it stands."""
+        self._cancel = cancel
+
+    def check(self) -> None:
+        """Let nothing go on that was told to stop, whatever came of it.
+
+        Raises:
+            KeyboardInterrupt: A signal has come.
+        """
+        if self.signal is not None:
+            raise KeyboardInterrupt
+
+    def _heed(self, number: int, _: object) -> None:
+        if self.signal is not None:
+            os._exit(128 + number)  # the keepers see it, and end what runs
+        self.signal = number
+        if self._cancel is None:
+            raise KeyboardInterrupt
+        try:
+            self._cancel()
+        except RuntimeError:  # its loop has been closed this very moment
+            raise KeyboardInterrupt from None
 
 
 def _standard(stream: TextIO | None) -> TextIO:
@@ -66,26 +125,26 @@ def _cache_folder() -> Path:
     return user_cache_path("testsmith")
 
 
-def _run(settings: Settings, progress: Progress) -> Report:
+def _run(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
     import asyncio
 
     from bot.execution.isolation.kernel import forbid_inspection
 
     forbid_inspection()
     try:
-        return asyncio.run(_until_terminated(settings, progress))
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        return asyncio.run(_until_stopped(stopping, settings, progress))
+    finally:  # what the stop itself has brought about, as a git that Ctrl-C has ended, is no failure
+        stopping.cancel_with(None)
+        stopping.check()
 
 
-async def _until_terminated(settings: Settings, progress: Progress) -> Report:
-    """Run to the report; SIGTERM ends it as Ctrl-C does, so that nothing is left behind."""
+async def _until_stopped(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
+    """Run to the report; a signal cancels it, so that nothing is left behind."""
     import asyncio
-    import signal
 
-    running = asyncio.current_task()
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
     if running is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        stopping.cancel_with(partial(loop.call_soon_threadsafe, running.cancel))
     async with AsyncExitStack() as stack:
         from bot.pipeline import suggest
 

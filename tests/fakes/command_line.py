@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fakes.running import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,16 @@ class CommandLine:
     def suggest(self, repo: Path, *arguments: str, key: str | None = None) -> Ran:
         """Run `testsmith suggest` for a repository and ask for JSON."""
         return self.run("suggest", "--repo", str(repo), "--format", "json", *arguments, key=key)
+
+    @contextmanager
+    def started(self, *arguments: str, key: str | None = None, **variables: str) -> Iterator[Running]:
+        """Start a command line, and give it while it runs."""
+        command = (sys.executable, "-m", "bot", *arguments)
+        running = Running(command, {**self.environment(key), **variables}, self.home)
+        try:
+            yield running
+        finally:
+            running.close()
 
     def environment(self, key: str | None = None) -> dict[str, str]:
         """The environment of a run: a path, a home, and the key where there is one."""
