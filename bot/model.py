@@ -157,12 +157,15 @@ class Repair:
     """What was wrong with a candidate, for its generator to mend.
 
     Attributes:
-        code: The test module as it was run.
-        failures: Each test function that failed, and what it said. Untrusted text, cut.
+        code: The test module as it was run, with the test functions that are to be mended alone.
+        failures: Each of those test functions, and what was wrong with it; an empty name stands for the
+            module as a whole. Untrusted text, cut.
+        normalised_code: The code without comments and formatting. Part of the cache key.
     """
 
     code: str
     failures: tuple[tuple[str, str], ...]
+    normalised_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

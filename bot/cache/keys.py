@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from bot.model import Request
+from bot.model import Repair, Request
 
 KEY_SCHEMA = 1
 """Raised when the meaning of a part changes, so that results under older keys are no longer found."""
@@ -36,6 +36,7 @@ class KeyParts:
     The file's path and lines are not here, so a member that moves is still found. The module that its tests
     import it from is, because that name stands in the answer: equal functions of two modules need an answer
     each. Style samples and observations are not here either: they make an answer better, not another one.
+    So what a failed test said is not here, but which tests failed is.
 
     Attributes:
         language: The driver's identifier.
@@ -47,6 +48,7 @@ class KeyParts:
         signatures: Signatures of what the member uses.
         conventions: The conventions that apply.
         identity: The model's side.
+        repair: What is to be mended, see `repair_digest`; empty where a member is asked for the first time.
     """
 
     language: str
@@ -58,6 +60,7 @@ class KeyParts:
     signatures: str
     conventions: str
     identity: ModelIdentity
+    repair: str = ""
 
     @classmethod
     def of(cls, request: Request, identity: ModelIdentity) -> KeyParts:
@@ -72,7 +75,13 @@ class KeyParts:
             signatures=request.context.signatures,
             conventions=request.conventions,
             identity=identity,
+            repair="" if request.repair is None else repair_digest(request.repair),
         )
+
+
+def repair_digest(repair: Repair) -> str:
+    """Return what a repair's result depends on: the normalised code, and the names of what failed in it."""
+    return _digest([repair.normalised_code or repair.code, *sorted(name for name, _ in repair.failures)])
 
 
 def result_key(parts: KeyParts) -> str:
@@ -82,5 +91,11 @@ def result_key(parts: KeyParts) -> str:
     """
     named = asdict(parts) | {"schema": KEY_SCHEMA, "dependencies": sorted(parts.dependencies)}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
-    canonical = json.dumps(named, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    if not parts.repair:
+        del named["repair"]  # the keys of first requests are older than repairs
+    return _digest(named)
+
+
+def _digest(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

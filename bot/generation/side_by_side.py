@@ -22,12 +22,14 @@ class SideBySide(Generic[T]):
     More may be started while it is iterated; the iteration is over when nothing runs any more. Leaving the
     `async with` block cancels what still runs and waits until it has ended, so that nothing outlives its
     reader, neither after an error nor when a generator around it is closed. An exception of a coroutine is
-    raised to the reader. A task group would not do: it must not be open across a generator's `yield`.
+    raised to the reader. A reader that is cancelled gets what has ended until then, and after it the
+    cancellation: no answer that came is lost. A task group would not do: it must not be open across a generator's `yield`.
     """
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[T]] = set()
         self._ended: asyncio.Queue[asyncio.Task[T]] = asyncio.Queue()
+        self._cancelled: asyncio.CancelledError | None = None
 
     def start(self, coroutine: Coroutine[None, None, T]) -> None:
         """Run one more."""
@@ -41,9 +43,21 @@ class SideBySide(Generic[T]):
     async def __anext__(self) -> T:
         if not self._running:
             raise StopAsyncIteration
-        task = await self._ended.get()
+        task = await self._next()
         self._running.discard(task)
         return task.result()
+
+    async def _next(self) -> asyncio.Task[T]:
+        """Wait for a task to end; once that wait was cancelled, return only what had ended without it."""
+        if self._cancelled is None:
+            try:
+                return await self._ended.get()
+            except asyncio.CancelledError as cancelled:
+                self._cancelled = cancelled
+        for task in self._running:
+            if task.done():
+                return task
+        raise self._cancelled
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cache.keys import KeyParts, ModelIdentity, result_key
-from bot.model import Change, Context, Member, MemberKind, Request
+from bot.model import Change, Context, Member, MemberKind, Repair, Request
 
 IDENTITY = ModelIdentity(provider="openai", model="small-1", temperature=0.0, prompt_version="1")
 PARTS = KeyParts(
@@ -62,6 +62,7 @@ def with_member(**changes: object) -> Request:
         replace(PARTS, identity=replace(IDENTITY, model="small-2")),
         replace(PARTS, identity=replace(IDENTITY, temperature=0.5)),
         replace(PARTS, identity=replace(IDENTITY, prompt_version="2")),
+        replace(PARTS, repair="1f"),
     ],
 )
 def test_result_key__every_part_counts(other: KeyParts) -> None:
@@ -127,3 +128,45 @@ def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request
 )
 def test_of__what_the_answer_depends_on_counts(other: Request) -> None:
     assert key_of(other) != key_of(REQUEST)
+
+
+REPAIR = Repair(
+    code="def test_b():\n    assert 1 == 2  # surely\n",
+    normalised_code="def test_b():\n    assert 1 == 2",
+    failures=(("test_b", "assert 1 == 2"), ("test_a", "fails")),
+)
+
+
+def mending(**changes: object) -> Request:
+    return replace(REQUEST, repair=replace(REPAIR, **changes))  # type: ignore[arg-type]  # a test's table
+
+
+def test_of__a_repair_is_another_request() -> None:
+    assert key_of(mending()) != key_of(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        mending(
+            failures=(("test_b", "assert 1 == 3, at 0x7f0c"), ("test_a", "")),
+        ),
+        mending(failures=REPAIR.failures[::-1]),
+        mending(code="def test_b(): assert 1 == 2"),
+    ],
+)
+def test_of__what_failed_tests_said_does_not_count(same: Request) -> None:
+    assert key_of(same) == key_of(mending())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        mending(failures=REPAIR.failures[:1]),
+        mending(failures=(("test_b,test_a", ""),)),
+        mending(normalised_code="def test_b():\n    assert 1 == 3"),
+        mending(normalised_code="", code="def test_b(): assert 1 == 2"),
+    ],
+)
+def test_of__which_tests_failed_and_their_code_count(other: Request) -> None:
+    assert key_of(other) != key_of(mending())

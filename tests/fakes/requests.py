@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from bot.model import Change, Context, Member, MemberKind, Request
+from bot.model import Change, Context, Member, MemberKind, Repair, Request
 
 
 def make_member(member_id: str = "src/shop/cart.py::add", source: str | None = None) -> Member:
@@ -48,3 +49,13 @@ def make_requests(files: int, members_each: int) -> list[Request]:
         for file in range(files)
         for number in range(members_each)
     ]
+
+
+def make_repair(member_id: str = "src/shop/cart.py::add", code: str | None = None) -> Request:
+    """A request to mend a test module whose one test fails."""
+    wrong = "from shop.cart import add\n\n\ndef test_add():\n    assert add(1, 2) == 4\n"
+    repair = Repair(
+        code=wrong if code is None else code,
+        failures=(("test_add", "fails on head: assert 3 == 4\n +  where 3 = add(1, 2)"),),
+    )
+    return replace(make_request(member_id), repair=repair)

@@ -2,7 +2,7 @@
 
 The system prompt is the same, byte for byte, for all calls of a run that have the same conventions, and its
 beginning is the same for all: endpoints that cache prompts by their prefix charge it once. What differs from
-call to call stands in the user prompt.
+call to call stands in the user prompt. Tests are written by one pair of prompts and mended by another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 """Part of every result's cache key: raise it whenever a template changes what is asked."""
 
 _BACKTICKS = re.compile("`{3,}")
@@ -35,7 +35,7 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MemberBlock:
-    """One member as `user.j2` shows it."""
+    """One member as a user prompt shows it; the last two are empty where its tests are to be written."""
 
     id: str
     plain_name: str
@@ -44,6 +44,8 @@ class _MemberBlock:
     reason: str
     source: str
     uses: tuple[str, ...]
+    tests: str
+    failures: str
 
 
 class Prompts:
@@ -59,11 +61,15 @@ class Prompts:
     def system(self, request: Request) -> str:
         """Return the system prompt for all requests of the same language, framework and conventions.
 
+        It depends on whether tests are to be mended, too.
+
         Raises:
             jinja2.TemplateNotFound: There are no rules for the framework.
         """
         conventions = request.conventions.strip("\n")
-        return self._environment.get_template("system.j2").render(
+        return self._environment.get_template(
+            _template("system.j2", mends=request.repair is not None)
+        ).render(
             language=request.member.language,
             framework=request.framework,
             conventions=conventions,
@@ -78,8 +84,8 @@ class Prompts:
             context_budget: The most tokens of context beside the members' own sources.
         """
         context = fit_context(batch.requests, context_budget, batch.tiers)
-        members = [_block(request.member, context) for request in batch.requests]
-        return self._environment.get_template("user.j2").render(
+        members = [_block(request, context) for request in batch.requests]
+        return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
             language=batch.requests[0].member.language,
             members=members,
             shared=context.shared,
@@ -103,7 +109,12 @@ def _environment() -> Environment:
     )
 
 
-def _block(member: Member, context: SharedContext) -> _MemberBlock:
+def _template(name: str, *, mends: bool) -> str:
+    return f"mend/{name}" if mends else name
+
+
+def _block(request: Request, context: SharedContext) -> _MemberBlock:
+    member, repair = request.member, request.repair
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
     return _MemberBlock(
         id=shown(member.id),
@@ -113,7 +124,15 @@ def _block(member: Member, context: SharedContext) -> _MemberBlock:
         reason=_reason(member),
         source=member.source.strip("\n"),
         uses=context.own.get(member.id, ()),
+        tests="" if repair is None else repair.code.strip("\n"),
+        failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
     )
+
+
+def _failure(function: str, text: str) -> str:
+    """Return what a test function said, for a fence; a name is as little to be trusted as a text."""
+    lines = [f"    {shown(line)}" for line in text.splitlines()]
+    return "\n".join([f"{shown(function) or 'the module as a whole'}:", *lines])
 
 
 def _reason(member: Member) -> str:
@@ -150,6 +169,8 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
     for member in members:
         yield member.source
         yield from member.uses
+        yield member.tests
+        yield member.failures
 
 
 def _fence(texts: Iterable[str]) -> str:

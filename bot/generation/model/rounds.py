@@ -86,7 +86,7 @@ def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) ->
 
 def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> Outcome:
     """The answer ended at its limit: fewer members a call, and for one alone once twice the length."""
-    usual = limits.allowance(1)
+    usual = limits.allowance(limits.shares_of(batch.requests))
     if len(batch.requests) == 1 and batch.max_tokens <= usual < limits.max_output_tokens:
         longer = min(2 * batch.max_tokens, limits.max_output_tokens)
         return Outcome(again=(replace(batch, max_tokens=longer),))
@@ -122,5 +122,6 @@ def _half(batch: Batch) -> int:
 
 def _smaller(batch: Batch, rest: Sequence[Request], size: int, limits: BatchLimits) -> tuple[Batch, ...]:
     return tuple(
-        replace(batch, requests=part, max_tokens=limits.allowance(len(part))) for part in split(rest, size)
+        replace(batch, requests=part, max_tokens=limits.allowance(limits.shares_of(part)))
+        for part in split(rest, size)
     )

@@ -34,7 +34,7 @@ from fakes.faults import (
     wrong_names,
 )
 from fakes.provider import FakeProvider
-from fakes.requests import make_request, make_requests
+from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
 
 SETTINGS = ModelSettings(model="a-model")
@@ -314,3 +314,22 @@ async def second_file_later(request: CompletionRequest) -> None:
     """Answer for the second file after all others."""
     for _ in range(100 if "m1.py" in request.user_prompt else 0):
         await asyncio.sleep(0)
+
+
+def test_generate_batch__repairs_of_two_files_are_one_call_with_prompts_of_their_own() -> None:
+    provider = FakeProvider()
+    requests = [make_repair(f"src/shop/{name}.py::add") for name in ("a", "b", "c")]
+    assert len(answers(provider, requests)) == 3
+    assert sizes(provider) == [3]
+    [request] = provider.requests
+    assert request.system_prompt.startswith("You mend pytest tests")
+    assert "assert add(1, 2) == 4" in request.user_prompt
+    assert "where 3 = add(1, 2)" in request.user_prompt
+
+
+def test_generate_batch__a_repair_without_an_answer_is_asked_again_as_a_repair() -> None:
+    provider = FakeProvider(half_the_members())
+    requests = [make_repair(f"src/shop/a.py::f{number}") for number in range(4)]
+    assert len(answers(provider, requests)) == 4
+    assert sizes(provider) == [4, 2]
+    assert all(request.system_prompt.startswith("You mend") for request in provider.requests)

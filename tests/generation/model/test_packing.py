@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import replace
 
 from bot.generation.model.packing import Batch, BatchLimits, pack, split
-from bot.model import Request
-from fakes.requests import make_request, make_requests
+from bot.model import Repair, Request
+from fakes.requests import make_repair, make_request, make_requests
 
 LIMITS = BatchLimits()
 
@@ -134,6 +134,46 @@ def test_pack__6000_members_in_well_under_a_second() -> None:
     batches = pack(requests, LIMITS)
     assert time.process_time() - started < 1.0
     assert len(batches) == 250
+
+
+def repairs_of(files: int, members_each: int, code: str = "x = 1\n") -> list[Request]:
+    return [
+        make_repair(f"src/shop/m{file}.py::f{number}", code)
+        for file in range(files)
+        for number in range(members_each)
+    ]
+
+
+def test_pack__what_is_to_be_mended_never_shares_a_call_with_what_is_to_be_written() -> None:
+    requests = [*make_requests(2, 3), *repairs_of(2, 2)]
+    batches = pack(requests, LIMITS)
+    assert [(len(batch.requests), batch.mends) for batch in batches] == [(6, False), (4, True)]
+
+
+def test_pack__repairs_of_a_file_share_a_call_and_small_files_too() -> None:
+    [batch] = pack(repairs_of(5, 4), LIMITS)
+    assert len(batch.requests) == 20
+    assert batch.tiers == 2
+
+
+def test_pack__long_modules_to_mend_take_several_shares_of_a_call() -> None:
+    three_shares = "x" * (3 * 300 * 4)
+    batches = pack(repairs_of(1, 18, three_shares), LIMITS)
+    assert sizes(batches) == [9, 9]
+    assert {batch.max_tokens for batch in batches} == {8192}
+    [batch] = pack(repairs_of(1, 2, three_shares), LIMITS)
+    assert batch.max_tokens == LIMITS.allowance(6)
+
+
+def test_pack__a_module_to_mend_that_is_over_all_limits_has_a_call_of_its_own() -> None:
+    assert sizes(pack(repairs_of(1, 3, "x" * 60_000), LIMITS)) == [1, 1, 1]
+
+
+def test_pack__what_failed_tests_said_counts_for_the_input_limit() -> None:
+    failures = tuple((f"test_{number}", "x" * 1500) for number in range(21))
+    repair = Repair(code="x = 1\n", failures=failures)
+    requests = [replace(request, repair=repair) for request in repairs_of(1, 4)]
+    assert sizes(pack(requests, LIMITS)) == [1, 1, 1, 1]
 
 
 def test_allowance__scales_with_the_members_and_never_passes_the_limit() -> None:
