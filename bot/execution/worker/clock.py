@@ -1,72 +1,190 @@
-"""Another day on the clock, for code that looks at it: what changes with the day is nothing to pin."""
+"""Another day on the clock, for code that looks at it: what changes with the day is nothing to pin.
+
+The classes of `datetime` stay what they are, since a project may compare or pickle types: only what reads the
+clock is exchanged in them. Clocks that only measure how long something takes stay as well.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import gc
+import math
+import sys
 import time
+import warnings
+from collections.abc import Callable
 from typing import Any
+
+_REPLACES_THE_CLOCK_ITSELF = "_time_machine"
+"""A module that reaches into the functions of `time` as only the real ones allow: they come back for it."""
+
+_UTCNOW_IS_DEPRECATED = (
+    "datetime.datetime.utcnow() is deprecated and scheduled for removal in a future version. "
+    "Use timezone-aware objects to represent datetimes in UTC: datetime.datetime.now(datetime.UTC)."
+)
+_SECONDS_OF_DOUBT = 60.0
 
 
 def move_clock(days: int) -> None:
-    """Let the clock go ahead by some days, for this process and its children.
+    """Let the clock go ahead by some days, for this process and its children."""
+    _Moved(days * 86400).put_in_place()
 
-    The classes of `datetime` stay what they are, since a project may compare types: only what reads the
-    clock is exchanged in them.
+
+def set_clock(instant: float) -> bool:
+    """Let the clock go on from another instant, for this process and its children.
+
+    Args:
+        instant: Seconds since 1970, UTC.
+
+    Returns:
+        Whether this interpreter allows it; else the clock is as it was.
     """
-    seconds = days * 86400
-    _move_time(seconds)
-    _move_datetime(dt.timedelta(days=days))
+    moved = _Moved(math.ceil(instant - time.time()))
+    moved.put_in_place()
+    shown = (time.time(), dt.datetime.now(dt.timezone.utc).timestamp())  # noqa: UP017 - as below
+    today = dt.datetime(*time.gmtime(instant)[:3]).date()  # noqa: DTZ001 - a day, in any zone
+    near = abs(dt.date.today() - today) <= dt.timedelta(days=1)  # noqa: DTZ011 - what a project may ask
+    if near and all(abs(seconds - instant) < _SECONDS_OF_DOUBT for seconds in shown):
+        return True
+    moved.take_back()
+    return False
 
 
-def _move_time(seconds: int) -> None:
-    real: dict[str, Any] = {name: getattr(time, name) for name in ("time", "time_ns")}
-    _exchange("time", lambda: real["time"]() + seconds)
-    _exchange("time_ns", lambda: real["time_ns"]() + seconds * 10**9)
-    for name in ("localtime", "gmtime", "ctime"):
-        _exchange(name, _at_given_time(getattr(time, name)))
-    _exchange("asctime", _of_given_moment(time.asctime, 0))
-    _exchange("strftime", _of_given_moment(time.strftime, 1))
+class _Reading:
+    """A function of `time` with its clock moved.
+
+    No function, since one that is an attribute of a class would become a method; it is pickled by its name.
+    """
+
+    def __init__(self, real: Any, moved: Callable[..., Any]) -> None:
+        self._real = real
+        self._moved = moved
+        self.__name__ = self.__qualname__ = real.__name__
+        self.__module__ = "time"
+        self.__doc__ = real.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Read the moved clock; what is no reading of it is left to the real function, errors included."""
+        return self._moved(*arguments)
+
+    def __repr__(self) -> str:
+        return repr(self._real)
+
+    def __reduce__(self) -> str:
+        return self.__name__
 
 
-def _exchange(name: str, function: Any) -> None:
-    setattr(time, name, function)
+class _Moved:
+    """What is exchanged, and what stood there before.
+
+    Args:
+        seconds: How far the clock is moved ahead.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self._real: dict[str, Any] = {}
+        self._real_methods: dict[str, Any] = {}
+
+    def put_in_place(self) -> None:
+        """Exchange all that reads the clock."""
+        self._exchange("time", self._later(time.time, 1))
+        self._exchange("time_ns", self._later(time.time_ns, 10**9))
+        self._exchange("clock_gettime", self._real_time_clock(time.clock_gettime, 1))
+        self._exchange("clock_gettime_ns", self._real_time_clock(time.clock_gettime_ns, 10**9))
+        read: Callable[[], float] = time.time  # whatever else a test puts there later
+        for name in ("localtime", "gmtime", "ctime"):
+            self._exchange(name, _at_given_time(getattr(time, name), read))
+        here: Callable[[], Any] = time.localtime
+        self._exchange("asctime", _of_given_moment(time.asctime, 0, here))
+        self._exchange("strftime", _of_given_moment(time.strftime, 1, here))
+        # `today` asks the module `time`, which has moved already.
+        self._exchange_methods({"now": _now(read), "utcnow": _utcnow(read)})
+        sys.meta_path.insert(0, _Yielding(self))
+
+    def take_back(self) -> None:
+        """Put all back that stood there."""
+        for name, real in self._real.items():
+            setattr(time, name, real)
+        _set_methods(dt.datetime, self._real_methods)
+
+    def _later(self, real: Callable[[], Any], units: int) -> Callable[[], Any]:
+        step = self._seconds * units
+        return lambda: real() + step
+
+    def _real_time_clock(self, real: Callable[[int], Any], units: int) -> Callable[[int], Any]:
+        step = self._seconds * units
+        return lambda clock: real(clock) + (step if clock == time.CLOCK_REALTIME else 0)
+
+    def _exchange(self, name: str, moved: Callable[..., Any]) -> None:
+        self._real[name] = getattr(time, name)
+        setattr(time, name, _Reading(self._real[name], moved))
+
+    def _exchange_methods(self, methods: dict[str, Any]) -> None:
+        self._real_methods = {name: vars(dt.datetime)[name] for name in methods}
+        _set_methods(dt.datetime, methods)
 
 
-def _at_given_time(real: Any) -> Any:
+class _Yielding:
+    """A finder that finds nothing, and takes the moved clock back for a module that cannot do with it."""
+
+    def __init__(self, moved: _Moved) -> None:
+        self._moved = moved
+
+    def find_spec(self, fullname: str, _path: Any = None, _target: Any = None) -> None:
+        """See what is about to be loaded."""
+        if fullname == _REPLACES_THE_CLOCK_ITSELF:
+            self._moved.take_back()
+
+
+def _at_given_time(real: Callable[..., Any], read: Callable[[], float]) -> Callable[..., Any]:
     """Return the function with the moved time as the value of its argument."""
-    return lambda seconds=None: real(time.time() if seconds is None else seconds)
-
-
-def _of_given_moment(real: Any, before: int) -> Any:
-    """Return the function with the moved local time behind the arguments that come before."""
 
     def moved(*arguments: Any) -> Any:
-        return real(*(arguments if len(arguments) > before else (*arguments, time.localtime())))
+        given = bool(arguments) and arguments[0] is not None
+        return real(*(arguments if given else (read(), *arguments[1:])))
 
     return moved
 
 
-def _move_datetime(step: dt.timedelta) -> None:
-    """Move `now` and `utcnow`; `today` asks the module `time`, which has moved already."""
-    now = vars(dt.datetime)["now"]
+def _of_given_moment(real: Callable[..., Any], before: int, here: Callable[[], Any]) -> Callable[..., Any]:
+    """Return the function with the moved local time behind the arguments that come before."""
 
-    def moved(cls: Any, tz: Any = None) -> Any:
-        return now.__get__(None, cls)(tz) + step
+    def moved(*arguments: Any) -> Any:
+        return real(*((*arguments, here()) if len(arguments) == before else arguments))
 
-    def moved_utc(cls: Any) -> Any:
-        return moved(cls, dt.timezone.utc).replace(tzinfo=None)  # noqa: UP017 - `UTC` needs Python 3.11
-
-    _set(dt.datetime, "now", moved)
-    _set(dt.datetime, "utcnow", moved_utc)
+    return moved
 
 
-def _set(cls: type, name: str, function: Any) -> None:
-    """Exchange a class method of a class that does not let itself be changed."""
+def _now(read: Callable[[], float]) -> Any:
+    from_timestamp = vars(dt.datetime)["fromtimestamp"]
+
+    def now(cls: Any, tz: Any = None) -> Any:
+        """Return the moved time, with the fold that it has."""
+        return from_timestamp.__get__(None, cls)(read(), tz)
+
+    return classmethod(now)
+
+
+def _utcnow(read: Callable[[], float]) -> Any:
+    from_timestamp = vars(dt.datetime)["fromtimestamp"]
+
+    def utcnow(cls: Any) -> Any:
+        """Return the moved time in UTC, as naive as the real one."""
+        if sys.version_info >= (3, 12):
+            warnings.warn(_UTCNOW_IS_DEPRECATED, DeprecationWarning, stacklevel=2)
+        # The name `UTC` needs Python 3.11.
+        return from_timestamp.__get__(None, cls)(read(), dt.timezone.utc).replace(tzinfo=None)  # noqa: UP017
+
+    return classmethod(utcnow)
+
+
+def _set_methods(cls: type, methods: dict[str, Any]) -> None:
+    """Exchange methods of a class that does not let itself be changed."""
     for attributes in gc.get_referents(vars(cls)):
-        if isinstance(attributes, dict) and name in attributes:
-            attributes[name] = classmethod(function)
+        if isinstance(attributes, dict) and methods.keys() <= attributes.keys():
+            attributes.update(methods)
     with contextlib.suppress(ImportError, AttributeError):
         import ctypes
 
