@@ -23,7 +23,8 @@ class SideBySide(Generic[T]):
     `async with` block cancels what still runs and waits until it has ended, so that nothing outlives its
     reader, neither after an error nor when a generator around it is closed. An exception of a coroutine is
     raised to the reader. A reader that is cancelled gets what has ended until then, and after it the
-    cancellation: no answer that came is lost. A task group would not do: it must not be open across a generator's `yield`.
+    cancellation, so that no answer that came is lost. A task group would not do: it must not be open across
+    a generator's `yield`.
     """
 
     def __init__(self) -> None:

@@ -263,6 +263,29 @@ def test_stream__closing_it_cancels_the_calls(store: ResultStore) -> None:
     assert asyncio.run(run()).cancelled == 2
 
 
+def test_stream__what_was_answered_when_it_is_cancelled_is_kept(store: ResultStore) -> None:
+    async def run() -> FakeProvider:
+        gate, asked = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def until_all_are_answered(_request: CompletionRequest) -> None:
+            asked.release()
+            await gate.wait()
+
+        provider = FakeProvider(wait=until_all_are_answered)
+        reading = asyncio.create_task(collect(cached(provider, store).generate_batch(make_requests(5, 20))))
+        for _ in range(5):
+            await asked.acquire()
+        gate.set()
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+        return provider
+
+    provider = asyncio.run(run())
+    assert list(map(len, provider.asked)) == [20] * 5
+    assert store.stats().entries == 100
+
+
 def test_generate__one_by_one_is_cached_too(store: ResultStore) -> None:
     requests = make_requests(1, 3)
     provider = FakeProvider()

@@ -147,6 +147,38 @@ def test_side_by_side__more_may_start_while_it_is_read() -> None:
     assert asyncio.run(run()) == [3, 2, 1, 0]
 
 
+def test_side_by_side__what_has_ended_is_handed_over_before_a_cancellation() -> None:
+    got = []
+    started = []
+
+    async def value(number: int) -> int:
+        started.append(number)
+        asked.release()
+        await gate.wait()
+        return number
+
+    async def read() -> None:
+        async with SideBySide[int]() as running:
+            for number in (1, 2, 3):
+                running.start(value(number))
+            async for number in running:
+                got.append(number)
+                running.start(value(number + 10))
+
+    async def run() -> None:
+        reading = asyncio.create_task(read())
+        for _ in range(3):
+            await asked.acquire()
+        gate.set()
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+
+    gate, asked = asyncio.Event(), asyncio.Semaphore(0)
+    asyncio.run(run())
+    assert sorted(got) == started == [1, 2, 3]
+
+
 def test_side_by_side__an_error_is_raised_and_the_others_cancelled() -> None:
     cancelled = []
 
