@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -259,3 +261,70 @@ def test_killing__a_second_signal_ends_it_at_once(place: Place) -> None:
         assert orphans.left(SECONDS_TO_END) == []
         assert place.state() == place.as_it_was
         assert not re.search("Traceback|interrupted", running.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_killing__at_any_moment(place: Place, seed: int) -> None:
+    by_chance = random.Random(seed)  # noqa: S311 - only to spread the moments
+    number = by_chance.choice(SIGNALS)
+    with orphanage() as orphans, Endpoint(answer=answer) as endpoint:
+        with place.started(*asking(endpoint), "--write") as running:
+            running.wait_until_told("finding changed members")
+            time.sleep(by_chance.uniform(0, 2.5))
+            running.send(number)
+            code = running.wait()
+        assert code in {0, -signal.SIGKILL, IN_ORDER.get(number)}
+        assert orphans.left(SECONDS_TO_END) == []
+        assert "Traceback" not in running.stderr
+        assert_old_or_new(place)
+        kept = place.kept()
+        assert kept >= len(endpoint.requests) - 1
+        place.repository.write(dict(HEAD))
+        again = place.command_line.run(*place.command(*asking(endpoint), "--no-verify"))
+
+    assert again.report["stats"]["api_calls"] == MEMBERS - kept
+
+
+def assert_old_or_new(place: Place) -> None:
+    """The person's tree is as it was, but for a test file that is complete."""
+    now = place.state()
+    for path in dict.fromkeys((*place.as_it_was, *now)):
+        if path.startswith("tests"):
+            continue
+        assert now.get(path) == place.as_it_was.get(path), path
+    text = (place.repository.folder / "tests/test_prices.py").read_text()
+    compile(text, "test_prices.py", "exec")
+    assert text == BASE["tests/test_prices.py"] or all(
+        name in text for name in ("test_total", "test_heavy", "test_cents", "test_refund")
+    )
+
+
+WRITING = """\
+import sys
+from pathlib import Path
+from bot.placement.plan import FileEdit
+from bot.placement.write import write_edits
+
+folder = Path(sys.argv[1])
+for number in range(400):
+    path = f"test_{number}.py"
+    old = (folder / path).read_bytes() if number % 2 else None
+    write_edits(folder, [FileEdit(path=path, old=old, new=b"new\\n" * 100_000)])
+    print(number, file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("written", [0, 7])
+def test_killing__a_file_is_old_or_new(tmp_path: Path, written: int, number: signal.Signals) -> None:
+    for odd in range(1, 400, 2):
+        (tmp_path / f"test_{odd}.py").write_bytes(b"old\n" * 100)
+    running = Running((sys.executable, "-c", WRITING, str(tmp_path)), {}, tmp_path)
+    running.wait_until_told(f"{written}\n")
+    running.send(number)
+    running.wait()
+    running.close()
+
+    contents = [path.read_bytes() for path in tmp_path.glob("test_*.py")]
+    assert set(contents) == {b"old\n" * 100, b"new\n" * 100_000}
