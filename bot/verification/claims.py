@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.model import Member
+from bot.verification.shared import MOST_ROWS, Shared, row_values
 from bot.verification.situations import Names, dotted_name, plain_value, replaced, resolved, situation
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_MOST_ROWS = 500
 _MOST_NODES = 100_000
+_MOST_DEPTH = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +43,40 @@ class Claim:
         row: Index of the row of its one parametrization that the claim is made with; None without.
         situation: The call and what comes before it, in a form that can be compared.
         claimed: What is claimed.
+        call: What it is claimed of, with the values of the row put in; places are those of the module's text.
+        before: What was run before it in its function.
+        statement: The statement that makes the claim.
     """
 
     function: str
     row: int | None
     situation: str
     claimed: Claimed
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The one parametrization of a test function: its decorator, and what each row puts in for which name."""
-
-    elements: list[ast.expr]
-    values: list[dict[str, ast.expr]]
+    call: ast.expr
+    before: tuple[ast.stmt, ...]
+    statement: ast.stmt
 
 
 def claims_of(tree: ast.Module, member: Member) -> Iterator[Claim]:
     """Yield what the test functions of a module claim, in order; of a monster only what comes first."""
     names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
-    reader = _Reader(names)
+    shared = Shared.of(tree)
+    reader = _Reader(names, shared)
     for name, function in functions_of(tree):
-        rows = rows_of(function)
-        cases: list[tuple[int | None, dict[str, ast.expr]]] = [(None, {})]
-        if rows is not None:
-            cases = list(enumerate(rows.values))
-        for row, put_in in itertools.takewhile(reader.goes_on, cases):
-            for call, past, claimed in reader.read(reader.expanded(function.body, put_in), Past()):
-                where = situation(call, past.statements, names)
-                yield Claim(function=name, row=row, situation=where, claimed=claimed)
+        constants = shared.constants_for(function)
+        for row, put_in in itertools.takewhile(reader.goes_on, shared.cases(name, function)):
+            body = reader.expanded(function.body, constants | put_in)
+            for found in reader.read(body, Past()):
+                before = found.past.statements
+                yield Claim(
+                    function=name,
+                    row=row,
+                    situation=situation(found.call, before, names),
+                    claimed=found.claimed,
+                    call=found.call,
+                    before=before,
+                    statement=found.statement,
+                )
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[str, _Function]]:
@@ -92,38 +98,37 @@ def _functions_in(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was run before a claim: the statements, and how many syntax nodes they have."""
+    """What was run before a claim: the statements, their syntax nodes, and how many calls deep it is."""
 
     statements: tuple[ast.stmt, ...] = ()
     nodes: int = 0
+    depth: int = 0
 
     def then(self, *statements: ast.stmt) -> Past:
         """Return the past with more statements."""
-        return Past((*self.statements, *statements), self.nodes + _count(statements))
+        return Past((*self.statements, *statements), self.nodes + _count(statements), self.depth)
+
+    def deeper(self) -> Past:
+        """Return the same past, in a function that was called."""
+        return Past(self.statements, self.nodes, self.depth + 1)
 
 
 def _count(statements: Sequence[ast.stmt]) -> int:
     return sum(1 for statement in statements for _ in ast.walk(statement))
 
 
-def rows_of(function: _Function) -> Rows | None:
-    """Return the rows of a function that is parametrized once, by literal rows; else None."""
-    marks = [
-        node
-        for node in function.decorator_list
-        if isinstance(node, ast.Call) and dotted_name(node.func).endswith("parametrize")
-    ]
-    if len(marks) != 1 or len(marks[0].args) < 2:  # noqa: PLR2004 - names and rows
-        return None
-    names = _parameter_names(marks[0].args[0])
-    listed = marks[0].args[1]
-    if not names or not isinstance(listed, ast.List | ast.Tuple) or len(listed.elts) > _MOST_ROWS:
-        return None
-    values = [_row_values(names, element) for element in listed.elts]
-    return Rows(listed.elts, [value or {} for value in values])
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One claim as it is read: what it is about, what was run before, what is claimed, and where."""
+
+    call: ast.expr
+    past: Past
+    claimed: Claimed
+    statement: ast.stmt
 
 
-_Found = Iterator[tuple[ast.expr, Past, Claimed]]
+_Found = Iterator[_Reading]
+_Claims = Iterator[tuple[ast.expr, Claimed]]
 
 
 class _Reader:
@@ -132,8 +137,9 @@ class _Reader:
     What is read costs as many syntax nodes as are looked at; when they are used up, nothing more is found.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, shared: Shared) -> None:
         self._names = names
+        self._shared = shared
         self._nodes_left = _MOST_NODES
 
     def expanded(self, body: Sequence[ast.stmt], put_in: Mapping[str, ast.expr]) -> list[ast.stmt]:
@@ -159,23 +165,37 @@ class _Reader:
     def _claims(self, statement: ast.stmt, past: Past) -> _Found:
         match statement:
             case ast.Assert(test=test):
-                yield from self._asserted(test, past)
-            case ast.With(items=[ast.withitem(context_expr=context)], body=inner):
-                yield from self._inside(context, inner, past)
+                for call, claimed in self._asserted(test, past):
+                    yield _Reading(call, past, claimed, statement)
+            case ast.With(items=items, body=inner) | ast.AsyncWith(items=items, body=inner):
+                yield from self._inside(items, inner, past, statement)
             case ast.For(target=target, iter=ast.List(elts=elements) | ast.Tuple(elts=elements)):
                 for put_in in itertools.takewhile(self.goes_on, _loop_values(target, elements)):
                     yield from self.read(self.expanded(statement.body, put_in), past)
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name)) as call) if name in self._shared.helpers:
+                yield from self._in_helper(self._shared.helpers[name], call, past)
             case ast.Expr(value=ast.Call() as call):
-                yield from self._of_testcase(call, past)
+                for subject, claimed in self._of_call(call, past):
+                    yield _Reading(subject, past, claimed, statement)
 
-    def _inside(self, context: ast.expr, body: Sequence[ast.stmt], past: Past) -> _Found:
-        exception = _expected_exception(context)
+    def _inside(
+        self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], past: Past, statement: ast.stmt
+    ) -> _Found:
+        expected = [_expected_exception(item.context_expr) for item in items]
+        exception = next((name for name in expected if name is not None), None)
         if exception is None:
             yield from self.read(body, past)
         elif body and isinstance(body[-1], ast.Expr | ast.Assign):
-            yield body[-1].value, past.then(*body[:-1]), Claimed(exception=exception)
+            before = past.then(*body[:-1])
+            yield _Reading(body[-1].value, before, Claimed(exception=exception), statement)
 
-    def _asserted(self, test: ast.expr, past: Past) -> _Found:
+    def _in_helper(self, helper: _Function, call: ast.Call, past: Past) -> _Found:
+        """Read a function of the test module that the test calls, with its arguments put in."""
+        put_in = _arguments(helper, call)
+        if put_in is not None and past.depth < _MOST_DEPTH:
+            yield from self.read(self.expanded(helper.body, put_in), past.deeper())
+
+    def _asserted(self, test: ast.expr, past: Past) -> _Claims:
         match test:
             case ast.BoolOp(op=ast.And(), values=parts):
                 for part in parts:
@@ -183,23 +203,46 @@ class _Reader:
             case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
                 yield from self._equal(left, right, past)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                yield operand, past, Claimed(truth=False)
+                yield operand, Claimed(truth=False)
             case ast.Call() | ast.Name() | ast.Attribute() | ast.Await():
-                yield test, past, Claimed(truth=True)
+                yield test, Claimed(truth=True)
 
-    def _equal(self, left: ast.expr, right: ast.expr, past: Past) -> _Found:
+    def _equal(self, left: ast.expr, right: ast.expr, past: Past) -> _Claims:
         for call, value in ((left, right), (right, left)):
             bound_to, _ = resolved(value, past.statements)
-            yield call, past, Claimed(value=plain_value(bound_to, self._names))
+            yield call, Claimed(value=plain_value(bound_to, self._names))
 
-    def _of_testcase(self, call: ast.Call, past: Past) -> _Found:
+    def _of_call(self, call: ast.Call, past: Past) -> _Claims:
         match call:
             case ast.Call(func=ast.Attribute(attr="assertEqual" | "assertIs"), args=[left, right, *_]):
                 yield from self._equal(left, right, past)
+            case ast.Call(func=ast.Attribute(attr="assertIsNone"), args=[operand, *_]):
+                yield operand, Claimed(value=ast.Constant(None))
+            case ast.Call(func=ast.Attribute(attr="assertIsInstance"), args=[operand, kind, *_]):
+                yield ast.Call(ast.Name("isinstance"), [operand, kind], []), Claimed(truth=True)
             case ast.Call(func=ast.Attribute(attr="assertTrue"), args=[operand, *_]):
-                yield operand, past, Claimed(truth=True)
+                yield operand, Claimed(truth=True)
             case ast.Call(func=ast.Attribute(attr="assertFalse"), args=[operand, *_]):
-                yield operand, past, Claimed(truth=False)
+                yield operand, Claimed(truth=False)
+            case ast.Call(args=[_, function, *arguments], keywords=keywords):
+                exception = _expected_exception(call)
+                if exception is not None:
+                    yield ast.Call(function, arguments, keywords), Claimed(exception=exception)
+
+
+def _arguments(helper: _Function, call: ast.Call) -> dict[str, ast.expr] | None:
+    """Return what a call puts in for the parameters of a plain function; None where that cannot be told."""
+    parameters = helper.args
+    names = [one.arg for one in (*parameters.posonlyargs, *parameters.args)]
+    if parameters.vararg or parameters.kwarg or parameters.kwonlyargs or len(call.args) > len(names):
+        return None
+    if any(isinstance(value, ast.Starred) for value in call.args):
+        return None
+    defaults = zip(reversed(names), reversed(parameters.defaults), strict=False)
+    given = zip(names, call.args, strict=False)
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    found = {**dict(defaults), **dict(given), **named}
+    return found if found.keys() == set(names) else None
 
 
 def _expected_exception(context: ast.expr) -> str | None:
@@ -214,30 +257,6 @@ def _expected_exception(context: ast.expr) -> str | None:
     return None
 
 
-def _parameter_names(node: ast.expr) -> list[str]:
-    match node:
-        case ast.Constant(value=str(text)):
-            return [name.strip() for name in text.split(",") if name.strip()]
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return [
-                part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)
-            ]
-    return []
-
-
-def _row_values(names: Sequence[str], element: ast.expr) -> dict[str, ast.expr] | None:
-    """Return what a row puts in for each name; None where it cannot be told."""
-    if isinstance(element, ast.Call) and dotted_name(element.func).endswith("param"):
-        values = element.args
-    elif len(names) == 1:
-        values = [element]
-    elif isinstance(element, ast.Tuple | ast.List):
-        values = element.elts
-    else:
-        return None
-    return dict(zip(names, values, strict=True)) if len(names) == len(values) else None
-
-
 def _loop_values(target: ast.expr, elements: Sequence[ast.expr]) -> Iterator[dict[str, ast.expr]]:
     match target:
         case ast.Name(id=name):
@@ -246,8 +265,8 @@ def _loop_values(target: ast.expr, elements: Sequence[ast.expr]) -> Iterator[dic
             names = [part.id for part in parts if isinstance(part, ast.Name)]
         case _:
             names = []
-    for element in elements[:_MOST_ROWS]:
-        values = _row_values(names, element) if names else None
+    for element in elements[:MOST_ROWS]:
+        values = row_values(names, element) if names else None
         if values is not None:
             yield values
 

@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.languages.python.parsing import parse_untrusted
-from bot.verification.claims import functions_of, rows_of
+from bot.verification.claims import functions_of
+from bot.verification.shared import Shared
 
 
 def row_counts(code: str) -> dict[str, int]:
     """Return how many rows each function has whose rows can be told apart."""
     tree = parse_untrusted(code)
-    found = ((name, rows_of(function)) for name, function in functions_of(tree))
+    shared = Shared.of(tree)
+    found = ((name, shared.rows_of(name, function)) for name, function in functions_of(tree))
     return {name: len(rows.elements) for name, rows in found if rows is not None}
 
 
@@ -22,10 +24,12 @@ def without_rows(code: str, rows: Mapping[str, frozenset[int]]) -> str:
         return code
     cuts: list[tuple[int, int]] = []
     data = code.encode()
-    for name, function in functions_of(parse_untrusted(code)):
-        found = rows_of(function)
-        if found is not None and name in rows:
-            cuts += _cuts(data, found.elements, rows[name])
+    tree = parse_untrusted(code)
+    shared = Shared.of(tree)
+    for name, function in functions_of(tree):
+        found = shared.rows_of(name, function) if name in rows else None
+        for elements in (found.elements, found.labels) if found is not None else ():
+            cuts += _cuts(data, elements, rows[name]) if elements else ()
     for start, end in sorted(cuts, reverse=True):
         data = data[:start] + data[end:]
     return data.decode()
