@@ -1,0 +1,196 @@
+"""What the gate makes of the labelled candidates, told as a table of labels and fates."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.changes.git import Repository
+from bot.changes.members import MemberSearch, find_members
+from bot.execution.interpreter import choose_interpreter
+from bot.execution.isolation.build import build_sandbox
+from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.own_suite import measure_own_suite
+from bot.languages.registry import drivers
+from bot.model import Candidate, Label, Origin
+from bot.settings import SelectionSettings, VerificationSettings
+from bot.verification.evidence import Subject
+from bot.verification.gate import Verdict
+from bot.verification.proving import prove
+from fakes.git_repository import GitRepository
+from fakes.workspaces import CountingProgress
+from verification.corpus.labels import GOOD, Labelled, labelled_candidates
+
+HERE = Path(__file__).parent
+SETTINGS = VerificationSettings(test_seconds=2.5, suite_seconds=60.0, repairs=0)
+"""As by default, but that nobody waits long for what hangs."""
+
+_MOST_MEMBERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The functions of one candidate that have one label, and what became of them.
+
+    Attributes:
+        candidate: The candidate.
+        label: `good`, or the kind of bad.
+        posted: Of good ones, whether all are in a green suggestion; of bad ones, whether any is.
+        reasons: Why those are cut that are.
+        asked: The labels of the candidate's entries that are questions.
+    """
+
+    candidate: Labelled
+    label: str
+    posted: bool
+    reasons: tuple[str, ...] = ()
+    asked: frozenset[Label] = frozenset()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether a maintainer agrees."""
+        return self.posted is (self.label == GOOD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """All cases, how long it took to judge them, and what the run tells a reader.
+
+    Attributes:
+        cases: The cases, in the order of the candidates.
+        seconds: From opening the workspace to the last verdict.
+        notes: Of the workspace and of the own suite.
+    """
+
+    cases: tuple[Case, ...]
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def judge_corpus(only: str = "") -> Judged:
+    """Prove the labelled candidates as the program does, and return what became of them.
+
+    Args:
+        only: A part of the names of those that are proven; all without.
+    """
+    candidates = [one for one in labelled_candidates(HERE / "candidates") if only in one.name]
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_judged(Path(folder), candidates))
+
+
+async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
+    repository, search = _changed_project(folder / "project")
+    subjects = list(_subjects(candidates, search))
+    known = drivers()[0]
+    interpreter = choose_interpreter(SETTINGS.python, {}, folder)
+    sandbox = await build_sandbox(SETTINGS.sandbox, interpreter.path)
+    order = WorkspaceOrder(
+        repository=repository,
+        head=search.head_tree,
+        base=search.base_tree,
+        settings=SETTINGS,
+        sandbox=sandbox,
+    )
+    started = time.monotonic()
+    async with open_workspace(order) as workspace:
+        own_suite = await measure_own_suite(workspace, search.members, SETTINGS)
+        verdicts = await prove(subjects, workspace, known, SETTINGS, CountingProgress(), own_suite=own_suite)
+        notes = (*workspace.notes, *own_suite.notes)
+    cases = [
+        case
+        for candidate, verdict in zip(candidates, verdicts, strict=True)
+        for case in cases_of(candidate, verdict)
+    ]
+    return Judged(cases=tuple(cases), seconds=time.monotonic() - started, notes=notes)
+
+
+def _changed_project(folder: Path) -> tuple[Repository, MemberSearch]:
+    """Return the project in two commits, and what the second changes."""
+    made = GitRepository.create(folder)
+    base, head = (_files(HERE / "project" / state) for state in ("base", "head"))
+    first = made.commit(dict(base))
+    made.write(dict.fromkeys(base.keys() - head.keys()))
+    second = made.commit(dict(head))
+    repository = Repository.open(folder)
+    selection = SelectionSettings(base=first, head=second, max_members=_MOST_MEMBERS)
+    return repository, find_members(repository, selection, drivers())
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.suffix != ".pyc"
+    }
+
+
+def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[Subject]:
+    members = {member.id: member for member in search.members}
+    for one in candidates:
+        candidate = Candidate(member=one.member, code=one.code, origin=Origin.MODEL)
+        yield Subject(member=members[one.member], candidate=candidate)
+
+
+def cases_of(candidate: Labelled, verdict: Verdict) -> Iterator[Case]:
+    """Yield a case for each label of a candidate."""
+    green = frozenset[str]() if verdict.green is None else frozenset(verdict.green.tests)
+    asked = frozenset(entry.label for entry in verdict.entries if entry.label and not entry.is_green)
+    for label in dict.fromkeys(candidate.functions.values()):
+        functions = candidate.of(label)
+        said = [f"{cut.function} {cut.reason}" for cut in verdict.cuts if cut.function in functions]
+        yield Case(
+            candidate=candidate,
+            label=label,
+            posted=functions <= green if label == GOOD else bool(functions & green),
+            reasons=(*said, *([verdict.proof.problem] if verdict.proof.problem else [])),
+            asked=asked,
+        )
+
+
+def confusion_table(judged: Judged) -> str:
+    """Return for each label how many cases there are, were posted, held back, and are asked about."""
+    rows: list[tuple[str, ...]] = [("label", "cases", "posted", "held back", "asked about")]
+    labels = sorted({case.label for case in judged.cases}, key=lambda label: (label != GOOD, label))
+    rows += [_row(label, [case for case in judged.cases if case.label == label]) for label in labels]
+    rows.append(_row("all bad ones", [case for case in judged.cases if case.label != GOOD]))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([*lines, f"{judged.seconds:.1f} s", *judged.notes])
+
+
+def _row(label: str, cases: Sequence[Case]) -> tuple[str, ...]:
+    posted = sum(case.posted for case in cases)
+    asked = sum(bool(case.asked) for case in cases)
+    return label, str(len(cases)), str(posted), str(len(cases) - posted), str(asked)
+
+
+def misjudged(cases: Iterable[Case]) -> list[str]:
+    """Return the cases that a maintainer would decide otherwise, with the reasons that were given."""
+    return [_told(case) for case in cases if not case.is_right]
+
+
+def wrongly_explained(cases: Iterable[Case], words: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the bad cases that were held back, but by reasons that hold none of their kind's words."""
+    return [
+        _told(case)
+        for case in cases
+        if case.label != GOOD
+        and not case.posted
+        and not any(word in reason for word in words[case.label] for reason in case.reasons)
+    ]
+
+
+def _told(case: Case) -> str:
+    fate = "posted" if case.posted else "held back"
+    reasons = "; ".join(case.reasons) or "no reason"
+    return f"{case.label}, {fate}: {case.candidate.name} ({reasons[:300]})"

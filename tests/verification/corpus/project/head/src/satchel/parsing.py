@@ -1,0 +1,107 @@
+"""Small languages: queries, headers, ranges, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote_plus
+
+
+class ParseError(ValueError):
+    """A text is not in the language that was expected."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+def parse_query(text: str, *, keep_empty: bool = False) -> dict[str, list[str]]:
+    """Return the values of each key of a query string; a leading question mark does not count.
+
+    Args:
+        text: The query.
+        keep_empty: Whether a key without a value is kept, with an empty one.
+    """
+    values: dict[str, list[str]] = {}
+    for part in text.removeprefix("?").split("&"):
+        key, _, value = part.partition("=")
+        if key and (value or keep_empty):
+            values.setdefault(unquote_plus(key), []).append(unquote_plus(value))
+    return values
+
+
+def parse_header(line: str) -> tuple[str, dict[str, str]]:
+    """Return a header's value and its parameters: `text/html; charset="utf-8"`.
+
+    >>> parse_header("text/html; Charset=utf-8")
+    ('text/html', {'charset': 'utf-8'})
+    """
+    value, *rest = (part.strip() for part in line.split(";"))
+    parameters = {}
+    for part in rest:
+        name, equals, given = part.partition("=")
+        if equals:
+            parameters[name.strip().lower()] = _unquoted(given.strip())
+    return value.lower(), parameters
+
+
+def parse_range(text: str) -> range:
+    """Return a range that is written with its last number: `3-5`, or `7` alone.
+
+    Raises:
+        ParseError: It is no range, or its end is before its start; its position is that of the trouble.
+    """
+    first, dash, last = text.partition("-")
+    if not first.isdigit():
+        raise ParseError(f"no number: {first!r}")
+    if not dash:
+        return range(int(first), int(first) + 1)
+    if not last.isdigit():
+        raise ParseError(f"no number: {last!r}", len(first) + 1)
+    if int(last) < int(first):
+        raise ParseError("the end is before the start", len(first) + 1)
+    return range(int(first), int(last) + 1)
+
+
+def strip_comments(lines: Iterable[str], mark: str = "#") -> Iterator[str]:
+    """Yield the lines without comments and trailing space; those with nothing left are left out."""
+    for line in lines:
+        text = line.partition(mark)[0].rstrip()
+        if text:
+            yield text
+
+
+def parse_assignment(line: str) -> tuple[str, str]:
+    """Return the two sides of `name = value`; quotes around the value go.
+
+    Raises:
+        ParseError: There is no equals sign, or no name.
+    """
+    name, equals, value = line.partition("=")
+    if not equals:
+        raise ParseError("no equals sign", len(line))
+    if not name.strip():
+        raise ParseError("no name")
+    return name.strip(), _unquoted(value.strip())
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return text
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return a version's numbers, without zeros at the end.
+
+    Raises:
+        ParseError: A part of it is no number.
+
+    >>> parse_version("1.2.0")
+    (1, 2)
+    """
+    numbers = []
+    for part in text.removeprefix("v").split("."):
+        numbers.append(int(part))
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
