@@ -120,6 +120,11 @@ def _add_proof(group: Any) -> None:
         metavar="PATH",
         help="interpreter with pytest that runs the tests (default: $VIRTUAL_ENV, DIR/.venv, or this one)",
     )
+    group.add_argument(
+        "--install",
+        action="store_true",
+        help="first install the project and what its tests need, with the network open for that step",
+    )
 
 
 def _add_output(group: Any) -> None:

@@ -169,6 +169,9 @@ class VerificationSettings:
             none.
         max_mutants: The most mutants of one member.
         repairs: How many times candidates that fail go back to the model.
+        install: Whether the project and what its tests need are installed first, with the network open for
+            that step alone.
+        install_seconds: Time limit of that.
     """
 
     enabled: bool = True
@@ -182,6 +185,8 @@ class VerificationSettings:
     coverage: Path | None = None
     max_mutants: int = 30
     repairs: int = 1
+    install: bool = False
+    install_seconds: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,13 +289,24 @@ OPTIONS = (
     ),
     Option("max-mutants", "verification", "max_mutants", int, "mutants of one member", 1),
     Option("repairs", "verification", "repairs", int, "times a failing candidate goes back to the model"),
+    Option("install-seconds", "verification", "install_seconds", float, "seconds --install may take", 1),
     Option("cache-max-bytes", "cache", "max_bytes", int, "size of the cache", 1),
     Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
 )
 """Every setting that a repository's file may hold; the command line has a flag for each."""
 
 NEVER_FROM_A_FILE = frozenset(
-    {"provider", "base-url", "setup-command", "test-command", "sandbox", "python", "api-key", "token"}
+    {
+        "provider",
+        "base-url",
+        "setup-command",
+        "test-command",
+        "install",
+        "sandbox",
+        "python",
+        "api-key",
+        "token",
+    }
 )
 """What decides where data goes or which program runs; a pull request could set it in a file."""
 
@@ -431,6 +447,7 @@ def _with_interpreter(
         enabled=arguments.get("verify") is not False,
         sandbox=SandboxChoice(arguments.get("sandbox") or SandboxChoice.BEST_EFFORT),
         python=_path(arguments.get("python")),
+        install=bool(arguments.get("install")),
     )
 
 

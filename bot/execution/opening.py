@@ -16,6 +16,7 @@ from bot.changes.git import Repository
 from bot.changes.trees import RepositoryTree
 from bot.execution.answers import PASSED, Greeting
 from bot.execution.harness import Job, Setting, run_plan
+from bot.execution.installing import InstallOrder, install_project, version_of, with_installation
 from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules
 from bot.execution.project_copy import (
     CopyReport,
@@ -74,7 +75,24 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
         workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(order.settings.python, order.environment, folder)
+        if order.settings.install:
+            installed = await install_project(_install_order(order, choice, scratch.path))
+            workspace = await _in_thread(with_installation, workspace, installed)
+            choice = Choice(path=installed.interpreter, origin="--install")
         yield await _with_interpreter(workspace, choice)
+
+
+def _install_order(order: WorkspaceOrder, choice: Choice, scratch: Path) -> InstallOrder:
+    return InstallOrder(
+        sandbox=order.sandbox,
+        interpreter=choice.path,
+        tree=order.head,
+        project=order.repository.project,
+        version=version_of(order.repository),
+        scratch=scratch,
+        environment=order.environment,
+        seconds=order.settings.install_seconds,
+    )
 
 
 async def _in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:

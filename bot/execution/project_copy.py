@@ -170,6 +170,22 @@ def _packages(roots: Iterable[Path]) -> Iterator[Path]:
             yield from (place for place in root.iterdir() if (place / "__init__.py").is_file())
 
 
+def imported_files(folder: Path, packages: Iterable[str]) -> tuple[str, ...]:
+    """Return the files beneath some packages of a folder that can be imported, no link followed.
+
+    Returns:
+        Paths relative to the folder, in order, no more of them than the limits allow.
+    """
+    found = [
+        str(Path(place, name).relative_to(folder))
+        for package in packages
+        if not (folder / package).is_symlink()
+        for place, _, names in os.walk(folder / package)
+        for name in names
+    ]
+    return tuple(_within_limits(folder, sorted(found)))
+
+
 def _within_limits(root: Path, paths: Iterable[str]) -> Iterator[str]:
     room = MOST_IGNORED_BYTES
     count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -19,6 +20,8 @@ def remove_tree(folder: Path) -> None:
     Raises:
         OSError: Something in it cannot be removed.
     """
+    if folder.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a link", str(folder))
     folder.chmod(0o700)
     top = os.open(folder, _OPEN_FOLDER)
     try:

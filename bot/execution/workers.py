@@ -43,7 +43,7 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
     return Command(
         argv=(str(workspace.interpreter.path), "-s", str(program), name),
         folder=folder,
-        readable=(copy.root, program.parent),
+        readable=(copy.root, program.parent, *workspace.readable),
         variables={**_variables(workspace.interpreter.path, folder), **variables},
         stdin=stdin,
     )

@@ -65,6 +65,7 @@ class Workspace:
         refused_folders: Folders that are never on the import path: the person's own tree, which an editable
             installation would put there.
         notes: What a reader of the report should know about all this.
+        readable: Further folders that every process reads.
     """
 
     head: ProjectCopy
@@ -78,6 +79,7 @@ class Workspace:
     owned_modules: frozenset[str] = frozenset()
     refused_folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    readable: tuple[Path, ...] = ()
 
     def new_folder(self, purpose: str) -> Path:
         """Make an empty working folder in the scratch folder; `purpose` is a plain word of its name."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from bot.execution.sandbox import CannotRun
 
 _READ_AND_ENTER, _READ, _ENTER = 0o050, 0o040, 0o010
+_NOT_BY_OTHERS = 0o755
 
 
 def hand_over(folder: Path, uid: int, gid: int) -> None:
@@ -47,6 +48,29 @@ def share(folder: Path, gid: int) -> None:
                 os.chmod(name, stat.S_IMODE(status.st_mode) | _READ | executable, dir_fd=descriptor)
         os.fchown(descriptor, -1, gid)
         os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | _READ_AND_ENTER)
+
+
+def take_back(folder: Path) -> None:
+    """Make the bot's own user the owner of a folder and of all in it, which nobody else may write to then.
+
+    What is neither file, folder nor link is removed; a file that has a second name is left as it is.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    user, group = os.geteuid(), os.getegid()
+    for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in files:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
+            elif not stat.S_ISREG(status.st_mode):
+                os.unlink(name, dir_fd=descriptor)
+            elif status.st_nlink == 1:
+                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
+                os.chmod(name, status.st_mode & _NOT_BY_OTHERS | stat.S_IRUSR, dir_fd=descriptor)
+        os.fchown(descriptor, user, group)
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode & _NOT_BY_OTHERS | stat.S_IRWXU)
 
 
 def open_way(path: Path, gid: int) -> None:

@@ -32,6 +32,9 @@ _SETTINGS_OF_THE_NETWORK = ("/etc/resolv.conf",)
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - multiprocessing keeps its locks and queues there
 
+_MOST_SETTINGS = 65_536
+"""How much of a virtual environment's settings is read: untrusted code may have written them."""
+
 _PARTS_OF_A_PREFIX = ("bin", "lib", "lib32", "lib64", "libexec", "include", "ssl")
 
 
@@ -83,7 +86,9 @@ def _interpreter_folders(program: Path) -> Iterator[Path]:
 
 def _home(settings: Path) -> Path:
     """Return the folder of the base's executable, as a virtual environment names it."""
-    for line in settings.read_text(encoding="utf-8", errors="replace").splitlines():
+    with settings.open(encoding="utf-8", errors="replace") as opened:
+        text = opened.read(_MOST_SETTINGS)
+    for line in text.splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "home":
             return Path(value.strip()).resolve()

@@ -1,0 +1,271 @@
+"""The project and what its tests need, installed into an environment of its own, inside the sandbox.
+
+Building a project runs its code. So all of it happens in a copy, as the sandbox's user and under its layers;
+only the network is open, and only for this step. What comes of it is as untrusted as the project: the tests
+run with it inside the sandbox again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bot.changes.command import GitFailed
+from bot.changes.git import Repository
+from bot.changes.trees import RepositoryTree
+from bot.execution.index_access import IndexAccess, index_access
+from bot.execution.isolation.handover import take_back
+from bot.execution.needs import Needs, read_needs
+from bot.execution.project_copy import bring_ignored_files, imported_files, write_copy
+from bot.execution.sandbox import Command, Limits, Outcome, Sandbox
+from bot.execution.workspace import CannotPrepare, Workspace, remove_folder
+
+_GIB = 1024**3
+_LIMITS = Limits(
+    memory_bytes=8 * _GIB,
+    file_bytes=4 * _GIB,
+    open_files=4096,
+    disk_bytes=16 * _GIB,
+    tasks=1024,
+)
+"""Compilers and large packages need more than tests do."""
+
+_MOST_WORDS = 400
+_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+# Runs a program of an environment in another working folder than the one that may be written to.
+_IN_FOLDER = """
+import os, sys
+os.chdir(sys.argv[1])
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+_WITH_PROJECT, _WITHOUT_PROJECT = "with.txt", "without.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOrder:
+    """What is installed, with what, and where.
+
+    Attributes:
+        sandbox: What runs all of it.
+        interpreter: The Python that the new environment is made of.
+        tree: The files of head.
+        project: The project's folder, relative to the git root; empty for the root itself.
+        version: What the project is told its version is, since the copy has no history to tell it from.
+        scratch: A private folder of the bot's; the environment stays in it.
+        environment: The variables of the bot's own process, to find the index of packages by.
+        seconds: The time limit of all of it.
+    """
+
+    sandbox: Sandbox
+    interpreter: Path
+    tree: RepositoryTree
+    project: str
+    version: str
+    scratch: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What came of an installation.
+
+    Attributes:
+        interpreter: The environment's Python.
+        notes: What a reader of the report should know.
+    """
+
+    interpreter: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> Path:
+        """The environment's folder."""
+        return self.interpreter.parent.parent
+
+
+async def install_project(order: InstallOrder) -> Installed:
+    """Install a project and what its tests need; where it cannot be built, what it needs alone.
+
+    Raises:
+        CannotPrepare: Not even that can be installed; the message holds pip's last words.
+        CannotRun: The sandbox could not start a process.
+    """
+    place = order.scratch / "installation"
+    needs = read_needs(order.tree, order.project)
+    access = index_access(order.environment)
+    try:
+        variables = await asyncio.to_thread(_lay_out, order, place, needs, access)
+    except OSError as error:
+        raise CannotPrepare(f"the project cannot be copied to be installed ({error.strerror}).") from error
+    installation = _Installation(order, place, variables)
+    try:
+        notes = await installation.carry_out(needs)
+        installation.check_place()
+    finally:
+        await asyncio.to_thread(_keep_environment, place)
+    bared = f"installed without what may be credentials in {', '.join(access.bared)}" if access.bared else ""
+    return Installed(interpreter=installation.python, notes=tuple(filter(None, (*notes, bared))))
+
+
+def version_of(repository: Repository) -> str:
+    """Return the version that a project's last tag names, with the number of commits since."""
+    try:
+        told = repository.git.line("describe", "--tags", "--long")
+    except GitFailed:
+        return "0.0.1"
+    tag, since, _ = told.rsplit("-", 2)
+    release = _RELEASE.search(tag)
+    if release is None:
+        return "0.0.1"
+    return release.group() if since == "0" else f"{release.group()}.post{since}"
+
+
+def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
+    """Return a workspace that uses an installation, and in its copies what the build has made."""
+    places = installed.environment.glob("lib/python3*/site-packages")
+    for packages in (place for place in places if place.resolve() == place):
+        for copy in filter(None, (workspace.head, workspace.base)):
+            made = imported_files(packages, workspace.owned_modules)
+            for root in copy.source_roots:
+                bring_ignored_files(packages, made, root)
+    return replace(
+        workspace,
+        readable=(*workspace.readable, installed.environment),
+        notes=(*workspace.notes, *installed.notes),
+    )
+
+
+def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess) -> dict[str, str]:
+    """Write all that is needed into the place, before anything is run; return the variables."""
+    for name in ("project", "home", "tmp", "files"):
+        (place / name).mkdir(parents=True)
+    write_copy(order.tree, place / "project")
+    extras = f"[{','.join(needs.extras)}]" if needs.extras else ""
+    for_tests = ("pytest", *needs.requirements)
+    _write_lines(place / "files" / _WITH_PROJECT, (f".{extras}", *for_tests))
+    _write_lines(place / "files" / _WITHOUT_PROJECT, (*for_tests, *needs.dependencies))
+    copied = {}
+    for number, (variable, file) in enumerate(access.files.items()):
+        copied[variable] = str(shutil.copyfile(file, place / "files" / str(number)))
+    return {**_own_variables(order, place), **_version_variables(order.version), **access.variables, **copied}
+
+
+def _write_lines(file: Path, texts: Iterable[str]) -> None:
+    lines = (line for text in texts for line in text.splitlines())
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
+
+
+def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
+    environment = place / "environment"
+    return {
+        "PATH": os.pathsep.join((f"{environment}/bin", "/usr/local/bin", "/usr/bin", "/bin")),
+        "HOME": str(place / "home"),
+        "TMPDIR": str(place / "tmp"),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        # An interpreter built as a shared library may find it by this variable alone.
+        "LD_LIBRARY_PATH": str(order.interpreter.resolve().parent.parent / "lib"),
+        "VIRTUAL_ENV": str(environment),
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def _version_variables(version: str) -> dict[str, str]:
+    """Tell a version to builders that look for it in git: as those of setuptools, pbr, PDM, Poetry."""
+    names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
+    bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
+    return dict.fromkeys((*names, *bypass), version)
+
+
+def _keep_environment(place: Path) -> None:
+    """Remove all but the environment, and make that the bot's own."""
+    for found in place.iterdir():
+        if found.is_symlink() or not found.is_dir():
+            found.unlink()
+        elif found.name != "environment":
+            remove_folder(found)
+    take_back(place)
+
+
+class _Installation:
+    """One installation: a few commands one after the other, within one time limit."""
+
+    def __init__(self, order: InstallOrder, place: Path, variables: Mapping[str, str]) -> None:
+        self._order = order
+        self._place = place
+        self._variables = variables
+        self._deadline = time.monotonic() + order.seconds
+        self.python = place / "environment" / "bin" / "python"
+
+    async def carry_out(self, needs: Needs) -> tuple[str, ...]:
+        """Make the environment and install into it; return what a reader should know."""
+        await self._make_environment()
+        if needs.is_package:
+            done = await self._install(_WITH_PROJECT, needs.files)
+            if done.exit_code == 0:
+                return ()
+            failed = f"the project could not be installed, only what it needs: {last_words(done)}"
+        else:
+            failed = ""
+        done = await self._install(_WITHOUT_PROJECT, needs.files + needs.plain_files)
+        if done.exit_code == 0:
+            return (failed,)
+        raise CannotPrepare(
+            f"what the project's tests need cannot be installed ({last_words(done)}): mend that, install it"
+            " yourself into an environment that --python names, or leave --install out."
+        )
+
+    def check_place(self) -> None:
+        """Let the environment count only where it still is what it was made as.
+
+        Raises:
+            CannotPrepare: Something that was built has exchanged it for a link, to have more read than that.
+        """
+        if self.python.parent.resolve() != self.python.parent:
+            raise CannotPrepare("what was built for the project has exchanged the environment for another.")
+
+    async def _make_environment(self) -> None:
+        arguments = ("-I", "-m", "venv", str(self.python.parent.parent))
+        done = await self._run((str(self._order.interpreter), *arguments), network=False)
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"{self._order.interpreter} cannot make an environment to install the project into"
+                f" ({last_words(done)}): name an interpreter with --python that has the modules venv and"
+                " ensurepip (on Debian: apt install python3-venv), or leave --install out."
+            )
+
+    async def _install(self, listed: str, files: Iterable[str]) -> Outcome:
+        """Have pip install what a list of ours and files of the project name."""
+        self.check_place()
+        project = self._place / "project" / self._order.project
+        every = (str(self._place / "files" / listed), *files)
+        named = (argument for file in every for argument in ("-r", file))
+        command = (str(self.python), "-I", "-c", _IN_FOLDER, str(project))
+        return await self._run((*command, "-I", "-m", "pip", "install", *named), network=True)
+
+    async def _run(self, argv: tuple[str, ...], *, network: bool) -> Outcome:
+        left = max(self._deadline - time.monotonic(), 1.0)
+        command = Command(argv=argv, folder=self._place, variables=self._variables, network=network)
+        return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
+
+
+def last_words(done: Outcome) -> str:
+    """Return what a program said at last, as plain text: its lines of errors, else its last line, cut."""
+    if done.timed_out:
+        return "it ran into the time limit, see --install-seconds"
+    if done.exceeded:
+        return f"it took {done.exceeded}"
+    text = done.stderr.decode("utf-8", "replace") or done.stdout.decode("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.lower().startswith("error: ")]
+    said = "; ".join(dict.fromkeys(errors)) or (lines[-1] if lines else f"it ended with {done.exit_code}")
+    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in said)
+    return plain if len(plain) <= _MOST_WORDS else f"{plain[:_MOST_WORDS]} ..."
