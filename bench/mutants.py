@@ -13,6 +13,7 @@ from bot.model import Candidate, Origin
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.mutation import Mutation, gather_mutants
+from bot.verification.table import GateTable
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
 _MODULE = '''\
@@ -68,7 +69,7 @@ def measure_mutants(folder: Path, candidates: int = 10) -> None:
     By the clock, and by the processor's time, which a busy machine does not lengthen.
     """
     mutations, seconds, busy = asyncio.run(_timed(folder, candidates))
-    mutants = sum(mutation.mutants or 0 for mutation in mutations)
+    mutants = sum(len(mutation.mutants or ()) for mutation in mutations)
     killed = sum(len(mutation.killed) for mutation in mutations)
     print(f"\n{mutants} mutants of a small module, {killed} killed, by one process at a time:")
     print(f"{mutants / seconds:.0f} a second by the clock, {mutants / busy:.0f} by the processor's time")
@@ -88,7 +89,7 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], f
         workspace = replace(made, parallel=1)
         proofs = await gather_evidence(subjects, workspace, test_functions, settings, CountingProgress())
         started, busy = time.perf_counter(), _processor_seconds()
-        mutations = await gather_mutants(proofs, workspace, settings, CountingProgress())
+        mutations = await gather_mutants(proofs, workspace, GateTable.of(settings), CountingProgress())
         return mutations, time.perf_counter() - started, _processor_seconds() - busy
 
 

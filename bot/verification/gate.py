@@ -7,21 +7,24 @@ becomes an `Entry`. A good test is never lost with its neighbour. Everything her
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
 from bot.verification.claims import functions_of
+from bot.verification.gains import Gains, Ground, Shown, gains_of, gains_something, together, with_mutants
 from bot.verification.guard import Guarded
 from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.questions import Question, first_words, question_text
+from bot.verification.redundancy import Witness, redundant
 from bot.verification.rows import without_rows
+from bot.verification.table import DEFAULTS, GateTable
 
-_MOST_REASONS = 3
+_NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 
 KeepTests = Callable[[str, Collection[str]], str]
 """Cuts a test module down to some of its test functions; raises `CannotParse`."""
@@ -53,11 +56,13 @@ class Cut:
         function: Its name.
         point: How far it came.
         reason: Why it came no farther, in plain text.
+        is_gainless: Whether it is a sound test that shows nothing that counts.
     """
 
     function: str
     point: Point
     reason: str
+    is_gainless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +148,12 @@ class Verdict:
 
 
 def _reasons(cuts: Sequence[Cut]) -> str:
-    told = [f"`{cut.function}` {cut.reason}" for cut in cuts[:_MOST_REASONS]]
-    more = [f"{len(cuts) - _MOST_REASONS} more likewise cut"] if len(cuts) > _MOST_REASONS else []
+    if cuts and all(cut.is_gainless for cut in cuts):
+        has_own = any(cut.reason == _NOTHING_ALIVE for cut in cuts)
+        return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
+    told = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
+    left = len(cuts) - len(told)
+    more = [f"{left} more likewise cut"] if left else []
     return "; ".join(["no test was left", *told, *more]) if told else "no test was left"
 
 
@@ -209,37 +218,117 @@ def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: Ke
         for name, finding in findings.items()
         if finding is not draft.kind
     )
-    smaller = reduced(draft, kept, keep_tests) if kept else None
-    if smaller is None or smaller.candidate.code == draft.candidate.code:
-        reason = "cannot be told apart from a test that fails"
-        rest = tuple(Cut(function=name, point=Point.STABLE, reason=reason) for name in kept)
-        return Judgement(cuts=(*cuts, *rest))
-    return Judgement(drafts=(smaller,), cuts=cuts)
+    return _lessened(draft, kept, cuts, keep_tests)
 
 
-def weigh(entry: Entry, mutation: Mutation, keep_tests: KeepTests) -> Entry | Judgement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What a green entry is weighed by.
+
+    Attributes:
+        proof: The run of its own code.
+        mutation: What came of it with the member changed.
+        ground: What the project's own tests show of the member.
+        table: What the gate measures by.
+        thins: Whether functions that show nothing of their own are cut.
+    """
+
+    proof: Proof
+    mutation: Mutation
+    ground: Ground = field(default_factory=Ground)
+    table: GateTable = DEFAULTS
+    thins: bool = True
+
+    def gains(self) -> dict[str, Gains]:
+        """Return what each test function shows."""
+        return {
+            function.name: gains_of(function, self.proof.member, self.mutation, self.ground)
+            for function in self.proof.functions
+        }
+
+    def shown(self, gains: Gains) -> Shown:
+        """Return what the rules of the gate look at."""
+        mutants = self.mutation.mutants
+        return Shown(
+            gains=gains,
+            is_measured=self.ground.baseline is not None,
+            has_mutants=None if mutants is None else bool(mutants),
+        )
+
+
+def weigh(entry: Entry, weight: Weight, keep_tests: KeepTests) -> Entry | Judgement:
     """Judge a green entry by what its tests notice of changes of the member.
+
+    Cut are the functions that pass without the member, then those that gain nothing (see `gains.RULES`), then
+    those that show nothing that the others do not show.
 
     Returns:
         The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
     """
-    empty = [name for name in entry.tests if name in mutation.empty]
-    if empty:
-        cuts = _stable_cuts(empty, "passes also when the member is taken away")
+    gains = weight.gains()
+    weighed = {name: gains.get(name, Gains()) for name in entry.tests}
+    cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
+    kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
+    if weight.thins:
+        spare = redundant(_witnesses(entry.candidate.code, kept))
+        cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
+        kept = {name: gained for name, gained in kept.items() if name not in spare}
+    if cuts:
         draft = Draft(kind=Kind.GREEN, candidate=entry.candidate, tests=entry.tests)
-        kept = [name for name in entry.tests if name not in mutation.empty]
-        return Judgement(drafts=(reduced(draft, kept, keep_tests),) if kept else (), cuts=cuts)
-    shows_the_change = entry.evidence.base is BaseOutcome.FAILS
-    if mutation.mutants and not mutation.killed and not shows_the_change:
-        mutants = f"{mutation.mutants} mutants" if mutation.mutants > 1 else "the one mutant"
-        return Judgement(cuts=_stable_cuts(entry.tests, f"kills none of {mutants} of the member"))
-    known = None if mutation.mutants is None else len(mutation.killed)
-    evidence = replace(entry.evidence, mutants=mutation.mutants, mutants_killed=known, killed=mutation.named)
+        return _lessened(draft, list(kept), cuts, keep_tests)
+    evidence = with_mutants(
+        entry.evidence,
+        weight.mutation,
+        together(kept.values()),
+        weight.proof.member,
+        weight.table.named_mutants,
+    )
     return replace(entry, evidence=evidence)
 
 
-def _stable_cuts(functions: Iterable[str], reason: str) -> tuple[Cut, ...]:
-    return tuple(Cut(function=name, point=Point.STABLE, reason=reason) for name in functions)
+def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
+    """Return why a function weighs nothing; None where it does."""
+    if name in weight.mutation.empty:
+        reason = "passes also when the member is taken away"
+        return Cut(function=name, point=Point.STABLE, reason=reason)
+    if gains_something(weight.shown(gains)):
+        return None
+    return Cut(function=name, point=Point.STABLE, reason=_lack(gains, weight.mutation), is_gainless=True)
+
+
+def _lack(gains: Gains, mutation: Mutation) -> str:
+    """Say what a function that gains nothing lacks."""
+    if mutation.mutants is None:
+        return "could not be run with a mutant of the member"
+    if gains.killed or not mutation.mutants:
+        return _NOTHING_ALIVE
+    mutants = f"{len(mutation.mutants)} mutants" if len(mutation.mutants) > 1 else "the one mutant"
+    return f"kills none of {mutants} of the member"
+
+
+def _witnesses(code: str, gains: Mapping[str, Gains]) -> list[Witness]:
+    lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
+    return [Witness(name=name, gains=gained, length=lengths.get(name, 0)) for name, gained in gains.items()]
+
+
+def _functions(code: str) -> Iterable[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    try:
+        return list(functions_of(parse_untrusted(code)))
+    except CannotParse:
+        return ()
+
+
+def _lessened(draft: Draft, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests) -> Judgement:
+    """Return what is left of a draft that some of its functions are cut from."""
+    smaller = reduced(draft, kept, keep_tests) if kept else None
+    if smaller is None or smaller.candidate.code == draft.candidate.code:
+        return Judgement(cuts=(*cuts, *_inseparable(kept)))
+    return Judgement(drafts=(smaller,), cuts=tuple(cuts))
+
+
+def _inseparable(functions: Iterable[str]) -> Iterator[Cut]:
+    reason = "cannot be told apart from a test that is cut"
+    return (Cut(function=name, point=Point.STABLE, reason=reason) for name in functions)
 
 
 def _changed(function: str) -> Cut:

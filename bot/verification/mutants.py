@@ -14,11 +14,8 @@ from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
 from bot.verification.operators import Operator, Swap, condition_swaps, statement_swaps, swaps_within
+from bot.verification.table import DEFAULTS, GateTable
 
-MOST_MUTANTS = 30
-"""So many a member."""
-
-_MOST_A_LINE = 2
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "fatal"}
@@ -120,12 +117,13 @@ def plain_text(data: bytes) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def mutants_of(source_text: str, member: Member) -> tuple[Mutant, ...]:
+def mutants_of(source_text: str, member: Member, table: GateTable = DEFAULTS) -> tuple[Mutant, ...]:
     """Return the mutants of a member, the most telling first; the same each time.
 
     Args:
         source_text: Its module's text, see `plain_text`.
         member: The member.
+        table: How many there are at most.
 
     Raises:
         CannotParse: The text is no Python.
@@ -135,11 +133,12 @@ def mutants_of(source_text: str, member: Member) -> tuple[Mutant, ...]:
         return ()
     places = _Places(source_text)
     found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
-    ranked = sorted(_ranked(mutant for mutant in found if mutant is not None), key=_telling)
+    every = [mutant for mutant in found if mutant is not None]
+    ranked = sorted(_ranked(every, table.mutants_a_line), key=_telling)
     changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
     others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
-    kept = _spread(changed, MOST_MUTANTS)
-    return (*kept, *_spread(others, MOST_MUTANTS - len(kept)))
+    kept = _spread(changed, table.max_mutants)
+    return (*kept, *_spread(others, table.max_mutants - len(kept)))
 
 
 def taken_away(source_text: str, member: Member) -> TakenAway | None:
@@ -347,7 +346,7 @@ def _mutant(places: _Places, site: _Site) -> Mutant | None:
     )
 
 
-def _ranked(mutants: Iterable[Mutant]) -> Iterator[tuple[int, Mutant]]:
+def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
     """Yield those of each line that are kept, with their rank in the line."""
     of_lines: dict[int, list[Mutant]] = {}
     for mutant in mutants:
@@ -356,7 +355,7 @@ def _ranked(mutants: Iterable[Mutant]) -> Iterator[tuple[int, Mutant]]:
         best: dict[Operator, Mutant] = {}
         for mutant in sorted(of_line, key=lambda mutant: _PRIORITY[mutant.operator]):
             best.setdefault(mutant.operator, mutant)
-        yield from enumerate(list(best.values())[:_MOST_A_LINE])
+        yield from enumerate(list(best.values())[:most])
 
 
 def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int]:

@@ -1,14 +1,15 @@
 """Run the test functions that would be posted against mutants of their member, and without the member.
 
-Each mutant is run with the functions that reach it alone. A function that passes although the member raises
-whatever is done with it has shown nothing, or has forged its outcome.
+Each mutant is run with every function that reaches it, so that it is known of each function what it notices.
+A function that passes although the member raises whatever is done with it has shown nothing, or has forged
+its outcome.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.execution.answers import PASSED, SKIPPED, JobResult
 from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, batches_of, run_jobs
@@ -16,19 +17,15 @@ from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
 from bot.model import MemberKind, Progress
-from bot.settings import VerificationSettings
 from bot.verification.mutants import Edit, InFunction, Mutant, TakenAway, mutants_of, plain_text, taken_away
-from bot.verification.operators import Operator
 from bot.verification.proof import Proof
+from bot.verification.table import GateTable
 
 _LANGUAGE = "python"
-_MOST_NAMED = 3
-_TIMES_A_RUN = 2.0
 _TAKEN_AWAY = 1_000_000
 """The number of the member that is taken away, among those of its mutants."""
 
 _SETTING = Setting(name="mutants", hash_seed=1)
-_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +35,18 @@ class Mutation:
     Attributes:
         mutants: The member's mutants, those that no function reaches included; None where they could not
             be run.
-        killed: Those of them that a test function fails with, in words, the most telling first.
+        kills: The mutants that each test function fails with.
         empty: The functions that pass even where the member is taken away.
     """
 
-    mutants: int | None = None
-    killed: tuple[str, ...] = ()
+    mutants: tuple[Mutant, ...] | None = None
+    kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
 
     @property
-    def named(self) -> tuple[str, ...]:
-        """The few killed mutants that a reviewer is told of."""
-        return tuple(dict.fromkeys(self.killed))[:_MOST_NAMED]
+    def killed(self) -> frozenset[Mutant]:
+        """The mutants that some function fails with."""
+        return frozenset().union(*self.kills.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +71,7 @@ class _Trial:
     def _without_member(self) -> ChangedModule:
         return ChangedModule(
             number=_TAKEN_AWAY,
-            edit=_edit(self.gone.edit),
+            edit=edit_of(self.gone),
             function=self._function(self.gone.function),
             tests=frozenset(self.proof.names),
             whole=True,
@@ -85,7 +82,9 @@ class _Trial:
             function = self._function(mutant.function)
             tests = frozenset(self.proof.names) if function is None else self._reaching(mutant)
             if tests:
-                yield ChangedModule(number=number, edit=_edit(mutant.edit), function=function, tests=tests)
+                yield ChangedModule(
+                    number=number, edit=edit_of(mutant), function=function, tests=tests, whole=True
+                )
 
     def _reaching(self, mutant: Mutant) -> frozenset[str]:
         return frozenset(
@@ -93,10 +92,7 @@ class _Trial:
         )
 
     def _function(self, function: InFunction | None) -> tuple[str, int] | None:
-        """Return the function whose code may be exchanged: not that of one that ran when it was loaded."""
-        ran = any(run.import_lines for proof in self.proof.functions for run in proof.head)
-        runs_when_loaded = ran and self.proof.member.kind is not MemberKind.CLASS
-        return None if function is None or runs_when_loaded else (function.name, function.line)
+        return function_of(function, runs_when_loaded=runs_when_loaded(self.proof))
 
     def outcome(self, result: JobResult) -> Mutation:
         """Return what came of it."""
@@ -105,74 +101,98 @@ class _Trial:
             return Mutation()
         tried = {change.number for change in self._changes()}
         lost = tried - result.changed.keys()
-        killed = [mutant for number, mutant in enumerate(self.mutants) if _fails(result.changed.get(number))]
+        told = {number: result.changed.get(number, {}) for number in tried - lost}
         return Mutation(
-            mutants=len(self.mutants) - len(lost),
-            killed=tuple(mutant.words for mutant in sorted(killed, key=self._telling)),
+            mutants=tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost),
+            kills={
+                name: frozenset(self.mutants[number] for number in told if _fails(told[number].get(name)))
+                for name in self.proof.names
+            },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),
         )
 
-    def _telling(self, mutant: Mutant) -> tuple[bool, int]:
-        return mutant.line not in self.proof.member.changed_lines, _PRIORITY[mutant.operator]
+
+def runs_when_loaded(proof: Proof) -> bool:
+    """Tell whether the member runs while its module is loaded, so that its code cannot be exchanged later."""
+    ran = any(run.import_lines for function in proof.functions for run in function.head)
+    return ran and proof.member.kind is not MemberKind.CLASS
 
 
-def _edit(edit: Edit) -> tuple[int, int, str]:
+def function_of(function: InFunction | None, *, runs_when_loaded: bool) -> tuple[str, int] | None:
+    """Return the function whose code may be exchanged: not that of one that ran when it was loaded."""
+    return None if function is None or runs_when_loaded else (function.name, function.line)
+
+
+def edit_of(changed: Mutant | TakenAway) -> tuple[int, int, str]:
+    """Return a change of a module's text as it is handed to those who run it."""
+    edit: Edit = changed.edit
     return edit.start, edit.end, edit.text
 
 
-def _fails(statuses: Mapping[str, str] | None) -> bool:
-    return any(status not in {PASSED, SKIPPED} for status in (statuses or {}).values())
+def _fails(status: str | None) -> bool:
+    return status is not None and status not in {PASSED, SKIPPED}
 
 
 async def gather_mutants(
-    proofs: Sequence[Proof], workspace: Workspace, settings: VerificationSettings, progress: Progress
+    proofs: Sequence[Proof], workspace: Workspace, table: GateTable, progress: Progress
 ) -> tuple[Mutation, ...]:
     """Run candidates against the mutants of their members, side by side, and return what came of each.
+
+    What was not told of at all is tried once more, alone: nothing is posted of it otherwise.
 
     Args:
         proofs: The candidates, all of whose test functions pass on head.
         workspace: Where they are run.
-        settings: How long one run may take; the mutants of one candidate may together take twice that.
+        table: How many mutants there are, and how long those of one candidate may take.
         progress: Told of each candidate.
     """
-    trials = dict(_trials(proofs, workspace))
-    jobs = [trial.job(number, _TIMES_A_RUN * settings.test_seconds) for number, trial in trials.items()]
+    trials = dict(_trials(proofs, workspace, table))
+    jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
     if jobs:
         progress.phase("trying mutants", len(jobs))
-    slots = asyncio.Semaphore(workspace.parallel)
-
-    async def run_batch(batch: Sequence[Job]) -> Mapping[int, JobResult]:
-        async with slots:
-            try:
-                results = await run_jobs(workspace, _SETTING, batch)
-            except CannotRun:
-                results = {}
-        progress.advance(len(batch))
-        return results
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run_batch(batch)) for batch in batches_of(jobs, 1, workspace.parallel)]
-    results = {number: result for task in tasks for number, result in task.result().items()}
+    results = await _run(workspace, batches_of(jobs, 1, workspace.parallel), progress)
+    again = [job for job in jobs if _TAKEN_AWAY not in results[job.number].changed]
+    results |= await _run(workspace, [[job] for job in again], None)
     return tuple(
         trials[number].outcome(results[number]) if number in results else Mutation()
         for number in range(len(proofs))
     )
 
 
-def _trials(proofs: Sequence[Proof], workspace: Workspace) -> Iterator[tuple[int, _Trial]]:
+async def _run(
+    workspace: Workspace, batches: Sequence[Sequence[Job]], progress: Progress | None
+) -> dict[int, JobResult]:
+    slots = asyncio.Semaphore(workspace.parallel)
+
+    async def run_batch(batch: Sequence[Job]) -> Mapping[int, JobResult]:
+        async with slots:
+            try:
+                results = await run_jobs(workspace, _SETTING, batch)
+            except CannotRun as failure:
+                results = {job.number: JobResult(problem=str(failure)) for job in batch}
+        if progress is not None:
+            progress.advance(len(batch))
+        return results
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run_batch(batch)) for batch in batches]
+    return {number: result for task in tasks for number, result in task.result().items()}
+
+
+def _trials(proofs: Sequence[Proof], workspace: Workspace, table: GateTable) -> Iterator[tuple[int, _Trial]]:
     """Yield those that can be run, with their numbers."""
     for number, proof in enumerate(proofs):
-        trial = _trial(proof, workspace) if proof.member.language == _LANGUAGE else None
+        trial = _trial(proof, workspace, table) if proof.member.language == _LANGUAGE else None
         if trial is not None:
             yield number, trial
 
 
-def _trial(proof: Proof, workspace: Workspace) -> _Trial | None:
+def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | None:
     member = proof.member
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())
         gone = taken_away(source, member)
-        mutants = mutants_of(source, member)
+        mutants = mutants_of(source, member, table)
     except (OSError, CannotParse):
         return None
     return None if gone is None else _Trial(proof=proof, source=source, mutants=mutants, gone=gone)

@@ -8,28 +8,34 @@ from dataclasses import dataclass, field, replace
 from bot.execution.own_suite import OwnSuite
 from bot.execution.workspace import Workspace
 from bot.languages.driver import LanguageDriver
-from bot.model import Funnel, Label, Progress
+from bot.model import BaseOutcome, Funnel, Progress
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle, weigh
+from bot.verification.gains import with_reach
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, Weight, judge, settle, weigh
 from bot.verification.guard import guard
 from bot.verification.mutation import gather_mutants
+from bot.verification.own_mutants import OwnTests
 from bot.verification.proof import Proof
 from bot.verification.questions import Question
 from bot.verification.smells import smells_of
-
-_MOST_ROUNDS = 5
+from bot.verification.table import GateTable
 
 
 @dataclass(slots=True)
 class _Case:
-    """One candidate on its way through the gate."""
+    """One candidate on its way through the gate.
+
+    What shows nothing of its own is cut once: where evidence differs from run to run, it might else be cut
+    away piece by piece.
+    """
 
     proof: Proof
     open: list[Draft] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     unweighed: list[Entry] = field(default_factory=list)
+    is_thinned: bool = False
 
     def take(self, judged: Entry | Judgement) -> None:
         """Take in what the gate has said."""
@@ -49,7 +55,7 @@ class _Prover:
     driver: LanguageDriver
     settings: VerificationSettings
     progress: Progress
-    own_suite: OwnSuite
+    own_tests: OwnTests
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
 
     async def run(self, subjects: Iterable[Subject]) -> None:
@@ -75,19 +81,34 @@ class _Prover:
         for draft in drafts:
             subject = Subject(member=case.proof.member, candidate=draft.candidate)
             smells = smells_of(draft.candidate.code, subject.member)
-            case.take(settle(draft, self.known[_key(subject)], smells, self.driver.keep_tests))
+            proof = self.known[_key(subject)]
+            judged = settle(draft, proof, smells, self.driver.keep_tests)
+            if isinstance(judged, Entry):
+                ground = self.own_tests.ground(subject.member)
+                judged = replace(judged, evidence=with_reach(judged.evidence, proof, ground))
+            case.take(judged)
 
     async def weigh(self, cases: Iterable[_Case]) -> None:
         """Run the tests that are green against changes of their members, and judge them by that."""
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
-        mutations = await gather_mutants(proofs, self.workspace, self.settings, self.progress)
-        for (case, entry), mutation in zip(waiting, mutations, strict=True):
+        table = GateTable.of(self.settings)
+        mutations = await gather_mutants(proofs, self.workspace, table, self.progress)
+        await self.own_tests.learn(proofs, mutations)
+        for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
+            weight = Weight(
+                proof=proof,
+                mutation=mutation,
+                ground=self.own_tests.ground(proof.member),
+                table=table,
+                thins=not case.is_thinned,
+            )
             case.unweighed.remove(entry)
-            judged = weigh(entry, mutation, self.driver.keep_tests)
+            judged = weigh(entry, weight, self.driver.keep_tests)
             if isinstance(judged, Entry):
                 case.entries.append(judged)
             else:
+                case.is_thinned = True
                 case.take(judged)
 
 
@@ -114,10 +135,11 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
         progress: Told of each candidate's each run.
         own_suite: What the project's own tests reach.
     """
-    prover = _Prover(workspace, driver, settings, progress, own_suite)
+    own_tests = OwnTests(own_suite, workspace, settings.suite_seconds)
+    prover = _Prover(workspace, driver, settings, progress, own_tests)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(GateTable.of(settings).rounds):
         left = [
             Subject(member=case.proof.member, candidate=draft.candidate, beside=case.proof.beside)
             for case in cases
@@ -146,8 +168,9 @@ def _verdict(case: _Case) -> Verdict:
 def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the verdicts of one member's candidates as one: one green entry, and each question once.
 
-    The best green entry is the one that says something about the change, then the one that reaches more of
-    the member, then the one with fewer tests; the first generator's where they are alike.
+    The best green entry is the one that fails on base, then the one that kills more mutants that the own
+    tests leave alive, then more mutants, then the one that gains more branches, then the one with fewer
+    tests; the first generator's where they are alike.
     """
     best = max(verdicts, key=_worth)
     others = [verdict for verdict in verdicts if verdict is not best]
@@ -160,13 +183,18 @@ def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     return replace(best, entries=(*green, *asked.values()))
 
 
-def _worth(verdict: Verdict) -> tuple[bool, bool, int, int]:
-    green = verdict.green
-    if green is None:
-        return False, False, 0, 0
-    kept = [function for function in verdict.proof.functions if function.name in green.tests]
-    lines = frozenset[int]().union(*(function.lines for function in kept))
-    return True, green.label is Label.NEW_BEHAVIOUR, len(lines), -len(kept)
+def _worth(verdict: Verdict) -> tuple[int, ...]:
+    if verdict.green is None:
+        return (0,)
+    evidence = verdict.green.evidence
+    return (
+        1,
+        evidence.base is BaseOutcome.FAILS,
+        evidence.mutants_gained or 0,
+        evidence.mutants_killed or 0,
+        evidence.branches_gained or 0,
+        -len(verdict.green.tests),
+    )
 
 
 def _subject_of(entry: Entry) -> str:
@@ -176,6 +204,9 @@ def _subject_of(entry: Entry) -> str:
 
 def funnel(verdicts: Iterable[Verdict], posted: Collection[Entry], unanswered: int) -> Funnel:
     """Count how far the test functions came; each number holds all that came farther.
+
+    One that gains something but shows nothing that another of its candidate does not is not posted; neither
+    is an entry that another candidate of its member was better than.
 
     Args:
         verdicts: Of all candidates.

@@ -11,6 +11,7 @@ from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.mutation import Mutation, gather_mutants
 from bot.verification.proof import Proof
+from bot.verification.table import GateTable
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
 CLAMP = """\
@@ -38,9 +39,19 @@ def tried(
             proofs: tuple[Proof, ...] = await gather_evidence(
                 subjects, workspace, names_of_tests, SETTINGS, CountingProgress()
             )
-            return await gather_mutants(proofs, workspace, SETTINGS, progress or CountingProgress())
+            table = GateTable.of(SETTINGS)
+            return await gather_mutants(proofs, workspace, table, progress or CountingProgress())
 
     return asyncio.run(scenario())
+
+
+def words(mutation: Mutation) -> dict[str, set[str]]:
+    """Return the mutants that each function kills, in words."""
+    return {name: {mutant.words for mutant in killed} for name, killed in mutation.kills.items()}
+
+
+def counts(mutation: Mutation) -> tuple[int, int]:
+    return len(mutation.mutants or ()), len(mutation.killed)
 
 
 def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path) -> None:
@@ -72,16 +83,20 @@ def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path
     subjects = [subject(code, member) for code in (strong, weak, elsewhere)]
     progress = CountingProgress()
     good, poor, none = tried(tmp_path, CLAMP, *subjects, progress=progress)
-    assert good == Mutation(
-        mutants=4,
-        killed=(
-            "`<` to `>=` on line 2",
-            "`return low` to `return None` on line 3",
-            "`return min(value, high)` to `return None` on line 4",
-        ),
+    low, end = (
+        "`return low` to `return None` on line 3",
+        "`return min(value, high)` to `return None` on line 4",
     )
-    assert poor == Mutation(mutants=4, killed=("`return low` to `return None` on line 3",))
-    assert none == Mutation(mutants=4, empty=frozenset({"test_there"}))
+    opposite = "`<` to `>=` on line 2"
+    assert words(good) == {
+        "test_low": {opposite, low},
+        "test_high": {opposite, end},
+        "test_between": {opposite, end},
+    }
+    assert words(poor) == {"test_low": {low}}
+    assert words(none) == {"test_there": set()}
+    assert [counts(one) for one in (good, poor, none)] == [(4, 3), (4, 1), (4, 0)]
+    assert [one.empty for one in (good, poor, none)] == [frozenset(), frozenset(), frozenset({"test_there"})]
     assert (progress.phases, progress.steps) == ([("trying mutants", 3)], 3)
 
 
@@ -129,8 +144,8 @@ def test_gather_mutants__tests_that_forge_their_outcome_pass_without_the_member(
     """
     subjects = [subject(code, member) for code in (forged, swallowing, leaving)]
     edited, swallowed, left = tried(tmp_path, CLAMP, *subjects)
-    assert (edited.empty, edited.killed) == (frozenset({"test_wrong"}), ())
-    assert (swallowed.empty, swallowed.killed) == (frozenset({"test_wrong"}), ())
+    assert (edited.empty, edited.killed) == (frozenset({"test_wrong"}), frozenset())
+    assert (swallowed.empty, swallowed.killed) == (frozenset({"test_wrong"}), frozenset())
     assert left == Mutation()  # as it does not pass unchanged either
 
 
@@ -200,7 +215,7 @@ def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
     results = tried(tmp_path, MANY_KINDS, *subjects)
     killed = dict(zip(code, results, strict=True))
     assert [result.empty for result in results] == [frozenset()] * len(code)
-    assert {name: (result.mutants, len(result.killed)) for name, result in killed.items()} == {
+    assert {name: counts(result) for name, result in killed.items()} == {
         "early": (2, 2),
         "cached": (2, 2),
         "counting": (4, 4),
@@ -214,7 +229,7 @@ def test_gather_mutants__an_endless_loop_is_noticed(tmp_path: Path) -> None:
     source = "def count(n):\n    while n > 0:\n        n -= 1\n    return n\n"
     code = "import shop\n\ndef test_x():\n    assert shop.count(3) == 0\n"
     (result,) = tried(tmp_path, source, subject(code, function_member(source, "count")))
-    assert "`-=` to `+=` on line 3" in result.killed
+    assert "`-=` to `+=` on line 3" in words(result)["test_x"]
 
 
 def test_gather_mutants__what_leaves_traces_does_not_disturb_the_next(tmp_path: Path) -> None:
@@ -231,8 +246,7 @@ def test_gather_mutants__what_leaves_traces_does_not_disturb_the_next(tmp_path: 
             assert clamp(2, 1, 3) == 2
     """
     (result,) = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")))
-    assert result.mutants == 4
-    assert len(result.killed) == 2
+    assert counts(result) == (4, 2)
 
 
 def test_gather_mutants__of_another_language_or_a_text_that_is_no_python_nothing_is_known(

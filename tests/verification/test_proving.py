@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bot.execution.own_suite import OwnSuite
 from bot.languages.driver import DocumentedExample
@@ -203,14 +204,25 @@ def test_prove__several_candidates_keep_their_order(tmp_path: Path) -> None:
     )
 
 
-def entry(code: str, label: Label | None, *tests: str, question: Question | None = None) -> Entry:
+def entry(
+    code: str,
+    label: Label | None,
+    *tests: str,
+    question: Question | None = None,
+    evidence: Evidence | None = None,
+) -> Entry:
     candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
-    evidence = Evidence(passes=5, runs=5)
-    return Entry(candidate=candidate, tests=tests, label=label, evidence=evidence, question=question)
+    return Entry(
+        candidate=candidate,
+        tests=tests,
+        label=label,
+        evidence=evidence or Evidence(passes=5, runs=5),
+        question=question,
+    )
 
 
-def verdict(*entries: Entry, lines: tuple[int, ...] = (), cuts: tuple[Cut, ...] = ()) -> Verdict:
-    runs = (Run(setting="", status=Status.PASSED, lines=frozenset(lines)),)
+def verdict(*entries: Entry, cuts: tuple[Cut, ...] = ()) -> Verdict:
+    runs = (Run(setting="", status=Status.PASSED),)
     names = [*(name for one in entries for name in one.tests), *(cut.function for cut in cuts)]
     candidate = Candidate(member=CENTS.id, code="", origin=Origin.MODEL)
     functions = tuple(FunctionProof(name=name, head=runs) for name in names)
@@ -230,16 +242,33 @@ def ask(code: str, call: str) -> Entry:
     return entry(code, Label.QUESTION, "test_q", question=question)
 
 
-def test_best_verdict__what_says_something_about_the_change_comes_first() -> None:
-    wide = verdict(UNCHANGED, lines=(1, 2, 3))
-    assert best_verdict([wide, verdict(NEW, lines=(1,))]).entries == (NEW,)
-    assert best_verdict([verdict(CATCH), wide]).entries == (UNCHANGED, CATCH)
+def test_best_verdict__a_green_entry_goes_before_what_is_only_asked() -> None:
+    assert best_verdict([verdict(CATCH), verdict(UNCHANGED)]).entries == (UNCHANGED, CATCH)
 
 
-def test_best_verdict__then_what_reaches_more() -> None:
-    other = entry("d", Label.NEW_BEHAVIOUR, "test_d")
-    assert best_verdict([verdict(NEW, lines=(1,)), verdict(other, lines=(1, 2))]).entries == (other,)
-    assert best_verdict([verdict(NEW, lines=(1,)), verdict(other, lines=(1,))]).entries == (NEW,)
+def proven_by(*tests: str, **evidence: Any) -> Verdict:
+    shown = replace(Evidence(passes=5, runs=5, base=BaseOutcome.PASSES), **evidence)
+    return verdict(entry("", None, *tests or ("test_a",), evidence=shown))
+
+
+def test_best_verdict__goes_by_the_evidence_the_strongest_first() -> None:
+    ranked = [
+        proven_by(base=BaseOutcome.FAILS),
+        proven_by(mutants_gained=2, mutants_killed=3),
+        proven_by(mutants_gained=1, mutants_killed=9),
+        proven_by(mutants_gained=1, mutants_killed=8, branches_gained=9),
+        proven_by(mutants_gained=1, mutants_killed=8, branches_gained=1),
+        proven_by("test_a", "test_b", mutants_gained=1, mutants_killed=8, branches_gained=1),
+        proven_by("test_a", "test_b", "test_c"),
+        verdict(),
+    ]
+    for number, best in enumerate(ranked):
+        assert best_verdict(ranked[: number - 1 : -1] if number else ranked[::-1]).entries == best.entries
+
+
+def test_best_verdict__the_first_of_equals() -> None:
+    one, other = entry("a", None, "test_a"), entry("b", None, "test_b")
+    assert best_verdict([verdict(one), verdict(other)]).entries == (one,)
 
 
 def test_best_verdict__each_question_once() -> None:

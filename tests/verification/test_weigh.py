@@ -1,66 +1,165 @@
 from __future__ import annotations
 
-from bot.languages.python.test_modules import keep_tests
-from bot.model import BaseOutcome, Candidate, Evidence, Label, Origin
-from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, weigh
-from bot.verification.mutation import Mutation
+from dataclasses import replace
 
-CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    assert f\n"
+from bot.execution.answers import Reached
+from bot.execution.own_suite import MemberBaseline
+from bot.languages.python.test_modules import keep_tests
+from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
+from bot.verification.gains import Ground
+from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, Verdict, Weight, weigh
+from bot.verification.mutation import Mutation
+from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.table import GateTable
+from fakes.mutants import a_mutant, a_mutation
+
+CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
+CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)
+MEMBER = Member(
+    path="shop.py",
+    name="f",
+    language="python",
+    change=Change.CHANGED,
+    line=1,
+    end_line=9,
+    kind=MemberKind.FUNCTION,
+    source="def f(): ...\n",
+    module="shop",
+)
+FIRST, SECOND, THIRD = (a_mutant(line) for line in (2, 3, 4))
+OWN = MemberBaseline(reached=Reached(lines=frozenset({1, 2, 3, 4})))
+
+
+def function(name: str, base: Status = Status.PASSED, lines: tuple[int, ...] = (2,)) -> FunctionProof:
+    run = Run(setting="", status=Status.PASSED, lines=frozenset(lines))
+    return FunctionProof(name=name, head=(run,), base=Run(setting="", status=base))
+
+
+def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
+    return Proof(
+        member=member,
+        candidate=CANDIDATE,
+        functions=functions or (function("test_a"), function("test_b")),
+    )
 
 
 def entry(base: BaseOutcome = BaseOutcome.PASSES) -> Entry:
     return Entry(
-        candidate=Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL),
+        candidate=CANDIDATE,
         tests=("test_a", "test_b"),
         label=Label.UNCHANGED_BEHAVIOUR,
         evidence=Evidence(passes=5, runs=5, base=base),
     )
 
 
-def test_weigh__the_evidence_names_three() -> None:
-    killed = ("`<` to `<=` on line 2", "`<` to `<=` on line 2", "b", "c", "d")
-    weighed = weigh(entry(), Mutation(mutants=7, killed=killed), keep_tests)
-    assert isinstance(weighed, Entry)
-    assert weighed.evidence == Evidence(
+def weighed(weight: Weight) -> Entry | Judgement:
+    return weigh(entry(), weight, keep_tests)
+
+
+def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
+    mutants = (FIRST, SECOND, THIRD)
+    mutation = a_mutation(mutants, {"test_a": (FIRST, SECOND), "test_b": (SECOND, THIRD)})
+    ground = Ground(baseline=OWN, noticed={FIRST: True, SECOND: True, THIRD: False})
+    # test_a kills nothing that is alive, but fails on base
+    run = proof(function("test_a", base=Status.FAILED), function("test_b"))
+    table = GateTable(named_mutants=2)
+    found = weighed(Weight(proof=run, mutation=mutation, ground=ground, table=table))
+    assert isinstance(found, Entry)
+    assert found.evidence == Evidence(
         passes=5,
         runs=5,
         base=BaseOutcome.PASSES,
-        mutants=7,
-        mutants_killed=5,
-        killed=("`<` to `<=` on line 2", "b", "c"),
+        mutants=3,
+        mutants_killed=3,
+        mutants_gained=1,
+        killed=("`<` to `<=` on line 4", "`<` to `<=` on line 2"),
     )
 
 
-def test_weigh__what_could_not_be_measured_stays_unknown() -> None:
-    assert weigh(entry(), Mutation(), keep_tests) == entry()
-
-
 def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
-    weighed = weigh(entry(), Mutation(mutants=3, killed=("a",), empty=frozenset({"test_b"})), keep_tests)
-    assert isinstance(weighed, Judgement)
-    (draft,) = weighed.drafts
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)}, "test_b")
+    found = weighed(Weight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    (draft,) = found.drafts
     assert (draft.kind, draft.tests) == (Kind.GREEN, ("test_a",))
     assert "test_b" not in draft.candidate.code
-    assert weighed.cuts == (
+    assert found.cuts == (
         Cut(function="test_b", point=Point.STABLE, reason="passes also when the member is taken away"),
     )
 
 
 def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
-    weighed = weigh(entry(), Mutation(mutants=3, empty=frozenset({"test_a", "test_b"})), keep_tests)
-    assert isinstance(weighed, Judgement)
-    assert weighed.drafts == ()
-    assert [cut.function for cut in weighed.cuts] == ["test_a", "test_b"]
+    found = weighed(Weight(proof=proof(), mutation=a_mutation((FIRST,), {}, "test_a", "test_b")))
+    assert isinstance(found, Judgement)
+    assert found.drafts == ()
+    assert [cut.function for cut in found.cuts] == ["test_a", "test_b"]
 
 
-def test_weigh__tests_that_notice_nothing_are_cut() -> None:
-    weighed = weigh(entry(BaseOutcome.ABSENT), Mutation(mutants=3), keep_tests)
-    assert isinstance(weighed, Judgement)
-    assert [cut.reason for cut in weighed.cuts] == ["kills none of 3 mutants of the member"] * 2
+def test_weigh__each_function_is_judged_for_itself() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_b": (SECOND,)})
+    found = weighed(Weight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    (cut,) = found.cuts
+    assert (cut.function, cut.reason, cut.is_gainless) == (
+        "test_a",
+        "kills none of 2 mutants of the member",
+        True,
+    )
 
 
-def test_weigh__unless_they_fail_on_base_or_there_is_nothing_to_notice() -> None:
-    shown = weigh(entry(BaseOutcome.FAILS), Mutation(mutants=3), keep_tests)
-    assert isinstance(shown, Entry)
-    assert (shown.evidence.mutants, shown.evidence.mutants_killed) == (3, 0)
-    assert isinstance(weigh(entry(), Mutation(mutants=0), keep_tests), Entry)
+def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    ground = Ground(baseline=OWN, noticed={FIRST: True, SECOND: True})
+    found = weighed(Weight(proof=proof(), mutation=mutation, ground=ground))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
+    skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
+    assert skipped.reason == "no candidate killed a mutant that your tests leave alive"
+
+
+def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
+    found = weighed(Weight(proof=proof(), mutation=a_mutation((FIRST,), {})))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"kills none of the one mutant of the member"}
+    skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
+    assert skipped.reason == "no candidate killed a mutant of the member"
+
+
+def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -> None:
+    found = weighed(Weight(proof=proof(), mutation=Mutation()))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
+
+
+def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_gaining() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST, SECOND), "test_b": (SECOND,)})
+    found = weighed(Weight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    reason = "shows nothing that `test_a` does not show"
+    assert found.cuts == (Cut(function="test_b", point=Point.GAINS, reason=reason),)
+
+
+def test_weigh__of_equals_the_shorter_one_stays() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
+    found = weighed(Weight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+
+
+def test_weigh__what_was_thinned_once_is_left_as_it_is() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
+    found = weighed(Weight(proof=proof(), mutation=mutation, thins=False))
+    assert isinstance(found, Entry)
+    assert found.tests == ("test_a", "test_b")
+
+
+def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
+    inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
+    run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    found = weigh(inherited, Weight(proof=run, mutation=mutation), keep_tests)
+    assert isinstance(found, Judgement)
+    assert found.drafts == ()
+    assert {cut.function for cut in found.cuts} == {"test_a", "test_b", "TestX::test_inherited"}

@@ -19,7 +19,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -36,6 +36,9 @@ CLEAN = -1
 
 _LEAST_SECONDS = 1.0
 _TIMES_AS_LONG = 5.0
+_MOST_ENDINGS = 3
+"""So many functions may hang or end the process with one mutant, before the others are left."""
+
 _FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
@@ -220,16 +223,20 @@ class _Stage:
         self, items: Sequence[pytest.Item], mutant: Mutant, exchange: _Exchange, seconds: float
     ) -> dict[str, str]:
         """Run tests in a child with some code exchanged; tell how they ended."""
-        chosen = [item for item in items if function_name(item) in mutant.tests]
         account = Account()
 
         def body(send: Send) -> None:
+            left = mutant.tests - account.functions.keys()
             for function, code in exchange:
                 function.__code__ = code
             self._move_to_folder(mutant.number)
+            chosen = [item for item in items if function_name(item) in left]
             self._case.run(chosen, send, whole=mutant.whole)
 
-        account.close(run_child(body, seconds, account.receive))
+        for _ in range(_MOST_ENDINGS if mutant.whole else 1):
+            goes_on = account.close(run_child(body, seconds, account.receive))
+            if not goes_on or not mutant.tests - account.functions.keys():
+                break
         statuses = _statuses(account)
         self._send({"kind": "mutant", "number": mutant.number, "functions": statuses})
         return statuses
@@ -261,14 +268,18 @@ class _Case:
 
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
         """Run cases in order, all or up to the first that fails."""
+        failed = ""
         for item, following in zip(items, [*items[1:], None], strict=True):
             name = function_name(item)
+            if name == failed and (following is None or following.parent is item.parent):
+                continue  # its other cases change nothing; those that follow need no other set-up
             send({"kind": "begun", "name": name})
             self._status = CRASHED
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             case = {"kind": "case", "name": name, "status": self._status, "message": ""}
             send({**case, "lines": [], "branches": []})
-            if self._status == "failed" and not whole:
+            failed = name if self._status == "failed" else ""
+            if failed and not whole:
                 return
 
     @pytest.hookimpl
@@ -409,9 +420,20 @@ class _Loading:
         code = _compiled(mutant.applied(self._run.source), self._run.file)
         if code is None:
             return None
+        account = Account()
+        for _ in range(_MOST_ENDINGS if mutant.whole else 1):
+            left = mutant.tests - account.functions.keys()
+            body = self._body(code, self._run.names - left)
+            goes_on = account.close(run_child(body, seconds, account.receive, self._closed))
+            if not goes_on or not mutant.tests - account.functions.keys():
+                break
+        lost = () if account.functions else mutant.tests  # it does not load with this change
+        return {**dict.fromkeys(lost, "missing"), **_statuses(account)}
+
+    def _body(self, code: CodeType, without: frozenset[str]) -> Callable[[Send], None]:
+        """Return what loads the changed module and runs tests in a child."""
         self._tried += 1
         folder = self._run.folder / f"loading-{self._tried}"
-        without = self._run.names - mutant.tests
         run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None)
 
         def body(send: Send) -> None:
@@ -420,9 +442,7 @@ class _Loading:
             sys.meta_path.insert(0, _MutantFinder(self._run.file, code))
             run_tests(run, send)
 
-        account = Account()
-        account.close(run_child(body, seconds, account.receive, self._closed))
-        return {**dict.fromkeys(mutant.tests, "missing"), **_statuses(account)}
+        return body
 
 
 class _MutantFinder:

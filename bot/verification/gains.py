@@ -1,0 +1,202 @@
+"""What test functions show beyond the project's own tests, and whether that is enough. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.model import Change, Evidence, Member
+from bot.verification.mutants import Mutant
+from bot.verification.mutation import Mutation
+from bot.verification.operators import Operator
+from bot.verification.proof import FunctionProof, Proof, Status
+
+_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
+_RAN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.CRASHED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the project's own tests show of one member.
+
+    Attributes:
+        baseline: What they reach of it; None where they were not measured.
+        noticed: Whether one of them fails with a mutant; one that is not in it was not tried.
+        is_class: Whether it is a class, whose body may be used without a line of it being reached.
+    """
+
+    baseline: MemberBaseline | None = None
+    noticed: Mapping[Mutant, bool] = field(default_factory=dict)
+    is_class: bool = False
+
+    def leaves_alive(self, mutant: Mutant) -> bool | None:
+        """Tell whether the own tests leave a mutant alive; None where that is not known."""
+        if self.baseline is None:
+            return None
+        if mutant in self.noticed:
+            return not self.noticed[mutant]
+        return None if self._may_be_reached(mutant, self.baseline.reached.lines) else True
+
+    def _may_be_reached(self, mutant: Mutant, lines: frozenset[int]) -> bool:
+        if mutant.function is None:
+            return self.is_class or bool(lines)
+        return mutant.is_reached_by(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gains:
+    """What one test function shows, or several together.
+
+    Attributes:
+        killed: The mutants that they fail with.
+        alive: Those of them that the own tests are known to leave alive.
+        unknown: Those of them of which that is not known.
+        lines: The member's lines that they reach and the own tests do not; all of them where the own tests
+            were not measured.
+        branches: Its arcs, likewise.
+        fails_on_base: Whether one of them failed on base, which counts for a member that was there.
+    """
+
+    killed: frozenset[Mutant] = frozenset()
+    alive: frozenset[Mutant] = frozenset()
+    unknown: frozenset[Mutant] = frozenset()
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[tuple[int, int]] = frozenset()
+    fails_on_base: bool = False
+
+    def __or__(self, other: Gains) -> Gains:
+        """Return what both show together."""
+        return Gains(
+            killed=self.killed | other.killed,
+            alive=self.alive | other.alive,
+            unknown=self.unknown | other.unknown,
+            lines=self.lines | other.lines,
+            branches=self.branches | other.branches,
+            fails_on_base=self.fails_on_base or other.fails_on_base,
+        )
+
+
+def gains_of(function: FunctionProof, member: Member, mutation: Mutation, ground: Ground) -> Gains:
+    """Return what one test function shows of a member."""
+    killed = mutation.kills.get(function.name, frozenset())
+    fates = {mutant: ground.leaves_alive(mutant) for mutant in killed}
+    lines, branches = _beyond(function, ground)
+    return Gains(
+        killed=killed,
+        alive=frozenset(mutant for mutant, alive in fates.items() if alive),
+        unknown=frozenset(mutant for mutant, alive in fates.items() if alive is None),
+        lines=lines,
+        branches=branches,
+        fails_on_base=_fails_on_base(function, member),
+    )
+
+
+def together(gains: Iterable[Gains]) -> Gains:
+    """Return what several functions show together."""
+    return reduce(Gains.__or__, gains, Gains())
+
+
+def _beyond(function: FunctionProof, ground: Ground) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+    if ground.baseline is None:
+        return function.lines, function.branches
+    reached = ground.baseline.reached
+    return function.lines - reached.lines, function.branches - reached.branches
+
+
+def _fails_on_base(function: FunctionProof, member: Member) -> bool:
+    """An added member's test always fails there, and one whose module does not load has shown nothing."""
+    was_there = member.change is not Change.ADDED
+    return was_there and function.base is not None and function.base.status in _RAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the rules of the gate look at, for one test function.
+
+    Attributes:
+        gains: What it shows.
+        is_measured: Whether the own tests were measured for the member.
+        has_mutants: Whether the member has any mutant; None where they could not be run.
+    """
+
+    gains: Gains
+    is_measured: bool
+    has_mutants: bool | None
+
+
+RULES: Mapping[str, Callable[[Shown], bool]] = {
+    "kills a mutant that the own tests leave alive": lambda shown: bool(shown.gains.alive),
+    "kills a mutant of which it is not known what the own tests do with it": (
+        lambda shown: bool(shown.gains.unknown)
+    ),
+    "reaches a branch that the own tests do not": (
+        lambda shown: shown.is_measured and bool(shown.gains.branches)
+    ),
+    "fails on base, where the member was there": lambda shown: shown.gains.fails_on_base,
+    "reaches a line that the own tests do not, of a member in which there is nothing to change": (
+        lambda shown: shown.has_mutants is False and bool(shown.gains.lines)
+    ),
+}
+"""By any of these a test function that is green, has no smell and touches the member gains something.
+
+The second rule holds for every mutant where the own tests were not measured. The last one is for members
+such as an exception without a body: a test of them fails where they are taken away, and can show no more.
+"""
+
+
+def gains_something(shown: Shown) -> bool:
+    """Tell whether a test function is worth a reviewer's time."""
+    return any(rule(shown) for rule in RULES.values())
+
+
+def with_reach(evidence: Evidence, proof: Proof, ground: Ground) -> Evidence:
+    """Return evidence with the lines and branches gained; as it is where the own tests were not measured."""
+    if ground.baseline is None:
+        return evidence
+    beyond = [_beyond(function, ground) for function in proof.functions]
+    lines = frozenset[int]().union(*(lines for lines, _ in beyond))
+    branches = frozenset[tuple[int, int]]().union(*(branches for _, branches in beyond))
+    return replace(evidence, lines_gained=len(lines), branches_gained=len(branches))
+
+
+def with_mutants(
+    evidence: Evidence, mutation: Mutation, gains: Gains, member: Member, most_named: int
+) -> Evidence:
+    """Return evidence with what became of the mutants."""
+    if mutation.mutants is None:
+        return evidence
+    return replace(
+        evidence,
+        mutants=len(mutation.mutants),
+        mutants_killed=len(gains.killed),
+        mutants_gained=_known(gains),
+        killed=_named(gains, member)[:most_named],
+    )
+
+
+def _known(gains: Gains) -> int | None:
+    """Return how many mutants are known to be gained; None where nothing is known of any."""
+    return None if gains.unknown and gains.unknown == gains.killed else len(gains.alive)
+
+
+def _named(gains: Gains, member: Member) -> tuple[str, ...]:
+    """Return the killed mutants in words: those that were gained first, then those of changed lines."""
+
+    def telling(mutant: Mutant) -> tuple[bool, bool, int, int, str]:
+        is_old = mutant.line not in member.changed_lines
+        return mutant not in gains.alive, is_old, _PRIORITY[mutant.operator], mutant.line, mutant.words
+
+    return tuple(dict.fromkeys(mutant.words for mutant in sorted(gains.killed, key=telling)))
+
+
+def unmeasured_note(members: Iterable[Member], own_suite: OwnSuite) -> tuple[str, ...]:
+    """Return what the report says, once, where any killed mutant counts."""
+    every = list(members)
+    unmeasured = [member for member in every if member.id not in own_suite.members]
+    if not unmeasured:
+        return ()
+    some = len(unmeasured) < len(every)
+    of_them = f" for {len(unmeasured)} of {len(every)} members" if some else ""
+    return (f"own tests not measured{of_them}: any killed mutant counts",)

@@ -1,0 +1,119 @@
+"""Ask the project's own tests whether they notice the mutants that candidates kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bot.execution.harness import ChangedModule, ChangedModules
+from bot.execution.own_suite import MemberBaseline, OwnSuite, changes_noticed
+from bot.execution.sandbox import CannotRun
+from bot.execution.workspace import Workspace
+from bot.languages.driver import CannotParse
+from bot.model import Member, MemberKind
+from bot.verification.gains import Ground
+from bot.verification.mutants import Mutant, plain_text
+from bot.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
+from bot.verification.proof import Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Mutants of one member that own tests are to be run with."""
+
+    member: Member
+    baseline: MemberBaseline
+    runs_when_loaded: bool
+    mutants: list[Mutant] = field(default_factory=list)
+
+    def changed(self, source: str) -> ChangedModules:
+        """Return what is to be run."""
+        changes = tuple(self._changes())
+        names = frozenset[str]().union(*(change.tests for change in changes))
+        return ChangedModules(path=self.member.path, source=source, names=names, changes=changes)
+
+    def _changes(self) -> Iterator[ChangedModule]:
+        for number, mutant in enumerate(self.mutants):
+            tests = tests_reaching(mutant, self.baseline)
+            if tests:
+                function = function_of(mutant.function, runs_when_loaded=self.runs_when_loaded)
+                yield ChangedModule(number=number, edit=edit_of(mutant), function=function, tests=tests)
+
+
+def tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:
+    """Return the own tests that reach a mutant; all that reach the member for one that is loaded with it."""
+    first, last = mutant.statement
+    return frozenset(
+        test
+        for line, tests in baseline.tests.items()
+        for test in tests
+        if mutant.function is None or first <= line <= last
+    )
+
+
+class OwnTests:
+    """What is known of the own tests, mutant by mutant; no mutant is tried twice.
+
+    Args:
+        own_suite: What they reach.
+        workspace: Where they are run.
+        seconds: How long they may take with all mutants that are asked about at once.
+    """
+
+    def __init__(self, own_suite: OwnSuite, workspace: Workspace, seconds: float) -> None:
+        self._own_suite = own_suite
+        self._workspace = workspace
+        self._seconds = seconds
+        self._noticed: dict[str, dict[Mutant, bool]] = {}
+        self._asked: dict[str, set[Mutant]] = {}
+
+    def ground(self, member: Member) -> Ground:
+        """Return what is known so far of a member."""
+        return Ground(
+            baseline=self._own_suite.members.get(member.id),
+            noticed=self._noticed.get(member.id, {}),
+            is_class=member.kind is MemberKind.CLASS,
+        )
+
+    async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:
+        """Run own tests with the mutants that candidates kill and whose fate is not known yet."""
+        asked: dict[str, _Asked] = {}
+        for proof, mutation in zip(proofs, mutations, strict=True):
+            self._collect(asked, proof, mutation)
+        found = {member: self._changed(one) for member, one in asked.items()}
+        changed = {member: one for member, one in found.items() if one is not None}
+        if not changed:
+            return
+        try:
+            noticed = await changes_noticed(self._workspace, changed, self._seconds)
+        except CannotRun:  # then nothing is known of them
+            return
+        for member, told in noticed.items():
+            mutants = asked[member].mutants
+            known = {mutants[number]: fails for number, fails in told.items() if number < len(mutants)}
+            self._noticed.setdefault(member, {}).update(known)
+
+    def _collect(self, asked: dict[str, _Asked], proof: Proof, mutation: Mutation) -> None:
+        member, ground = proof.member, self.ground(proof.member)
+        if ground.baseline is None:
+            return
+        known = self._asked.setdefault(member.id, set())
+        new = [one for one in mutation.killed - known if ground.leaves_alive(one) is None]
+        known.update(new)
+        loaded = runs_when_loaded(proof)
+        one = asked.setdefault(
+            member.id, _Asked(member=member, baseline=ground.baseline, runs_when_loaded=loaded)
+        )
+        one.mutants.extend(sorted(new, key=_place))
+
+    def _changed(self, asked: _Asked) -> ChangedModules | None:
+        try:
+            source = plain_text((self._workspace.head.root / asked.member.path).read_bytes())
+        except (OSError, CannotParse):
+            return None
+        changed = asked.changed(source)
+        return changed if changed.changes else None
+
+
+def _place(mutant: Mutant) -> tuple[int, int, str]:
+    return mutant.edit.start, mutant.edit.end, mutant.edit.text
