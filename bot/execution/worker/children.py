@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -22,7 +22,6 @@ DONE, TIMED_OUT, CRASHED = "done", "timed out", "crashed"
 SAYINGS = {DONE: "ended", TIMED_OUT: "ran into the time limit", CRASHED: "ended the test process"}
 """The same in words."""
 
-_MOST_BYTES = 4 * 1024 * 1024
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_TO_REAP = 5.0
 _SECONDS_FOR_UNKNOWN = 0.2
@@ -37,7 +36,28 @@ def become_parent() -> None:
     _prctl(PR_SET_DUMPABLE, 0)
 
 
-def run_child(body: Callable[[Send], None], seconds: float, receive: Send, closed: int | None = None) -> str:
+class Patience(NamedTuple):
+    """How much a child may ask of its parent beside its time limit.
+
+    Attributes:
+        silence: The most seconds without a message; None for no such limit.
+        most_bytes: The most that all of its messages hold.
+    """
+
+    silence: float | None = None
+    most_bytes: int = 4 * 1024 * 1024
+
+
+_USUAL = Patience()
+
+
+def run_child(
+    body: Callable[[Send], None],
+    seconds: float,
+    receive: Send,
+    closed: int | None = None,
+    patience: Patience = _USUAL,
+) -> str:
     """Run a function in a child, within a time limit; leave nothing of it behind.
 
     Args:
@@ -45,6 +65,7 @@ def run_child(body: Callable[[Send], None], seconds: float, receive: Send, close
         seconds: The time limit.
         receive: Called with each message, in order.
         closed: A file descriptor that the child must not have, if there is one.
+        patience: Its other limits.
 
     Returns:
         How it ended.
@@ -60,7 +81,7 @@ def run_child(body: Callable[[Send], None], seconds: float, receive: Send, close
     with contextlib.suppress(OSError):  # the child does the same: whoever comes first
         os.setpgid(child, child)
     try:
-        return _watch(child, reader, seconds, receive)
+        return _watch(child, reader, seconds, receive, patience)
     finally:
         os.close(reader)
         _end(child)
@@ -92,22 +113,25 @@ def _write(writer: int, message: Message) -> None:
         data = data[os.write(writer, data) :]
 
 
-def _watch(child: int, reader: int, seconds: float, receive: Send) -> str:
+def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Patience) -> str:
     """Pass the messages on until the child says that it is done, ends, or its time is up."""
     os.set_blocking(reader, False)
     deadline = time.monotonic() + seconds
+    silence = seconds if patience.silence is None else patience.silence
+    heard = time.monotonic()
     received = bytearray()
     passed = 0
     while True:
         ended = _has_ended(child)  # looked at first: what it has written before its end is read below
-        left = deadline - time.monotonic()
+        left = min(deadline, heard + silence) - time.monotonic()
         select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
         part = _read(reader)
+        heard = time.monotonic() if part else heard
         passed += len(part or b"")
         received += part or b""
         if _pass_on(received, receive):
             return DONE
-        if passed > _MOST_BYTES or (ended and not part):
+        if passed > patience.most_bytes or (ended and not part):
             return CRASHED
         if left <= 0:
             return TIMED_OUT

@@ -1,6 +1,6 @@
-"""Which lines and branches of one member are reached, told apart by what was running at the time.
+"""Which lines and branches of members are reached, told apart by what was running at the time.
 
-From Python 3.12 on by `sys.monitoring`, below by `sys.settrace`. Only code that stands in the member's own
+From Python 3.12 on by `sys.monitoring`, below by `sys.settrace`. Only code that stands in the members' own
 lines costs anything: all other code is looked at once, when it is entered for the first time.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -39,12 +39,29 @@ class Span(NamedTuple):
         )
 
 
+class Spans:
+    """Where several members stand, in any files."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._by_file: dict[str, list[Span]] = {}
+        for span in spans:
+            self._by_file.setdefault(span.file, []).append(span)
+
+    def holds(self, code: CodeType) -> bool:
+        """Tell whether a code object is that of one of the members, or lies within it."""
+        return any(span.holds(code) for span in self._by_file.get(code.co_filename, ()))
+
+
 class Reached:
     """A set of lines and of line-to-line arcs."""
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
         self.branches: set[tuple[int, int]] = set()
+
+    def of(self, _file: str) -> Reached:
+        """Return the part that a file's lines are noted in: of the one file that is traced this itself."""
+        return self
 
     def add(self, other: Reached) -> None:
         """Take in what another has reached."""
@@ -56,6 +73,31 @@ class Reached:
         return {"lines": sorted(self.lines), "branches": sorted(self.branches)}
 
 
+class ReachedByFile(Reached):
+    """Lines and arcs of several files.
+
+    Attributes:
+        parts: What was reached of each file.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[str, Reached] = {}
+
+    def of(self, file: str) -> Reached:
+        """Return the part of a file."""
+        part = self.parts.get(file)
+        if part is None:
+            part = self.parts[file] = Reached()
+        return part
+
+    def add(self, other: Reached) -> None:
+        """Take in what another has reached."""
+        if isinstance(other, ReachedByFile):
+            for file, part in other.parts.items():
+                self.of(file).add(part)
+
+
 class Tracer:
     """Notes what is reached into `reached`, which may be exchanged at any time.
 
@@ -63,7 +105,7 @@ class Tracer:
         reached: Where lines and branches are noted.
     """
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span | Spans) -> None:
         self.reached = Reached()
         self._span = span
         self._branching: dict[CodeType, frozenset[int]] = {}
@@ -93,22 +135,24 @@ class Tracer:
         self._last_line.pop(id(frame), None)
 
     def _line(self, frame: FrameType, line: int) -> None:
-        self.reached.lines.add(line)
+        reached = self.reached.of(frame.f_code.co_filename)
+        reached.lines.add(line)
         before = self._last_line.get(id(frame))
         if before in self._branching[frame.f_code] and before != line:
-            self.reached.branches.add((before, line))
+            reached.branches.add((before, line))
         self._last_line[id(frame)] = line
 
     def _leave(self, frame: FrameType) -> None:
         before = self._last_line.pop(id(frame), None)
         if before in self._branching[frame.f_code]:
-            self.reached.branches.add((before, -frame.f_code.co_firstlineno))
+            reached = self.reached.of(frame.f_code.co_filename)
+            reached.branches.add((before, -frame.f_code.co_firstlineno))
 
 
 class SettraceTracer(Tracer):
     """By `sys.settrace`, for Python below 3.12."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span | Spans) -> None:
         super().__init__(span)
         self._suspended: set[int] = set()
         self._raising: set[int] = set()
@@ -181,7 +225,7 @@ if sys.version_info >= (3, 12):
             self._leave(sys._getframe(1))  # noqa: SLF001 - as above
 
 
-def make_tracer(span: Span) -> Tracer:
+def make_tracer(span: Span | Spans) -> Tracer:
     """Return the tracer that this interpreter can carry."""
     if sys.version_info >= (3, 12):
         return MonitoringTracer(span)

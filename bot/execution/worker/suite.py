@@ -1,0 +1,128 @@
+"""Run the project's own tests once, and tell what each of them reaches of some members.
+
+The plan comes as one JSON object on standard input:
+
+    root, project                     the copy of the git root, and the project's folder in it
+    roots, hidden, owned, refused     as for `serve.py`
+    spans                             `[{file, first, last}]`: where the members stand
+    names                             what the files of those tests name that are run first
+    seconds                           the time limit of all
+    changes                           for `suite_changes.py`, in place of a run; null for none
+
+What is told back are lines of JSON on standard output, written by a process that has never run code of the
+project, each as soon as it is known. They are those of the children, see `suite_recorder.py`, which foreign
+code may have forged, with `attempt` as the number of the child; and, at the end of each child,
+
+    {"kind": "ended", "attempt": 0, "how": "done", "running": null, "words": "..."}
+
+with `running` as the test that was running, and `words` as what pytest said last.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .children import DONE, Message, Patience, become_parent, run_child
+from .imports import arrange
+from .teller import Teller
+from .tracer import Span
+
+_MOST_ATTEMPTS = 6
+_LEAST_SILENCE = 20.0
+_SILENCE_SHARE = 0.25
+_MOST_BYTES = 28 * 1024**2
+
+
+def main() -> None:
+    """Read the plan from standard input, and tell the results on standard output."""
+    teller = Teller()
+    become_parent()
+    plan = json.load(sys.stdin)
+    os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+    for name in ("tmp", "output"):
+        Path(name).mkdir()
+    os.environ["TMPDIR"] = str(Path("tmp").resolve())
+    output = Path("output").resolve()
+    os.chdir(plan["project"])
+    arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"])
+    _Suite(plan, teller, output).run()
+
+
+class _Suite:
+    """Runs the tests in children: after one that hung or ended, the next runs the tests left."""
+
+    def __init__(self, plan: dict[str, Any], teller: Teller, output: Path) -> None:
+        self._plan = plan
+        self._teller = teller
+        self._output = output
+        self._deadline = time.monotonic() + plan["seconds"]
+        self._attempt = 0
+        self._done: set[str] = set()
+        self._running: str | None = None
+        self._exit: int | None = None
+
+    def run(self) -> None:
+        """Run all tests, with the project's own options where they can be used."""
+        with_own = True
+        for self._attempt in range(_MOST_ATTEMPTS):
+            how = self._run_child(with_own=with_own)
+            is_unusable = how == DONE and self._exit in _pytest_part().UNUSABLE
+            if time.monotonic() > self._deadline:
+                return
+            if is_unusable and with_own and not self._done:
+                with_own = False
+            elif how == DONE or self._running is None:
+                return
+            else:
+                self._done.add(self._running)
+
+    def _run_child(self, *, with_own: bool) -> str:
+        self._running = self._exit = None
+        output = self._output / str(self._attempt)
+        run = self._suite_run(with_own=with_own)
+        seconds = self._plan["seconds"]
+        patience = Patience(max(_LEAST_SILENCE, _SILENCE_SHARE * seconds), _MOST_BYTES)
+
+        def body(send: Any) -> None:
+            _pytest_part().speak_into(output)
+            importlib.import_module(__package__ + ".suite_recorder").run_suite(run, send)
+
+        left = self._deadline - time.monotonic()
+        how = run_child(body, left, self._receive, self._teller.descriptor, patience)
+        words = _pytest_part().last_words(output)
+        self._tell({"kind": "ended", "how": how, "running": self._running, "words": words})
+        return how
+
+    def _suite_run(self, *, with_own: bool) -> Any:
+        recorder, plan = importlib.import_module(__package__ + ".suite_recorder"), self._plan
+        place = _pytest_part().Place(Path(plan["root"]), Path(plan["project"]), frozenset(plan["hidden"]))
+        spans = tuple(Span(**span) for span in plan["spans"])
+        return recorder.SuiteRun(place, spans, tuple(plan["names"]), frozenset(self._done), with_own)
+
+    def _receive(self, message: Message) -> None:
+        """Pass a message of the child on; it may be anything."""
+        if message["kind"] == "ended":
+            return
+        if message["kind"] == "begun":
+            self._running = str(message.get("id"))
+        elif message["kind"] == "test":
+            self._done.add(str(message.get("id")))
+            self._running = None
+        elif message["kind"] == "exit":
+            code = message.get("code")
+            self._exit = code if isinstance(code, int) else None
+        self._tell(message)
+
+    def _tell(self, message: Message) -> None:
+        self._teller.tell({**message, "attempt": self._attempt})
+
+
+def _pytest_part() -> Any:
+    """Return what knows pytest, which is loaded once the import path is arranged."""
+    return importlib.import_module(__package__ + ".suite_pytest")

@@ -1,0 +1,178 @@
+"""The project's own tests in one child: a plugin that tells what each of them reaches of the members."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from .children import Send
+from .suite_pytest import Place, file_of, suite_arguments, test_id
+from .testing import function_name
+from .tracer import Reached, ReachedByFile, Span, Spans, make_tracer
+
+_MOST_SOURCE_BYTES = 1_000_000
+
+
+class SuiteRun(NamedTuple):
+    """What a child is to run.
+
+    Attributes:
+        place: Where.
+        spans: Where the members stand whose lines are traced.
+        names: What the files of those tests name that are run first.
+        without: The ids of tests that are not run.
+        with_own: Whether the project's own pytest options hold.
+    """
+
+    place: Place
+    spans: tuple[Span, ...]
+    names: tuple[str, ...]
+    without: frozenset[str]
+    with_own: bool
+
+
+def run_suite(run: SuiteRun, send: Send) -> None:
+    """Run the project's own tests; send how each ends, and at last how pytest did."""
+    recorder = _SuiteRecorder(send, run)
+    recorder.start()
+    exit_code = pytest.main(suite_arguments(run.place, with_own=run.with_own), plugins=[recorder])
+    recorder.finish(int(exit_code))
+
+
+class _SuiteRecorder:
+    """The plugin. What members' code does outside any test belongs to the loading of the modules.
+
+    Sets of lines are sent once each, since cases of one test mostly reach the same; arcs are sent where
+    they are met for the first time.
+    """
+
+    def __init__(self, send: Send, run: SuiteRun) -> None:
+        self._send = send
+        self._run = run
+        self._loaded = ReachedByFile()
+        self._tracer = make_tracer(Spans(run.spans))
+        self._of_fixtures: dict[Any, Reached] = {}
+        self._sets: dict[str, int] = {}
+        self._arcs: set[tuple[str, int, int]] = set()
+        self._status = ""
+
+    def start(self) -> None:
+        """Begin to trace."""
+        self._tracer.exchange(self._loaded)
+        self._tracer.start()
+
+    def finish(self, exit_code: int) -> None:
+        """Send what is known of the whole."""
+        self._tell_loaded()
+        self._send({"kind": "exit", "code": exit_code})
+
+    def _tell_loaded(self) -> None:
+        self._send({"kind": "loaded", "set": self._tell_reached(self._loaded)})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Bring those to the front whose files name a member; leave out what has been run already."""
+        root, without = self._run.place.root, self._run.without
+        items[:] = [item for item in items if test_id(item, root) not in without]
+        likely = _Likely(root, self._run.names)
+        items.sort(key=lambda item: not likely.names(file_of(item, root)))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell which file could not be collected."""
+        if report.failed:
+            self._send({"kind": "broken", "node": report.nodeid, "message": str(report.longrepr)[-1_000:]})
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell what loading has reached, and how many tests there are."""
+        self._tell_loaded()
+        root = os.path.relpath(session.config.rootpath, self._run.place.root)
+        self._send({"kind": "collected", "tests": len(session.items), "rootdir": root})
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+        """Run one case, and send how it ended."""
+        told = self._told(item)
+        self._send({"kind": "begun", **told})
+        self._status = "crashed"
+        reached = ReachedByFile()
+        before = self._tracer.exchange(reached)
+        started = time.monotonic()
+        outcome = yield
+        seconds = time.monotonic() - started
+        self._tracer.exchange(before)
+        if outcome.excinfo is not None:  # as Ctrl-C, which ends the run: the rest belongs into a new child
+            os._exit(1)
+        for fixture in _fixtures_of(item):
+            reached.add(self._of_fixtures.get(fixture, Reached()))
+        number = self._tell_reached(reached)
+        status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
+        self._send({"kind": "test", **told, **status})
+
+    def _told(self, item: pytest.Item) -> dict[str, str]:
+        root = self._run.place.root
+        return {"id": test_id(item, root), "file": file_of(item, root), "name": function_name(item)}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, None, None]:
+        """Keep what a fixture's setup reaches: it counts for each test that shares the fixture."""
+        reached = ReachedByFile()
+        before = self._tracer.exchange(reached)
+        yield
+        self._tracer.exchange(before)
+        before.add(reached)
+        if fixturedef.scope != "function":
+            self._of_fixtures[fixturedef] = reached
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a phase of the case ended; the worst counts."""
+        if report.failed:
+            self._status = "failed"
+        elif self._status == "failed":
+            return
+        elif report.skipped or hasattr(report, "wasxfail"):
+            self._status = "skipped"
+        elif report.when == "call":
+            self._status = "passed"
+
+    def _tell_reached(self, reached: ReachedByFile) -> int:
+        """Send what is new of it; return the number of the set of lines."""
+        lines = {file: sorted(part.lines) for file, part in sorted(reached.parts.items())}
+        arcs = {(file, *arc) for file, part in reached.parts.items() for arc in part.branches}
+        if not arcs <= self._arcs:
+            self._send({"kind": "arcs", "arcs": sorted(arcs - self._arcs)})
+            self._arcs |= arcs
+        key = repr(lines)
+        if key not in self._sets:
+            self._sets[key] = len(self._sets)
+            self._send({"kind": "lines", "number": self._sets[key], "files": lines})
+        return self._sets[key]
+
+
+def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return [definition for definitions in known.values() for definition in definitions]
+
+
+class _Likely:
+    """Tells which files of tests name something."""
+
+    def __init__(self, root: Path, names: Iterable[str]) -> None:
+        self._root = root
+        self._pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names) or r"(?!)")
+        self._known: dict[str, bool] = {}
+
+    def names(self, file: str) -> bool:
+        """Tell whether a file names one of the names."""
+        if file not in self._known:
+            try:
+                text = (self._root / file).read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+            except OSError:
+                text = ""
+            self._known[file] = self._pattern.search(text) is not None
+        return self._known[file]
