@@ -181,7 +181,7 @@ class _Reader:
     def _inside(
         self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], past: Past, statement: ast.stmt
     ) -> _Found:
-        expected = [_expected_exception(item.context_expr) for item in items]
+        expected = [expected_exception(item.context_expr) for item in items]
         exception = next((name for name in expected if name is not None), None)
         if exception is None:
             yield from self.read(body, past)
@@ -225,7 +225,7 @@ class _Reader:
             case ast.Call(func=ast.Attribute(attr="assertFalse"), args=[operand, *_]):
                 yield operand, Claimed(truth=False)
             case ast.Call(args=[_, function, *arguments], keywords=keywords):
-                exception = _expected_exception(call)
+                exception = expected_exception(call)
                 if exception is not None:
                     yield ast.Call(function, arguments, keywords), Claimed(exception=exception)
 
@@ -245,7 +245,7 @@ def _arguments(helper: _Function, call: ast.Call) -> dict[str, ast.expr] | None:
     return found if found.keys() == set(names) else None
 
 
-def _expected_exception(context: ast.expr) -> str | None:
+def expected_exception(context: ast.expr) -> str | None:
     """Return the last part of the exception's name of `pytest.raises(...)` and its like."""
     match context:
         case ast.Call(func=function, args=[exception, *_]) if dotted_name(function).rpartition(".")[2] in {

@@ -6,7 +6,6 @@ Values are compared as far as their text tells: plain ones, and calls with plain
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
@@ -14,12 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bot.languages.driver import CannotParse, DocumentedExample
+from bot.languages.python.exceptions import ANY_EXCEPTION, ancestors
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
 from bot.verification.claims import Claim, Claimed, claims_of
 from bot.verification.situations import Names, is_literal, plain_value, situation
-
-_ANY_EXCEPTION = frozenset({"Exception", "BaseException"})
 
 
 class Relation(Enum):
@@ -140,16 +138,14 @@ def _agreement(*, agrees: bool) -> Relation:
 def _relation_to_exception(asserted: Claimed, documented: str) -> Relation:
     if asserted.exception is None:
         return Relation.CONTRADICTS
-    if asserted.exception == documented or asserted.exception in _ANY_EXCEPTION:
+    if asserted.exception == documented or asserted.exception in ANY_EXCEPTION:
         return Relation.AGREES
-    wider, narrower = (getattr(builtins, name, None) for name in (asserted.exception, documented))
-    is_wider = isinstance(wider, type) and isinstance(narrower, type) and issubclass(narrower, wider)
-    return _agreement(agrees=is_wider)
+    return _agreement(agrees=asserted.exception in ancestors(documented))
 
 
 def _compared(asserted: ast.expr, documented: ast.expr) -> Relation:
     """Compare two values as far as their text tells: plain ones, and calls with plain arguments."""
-    approximate = _approximated(asserted)
+    approximate = approximated(asserted)
     asserted = asserted if approximate is None else approximate
     left, right = _literal(asserted), _literal(documented)
     if left is not None and right is not None:
@@ -161,7 +157,7 @@ def _compared(asserted: ast.expr, documented: ast.expr) -> Relation:
     return Relation.UNKNOWN
 
 
-def _approximated(node: ast.expr) -> ast.expr | None:
+def approximated(node: ast.expr) -> ast.expr | None:
     """Return what `pytest.approx(...)` is about; None where it is no such thing."""
     match node:
         case ast.Call(func=ast.Name(id="approx"), args=[value, *_]):

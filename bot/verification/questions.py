@@ -1,9 +1,10 @@
-"""Questions to the maintainer: the docstring says one thing, the code does another."""
+"""Questions to the maintainer: the documentation says one thing, the code does another."""
 
 from __future__ import annotations
 
 import ast
 import builtins
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,23 +12,25 @@ from dataclasses import dataclass
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Candidate, Member
+from bot.verification.contradictions import Promise
 
 _MOST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Something to ask the maintainer: the docstring says one thing, the code does another.
+    """Something to ask the maintainer: the documentation says one thing, the code does another.
 
     Attributes:
         documented: What the documentation says of which call.
-        candidate: A test module that claims what the docstring shows.
+        candidate: A test module that claims what is documented.
         test: The name of its one test function.
-        observed: What the code was seen to give, as source text; empty where a run has to tell.
+        observed: What the code was seen to give, or the exception that it raised, as source text; empty where
+            a run has to tell.
         functions: The candidate's test functions that it takes the place of.
     """
 
-    documented: DocumentedExample
+    documented: DocumentedExample | Promise
     candidate: Candidate
     test: str
     observed: str = ""
@@ -84,10 +87,34 @@ def question_text(question: Question, message: str) -> str:
         question: What is asked.
         message: What pytest said when the documented claim failed. Untrusted.
     """
-    example = question.documented
+    says = (
+        _says_promise(question, question.documented, message)
+        if isinstance(question.documented, Promise)
+        else _says_example(question, question.documented, message)
+    )
+    return f"{says}. Which of the two is meant?"
+
+
+def _says_example(question: Question, example: DocumentedExample, message: str) -> str:
     says = f"raises `{example.exception}`" if example.expected is None else f"is `{short(example.expected)}`"
     does = f"it returns `{short(question.observed)}`" if question.observed else _observed(example, message)
-    return f"The docstring says `{short(example.call)}` {says}; {does}. Which of the two is meant?"
+    return f"The docstring says `{short(example.call)}` {says}; {does}"
+
+
+def _says_promise(question: Question, promise: Promise, message: str) -> str:
+    call = short(promise.call)
+    if promise.exceptions:
+        listed = " and ".join(f"`{short(name)}`" for name in promise.exceptions)
+        return f"The docstring documents {listed}; `{call}` raises `{short(question.observed)}`"
+    seen = question.observed or _instance(message)
+    does = f"returns `{short(seen)}`" if seen else "returns something else"
+    return f"The annotation says `{short(promise.annotation)}`; `{call}` {does}"
+
+
+def _instance(message: str) -> str:
+    """Read what was no instance of a class from the message of the failed claim."""
+    found = re.search(r"where False = isinstance\((?P<value>.+), [^,]+\)\s*$", message, re.MULTILINE)
+    return "" if found is None else found["value"]
 
 
 def _observed(example: DocumentedExample, message: str) -> str:

@@ -42,7 +42,7 @@ def situation(call: ast.expr, before: Sequence[ast.stmt], names: Names) -> str:
     call, before = resolved(call, before)
     needed = _needed(call, before)
     statements = [*needed, ast.Expr(call)]
-    local = _bound_names(needed)
+    local = bound_names(needed)
     plain = [_Plain(names, local).visit(copy.deepcopy(statement)) for statement in statements]
     renamed = [_Renamed(local, plain).visit(statement) for statement in plain]
     return "\n".join(ast.dump(statement) for statement in renamed)
@@ -95,6 +95,16 @@ def dotted_name(node: ast.expr) -> str:
     return ""
 
 
+def bound_names(statements: Sequence[ast.stmt]) -> frozenset[str]:
+    """Return the variables that statements bind."""
+    return frozenset(
+        part.id
+        for statement in statements
+        for part in ast.walk(statement)
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
+    )
+
+
 class _Replacing(ast.NodeTransformer):
     """Puts expressions in for names."""
 
@@ -117,7 +127,7 @@ def _single_bindings(statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ast
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 found.setdefault(name, []).append((at, value))
             case _:
-                for name in _bound_names([statement]):
+                for name in bound_names([statement]):
                     found.setdefault(name, []).append((at, None))
     return {
         name: (at, value)
@@ -128,13 +138,13 @@ def _single_bindings(statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ast
 
 def _needed(call: ast.expr, before: Sequence[ast.stmt]) -> list[ast.stmt]:
     """Return the statements that have to do with the local objects in a call, in order."""
-    local = _bound_names(before)
+    local = bound_names(before)
     wanted = _read_names(call) & local
     kept: list[ast.stmt] = []
     for statement in reversed(before):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
-        if wanted & (_bound_names([statement]) | _read_names(statement)):
+        if wanted & (bound_names([statement]) | _read_names(statement)):
             kept.append(statement)
             wanted |= _read_names(statement) & local
     return _without_idle_names(list(reversed(kept)), call)
@@ -156,15 +166,6 @@ def _without_idle_names(statements: list[ast.stmt], call: ast.expr) -> list[ast.
 def _read_names(node: ast.AST) -> frozenset[str]:
     return frozenset(
         part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    )
-
-
-def _bound_names(statements: Sequence[ast.stmt]) -> frozenset[str]:
-    return frozenset(
-        part.id
-        for statement in statements
-        for part in ast.walk(statement)
-        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
     )
 
 
