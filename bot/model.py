@@ -318,7 +318,9 @@ class SpendingReporter(Protocol):
 class Funnel:
     """How many test functions reached each point, from asked to posted.
 
-    `asked` counts what the generators' answers to the requests hold, members without an answer as one.
+    `asked` counts what the generators' answers to the requests hold, members without an answer as one. A test
+    function that was mended counts once: by what became of it in the answer that is kept, the first or the
+    mended one; what the kept answer has not any more counts as far as it had come.
     """
 
     asked: int = 0

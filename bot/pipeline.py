@@ -1,7 +1,7 @@
 """The story of a run, phase by phase: changes, candidates, evidence, report.
 
-The only room that knows both generation and verification. Nothing goes back up, but for one second round:
-what the gate reduced is run again, as it would be posted.
+The only room that knows both generation and verification. Nothing goes back up, but for two second rounds:
+what the gate reduced is run again, as it would be posted, and what a model can mend is asked for once more.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import TestGenerator
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
-from bot.languages.driver import CannotParse, LanguageDriver
+from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver
 from bot.model import (
     CacheStatsReporter,
     Candidate,
     Funnel,
     Label,
     Member,
+    Origin,
     Progress,
+    Repair,
     Report,
     Request,
     Result,
@@ -49,6 +51,7 @@ from bot.settings import ProviderChoice, SandboxChoice, Settings
 from bot.verification.evidence import Subject
 from bot.verification.gate import Entry, Verdict
 from bot.verification.proving import best_verdict, funnel, prove
+from bot.verification.repair import Judged, Repairs, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,14 @@ class _Run:
     @property
     def progress(self) -> Progress:
         return self.tools.progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where candidates are proven, and what the project's own tests show there."""
+
+    workspace: Workspace
+    own_suite: OwnSuite
 
 
 async def suggest(settings: Settings, tools: Tools) -> Report:
@@ -189,7 +200,7 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
     if not run.settings.verification.enabled:
         return _unproven(run, await _answers(run, workspace))
     answers, own_suite = await asyncio.gather(_answers(run, workspace), _own_suite(run, workspace))
-    return await _proven(run, workspace, answers, own_suite)
+    return await _proven(run, _Place(workspace=workspace, own_suite=own_suite), answers)
 
 
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
@@ -328,14 +339,14 @@ def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
     )
 
 
-async def _proven(run: _Run, workspace: Workspace, answers: Answers, own_suite: OwnSuite) -> Outcome:
+async def _proven(run: _Run, place: _Place, answers: Answers) -> Outcome:
     """Prove the candidates, and return the best of what is proven for each member."""
     candidates = [candidate for ones in answers.candidates.values() for candidate in ones]
-    formatted = await _formatted(run, candidates)
-    readable = [one for one in formatted if isinstance(one, Candidate)]
-    verdicts = await _verdicts(run, workspace, readable, own_suite)
+    judged = await _judged(run, place, candidates)
+    repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
+    verdicts = _by_member(judged, repairs)
     best = {member: best_verdict(ones) for member, ones in verdicts.items()}
-    unread = {one.member: one for one in formatted if isinstance(one, Skipped) and one.member is not None}
+    unread = {one.member: one for one in judged if isinstance(one, Skipped) and one.member is not None}
     reasons = {**unread, **answers.skipped}
     unasked = [asked.request.member for member, asked in run.requests.items() if member not in reasons | best]
     skipped = (
@@ -346,12 +357,84 @@ async def _proven(run: _Run, workspace: Workspace, answers: Answers, own_suite: 
     posted = [entry for verdict in best.values() for entry in verdict.entries]
     every = [verdict for ones in verdicts.values() for verdict in ones]
     return Outcome(
-        suggestions=tuple(_suggestion(run.requests[entry.candidate.member], entry) for entry in posted),
+        suggestions=tuple(_suggestion(run, entry, repairs) for entry in posted),
         skipped=skipped,
         funnel=funnel(every, posted, len(run.requests) - len(best)),
-        failure=answers.failure,
-        notes=(f"sandbox: {', '.join(workspace.sandbox.layers())}", *workspace.notes, *own_suite.notes),
+        failure=repairs.failure,
+        notes=(*_notes(place), *repairs.notes()),
     )
+
+
+def _notes(place: _Place) -> Iterator[str]:
+    workspace = place.workspace
+    yield f"sandbox: {', '.join(workspace.sandbox.layers())}"
+    yield from workspace.notes
+    yield from place.own_suite.notes
+
+
+def _first_round(
+    run: _Run, candidates: Sequence[Candidate], judged: Sequence[Judged], failure: str | None
+) -> Repairs:
+    """Return how the model's candidates stand; no other generator has anything to mend."""
+    return Repairs(
+        standings={
+            candidate.member: Standing.of(run.requests[candidate.member].driver, candidate, one)
+            for candidate, one in zip(candidates, judged, strict=True)
+            if candidate.origin is Origin.MODEL
+        },
+        failure=failure,
+    )
+
+
+async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
+    """Send back to the model what it can mend, and prove what comes back, as often as the settings say."""
+    for _ in range(run.settings.verification.repairs):
+        wanted = repairs.wanted()
+        if run.tools.model is None or not wanted:
+            break
+        mending = replace(run, requests={member: _to_mend(run, member, wanted[member]) for member in wanted})
+        run.progress.phase("repairing", len(wanted))
+        answers = await _asked(mending, run.tools.model)
+        repairs = repairs.after(await _mended(mending, place, repairs, answers), answers.failure)
+    return repairs
+
+
+async def _mended(run: _Run, place: _Place, repairs: Repairs, answers: Answers) -> dict[str, Judged]:
+    """Prove answers to repairs, each beside the tests that are good already; return what came of them."""
+    beside = {
+        member: _beside_the_good(run, repairs.standings[member], candidate)
+        for member, (candidate,) in answers.candidates.items()
+    }
+    readable = [one for one in beside.values() if isinstance(one, Candidate)]
+    judged = iter(await _judged(run, place, readable))
+    proven = {member: next(judged) if isinstance(one, Candidate) else one for member, one in beside.items()}
+    return {**answers.skipped, **proven}
+
+
+def _beside_the_good(run: _Run, standing: Standing, answer: Candidate) -> Result:
+    try:
+        return standing.beside_the_good(answer)
+    except CannotPlace as error:
+        reason = f"its mended tests cannot stand beside those that are good: {error}"
+        return _skipped([run.requests[answer.member].request.member], Stage.VERIFICATION, reason)[0]
+    except CannotParse as error:
+        return _unreadable(run.requests[answer.member], error)
+
+
+def _to_mend(run: _Run, member: str, repair: Repair) -> _Asked:
+    asked = run.requests[member]
+    return replace(asked, request=replace(asked.request, repair=repair))
+
+
+def _by_member(judged: Iterable[Judged], repairs: Repairs) -> dict[str, list[Verdict]]:
+    """Return the verdicts of each member's candidates, those of the model as they are after the repairs."""
+    found = {
+        member: [standing.best] for member, standing in repairs.standings.items() if standing.best is not None
+    }
+    for one in judged:
+        if isinstance(one, Verdict) and one.proof.candidate.origin is not Origin.MODEL:
+            found.setdefault(one.proof.member.id, []).append(one)
+    return found
 
 
 async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]:
@@ -379,26 +462,35 @@ def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
     return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
 
 
-async def _verdicts(
-    run: _Run, workspace: Workspace, candidates: Sequence[Candidate], own_suite: OwnSuite
-) -> dict[str, list[Verdict]]:
-    """Return the verdicts of each member's candidates, by the member's id."""
-    found: dict[str, list[Verdict]] = {}
+async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
+    """Format and prove candidates; return what came of each, in the same order."""
+    formatted = await _formatted(run, candidates)
+    proven: dict[int, Verdict] = {}
     for driver in run.tools.drivers:
-        own = [one for one in candidates if run.requests[one.member].driver is driver]
-        subjects = [_subject(run.requests[one.member].request, one) for one in own]
-        verification = run.settings.verification
-        proven = await prove(subjects, workspace, driver, verification, run.progress, own_suite=own_suite)
-        for candidate, verdict in zip(own, proven, strict=True):
-            found.setdefault(candidate.member, []).append(verdict)
-    return found
+        own = {
+            number: _subject(run.requests[one.member].request, one)
+            for number, one in enumerate(formatted)
+            if isinstance(one, Candidate) and run.requests[one.member].driver is driver
+        }
+        verdicts = await prove(
+            list(own.values()),
+            place.workspace,
+            driver,
+            run.settings.verification,
+            run.progress,
+            own_suite=place.own_suite,
+        )
+        proven |= dict(zip(own, verdicts, strict=True))
+    return [proven[number] if isinstance(one, Candidate) else one for number, one in enumerate(formatted)]
 
 
 def _subject(request: Request, candidate: Candidate) -> Subject:
     return Subject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
-def _suggestion(asked: _Asked, entry: Entry) -> Suggestion:
+def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
+    asked = run.requests[entry.candidate.member]
+    standing = repairs.standings.get(entry.candidate.member)
     return Suggestion(
         member=entry.candidate.member,
         number=0,
@@ -410,6 +502,7 @@ def _suggestion(asked: _Asked, entry: Entry) -> Suggestion:
         label=entry.label,
         summary=entry.summary,
         witness=entry.candidate.witness if entry.label is Label.NEW_BEHAVIOUR else None,
+        observed=() if standing is None else standing.observed_in(entry),
     )
 
 

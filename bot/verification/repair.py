@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from bot.languages.driver import CannotParse
+from bot.languages.driver import CannotParse, LanguageDriver
 from bot.languages.python.parsing import parse_untrusted
-from bot.model import Candidate, Change, Label, Member, MemberKind, Repair
+from bot.model import Candidate, Change, Label, Member, MemberKind, Repair, Skipped
 from bot.verification.claims import functions_of
 from bot.verification.gate import Cut, Entry, KeepTests, Point, Verdict
 from bot.verification.observed import observed_tests
@@ -33,43 +35,52 @@ MOST_SAID_CHARACTERS = 1_500
 
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 
-Place = Callable[[str | None, str], str]
-"""Adds a test module's tests to another's; raises `CannotParse` or `CannotPlace`."""
+
+Judged = Verdict | Skipped
+"""What came of one candidate: a verdict, or why it could not be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """How the candidate of one member stands, while it is mended.
 
     Attributes:
+        driver: Knows its language.
         best: The best that is proven so far; None where no answer could be read yet.
-        repair: What is to be mended now; None for nothing.
+        latest: What came of the latest answer; None where it is given up.
+        code: The latest answer as it came.
         observed: Test functions whose expected values were taken from what the code was seen to do.
         was_mended: Whether an answer to a repair is what is best.
     """
 
+    driver: LanguageDriver
     best: Verdict | None = None
-    repair: Repair | None = None
+    latest: Judged | None = None
+    code: str = ""
     observed: frozenset[str] = frozenset()
     was_mended: bool = False
 
     @classmethod
-    def of(cls, verdict: Verdict, keep_tests: KeepTests) -> Standing:
-        """Return how a candidate stands that was proven for the first time."""
-        return cls(best=verdict, repair=repair_of(verdict, keep_tests))
+    def of(cls, driver: LanguageDriver, candidate: Candidate, judged: Judged) -> Standing:
+        """Return how a candidate stands after the first round."""
+        best = judged if isinstance(judged, Verdict) else None
+        return cls(driver=driver, best=best, latest=judged, code=candidate.code)
 
-    @classmethod
-    def of_unreadable(cls, candidate: Candidate, reason: str) -> Standing:
-        """Return how a candidate stands that cannot be read as a test module."""
-        too_long = len(candidate.code) > MOST_CODE_CHARACTERS
-        return cls(repair=None if too_long else _repair(candidate.code, (("", _plain(reason)),)))
+    @cached_property
+    def repair(self) -> Repair | None:
+        """What is to be mended now; None for nothing."""
+        if isinstance(self.latest, Verdict):
+            return repair_of(self.latest, self.driver.keep_tests)
+        if self.latest is None or len(self.code) > MOST_CODE_CHARACTERS:
+            return None
+        return _repair(self.code, (("", _plain(self.latest.reason)),))
 
     @property
     def green(self) -> Entry | None:
         """The tests that are good already."""
         return None if self.best is None else self.best.green
 
-    def beside_the_good(self, answer: Candidate, place: Place) -> Candidate:
+    def beside_the_good(self, answer: Candidate) -> Candidate:
         """Return an answer with the tests that are good already, so that none of them is lost.
 
         Raises:
@@ -79,21 +90,19 @@ class Standing:
         if self.green is None:
             return answer
         good = self.green.candidate
-        return replace(answer, code=place(good.code, answer.code), summary=good.summary)
+        return replace(answer, code=self.driver.place(good.code, answer.code), summary=good.summary)
 
-    def given_up(self) -> Standing:
-        """Return how it stands where no answer came that could be proven."""
-        return replace(self, repair=None)
-
-    def after(self, verdict: Verdict, keep_tests: KeepTests) -> Standing:
-        """Return how it stands, now that the answer is proven as well."""
-        observed = self._observed(verdict)
-        better = self.best is None or _shows(verdict) > _shows(self.best)
-        return Standing(
-            best=verdict if self.best is None else joined(self.best, verdict, better=better),
-            repair=repair_of(verdict, keep_tests),
-            observed=self.observed | observed,
-            was_mended=self.was_mended or better,
+    def after(self, judged: Judged) -> Standing:
+        """Return how it stands after an answer to its repair; one that cannot be proven is the last."""
+        if isinstance(judged, Skipped):
+            return replace(self, latest=None)
+        best = judged if self.best is None else joined(self.best, judged)
+        return replace(
+            self,
+            best=best,
+            latest=judged,
+            observed=self.observed | self._observed(judged),
+            was_mended=self.was_mended or (best.proof is judged.proof and best.green is not None),
         )
 
     def _observed(self, verdict: Verdict) -> frozenset[str]:
@@ -103,18 +112,72 @@ class Standing:
         proof = verdict.proof
         return frozenset(observed_tests(self.repair.code, proof.candidate.code, proof.member)) - {*good}
 
+    def observed_in(self, entry: Entry) -> tuple[str, ...]:
+        """Return those tests of a green entry whose expected values were only observed."""
+        own = entry == self.green
+        return tuple(name for name in entry.tests if own and name in self.observed)
 
-def joined(first: Verdict, second: Verdict, *, better: bool) -> Verdict:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repairs:
+    """The candidates of one generator, while they are mended.
+
+    Attributes:
+        standings: How they stand, by member.
+        sent: The members that were asked for again.
+        refused: Why an answer to a repair did not come, or could not be proven.
+        failure: Why nothing more can be asked; None where it can.
+    """
+
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    sent: frozenset[str] = frozenset()
+    refused: tuple[Skipped, ...] = ()
+    failure: str | None = None
+
+    def wanted(self) -> dict[str, Repair]:
+        """Return what is to be mended, by member; nothing once nothing can be asked any more."""
+        if self.failure is not None:
+            return {}
+        repairs = ((member, standing.repair) for member, standing in self.standings.items())
+        return {member: repair for member, repair in repairs if repair is not None}
+
+    def after(self, judged: Mapping[str, Judged], failure: str | None) -> Repairs:
+        """Return how all stand after a round.
+
+        Args:
+            judged: What came of the members that were asked for.
+            failure: Why the round ended early; None where it did not.
+        """
+        moved = {member: self.standings[member].after(one) for member, one in judged.items()}
+        refused = (one for one in judged.values() if isinstance(one, Skipped))
+        return Repairs(
+            standings={**self.standings, **moved},
+            sent=self.sent | judged.keys(),
+            refused=(*self.refused, *refused),
+            failure=failure,
+        )
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a reader of the report should know."""
+        if self.sent:
+            mended = sum(standing.was_mended for standing in self.standings.values())
+            yield f"repairs: {len(self.sent)} candidates went back to the model, {mended} came back better"
+        reasons = Counter(one.reason for one in self.refused if one.reason != self.failure)
+        for reason, times in reasons.items():
+            yield f"{times} of them came to nothing: {reason}"
+
+
+def joined(first: Verdict, second: Verdict) -> Verdict:
     """Return the verdicts of a candidate and of its mended form as one.
 
-    It has the green entry of the better one, and the questions of both. Each test function is told of once:
-    one that the mended form left out, or put another in the place of, is told of as it was.
+    It has the green entry of the better one, and the questions of both. A test function is told of once: one
+    that the better form has not any more is told of as it was.
 
     Args:
         first: The verdict of the candidate.
         second: The verdict of its mended form.
-        better: Whether the second one is.
     """
+    better = _shows(second) > _shows(first)
     chosen = second if better else first
     questions: dict[str, Entry] = {}
     for entry in (*first.entries, *second.entries):
