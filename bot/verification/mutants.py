@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
-from bot.verification.operators import Operator, Swap, condition_swaps, statement_swaps, swaps_within
+from bot.verification.operators import (
+    Operator,
+    Swap,
+    condition_swaps,
+    handler_swaps,
+    is_boundary_of,
+    is_mute_boundary,
+    statement_swaps,
+    swaps_within,
+)
 from bot.verification.table import DEFAULTS, GateTable
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
@@ -245,19 +254,38 @@ class _Site:
     function: InFunction | None
 
 
-def _sites(statement: ast.stmt, function: InFunction | None = None) -> Iterator[_Site]:
-    """Yield the changes of a statement and of all within it."""
+def _sites(
+    statement: ast.stmt, function: InFunction | None = None, following: ast.stmt | None = None
+) -> Iterator[_Site]:
+    """Yield the changes of a statement, which another may follow, and of all within it."""
     if _is_left_out(statement):
         return
     lines = _head_lines(statement)
     for swap in _head_swaps(statement):
-        yield _Site(swap, lines, function)
+        if not _is_mute(swap, statement, following):
+            yield _Site(swap, lines, function)
+    for handler in getattr(statement, "handlers", ()):
+        for swap in handler_swaps(handler):
+            yield _Site(swap, (handler.lineno, swap.node.end_lineno or handler.lineno), function)
     inside = function
     if inside is None and isinstance(statement, _Function):
         inside = _named(statement)
     for body in _bodies(statement):
-        for inner in body:
-            yield from _sites(inner, inside)
+        for inner, after in zip(body, [*body[1:], None], strict=True):
+            yield from _sites(inner, inside, after)
+
+
+def _is_mute(swap: Swap, statement: ast.stmt, following: ast.stmt | None) -> bool:
+    """Tell whether a change moves a boundary at which both ways lead to the same."""
+    if not isinstance(statement, ast.If) or not is_boundary_of(swap, statement.test):
+        return False
+    others = statement.orelse or ([following] if following is not None else [])
+    match statement.body, others:
+        case [ast.Return(value=ast.expr() as one)], [ast.Return(value=ast.expr() as other)]:
+            return is_mute_boundary(statement.test, one, other)
+        case [ast.Assign(targets=[one], value=other)], _ if not statement.orelse:
+            return is_mute_boundary(statement.test, one, other)
+    return False
 
 
 def _head_swaps(statement: ast.stmt) -> Iterator[Swap]:

@@ -1,7 +1,7 @@
 """The ways in which one syntax node is changed to see whether a test notices. Pure; nothing is run.
 
-A change that is cheap to see as no change in behaviour (`x + 0`, `x * 1`) or that tells a reviewer nothing
-(the text of a message) is left out.
+A change that is cheap to see as no change in behaviour (`x + 0`, `x[:len(x) + 1]`, `<=` for `<` where both
+sides are equal then) or that tells a reviewer nothing (the text of a message) is left out.
 """
 
 from __future__ import annotations
@@ -120,7 +120,27 @@ def swaps_within(expression: ast.expr) -> Iterator[Swap]:
     if make is not None:
         yield from make(expression)
     for child in _children(expression):
-        yield from swaps_within(child)
+        for swap in swaps_within(child):
+            if not (isinstance(expression, ast.IfExp) and _is_mute_in(expression, swap)):
+                yield swap
+
+
+def _is_mute_in(choice: ast.IfExp, swap: Swap) -> bool:
+    test = choice.test
+    return is_boundary_of(swap, test) and is_mute_boundary(test, choice.body, choice.orelse)
+
+
+def is_boundary_of(swap: Swap, test: ast.expr) -> bool:
+    """Tell whether a change is one of the boundary of a condition as a whole."""
+    return swap.operator is Operator.BOUNDARY and swap.node is test
+
+
+def is_mute_boundary(test: ast.expr, one: ast.expr, other: ast.expr) -> bool:
+    """Tell whether a condition chooses between what it compares: where both are equal, it is all the same."""
+    match test:
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _BOUNDARIES:
+            return {ast.unparse(left), ast.unparse(right)} == {ast.unparse(one), ast.unparse(other)}
+    return False
 
 
 def condition_swaps(test: ast.expr) -> Iterator[Swap]:
@@ -139,6 +159,18 @@ def statement_swaps(statement: ast.stmt) -> Iterator[Swap]:
     make = _OF_STATEMENTS.get(type(statement))
     if make is not None:
         yield from make(statement)
+
+
+def handler_swaps(handler: ast.ExceptHandler) -> Iterator[Swap]:
+    """Yield the changes of what is caught: another exception, or fewer."""
+    caught = handler.type
+    if isinstance(caught, ast.Tuple) and len(caught.elts) > 1:
+        text = ast.unparse(caught.elts[0])
+        yield Swap(
+            operator=Operator.EXCEPTION, node=caught, text=text, old=snippet(caught), new=snippet(text)
+        )
+    elif caught is not None:
+        yield from _other_exception(caught)
 
 
 def snippet(node: ast.AST | str) -> str:
@@ -237,10 +269,15 @@ def _sign(node: ast.UnaryOp) -> Iterator[Swap]:
         yield Swap(operator=Operator.SIGN, node=node, text=text, old=snippet(node), new=snippet(node.operand))
 
 
-def _slice(node: ast.Slice) -> Iterator[Swap]:
-    """The bounds that are no constants: those are changed as constants."""
-    for bound in (node.lower, node.upper):
-        yield from _one_more(bound)
+def _subscript(node: ast.Subscript) -> Iterator[Swap]:
+    """Bounds that are no constants: those are changed as constants. Beyond the length there is nothing."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    length = f"len({ast.unparse(node.value)})"
+    for part in parts:
+        if isinstance(part, ast.Slice):
+            yield from _one_more(part.lower)
+            is_length = part.upper is not None and ast.unparse(part.upper) == length
+            yield from () if is_length else _one_more(part.upper)
 
 
 def _range(node: ast.Call) -> Iterator[Swap]:
@@ -290,12 +327,16 @@ def _return(node: ast.Return) -> Iterator[Swap]:
 
 def _raise(node: ast.Raise) -> Iterator[Swap]:
     if node.exc is not None:
-        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        old = ast.unparse(raised)
-        new = "ValueError" if old == "TypeError" else "TypeError"
-        if isinstance(raised, (ast.Name, ast.Attribute)) and old.rpartition(".")[2][:1].isupper():
-            yield Swap(operator=Operator.EXCEPTION, node=raised, text=new, old=snippet(old), new=new)
+        yield from _other_exception(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
     yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _other_exception(node: ast.expr) -> Iterator[Swap]:
+    """Only for what is named as classes are."""
+    old = ast.unparse(node)
+    new = "ValueError" if old == "TypeError" else "TypeError"
+    if isinstance(node, (ast.Name, ast.Attribute)) and old.rpartition(".")[2][:1].isupper():
+        yield Swap(operator=Operator.EXCEPTION, node=node, text=new, old=snippet(old), new=new)
 
 
 def _expression_statement(node: ast.Expr) -> Iterator[Swap]:
@@ -305,9 +346,23 @@ def _expression_statement(node: ast.Expr) -> Iterator[Swap]:
 
 
 def _assignment(node: ast.Assign) -> Iterator[Swap]:
-    """Without it a name would not be there at all, which any call shows; an attribute or an item may be."""
+    """Without it a name would not be there at all, which any call shows, unless it is made of itself."""
+    names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+    read = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+    plain = all(isinstance(one, (ast.Attribute, ast.Subscript, ast.Name)) for one in node.targets)
+    if plain and names <= read:
+        yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _deletion(node: ast.Delete) -> Iterator[Swap]:
     if all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in node.targets):
         yield _replaced(Operator.STATEMENT, node, "pass")
+
+
+def _yield(node: ast.Yield) -> Iterator[Swap]:
+    if node.value is not None and not isinstance(node.value, ast.Constant):
+        old, new = snippet(node), "yield None"
+        yield Swap(operator=Operator.RETURN, node=node, text="(yield None)", old=old, new=new)
 
 
 def _in_place(node: ast.AugAssign) -> Iterator[Swap]:
@@ -322,6 +377,7 @@ def _in_place(node: ast.AugAssign) -> Iterator[Swap]:
             old=_SYMBOLS[type(node.op)] + "=",
             new=_SYMBOLS[after] + "=",
         )
+    yield _replaced(Operator.STATEMENT, node, "pass")
 
 
 def _break(node: ast.Break) -> Iterator[Swap]:
@@ -342,9 +398,10 @@ _OF_EXPRESSIONS: Mapping[type[ast.AST], Callable[..., Iterator[Swap]]] = {
     ast.BinOp: _arithmetic,
     ast.Constant: _constant,
     ast.UnaryOp: _sign,
-    ast.Slice: _slice,
+    ast.Subscript: _subscript,
     ast.Call: _range,
     ast.IfExp: _choice,
+    ast.Yield: _yield,
     ast.ListComp: _comprehension,
     ast.SetComp: _comprehension,
     ast.DictComp: _comprehension,
@@ -355,6 +412,7 @@ _OF_STATEMENTS: Mapping[type[ast.AST], Callable[..., Iterator[Swap]]] = {
     ast.Raise: _raise,
     ast.Expr: _expression_statement,
     ast.Assign: _assignment,
+    ast.Delete: _deletion,
     ast.AugAssign: _in_place,
     ast.Break: _break,
     ast.Continue: _continue,

@@ -10,7 +10,7 @@ import pytest
 from bot.languages.driver import CannotParse
 from bot.model import Change, Member, MemberKind
 from bot.verification.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
-from bot.verification.operators import snippet
+from bot.verification.operators import Operator, snippet
 from fakes.workspaces import function_member
 
 
@@ -58,7 +58,14 @@ def _changed_part(source: str, mutant: Mutant) -> str:
         ("return (a + b) * 3", {"return (a + b) / 3", "return (a + b) * 4"}),
         ("a.append(b)", {"pass"}),
         ("a.b = b", {"pass"}),
-        ("a += b", {"a -= b"}),
+        ("a += b", {"a -= b", "pass"}),
+        ("a = int(a)", {"pass"}),
+        ("del a[b]", {"pass"}),
+        ("yield a", {"yield None"}),
+        ("return a[:len(a)]", {"return None"}),
+        ("return a[:len(b)]", {"return a[:len(b) + 1]", "return None"}),
+        ("return a if a < b else b", {"return a if a >= b else b", "return None"}),
+        ("return a if a < 3 else b", {"return a if a <= 3 else b", "return a if a >= 3 else b"}),
         ("raise ValueError(a)", {"raise TypeError(a)", "pass"}),
         ("raise TypeError", {"raise ValueError", "pass"}),
         ("return a if b else 1", {"return a if not b else 1", "return a if b else 2"}),
@@ -78,6 +85,48 @@ def test_mutants_of__conditions_and_jumps() -> None:
                 break
     """
     assert changes(body) == {"if not x:", "break", "while not b(x):", "continue"}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_boundary_moved"),
+    [
+        ("if a < b:\n    return a\nreturn b", False),
+        ("if a < b:\n    return b\nelse:\n    return a", False),
+        ("if a < b:\n    a = b\nreturn a()", False),
+        ("if a < b:\n    return a\nreturn c", True),
+        ("if a < b:\n    return a\nx()\nreturn b", True),
+        ("if a < b:\n    a = b\nelse:\n    a = 1\nreturn a()", True),
+        ("if a < b:\n    return c\nreturn b", True),
+        ("while a < b:\n    a = b\nreturn a()", True),
+    ],
+)
+def test_mutants_of__a_boundary_stays_where_both_sides_are_the_same(
+    body: str, *, is_boundary_moved: bool
+) -> None:
+    assert any("a <= b" in changed for changed in changes(body)) is is_boundary_moved
+
+
+def test_mutants_of__what_is_caught() -> None:
+    body = """
+        try:
+            a()
+        except (KeyError, shop.Missing):
+            return None
+        except OSError:
+            return None
+        except error:
+            return None
+        except:
+            return None
+    """
+    assert changes(body) == {"pass", "except KeyError:", "except TypeError:"}
+
+
+def test_mutants_of__what_is_caught_is_reached_where_something_is_raised() -> None:
+    source = "def f(a):\n    try:\n        return a()\n    except OSError:\n        return 2\n"
+    (caught,) = [mutant for mutant in mutants(source) if mutant.operator is Operator.EXCEPTION]
+    assert caught.words == "`OSError` to `TypeError` on line 4"
+    assert [caught.is_reached_by(frozenset({line})) for line in (2, 3, 4, 5)] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(
