@@ -1,0 +1,80 @@
+"""The project's own image, as root, with what Docker leaves to a container by default and nothing more."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fakes.arena import everybodys_folder
+from fakes.containers import ROOT, Engine
+
+pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+RUNNER = 1001
+"""The user that owns the workspace on GitHub's machines, while actions in containers are root."""
+
+SUITE = "tests/execution/hostile"
+
+
+def test_container__is_as_docker_has_it(engine: Engine) -> None:
+    code = "print(open('/proc/self/status').read())"
+    told = engine.run("-I", "-c", code, options=("--entrypoint", "/opt/testsmith/bin/python"))
+    status = dict(re.findall(r"^(\w+):\s*(.*)$", told.stdout, re.MULTILINE))
+    assert status["Uid"].split()[0] == "0"
+    assert status["CapEff"] == "00000000a80425fb"
+    assert status["Seccomp"] == "2"
+
+
+# What Docker leaves to root is what root has here: one of the two ways says all.
+@pytest.mark.parametrize("way", ["root", "an ordinary user"])
+def test_container__the_hostile_and_the_honest_suite(engine: Engine, way: str) -> None:
+    mounts = ("-v", f"{ROOT}/tests:/src/tests:ro", "-v", f"{ROOT}/pyproject.toml:/src/pyproject.toml:ro")
+    options = (*mounts, "--workdir", "/src", "--entrypoint", "/opt/testsmith/bin/python")
+    wanted = "not Docker and not ordinary" if way == "root" else "ordinary"
+    done = engine.run(
+        *("-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "-k", wanted, SUITE),
+        options=options,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) > 100
+    print(done.stdout[-1500:])  # noqa: T201 - what is not shown, for whoever looks
+
+
+def test_container__suggests_tests_in_the_strictest_sandbox(engine: Engine) -> None:
+    from make_repository import make_repository
+
+    with everybodys_folder() as base:
+        repository = base / "shop"
+        make_repository(repository)
+        _give(repository, RUNNER)
+        allowed = base / "gitconfig"
+        allowed.write_text("[safe]\n\tdirectory = /work\n")
+        done = engine.run(
+            *("suggest", "--repo", "/work", "--base", "main", "--head", "change", "--format", "json"),
+            *("--provider", "offline", "--sandbox", "strict", "--only", "src/shop/cart.py"),
+            options=("-v", f"{repository}:/work", "-v", f"{allowed}:/root/.gitconfig:ro"),
+        )
+        status = subprocess.run(
+            ("git", "-c", "safe.directory=*", "status", "--porcelain", "--ignored"),
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert "src/shop/cart.py::Cart.add" in {one["member"] for one in report["suggestions"]}, report
+    assert any("own user id" in note and "without" not in note for note in report["notes"]), report["notes"]
+    assert status.stdout == ""
+
+
+def _give(folder: Path, user: int) -> None:
+    if os.geteuid() == 0:
+        for place, folders, files in os.walk(folder):
+            for name in (".", *folders, *files):
+                os.chown(Path(place, name), user, user, follow_symlinks=False)
