@@ -169,6 +169,8 @@ class _Reader:
                     yield _Reading(call, past, claimed, statement)
             case ast.With(items=items, body=inner) | ast.AsyncWith(items=items, body=inner):
                 yield from self._inside(items, inner, past, statement)
+            case ast.FunctionDef(body=inner) | ast.AsyncFunctionDef(body=inner):
+                yield from self.read(inner, past)
             case ast.For(target=target, iter=ast.List(elts=elements) | ast.Tuple(elts=elements)):
                 for put_in in itertools.takewhile(self.goes_on, _loop_values(target, elements)):
                     yield from self.read(self.expanded(statement.body, put_in), past)

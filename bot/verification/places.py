@@ -37,6 +37,10 @@ class Text:
         start, end = self.place(node)
         return self._data[start:end].decode()
 
+    def before(self, node: ast.expr | ast.stmt) -> str:
+        """Return what stands before a node in its line."""
+        return self._data[self.line_start(node.lineno) : self.place(node)[0]].decode()
+
     def line_start(self, line: int) -> int:
         """Return where a line begins, counted from 1."""
         return self._starts[line - 1]

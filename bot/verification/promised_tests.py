@@ -66,7 +66,7 @@ class _Rewriting:
         if not block or not claim or function is None:
             return
         start, end = self._text.place(block[0])[0], self._text.place(block[-1])[1]
-        yield start, end, textwrap.indent(claim, " " * block[0].col_offset).lstrip(" ")
+        yield start, end, self._indented(claim, block[0])
         head = self._text.of(function)
         named = re.search(r"def\s+(?P<name>\w+)", head)
         if named is not None:
@@ -77,6 +77,14 @@ class _Rewriting:
                 name,
             )
         yield from self._imports(found.promise, claim)
+
+    def _indented(self, claim: str, place: ast.stmt) -> str:
+        """Return the claim as it is put in for a statement, which may stand behind a colon."""
+        before = self._text.before(place)
+        blanks = len(before) - len(before.lstrip())
+        if not before.strip():
+            return textwrap.indent(claim, before).lstrip()
+        return "\n" + textwrap.indent(claim, before[:blanks] + "    ")
 
     def _claim(self, found: Contradiction) -> str:
         if found.promise.exceptions:

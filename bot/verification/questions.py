@@ -15,6 +15,9 @@ from bot.model import Candidate, Member
 from bot.verification.contradictions import Promise
 
 _MOST_TEXT = 200
+_NO_INSTANCE = re.compile(
+    r"where False = isinstance\((?P<value>.+?), (?:\(?<class .*|[\w.]+)\)\s*$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ def _says_promise(question: Question, promise: Promise, message: str) -> str:
 
 def _instance(message: str) -> str:
     """Read what was no instance of a class from the message of the failed claim."""
-    found = re.search(r"where False = isinstance\((?P<value>.+), [^,]+\)\s*$", message, re.MULTILINE)
+    found = _NO_INSTANCE.search(message)
     return "" if found is None else found["value"]
 
 

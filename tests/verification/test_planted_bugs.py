@@ -1,0 +1,90 @@
+"""The guard over members whose code contradicts their own text, and over honest look-alikes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.execution.own_suite import OwnSuite
+from bot.languages.python.driver import PythonDriver
+from bot.languages.python.test_modules import test_functions as functions_of
+from bot.model import Candidate, Label, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject
+from bot.verification.gate import Verdict
+from bot.verification.guard import Guarded, guard
+from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.proving import prove
+from fakes.planted_bugs import HONEST, PLANTED, GuardCase
+from fakes.workspaces import CountingProgress, small_workspace
+
+
+def passing(case: GuardCase) -> Proof:
+    """Return the case's test module, as if all of its functions had passed."""
+    member = case.subject()
+    runs = (Run(setting="", status=Status.PASSED),) * 2
+    return Proof(
+        member=member,
+        candidate=Candidate(member=member.id, code=case.code, origin=Origin.MODEL),
+        functions=tuple(FunctionProof(name=name, head=runs) for name in functions_of(case.code)),
+    )
+
+
+def guarded(case: GuardCase) -> Guarded:
+    proof = passing(case)
+    return guard(proof, PythonDriver().documented_examples(proof.member))
+
+
+@pytest.mark.parametrize("case", PLANTED, ids=lambda case: case.name)
+def test_guard__no_planted_bug_stays_and_its_neighbours_do(case: GuardCase) -> None:
+    found = guarded(case)
+    functions = set(functions_of(case.code))
+    bugs = {name for name in functions if "test_bug" in name}
+    assert found.suspended.keys() == bugs
+    assert bugs or found.rows
+    assert len(found.questions) == (1 if case.asks else 0)
+
+
+@pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
+def test_guard__nothing_is_asked_of_honest_tests(case: GuardCase) -> None:
+    assert guarded(case) == Guarded()
+
+
+def test_planted_bugs__there_are_enough_of_them() -> None:
+    assert len(PLANTED) >= 25
+    assert len(HONEST) >= 25
+    assert len({case.name for case in (*PLANTED, *HONEST)}) == len(PLANTED) + len(HONEST)
+
+
+def proven(folder: Path, *cases: GuardCase) -> tuple[Verdict, ...]:
+    """Run cases for real, all in one workspace."""
+    settings = VerificationSettings(test_seconds=5.0, runs=2)
+    subjects = [Subject(member=proof.member, candidate=proof.candidate) for proof in map(passing, cases)]
+
+    async def scenario() -> tuple[Verdict, ...]:
+        files = {case.path: case.module_text for case in cases}
+        async with small_workspace(folder, files) as workspace:
+            return await prove(
+                subjects, workspace, PythonDriver(), settings, CountingProgress(), own_suite=OwnSuite()
+            )
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_prove__of_planted_bugs_none_is_green_and_each_is_asked_about(tmp_path: Path) -> None:
+    for case, verdict in zip(PLANTED, proven(tmp_path, *PLANTED), strict=True):
+        green = [] if verdict.green is None else verdict.green.tests
+        asked = [entry.summary for entry in verdict.entries if entry.label is Label.QUESTION]
+        assert not [name for name in green if "test_bug" in name], case.name
+        assert asked == ([f"{case.asks} Which of the two is meant?"] if case.asks else []), case.name
+        assert any("test_fine" in name for name in green) or "test_fine" not in case.code, case.name
+
+
+@pytest.mark.slow
+def test_prove__honest_tests_are_green_and_nothing_is_asked(tmp_path: Path) -> None:
+    for case, verdict in zip(HONEST, proven(tmp_path, *HONEST), strict=True):
+        assert [entry.tests for entry in verdict.entries] == [("test_ok",)], (case.name, verdict.cuts)
+        assert [entry.label for entry in verdict.entries] == [None], case.name
