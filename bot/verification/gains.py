@@ -24,12 +24,10 @@ class Ground:
     Attributes:
         baseline: What they reach of it; None where they were not measured.
         noticed: Whether one of them fails with a mutant; one that is not in it was not tried.
-        is_class: Whether it is a class, whose body may be used without a line of it being reached.
     """
 
     baseline: MemberBaseline | None = None
     noticed: Mapping[Mutant, bool] = field(default_factory=dict)
-    is_class: bool = False
 
     def leaves_alive(self, mutant: Mutant) -> bool | None:
         """Tell whether the own tests leave a mutant alive; None where that is not known."""
@@ -37,12 +35,9 @@ class Ground:
             return None
         if mutant in self.noticed:
             return not self.noticed[mutant]
-        return None if self._may_be_reached(mutant, self.baseline.reached.lines) else True
-
-    def _may_be_reached(self, mutant: Mutant, lines: frozenset[int]) -> bool:
-        if mutant.function is None:
-            return self.is_class or bool(lines)
-        return mutant.is_reached_by(lines)
+        lines = self.baseline.reached.lines
+        reached = bool(lines) if mutant.function is None else mutant.is_reached_by(lines)
+        return None if reached else True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,5 +193,5 @@ def unmeasured_note(members: Iterable[Member], own_suite: OwnSuite) -> tuple[str
     if not unmeasured:
         return ()
     some = len(unmeasured) < len(every)
-    of_them = f" for {len(unmeasured)} of {len(every)} members" if some else ""
-    return (f"own tests not measured{of_them}: any killed mutant counts",)
+    of_them = f" of {len(unmeasured)} of {len(every)} members" if some else ""
+    return (f"any killed mutant{of_them} counts, since it is not known what your own tests reach",)

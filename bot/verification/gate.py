@@ -24,6 +24,7 @@ from bot.verification.redundancy import Witness, redundant
 from bot.verification.rows import without_rows
 from bot.verification.table import DEFAULTS, GateTable
 
+_MOST_NAMED_FILES = 2
 _NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 
 KeepTests = Callable[[str, Collection[str]], str]
@@ -363,6 +364,9 @@ class _Gate:
             return kind
         if function.name in self._smells:
             return Cut(function=function.name, point=Point.STABLE, reason=self._smells[function.name])
+        if function.left:
+            reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
+            return Cut(function=function.name, point=Point.STABLE, reason=first_words(reason))
         if not self._touches(function):
             return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
         return kind

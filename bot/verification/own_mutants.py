@@ -10,7 +10,7 @@ from bot.execution.own_suite import MemberBaseline, OwnSuite, changes_noticed
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
-from bot.model import Member, MemberKind
+from bot.model import Member
 from bot.verification.gains import Ground
 from bot.verification.mutants import Mutant, plain_text
 from bot.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
@@ -72,7 +72,6 @@ class OwnTests:
         return Ground(
             baseline=self._own_suite.members.get(member.id),
             noticed=self._noticed.get(member.id, {}),
-            is_class=member.kind is MemberKind.CLASS,
         )
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:

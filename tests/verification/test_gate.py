@@ -93,6 +93,16 @@ def test_judge__a_smell_is_cut() -> None:
     assert (cut.point, cut.reason) == (Point.STABLE, "asserts nothing")
 
 
+def test_judge__what_leaves_files_behind_is_cut() -> None:
+    run = replace(function("test_a").head[0], left=("out.json", "a/b.txt", "c.txt"))
+    one = FunctionProof(name="test_a", head=(run,))
+    (cut,) = judged(one).cuts
+    assert (cut.point, cut.reason) == (
+        Point.STABLE,
+        "leaves files outside of tmp_path: out.json, a/b.txt",
+    )
+
+
 @pytest.mark.parametrize("base", [None, P, F, M])
 def test_judge__what_passes_and_reaches_the_member_is_green(base: Status | None) -> None:
     judgement = judged(function("test_a", base=base))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.execution.own_suite import OwnSuite
+from bot.execution.answers import Reached
+from bot.execution.own_suite import MemberBaseline, OwnSuite
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.driver import PythonDriver
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
@@ -51,14 +52,25 @@ def subject(code: str, member: Member = CENTS) -> Subject:
     return Subject(member=member, candidate=candidate)
 
 
-def proven(folder: Path, *subjects: Subject, base: str | None = BASE, runs: int = 2) -> tuple[Verdict, ...]:
+def proven(
+    folder: Path,
+    *subjects: Subject,
+    base: str | None = BASE,
+    runs: int = 2,
+    own_suite: OwnSuite | None = None,
+) -> tuple[Verdict, ...]:
     settings = VerificationSettings(test_seconds=2.0, runs=runs)
 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
         async with small_workspace(folder, {"shop.py": HEAD}, before) as workspace:
             return await prove(
-                subjects, workspace, PythonDriver(), settings, CountingProgress(), own_suite=OwnSuite()
+                subjects,
+                workspace,
+                PythonDriver(),
+                settings,
+                CountingProgress(),
+                own_suite=own_suite or OwnSuite(),
             )
 
     return asyncio.run(scenario())
@@ -137,7 +149,7 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         "test_nothing": (Point.STABLE, "asserts nothing"),
         "test_elsewhere": (Point.STABLE, "never reaches the member"),
         "test_hangs": (Point.RAN, "runs into the time limit"),
-        "test_unstable": (Point.RAN, "is flaky"),
+        "test_unstable": (Point.RAN, "is flaky, it depends on the hash seed"),
     }
     counts = funnel([verdict], verdict.entries, unanswered=1)
     assert counts == Funnel(asked=10, answered=9, ran=9, stable=6, gains=4, posted=4)
@@ -182,6 +194,55 @@ def test_prove__tests_that_only_pass_beside_each_other_are_found_out(tmp_path: P
     (verdict,) = proven(tmp_path, subject(code))
     assert [entry.tests for entry in verdict.entries] == [("test_first",)]
     assert "test_wrong" not in verdict.entries[0].candidate.code
+
+
+SEVERAL = """
+    import pytest
+    from shop import cents
+
+    def test_whole_amounts():
+        assert cents("2") == 200
+        assert cents("3") == 300
+
+    def test_whole_amount():
+        assert cents("2") == 200
+
+    def test_refuses_debts():
+        with pytest.raises(ValueError):
+            cents("-1")
+
+    def test_is_a_number():
+        assert isinstance(cents("2"), int)
+"""
+
+
+def test_prove__what_shows_nothing_of_its_own_is_not_posted(tmp_path: Path) -> None:
+    (verdict,) = proven(tmp_path, subject(SEVERAL), base=None)
+    (green,) = verdict.entries
+    assert green.tests == ("test_whole_amount", "test_refuses_debts")
+    assert "def test_whole_amounts" not in green.candidate.code
+    assert {cut.function: (cut.point, cut.reason) for cut in verdict.cuts} == {
+        "test_whole_amounts": (Point.GAINS, "shows nothing that `test_whole_amount` does not show"),
+        "test_is_a_number": (Point.GAINS, "shows nothing that `test_whole_amount` does not show"),
+    }
+    assert funnel([verdict], verdict.entries, 0) == Funnel(
+        asked=4, answered=4, ran=4, stable=4, gains=4, posted=2
+    )
+    nothing_known = (green.evidence.mutants_gained, green.evidence.lines_gained)
+    assert nothing_known == (None, None)
+
+
+def test_prove__what_the_own_tests_do_not_reach_is_gained(tmp_path: Path) -> None:
+    reached = Reached(lines=frozenset({10, 12}), branches=frozenset({(10, 12)}))
+    own = OwnSuite(members={CENTS.id: MemberBaseline(reached=reached)})
+    (verdict,) = proven(tmp_path, subject(SEVERAL), base=None, own_suite=own)
+    (green,) = verdict.entries
+    # what the others kill is of unknown fate, as no own test is told of that could be run
+    assert green.tests == ("test_whole_amount", "test_refuses_debts")
+    shown = green.evidence
+    assert (shown.lines_gained, shown.branches_gained) == (1, 1)
+    assert (shown.mutants, shown.mutants_killed, shown.mutants_gained) == (6, 6, 2)
+    assert "on line 11" in shown.killed[0]
 
 
 def test_prove__a_class_whose_body_runs_at_import(tmp_path: Path) -> None:

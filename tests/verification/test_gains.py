@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import pytest
+
+from bot.execution.answers import Reached
+from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.model import Candidate, Change, Evidence, Member, MemberKind, Origin
+from bot.verification.gains import (
+    Gains,
+    Ground,
+    Shown,
+    gains_of,
+    gains_something,
+    together,
+    unmeasured_note,
+    with_mutants,
+    with_reach,
+)
+from bot.verification.mutation import Mutation
+from bot.verification.operators import Operator
+from bot.verification.proof import FunctionProof, Proof, Run, Status
+from fakes.mutants import a_mutant, a_mutation
+from fakes.reports import a_member
+
+MEMBER = a_member("total", "shop.py", change=Change.CHANGED)
+FIRST, SECOND, THIRD = a_mutant(2), a_mutant(3), a_mutant(4)
+LOADED = a_mutant(5, loaded=True)
+
+
+def baseline(lines: Collection[int], branches: Collection[tuple[int, int]] = ()) -> MemberBaseline:
+    return MemberBaseline(reached=Reached(lines=frozenset(lines), branches=frozenset(branches)))
+
+
+def function(
+    base: Status | None = Status.PASSED,
+    lines: Collection[int] = (1, 2),
+    branches: Collection[tuple[int, int]] = ((1, 2),),
+) -> FunctionProof:
+    run = Run(setting="", status=Status.PASSED, lines=frozenset(lines), branches=frozenset(branches))
+    on_base = None if base is None else Run(setting="", status=base)
+    return FunctionProof(name="test_a", head=(run,), base=on_base)
+
+
+@pytest.mark.parametrize(
+    ("ground", "alive"),
+    [
+        (Ground(), None),
+        (Ground(baseline=baseline({3})), True),
+        (Ground(baseline=baseline({2})), None),
+        (Ground(baseline=baseline({2}), noticed={FIRST: True}), False),
+        (Ground(baseline=baseline({2}), noticed={FIRST: False}), True),
+    ],
+)
+def test_ground__what_no_own_test_reaches_is_alive_the_rest_has_to_be_tried(
+    ground: Ground, alive: bool | None
+) -> None:
+    assert ground.leaves_alive(FIRST) is alive
+
+
+def test_ground__what_runs_when_loaded_is_reached_with_any_line() -> None:
+    assert Ground(baseline=baseline({9})).leaves_alive(LOADED) is None
+    assert Ground(baseline=baseline(())).leaves_alive(LOADED) is True
+
+
+def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
+    ground = Ground(baseline=baseline({1, 2, 3, 4}, {(1, 2)}), noticed={FIRST: True, SECOND: False})
+    mutation = a_mutation((FIRST, SECOND, THIRD), {"test_a": (FIRST, SECOND, THIRD)})
+    one = function(base=Status.FAILED, lines={1, 5, 6}, branches={(1, 2), (1, 5)})
+    assert gains_of(one, MEMBER, mutation, ground) == Gains(
+        killed=frozenset({FIRST, SECOND, THIRD}),
+        alive=frozenset({SECOND}),
+        unknown=frozenset({THIRD}),
+        lines=frozenset({5, 6}),
+        branches=frozenset({(1, 5)}),
+        fails_on_base=True,
+    )
+
+
+def test_gains_of__where_nothing_is_known_of_the_own_tests() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,)})
+    assert gains_of(function(), MEMBER, mutation, Ground()) == Gains(
+        killed=frozenset({FIRST}),
+        unknown=frozenset({FIRST}),
+        lines=frozenset({1, 2}),
+        branches=frozenset({(1, 2)}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "counts"),
+    [
+        (Status.FAILED, Change.CHANGED, True),
+        (Status.FAILED, Change.AFFECTED, True),
+        (Status.TIMED_OUT, Change.CHANGED, True),
+        (Status.CRASHED, Change.CHANGED, True),
+        (Status.PASSED, Change.CHANGED, False),
+        (Status.MISSING, Change.CHANGED, False),
+        (Status.SKIPPED, Change.CHANGED, False),
+        (None, Change.CHANGED, False),
+        (Status.FAILED, Change.ADDED, False),
+        (Status.MISSING, Change.ADDED, False),
+    ],
+)
+def test_gains_of__a_test_of_what_is_added_always_fails_on_base(
+    base: Status | None, change: Change, *, counts: bool
+) -> None:
+    member = replace(MEMBER, change=change)
+    assert gains_of(function(base), member, Mutation(), Ground()).fails_on_base is counts
+
+
+A, B = frozenset({FIRST}), frozenset({(1, 2)})
+
+
+@pytest.mark.parametrize(
+    ("gains", "is_measured", "has_mutants", "enough"),
+    [
+        (Gains(killed=A, alive=A), True, True, True),
+        (Gains(killed=A, unknown=A), True, True, True),
+        (Gains(killed=A, unknown=A), False, True, True),
+        (Gains(killed=A), True, True, False),
+        (Gains(branches=B), True, True, True),
+        (Gains(branches=B), False, True, False),
+        (Gains(branches=B), True, None, True),
+        (Gains(fails_on_base=True), True, True, True),
+        (Gains(fails_on_base=True), False, None, True),
+        (Gains(lines=frozenset({1})), True, True, False),
+        (Gains(lines=frozenset({1})), True, False, True),
+        (Gains(lines=frozenset({1})), False, False, True),
+        (Gains(lines=frozenset({1})), True, None, False),
+        (Gains(), True, False, False),
+        (Gains(), False, True, False),
+    ],
+)
+def test_gains_something__any_rule_is_enough(
+    gains: Gains, *, is_measured: bool, has_mutants: bool | None, enough: bool
+) -> None:
+    shown = Shown(gains=gains, is_measured=is_measured, has_mutants=has_mutants)
+    assert gains_something(shown) is enough
+
+
+EVIDENCE = Evidence(passes=5, runs=5)
+
+
+def test_with_reach__counts_the_lines_and_branches_of_all_functions_once() -> None:
+    functions = (function(lines={1, 5}, branches={(1, 5)}), function(lines={5, 6}, branches={(5, 6), (1, 5)}))
+    proof = Proof(member=MEMBER, candidate=_candidate(MEMBER), functions=functions)
+    shown = with_reach(EVIDENCE, proof, Ground(baseline=baseline({1})))
+    assert (shown.lines_gained, shown.branches_gained) == (2, 2)
+    assert with_reach(EVIDENCE, proof, Ground()) == EVIDENCE
+
+
+def _candidate(member: Member) -> Candidate:
+    return Candidate(member=member.id, code="", origin=Origin.MODEL)
+
+
+def test_with_mutants__names_first_what_is_gained_then_what_is_on_changed_lines() -> None:
+    member = replace(MEMBER, changed_lines=frozenset({7}))
+    old = a_mutant(2, Operator.BOUNDARY, words="old")
+    old_gained = a_mutant(3, Operator.CONSTANT, words="old, gained")
+    new = a_mutant(7, Operator.CONSTANT, words="new")
+    first_new = a_mutant(7, Operator.COMPARISON, words="new, tells more")
+    alike = a_mutant(7, Operator.COMPARISON, words="new, tells more")
+    killed = frozenset({old, old_gained, new, first_new, alike})
+    gains = Gains(killed=killed, alive=frozenset({old_gained}))
+    shown = with_mutants(EVIDENCE, a_mutation((*killed, FIRST), {}), gains, member, 4)
+    assert shown.killed == ("old, gained", "new, tells more", "new", "old")
+    assert (shown.mutants, shown.mutants_killed, shown.mutants_gained) == (5, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("gains", "gained"),
+    [
+        (Gains(), 0),
+        (Gains(killed=A, unknown=A), None),
+        (Gains(killed=A | {SECOND}, alive=A, unknown=frozenset({SECOND})), 1),
+        (Gains(killed=A | {SECOND}, unknown=frozenset({SECOND})), 0),
+    ],
+)
+def test_with_mutants__what_is_not_known_of_any_is_null(gains: Gains, gained: int | None) -> None:
+    shown = with_mutants(EVIDENCE, a_mutation((FIRST, SECOND), {}), gains, MEMBER, 3)
+    assert shown.mutants_gained == gained
+
+
+def test_with_mutants__what_could_not_be_run_stays_null() -> None:
+    assert with_mutants(EVIDENCE, Mutation(), Gains(), MEMBER, 3) == EVIDENCE
+
+
+def test_together__is_what_any_of_them_shows() -> None:
+    one = Gains(killed=A, alive=A, lines=frozenset({1}))
+    other = Gains(unknown=frozenset({SECOND}), lines=frozenset({2}), branches=B, fails_on_base=True)
+    assert together([one, other]) == Gains(
+        killed=A,
+        alive=A,
+        unknown=frozenset({SECOND}),
+        lines=frozenset({1, 2}),
+        branches=B,
+        fails_on_base=True,
+    )
+    assert together([]) == Gains()
+
+
+def test_unmeasured_note__says_once_of_how_many_members_nothing_is_known() -> None:
+    other = a_member("other", "shop.py", kind=MemberKind.FUNCTION)
+    known = OwnSuite(members={MEMBER.id: MemberBaseline()})
+    assert unmeasured_note([MEMBER], known) == ()
+    assert unmeasured_note([], OwnSuite()) == ()
+    assert unmeasured_note([MEMBER, other], known) == (
+        "any killed mutant of 1 of 2 members counts, since it is not known what your own tests reach",
+    )
+    assert unmeasured_note([MEMBER, other], OwnSuite()) == (
+        "any killed mutant counts, since it is not known what your own tests reach",
+    )
