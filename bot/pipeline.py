@@ -49,6 +49,7 @@ from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
 from bot.settings import ProviderChoice, SandboxChoice, Settings
 from bot.verification.evidence import Subject
+from bot.verification.gains import unmeasured_note
 from bot.verification.gate import Entry, Verdict
 from bot.verification.proving import best_verdict, funnel, prove
 from bot.verification.repair import Judged, Repairs, Standing
@@ -361,15 +362,16 @@ async def _proven(run: _Run, place: _Place, answers: Answers) -> Outcome:
         skipped=skipped,
         funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=repairs.failure,
-        notes=(*_notes(place), *repairs.notes()),
+        notes=(*_notes(run, place), *repairs.notes()),
     )
 
 
-def _notes(place: _Place) -> Iterator[str]:
+def _notes(run: _Run, place: _Place) -> Iterator[str]:
     workspace = place.workspace
     yield f"sandbox: {', '.join(workspace.sandbox.layers())}"
     yield from workspace.notes
     yield from place.own_suite.notes
+    yield from unmeasured_note([asked.request.member for asked in run.requests.values()], place.own_suite)
 
 
 def _first_round(
