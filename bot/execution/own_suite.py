@@ -13,6 +13,7 @@ from bot.execution.baseline import MemberBaseline, OwnSuite
 from bot.execution.harness import ChangedModules
 from bot.execution.sandbox import CannotRun
 from bot.execution.suite_answers import OwnTest, SuiteAnswer
+from bot.execution.suite_changes import try_changes
 from bot.execution.suite_run import run_suite
 from bot.execution.workspace import Workspace
 from bot.model import Member
@@ -85,8 +86,7 @@ async def changes_noticed(
 
     Args:
         workspace: Where they are run.
-        changed: The changes by member id; their `tests` are node ids of own tests.
+        changed: The changes by member id; their `tests` are ids of own tests, and `names` does not matter.
         seconds: The time limit of all together.
     """
-    del workspace, changed, seconds
-    return {}
+    return await try_changes(workspace, changed, seconds) if seconds > 0 else {}

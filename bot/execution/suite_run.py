@@ -28,7 +28,10 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
     outcome, root = await run_worker(
         workspace,
         {
-            "spans": sorted({(member.path, member.line, member.end_line) for member in members}),
+            "spans": [
+                {"file": path, "first": first, "last": last}
+                for path, first, last in sorted({(one.path, one.line, one.end_line) for one in members})
+            ],
             "names": sorted({name for member in members for name in _names(member)}),
             "seconds": seconds,
             "changes": None,
@@ -44,6 +47,8 @@ def _names(member: Member) -> set[str]:
 
 async def run_worker(workspace: Workspace, plan: Mapping[str, object]) -> tuple[Outcome, Path]:
     """Run one plan of `worker/suite.py` in a copy of its own; return how it ended, and the copy's root.
+
+    The files that the plan names are relative to the git root.
 
     Raises:
         CannotRun: There is no room for a copy, or the sandbox could not start a process.
@@ -90,10 +95,6 @@ def _limits(limits: Limits, seconds: object, size: int) -> Limits:
 def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, object]) -> dict[str, object]:
     return {
         **plan,
-        "spans": [
-            {"file": str(copy.root / path), "first": first, "last": last}
-            for path, first, last in _spans(plan)
-        ],
         "root": str(copy.root),
         "project": str(copy.source_roots[0]),
         "roots": [str(root) for root in copy.source_roots],
@@ -101,8 +102,3 @@ def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, obje
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
     }
-
-
-def _spans(plan: Mapping[str, object]) -> list[tuple[str, int, int]]:
-    spans = plan.get("spans")
-    return spans if isinstance(spans, list) else []

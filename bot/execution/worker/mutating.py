@@ -184,7 +184,7 @@ class _Stage:
         self._run = run
         self._mutants = mutants
         self._send: Send = lambda _message: None
-        self._case = _Case()
+        self._case = QuickCase()
 
     def carry_out(self, send: Send) -> None:
         """Collect, and try all mutants."""
@@ -201,8 +201,10 @@ class _Stage:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try all mutants; tell pytest that its tests have been run."""
-        module = _LoadedModule(self._run)
+        module = LoadedModule(self._run.file, self._run.source)
         become_parent()
+        for item in session.items:
+            _ = item.location  # pytest keeps it, and would find it anew in each child
         gc.collect()
         gc.freeze()
         clean = _clean(self._run.names)
@@ -260,11 +262,15 @@ def _move_to(folder: Path) -> None:
     os.environ.update(HOME=str(folder), TMPDIR=str(folder))
 
 
-class _Case:
-    """A plugin that runs cases and tells how each ended, without the cost of reports that nobody reads."""
+class QuickCase:
+    """A plugin that runs cases and tells how each ended, without the cost of reports that nobody reads.
+
+    Attributes:
+        status: How the case that is running ended so far.
+    """
 
     def __init__(self) -> None:
-        self._status = ""
+        self.status = ""
 
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
         """Run cases in order, all or up to the first that fails."""
@@ -274,11 +280,11 @@ class _Case:
             if name == failed and (following is None or following.parent is item.parent):
                 continue  # its other cases change nothing; those that follow need no other set-up
             send({"kind": "begun", "name": name})
-            self._status = CRASHED
+            self.status = CRASHED
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            case = {"kind": "case", "name": name, "status": self._status, "message": ""}
+            case = {"kind": "case", "name": name, "status": self.status, "message": ""}
             send({**case, "lines": [], "branches": []})
-            failed = name if self._status == "failed" else ""
+            failed = name if self.status == "failed" else ""
             if failed and not whole:
                 return
 
@@ -301,26 +307,32 @@ class _Case:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a phase of the case ended; the worst counts."""
         if report.failed:
-            self._status = "failed"
-        elif self._status == "failed":
+            self.status = "failed"
+        elif self.status == "failed":
             return
         elif report.skipped or hasattr(report, "wasxfail"):
-            self._status = "skipped"
+            self.status = "skipped"
         elif report.when == "call":
-            self._status = "passed"
+            self.status = "passed"
 
 
 _Exchange = Sequence[tuple[FunctionType, CodeType]]
 
 
-class _LoadedModule:
-    """The module that is changed, where it is loaded already."""
+class LoadedModule:
+    """The module that is changed, where it is loaded already.
 
-    def __init__(self, run: MutantRun) -> None:
-        self._run = run
-        self._functions = _functions_of(run.file)
-        self._rows = run.source.split("\n")
-        self._statements = [_lines(statement) for statement in ast.parse(run.source).body]
+    Args:
+        file: Its file, as code objects name it.
+        source: Its text.
+    """
+
+    def __init__(self, file: str, source: str) -> None:
+        self._file = file
+        self._source = source
+        self._functions = _functions_of(file)
+        self._rows = source.split("\n")
+        self._statements = [_lines(statement) for statement in ast.parse(source).body]
 
     def exchange(self, mutant: Mutant) -> _Exchange | None:
         """Return a mutant's functions with their new code; None where it cannot take the place of the old."""
@@ -336,7 +348,7 @@ class _LoadedModule:
         for first, last in self._statements:
             if first <= line <= last:
                 part = self._changed_part(mutant, first, last)
-                code = _compiled(part, self._run.file, old.co_flags & _FUTURE_FLAGS)
+                code = compiled(part, self._file, old.co_flags & _FUTURE_FLAGS)
                 inner = () if code is None else _codes(code)
                 return next((found for found in inner if _place(found) == mutant.function), None)
         return None
@@ -345,7 +357,7 @@ class _LoadedModule:
         """Return the changed text of some lines, with as many empty ones before."""
         before = sum(len(row) + 1 for row in self._rows[: first - 1])
         after = sum(len(row) + 1 for row in self._rows[last:])
-        changed = mutant.applied(self._run.source)
+        changed = mutant.applied(self._source)
         return "\n" * (first - 1) + changed[before : len(changed) - after]
 
 
@@ -368,7 +380,8 @@ def _place(code: CodeType) -> tuple[str, int]:
     return code.co_name, code.co_firstlineno
 
 
-def _compiled(source: str, file: str, flags: int = 0) -> CodeType | None:
+def compiled(source: str, file: str, flags: int = 0) -> CodeType | None:
+    """Compile a module's text; return None where it is no program."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -417,7 +430,7 @@ class _Loading:
 
     def _try(self, mutant: Mutant, seconds: float) -> dict[str, str] | None:
         """Return how the test functions ended; None where the mutant is no program."""
-        code = _compiled(mutant.applied(self._run.source), self._run.file)
+        code = compiled(mutant.applied(self._run.source), self._run.file)
         if code is None:
             return None
         account = Account()
@@ -439,13 +452,13 @@ class _Loading:
         def body(send: Send) -> None:
             folder.mkdir()
             os.environ.update(HOME=str(folder), TMPDIR=str(folder))
-            sys.meta_path.insert(0, _MutantFinder(self._run.file, code))
+            sys.meta_path.insert(0, MutantFinder(self._run.file, code))
             run_tests(run, send)
 
         return body
 
 
-class _MutantFinder:
+class MutantFinder:
     """Finds modules as the other finders do, but gives one file's module other code."""
 
     def __init__(self, file: str, code: CodeType) -> None:

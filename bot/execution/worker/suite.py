@@ -4,10 +4,12 @@ The plan comes as one JSON object on standard input:
 
     root, project                     the copy of the git root, and the project's folder in it
     roots, hidden, owned, refused     as for `serve.py`
-    spans                             `[{file, first, last}]`: where the members stand
+    spans                             `[{file, first, last}]`: where the members stand, below the root
     names                             what the files of those tests name that are run first
     seconds                           the time limit of all
-    changes                           for `suite_changes.py`, in place of a run; null for none
+    changes                           what is tried in place of a run that is traced; null for none:
+                                      `{tests: [id], modules: [{path, source}], changes: [{module, number,
+                                      edit, function, tests: [number]}]}`, see `suite_changes.py`
 
 What is told back are lines of JSON on standard output, written by a process that has never run code of the
 project, each as soon as it is known. They are those of the children, see `suite_recorder.py`, which foreign
@@ -15,7 +17,9 @@ code may have forged, with `attempt` as the number of the child; and, at the end
 
     {"kind": "ended", "attempt": 0, "how": "done", "running": null, "words": "..."}
 
-with `running` as the test that was running, and `words` as what pytest said last.
+with `running` as the test that was running, and `words` as what pytest said last. Of changes are told
+
+    {"kind": "change", "module": 0, "number": 0, "noticed": true}
 """
 
 from __future__ import annotations
@@ -51,7 +55,20 @@ def main() -> None:
     output = Path("output").resolve()
     os.chdir(plan["project"])
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"])
-    _Suite(plan, teller, output).run()
+    if plan["changes"] is None:
+        _Suite(plan, teller, output).run()
+    else:
+        _try_changes(plan, teller)
+
+
+def _try_changes(plan: dict[str, Any], teller: Teller) -> None:
+    changes = importlib.import_module(__package__ + ".suite_changes")
+    for told in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
+        teller.tell({"kind": "change", **told})
+
+
+def _place(plan: dict[str, Any]) -> Any:
+    return _pytest_part().Place(Path(plan["root"]), Path(plan["project"]), frozenset(plan["hidden"]))
 
 
 class _Suite:
@@ -101,9 +118,11 @@ class _Suite:
 
     def _suite_run(self, *, with_own: bool) -> Any:
         recorder, plan = importlib.import_module(__package__ + ".suite_recorder"), self._plan
-        place = _pytest_part().Place(Path(plan["root"]), Path(plan["project"]), frozenset(plan["hidden"]))
-        spans = tuple(Span(**span) for span in plan["spans"])
-        return recorder.SuiteRun(place, spans, tuple(plan["names"]), frozenset(self._done), with_own)
+        spans = tuple(
+            Span(f"{plan['root']}/{span['file']}", span["first"], span["last"]) for span in plan["spans"]
+        )
+        names = tuple(plan["names"])
+        return recorder.SuiteRun(_place(plan), spans, names, frozenset(self._done), with_own)
 
     def _receive(self, message: Message) -> None:
         """Pass a message of the child on; it may be anything."""
