@@ -10,9 +10,7 @@ from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
 from bot.verification.claims import Claim, claims_of, functions_of
-from bot.verification.situations import dotted_name, is_literal, replaced
-
-_MOST_NODES = 100_000
+from bot.verification.situations import dotted_name, is_literal
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -33,7 +31,7 @@ def observed_tests(before: str, after: str, member: Member) -> tuple[str, ...]:
         Names of functions of the mended module, in order; none where one of the two cannot be read.
     """
     try:
-        old, new = _read(before), _read(after)
+        old, new = parse_untrusted(before), parse_untrusted(after)
     except CannotParse:
         return ()
     claimed = _by_key((claim.situation, _form(claim)) for claim in _claims(old, member))
@@ -56,35 +54,12 @@ def _differs(known: dict[str, set[str]], key: str, value: str) -> bool:
     return key in known and value not in known[key]
 
 
-def _read(code: str) -> ast.Module:
-    """Return a test module's tree, with the literals that stand in its constants put in their places."""
-    tree = parse_untrusted(code)
-    constants = {name: value for node in tree.body for name, value in _constants(node) if is_literal(value)}
-    if _cost(tree, constants) <= _MOST_NODES:
-        tree.body = replaced(tree.body, constants)
-    return tree
-
-
-def _constants(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            yield name, value
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-            yield name, value
-
-
-def _cost(tree: ast.Module, constants: dict[str, ast.expr]) -> int:
-    """Return how many syntax nodes putting constants in their places would make."""
-    sizes = {name: sum(1 for _ in ast.walk(value)) for name, value in constants.items()}
-    return sum(sizes.get(node.id, 0) for node in ast.walk(tree) if isinstance(node, ast.Name))
-
-
 def _claims(tree: ast.Module, member: Member) -> Iterator[Claim]:
     """Yield what is claimed of calls; a comparison is read in both directions, and only one is wanted."""
     for claim in claims_of(tree, member):
         value = claim.claimed.value
-        turned_round = value is not None and _mentions(value, member.plain_name)
-        if "Name(" in claim.situation and not turned_round:
+        turned_round = is_literal(claim.call) or (value is not None and _mentions(value, member.plain_name))
+        if not turned_round:
             yield claim
 
 
