@@ -19,9 +19,17 @@ MISSING = "missing"
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
 """How a test function may end."""
 
+MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
+WITHOUT_ADDOPTS = "without addopts"
+"""What a worker tells of how a job was run: the clock was moved; beside the project's own tests, or under its
+conftest alone; either without the project's `addopts`."""
+
+_DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS})
 _WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # no set: what is told may be no key
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
+_MOST_NAMES = 10
+_MOST_NAME_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +48,15 @@ class FunctionResult:
         status: One of `STATUSES`.
         message: What it says where it did not pass. Untrusted text.
         reached: What it reached of the member.
+        wants_network: Whether it failed since no network could be reached.
+        left: Names of a few files that it left outside of pytest's temporary folder. Untrusted text.
     """
 
     status: str
     message: str = ""
     reached: Reached = Reached()
+    wants_network: bool = False
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +69,14 @@ class JobResult:
         loaded: What of the member was reached while the modules were loaded.
         changed: How test functions ended, up to the first that did not pass, with each change of a module
             that was tried.
+        done: What a worker tells of how it was run, as `MOVED_CLOCK`.
     """
 
     functions: Mapping[str, FunctionResult] = field(default_factory=dict)
     problem: str = ""
     loaded: Reached = Reached()
     changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    done: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +173,25 @@ def _job_result(told: Mapping[str, Any]) -> JobResult:
     for function in (functions if isinstance(functions, list) else [])[:_MOST_FUNCTIONS]:
         match function:
             case {"name": str(name), "status": str(status)} if status in STATUSES:
-                message = _text(function.get("message"))
-                named[name] = FunctionResult(status=status, message=message, reached=_reached(function))
+                named[name] = _function_result(status, function)
     loaded = told.get("loaded")
     return JobResult(
         functions=named,
         problem=_text(told.get("problem")),
         loaded=_reached(loaded if isinstance(loaded, dict) else {}),
         changed=dict(_changed(told.get("mutants"))),
+        done=frozenset(word for word in _list(told.get("done")) if isinstance(word, str)) & _DONE,
+    )
+
+
+def _function_result(status: str, told: Mapping[str, Any]) -> FunctionResult:
+    left = (_text(name)[:_MOST_NAME_CHARACTERS] for name in _list(told.get("left"))[:_MOST_NAMES])
+    return FunctionResult(
+        status=status,
+        message=_text(told.get("message")),
+        reached=_reached(told),
+        wants_network=told.get("network") is True,
+        left=tuple(name for name in left if name),
     )
 
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from bot.execution.answers import Answer, JobResult, read_answer
 from bot.execution.pytest_ini import PLAIN_INI
 from bot.execution.sandbox import CannotRun
 from bot.execution.workers import worker_command
-from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
+from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
 
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
+_MOST_COPY_BYTES = 256 * 1024**2
+"""A larger copy of the project is not copied once more for its own session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +32,51 @@ class Setting:
     """What is particular about the runs of one worker.
 
     Attributes:
-        name: In words, for the evidence.
+        name: A word or two for it; settings of different names may be the same.
         hash_seed: What PYTHONHASHSEED is.
         order_seed: The seed to shuffle the test functions by; None for the order of the file.
         time_zone: What TZ is, in the form that needs no zone database.
         with_ini: Whether the project's own strictness holds; else it is as in an empty folder.
         on_base: Whether the copy of the merge base is run instead of head's.
         variables: Further variables of the environment.
+        locale: What LANG and LC_ALL are; in `C` texts have no encoding but ASCII.
+        instant: Seconds since 1970 at which the clock goes on from, where the interpreter allows that; None
+            for the real clock.
+        place: A path below a test's own folder where it works in truth; `""` for that folder itself.
+        apart: Whether each test function is run in a process of its own.
+        twice: Whether a test module that has left files is run again in the folder where it left them.
+        beside: Whether a test module takes part in a session of the project's own, as far as one can be set
+            up: beside the project's test file, else under its conftest.
+        other_python: Whether the workspace's other interpreter is used, where there is one.
     """
 
-    name: str
+    name: str = field(compare=False)
     hash_seed: int = 0
     order_seed: int | None = None
     time_zone: str = "UTC"
     with_ini: bool = True
     on_base: bool = False
     variables: tuple[tuple[str, str], ...] = ()
+    locale: str = "C.UTF-8"
+    instant: float | None = None
+    place: str = ""
+    apart: bool = False
+    twice: bool = False
+    beside: bool = False
+    other_python: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that it takes."""
+        without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
+        return {
+            "PYTHONHASHSEED": str(self.hash_seed),
+            "TZ": self.time_zone,
+            "LANG": self.locale,
+            "LC_ALL": self.locale,
+            **without_encoding,
+            **dict(self.variables),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +144,8 @@ class Job:
         without: Names of test functions that are not run.
         changed: The changes of a module that the test module is run against, the time limit being that of all
             together; None where it is run as it is.
+        beside: The test file of the project that it would stand in, there or not, relative to the git root;
+            None where that is not known.
     """
 
     number: int
@@ -120,6 +155,7 @@ class Job:
     traced: TracedMember | None = None
     without: frozenset[str] = frozenset()
     changed: ChangedModules | None = None
+    beside: str | None = None
 
 
 async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> dict[int, JobResult]:
@@ -148,34 +184,61 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
     Raises:
         CannotRun: The sandbox could not start a process.
     """
+    if setting.other_python and workspace.other is not None:
+        workspace = workspace.other
     copy = workspace.base if setting.on_base else workspace.head
     if copy is None:
         raise CannotRun("There is no base to run tests on.")
-    command = worker_command(
-        workspace,
-        "serve",
-        copy=copy,
-        folder=workspace.new_folder("run"),
-        stdin=json.dumps(_plan(workspace, copy, setting, jobs)).encode(),
-        variables={
-            "PYTHONHASHSEED": str(setting.hash_seed),
-            "TZ": setting.time_zone,
-            **dict(setting.variables),
-        },
-    )
+    folder = workspace.new_folder("run")
     try:
+        grounds = await asyncio.to_thread(_grounds, copy, folder) if setting.beside else None
+        plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
+        if grounds is not None:
+            home = grounds.source_roots[0]
+            plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
+        command = worker_command(
+            workspace,
+            "serve",
+            copy=copy,
+            folder=folder,
+            stdin=json.dumps(plan).encode(),
+            variables=setting.environment,
+        )
         limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
+        if grounds is not None:
+            limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
         outcome = await workspace.sandbox.run(command, limits)
     finally:
-        await asyncio.to_thread(remove_folder, command.folder)
+        await asyncio.to_thread(remove_folder, folder)
     return read_answer(outcome, {job.number for job in jobs})
+
+
+def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
+    """Copy the project into a working folder, for tests to take part in it; None where there is no room."""
+    if not _is_small(copy.root):
+        return None
+    try:
+        return writable_copy(copy, folder)
+    except OSError:
+        remove_folder(folder / "project")
+        return None
+
+
+def _is_small(root: Path) -> bool:
+    """Tell whether a copy may well be copied once more for each worker."""
+    room = _MOST_COPY_BYTES
+    for path, _, files in os.walk(root):
+        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
+        if room < 0:
+            return False
+    return True
 
 
 def _seconds(jobs: Sequence[Job]) -> float:
     """Return the time limit of a worker: room for one hanging job, not for all, and for all changes."""
     longest = max((job.seconds for job in jobs), default=0.0)
     changed = sum(job.seconds for job in jobs if job.changed is not None)
-    return _SECONDS_TO_START + 2 * longest + _SECONDS_A_JOB * len(jobs) + changed
+    return _SECONDS_TO_START + 3 * longest + _SECONDS_A_JOB * len(jobs) + changed
 
 
 def _plan(
@@ -186,7 +249,12 @@ def _plan(
         "hidden": list(workspace.interpreter.hidden_modules),
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+        "borrowed": [str(folder) for folder in workspace.interpreter.borrowed_folders],
         "ini": workspace.pytest_ini if setting.with_ini else PLAIN_INI,
+        "place": setting.place,
+        "instant": setting.instant,
+        "grounds": None,
+        "seed": setting.order_seed or 0,
         "jobs": [_planned(copy, setting, job) for job in jobs],
     }
 
@@ -202,6 +270,9 @@ def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]
         "seconds": job.seconds,
         "order": setting.order_seed,
         "without": sorted(job.without),
+        "beside": job.beside,
+        "apart": setting.apart,
+        "twice": setting.twice,
         "span": None
         if traced is None
         else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},

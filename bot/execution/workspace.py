@@ -26,11 +26,13 @@ class Interpreter:
         version: As `(3, 13)`.
         hidden_modules: Top-level modules that it could import only because the bot is installed in the
             same environment; they are refused inside the sandbox, as they are not there for the reviewer.
+        borrowed_folders: Folders of another interpreter's packages that go last on its import path.
     """
 
     path: Path
     version: tuple[int, int]
     hidden_modules: tuple[str, ...] = ()
+    borrowed_folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Workspace:
             installation would put there.
         notes: What a reader of the report should know about all this.
         readable: Further folders that every process reads.
+        other: The same with another interpreter that the project allows; None where none is at hand.
     """
 
     head: ProjectCopy
@@ -80,6 +83,7 @@ class Workspace:
     refused_folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     readable: tuple[Path, ...] = ()
+    other: Workspace | None = None
 
     def new_folder(self, purpose: str) -> Path:
         """Make an empty working folder in the scratch folder; `purpose` is a plain word of its name."""

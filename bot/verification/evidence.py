@@ -1,14 +1,15 @@
 """Gather evidence: run each candidate several times on head, and once on the merge base.
 
-The runs on head differ in hash seed, order and time zone; one of them is as in an empty folder, without any
-setting of the project. What hangs or crashes in the first run is not run again: it cannot pass all of them.
+The runs on head differ in whatever a test's outcome should not depend on, see `runs.py`. What hangs or
+crashes in the first run is not run again: it cannot pass all of them. What passes only some is run a few
+times more, to find why.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult
 from bot.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
@@ -17,13 +18,12 @@ from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
 from bot.model import Candidate, Member, Progress
 from bot.settings import VerificationSettings
+from bot.verification.flakiness import NEEDS_NETWORK, find_causes, flaky_functions
 from bot.verification.proof import FunctionProof, Proof, Run, Status
+from bot.verification.runs import READABLE, head_settings, words_of
 
 MOST_CODE_CHARACTERS = 200_000
 """A longer candidate is not run."""
-
-_TIME_ZONES = (("UTC", ""), ("JST-9", "UTC+9"), ("EST5EDT,M3.2.0,M11.1.0", "UTC-5"), ("NPT-5:45", "UTC+5:45"))
-_RUN_WITHOUT_INI = 2
 
 _ON_BASE = Setting(name="merge base", hash_seed=1, on_base=True)
 
@@ -68,39 +68,25 @@ async def gather_evidence(
         for number, subject in enumerate(subjects)
         if not isinstance(names[number], str)
     ]
-    head = head_settings(settings.runs)
+    head = head_settings(settings.runs, other_python=workspace.other is not None)
     progress.phase("running tests", len(jobs) * (len(head) + (workspace.base is not None)))
     runner = _Runner(workspace, progress)
     first = [head[0]] if workspace.base is None else [head[0], _ON_BASE]
     results = await runner.run(first, jobs)
     left = list(_worth_running_again(jobs, results[head[0]]))
     results |= await runner.run(head[1:], left)
-    return tuple(
-        _proof(subject, names[number], number, head, results) for number, subject in enumerate(subjects)
+    on_head = {setting: results[setting] for setting in head}
+    await runner.replace_unreadable(on_head, left)
+    evidence = _Evidence(
+        head=on_head,
+        base=results.get(_ON_BASE, {}),
+        other_version=None if workspace.other is None else workspace.other.interpreter.version,
     )
-
-
-def head_settings(runs: int) -> tuple[Setting, ...]:
-    """Return the settings of the runs on head; the first keeps the order of the file."""
-    return tuple(_head_setting(index, runs) for index in range(max(1, runs)))
-
-
-def _head_setting(index: int, runs: int) -> Setting:
-    zone, words = _TIME_ZONES[index % len(_TIME_ZONES)]
-    with_ini = index != min(_RUN_WITHOUT_INI, runs - 1)
-    parts = [
-        f"hash seed {index + 1}",
-        "random order" if index else "order of the file",
-        f"time zone {words}" if words else "",
-        "" if with_ini else "without the project's pytest settings",
-    ]
-    return Setting(
-        name=", ".join(part for part in parts if part),
-        hash_seed=index + 1,
-        order_seed=index or None,
-        time_zone=zone,
-        with_ini=with_ini,
-    )
+    found = {job.number: evidence.names(job.number, names[job.number]) for job in jobs}
+    flaky = flaky_functions(found, on_head)
+    causes = await find_causes(flaky, left, runner.run, evidence.other_version, progress) if flaky else {}
+    evidence = replace(evidence, causes=causes)
+    return tuple(evidence.proof(subject, names[number], number) for number, subject in enumerate(subjects))
 
 
 def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ...] | str:
@@ -117,7 +103,13 @@ def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ..
 def _job(number: int, subject: Subject, settings: VerificationSettings) -> Job:
     member = subject.member
     traced = TracedMember(path=member.path, first=member.line, last=member.end_line)
-    return Job(number=number, code=subject.candidate.code, seconds=settings.test_seconds, traced=traced)
+    return Job(
+        number=number,
+        code=subject.candidate.code,
+        seconds=settings.test_seconds,
+        traced=traced,
+        beside=subject.beside,
+    )
 
 
 def _worth_running_again(jobs: Sequence[Job], first: Mapping[int, JobResult]) -> Iterator[Job]:
@@ -154,6 +146,18 @@ class _Runner:
             results[setting] |= task.result()
         return results
 
+    async def replace_unreadable(self, results: _Results, jobs: Sequence[Job]) -> None:
+        """Run again, where texts have an encoding, what cannot even be loaded where they have none.
+
+        A project that reads its own files when it is loaded is no test's fault.
+        """
+        for setting, found in list(results.items()):
+            lost = [job for job in jobs if setting.locale == "C" and _is_unreadable(found.get(job.number))]
+            if lost:
+                readable = replace(setting, locale="C.UTF-8")
+                again = await self.run([readable], lost)
+                results[setting] = {**found, **_marked(again[readable])}
+
     async def _run_batch(
         self, slots: asyncio.Semaphore, setting: Setting, jobs: Sequence[Job]
     ) -> dict[int, JobResult]:
@@ -167,41 +171,57 @@ class _Runner:
         return results
 
 
-def _proof(
-    subject: Subject,
-    names: tuple[str, ...] | str,
-    number: int,
-    head: Sequence[Setting],
-    results: _Results,
-) -> Proof:
-    if isinstance(names, str):
-        return Proof(member=subject.member, candidate=subject.candidate, problem=names, beside=subject.beside)
-    on_head = [(setting, results[setting][number]) for setting in head if number in results[setting]]
-    base = results.get(_ON_BASE, {}).get(number)
-    return Proof(
-        member=subject.member,
-        candidate=subject.candidate,
-        functions=tuple(_function_proof(name, on_head, base) for name in _all_names(names, on_head)),
-        beside=subject.beside,
-    )
+def _marked(results: Mapping[int, JobResult]) -> dict[int, JobResult]:
+    return {number: replace(result, done=result.done | {READABLE}) for number, result in results.items()}
 
 
-def _all_names(names: Sequence[str], on_head: Sequence[tuple[Setting, JobResult]]) -> list[str]:
-    """Return the functions of the code, and those pytest found beyond them, as inherited ones."""
-    found = [name for _, result in on_head for name in sorted(result.functions)]
-    return list(dict.fromkeys([*names, *found]))
+def _is_unreadable(result: JobResult | None) -> bool:
+    if result is None or result.functions:
+        return False
+    return any(error in result.problem for error in ("UnicodeDecodeError", "UnicodeEncodeError"))
 
 
-def _function_proof(
-    name: str, on_head: Sequence[tuple[Setting, JobResult]], base: JobResult | None
-) -> FunctionProof:
-    lost_at_first = _is_lost(on_head[0][1].functions.get(name))
-    counted = on_head[:1] if lost_at_first else on_head
-    return FunctionProof(
-        name=name,
-        head=tuple(_run(setting.name, name, result) for setting, result in counted),
-        base=None if base is None else _run(_ON_BASE.name, name, base),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What all runs have shown."""
+
+    head: Mapping[Setting, Mapping[int, JobResult]]
+    base: Mapping[int, JobResult]
+    other_version: tuple[int, int] | None
+    causes: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+    def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
+        """Return the functions of the code, and those pytest found beyond them, as inherited ones."""
+        own = () if isinstance(names, str) else names
+        found = [name for _, result in self._of(number) for name in sorted(result.functions)]
+        return tuple(dict.fromkeys([*own, *found]))
+
+    def proof(self, subject: Subject, names: tuple[str, ...] | str, number: int) -> Proof:
+        """Return the proof of a candidate."""
+        proof = Proof(member=subject.member, candidate=subject.candidate, beside=subject.beside)
+        if isinstance(names, str):
+            return replace(proof, problem=names)
+        functions = (self._function(name, number) for name in self.names(number, names))
+        return replace(proof, functions=tuple(functions))
+
+    def _of(self, number: int) -> list[tuple[Setting, JobResult]]:
+        return [(setting, found[number]) for setting, found in self.head.items() if number in found]
+
+    def _function(self, name: str, number: int) -> FunctionProof:
+        on_head = self._of(number)
+        results = [result.functions.get(name) for _, result in on_head]
+        counted = on_head[:1] if _is_lost(results[0]) else on_head
+        wants_network = any(result is not None and result.wants_network for result in results)
+        base = self.base.get(number)
+        return FunctionProof(
+            name=name,
+            head=tuple(
+                _run(words_of(setting, result.done, self.other_version), name, result)
+                for setting, result in counted
+            ),
+            base=None if base is None else _run(_ON_BASE.name, name, base),
+            cause=NEEDS_NETWORK if wants_network else self.causes.get((number, name), ""),
+        )
 
 
 def _is_lost(result: FunctionResult | None) -> bool:
@@ -220,4 +240,5 @@ def _run(setting: str, name: str, result: JobResult) -> Run:
         lines=function.reached.lines,
         branches=function.reached.branches,
         import_lines=result.loaded.lines,
+        left=function.left,
     )

@@ -14,7 +14,7 @@ import pytest
 from bot.languages.python.test_modules import test_functions as names_of_tests
 from bot.model import Candidate, Member, Origin
 from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence, head_settings
+from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.proof import FunctionProof, Proof, Status
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
@@ -170,23 +170,6 @@ def test_gather_evidence__tests_that_pytest_finds_beyond_the_code_count_too(tmp_
         "TestOne::test_own": 5,
         "TestOne::test_inherited": 0,
     }
-
-
-def test_head_settings__differ_in_all_that_may_matter() -> None:
-    settings = head_settings(5)
-    assert len({setting.hash_seed for setting in settings}) == 5
-    assert settings[0].order_seed is None
-    assert len({setting.order_seed for setting in settings}) == 5
-    assert len({setting.time_zone for setting in settings}) >= 3
-    assert [setting.with_ini for setting in settings] == [True, True, False, True, True]
-    assert len({setting.name for setting in settings}) == 5
-
-
-@pytest.mark.parametrize("runs", [1, 2, 3])
-def test_head_settings__one_run_is_always_as_in_an_empty_folder(runs: int) -> None:
-    settings = head_settings(runs)
-    assert len(settings) == runs
-    assert [setting.with_ini for setting in settings].count(False) == 1
 
 
 INTERRUPTED = """\

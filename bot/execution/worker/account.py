@@ -19,9 +19,13 @@ class Account:
         functions: What is known of each function, in the order of their ends; its worst case counts.
         problem: Why the module as a whole could not be run; empty where it could.
         loaded: What was reached while the module was loaded.
+        is_ready: Whether the project's own session was set up, with the module in it.
+        is_spoiled: Whether what the project sets up for each test failed there.
     """
 
     def __init__(self) -> None:
+        self.is_ready = False
+        self.is_spoiled = False
         self.functions: dict[str, Message] = {}
         self.problem = ""
         self.loaded: Message = {"lines": [], "branches": []}
@@ -35,6 +39,11 @@ class Account:
             elif message["kind"] == "case":
                 self._running = None
                 self._add_case(message)
+            elif message["kind"] in {"ready", "spoiled"}:
+                self.is_ready = True
+                self.is_spoiled |= message["kind"] == "spoiled"
+            elif message["kind"] == "left":
+                self.functions[str(message["name"])]["left"] = [str(path) for path in message["paths"]]
             elif message["kind"] == "module":
                 self.problem = str(message["problem"])
                 self.loaded = _reached([message])
@@ -54,11 +63,25 @@ class Account:
         self._running = None
         return True
 
+    def take_again(self, account: Account) -> None:
+        """Take in what came of the functions when they were run again where they had run before."""
+        self.problem = self.problem or account.problem
+        for name, function in self.functions.items():
+            again = account.functions.get(name, {"status": "crashed", "message": account.problem})
+            if function["status"] == "passed" and again["status"] != "passed":
+                message = f"when run again in the same folder: {again['message']}"
+                self.functions[name] = {**function, "status": again["status"], "message": message}
+
     def _add_case(self, case: Message) -> None:
         name = str(case["name"])
         known = self.functions.get(name, case)
         worst = max(known, case, key=lambda told: _BADNESS.index(told["status"]))
-        verdict = {"name": name, "status": worst["status"], "message": str(worst["message"])}
+        verdict = {
+            "name": name,
+            "status": worst["status"],
+            "message": str(worst["message"]),
+            "network": worst.get("network") is True,
+        }
         self.functions[name] = {**verdict, **_reached([known, case])}
 
 

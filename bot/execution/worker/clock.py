@@ -60,7 +60,8 @@ class _Reading:
     def __init__(self, real: Any, moved: Callable[..., Any]) -> None:
         self._real = real
         self._moved = moved
-        self.__name__ = self.__qualname__ = real.__name__
+        name: str = real.__name__
+        self.__name__ = self.__qualname__ = name
         self.__module__ = "time"
         self.__doc__ = real.__doc__
 

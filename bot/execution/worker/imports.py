@@ -14,7 +14,11 @@ from typing import Any
 
 
 def arrange(
-    roots: Sequence[str], hidden: Sequence[str], owned: Sequence[str], refused: Sequence[str]
+    roots: Sequence[str],
+    hidden: Sequence[str],
+    owned: Sequence[str],
+    refused: Sequence[str],
+    borrowed: Sequence[str] = (),
 ) -> None:
     """Arrange this interpreter's imports.
 
@@ -23,12 +27,14 @@ def arrange(
         hidden: Top-level modules that are not found anywhere else.
         owned: Top-level modules that come from the roots or not at all, whatever is installed.
         refused: Folders that are taken off the path, but for what belongs to the interpreter.
+        borrowed: Folders that go last, as what another interpreter has installed.
     """
+    sys.path += [entry for entry in borrowed if entry not in sys.path]
     sys.path[:] = [entry for entry in sys.path if not _is_within(entry, refused)]
     for entry in sys.path:
         _hide(entry, frozenset(hidden))
     sys.path[:0] = roots
-    os.environ["PYTHONPATH"] = os.pathsep.join(roots)  # for processes that a test starts
+    os.environ["PYTHONPATH"] = os.pathsep.join([*roots, *borrowed])  # for processes that a test starts
     _forget_modules(refused)
     # First of all finders, since those of editable installations stand before the path or behind it.
     sys.meta_path.insert(0, _RootsFinder(list(roots), frozenset(owned)))

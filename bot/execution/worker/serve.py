@@ -7,7 +7,13 @@ its code does. The plan comes as one JSON object on standard input:
     hidden    top-level modules that are refused, as they are not there for the reviewer
     owned     top-level modules that come from the roots or not at all
     refused   folders that are taken off the import path, but for what lies in the interpreter's own
+    borrowed  folders that go last on the import path
     ini       text of the pytest configuration
+    place     a path below a test's own folder where it works in truth; `""` for that folder itself
+    instant   seconds since 1970 at which the clock goes on from; null for the real clock
+    grounds   `{root, pristine, home}`: a copy of the project that may be written to, what it was made of, and
+              the project's folder in it; null where nothing of the project takes part
+    seed      what a plugin of the project that shuffles tests is given
     jobs      a list of
 
         number    names the job in what is told back
@@ -17,6 +23,10 @@ its code does. The plan comes as one JSON object on standard input:
         seconds   the time limit of one attempt
         order     a seed to shuffle the test functions by; null for the order of the file
         without   names of test functions that are not run
+        beside    the path below the copy's root where the test would stand, in a session of the project's
+                  own; null for a session without anything of the project
+        apart     whether each function is run in a child of its own
+        twice     whether all is run again where it left files
         span      `{file, first, last}`: where the member stands whose lines are traced; null for no tracing
         names, file, source, mutants    for `mutants` alone, see `mutating.py`
 
@@ -24,22 +34,22 @@ What is told back are lines of JSON on standard output, none of them written by 
 code of the project, and each written as soon as it is known:
 
     {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": null}           once, at the start
-    {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION]}           after each job
+    {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION], "done": []}     after each job
 
 with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
-FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...}`. Of a
-job of the kind `mutants` only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told.
+FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
+"network": false, "left": []}`, with whether it failed for want of a network, and names of files that it left.
+`done` tells what came of the setting: `clock`, and the words of `grounds.py`. Of a job of the kind `mutants`
+only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import importlib
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -47,9 +57,14 @@ from typing import Any
 
 from .account import Account
 from .children import DONE, SAYINGS, Message, Send, become_parent, run_child
+from .clock import set_clock
+from .grounds import Grounds, Session, read_grounds, remove_folder
 from .imports import arrange
 from .teller import Teller
 from .tracer import Span
+
+CLOCK = "clock"
+"""That the clock was moved, as it is told back."""
 
 _MOST_ATTEMPTS = 10
 """How many children one module may have: after one that hung or crashed, the next runs the functions left."""
@@ -63,11 +78,12 @@ def main() -> None:
     teller = Teller()
     become_parent()
     plan = json.load(sys.stdin)
-    arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"])
+    arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"], plan["borrowed"])
+    is_moved = plan["instant"] is not None and set_clock(plan["instant"])
     problem = _load_pytest()
     teller.tell(_greeting(problem))
     if problem is None:
-        _serve_jobs(plan, teller)
+        _serve_jobs(plan, teller, [CLOCK] if is_moved else [])
 
 
 def _load_pytest() -> str | None:
@@ -96,16 +112,18 @@ def _greeting(problem: str | None) -> Message:
     }
 
 
-def _serve_jobs(plan: dict[str, Any], teller: Teller) -> None:
-    ini = Path("pytest.ini").resolve()
+def _serve_jobs(plan: dict[str, Any], teller: Teller, done: list[str]) -> None:
+    ini = Path("settings.ini").resolve()  # no name that pytest would find by itself
     ini.write_text(plan["ini"], encoding="utf-8")
+    tests = _Tests(ini, plan["place"], read_grounds(plan), teller.descriptor)
     for job in plan["jobs"]:
         if job["kind"] == "import":
             teller.tell(_serve_import(job, teller.descriptor))
         elif job["kind"] == "mutants":
             teller.tell(_serve_mutants(job, ini, teller.descriptor))
         else:
-            teller.tell(_serve_test(job, ini, teller.descriptor))
+            told = tests.serve(job)
+            teller.tell({**told, "done": [*done, *told["done"]]})
 
 
 def _serve_import(job: dict[str, Any], closed: int) -> Message:
@@ -123,28 +141,103 @@ def _import(module: str, send: Send) -> None:
         send({"kind": "module", "problem": problem, "lines": [], "branches": []})
 
 
-def _serve_test(job: dict[str, Any], ini: Path, closed: int) -> Message:
-    """Run a module's functions; after one that hangs or crashes, run the rest in a new child."""
-    account = Account()
-    span = None if job["span"] is None else Span(**job["span"])
-    deadline = time.monotonic() + _MOST_TIME_LIMITS * job["seconds"]
-    for attempt in range(_MOST_ATTEMPTS):
-        left = deadline - time.monotonic()
-        folder = Path(f"job-{job['number']}-{attempt}").resolve()
-        without = frozenset([*job["without"], *account.functions])
-        run = _testing().ModuleRun(folder, job["code"], ini, job["order"], without, span)
-        ending = run_child(
-            functools.partial(_carry_out, run), min(left, job["seconds"]), account.receive, closed
-        )
-        _remove(folder)
-        if not account.close(ending) or time.monotonic() > deadline:
-            break
-    return {
-        "number": job["number"],
-        "problem": account.problem or None,
-        "loaded": account.loaded,
-        "functions": list(account.functions.values()),
-    }
+class _Tests:
+    """Runs test modules.
+
+    Args:
+        ini: The pytest configuration of a session without anything of the project.
+        place: A path below a test's own folder where it works in truth.
+        grounds: A copy of the project that tests may take part in; None for none.
+        closed: The file descriptor that no child may have.
+    """
+
+    def __init__(self, ini: Path, place: str, grounds: Grounds | None, closed: int) -> None:
+        self._ini = ini
+        self._place = place
+        self._grounds = grounds
+        self._closed = closed
+
+    def serve(self, job: dict[str, Any]) -> Message:
+        """Run a test module, beside the project's own tests where it is to be and can be."""
+        account, done = self._in_session(job, job["beside"]) or (self._alone(job), [])
+        return {
+            "number": job["number"],
+            "problem": account.problem or None,
+            "loaded": account.loaded,
+            "functions": list(account.functions.values()),
+            "done": done,
+        }
+
+    def _in_session(self, job: dict[str, Any], path: str | None) -> tuple[Account, list[str]] | None:
+        """Run it in the best session of the project's own that can be set up; None where none can."""
+        grounds = self._grounds
+        if grounds is None or path is None:
+            return None
+        started = time.monotonic()
+        for session in grounds.sessions(path):
+            began = time.monotonic()
+            left = job["seconds"] - (began - started)
+            account, is_done = self._attempts(job, max(left, 1.0), session)
+            grounds.restore()
+            if account.is_ready and not account.is_spoiled and is_done:
+                grounds.note_seconds(path, session, time.monotonic() - began)
+                return account, session.words
+            if not account.is_spoiled:
+                grounds.give_up(path, session)
+        return None
+
+    def _alone(self, job: dict[str, Any]) -> Account:
+        account, is_done = self._attempts(job, _MOST_TIME_LIMITS * job["seconds"], None, keep=job["twice"])
+        folder = self._folder(job)
+        if job["twice"] and is_done and account.functions and _holds_files(folder / self._place):
+            again, _ = self._attempts(job, job["seconds"], None)
+            account.take_again(again)
+        remove_folder(folder)
+        return account
+
+    def _folder(self, job: dict[str, Any]) -> Path:
+        return Path(f"job-{job['number']}").resolve()
+
+    def _attempts(
+        self, job: dict[str, Any], seconds: float, session: Session | None, *, keep: bool = False
+    ) -> tuple[Account, bool]:
+        """Run a module's functions; after one that hangs or crashes, run the rest in a new child.
+
+        Returns:
+            What is known of them, and whether it is known of all.
+        """
+        account = Account()
+        span = None if job["span"] is None or session is not None else Span(**job["span"])
+        deadline = time.monotonic() + seconds
+        folder = self._folder(job)
+        is_done = False
+        for _ in range(_MOST_ATTEMPTS):
+            left = deadline - time.monotonic()
+            without = frozenset([*job["without"], *account.functions])
+            run = _testing().ModuleRun(
+                folder / self._place,
+                job["code"],
+                self._ini,
+                job["order"],
+                without,
+                span,
+                job["apart"],
+                session,
+            )
+            body = functools.partial(_carry_out, run)
+            ending = run_child(body, min(left, job["seconds"]), account.receive, self._closed)
+            is_done = ending == DONE
+            if not (keep and is_done):
+                remove_folder(folder)
+            if not account.close(ending) or time.monotonic() > deadline:
+                break
+        return account, is_done
+
+
+def _holds_files(folder: Path) -> bool:
+    """Tell whether a module has left files outside of pytest's temporary folder."""
+    there = {place for sub in (folder, folder / "work") if sub.is_dir() for place in sub.iterdir()}
+    return bool(there - {folder / name for name in ("tests", "tmp", "work")})
 
 
 def _serve_mutants(job: dict[str, Any], ini: Path, closed: int) -> Message:
@@ -154,26 +247,18 @@ def _serve_mutants(job: dict[str, Any], ini: Path, closed: int) -> Message:
     try:
         mutants = mutating.run_mutants(mutating.read_run(job, ini, folder), closed)
     finally:
-        _remove(folder)
+        remove_folder(folder)
     return {"number": job["number"], "mutants": mutants}
 
 
 def _carry_out(run: Any, send: Send) -> None:
     """Carry out one attempt at a module, a `ModuleRun`, in a child."""
-    run.folder.mkdir()
+    run.folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(HOME=str(run.folder), TMPDIR=str(run.folder))
+    _testing().seed_anew()
     _testing().run_tests(run, send)
 
 
 def _testing() -> Any:
     """Return what runs tests, which loads pytest: that waits until the import path is arranged."""
     return importlib.import_module(__package__ + ".testing")
-
-
-def _remove(folder: Path) -> None:
-    """Remove what an attempt has left, even where it took its own rights away."""
-    for path, _, _ in os.walk(folder):
-        with contextlib.suppress(OSError):
-            Path(path).chmod(0o700)
-    with contextlib.suppress(RecursionError):  # what is left goes with the whole folder
-        shutil.rmtree(folder, ignore_errors=True)

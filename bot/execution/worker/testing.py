@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
-from collections.abc import Generator, Iterable
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from .children import Message, Send
+from .grounds import Session
+from .leftovers import Leftovers
 from .tracer import Reached, Span, Tracer, make_tracer
 
 TEST_FILE = "test_candidate.py"
 
 _MESSAGE_CHARACTERS = 2_000
-_ARGUMENTS = (
+_MOST_OWN_TESTS = 20
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAFNOSUPPORT})
+_SHORT = (
     "-q",
     "--tb=short",
     "--show-capture=no",
-    "--noconftest",
     "--color=no",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:faulthandler",
+    *("-p", "no:cacheprovider"),
+    *("-p", "no:faulthandler"),
 )
 
 
@@ -39,6 +44,8 @@ class ModuleRun(NamedTuple):
         order: A seed to shuffle the functions by; None for the order of the file.
         without: Names of functions that are not run.
         span: Where the member stands that is traced; None for no tracing.
+        apart: Whether each function is run in a child of its own.
+        session: The project's own session that it takes part in; None where it is alone.
     """
 
     folder: Path
@@ -47,26 +54,51 @@ class ModuleRun(NamedTuple):
     order: int | None
     without: frozenset[str]
     span: Span | None
+    apart: bool = False
+    session: Session | None = None
 
 
 def run_tests(run: ModuleRun, send: Send) -> None:
     """Run the module's tests; send how each case ends, and at last what came of the whole."""
+    if run.session is not None:
+        _run_in_session(run, run.session, send)
+        return
     tests, work = run.folder / "tests", run.folder / "work"
     for folder in (tests, work):
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     file = tests / TEST_FILE
     file.write_bytes(run.code.encode("utf-8", "replace"))
     os.chdir(work)
-    recorder = _Recorder(send, run)
+    recorder = _Recorder(send, run, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
+    plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
     recorder.start()
-    exit_code = pytest.main(pytest_arguments(file, run.folder, run.ini), plugins=[recorder])
+    exit_code = pytest.main(pytest_arguments(file, run.folder, run.ini), plugins=plugins)
     recorder.finish(int(exit_code))
 
 
 def pytest_arguments(file: Path, folder: Path, ini: Path) -> list[str]:
     """Return pytest's command line for one test module, which lies in a folder of its own."""
     named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
-    return [str(file), *(str(part) for option in named.items() for part in option), *_ARGUMENTS]
+    return [str(file), *(str(part) for option in named.items() for part in option), "--noconftest", *_SHORT]
+
+
+def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
+    """Run the module in a session of the project's own; of the outcomes only the module's own are told."""
+    session.file.parent.mkdir(parents=True, exist_ok=True)
+    session.file.write_bytes(run.code.encode("utf-8", "replace"))
+    os.chdir(session.home)
+    os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+    files = [session.file] if session.own is None else [session.own, session.file]
+    if run.order is not None and run.order % 2:
+        files.reverse()
+    addopts = () if session.with_addopts else ("-o", "addopts=")
+    basetemp = ("--basetemp", str(run.folder / "tmp"))
+    recorder = _Recorder(send, run, Leftovers(()))
+    exit_code = pytest.main(
+        [*map(str, files), *addopts, *basetemp, *session.options, *_SHORT],
+        plugins=[recorder, _Beside(send, session.file)],
+    )
+    recorder.finish(int(exit_code))
 
 
 def _case(name: str, status: str, message: str, reached: Reached) -> Message:
@@ -76,15 +108,16 @@ def _case(name: str, status: str, message: str, reached: Reached) -> Message:
 class _Recorder:
     """The plugin. What the member's code does outside any test belongs to the loading of the module."""
 
-    def __init__(self, send: Send, run: ModuleRun) -> None:
+    def __init__(self, send: Send, run: ModuleRun, leftovers: Leftovers) -> None:
         self._send = send
-        self._order = run.order
-        self._without = run.without
+        self._run = run
+        self._leftovers = leftovers
         self._loaded = Reached()
         self._tracer: Tracer | None = None if run.span is None else make_tracer(run.span)
         self._of_fixtures: dict[Any, Reached] = {}
         self._status = ""
         self._message = ""
+        self._network = False
         self._problem = ""
 
     def start(self) -> None:
@@ -98,6 +131,8 @@ class _Recorder:
         failed = exit_code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         if failed and not self._problem and exit_code != pytest.ExitCode.NO_TESTS_COLLECTED:
             self._problem = f"pytest ended with {pytest.ExitCode(exit_code).name}"
+        for name, paths in self._leftovers.left():
+            self._send({"kind": "left", "name": name, "paths": paths})
         self._send({"kind": "module", "problem": self._problem, **self._loaded.as_json()})
 
     def _note_into(self, reached: Reached) -> Reached:
@@ -106,9 +141,13 @@ class _Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave out what is not wanted, then shuffle; pytest itself groups by wider fixtures afterwards."""
-        items[:] = [item for item in items if function_name(item) not in self._without]
-        if self._order is not None:
-            items[:] = shuffled(items, self._order)
+        own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
+        is_first = bool(items) and self._is_foreign(items[0])
+        mine = [item for item in items if not self._is_foreign(item)]
+        mine = [item for item in mine if function_name(item) not in self._run.without]
+        if self._run.order is not None:
+            mine = shuffled(mine, self._run.order)
+        items[:] = [*own, *mine] if is_first else [*mine, *own]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why the module did not load."""
@@ -118,9 +157,13 @@ class _Recorder:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Run one case, and send how it ended."""
+        if self._is_foreign(item):
+            yield
+            return
         name = function_name(item)
-        self._send({"kind": "begun", "name": name})
-        self._status, self._message = "crashed", "it has no outcome"
+        if self._run.session is None:  # there, what the project sets up is not the function's doing
+            self._send({"kind": "begun", "name": name})
+        self._status, self._message, self._network = "crashed", "it has no outcome", False
         reached = Reached()
         before = self._note_into(reached)
         outcome = yield
@@ -129,7 +172,26 @@ class _Recorder:
             os._exit(1)
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, Reached()))
-        self._send(_case(name, self._status, self._message, reached))
+        self._send({**_case(name, self._status, self._message, reached), "network": self._network})
+        self._leftovers.look(name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Tell that a function itself begins, in a session that the project has set up."""
+        if self._run.session is not None and not self._is_foreign(item):
+            self._send({"kind": "begun", "name": function_name(item)})
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, None, None]:
+        """Note whether a phase failed for want of a network."""
+        yield
+        if call.excinfo is not None and wants_network(call.excinfo.value):
+            self._network = True
+
+    def _is_foreign(self, item: pytest.Item) -> bool:
+        """Tell whether a case is one of the project's own."""
+        session = self._run.session
+        return session is not None and file_of(item) != str(session.file)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, None, None]:
@@ -155,6 +217,134 @@ class _Recorder:
             self._status, self._message = "passed", ""
 
 
+class _Apart:
+    """The plugin that runs each function in a child of its own, with nothing but the module loaded."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Take pytest's own loop's place, where the module has loaded and nothing else runs beside it."""
+        if session.testsfailed or threading.active_count() > 1:
+            return None
+        for _, items in groups_of(session.items):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of threads that the module has started behind Python's back
+                child = os.fork()
+            if child == 0:
+                _run_apart(items)
+            _, status = os.waitpid(child, 0)
+            if status:
+                os._exit(1)
+        return True
+
+
+def _run_apart(items: Sequence[pytest.Item]) -> None:
+    """Run the cases of one function, and end this process."""
+    status = 1
+    try:
+        seed_anew()
+        for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def seed_anew() -> None:
+    """Give a forked process random numbers of its own, as one that was started has."""
+    random.seed()
+
+
+class _Beside:
+    """The plugin that tells whether a session of the project's own could be set up.
+
+    Args:
+        send: Tells.
+        file: The candidate's file.
+    """
+
+    def __init__(self, send: Send, file: Path) -> None:
+        self._send = send
+        self._file = str(file)
+        self._name = file.name
+        self._passed = False
+        self._fixture_failed = False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A candidate that cannot be loaded has been met by a session that could be set up."""
+        if report.failed and self._is_of_candidate(report):
+            self._send({"kind": "ready"})
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """With its functions found, the candidate is part of the session."""
+        if any(file_of(item) == self._file for item in session.items):
+            self._send({"kind": "ready"})
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
+        """Note where a fixture of the candidate fails."""
+        outcome = yield
+        code = getattr(fixturedef.func, "__code__", None)
+        if outcome.excinfo is not None and getattr(code, "co_filename", "") == self._file:
+            self._fixture_failed = True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """What the project sets up, and fails for all that ran so far, says nothing of a candidate."""
+        if not self._is_of_candidate(report):
+            self._passed |= report.passed and report.when == "call"
+        elif report.when == "setup":
+            if not report.passed and not self._passed and not self._fixture_failed:
+                self._send({"kind": "spoiled"})
+            self._fixture_failed = False
+
+    def _is_of_candidate(self, report: pytest.CollectReport | pytest.TestReport) -> bool:
+        return report.nodeid.partition("::")[0].rpartition("/")[2] == self._name
+
+
+def file_of(item: pytest.Item) -> str:
+    """Return the file of a case."""
+    return str(getattr(item, "path", None) or item.fspath)  # Pytest before 7 has no `path`.
+
+
+def wants_network(error: BaseException) -> bool:
+    """Tell whether an error, or one behind it, comes of a network that cannot be reached."""
+    return any(_is_of_network(one) for one in _behind(error))
+
+
+_Next = Callable[[BaseException], Any]
+_WAYS_BACK: tuple[_Next, ...] = (
+    lambda error: error.__cause__,
+    lambda error: error.__context__,
+    lambda error: getattr(error, "reason", None),
+)
+_MOST_ERRORS = 30
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    known = {id(error): error}
+    left = [error]
+    while left and len(known) < _MOST_ERRORS:
+        one = left.pop()
+        yield one
+        for way in _WAYS_BACK:
+            found = way(one)
+            if isinstance(found, BaseException) and id(found) not in known:
+                known[id(found)] = found
+                left.append(found)
+
+
+def _is_of_network(error: BaseException) -> bool:
+    if isinstance(error, socket.gaierror):
+        return True
+    if not isinstance(error, OSError):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    inner = "" if trace is None else trace.tb_frame.f_code.co_filename
+    refused = isinstance(error, (PermissionError, ConnectionRefusedError)) or error.errno in _UNREACHABLE
+    return refused and (inner == socket.__file__ or error.errno in _UNREACHABLE)
+
+
 def function_name(item: pytest.Item) -> str:
     """Return the name of the function a case belongs to, `Class::name` for a method."""
     classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
@@ -163,12 +353,17 @@ def function_name(item: pytest.Item) -> str:
 
 def shuffled(items: Iterable[pytest.Item], seed: int) -> list[pytest.Item]:
     """Return the cases in an order that a seed decides; the cases of one function stay together."""
+    order = groups_of(items)
+    random.Random(seed).shuffle(order)  # noqa: S311 - an order to try, no secret
+    return [item for _, group in order for item in group]
+
+
+def groups_of(items: Iterable[pytest.Item]) -> list[tuple[str, list[pytest.Item]]]:
+    """Return the cases by function, in the order of their first cases."""
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(function_name(item), []).append(item)
-    order = list(groups.values())
-    random.Random(seed).shuffle(order)  # noqa: S311 - an order to try, no secret
-    return [item for group in order for item in group]
+    return list(groups.items())
 
 
 def _fixtures_of(item: pytest.Item) -> Iterable[Any]:

@@ -1,0 +1,186 @@
+"""A copy of the project for tests to take part in: beside its own tests, with its conftest and plugins.
+
+The copy is made once a worker, and set right after each job. What cannot be set up for the project's own
+reasons is not tried again: the next best session is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+OWN_TESTS, CONFTEST, WITHOUT_ADDOPTS = "own tests", "conftest", "without addopts"
+"""What a session was made of, as it is told back."""
+
+_UNUSUAL_NAME = "test_candidate_of_this_module.py"
+_SECONDS_FOR_OWN_TESTS = 3.0
+
+
+class Session(NamedTuple):
+    """A session of the project's own that a candidate takes part in.
+
+    Attributes:
+        home: The working folder: the project's, in a copy that may be written to.
+        file: Where the candidate is put.
+        own: The project's test file that is run in the same session; None for none.
+        with_addopts: Whether the project's `addopts` hold.
+        options: Further words of pytest's command line.
+    """
+
+    home: Path
+    file: Path
+    own: Path | None
+    with_addopts: bool
+    options: tuple[str, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """What it is made of."""
+        made_of = CONFTEST if self.own is None else OWN_TESTS
+        return [made_of] if self.with_addopts else [made_of, WITHOUT_ADDOPTS]
+
+
+class Grounds:
+    """The copy, and which sessions can be set up in it.
+
+    Args:
+        told: `{root, pristine, home}` of the plan: the copy, what it was made of, and the project's folder
+            in it.
+        hidden: Top-level modules that are not there for the tests.
+        seed: What a plugin that shuffles tests is given.
+    """
+
+    def __init__(self, told: dict[str, str], hidden: Sequence[str], seed: int) -> None:
+        self._root = Path(told["root"])
+        self._pristine = Path(told["pristine"])
+        self._home = Path(told["home"])
+        self._entries = dict(_entries(self._root))
+        self._given_up: set[tuple[str, bool, bool]] = set()
+        self._options = _options(hidden, seed)
+
+    def sessions(self, path: str) -> Iterator[Session]:
+        """Yield the sessions for a test file of the project, there or not, the best first."""
+        place = self._root / path
+        for with_own in (True, False):
+            for with_addopts in (True, False):
+                is_there = place.is_file()
+                if (with_own and not is_there) or self._key(path, with_own, with_addopts) in self._given_up:
+                    continue
+                yield Session(
+                    home=self._home,
+                    file=place.parent / _UNUSUAL_NAME,
+                    own=place if with_own else None,
+                    with_addopts=with_addopts,
+                    options=self._options,
+                )
+
+    def give_up(self, path: str, session: Session) -> None:
+        """Note that a session cannot be set up."""
+        self._given_up.add(self._key(path, session.own is not None, session.with_addopts))
+
+    def note_seconds(self, path: str, session: Session, seconds: float) -> None:
+        """Do without own tests from now on that take long: they would be run for each candidate."""
+        if session.own is not None and seconds > _SECONDS_FOR_OWN_TESTS:
+            self.give_up(path, session._replace(with_addopts=True))
+            self.give_up(path, session._replace(with_addopts=False))
+
+    @staticmethod
+    def _key(path: str, with_own: bool, with_addopts: bool) -> tuple[str, bool, bool]:
+        return path if with_own else os.path.dirname(path), with_own, with_addopts  # noqa: PTH120 - a git path
+
+    def restore(self) -> None:
+        """Set right what a candidate has changed; no link is followed."""
+        there = dict(_entries(self._root))
+        for name in sorted(there.keys() - self._entries.keys(), key=len):
+            _remove(self._root / name)
+        for name, entry in sorted(self._entries.items()):
+            if there.get(name) != entry:
+                _remove(self._root / name)
+                with contextlib.suppress(OSError):
+                    _bring(self._pristine / name, self._root / name)
+                    self._entries[name] = _entry((self._root / name).lstat())
+
+
+def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
+    """Return the words that keep plugins away that are not there, and others to one process and one order."""
+    options: list[str] = []
+    for name, module in sorted(_plugins()):
+        if module.partition(".")[0] in hidden:
+            options += ("-p", f"no:{name}")
+        elif name == "xdist":
+            options += ("-n", "0")
+        elif name == "randomly":
+            options += (f"--randomly-seed={seed}",)
+    return tuple(options)
+
+
+def _plugins() -> set[tuple[str, str]]:
+    """Return the names and modules of the plugins that pytest loads by itself."""
+    return {
+        (entry.name, entry.value.partition(":")[0])
+        for distribution in metadata.distributions()
+        for entry in distribution.entry_points
+        if entry.group == "pytest11"
+    }
+
+
+_Entry = tuple[int, int, int]
+
+
+def _entries(root: Path) -> Iterator[tuple[str, _Entry]]:
+    """Yield all that a folder holds, with what tells a changed entry, folders before what they hold."""
+    for path, folders, files in os.walk(root):
+        _open(path, folders)
+        for name in (*folders, *files):
+            place = Path(path, name)
+            with contextlib.suppress(OSError):
+                yield str(place.relative_to(root)), _entry(place.lstat())
+
+
+def _entry(found: os.stat_result) -> _Entry:
+    if stat.S_ISREG(found.st_mode):
+        return stat.S_IFMT(found.st_mode), found.st_size, found.st_mtime_ns
+    return stat.S_IFMT(found.st_mode), 0, 0
+
+
+def _bring(source: Path, target: Path) -> None:
+    if source.is_dir() and not source.is_symlink():
+        target.mkdir()
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(place: Path) -> None:
+    with contextlib.suppress(OSError):
+        place.unlink()
+        return
+    remove_folder(place)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove what an attempt has left, even where it took its own rights away."""
+    for path, folders, _ in os.walk(folder):
+        _open(path, folders)
+    with contextlib.suppress(RecursionError):  # what is left goes with the whole folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open(path: str, folders: Sequence[str]) -> None:
+    """Let oneself into folders that are shut, before they are walked into."""
+    for name in folders:
+        place = Path(path, name)
+        if not place.is_symlink() and not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            with contextlib.suppress(OSError):
+                place.chmod(0o700)
+
+
+def read_grounds(plan: dict[str, Any]) -> Grounds | None:
+    """Return the copy that a plan tells of; None where it tells of none."""
+    told = plan.get("grounds")
+    return None if told is None else Grounds(told, plan["hidden"], plan["seed"])
