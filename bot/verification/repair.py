@@ -17,11 +17,12 @@ from functools import cached_property
 
 from bot.languages.driver import CannotParse, LanguageDriver
 from bot.languages.python.parsing import parse_untrusted
-from bot.model import Candidate, Change, Label, Member, MemberKind, Repair, Skipped
+from bot.model import Candidate, Change, Member, MemberKind, Repair, Skipped
 from bot.verification.claims import functions_of
 from bot.verification.gate import Cut, Entry, KeepTests, Point, Verdict
 from bot.verification.observed import observed_tests
 from bot.verification.proof import FunctionProof, Status
+from bot.verification.proving import best_verdict
 from bot.verification.smells import smells_of
 
 MOST_CODE_CHARACTERS = 24_000
@@ -168,45 +169,19 @@ class Repairs:
 
 
 def joined(first: Verdict, second: Verdict) -> Verdict:
-    """Return the verdicts of a candidate and of its mended form as one.
+    """Return the verdicts of a candidate and of its mended form as one, by what is best of both.
 
-    It has the green entry of the better one, and the questions of both. A test function is told of once: one
-    that the better form has not any more is told of as it was.
+    A test function is told of once: one that the mended form has not any more is told of as it was.
 
     Args:
         first: The verdict of the candidate.
         second: The verdict of its mended form.
     """
-    better = _shows(second) > _shows(first)
-    chosen = second if better else first
-    questions: dict[str, Entry] = {}
-    for entry in (*first.entries, *second.entries):
-        if not entry.is_green:
-            questions.setdefault(_subject_of(entry), entry)
-    green = [] if chosen.green is None else [chosen.green]
-    gone = [cut for cut in first.cuts if cut.function not in second.proof.names] if better else []
-    return replace(chosen, entries=(*green, *questions.values()), cuts=(*chosen.cuts, *gone))
-
-
-def _subject_of(entry: Entry) -> str:
-    return entry.candidate.code if entry.question is None else entry.question.documented.call
-
-
-def _shows(verdict: Verdict) -> tuple[int, ...]:
-    """Return how much the green entry shows, for a comparison: the change, then mutants, then reach."""
-    entry = verdict.green
-    if entry is None:
-        return ()
-    kept = [function for function in verdict.proof.functions if function.name in entry.tests]
-    shown = entry.evidence
-    return (
-        int(entry.label is Label.NEW_BEHAVIOUR),
-        shown.mutants_gained or 0,
-        shown.mutants_killed or 0,
-        shown.branches_gained or 0,
-        shown.lines_gained or 0,
-        len(frozenset[int]().union(*(function.lines for function in kept))),
-    )
+    best = best_verdict((first, second))
+    if best.proof is not second.proof:
+        return best
+    gone = (cut for cut in first.cuts if cut.function not in second.proof.names)
+    return replace(best, cuts=(*best.cuts, *gone))
 
 
 def repair_of(verdict: Verdict, keep_tests: KeepTests) -> Repair | None:

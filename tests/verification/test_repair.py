@@ -303,7 +303,7 @@ def test_standing__an_answer_with_the_name_of_a_good_test_does_not_replace_it() 
 
 def test_standing__an_answer_that_would_act_on_the_good_tests_is_refused() -> None:
     acting = (
-        "import pytest\nfrom shop import cost\n\n\n@pytest.fixture(autouse=True)\ndef always():\n    yield\n\n"
+        "import pytest\nfrom shop import cost\n\n\n@pytest.fixture(autouse=True)\ndef always():\n    yield\n"
         "def test_bad():\n    assert cost(1) == 2\n"
     )
     with pytest.raises(CannotPlace):
