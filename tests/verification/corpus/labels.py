@@ -7,6 +7,8 @@ In a file of `candidates`, `# member: PATH::NAME` says whom the candidates below
     # good, but test_b: hangs, test_c: wrong-value
     # bad: flaky-order
     # bad: flaky-order, but test_b: global-state
+
+`{YEAR}` in a test module stands for the present year: a test that breaks by the clock has to hold today.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 GOOD = "good"
@@ -66,6 +69,7 @@ def labelled_candidates(folder: Path) -> tuple[Labelled, ...]:
 
 
 def _candidates(text: str, file: str) -> Iterator[Labelled]:
+    text = text.replace("{YEAR}", str(datetime.now(tz=UTC).year))
     before, *parts = _MEMBER.split(text)
     if before.strip():
         raise ValueError(f"{file}: something stands before the first member")

@@ -14,6 +14,7 @@ WORDS = {
     "conditional": ("asserts under a condition",),
     "copies": ("repeats the member's own formula",),
     "crashes": ("ends the test process", "time limit", "fails on head"),
+    "finds-bug": ("",),
     "flaky-clock": ("clock",),
     "flaky-folder": ("folder",),
     "flaky-hash-seed": ("hash seed",),

@@ -115,6 +115,15 @@ def test_format_size_before_a_megabyte():
     assert format_size(999_950) == "1000.0 kB"
 
 
+# candidate: a megabyte as documented
+# bad: finds-bug
+from satchel.numbers import format_size
+
+
+def test_format_size_of_nearly_a_megabyte():
+    assert format_size(999_950) == "1.0 MB"
+
+
 # candidate: a list with the one before a megabyte in it
 # good, but test_format_size_edges: pins-bug-example
 from satchel.numbers import format_size
@@ -193,6 +202,18 @@ from satchel.numbers import percent
 
 def test_percent_of_nothing():
     with pytest.raises(ZeroDivisionError):
+        percent(1, 0)
+
+
+# candidate: of nothing, as documented
+# bad: finds-bug
+import pytest
+
+from satchel.numbers import percent
+
+
+def test_percent_refuses_nothing():
+    with pytest.raises(ValueError):
         percent(1, 0)
 
 
