@@ -17,6 +17,7 @@ from bot.verification.assertions import TestFunction, is_own, is_tautology, is_w
 from bot.verification.claims import functions_of
 from bot.verification.effects import changes_global_state, is_zero, writes_outside_its_folder
 from bot.verification.situations import Names, dotted_name, is_literal
+from bot.verification.tampering import tampers
 
 MOST_SNAPSHOT_CHARACTERS = 600
 """A longer expected text, or a larger expected container, is a snapshot of a whole output."""
@@ -196,6 +197,7 @@ def copies_implementation(function: TestFunction) -> str | None:
 
 
 SMELLS: Sequence[Smell] = (
+    tampers,
     no_assertion,
     skipped,
     tautology,
