@@ -186,14 +186,20 @@ def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
     if evidence is None:
         return (plain("not run"),)
     return (
-        plain(_run_words(evidence)),
-        *(plain(fact) for fact in _base_words(evidence, member)),
+        *(plain(fact) for fact in _run_words(evidence, member)),
         *_mutant_words(evidence),
-        *(plain(fact) for fact in _gain_words(evidence)),
+        *(plain(fact) for fact in _gain_words(evidence) if suggestion.is_green),
+        *_observed_words(suggestion),
     )
 
 
-def _run_words(evidence: Evidence) -> str:
+def _run_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
+    if evidence.base is BaseOutcome.FAILS and evidence.passes:
+        return (f"fails before this change, passes now, {evidence.passes} of {evidence.runs}",)
+    return _head_words(evidence), *_base_words(evidence, member)
+
+
+def _head_words(evidence: Evidence) -> str:
     if not evidence.runs:
         return "not run"
     if not evidence.passes:
@@ -204,7 +210,7 @@ def _run_words(evidence: Evidence) -> str:
 def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
     now_passes = evidence.passes > 0
     if evidence.base is BaseOutcome.FAILS:
-        return ("fails before this change" if now_passes else "fails before this change, too",)
+        return ("fails before this change, too",)
     if evidence.base is BaseOutcome.PASSES:
         return ("passes before this change, too" if now_passes else "passes before this change",)
     if member.change is Change.ADDED:
@@ -216,11 +222,33 @@ def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
     if not evidence.mutants:
         return ()
     killed = evidence.mutants_killed or 0
-    figures = plain(f"kills {killed} of {count(evidence.mutants, 'mutant')}")
+    figures = plain(f"kills {killed} of {count(evidence.mutants, 'mutant')}{_alive_words(evidence)}")
     if not evidence.killed:
         return (figures,)
-    lead = ", among them " if killed > 1 else ": "
+    is_the_one = 1 in {killed, evidence.mutants_gained}
+    lead = ": " if is_the_one else ", among them "
     return ((*figures, *plain(lead), *parse(_CHANGED_TO.sub("` → `", evidence.killed[0]))),)
+
+
+def _alive_words(evidence: Evidence) -> str:
+    """Return how many of the killed mutants the project's own tests leave alive, where that is known."""
+    killed, gained = evidence.mutants_killed or 0, evidence.mutants_gained
+    if gained is None or not killed:
+        return ""
+    which = f", {'all' if gained in {0, killed} else gained} of them" if killed > 1 else ","
+    return f"{which} {'alive under your tests' if gained else 'noticed by your tests too'}"
+
+
+def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
+    """Return which tests expect no more than was seen, so that a reader looks at their values."""
+    observed = [name for name in suggestion.tests if name in suggestion.observed]
+    if not observed:
+        return ()
+    expects = "expects" if len(observed) == 1 else "expect"
+    words = plain(f"{expects} what the code was seen to do")
+    if len(observed) == len(suggestion.tests):
+        return (words,)
+    return ((*joined(", ", (code(name) for name in observed)), *plain(" "), *words),)
 
 
 def _gain_words(evidence: Evidence) -> tuple[str, ...]:

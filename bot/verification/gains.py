@@ -172,8 +172,8 @@ def with_mutants(
 
 
 def _known(gains: Gains) -> int | None:
-    """Return how many mutants are known to be gained; None where nothing is known of any."""
-    return None if gains.unknown and gains.unknown == gains.killed else len(gains.alive)
+    """Return how many mutants are known to be gained; None where it is not known whether any is."""
+    return None if gains.unknown and not gains.alive else len(gains.alive)
 
 
 def _named(gains: Gains, member: Member) -> tuple[str, ...]:

@@ -95,7 +95,10 @@ def sample_report() -> Report:
             ),
             Skipped(path=fetch.path, member=fetch.id, stage=Stage.VERIFICATION, reason="needs the network"),
             Skipped(
-                path=render.path, member=render.id, stage=Stage.GATE, reason="2 of 5 runs gave another text"
+                path=render.path,
+                member=render.id,
+                stage=Stage.GATE,
+                reason="no candidate killed a mutant that your tests leave alive",
             ),
             Skipped(
                 path=huge.path, member=huge.id, stage=Stage.BUDGET, reason="over the limit of 40 members"
@@ -145,6 +148,7 @@ def _cart_suggestion(member: Member) -> Suggestion:
             base=BaseOutcome.ABSENT,
             mutants=7,
             mutants_killed=6,
+            mutants_gained=3,
             killed=("`<` to `<=` on line 12", "`+` to `-` on line 14"),
             lines_gained=4,
             branches_gained=2,
@@ -172,6 +176,7 @@ def _natural_suggestion(member: Member) -> Suggestion:
             base=BaseOutcome.FAILS,
             mutants=3,
             mutants_killed=3,
+            mutants_gained=0,
             killed=("`30` to `31` on line 144",),
         ),
     )
@@ -188,6 +193,7 @@ def _clamp_suggestion(member: Member) -> Suggestion:
         ),
         tests=("test_clamp_keeps_what_is_inside",),
         label=Label.UNCHANGED_BEHAVIOUR,
+        observed=("test_clamp_keeps_what_is_inside",),
         evidence=Evidence(passes=5, runs=5, base=BaseOutcome.PASSES, lines_gained=1, branches_gained=0),
     )
 

@@ -84,7 +84,7 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
     )
 
     assert words == (
-        "passes 5 of 5 · fails before this change · kills 6 of 7 mutants, among them < → <= on line 12 "
+        "fails before this change, passes now, 5 of 5 · kills 6 of 7 mutants, among them < → <= on line 12 "
         "· +4 lines, +2 branches"
     )
 
@@ -92,37 +92,86 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({}, "passes 5 of 5 · fails before this change"),
-        ({"passes": 4}, "passes 4 of 5 · fails before this change"),
+        ({}, "fails before this change, passes now, 5 of 5"),
+        ({"passes": 4}, "fails before this change, passes now, 4 of 5"),
         ({"passes": 0}, "fails 5 of 5 · fails before this change, too"),
         ({"passes": 0, "runs": 0}, "not run · fails before this change, too"),
         ({"base": BaseOutcome.PASSES}, "passes 5 of 5 · passes before this change, too"),
         ({"base": BaseOutcome.PASSES, "passes": 0}, "fails 5 of 5 · passes before this change"),
         ({"base": BaseOutcome.ABSENT}, "passes 5 of 5 · absent before this change"),
         ({"base": BaseOutcome.NOT_RUN}, "passes 5 of 5 · not run on the base"),
-        ({"mutants": 0, "mutants_killed": 0}, "passes 5 of 5 · fails before this change"),
+        ({"mutants": 0, "mutants_killed": 0}, "fails before this change, passes now, 5 of 5"),
         (
             {"mutants": 1, "mutants_killed": 1, "killed": ("`1` to `2` on line 3",)},
-            "passes 5 of 5 · fails before this change · kills 1 of 1 mutant: 1 → 2 on line 3",
+            "fails before this change, passes now, 5 of 5 · kills 1 of 1 mutant: 1 → 2 on line 3",
         ),
         (
             {"mutants": 3, "mutants_killed": 0},
-            "passes 5 of 5 · fails before this change · kills 0 of 3 mutants",
+            "fails before this change, passes now, 5 of 5 · kills 0 of 3 mutants",
         ),
-        ({"lines_gained": 1}, "passes 5 of 5 · fails before this change · +1 line"),
-        ({"branches_gained": 1}, "passes 5 of 5 · fails before this change · +1 branch"),
+        ({"lines_gained": 1}, "fails before this change, passes now, 5 of 5 · +1 line"),
+        ({"branches_gained": 1}, "fails before this change, passes now, 5 of 5 · +1 branch"),
         (
             {"lines_gained": 0, "branches_gained": 2},
-            "passes 5 of 5 · fails before this change · +2 branches",
+            "fails before this change, passes now, 5 of 5 · +2 branches",
         ),
         (
             {"lines_gained": 0, "branches_gained": 0},
-            "passes 5 of 5 · fails before this change · no line gained",
+            "fails before this change, passes now, 5 of 5 · no line gained",
         ),
     ],
 )
 def test_evidence_words__leave_out_what_was_not_measured(parts: dict[str, Any], words: str) -> None:
     assert evidence_of(**parts) == words
+
+
+@pytest.mark.parametrize(
+    ("killed", "gained", "words"),
+    [
+        (6, None, "kills 6 of 7 mutants, among them a → b on line 3"),
+        (6, 3, "kills 6 of 7 mutants, 3 of them alive under your tests, among them a → b on line 3"),
+        (6, 1, "kills 6 of 7 mutants, 1 of them alive under your tests: a → b on line 3"),
+        (6, 6, "kills 6 of 7 mutants, all of them alive under your tests, among them a → b on line 3"),
+        (6, 0, "kills 6 of 7 mutants, all of them noticed by your tests too, among them a → b on line 3"),
+        (1, 1, "kills 1 of 7 mutants, alive under your tests: a → b on line 3"),
+        (1, 0, "kills 1 of 7 mutants, noticed by your tests too: a → b on line 3"),
+        (0, 0, "kills 0 of 7 mutants"),
+    ],
+)
+def test_evidence_words__say_which_mutants_are_alive_under_the_own_tests(
+    killed: int, gained: int | None, words: str
+) -> None:
+    named = ("`a` to `b` on line 3", "`c` to `d` on line 4")[: min(killed, 2)]
+    figures: dict[str, Any] = {
+        "mutants": 7,
+        "mutants_killed": killed,
+        "mutants_gained": gained,
+        "killed": named,
+    }
+    assert evidence_of(**figures) == f"fails before this change, passes now, 5 of 5 · {words}"
+
+
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [
+        ((), "passes 5 of 5"),
+        (("test_a", "test_b", "test_c"), "passes 5 of 5 · expect what the code was seen to do"),
+        (("test_b",), "passes 5 of 5 · test_b expects what the code was seen to do"),
+        (("test_c", "test_a"), "passes 5 of 5 · test_a, test_c expect what the code was seen to do"),
+    ],
+)
+def test_evidence_words__name_the_tests_that_expect_no_more_than_was_seen(
+    observed: tuple[str, ...], words: str
+) -> None:
+    suggestion = a_suggestion(ADDED, tests=("test_a", "test_b", "test_c"), observed=observed)
+    assert text_of(facts_line(evidence_words(suggestion, ADDED))) == words
+
+
+def test_evidence_words__of_a_question_speak_of_no_gain() -> None:
+    evidence = Evidence(passes=0, runs=5, base=BaseOutcome.FAILS, lines_gained=3)
+    suggestion = a_suggestion(CHANGED, label=Label.QUESTION, evidence=evidence)
+    words = text_of(facts_line(evidence_words(suggestion, CHANGED)))
+    assert words == "fails 5 of 5 · fails before this change, too"
 
 
 @pytest.mark.parametrize("base", [BaseOutcome.ABSENT, BaseOutcome.NOT_RUN])

@@ -176,10 +176,13 @@ def test_with_mutants__names_first_what_is_gained_then_what_is_on_changed_lines(
         (Gains(), 0),
         (Gains(killed=A, unknown=A), None),
         (Gains(killed=A | {SECOND}, alive=A, unknown=frozenset({SECOND})), 1),
-        (Gains(killed=A | {SECOND}, unknown=frozenset({SECOND})), 0),
+        (Gains(killed=A | {SECOND}, unknown=frozenset({SECOND})), None),
+        (Gains(killed=A | {SECOND}), 0),
     ],
 )
-def test_with_mutants__what_is_not_known_of_any_is_null(gains: Gains, gained: int | None) -> None:
+def test_with_mutants__is_null_where_it_is_not_known_whether_any_is_gained(
+    gains: Gains, gained: int | None
+) -> None:
     shown = with_mutants(EVIDENCE, a_mutation((FIRST, SECOND), {}), gains, MEMBER, 3)
     assert shown.mutants_gained == gained
 
