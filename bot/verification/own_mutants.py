@@ -34,13 +34,13 @@ class _Asked:
 
     def _changes(self) -> Iterator[ChangedModule]:
         for number, mutant in enumerate(self.mutants):
-            tests = tests_reaching(mutant, self.baseline)
+            tests = own_tests_reaching(mutant, self.baseline)
             if tests:
                 function = function_of(mutant.function, runs_when_loaded=self.runs_when_loaded)
                 yield ChangedModule(number=number, edit=edit_of(mutant), function=function, tests=tests)
 
 
-def tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:
+def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:
     """Return the own tests that reach a mutant; all that reach the member for one that is loaded with it."""
     first, last = mutant.statement
     return frozenset(

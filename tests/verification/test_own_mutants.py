@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.execution.answers import Reached
+from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.languages.python.test_modules import test_functions as names_of_tests
+from bot.model import Candidate, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence
+from bot.verification.gains import Ground
+from bot.verification.mutants import Mutant
+from bot.verification.mutation import Mutation, gather_mutants
+from bot.verification.own_mutants import OwnTests, own_tests_reaching
+from bot.verification.table import DEFAULTS
+from fakes.mutants import a_mutant
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+FEE = """\
+def fee(amount, limit):
+    if amount < limit:
+        return 5
+    if amount > 100:
+        return 1
+    return 2
+"""
+MEMBER = function_member(FEE, "fee")
+OWN_TESTS = """\
+from shop import fee
+
+
+def test_low():
+    assert fee(1, 10) == 5
+
+
+def test_inside():
+    assert fee(50, 10) is not None
+"""
+CANDIDATE = """\
+from shop import fee
+
+
+def test_all():
+    assert [fee(amount, 10) for amount in (9, 10, 100, 101)] == [5, 2, 2, 1]
+"""
+LOW, INSIDE = "tests/test_shop.py::test_low", "tests/test_shop.py::test_inside"
+BASELINE = MemberBaseline(
+    reached=Reached(lines=frozenset({2, 3, 4, 6})),
+    tests={2: (LOW, INSIDE), 3: (LOW,), 4: (INSIDE,), 6: (INSIDE,)},
+)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "tests"),
+    [
+        (a_mutant(2), {LOW, INSIDE}),
+        (a_mutant(3), {LOW}),
+        (a_mutant(5), set()),
+        (replace(a_mutant(3), statement=(3, 4)), {LOW, INSIDE}),
+        (a_mutant(1, loaded=True), {LOW, INSIDE}),
+    ],
+)
+def test_own_tests_reaching__those_of_the_statement_or_of_the_whole_member(
+    mutant: Mutant, tests: set[str]
+) -> None:
+    assert own_tests_reaching(mutant, BASELINE) == tests
+
+
+def learnt(folder: Path, own_suite: OwnSuite, seconds: float = 60.0) -> tuple[Mutation, Ground, Ground]:
+    """Return what a candidate kills, and what is known of the own tests before and after they were asked."""
+    candidate = Candidate(member=MEMBER.id, code=CANDIDATE, origin=Origin.OFFLINE)
+
+    async def scenario() -> tuple[Mutation, Ground, Ground]:
+        files = {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}
+        async with small_workspace(folder, files) as workspace:
+            proofs = await gather_evidence(
+                [Subject(member=MEMBER, candidate=candidate)],
+                workspace,
+                names_of_tests,
+                VerificationSettings(runs=1),
+                CountingProgress(),
+            )
+            mutations = await gather_mutants(proofs, workspace, DEFAULTS, CountingProgress())
+            own = OwnTests(own_suite, workspace, seconds)
+            before = own.ground(MEMBER)
+            await own.learn(proofs, mutations)
+            return mutations[0], before, own.ground(MEMBER)
+
+    return asyncio.run(scenario())
+
+
+def test_learn__asks_the_own_tests_about_what_is_killed_and_reached(tmp_path: Path) -> None:
+    mutation, before, after = learnt(tmp_path, OwnSuite(members={MEMBER.id: BASELINE}))
+    assert before.noticed == {}
+    assert {mutant.words: noticed for mutant, noticed in after.noticed.items()} == {
+        "`<` to `<=` on line 2": False,
+        "`<` to `>=` on line 2": True,
+        "`5` to `6` on line 3": True,
+        "`return 5` to `return None` on line 3": True,
+        "`>` to `>=` on line 4": False,
+        "`>` to `<=` on line 4": False,
+        "`2` to `3` on line 6": False,
+        "`return 2` to `return None` on line 6": True,
+    }
+    assert {mutant.words for mutant in mutation.killed if after.leaves_alive(mutant)} == {
+        "`<` to `<=` on line 2",
+        "`>` to `>=` on line 4",
+        "`>` to `<=` on line 4",
+        "`1` to `2` on line 5",
+        "`return 1` to `return None` on line 5",
+        "`2` to `3` on line 6",
+    }
+
+
+@pytest.mark.parametrize(
+    ("own_suite", "seconds"),
+    [
+        (OwnSuite(), 60.0),
+        (OwnSuite(members={MEMBER.id: MemberBaseline(reached=BASELINE.reached)}), 60.0),
+        (OwnSuite(members={MEMBER.id: BASELINE}), 0.0),
+    ],
+)
+def test_learn__nothing_where_there_is_nobody_to_ask_or_no_time(
+    tmp_path: Path, own_suite: OwnSuite, seconds: float
+) -> None:
+    mutation, _, after = learnt(tmp_path, own_suite, seconds)
+    assert len(mutation.killed) == 10
+    assert after.noticed == {}
