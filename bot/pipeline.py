@@ -21,7 +21,7 @@ from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
-from bot.generation.generator import TestGenerator
+from bot.generation.generator import NotedGenerator, TestGenerator
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
 from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver
@@ -162,10 +162,14 @@ async def suggest(settings: Settings, tools: Tools) -> Report:
         base=search.base,
         head=search.head,
         failure=outcome.failure,
-        notes=outcome.notes,
+        notes=(*outcome.notes, *_notes_of(tools.model)),
     )
     check(report)
     return report
+
+
+def _notes_of(generator: object) -> tuple[str, ...]:
+    return generator.notes() if isinstance(generator, NotedGenerator) else ()
 
 
 def _requests(

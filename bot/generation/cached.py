@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from bot.cache.entries import decode_result, encode_result
 from bot.cache.store import ResultStore
-from bot.generation.generator import TestGenerator
+from bot.generation.generator import NotedGenerator, TestGenerator
 from bot.generation.side_by_side import closing, results
 from bot.model import CacheStats, Request, Result, Skipped
 
@@ -66,8 +66,15 @@ class CachedGenerator:
             await asyncio.gather(asking, return_exceptions=True)
 
     def cache_stats(self) -> CacheStats:
-        """Return this run's hits and misses in members, and what the store holds now."""
+        """Return this run's hits and misses in members, and what the store holds now.
+
+        A member that is asked for again, for its tests to be mended, is looked up again, and counted again.
+        """
         return CacheStats(hits=self._hits, misses=self._misses, entries=self._store.stats().entries)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the other generator says about its answers."""
+        return self._inner.notes() if isinstance(self._inner, NotedGenerator) else ()
 
     def _known(self, requests: Sequence[Request], keys: Mapping[str, str]) -> dict[str, Result]:
         """Return the results that the store holds, by member id; a value of another shape is none."""

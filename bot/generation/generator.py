@@ -30,6 +30,15 @@ class BatchTestGenerator(Protocol):
         ...
 
 
+@runtime_checkable
+class NotedGenerator(Protocol):
+    """Has something to say about its answers as a whole."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the report should know of the answers so far."""
+        ...
+
+
 def skipped(requests: Iterable[Request], reason: str, *, permanent: bool = False) -> tuple[Skipped, ...]:
     """Return each request's member as skipped, for one reason."""
     return tuple(

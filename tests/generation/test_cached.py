@@ -11,15 +11,15 @@ import pytest
 from bot.cache.keys import KeyParts, result_key
 from bot.cache.store import ResultStore
 from bot.generation.cached import CachedGenerator
-from bot.generation.generator import BatchTestGenerator, TestGenerator, skipped
+from bot.generation.generator import BatchTestGenerator, NotedGenerator, TestGenerator, skipped
 from bot.generation.model.generator import ModelGenerator, model_identity
 from bot.generation.side_by_side import results
 from bot.model import CacheStats, CacheStatsReporter, Candidate, Context, Member, Request, Result, Skipped
 from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed
 from bot.settings import CacheSettings, ModelSettings
-from fakes.faults import half_the_members, plain_text, truncated
+from fakes.faults import extra_members, half_the_members, plain_text, truncated
 from fakes.provider import FakeProvider, Step
-from fakes.requests import make_request, make_requests
+from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
 
 SETTINGS = ModelSettings(model="a-model")
@@ -303,3 +303,47 @@ def test_skipped__names_the_member_its_file_and_the_reason() -> None:
         "no key",
         False,
     )
+
+
+def said(request: Request, text: str) -> Request:
+    assert request.repair is not None
+    return replace(request, repair=replace(request.repair, failures=(("test_add", text),)))
+
+
+def test_repairs__are_asked_for_once_whatever_the_tests_said(store: ResultStore) -> None:
+    repairs = [make_repair(f"src/shop/{name}.py::add") for name in "ab"]
+    first, second = FakeProvider(), FakeProvider()
+    answered = answers(cached(first, store), repairs)
+    generator = cached(second, store)
+    again = answers(generator, [said(request, "at 0x7f3a: 3 is not 4") for request in repairs])
+    assert (len(first.requests), len(second.requests)) == (1, 0)
+    assert again == answered
+    assert generator.cache_stats() == CacheStats(hits=2, misses=0, entries=2)
+
+
+def test_repairs__are_looked_up_beside_the_first_answers(store: ResultStore) -> None:
+    provider = FakeProvider()
+    generator = cached(provider, store)
+    request = make_request()
+    answers(generator, [request])
+    answers(generator, [replace(request, repair=make_repair().repair)])
+    answers(generator, [request])
+    assert len(provider.requests) == 2
+    assert generator.cache_stats() == CacheStats(hits=1, misses=2, entries=2)
+
+
+def test_repairs__that_were_never_answered_are_not_asked_for_again(store: ResultStore) -> None:
+    provider = FakeProvider(then=half_the_members())
+    repairs = [make_repair(f"src/shop/a.py::f{number}") for number in range(2)]
+    first = answers(cached(provider, store), repairs)
+    calls = len(provider.requests)
+    assert sum(isinstance(result, Skipped) for result in first.values()) == 1
+    assert answers(cached(provider, store), repairs) == first
+    assert len(provider.requests) == calls
+
+
+def test_notes__are_those_of_the_generator_inside(store: ResultStore) -> None:
+    generator = cached(FakeProvider(extra_members()), store)
+    noted: NotedGenerator = generator
+    answers(generator, make_requests(1, 2))
+    assert noted.notes() == ("ignored entries of the model's answers: 1 for members that were not asked for",)

@@ -43,6 +43,16 @@ class IgnoredEntries:
             unusable=self.unusable + answer.unusable,
         )
 
+    def note(self) -> str:
+        """Return the counts in words; empty where there is nothing to count."""
+        counts = {
+            "for members that were answered already": self.repeated,
+            "for members that were not asked for": self.unknown,
+            "without usable code": self.unusable,
+        }
+        told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return told and f"ignored entries of the model's answers: {told}"
+
 
 class ModelGenerator:
     """Asks a model for many members in few calls; implements both generator protocols.
@@ -89,9 +99,10 @@ class ModelGenerator:
         if ended is not None:
             raise ended
 
-    def ignored(self) -> IgnoredEntries:
-        """Return how many entries of the answers so far were of no use."""
-        return self._ignored
+    def notes(self) -> tuple[str, ...]:
+        """Return how many entries of the answers so far were of no use, where there are any."""
+        note = self._ignored.note()
+        return (note,) if note else ()
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:

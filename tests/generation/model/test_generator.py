@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from bot.generation.generator import BatchTestGenerator, TestGenerator
-from bot.generation.model.generator import IgnoredEntries, ModelGenerator, model_identity
+from bot.generation.model.generator import ModelGenerator, model_identity
 from bot.generation.model.prompts import PROMPT_VERSION
 from bot.model import Candidate, Origin, Request, Result, Skipped
 from bot.providers.provider import (
@@ -123,11 +123,18 @@ def test_odd_answers__cost_no_further_call(fault: Fault) -> None:
     assert reasons(results) == {}
 
 
-def test_ignored__is_counted_over_all_answers() -> None:
+def test_notes__count_what_was_ignored_over_all_answers() -> None:
     provider = FakeProvider(members_twice(), extra_members())
     generator = generator_over(provider)
     asyncio.run(read_all(generator.generate_batch(make_requests(2, 20))))
-    assert generator.ignored() == IgnoredEntries(repeated=20, unknown=1, unusable=0)
+    [note] = generator.notes()
+    assert note.endswith("20 for members that were answered already, 1 for members that were not asked for")
+
+
+def test_notes__nothing_ignored_is_nothing_to_say() -> None:
+    generator = generator_over(FakeProvider())
+    asyncio.run(read_all(generator.generate_batch(make_requests(1, 3))))
+    assert generator.notes() == ()
 
 
 def test_half_the_members__only_the_others_are_asked_again() -> None:
