@@ -29,6 +29,11 @@ class Ground:
     baseline: MemberBaseline | None = None
     noticed: Mapping[Mutant, bool] = field(default_factory=dict)
 
+    @property
+    def knows_branches(self) -> bool:
+        """Whether it is known which branches the own tests reach."""
+        return self.baseline is not None and self.baseline.branches_known
+
     def leaves_alive(self, mutant: Mutant) -> bool | None:
         """Tell whether the own tests leave a mutant alive; None where that is not known."""
         if self.baseline is None:
@@ -50,7 +55,7 @@ class Gains:
         unknown: Those of them of which that is not known.
         lines: The member's lines that they reach and the own tests do not; all of them where the own tests
             were not measured.
-        branches: Its arcs, likewise.
+        branches: Its arcs, likewise; all of them as well where it is not known which the own tests reach.
         fails_on_base: Whether one of them failed on base, which counts for a member that was there.
     """
 
@@ -97,7 +102,8 @@ def _beyond(function: FunctionProof, ground: Ground) -> tuple[frozenset[int], fr
     if ground.baseline is None:
         return function.lines, function.branches
     reached = ground.baseline.reached
-    return function.lines - reached.lines, function.branches - reached.branches
+    known = reached.branches if ground.knows_branches else frozenset()
+    return function.lines - reached.lines, function.branches - known
 
 
 def _fails_on_base(function: FunctionProof, member: Member) -> bool:
@@ -112,12 +118,12 @@ class Shown:
 
     Attributes:
         gains: What it shows.
-        is_measured: Whether the own tests were measured for the member.
+        knows_branches: Whether it is known which of its branches the own tests reach.
         has_mutants: Whether the member has any mutant; None where they could not be run.
     """
 
     gains: Gains
-    is_measured: bool
+    knows_branches: bool
     has_mutants: bool | None
 
 
@@ -127,7 +133,7 @@ RULES: Mapping[str, Callable[[Shown], bool]] = {
         lambda shown: bool(shown.gains.unknown)
     ),
     "reaches a branch that the own tests do not": (
-        lambda shown: shown.is_measured and bool(shown.gains.branches)
+        lambda shown: shown.knows_branches and bool(shown.gains.branches)
     ),
     "fails on base, where the member was there": lambda shown: shown.gains.fails_on_base,
     "reaches a line that the own tests do not, of a member in which there is nothing to change": (
@@ -153,7 +159,8 @@ def with_reach(evidence: Evidence, proof: Proof, ground: Ground) -> Evidence:
     beyond = [_beyond(function, ground) for function in proof.functions]
     lines = frozenset[int]().union(*(lines for lines, _ in beyond))
     branches = frozenset[tuple[int, int]]().union(*(branches for _, branches in beyond))
-    return replace(evidence, lines_gained=len(lines), branches_gained=len(branches))
+    known = len(branches) if ground.knows_branches else None
+    return replace(evidence, lines_gained=len(lines), branches_gained=known)
 
 
 def with_mutants(

@@ -252,7 +252,7 @@ class Weight:
         mutants = self.mutation.mutants
         return Shown(
             gains=gains,
-            is_measured=self.ground.baseline is not None,
+            knows_branches=self.ground.knows_branches,
             has_mutants=None if mutants is None else bool(mutants),
         )
 

@@ -115,7 +115,7 @@ A, B = frozenset({FIRST}), frozenset({(1, 2)})
 
 
 @pytest.mark.parametrize(
-    ("gains", "is_measured", "has_mutants", "enough"),
+    ("gains", "knows_branches", "has_mutants", "enough"),
     [
         (Gains(killed=A, alive=A), True, True, True),
         (Gains(killed=A, unknown=A), True, True, True),
@@ -135,9 +135,9 @@ A, B = frozenset({FIRST}), frozenset({(1, 2)})
     ],
 )
 def test_gains_something__any_rule_is_enough(
-    gains: Gains, *, is_measured: bool, has_mutants: bool | None, enough: bool
+    gains: Gains, *, knows_branches: bool, has_mutants: bool | None, enough: bool
 ) -> None:
-    shown = Shown(gains=gains, is_measured=is_measured, has_mutants=has_mutants)
+    shown = Shown(gains=gains, knows_branches=knows_branches, has_mutants=has_mutants)
     assert gains_something(shown) is enough
 
 
@@ -150,6 +150,9 @@ def test_with_reach__counts_the_lines_and_branches_of_all_functions_once() -> No
     shown = with_reach(EVIDENCE, proof, Ground(baseline=baseline({1})))
     assert (shown.lines_gained, shown.branches_gained) == (2, 2)
     assert with_reach(EVIDENCE, proof, Ground()) == EVIDENCE
+    unknown = Ground(baseline=replace(baseline({1}), branches_known=False))
+    shown = with_reach(EVIDENCE, proof, unknown)
+    assert (shown.lines_gained, shown.branches_gained) == (2, None)
 
 
 def _candidate(member: Member) -> Candidate:
