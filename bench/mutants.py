@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bench.figures import Figure
 from bot.languages.python.test_modules import test_functions
 from bot.model import Candidate, Origin
 from bot.settings import VerificationSettings
@@ -63,16 +65,17 @@ def test_places():
 """
 
 
-def measure_mutants(folder: Path, candidates: int = 10) -> None:
-    """Print the speed, the start of the worker and the candidates' collection included.
+def measure_mutants(folder: Path, candidates: int = 10) -> Iterator[Figure]:
+    """Measure the speed, the start of the worker and the candidates' collection included.
 
     By the clock, and by the processor's time, which a busy machine does not lengthen.
     """
     mutations, seconds, busy = asyncio.run(_timed(folder, candidates))
     mutants = sum(len(mutation.mutants or ()) for mutation in mutations)
     killed = sum(len(mutation.killed) for mutation in mutations)
-    print(f"\n{mutants} mutants of a small module, {killed} killed, by one process at a time:")
-    print(f"{mutants / seconds:.0f} a second by the clock, {mutants / busy:.0f} by the processor's time")
+    name = f"{mutants} mutants of a small module, {killed} killed, one process"
+    yield Figure(name=f"{name}, by the clock", value=mutants / seconds, unit="a second", least=50)
+    yield Figure(name=f"{name}, by its time", value=mutants / busy, unit="a second", least=50)
 
 
 async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], float, float]:

@@ -16,9 +16,7 @@ _FUNCTION = '''def scale_{file}_{number}(value: int, factor: int = {number}) -> 
 def make_project(folder: Path, *, files: int, members: int) -> None:
     """Make a repository whose branch `main` and whose working tree differ in every function."""
     _write(folder, files=files, members=members, shift=1)
-    _git(folder, "init", "--quiet", "--initial-branch=main")
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--message", "base")
+    commit_all(folder, "base")
     _write(folder, files=files, members=members, shift=2)
 
 
@@ -26,6 +24,13 @@ def edit_one_member(folder: Path) -> None:
     """Change the meaning of the first function of the first file once more."""
     path = folder / "src/measured/part_0.py"
     path.write_text(path.read_text().replace("factor + 2", "factor + 3", 1))
+
+
+def commit_all(folder: Path, message: str) -> None:
+    """Commit all that is in a folder to the branch `main` of its repository, a new one if need be."""
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message", message)
 
 
 def _write(folder: Path, *, files: int, members: int, shift: int) -> None:

@@ -1,0 +1,1 @@
+"""A package to measure on: money, spans of time, words and tables."""
