@@ -12,7 +12,9 @@ from types import CodeType
 _OUT = -1
 _RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _NEVER_GO_ON = _RETURNS | {"RAISE_VARARGS", "RERAISE"}
-_NO_BRANCHES = frozenset({"SEND", "END_ASYNC_FOR"})
+_END_OF_ASYNC_LOOP = "END_ASYNC_FOR"
+"""Only an exception leads to it, and the code after the loop comes after it."""
+
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 
 
@@ -22,13 +24,14 @@ def branching_lines(code: CodeType) -> frozenset[int]:
     The ways of exceptions do not count, nor does a line that is only met twice, as that of a `with`.
     """
     line_at = _Lines(code)
+    waiting = {found.offset for found in dis.get_instructions(code) if found.opname == "SEND"}
     onward: dict[int, set[int]] = {}
     deciding: set[int] = set()
     for offset, targets in _reachable(code).items():
         line = line_at(offset)
         lines = {-code.co_firstlineno if target == _OUT else line_at(target) for target in targets}
         onward.setdefault(line, set()).update(lines - {line})
-        if len(set(targets)) > 1:
+        if len(set(targets)) > 1 and offset not in waiting:
             deciding.add(line)
     return frozenset(line for line in deciding if len(onward[line]) > 1)
 
@@ -41,11 +44,15 @@ def yields_at(code: CodeType, offset: int) -> bool:
 
 
 def _reachable(code: CodeType) -> dict[int, list[int]]:
-    """Return where each instruction can go on, without those that only an exception reaches."""
+    """Return where each instruction can go on, without those that only an exception reaches.
+
+    The end of an asynchronous loop is such an exception as well, but no mistake.
+    """
     ways = _ways(code)
+    ends = [found.offset for found in dis.get_instructions(code) if found.opname == _END_OF_ASYNC_LOOP]
     jumps = {found.offset: found.argval for found in dis.get_instructions(code) if _only_jumps(found)}
     reached: dict[int, list[int]] = {}
-    left = [0]
+    left = [0, *ends]
     while left:
         offset = left.pop()
         if offset not in reached and offset != _OUT:
@@ -80,7 +87,7 @@ def _ways(code: CodeType) -> dict[int, list[int]]:
 
 def _jumps(instruction: dis.Instruction) -> bool:
     name = instruction.opname
-    return instruction.opcode in _JUMPS and not name.startswith("SETUP_") and name not in _NO_BRANCHES
+    return instruction.opcode in _JUMPS and not name.startswith("SETUP_") and name != _END_OF_ASYNC_LOOP
 
 
 def _goes_on(name: str) -> bool:

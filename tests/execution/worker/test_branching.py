@@ -8,8 +8,8 @@ import pytest
 from bot.execution.worker.branching import branching_lines
 
 
-def code_of(body: str) -> CodeType:
-    source = "def subject(a, b):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+def code_of(body: str, head: str = "def") -> CodeType:
+    source = f"{head} subject(a, b):\n" + textwrap.indent(textwrap.dedent(body), "    ")
     (code,) = [
         constant
         for constant in compile(source, "subject.py", "exec").co_consts
@@ -37,4 +37,21 @@ def code_of(body: str) -> CodeType:
 )
 def test_branching_lines__more_than_one_way_on(body: str, lines: set[int]) -> None:
     found = branching_lines(code_of(body))
+    assert found == lines
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("await a\nreturn b", set()),
+        ("x = await a\nif x:\n    return 1\nreturn 2", {3}),
+        ("if await a:\n    return 1\nreturn 2", {2}),
+        ("async with a:\n    if b:\n        return 1\nreturn 2", {3}),
+        ("async for x in a:\n    if x:\n        b()\nif b:\n    return 1\nreturn 2", {3, 5}),
+        ("for x in a:\n    await x\nreturn 2", {2}),
+        ("return await a", set()),
+    ],
+)
+def test_branching_lines__to_wait_is_no_decision(body: str, lines: set[int]) -> None:
+    found = branching_lines(code_of(body, "async def"))
     assert found == lines
