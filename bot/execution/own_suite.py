@@ -6,14 +6,19 @@ that may be written to, behind the sandbox. Where they cannot be measured nothin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from bot.execution.answers import Reached
 from bot.execution.baseline import MemberBaseline, OwnSuite
 from bot.execution.harness import ChangedModules
+from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
 from bot.execution.suite_answers import OwnTest, SuiteAnswer
 from bot.execution.suite_changes import try_changes
+from bot.execution.suite_failures import Naming
 from bot.execution.suite_run import run_suite
 from bot.execution.workspace import Workspace
 from bot.model import Member
@@ -25,6 +30,7 @@ MOST_TESTS_A_LINE = 1_000
 """Of more own tests that reach a line, the quickest count."""
 
 _LANGUAGE = "python"
+_MOST_SOURCE_BYTES = 1_000_000
 
 
 async def measure_own_suite(
@@ -46,25 +52,87 @@ async def measure_own_suite(
         answer = await run_suite(workspace, subjects, settings.suite_seconds)
     except CannotRun as error:
         return OwnSuite(notes=(f"own tests were not run: {error}",))
+    return await asyncio.to_thread(_concluded, workspace, subjects, answer)
+
+
+def _concluded(workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer) -> OwnSuite:
+    """Return what a run of the tests shows."""
     if not answer.is_whole:
         return OwnSuite(notes=(f"own tests were not measured: {answer.trouble}",))
-    return OwnSuite(members={member.id: _baseline(member, answer) for member in subjects})
+    naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
+    unknown = naming.by_failures(answer) | _left_early(members, answer)
+    known = [member for member in members if member.id not in unknown]
+    files = {test.file for test in answer.tests}
+    named = {file: naming.in_text(file) for file in files}
+    return OwnSuite(
+        members={member.id: _baseline(member, answer, named) for member in known},
+        notes=_notes(answer, len(unknown), len(members)),
+    )
 
 
-def _baseline(member: Member, answer: SuiteAnswer) -> MemberBaseline:
-    """Return what the tests do with one member."""
+def _left_early(members: Sequence[Member], answer: SuiteAnswer) -> frozenset[str]:
+    """Return the members that a test was ended in, be it by a failure or by a skip."""
+    lines: dict[str, set[int]] = {}
+    for test in answer.tests:
+        for file, left in test.left_early.items():
+            lines.setdefault(file, set()).update(left)
+    return frozenset(one.id for one in members if _within(one, lines.get(one.path, ())))
+
+
+def _text(root: Path, path: str) -> str | None:
+    """Return the text of a file of the copy, where it is a Python file or another that can be read."""
+    place = root / path
+    try:
+        if not is_safe_path(path) or root not in place.resolve().parents:
+            return None
+        return place.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _notes(answer: SuiteAnswer, unknown: int, members: int) -> tuple[str, ...]:
+    failed = len(answer.failed)
+    skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
+    total = len(answer.tests)
+    parts = (
+        *([f"{failed} of {total} own tests do not pass in the sandbox"] if failed else ()),
+        *([f"{len(answer.broken)} of their files cannot be loaded there"] if answer.broken else ()),
+        *([f"{skipped} of {total} own tests skip themselves there half-way"] if skipped else ()),
+    )
+    if not parts:
+        return () if answer.tests else ("the project has no tests of its own",)
+    told = f"what new tests gain is not known for {unknown} of {members} members"
+    return (f"{' and '.join(parts)}: {told}",)
+
+
+def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset[str]]) -> MemberBaseline:
+    """Return what the tests do with one member.
+
+    Args:
+        member: The member.
+        answer: What the tests showed.
+        named: The ids of the members that each test file names.
+    """
     reaching: dict[int, list[OwnTest]] = {}
     for test in answer.tests:
         for line in _within(member, test.lines.get(member.path, ())):
             reaching.setdefault(line, []).append(test)
     loaded = _within(member, answer.loaded.get(member.path, ()))
     arcs = answer.arcs.get(member.path, frozenset())
+    for_loaded = [
+        test
+        for test in answer.tests
+        if loaded and (member.id in named[test.file] or _within(member, test.lines.get(member.path, ())))
+    ]
     return MemberBaseline(
         reached=Reached(
             lines=loaded | reaching.keys(),
             branches=frozenset(arc for arc in arcs if member.line <= arc[0] <= member.end_line),
         ),
-        tests={line: _quickest(tests) for line, tests in sorted(reaching.items())},
+        tests={
+            line: _quickest(for_loaded if line in loaded else reaching[line])
+            for line in sorted(loaded | reaching.keys())
+        },
     )
 
 

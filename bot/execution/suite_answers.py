@@ -36,6 +36,7 @@ class OwnTest:
         status: How it ended.
         seconds: How long it took.
         lines: What it reached.
+        left_early: Where an exception that ended it left a member; what comes after that is not known.
     """
 
     id: str
@@ -44,6 +45,7 @@ class OwnTest:
     status: str
     seconds: float = 0.0
     lines: Lines = field(default_factory=dict)
+    left_early: Lines = field(default_factory=dict)
 
     @property
     def has_failed(self) -> bool:
@@ -150,13 +152,25 @@ class _Reader:
                 "set": int(number),
                 "attempt": int(attempt),
             } if len(name) <= _MOST_ID_CHARACTERS and len(self._tests) < MOST_TESTS:
-                lines = self._sets.get((attempt, number), {})
-                known = status if status in {PASSED, SKIPPED, FAILED} else CRASHED
                 self._add(
                     OwnTest(
-                        id=name, file=file, name=function, status=known, seconds=float(seconds), lines=lines
+                        id=name,
+                        file=file,
+                        name=function,
+                        status=status if status in {PASSED, SKIPPED, FAILED} else CRASHED,
+                        seconds=float(seconds),
+                        lines=self._sets.get((attempt, number), {}),
+                        left_early=self._left_early(told.get("left_early")),
                     )
                 )
+
+    def _left_early(self, told: object) -> Lines:
+        found: dict[str, set[int]] = {}
+        for place in told if isinstance(told, list) else []:
+            match place:
+                case [str(file), int(line)] if file.startswith(self._prefix):
+                    found.setdefault(file.removeprefix(self._prefix), set()).add(line)
+        return {file: frozenset(lines) for file, lines in found.items()}
 
     def _add(self, test: OwnTest) -> None:
         known = self._tests.get(test.id)

@@ -56,11 +56,13 @@ class _SuiteRecorder:
         self._send = send
         self._run = run
         self._loaded = ReachedByFile()
-        self._tracer = make_tracer(Spans(run.spans))
+        self._spans = Spans(run.spans)
+        self._tracer = make_tracer(self._spans)
         self._of_fixtures: dict[Any, Reached] = {}
         self._sets: dict[str, int] = {}
         self._arcs: set[tuple[str, int, int]] = set()
         self._status = ""
+        self._left_early: set[tuple[str, int]] = set()
 
     def start(self) -> None:
         """Begin to trace."""
@@ -100,6 +102,7 @@ class _SuiteRecorder:
         told = self._told(item)
         self._send({"kind": "begun", **told})
         self._status = "crashed"
+        self._left_early = set()
         reached = ReachedByFile()
         before = self._tracer.exchange(reached)
         started = time.monotonic()
@@ -112,7 +115,7 @@ class _SuiteRecorder:
             reached.add(self._of_fixtures.get(fixture, Reached()))
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
-        self._send({"kind": "test", **told, **status})
+        self._send({"kind": "test", **told, **status, "left_early": sorted(self._left_early)})
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root
@@ -128,6 +131,13 @@ class _SuiteRecorder:
         before.add(reached)
         if fixturedef.scope != "function":
             self._of_fixtures[fixturedef] = reached
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+        """Note where an exception left a member and ended the test, as a failure or by a skip."""
+        outcome = yield
+        if call.excinfo is not None and not hasattr(outcome.get_result(), "wasxfail"):
+            self._left_early.update(_frames(call.excinfo.value, self._spans))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a phase of the case ended; the worst counts."""
@@ -152,6 +162,20 @@ class _SuiteRecorder:
             self._sets[key] = len(self._sets)
             self._send({"kind": "lines", "number": self._sets[key], "files": lines})
         return self._sets[key]
+
+
+def _frames(error: BaseException | None, spans: Spans) -> Iterable[tuple[str, int]]:
+    """Yield where an exception, and those that it was raised while handling, passed through the members."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
+        traceback = error.__traceback__
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            if spans.holds(code):
+                yield code.co_filename, traceback.tb_lineno
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__
 
 
 def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
