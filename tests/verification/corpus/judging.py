@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -85,7 +86,6 @@ def judge_corpus(only: str = "") -> Judged:
 async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
     repository, search = _changed_project(folder / "project")
     subjects = list(_subjects(candidates, search))
-    known = drivers()[0]
     interpreter = choose_interpreter(SETTINGS.python, {}, folder)
     sandbox = await build_sandbox(SETTINGS.sandbox, interpreter.path)
     order = WorkspaceOrder(
@@ -94,11 +94,14 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
         base=search.base_tree,
         settings=SETTINGS,
         sandbox=sandbox,
+        environment={"PATH": os.environ.get("PATH", os.defpath)},  # where other interpreters are found
     )
     started = time.monotonic()
     async with open_workspace(order) as workspace:
         own_suite = await measure_own_suite(workspace, search.members, SETTINGS)
-        verdicts = await prove(subjects, workspace, known, SETTINGS, CountingProgress(), own_suite=own_suite)
+        verdicts = await prove(
+            subjects, workspace, drivers()[0], SETTINGS, CountingProgress(), own_suite=own_suite
+        )
         notes = (*workspace.notes, *own_suite.notes)
     cases = [
         case
@@ -129,10 +132,12 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[Subject]:
-    members = {member.id: member for member in search.members}
+    asked = drivers()[0].requests(search.head_tree, search.members, "")
+    requests = {request.member.id: request for request in asked}
     for one in candidates:
+        request = requests[one.member]
         candidate = Candidate(member=one.member, code=one.code, origin=Origin.MODEL)
-        yield Subject(member=members[one.member], candidate=candidate)
+        yield Subject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
 def cases_of(candidate: Labelled, verdict: Verdict) -> Iterator[Case]:

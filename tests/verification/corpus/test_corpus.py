@@ -24,7 +24,7 @@ WORDS = {
     "flaky-random": ("flaky", "by chance"),
     "flaky-threads": ("flaky", "by chance", "fails on head"),
     "flaky-zone": ("zone",),
-    "forged": ("ends the test process", "taken away", "never reaches"),
+    "forged": ("ends the test process", "taken away", "never reaches", "reaches into what runs it"),
     "global-state": ("changes global state",),
     "hangs": ("time limit",),
     "held-before": ("",),
