@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bot.execution.answers import FAILED, PASSED, read_answer
@@ -20,8 +21,10 @@ def change(number: int, old: str, new: str, function: tuple[str, int] | None = (
     return ChangedModule(number=number, edit=edit, function=function, tests=frozenset({"test_x"}))
 
 
-def told(folder: Path, code: str, *changes: ChangedModule) -> Mapping[int, Mapping[str, str]]:
-    changed = ChangedModules(path="shop.py", source=SOURCE, names=frozenset({"test_x"}), changes=changes)
+def told(
+    folder: Path, code: str, *changes: ChangedModule, names: frozenset[str] = frozenset({"test_x"})
+) -> Mapping[int, Mapping[str, str]]:
+    changed = ChangedModules(path="shop.py", source=SOURCE, names=names, changes=changes)
     job = Job(number=0, code=code, seconds=20.0, changed=changed)
 
     async def scenario() -> Mapping[int, Mapping[str, str]]:
@@ -54,6 +57,88 @@ def test_run_mutants__in_place_and_when_loaded(tmp_path: Path) -> None:
 def test_run_mutants__what_cannot_be_exchanged_is_loaded(tmp_path: Path) -> None:
     results = told(tmp_path, TESTS, change(0, "<", ">", ("high", 4)), change(1, "<", "<", ("low", 5)))
     assert results == {0: {"test_x": FAILED}, 1: {"test_x": PASSED}}
+
+
+SEVERAL = """\
+import pytest
+import shop
+
+SEEN = []
+
+
+class TestLow:
+    @pytest.mark.parametrize("n", [2, 1, 0])
+    def test_many(self, n):
+        SEEN.append(n)
+        assert shop.low(n)
+
+    def test_other(self):
+        assert len(SEEN) in {1, 3}
+        assert not shop.low(3)
+
+
+@pytest.fixture(scope="module")
+def limit():
+    yield shop.LIMIT
+    assert SEEN
+
+
+@pytest.mark.parametrize("n", [2, 1])
+def test_after(n, limit):
+    assert shop.low(n) and limit == 3
+
+
+def test_last():
+    assert not shop.low(9)
+"""
+NAMES = frozenset({"TestLow::test_many", "TestLow::test_other", "test_after", "test_last"})
+
+
+def told_of_all(folder: Path, code: str, names: frozenset[str], *changes: ChangedModule) -> list[set[str]]:
+    """Return the functions that fail with each change, and make sure that of all it is known."""
+    whole = [replace(change, tests=names, whole=True) for change in changes]
+    found = told(folder, code, *whole, names=names)
+    assert all(functions.keys() == names for functions in found.values())
+    return [{name for name, status in found[change.number].items() if status != PASSED} for change in changes]
+
+
+def test_run_mutants__whole_tells_of_each_function_but_not_of_each_case(tmp_path: Path) -> None:
+    many, other, after, last = sorted(NAMES)
+    changes = (
+        change(0, "<", ">"),
+        change(1, "n < LIMIT", "True"),
+        change(2, "n < LIMIT", "n == 2"),
+        change(3, "3", "4", None),
+    )
+    assert told_of_all(tmp_path, SEVERAL, NAMES, *changes) == [
+        {many, after, last},
+        {other, last},
+        {many, after},
+        {other, after},
+    ]
+
+
+def test_run_mutants__a_function_that_hangs_takes_none_along(tmp_path: Path) -> None:
+    code = """\
+import os
+import shop
+
+def test_hangs():
+    while not shop.low(2):
+        pass
+
+def test_leaves():
+    shop.low(2) or os._exit(0)
+
+def test_fails():
+    assert shop.low(2)
+
+def test_passes():
+    assert not shop.low(5)
+"""
+    names = frozenset({"test_hangs", "test_leaves", "test_fails", "test_passes"})
+    changes = change(0, "n < LIMIT", "False"), change(1, "n < LIMIT", "False", None)
+    assert told_of_all(tmp_path, code, names, *changes) == [names - {"test_passes"}] * 2
 
 
 def test_run_mutants__what_is_no_program_is_not_tried(tmp_path: Path) -> None:
