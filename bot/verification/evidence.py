@@ -84,7 +84,9 @@ async def gather_evidence(
     )
     found = {job.number: evidence.names(job.number, names[job.number]) for job in jobs}
     flaky = flaky_functions(found, on_head)
-    causes = await find_causes(flaky, left, runner.run, evidence.other_version, progress) if flaky else {}
+    causes = (
+        await find_causes(flaky, left, runner.run_each, evidence.other_version, progress) if flaky else {}
+    )
     evidence = replace(evidence, causes=causes)
     return tuple(evidence.proof(subject, names[number], number) for number, subject in enumerate(subjects))
 
@@ -133,15 +135,18 @@ class _Runner:
 
     async def run(self, settings: Sequence[Setting], jobs: Sequence[Job]) -> _Results:
         """Return the results of each job under each setting."""
+        return await self.run_each(dict.fromkeys(settings, jobs))
+
+    async def run_each(self, wanted: Mapping[Setting, Sequence[Job]]) -> _Results:
+        """Return the results of jobs under settings, for each its own."""
         slots = asyncio.Semaphore(self.workspace.parallel)
-        batches = batches_of(jobs, len(settings), self.workspace.parallel)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 (setting, group.create_task(self._run_batch(slots, setting, batch)))
-                for setting in settings
-                for batch in batches
+                for setting, jobs in wanted.items()
+                for batch in batches_of(jobs, len(wanted), self.workspace.parallel)
             ]
-        results: _Results = {setting: {} for setting in settings}
+        results: _Results = {setting: {} for setting in wanted}
         for setting, task in tasks:
             results[setting] |= task.result()
         return results

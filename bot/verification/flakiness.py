@@ -8,7 +8,8 @@ with the same two settings share these runs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from bot.execution.answers import PASSED, TIMED_OUT, JobResult
 from bot.execution.harness import Job, Setting
@@ -22,15 +23,15 @@ BY_CHANCE = "depends on chance"
 """The cause of what differs under equal settings."""
 
 _REPEATS = 2
-_MOST_PAIRS = 4
+_MOST_PAIRS = 8
 _MOST_MODULES = 10
 """How many modules' functions are looked into for each pair of settings."""
 
 Results = Mapping[Setting, Mapping[int, JobResult]]
 """The results of jobs under settings, by the jobs' numbers."""
 
-RunAll = Callable[[Sequence[Setting], Sequence[Job]], Awaitable[Results]]
-"""Runs jobs under settings."""
+RunAll = Callable[[Mapping[Setting, Sequence[Job]]], Awaitable[Results]]
+"""Runs jobs under settings, for each its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +61,28 @@ class Observations:
         repeated_passing: As it had passed.
         repeated_failing: As it had not.
         with_factor: As it had passed, with one factor of the setting that it did not pass.
-        without_factor: As it had not passed, with one factor taken back.
+        without_factor: As it had not passed, with one factor taken back; only what was tried.
     """
 
     repeated_passing: tuple[bool, ...]
     repeated_failing: tuple[bool, ...]
     with_factor: Mapping[Factor, bool]
-    without_factor: Mapping[Factor, bool]
+    without_factor: Mapping[Factor, bool] = field(default_factory=dict)
+
+    @property
+    def differs_by_chance(self) -> bool:
+        """Whether it came out otherwise under an equal setting."""
+        return not all(self.repeated_passing) or any(self.repeated_failing)
+
+    @property
+    def sufficient(self) -> tuple[Factor, ...]:
+        """The factors that are enough for it not to pass."""
+        return tuple(factor for factor, passes in self.with_factor.items() if not passes)
+
+    @property
+    def open(self) -> tuple[Factor, ...]:
+        """The factors that are to be taken back, to see whether it takes them not to pass."""
+        return () if self.differs_by_chance else self.sufficient or tuple(self.with_factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +101,12 @@ class Cause:
 
 def cause_of(observed: Observations) -> Cause:
     """Return what observations tell of a function's outcome."""
-    if not all(observed.repeated_passing) or any(observed.repeated_failing):
+    if observed.differs_by_chance:
         return Cause(by_chance=True)
-    sufficient = [factor for factor, passes in observed.with_factor.items() if not passes]
-    necessary = [factor for factor, passes in observed.without_factor.items() if passes]
-    if both := [factor for factor in sufficient if factor in necessary]:
+    necessary = tuple(factor for factor, passes in observed.without_factor.items() if passes)
+    if both := [factor for factor in observed.sufficient if factor in necessary]:
         return Cause(factors=(both[0],))
-    if sufficient:
-        return Cause(factors=(sufficient[0],))
-    return Cause(factors=tuple(necessary))
+    return Cause(factors=observed.sufficient[:1] or necessary)
 
 
 def flaky_functions(names: Mapping[int, Sequence[str]], results: Results) -> tuple[Flaky, ...]:
@@ -144,16 +157,41 @@ async def find_causes(
         other_version: The version of the other interpreter, where there is one.
         progress: Told of each job's each run.
     """
-    experiments = list(_experiments(flaky, jobs))
-    progress.phase("finding why tests are flaky", sum(one.steps for one in experiments))
+    chosen = _chosen(flaky)
+    trials = _Trials(jobs, run, progress)
+    await trials.carry_out(_first(chosen))
+    observed = {one: _observed(one, trials) for one in chosen}
+    await trials.carry_out(
+        _Trial(setting=_without(one, factor), number=one.number)
+        for one, seen in observed.items()
+        for factor in seen.open
+    )
     causes = {}
-    for experiment in experiments:
-        repeated = await run([experiment.passing, experiment.failing], experiment.repeated_jobs)
-        between = await run(experiment.between, experiment.jobs)
-        for one in experiment.flaky:
-            cause = cause_of(experiment.observed(one, repeated, between))
-            causes[one.number, one.name] = _in_words(cause, one, other_version)
+    for one, seen in observed.items():
+        taken_back = {factor: trials.passes(_without(one, factor), one) for factor in seen.open}
+        cause = cause_of(replace(seen, without_factor=taken_back))
+        causes[one.number, one.name] = _in_words(cause, one, other_version)
     return causes
+
+
+def _chosen(flaky: Iterable[Flaky]) -> list[Flaky]:
+    """Return the functions that are looked into: those of the pairs of settings that tell of most."""
+    pairs: dict[tuple[Setting, Setting], list[Flaky]] = {}
+    for one in flaky:
+        pairs.setdefault((one.passing, one.failing), []).append(one)
+    chosen = []
+    for ones in sorted(pairs.values(), key=len, reverse=True)[:_MOST_PAIRS]:
+        numbers = list(dict.fromkeys(one.number for one in ones))[:_MOST_MODULES]
+        chosen += [one for one in ones if one.number in numbers]
+    return chosen
+
+
+def _with(flaky: Flaky, factor: Factor) -> Setting:
+    return with_factor(flaky.passing, factor, flaky.failing)
+
+
+def _without(flaky: Flaky, factor: Factor) -> Setting:
+    return with_factor(flaky.failing, factor, flaky.passing)
 
 
 def _in_words(cause: Cause, flaky: Flaky, other_version: tuple[int, int] | None) -> str:
@@ -163,72 +201,65 @@ def _in_words(cause: Cause, flaky: Flaky, other_version: tuple[int, int] | None)
     return " and ".join(words)
 
 
-@dataclass(frozen=True, slots=True)
-class _Experiment:
-    """The runs between two settings, for all functions that have these two."""
+class _Trial(NamedTuple):
+    """One more run of a job, which may be one of several alike."""
 
-    passing: Setting
-    failing: Setting
-    flaky: tuple[Flaky, ...]
-    modules: tuple[Job, ...]
-    step: int
-
-    @property
-    def factors(self) -> tuple[Factor, ...]:
-        return differing(self.passing, self.failing)
-
-    @property
-    def between(self) -> list[Setting]:
-        """The settings between the two; where they differ in one factor, these are the two."""
-        pairs = ((self._with(factor), self._without(factor)) for factor in self.factors)
-        return list(dict.fromkeys(setting for pair in pairs for setting in pair))
-
-    @property
-    def jobs(self) -> list[Job]:
-        return [replace(job, traced=None) for job in self.modules]
-
-    @property
-    def repeated_jobs(self) -> list[Job]:
-        """The modules, each several times under a number of its own."""
-        return [
-            replace(job, number=job.number + repeat * self.step)
-            for job in self.jobs
-            for repeat in range(_REPEATS)
-        ]
-
-    @property
-    def steps(self) -> int:
-        return 2 * len(self.repeated_jobs) + len(self.between) * len(self.jobs)
-
-    def observed(self, flaky: Flaky, repeated: Results, between: Results) -> Observations:
-        """Return what the runs have shown of one of the functions."""
-
-        def passes(results: Results, setting: Setting, repeat: int = 0) -> bool:
-            result = results[setting].get(flaky.number + repeat * self.step)
-            return result is not None and _status(result, flaky.name) == PASSED
-
-        return Observations(
-            repeated_passing=tuple(passes(repeated, self.passing, repeat) for repeat in range(_REPEATS)),
-            repeated_failing=tuple(passes(repeated, self.failing, repeat) for repeat in range(_REPEATS)),
-            with_factor={factor: passes(between, self._with(factor)) for factor in self.factors},
-            without_factor={factor: passes(between, self._without(factor)) for factor in self.factors},
-        )
-
-    def _with(self, factor: Factor) -> Setting:
-        return with_factor(self.passing, factor, self.failing)
-
-    def _without(self, factor: Factor) -> Setting:
-        return with_factor(self.failing, factor, self.passing)
+    setting: Setting
+    number: int
+    repeat: int = 0
 
 
-def _experiments(flaky: Iterable[Flaky], jobs: Sequence[Job]) -> Iterator[_Experiment]:
-    """Yield the experiments, those that tell of most functions first, no more than a few."""
-    pairs: dict[tuple[Setting, Setting], list[Flaky]] = {}
+def _first(flaky: Iterable[Flaky]) -> Iterator[_Trial]:
     for one in flaky:
-        pairs.setdefault((one.passing, one.failing), []).append(one)
-    step = 1 + max((job.number for job in jobs), default=0)
-    by_number = {job.number: job for job in jobs}
-    for (passing, failing), ones in sorted(pairs.items(), key=lambda pair: -len(pair[1]))[:_MOST_PAIRS]:
-        numbers = list(dict.fromkeys(one.number for one in ones))[:_MOST_MODULES]
-        told = tuple(one for one in ones if one.number in numbers)
-        yield _Experiment(passing, failing, told, tuple(by_number[number] for number in numbers), step)
+        for repeat in range(1, _REPEATS + 1):
+            yield _Trial(one.passing, one.number, repeat)
+            yield _Trial(one.failing, one.number, repeat)
+        for factor in differing(one.passing, one.failing):
+            yield _Trial(_with(one, factor), one.number)
+
+
+def _observed(flaky: Flaky, trials: _Trials) -> Observations:
+    repeats = range(1, _REPEATS + 1)
+    factors = differing(flaky.passing, flaky.failing)
+    return Observations(
+        repeated_passing=tuple(trials.passes(flaky.passing, flaky, repeat) for repeat in repeats),
+        repeated_failing=tuple(trials.passes(flaky.failing, flaky, repeat) for repeat in repeats),
+        with_factor={factor: trials.passes(_with(flaky, factor), flaky) for factor in factors},
+    )
+
+
+class _Trials:
+    """Runs jobs again, each setting in as few processes as that goes, and nothing twice.
+
+    Args:
+        jobs: The jobs.
+        run: Runs jobs.
+        progress: Told of each job's each run.
+    """
+
+    def __init__(self, jobs: Sequence[Job], run: RunAll, progress: Progress) -> None:
+        self._jobs = {job.number: replace(job, traced=None) for job in jobs}
+        self._step = 1 + max(self._jobs, default=0)
+        self._run = run
+        self._progress = progress
+        self._results: dict[Setting, dict[int, JobResult]] = {}
+
+    async def carry_out(self, trials: Iterable[_Trial]) -> None:
+        """Run what has not been run yet."""
+        wanted: dict[Setting, dict[int, Job]] = {}
+        for setting, number, repeat in trials:
+            own_number = number + repeat * self._step
+            if own_number not in self._results.get(setting, {}):
+                job = replace(self._jobs[number], number=own_number)
+                wanted.setdefault(setting, {})[own_number] = job
+        if wanted:
+            total = sum(len(jobs) for jobs in wanted.values())
+            self._progress.phase("finding why tests are flaky", total)
+        found = await self._run({setting: list(jobs.values()) for setting, jobs in wanted.items()})
+        for setting, results in found.items():
+            self._results.setdefault(setting, {}).update(results)
+
+    def passes(self, setting: Setting, flaky: Flaky, repeat: int = 0) -> bool:
+        """Tell whether a function passed a run."""
+        result = self._results[setting].get(flaky.number + repeat * self._step)
+        return result is not None and _status(result, flaky.name) == PASSED

@@ -108,7 +108,7 @@ class Grounds:
 
 
 def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return the words that keep plugins away that are not there, and others to one process and one order."""
+    """Return the words that keep plugins away that are not there, and others to one process and our order."""
     options: list[str] = []
     for name, module in sorted(_plugins()):
         if module.partition(".")[0] in hidden:
@@ -116,7 +116,7 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
         elif name == "xdist":
             options += ("-n", "0")
         elif name == "randomly":
-            options += (f"--randomly-seed={seed}",)
+            options += (f"--randomly-seed={seed}", "--randomly-dont-reorganize")
     return tuple(options)
 
 

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.execution.answers import FAILED, PASSED, TIMED_OUT, FunctionResult, JobResult
+from bot.execution.harness import Setting
+from bot.languages.python.test_modules import test_functions as names_of_tests
+from bot.model import Candidate, Origin
+from bot.settings import VerificationSettings
+from bot.verification.evidence import Subject, gather_evidence
+from bot.verification.flakiness import Cause, Observations, cause_of, flaky_functions
+from bot.verification.proof import FunctionProof
+from bot.verification.runs import Factor
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+
+
+def observed(  # noqa: PLR0913 - all that can be observed
+    *,
+    passing: tuple[bool, ...] = (True, True),
+    failing: tuple[bool, ...] = (False, False),
+    with_clock: bool = True,
+    without_clock: bool = False,
+    with_zone: bool = True,
+    without_zone: bool = False,
+) -> Observations:
+    return Observations(
+        repeated_passing=passing,
+        repeated_failing=failing,
+        with_factor={Factor.CLOCK: with_clock, Factor.TIME_ZONE: with_zone},
+        without_factor={Factor.CLOCK: without_clock, Factor.TIME_ZONE: without_zone},
+    )
+
+
+@pytest.mark.parametrize(
+    ("observations", "cause"),
+    [
+        (observed(with_zone=False, without_zone=True), Cause(factors=(Factor.TIME_ZONE,))),
+        (observed(with_clock=False, with_zone=False, without_zone=True), Cause(factors=(Factor.TIME_ZONE,))),
+        (observed(with_clock=False, with_zone=False), Cause(factors=(Factor.CLOCK,))),
+        (observed(without_clock=True, without_zone=True), Cause(factors=(Factor.CLOCK, Factor.TIME_ZONE))),
+        (observed(), Cause()),
+        (observed(passing=(True, False), with_zone=False, without_zone=True), Cause(by_chance=True)),
+        (observed(failing=(False, True), with_zone=False, without_zone=True), Cause(by_chance=True)),
+    ],
+)
+def test_cause_of__weighs_what_is_enough_against_what_is_needed(
+    observations: Observations, cause: Cause
+) -> None:
+    assert cause_of(observations) == cause
+
+
+def results(**statuses: tuple[str | None, ...]) -> dict[Setting, dict[int, JobResult]]:
+    """Return the results of one job under settings of which each differs more from the first."""
+    settings = [
+        Setting(name="first"),
+        Setting(name="near", hash_seed=1),
+        Setting(name="far", hash_seed=2, time_zone="JST-9", apart=True),
+    ]
+    return {
+        setting: {
+            7: JobResult(
+                functions={
+                    name: FunctionResult(status=status)
+                    for name, told in statuses.items()
+                    if (status := told[at]) is not None
+                }
+            )
+        }
+        for at, setting in enumerate(settings)
+    }
+
+
+def test_flaky_functions__are_those_that_pass_some_runs_with_the_nearest_two_settings() -> None:
+    found = flaky_functions(
+        {7: ("steady", "broken", "near", "far", "lost")},
+        results(
+            steady=(PASSED, PASSED, PASSED),
+            broken=(FAILED, FAILED, FAILED),
+            near=(PASSED, FAILED, FAILED),
+            far=(FAILED, FAILED, PASSED),
+            lost=(PASSED, PASSED, None),
+        ),
+    )
+    told = {flaky.name: (flaky.passing.name, flaky.failing.name) for flaky in found}
+    assert told == {"near": ("first", "near"), "far": ("far", "first"), "lost": ("first", "far")}
+
+
+def test_flaky_functions__what_hung_is_not_run_again() -> None:
+    assert flaky_functions({7: ("hung",)}, results(hung=(PASSED, TIMED_OUT, FAILED))) == ()
+
+
+SHOP = """\
+def price(amount):
+    return amount * 2
+"""
+
+OWN_TESTS = """\
+import builtins
+import shop
+
+def test_price():
+    builtins.left_by_own_tests = True
+    assert shop.price(2) == 4
+"""
+
+FLAKY = {
+    "depends on the order of the tests": """
+        seen = []
+        def test_a(): seen.append("a")
+        def test_b(): seen.append("b")
+        def test_c(): seen.append("c")
+        def test_x():
+            seen.append("x")
+            assert seen in (["x"], ["a", "b", "c", "x"])
+    """,
+    "passes only after its neighbours": """
+        seen = []
+        def test_a(): seen.append(1)
+        def test_b(): seen.append(1)
+        def test_c(): seen.append(1)
+        def test_d(): seen.append(1)
+        def test_x(): assert seen or len(seen)
+    """,
+    "passes only without its neighbours": """
+        import pytest
+        seen = []
+        @pytest.mark.parametrize("way", range(3))
+        def test_x(way):
+            assert not seen
+    """
+    + "".join(
+        f"""
+        def test_{name}(): seen.append(1)
+    """
+        for name in "abcdefghijklmnopqrs"
+    ),
+    "depends on the hash seed": """
+        def test_x():
+            assert hash("a") == HASH
+    """,
+    "depends on the clock": """
+        import datetime
+        def test_x():
+            assert datetime.date.today().year < 2031
+    """,
+    "depends on the time zone": """
+        import datetime
+        def test_x():
+            assert datetime.datetime.fromtimestamp(0).hour in (0, 5)
+    """,
+    "depends on the locale": """
+        def test_x(tmp_path):
+            (tmp_path / "x").write_text("na\\u00efve")
+            assert (tmp_path / "x").read_bytes() == b"na\\xc3\\xafve"
+    """,
+    "depends on the working folder": """
+        import os
+        def test_x():
+            assert " " not in os.getcwd()
+    """,
+    "depends on files that an earlier run left": """
+        import pathlib
+        def test_x():
+            pathlib.Path("made").mkdir()
+    """,
+    "does not pass beside the project's own tests": """
+        import builtins
+        def test_x():
+            assert not hasattr(builtins, "left_by_own_tests")
+    """,
+    "depends on the project's pytest settings": """
+        import warnings
+        def test_x():
+            warnings.warn("old", DeprecationWarning)
+    """,
+}
+
+HONEST = """
+    import asyncio, datetime, json, locale, os, pickle, re, sqlite3, subprocess, sys, threading, time
+    import pytest
+    from shop import price
+
+    @pytest.fixture
+    def zone(monkeypatch):
+        monkeypatch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+        monkeypatch.undo()
+        time.tzset()
+
+    def test_arithmetic():
+        start = datetime.datetime(2024, 2, 28, 12, tzinfo=datetime.timezone.utc)
+        assert (start + datetime.timedelta(days=1)).isoformat() == "2024-02-29T12:00:00+00:00"
+        assert datetime.datetime.now() - datetime.datetime.now() < datetime.timedelta(seconds=60)
+        assert datetime.date.today() <= datetime.datetime.now().date()
+        assert isinstance(pickle.loads(pickle.dumps(datetime.datetime.now())), datetime.datetime)
+
+    def test_frozen(monkeypatch):
+        real = datetime.datetime
+        class Frozen(real):
+            @classmethod
+            def now(cls, tz=None):
+                return real(2020, 1, 1, tzinfo=tz)
+        monkeypatch.setattr(datetime, "datetime", Frozen)
+        monkeypatch.setattr(time, "time", lambda: 1577836800.0)
+        assert datetime.datetime.now() == real(2020, 1, 1)
+        assert time.time() == 1577836800.0
+
+    def test_zone(zone):
+        assert time.localtime(0).tm_hour == 9
+
+    def test_files(tmp_path):
+        (tmp_path / "x.json").write_text(json.dumps({"a": 1}), encoding="utf-8")
+        assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"a": 1}
+
+    def test_folder(tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        open("here", "w").close()
+        assert os.listdir() == ["here"]
+        assert os.path.basename(os.getcwd()) == tmp_path.name
+
+    def test_number():
+        assert format(1234567.5, ",.2f") == "1,234,567.50"
+        assert locale.atof("1.5") == 1.5
+
+    def test_set():
+        assert sorted({"b", "a", "c"}) == ["a", "b", "c"]
+
+    def test_process():
+        command = [sys.executable, "-c", "import shop; print(shop.price(3))"]
+        assert subprocess.run(command, capture_output=True).stdout.strip() == b"6"
+
+    def test_task():
+        async def twice():
+            await asyncio.sleep(0.001)
+            return price(1)
+        assert asyncio.run(twice()) == 2
+
+    def test_thread():
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(price(2)))
+        thread.start()
+        thread.join()
+        assert seen == [4]
+
+    def test_database():
+        with sqlite3.connect(":memory:") as base:
+            assert base.execute("select 1").fetchone() == (1,)
+
+    def test_printed(capsys):
+        print("na\\u00efve")
+        assert capsys.readouterr().out == "na\\u00efve\\n"
+
+    @pytest.mark.parametrize("value", [1, 2, 3])
+    def test_rows(value):
+        assert price(value) == 2 * value
+
+    def test_timing():
+        start = time.perf_counter()
+        time.sleep(0.001)
+        assert time.perf_counter() > start and time.monotonic() > 0
+"""
+
+PROJECT = {
+    "shop.py": SHOP,
+    "tests/test_shop.py": OWN_TESTS,
+    "pyproject.toml": "[tool.pytest.ini_options]\nfilterwarnings = ['error::DeprecationWarning']\n",
+}
+
+
+def evidence(
+    folder: Path, codes: Mapping[str, str], project: Mapping[str, str] = PROJECT
+) -> dict[str, dict[str, FunctionProof]]:
+    """Run candidates in one workspace; return what is known of each one's functions."""
+    member = function_member(SHOP, "price")
+    subjects = [
+        Subject(
+            member=member,
+            candidate=Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.MODEL),
+            beside="tests/test_shop.py",
+        )
+        for code in codes.values()
+    ]
+
+    async def scenario() -> dict[str, dict[str, FunctionProof]]:
+        async with small_workspace(folder, project) as workspace:
+            settings = VerificationSettings(test_seconds=30)
+            proofs = await gather_evidence(subjects, workspace, names_of_tests, settings, CountingProgress())
+        functions = [{function.name: function for function in proof.functions} for proof in proofs]
+        return dict(zip(codes, functions, strict=True))
+
+    return asyncio.run(scenario())
+
+
+def hash_under_the_first_seed() -> str:
+    environment = {"PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-c", "print(hash('a'))"]
+    return subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode().strip()
+
+
+@pytest.mark.slow
+def test_gather_evidence__each_planted_cause_is_found_and_named(tmp_path: Path) -> None:
+    codes = {cause: code.replace("HASH", hash_under_the_first_seed()) for cause, code in FLAKY.items()}
+    found = evidence(tmp_path, codes)
+    told = {cause: functions["test_x"].cause for cause, functions in found.items()}
+    assert told == {cause: cause for cause in FLAKY}
+
+
+@pytest.mark.slow
+def test_gather_evidence__what_differs_by_chance_is_told(tmp_path: Path) -> None:
+    code = "import random\n" + "".join(
+        f"def test_{number}():\n    assert random.random() < 0.5\n" for number in range(30)
+    )
+    (functions,) = evidence(tmp_path, {"chance": code}, {"shop.py": SHOP}).values()
+    flaky = [function for function in functions.values() if function.is_flaky]
+    causes = [function.cause for function in flaky]
+    assert causes.count("depends on chance") > len(causes) / 8  # few are looked into, fewer by chance agree
+
+
+def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
+    (functions,) = evidence(tmp_path, {"honest": HONEST}).values()
+    failures = {
+        (name, run.setting): run.message
+        for name, function in functions.items()
+        for run in function.head
+        if run.message
+    }
+    assert failures == {}
+    assert {function.passes for function in functions.values()} == {5}
+    assert {function.left for function in functions.values()} == {()}
