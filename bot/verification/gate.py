@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
 from bot.verification.claims import functions_of
-from bot.verification.gains import Gains, Ground, Shown, gains_of, gains_something, together, with_mutants
 from bot.verification.guard import Guarded
-from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.questions import Question, first_words, question_text
-from bot.verification.redundancy import Witness, redundant
 from bot.verification.rows import without_rows
-from bot.verification.table import DEFAULTS, GateTable
+from bot.verification.table import DEFAULTS
 
 _MOST_NAMED_FILES = 2
-_NOTHING_ALIVE = "kills no mutant that your tests leave alive"
+NOTHING_ALIVE = "kills no mutant that your tests leave alive"
+"""Why a function is cut that notices no more than they do."""
 
 KeepTests = Callable[[str, Collection[str]], str]
 """Cuts a test module down to some of its test functions; raises `CannotParse`."""
@@ -150,7 +148,7 @@ class Verdict:
 
 def _reasons(cuts: Sequence[Cut]) -> str:
     if cuts and all(cut.is_gainless for cut in cuts):
-        has_own = any(cut.reason == _NOTHING_ALIVE for cut in cuts)
+        has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
         return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
     told = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
     left = len(cuts) - len(told)
@@ -219,107 +217,10 @@ def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: Ke
         for name, finding in findings.items()
         if finding is not draft.kind
     )
-    return _lessened(draft, kept, cuts, keep_tests)
+    return lessened(draft, kept, cuts, keep_tests)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
-    """What a green entry is weighed by.
-
-    Attributes:
-        proof: The run of its own code.
-        mutation: What came of it with the member changed.
-        ground: What the project's own tests show of the member.
-        table: What the gate measures by.
-        thins: Whether functions that show nothing of their own are cut.
-    """
-
-    proof: Proof
-    mutation: Mutation
-    ground: Ground = field(default_factory=Ground)
-    table: GateTable = DEFAULTS
-    thins: bool = True
-
-    def gains(self) -> dict[str, Gains]:
-        """Return what each test function shows."""
-        return {
-            function.name: gains_of(function, self.proof.member, self.mutation, self.ground)
-            for function in self.proof.functions
-        }
-
-    def shown(self, gains: Gains) -> Shown:
-        """Return what the rules of the gate look at."""
-        mutants = self.mutation.mutants
-        return Shown(
-            gains=gains,
-            knows_branches=self.ground.knows_branches,
-            has_mutants=None if mutants is None else bool(mutants),
-        )
-
-
-def weigh(entry: Entry, weight: Weight, keep_tests: KeepTests) -> Entry | Judgement:
-    """Judge a green entry by what its tests notice of changes of the member.
-
-    Cut are the functions that pass without the member, then those that gain nothing (see `gains.RULES`), then
-    those that show nothing that the others do not show.
-
-    Returns:
-        The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
-    """
-    gains = weight.gains()
-    weighed = {name: gains.get(name, Gains()) for name in entry.tests}
-    cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
-    kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
-    if weight.thins:
-        spare = redundant(_witnesses(entry.candidate.code, kept))
-        cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
-        kept = {name: gained for name, gained in kept.items() if name not in spare}
-    if cuts:
-        draft = Draft(kind=Kind.GREEN, candidate=entry.candidate, tests=entry.tests)
-        return _lessened(draft, list(kept), cuts, keep_tests)
-    evidence = with_mutants(
-        entry.evidence,
-        weight.mutation,
-        together(kept.values()),
-        weight.proof.member,
-        weight.table.named_mutants,
-    )
-    return replace(entry, evidence=evidence)
-
-
-def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
-    """Return why a function weighs nothing; None where it does."""
-    if name in weight.mutation.empty:
-        reason = "passes also when the member is taken away"
-        return Cut(function=name, point=Point.STABLE, reason=reason)
-    if gains_something(weight.shown(gains)):
-        return None
-    return Cut(function=name, point=Point.STABLE, reason=_lack(gains, weight.mutation), is_gainless=True)
-
-
-def _lack(gains: Gains, mutation: Mutation) -> str:
-    """Say what a function that gains nothing lacks."""
-    if mutation.mutants is None:
-        return "could not be run with a mutant of the member"
-    if gains.killed or not mutation.mutants:
-        return _NOTHING_ALIVE
-    mutants = f"{len(mutation.mutants)} mutants" if len(mutation.mutants) > 1 else "the one mutant"
-    return f"kills none of {mutants} of the member"
-
-
-def _witnesses(code: str, gains: Mapping[str, Gains]) -> list[Witness]:
-    lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
-    return [Witness(name=name, gains=gained, length=lengths.get(name, 0)) for name, gained in gains.items()]
-
-
-def _functions(code: str) -> Iterable[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    try:
-        return list(functions_of(parse_untrusted(code)))
-    except CannotParse:
-        return ()
-
-
-def _lessened(draft: Draft, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests) -> Judgement:
+def lessened(draft: Draft, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests) -> Judgement:
     """Return what is left of a draft that some of its functions are cut from."""
     smaller = reduced(draft, kept, keep_tests) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:

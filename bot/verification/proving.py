@@ -12,7 +12,7 @@ from bot.model import BaseOutcome, Funnel, Progress
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.gains import with_reach
-from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, Weight, judge, settle, weigh
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle
 from bot.verification.guard import guard
 from bot.verification.mutation import gather_mutants
 from bot.verification.own_mutants import OwnTests
@@ -20,6 +20,7 @@ from bot.verification.proof import Proof
 from bot.verification.questions import Question
 from bot.verification.smells import smells_of
 from bot.verification.table import GateTable
+from bot.verification.weighing import Weight, weigh
 
 
 @dataclass(slots=True)

@@ -7,10 +7,11 @@ from bot.execution.own_suite import MemberBaseline
 from bot.languages.python.test_modules import keep_tests
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
 from bot.verification.gains import Ground
-from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, Verdict, Weight, weigh
+from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, Verdict
 from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.table import GateTable
+from bot.verification.weighing import Weight, weigh
 from fakes.mutants import a_mutant, a_mutation
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
