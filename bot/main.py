@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -20,7 +20,8 @@ from bot.model import CacheStats, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 
 if TYPE_CHECKING:
-    from bot.cache.store import ResultStore
+    from bot.cache.store import ResultStore, StoreStats
+    from bot.execution.suite_cache import Measurements
     from bot.generation.cached import CachedGenerator
     from bot.pipeline import Tools
     from bot.providers.meter import SpendingMeter
@@ -40,7 +41,7 @@ def main() -> None:
         cache_folder=_cache_folder(),
         run=partial(_run, stopping),
         write=_write,
-        open_cache=_open_cache,
+        open_cache=_Keeper,
     )
     stopping.begin()
     try:
@@ -166,7 +167,23 @@ def _tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Too
         progress=progress,
         clock=time.monotonic,
         environment=dict(os.environ),
+        measurements=_measurements(settings, progress, stack),
     )
+
+
+def _measurements(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Measurements:
+    """Open where measurements of the project's own tests are kept, where any are made."""
+    from bot.cache.measurements import MEASUREMENTS_FILE_NAME
+    from bot.cache.store import ResultStore
+    from bot.execution.suite_cache import NoMeasurements
+
+    verification = settings.verification
+    if not verification.enabled or verification.coverage is not None or verification.suite_seconds <= 0:
+        return NoMeasurements()
+    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=MEASUREMENTS_FILE_NAME)
+    stack.enter_context(store)
+    stack.callback(store.prune)
+    return store
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +231,32 @@ def _open_cache(settings: CacheSettings, warn: Callable[[str], None]) -> ResultS
     from bot.cache.store import ResultStore
 
     return ResultStore.open(settings, warn=warn)
+
+
+class _Keeper:
+    """All that is kept in the cache folder; measurements are no entries, and come and go with them."""
+
+    def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
+        from bot.cache.measurements import MEASUREMENTS_FILE_NAME
+        from bot.cache.store import ResultStore
+
+        self._results = _open_cache(settings, warn)
+        self._measured = ResultStore.open(settings, warn=warn, file_name=MEASUREMENTS_FILE_NAME)
+
+    def stats(self) -> StoreStats:
+        """See `cli.CacheKeeper.stats`."""
+        held = self._results.stats()
+        return replace(held, bytes=held.bytes + self._measured.stats().bytes)
+
+    def prune(self) -> int:
+        """See `cli.CacheKeeper.prune`."""
+        self._measured.prune()
+        return self._results.prune()
+
+    def clear(self) -> int:
+        """See `cli.CacheKeeper.clear`."""
+        self._measured.clear()
+        return self._results.clear()
 
 
 def _write(report: Report, settings: Settings) -> tuple[str, ...]:

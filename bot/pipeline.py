@@ -20,6 +20,7 @@ from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.sandbox import CannotRun, Sandbox
+from bot.execution.suite_cache import Measurements, NoMeasurements
 from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import NotedGenerator, TestGenerator
 from bot.generation.offline.generator import OfflineGenerator
@@ -68,6 +69,7 @@ class Tools:
         progress: Where the run tells how far it is.
         clock: Seconds that only ever grow.
         environment: The person's environment, from which the project's interpreter is told.
+        measurements: Where measurements of the project's own tests are kept between runs.
     """
 
     drivers: Sequence[LanguageDriver]
@@ -78,6 +80,7 @@ class Tools:
     progress: Progress
     clock: Callable[[], float]
     environment: Mapping[str, str] = field(default_factory=dict)
+    measurements: Measurements = field(default_factory=NoMeasurements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +214,8 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     """Measure the project's own tests, while candidates are made."""
     members = [asked.request.member for asked in run.requests.values()]
-    return await measure_own_suite(workspace, members, run.settings.verification)
+    verification = run.settings.verification
+    return await measure_own_suite(workspace, members, verification, run.tools.measurements)
 
 
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:

@@ -54,10 +54,15 @@ class ResultStore:
     """The open store. No method raises for anything that is wrong with the file, the folder or the disk."""
 
     def __init__(
-        self, settings: CacheSettings, *, clock: Callable[[], float], warn: Callable[[str], None]
+        self,
+        settings: CacheSettings,
+        *,
+        clock: Callable[[], float],
+        warn: Callable[[str], None],
+        file_name: str = FILE_NAME,
     ) -> None:
         self._settings = settings
-        self._path = settings.folder / FILE_NAME
+        self._path = settings.folder / file_name
         self._clock = clock
         self._warn = warn
         self._opened: Opened | None = None
@@ -65,7 +70,12 @@ class ResultStore:
 
     @classmethod
     def open(
-        cls, settings: CacheSettings, *, warn: Callable[[str], None], clock: Callable[[], float] = time.time
+        cls,
+        settings: CacheSettings,
+        *,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        file_name: str = FILE_NAME,
     ) -> Self:
         """Open the store, or make it, in a folder that only its owner may look into.
 
@@ -73,8 +83,9 @@ class ResultStore:
             settings: Where the store lies, and how large and old it may grow.
             warn: Told what is wrong with the store, once.
             clock: Seconds since the epoch.
+            file_name: The store's file; what belongs to other figures lies in another one.
         """
-        store = cls(settings, clock=clock, warn=warn)
+        store = cls(settings, clock=clock, warn=warn, file_name=file_name)
         store._open()
         return store
 
@@ -117,7 +128,7 @@ class ResultStore:
     def clear(self) -> int:
         """Remove all entries, and the broken files set aside; return how many entries there were."""
         removed = self._attempt(partial(_delete, "DELETE FROM results", ()), 0)
-        for broken in self._settings.folder.glob(f"{FILE_NAME}.broken-*"):
+        for broken in self._settings.folder.glob(f"{self._path.name}.broken-*"):
             with suppress(OSError):  # it does no harm where it lies
                 broken.unlink()
         return removed

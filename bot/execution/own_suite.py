@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bot.execution.harness import ChangedModules
 from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
 from bot.execution.suite_answers import OwnTest, SuiteAnswer
+from bot.execution.suite_cache import Kept, Measurements, NoMeasurements, keep, kept_suite, suite_key
 from bot.execution.suite_changes import try_changes
 from bot.execution.suite_failures import Naming
 from bot.execution.suite_run import run_suite
@@ -30,11 +32,15 @@ MOST_TESTS_A_LINE = 1_000
 """Of more own tests that reach a line, the quickest count."""
 
 _LANGUAGE = "python"
+_NOTHING_KEPT = NoMeasurements()
 _MOST_SOURCE_BYTES = 1_000_000
 
 
 async def measure_own_suite(
-    workspace: Workspace, members: Sequence[Member], settings: VerificationSettings
+    workspace: Workspace,
+    members: Sequence[Member],
+    settings: VerificationSettings,
+    measurements: Measurements = _NOTHING_KEPT,
 ) -> OwnSuite:
     """Run the project's own tests once, and return what they reach of members.
 
@@ -42,6 +48,7 @@ async def measure_own_suite(
         workspace: Where they are run.
         members: What is looked at.
         settings: How long it may take, or the coverage file that is read instead.
+        measurements: Where measurements are kept between runs.
     """
     subjects = [member for member in members if member.language == _LANGUAGE]
     if not subjects:
@@ -49,10 +56,35 @@ async def measure_own_suite(
     if settings.suite_seconds <= 0:
         return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
     try:
-        answer = await run_suite(workspace, subjects, settings.suite_seconds)
-    except CannotRun as error:
+        key = await asyncio.to_thread(suite_key, workspace, subjects)
+        known = kept_suite(measurements, key, subjects, settings.suite_seconds)
+        return known or await _measured(
+            workspace, subjects, settings.suite_seconds, _Keeper(measurements, key)
+        )
+    except (CannotRun, OSError) as error:
         return OwnSuite(notes=(f"own tests were not run: {error}",))
-    return await asyncio.to_thread(_concluded, workspace, subjects, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    """Keeps the measurement of one key."""
+
+    store: Measurements
+    key: str
+
+    def keep(self, suite: OwnSuite, answer: SuiteAnswer, seconds: float) -> None:
+        """Keep what would be found again: all that ended, or needed more time than that."""
+        if answer.is_whole or answer.is_late:
+            keep(self.store, self.key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
+
+
+async def _measured(
+    workspace: Workspace, members: Sequence[Member], seconds: float, keeper: _Keeper
+) -> OwnSuite:
+    answer = await run_suite(workspace, members, seconds)
+    suite = await asyncio.to_thread(_concluded, workspace, members, answer)
+    keeper.keep(suite, answer, seconds)
+    return suite
 
 
 def _concluded(workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer) -> OwnSuite:

@@ -64,6 +64,7 @@ class SuiteAnswer:
         arcs: The arcs that were taken at any time, by the file that they stand in.
         is_whole: Whether all tests were run, to their ends.
         trouble: Why they were not, in words; empty where they were.
+        is_late: Whether there was no time for more.
     """
 
     tests: tuple[OwnTest, ...] = ()
@@ -72,6 +73,7 @@ class SuiteAnswer:
     arcs: Mapping[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
     is_whole: bool = False
     trouble: str = ""
+    is_late: bool = False
 
     @property
     def failed(self) -> tuple[OwnTest, ...]:
@@ -196,13 +198,17 @@ class _Reader:
             arcs={file: frozenset(arcs) for file, arcs in self._arcs.items()},
             is_whole=is_whole,
             trouble="" if is_whole else self._trouble(outcome),
+            is_late=not is_whole and self._is_late(outcome),
         )
+
+    def _is_late(self, outcome: Outcome) -> bool:
+        return outcome.timed_out or self._how == "timed out"
 
     def _trouble(self, outcome: Outcome) -> str:
         if outcome.exceeded:
             return f"they took {outcome.exceeded}"
-        if outcome.timed_out or self._how == "timed out":
-            return "they did not end in time"
+        if self._is_late(outcome):
+            return "they did not end in time (suite-seconds gives them more; --coverage does without)"
         if outcome.truncated:
             return "there is too much of them"
         words = self._words or _text(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
