@@ -67,11 +67,11 @@ class Prompts:
             jinja2.TemplateNotFound: There are no rules for the framework.
         """
         conventions = request.conventions.strip("\n")
-        return self._environment.get_template(
-            _template("system.j2", mends=request.repair is not None)
-        ).render(
+        mends = request.repair is not None
+        return self._environment.get_template(_template("system.j2", mends=mends)).render(
             language=request.member.language,
             framework=request.framework,
+            mends=mends,
             conventions=conventions,
             fence=_fence([conventions]),
         )
