@@ -18,6 +18,7 @@ from bot.execution.interpreter import choose_interpreter
 from bot.execution.isolation.choice import CannotIsolate
 from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.suite_cache import Measurements, NoMeasurements
@@ -207,7 +208,9 @@ async def _outcome(run: _Run) -> Outcome:
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
     if not run.settings.verification.enabled:
         return _unproven(run, await _answers(run, workspace))
-    answers, own_suite = await asyncio.gather(_answers(run, workspace), _own_suite(run, workspace))
+    answers, own_suite, workspace = await asyncio.gather(
+        _answers(run, workspace), _own_suite(run, workspace), _with_other_python(run, workspace)
+    )
     return await _proven(run, _Place(workspace=workspace, own_suite=own_suite), answers)
 
 
@@ -216,6 +219,18 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     members = [asked.request.member for asked in run.requests.values()]
     verification = run.settings.verification
     return await measure_own_suite(workspace, members, verification, run.tools.measurements)
+
+
+async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
+    """Look for another interpreter to run tests on, while candidates are made."""
+    choice = run.settings.verification.sandbox
+    order = OtherPythonOrder(
+        build_sandbox=lambda path: run.tools.build_sandbox(choice, path),
+        environment=run.tools.environment,
+        requires=requires_python(run.search.head_tree, run.repository.project),
+        modules=sorted({asked.request.member.module for asked in run.requests.values()}),
+    )
+    return await with_other_python(workspace, order)
 
 
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:

@@ -86,6 +86,21 @@ def hidden_modules(prefix: str, roots: Iterable[Path]) -> tuple[str, ...]:
     return tuple(sorted(hidden | {"bot"}))
 
 
+def installed_folders(prefix: str, version: tuple[int, int]) -> tuple[Path, ...]:
+    """Return the folders that hold what is installed for an interpreter: its own, and a Linux distribution's.
+
+    Args:
+        prefix: Its `sys.prefix`.
+        version: As `(3, 13)`.
+    """
+    library = Path(prefix) / "lib"
+    places = (
+        library / f"python{version[0]}.{version[1]}" / "site-packages",
+        library / "python3/dist-packages",
+    )
+    return tuple(place for place in places if place.is_dir())
+
+
 class _Installed:
     """The distributions of the bot's own environment, and what each requires."""
 

@@ -17,7 +17,7 @@ from bot.changes.trees import RepositoryTree
 from bot.execution.answers import PASSED, Greeting
 from bot.execution.harness import Job, Setting, run_plan
 from bot.execution.installing import InstallOrder, install_project, version_of, with_installation
-from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules
+from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules, installed_folders
 from bot.execution.project_copy import (
     CopyReport,
     bring_ignored_files,
@@ -168,7 +168,12 @@ async def _with_interpreter(workspace: Workspace, choice: Choice) -> Workspace:
     workspace = replace(workspace, interpreter=interpreter)
     greeting, passed = await _trial(workspace)
     hidden = await _in_thread(hidden_modules, greeting.prefix, workspace.head.source_roots)
-    interpreter = replace(interpreter, version=greeting.version, hidden_modules=hidden)
+    interpreter = replace(
+        interpreter,
+        version=greeting.version,
+        hidden_modules=hidden,
+        packages=installed_folders(greeting.prefix, greeting.version),
+    )
     workspace = replace(workspace, interpreter=interpreter)
     if passed or workspace.pytest_ini == PLAIN_INI:
         return workspace

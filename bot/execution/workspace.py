@@ -26,12 +26,14 @@ class Interpreter:
         version: As `(3, 13)`.
         hidden_modules: Top-level modules that it could import only because the bot is installed in the
             same environment; they are refused inside the sandbox, as they are not there for the reviewer.
-        borrowed_folders: Folders of another interpreter's packages that go last on its import path.
+        packages: The folders of what is installed for it.
+        borrowed_folders: Such folders of another interpreter, which go last on its import path.
     """
 
     path: Path
     version: tuple[int, int]
     hidden_modules: tuple[str, ...] = ()
+    packages: tuple[Path, ...] = ()
     borrowed_folders: tuple[Path, ...] = ()
 
 

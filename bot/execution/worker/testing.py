@@ -266,17 +266,19 @@ class _Beside:
         self._send = send
         self._file = str(file)
         self._name = file.name
+        self._failed: set[bool] = set()
         self._passed = False
         self._fixture_failed = False
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A candidate that cannot be loaded has been met by a session that could be set up."""
-        if report.failed and self._is_of_candidate(report):
-            self._send({"kind": "ready"})
+        """Note whose file does not load: a candidate's that does not has met a session that was set up."""
+        if report.failed:
+            self._failed.add(self._is_of_candidate(report))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """With its functions found, the candidate is part of the session."""
-        if any(file_of(item) == self._file for item in session.items):
+        is_found = any(file_of(item) == self._file for item in session.items)
+        if (is_found or True in self._failed) and False not in self._failed:
             self._send({"kind": "ready"})
 
     @pytest.hookimpl(hookwrapper=True)
