@@ -23,7 +23,7 @@ from bot.execution.index_access import IndexAccess, index_access
 from bot.execution.isolation.handover import take_back
 from bot.execution.needs import Needs, read_needs
 from bot.execution.project_copy import bring_ignored_files, imported_files, write_copy
-from bot.execution.sandbox import Command, Limits, Outcome, Sandbox
+from bot.execution.sandbox import Command, Limits, Outcome, Sandbox, shown
 from bot.execution.workspace import CannotPrepare, Workspace, remove_folder
 
 _GIB = 1024**3
@@ -37,6 +37,8 @@ _LIMITS = Limits(
 """Compilers and large packages need more than tests do."""
 
 _MOST_WORDS = 400
+_MOST_OUTPUT = 20_000
+_END_OF_BUILD = "[end of output]"
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 # Runs a program of an environment in another working folder than the one that may be written to.
 _IN_FOLDER = """
@@ -263,9 +265,15 @@ def last_words(done: Outcome) -> str:
         return "it ran into the time limit, see --install-seconds"
     if done.exceeded:
         return f"it took {done.exceeded}"
-    text = done.stderr.decode("utf-8", "replace") or done.stdout.decode("utf-8", "replace")
+    text = shown(done.stderr, _MOST_OUTPUT) or shown(done.stdout, _MOST_OUTPUT)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.lower().startswith("error: ")]
-    said = "; ".join(dict.fromkeys(errors)) or (lines[-1] if lines else f"it ended with {done.exit_code}")
-    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in said)
-    return plain if len(plain) <= _MOST_WORDS else f"{plain[:_MOST_WORDS]} ..."
+    said = _reason(lines) if lines else f"it ended with {done.exit_code}"
+    return said if len(said) <= _MOST_WORDS else f"{said[:_MOST_WORDS]} ..."
+
+
+def _reason(lines: list[str]) -> str:
+    """Return what says the most: of a failed build its own last line, else pip's errors, else the last."""
+    if _END_OF_BUILD in lines[1:]:
+        return lines[lines.index(_END_OF_BUILD) - 1]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return "; ".join(dict.fromkeys(errors)) or lines[-1]

@@ -65,8 +65,8 @@ def read_needs(tree: SourceTree, project: str) -> Needs:
     wanted = _FOR_TESTS
     if wanted.isdisjoint(map(_normal, [*extras, *groups, *filter(None, files.values())])):
         wanted = _FOR_DEVELOPMENT
-    is_package = "setup.py" in names or "build-system" in document or bool(table) or bool(old)
-    known = bool(table) or bool(old)
+    is_package = "setup.py" in names or "build-system" in document or bool(table) or bool(old.sections())
+    known = bool(table) or bool(old.sections())
     return Needs(
         is_package=is_package,
         # What only setup.py knows cannot be read; to ask for an extra that is not there is only a warning.

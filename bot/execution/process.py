@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.execution.isolation.plan import Bounds, Ending, Plan, decode_ending, encode_plan
-from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
+from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, shown
 
 _LAUNCHER = Path(__file__).parent / "isolation" / "launcher.py"
 _SECONDS_TO_END = 10.0
 _SECONDS_TO_READ = 2.0
+_MOST_WORDS = 2000
 
 
 class LayerRefused(CannotRun):
@@ -107,7 +108,7 @@ def _raise_error(plan: Plan, ending: Ending, talk: _Talk) -> None:
     if ending.error and ending.layer:
         raise LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
-        reason = ending.error or talk.kept[2].decode(errors="replace").strip()[-2000:]
+        reason = ending.error or shown(bytes(talk.kept[2]), _MOST_WORDS)
         raise CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended before its time'}.")
 
 

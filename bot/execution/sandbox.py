@@ -80,6 +80,17 @@ class Outcome:
     exceeded: str = ""
 
 
+def shown(printed: bytes, most: int) -> str:
+    """Return the end of what a process has printed as text that may be shown: cut, and nothing that steers.
+
+    Args:
+        printed: What was printed.
+        most: The most characters.
+    """
+    text = printed.decode("utf-8", "replace").strip()[-most:]
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
+
+
 class Sandbox(Protocol):
     """Runs commands so that they hurt nobody, as far as its layers reach."""
 

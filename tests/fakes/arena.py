@@ -88,6 +88,17 @@ def state_of(pid: int) -> str:
         return "Z"
 
 
+def marked(marker: str) -> list[bytes]:
+    """Return the environments that hold a marker, of all processes there are."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            found.append(path.read_bytes())
+        except OSError:
+            continue
+    return [text for text in found if marker.encode() in text]
+
+
 def is_filtered_already() -> bool:
     """Tell whether a container filters system calls here, so that some attacks fail anyway."""
     return "Seccomp:\t0" not in Path("/proc/self/status").read_text()
@@ -96,6 +107,15 @@ def is_filtered_already() -> bool:
 def as_user(uid: int) -> dict[str, Any]:
     """Return what makes `subprocess` start something as a user; nothing for the own one."""
     return {} if uid == os.geteuid() else {"user": uid, "group": uid, "extra_groups": []}
+
+
+def can_run_the_bot(uid: int) -> bool:
+    """Tell whether a user may run this interpreter, and read the program."""
+    try:
+        command = (sys.executable, "-c", "import bot")
+        return not subprocess.run(command, cwd="/", check=False, **as_user(uid)).returncode
+    except PermissionError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

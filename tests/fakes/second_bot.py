@@ -13,11 +13,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from bot.execution.installing import InstallOrder, install_project
 from bot.execution.isolation import kernel
 from bot.execution.isolation.build import build_sandbox
 from bot.execution.isolation.choice import offer
 from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from bot.execution.workspace import CannotPrepare
 from bot.settings import SandboxChoice
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from fakes.trees import MemoryTree
 
 # What Docker leaves to root by default: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
 # NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP.
@@ -47,16 +52,40 @@ def answer(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, An
         process = subprocess.Popen(asked["spawn"], env=asked["variables"], cwd="/", start_new_session=True)
         return {"pid": process.pid}
     try:
+        if "install" in asked:
+            return asyncio.run(install(sandboxes, asked))
         return asyncio.run(run(sandboxes, asked))
-    except CannotRun as error:
+    except (CannotRun, CannotPrepare) as error:
         return {"error": str(error)}
 
 
-async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
-    key = (asked["sandbox"], asked["landlock"])
+async def sandbox_for(
+    sandboxes: dict[tuple[str, int | None], Sandbox], choice: str, version: int | None, interpreter: str
+) -> Sandbox:
+    key = (choice, version)
     if key not in sandboxes:
-        offered = offer() if key[1] is None else replace(offer(), landlock=key[1])
-        sandboxes[key] = await build_sandbox(SandboxChoice(key[0]), Path(asked["argv"][0]), offered=offered)
+        offered = offer() if version is None else replace(offer(), landlock=version)
+        sandboxes[key] = await build_sandbox(SandboxChoice(choice), Path(interpreter), offered=offered)
+    return sandboxes[key]
+
+
+async def install(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
+    order = InstallOrder(
+        sandbox=await sandbox_for(sandboxes, asked["sandbox"], None, sys.executable),
+        interpreter=Path(sys.executable),
+        tree=MemoryTree(asked["install"]),
+        project="",
+        version="1.2",
+        scratch=Path(asked["scratch"]),
+        environment=asked["variables"],
+        seconds=asked["seconds"],
+    )
+    installed = await install_project(order)
+    return {"interpreter": str(installed.interpreter), "notes": installed.notes}
+
+
+async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
+    sandbox = await sandbox_for(sandboxes, asked["sandbox"], asked["landlock"], asked["argv"][0])
     command = Command(
         argv=tuple(asked["argv"]),
         folder=Path(asked["folder"]),
@@ -64,7 +93,7 @@ async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str,
         variables=asked["variables"],
         network=asked["network"],
     )
-    outcome = await sandboxes[key].run(command, Limits(**asked["limits"]))
+    outcome = await sandbox.run(command, Limits(**asked["limits"]))
     printed = {name: base64.b64encode(getattr(outcome, name)).decode() for name in ("stdout", "stderr")}
     return asdict(outcome) | printed
 

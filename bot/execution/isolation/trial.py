@@ -12,11 +12,12 @@ from bot.execution.isolation.choice import Isolation, Trouble
 from bot.execution.isolation.plan import Layer
 from bot.execution.isolation.reach import interpreter_folders
 from bot.execution.process import LayerRefused
-from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox, shown
 from bot.execution.scratch import ScratchFolder
 
 _TARGET = Path(__file__).parent / "trial_target.py"
 _LIMITS = Limits(seconds=30.0)
+_MOST_WORDS = 500
 
 
 async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> Trouble | None:
@@ -28,10 +29,10 @@ async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> 
             return Trouble(layer=Layer(error.layer), reason=error.reason)
         except CannotRun as error:
             return Trouble(layer=None, reason=str(error).rstrip("."))
-    try:
-        told = json.loads(outcome.stdout)
-    except ValueError:
-        said = outcome.stderr.decode(errors="replace").strip()[-500:]
+    try:  # its answer is the last line: what else an environment prints at its start does not count
+        told = json.loads(outcome.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        said = shown(outcome.stderr, _MOST_WORDS)
         return Trouble(layer=None, reason=said or f"it ended with {outcome.exit_code}")
     return _doubt(isolation, told, interpreter)
 

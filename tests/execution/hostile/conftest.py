@@ -1,12 +1,11 @@
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from bot.execution.isolation import landlock
-from fakes.arena import ORDINARY_USER, Arena, SecondBot, as_user, is_filtered_already, new_arena
+from fakes.arena import ORDINARY_USER, Arena, SecondBot, can_run_the_bot, is_filtered_already, new_arena
 
 WAYS = ("root", "root as Docker has it", "an ordinary user")
 
@@ -20,20 +19,11 @@ def second_bot(request: pytest.FixtureRequest) -> Iterator[SecondBot]:
     if not landlock.version():
         pytest.skip("NOT SHOWN: the sandbox, since this kernel offers no Landlock")
     uid = ORDINARY_USER if is_root and request.param == "an ordinary user" else os.geteuid()
-    if not _can_run_the_bot(uid):
+    if not can_run_the_bot(uid):
         pytest.skip(f"NOT SHOWN: the sandbox of an ordinary user, who cannot read {sys.executable}")
     bot = SecondBot(uid, "docker" if request.param == "root as Docker has it" else "all")
     yield bot
     bot.close()
-
-
-def _can_run_the_bot(uid: int) -> bool:
-    """Tell whether a user may run this interpreter, and read the program."""
-    try:
-        command = (sys.executable, "-c", "import bot")
-        return not subprocess.run(command, cwd="/", check=False, **as_user(uid)).returncode
-    except PermissionError:
-        return False
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.execution.sandbox import Limits
-from fakes.arena import PLANTED, Arena, SecondBot, is_filtered_already, new_arena
+from fakes.arena import PLANTED, Arena, SecondBot, is_filtered_already, marked, new_arena
 
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 
@@ -261,14 +261,3 @@ def test_daemons__that_stop_everybody_do_not_outlive_the_time_limit(arena: Arena
     code = DAEMON.format(stays="os.kill(-1, 19)") + "time.sleep(30)"
     assert arena.run(code, variables={"MARKER": marker}, limits=Limits(seconds=0.5)).timed_out
     assert not marked(marker)
-
-
-def marked(marker: str) -> list[bytes]:
-    """Return the environments that hold a marker, of all processes there are."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            found.append(path.read_bytes())
-        except OSError:
-            continue
-    return [text for text in found if marker.encode() in text]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.execution.index_access import bare_address, index_access
+
+
+@pytest.mark.parametrize(
+    ("address", "bare"),
+    [
+        ("https://user:secret@host.example:8443/simple/", "https://host.example:8443/simple/"),
+        ("https://host.example/simple?token=secret#secret", "https://host.example/simple"),
+        ("user:secret@proxy.example:3128", "proxy.example:3128"),
+        ("socks5h://user@proxy.example", "socks5h://proxy.example"),
+        ("https://host.example/a@b", ""),
+        ("file:///home/me/wheels", ""),
+        ("/home/me/wheels", ""),
+    ],
+)
+def test_bare_address__holds_no_credentials(address: str, bare: str) -> None:
+    assert bare_address(address) == bare
+
+
+def test_index_access__only_what_is_known_and_bare(tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates.pem"
+    certificates.write_text("public")
+    access = index_access(
+        {
+            "PIP_INDEX_URL": "https://me:secret@host.example/simple",
+            "PIP_EXTRA_INDEX_URL": "https://a.example/ https://b:secret@b.example/",
+            "https_proxy": "http://proxy.example:3128",
+            "NO_PROXY": "localhost",
+            "PIP_CERT": str(certificates),
+            "SSL_CERT_FILE": str(tmp_path / "gone.pem"),
+            "PIP_KEYRING_PROVIDER": "import",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "PIP_CONFIG_FILE": "/dev/null",
+        }
+    )
+    assert access.variables == {
+        "PIP_INDEX_URL": "https://host.example/simple",
+        "PIP_EXTRA_INDEX_URL": "https://a.example/ https://b.example/",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "https_proxy": "http://proxy.example:3128",
+        "NO_PROXY": "localhost",
+        "no_proxy": "localhost",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
+    assert access.files == {"PIP_CERT": certificates}
+    assert access.bared == ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+
+
+def test_index_access__what_pips_own_files_say(tmp_path: Path) -> None:
+    settings = tmp_path / "pip.conf"
+    settings.write_text(
+        "[global]\nindex-url = https://me:secret@host.example/simple\nno-index = false\n"
+        "[install]\nextra-index-url =\n    https://a.example/\n    https://b.example/\n"
+    )
+    access = index_access({"PIP_CONFIG_FILE": str(settings), "PIP_INDEX_URL": "https://stronger.example/"})
+    assert access.variables["PIP_INDEX_URL"] == "https://stronger.example/"
+    assert access.variables["PIP_EXTRA_INDEX_URL"] == "https://a.example/ https://b.example/"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.changes.git import Repository
+from bot.execution.answers import JobResult
+from bot.execution.harness import Job, Setting, run_jobs
+from bot.execution.installing import version_of
+from bot.execution.isolation.build import build_sandbox
+from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.workspace import CannotPrepare, Workspace
+from bot.settings import SandboxChoice, VerificationSettings
+from fakes.arena import everybodys_folder
+from fakes.git_repository import GitRepository
+from fakes.packages import PackageIndex, shop_wheels
+
+SHOP: dict[str, str | bytes | None] = {
+    "setup.py": "open('built', 'w').write('x')\n",
+    "shop/__init__.py": "from needed import VALUE\nfrom shop._version import version\n",
+}
+TEST = """
+from importlib import metadata
+import shop
+def test_what_is_there():
+    import for_tests
+    assert (shop.VALUE, for_tests.VALUE) == (5, 6)
+    assert shop.version == metadata.version("shop") == "1.2.post1"
+"""
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    with PackageIndex(shop_wheels()).serving() as served:
+        yield served
+
+
+def repository(folder: Path, head: dict[str, str | bytes | None]) -> Repository:
+    """A repository whose second commit is a step behind its tag."""
+    made = GitRepository.create(folder)
+    made.commit(SHOP)
+    made.git("tag", "-a", "v1.2", "-m", "a version")
+    made.commit(head)
+    return Repository.open(folder)
+
+
+def order(project: Repository, index: PackageIndex) -> WorkspaceOrder:
+    python = Path(sys.executable)
+    return WorkspaceOrder(
+        repository=project,
+        head=project.working_tree(),
+        base=project.commit_tree(project.resolve("v1.2")),
+        settings=VerificationSettings(install=True, install_seconds=100.0, python=python),
+        sandbox=asyncio.run(build_sandbox(SandboxChoice.BEST_EFFORT, python)),
+        environment={"PIP_INDEX_URL": f"http://{index.host}/simple/"},
+    )
+
+
+async def run_on_both(workspace: Workspace, code: str) -> tuple[JobResult, JobResult]:
+    job = Job(number=0, code=code, seconds=20.0)
+    head = await run_jobs(workspace, Setting(name="head"), [job])
+    base = await run_jobs(workspace, Setting(name="base", on_base=True), [job])
+    return head[0], base[0]
+
+
+@pytest.mark.slow
+def test_install__the_project_and_what_its_tests_need(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, *await run_on_both(workspace, TEST)
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", {"other.py": ""})
+        workspace, head, base = asyncio.run(scenario(order(project, index)))
+        left = sorted(path.name for path in (folder / "project").iterdir())
+    assert {name: one.status for name, one in head.functions.items()} == {"test_what_is_there": "passed"}, (
+        head
+    )
+    assert base.functions == head.functions
+    assert workspace.interpreter.path.is_relative_to(workspace.scratch)
+    assert not workspace.scratch.exists()
+    assert left == [".git", "other.py", "setup.py", "shop"]  # all was built in a copy
+
+
+@pytest.mark.slow
+def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageIndex) -> None:
+    head: dict[str, str | bytes | None] = {
+        "setup.py": "raise SystemExit('no compiler')",
+        "requirements.txt": "needed\n",
+        "requirements-test.txt": "for-tests\n",
+        "shop/_version.py": "version = 'unknown'\n",
+    }
+    code = "import shop\ndef test_it():\n    import for_tests\n    assert shop.VALUE == 5\n"
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert result.functions["test_it"].status == "passed"
+    assert "the project could not be installed, only what it needs: no compiler" in workspace.notes
+
+
+@pytest.mark.slow
+def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("there is nothing to run tests with")
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", {"requirements-test.txt": "no-such-package\n"})
+        with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--install"):
+            asyncio.run(scenario(order(project, index)))
+
+
+@pytest.mark.parametrize(
+    ("tags", "version"),
+    [
+        ((), "0.0.1"),
+        (("v2.0.1",), "2.0.1"),
+        (("release-3.4-final",), "3.4"),
+        (("nothing",), "0.0.1"),
+    ],
+)
+def test_version_of__the_last_tag(tags: tuple[str, ...], version: str, tmp_path: Path) -> None:
+    made = GitRepository.create(tmp_path)
+    made.commit({"a.py": ""})
+    for tag in tags:
+        made.git("tag", tag)
+    assert version_of(Repository.open(tmp_path)) == version
+
+
+def test_version_of__counts_the_commits_since(tmp_path: Path) -> None:
+    repository(tmp_path, {"other.py": ""})
+    assert version_of(Repository.open(tmp_path)) == "1.2.post1"
