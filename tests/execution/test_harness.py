@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import JobResult
+from bot.execution.answers import MOVED_CLOCK, JobResult
 from bot.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
 from bot.execution.process import ProcessSandbox
 from bot.execution.sandbox import Limits
@@ -467,3 +467,170 @@ def test_batches_of__keeps_all_processors_busy(
     batches = batches_of(asked, settings, parallel)
     assert [len(batch) for batch in batches] == sizes
     assert [job for batch in batches for job in batch] == asked
+
+
+def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: Workspace) -> None:
+    code = """
+        import datetime
+        def test_x():
+            assert datetime.datetime.now().isoformat().startswith("2032-02-29T23:30")
+    """
+    (result,) = run(workspace, code, setting=Setting(name="", instant=1_961_710_200.0))
+    assert statuses(result) == {"test_x": "passed"}
+    assert result.done == {MOVED_CLOCK}
+    assert run(workspace, GOOD)[0].done == frozenset()
+
+
+def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: Workspace) -> None:
+    code = """
+        import os, random, pytest
+        seen = []
+
+        @pytest.fixture(scope="module")
+        def shared():
+            seen.append("fixture")
+
+        @pytest.mark.parametrize("case", [0, 1])
+        def test_first(case):
+            seen.append(case)
+            assert seen == list(range(case + 1))
+
+        def test_second(shared):
+            seen.append(os.getpid())
+            assert len(seen) == 2
+
+        def test_fails():
+            assert seen
+
+        def test_dies():
+            os._exit(3)
+
+        class TestClass:
+            def test_last(self):
+                assert not seen
+    """
+    (result,) = run(workspace, code, setting=Setting(name="", apart=True))
+    assert statuses(result) == {
+        "test_first": "passed",
+        "test_second": "passed",
+        "test_fails": "failed",
+        "test_dies": "crashed",
+        "TestClass::test_last": "passed",
+    }
+
+
+def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(workspace: Workspace) -> None:
+    code = """
+        import os, pathlib, tempfile
+        def test_folder(): pathlib.Path("made").mkdir()
+        def test_home(): os.mkdir(os.path.expanduser("~/made"))
+        def test_temporary(tmp_path): (tmp_path / "made").mkdir()
+        def test_tempfile():
+            handle, name = tempfile.mkstemp()
+            os.close(handle)
+    """
+    once, twice = (run(workspace, code, setting=Setting(name="", twice=times))[0] for times in (False, True))
+    assert set(statuses(once).values()) == {"passed"}
+    assert statuses(twice) == {
+        "test_folder": "failed",
+        "test_home": "failed",
+        "test_temporary": "passed",
+        "test_tempfile": "passed",
+    }
+    assert "again in the same folder: FileExistsError" in twice.functions["test_folder"].message
+
+
+def test_run_jobs__what_leaves_nothing_is_not_run_again(workspace: Workspace, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    code = f"def test_x(tmp_path):\n    (tmp_path / 'x').touch()\n    open({str(count)!r}, 'a').write('x')\n"
+    run(workspace, code, setting=Setting(name="", twice=True))
+    assert count.read_text() == "x"
+
+
+def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) -> None:
+    code = """
+        import os, pathlib, tempfile
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def log():
+            pathlib.Path("module.log").touch()
+            yield
+            os.unlink("module.log")
+
+        def test_clean(tmp_path, log):
+            (tmp_path / "x").touch()
+            with tempfile.TemporaryDirectory() as folder:
+                pathlib.Path(folder, "y").touch()
+            pathlib.Path("z").touch()
+            os.unlink("z")
+
+        def test_leaves():
+            pathlib.Path("report.txt").write_text("x")
+            pathlib.Path("deep/er").mkdir(parents=True)
+
+        def test_beside_the_file():
+            pathlib.Path(__file__).with_name("data.json").touch()
+
+        def test_many():
+            for number in range(50):
+                pathlib.Path(f"{number:02}\\x1b[31m" + "x" * 200).touch()
+    """
+    (result,) = run(workspace, code)
+    left = {name: function.left for name, function in result.functions.items()}
+    assert left["test_clean"] == ()
+    assert left["test_leaves"] == ("deep", "report.txt")
+    assert left["test_beside_the_file"] == ("data.json",)
+    assert len(left["test_many"]) == 10
+    assert all("\x1b" not in name and len(name) <= 100 for name in left["test_many"])
+
+
+def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace) -> None:
+    code = """
+        import socket, urllib.error, urllib.request
+        def test_name(): socket.create_connection(("no-such-host.invalid", 80), timeout=2)
+        def test_address(): urllib.request.urlopen("http://127.0.0.1:1/", timeout=2)
+        def test_behind():
+            try:
+                urllib.request.urlopen("http://no-such-host.invalid/", timeout=2)
+            except urllib.error.URLError as error:
+                raise RuntimeError("no answer") from error
+        def test_file(): open("/proc/1/mem", "rb").read(1)
+        def test_plain(): assert False
+    """
+    (result,) = run(workspace, code)
+    assert {name: function.wants_network for name, function in result.functions.items()} == {
+        "test_name": True,
+        "test_address": True,
+        "test_behind": True,
+        "test_file": False,
+        "test_plain": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "claim"),
+    [
+        (
+            Setting(name="", locale="C"),
+            "locale.getpreferredencoding(False).upper() in ('ANSI_X3.4-1968', 'ASCII')",
+        ),
+        (Setting(name=""), "locale.getpreferredencoding(False).upper() == 'UTF-8'"),
+        (Setting(name="", place="a b/\u00e9"), "os.getcwd().endswith('/a b/\\u00e9/work')"),
+        (Setting(name="", place="a b/\u00e9"), "str(tmp_path).find('/a b/\\u00e9/') > 0"),
+        (Setting(name=""), "len({random.random() for _ in range(3)}) == 3"),
+    ],
+)
+def test_run_jobs__locale_and_folder_are_those_of_the_setting(
+    setting: Setting, claim: str, workspace: Workspace
+) -> None:
+    code = f"import locale, os, random\ndef test_x(tmp_path):\n    assert {claim}\n"
+    (result,) = run(workspace, code, setting=setting)
+    assert (statuses(result), result.problem) == ({"test_x": "passed"}, "")
+
+
+def test_run_jobs__random_numbers_differ_from_test_to_test(workspace: Workspace, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    code = f"import random\ndef test_x():\n    open({str(seen)!r}, 'a').write(f'{{random.random()}} ')\n"
+    run(workspace, code, code, code)
+    assert len(set(seen.read_text().split())) == 3
