@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,21 +181,11 @@ def _row(label: str, cases: Sequence[Case]) -> tuple[str, ...]:
 
 def misjudged(cases: Iterable[Case]) -> list[str]:
     """Return the cases that a maintainer would decide otherwise, with the reasons that were given."""
-    return [_told(case) for case in cases if not case.is_right]
+    return [told(case) for case in cases if not case.is_right]
 
 
-def wrongly_explained(cases: Iterable[Case], words: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the bad cases that were held back, but by reasons that hold none of their kind's words."""
-    return [
-        _told(case)
-        for case in cases
-        if case.label != GOOD
-        and not case.posted
-        and not any(word in reason for word in words[case.label] for reason in case.reasons)
-    ]
-
-
-def _told(case: Case) -> str:
+def told(case: Case) -> str:
+    """Return a case in words: its label, its fate, and why."""
     fate = "posted" if case.posted else "held back"
     reasons = "; ".join(case.reasons) or "no reason"
     return f"{case.label}, {fate}: {case.candidate.name} ({reasons[:300]})"

@@ -54,20 +54,6 @@ def test_temporary_env_afterwards():
     assert os.environ["SATCHEL_A"] == "x"
 
 
-# candidate: the language of the machine
-# bad: flaky-locale
-import os
-
-from satchel.contexts import temporary_env
-
-
-def test_temporary_env_leaves_the_language():
-    before = os.environ.get("LC_ALL", "")
-    with temporary_env(LC_ALL=None):
-        assert os.environ.get("LC_ALL") is None
-    assert os.environ.get("LC_ALL", "") == before == ""
-
-
 # candidate: sets a variable for good
 # bad: global-state
 import os

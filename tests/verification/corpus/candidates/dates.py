@@ -98,7 +98,7 @@ def test_humanise_of_small_and_negative_durations(seconds, text):
 
 
 # candidate: contradicts the example
-# bad: pins-bug-example
+# bad: against-example
 from datetime import timedelta
 
 from satchel.dates import humanise

@@ -144,6 +144,17 @@ def test_tail_refuses_a_negative_count(tmp_path):
         tail(tmp_path / "none.txt")
 
 
+# candidate: writes with the encoding of the place
+# bad: flaky-locale
+from satchel.files import tail
+
+
+def test_tail_of_a_greeting(tmp_path):
+    path = tmp_path / "greeting.txt"
+    path.write_text("Grüße\naus Köln\n")
+    assert tail(path, 1) == ["aus Köln"]
+
+
 # candidate: a file of this machine
 # bad: flaky-folder
 from pathlib import Path

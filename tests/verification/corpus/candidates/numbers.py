@@ -60,7 +60,7 @@ def test_parse_size_wants_the_exact_unit():
 
 
 # candidate: a size of another base
-# bad: pins-bug-example
+# bad: against-example
 from satchel.numbers import parse_size
 
 
@@ -293,7 +293,7 @@ def test_round_half_up_of_a_word():
 
 
 # candidate: a five to even
-# bad: pins-bug-example
+# bad: against-example
 from decimal import Decimal
 
 from satchel.numbers import round_half_up

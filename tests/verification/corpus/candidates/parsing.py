@@ -82,7 +82,7 @@ def test_parse_header_without_parameters():
 
 
 # candidate: keeps the case of a name
-# bad: pins-bug-example
+# bad: against-example
 from satchel.parsing import parse_header
 
 
