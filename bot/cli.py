@@ -121,6 +121,11 @@ def _add_proof(group: Any) -> None:
         help="interpreter with pytest that runs the tests (default: $VIRTUAL_ENV, DIR/.venv, or this one)",
     )
     group.add_argument(
+        "--coverage",
+        metavar="FILE",
+        help="a coverage.xml or .coverage of the project's own tests, read instead of running them",
+    )
+    group.add_argument(
         "--install",
         action="store_true",
         help="first install the project and what its tests need, with the network open for that step",
@@ -253,7 +258,11 @@ def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
         environment=world.environment,
         cache_folder=world.cache_folder,
     )
-    return parse(folder, sources)
+    settings = parse(folder, sources)
+    coverage = settings.verification.coverage
+    if coverage is not None and not coverage.is_file():
+        raise UsageFailure(f"There is no file {coverage}: name a coverage.xml or .coverage with --coverage.")
+    return settings
 
 
 def repository_values(folder: Path) -> dict[str, object]:

@@ -304,6 +304,7 @@ NEVER_FROM_A_FILE = frozenset(
         "install",
         "sandbox",
         "python",
+        "coverage",
         "api-key",
         "token",
     }
@@ -447,6 +448,7 @@ def _with_interpreter(
         enabled=arguments.get("verify") is not False,
         sandbox=SandboxChoice(arguments.get("sandbox") or SandboxChoice.BEST_EFFORT),
         python=_path(arguments.get("python")),
+        coverage=_path(arguments.get("coverage")),
         install=bool(arguments.get("install")),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.execution.answers import Reached
 from bot.execution.baseline import MemberBaseline, OwnSuite
+from bot.execution.coverage_files import suite_from_coverage
 from bot.execution.harness import ChangedModules
 from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
@@ -53,6 +54,8 @@ async def measure_own_suite(
     subjects = [member for member in members if member.language == _LANGUAGE]
     if not subjects:
         return OwnSuite()
+    if settings.coverage is not None:
+        return await asyncio.to_thread(suite_from_coverage, workspace, subjects, settings.coverage)
     if settings.suite_seconds <= 0:
         return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
     try:

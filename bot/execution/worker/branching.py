@@ -36,6 +36,24 @@ def branching_lines(code: CodeType) -> frozenset[int]:
     return frozenset(line for line in deciding if len(onward[line]) > 1)
 
 
+def ways_on(code: CodeType) -> frozenset[tuple[int, int]]:
+    """Return the ways from the lines that decide, as a tracer may tell them.
+
+    A line that does nothing but jump may be told or passed over; the way out of the code is its first line,
+    negative.
+    """
+    line_at = _Lines(code)
+    deciding = branching_lines(code)
+    plain = _ways(code)
+    found = {
+        (line_at(offset), -code.co_firstlineno if target == _OUT else line_at(target))
+        for offset, targets in _reachable(code).items()
+        if line_at(offset) in deciding
+        for target in (*targets, *plain[offset])
+    }
+    return frozenset(way for way in found if way[0] != way[1])
+
+
 def yields_at(code: CodeType, offset: int) -> bool:
     """Tell whether the instruction at an offset hands over a value and waits to be resumed."""
     names = [dis.opname[number] for number in code.co_code[offset : offset + 3 : 2]]
