@@ -93,6 +93,7 @@ def _load_pytest() -> str | None:
         importlib.import_module("pytest")
         for name in getattr(config, "default_plugins", ()):
             importlib.import_module("_pytest." + name)
+        importlib.import_module("pdb")  # which pytest loads when it is set up
         _testing()
         importlib.import_module(__package__ + ".mutating")
     except Exception as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
