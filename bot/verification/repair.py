@@ -162,7 +162,8 @@ class Repairs:
         """Yield what a reader of the report should know."""
         if self.sent:
             mended = sum(standing.was_mended for standing in self.standings.values())
-            yield f"repairs: {len(self.sent)} candidates went back to the model, {mended} came back better"
+            candidates = "1 candidate" if len(self.sent) == 1 else f"{len(self.sent)} candidates"
+            yield f"repairs: {candidates} went back to the model, {mended} came back better"
         reasons = Counter(one.reason for one in self.refused if one.reason != self.failure)
         for reason, times in reasons.items():
             yield f"{times} of them came to nothing: {reason}"

@@ -243,6 +243,7 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
     ):
         assert said in prompt(calls[1])
     assert notes(ran) == ["repairs: 5 candidates went back to the model, 5 came back better"]
+    assert "repairing (5)" in ran.stderr
     counts = list(ran.report["stats"]["funnel"].values())
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] == sum(len(one["tests"]) for one in green(ran).values())

@@ -358,7 +358,7 @@ def test_repairs__an_answer_that_does_not_come_ends_the_mending_of_its_member() 
     assert after.wanted() == {}
     assert after.standings[ADDED.id].best == half_good()
     assert list(after.notes()) == [
-        "repairs: 1 candidates went back to the model, 0 came back better",
+        "repairs: 1 candidate went back to the model, 0 came back better",
         "1 of them came to nothing: 429: too many requests",
     ]
 
