@@ -12,6 +12,8 @@ from bench.calls import measure_calls, measure_size
 from bench.candidates import measure_candidates
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
+from bench.peers import measure_peers
+from bench.pulls import measure_pulls
 from bench.runs import measure_example, measure_start
 
 PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
@@ -21,6 +23,8 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "example": measure_example,
     "candidates": measure_candidates,
     "mutants": measure_mutants,
+    "peers": measure_peers,
+    "pulls": measure_pulls,
 }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import resource
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bench.clock import Stopwatch
 from bench.figures import Figure
 from bot.languages.python.test_modules import test_functions
 from bot.model import Candidate, Origin
@@ -70,15 +69,15 @@ def measure_mutants(folder: Path, candidates: int = 10) -> Iterator[Figure]:
 
     By the clock, and by the processor's time, which a busy machine does not lengthen.
     """
-    mutations, seconds, busy = asyncio.run(_timed(folder, candidates))
+    mutations, watch = asyncio.run(_timed(folder, candidates))
     mutants = sum(len(mutation.mutants or ()) for mutation in mutations)
     killed = sum(len(mutation.killed) for mutation in mutations)
     name = f"{mutants} mutants of a small module, {killed} killed, one process"
-    yield Figure(name=f"{name}, by the clock", value=mutants / seconds, unit="a second", least=50)
-    yield Figure(name=f"{name}, by its time", value=mutants / busy, unit="a second", least=50)
+    yield Figure(name=f"{name}, by the clock", value=mutants / watch.seconds, unit="a second", least=50)
+    yield Figure(name=f"{name}, by its time", value=mutants / watch.busy, unit="a second", least=50)
 
 
-async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], float, float]:
+async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], Stopwatch]:
     settings = VerificationSettings(runs=1)
     member = function_member(_MODULE, "natural_size", "sizes.py")
     subjects = [
@@ -91,12 +90,6 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], f
     async with small_workspace(folder, {"sizes.py": _MODULE}) as made:
         workspace = replace(made, parallel=1)
         proofs = await gather_evidence(subjects, workspace, test_functions, settings, CountingProgress())
-        started, busy = time.perf_counter(), _processor_seconds()
-        mutations = await gather_mutants(proofs, workspace, GateTable.of(settings), CountingProgress())
-        return mutations, time.perf_counter() - started, _processor_seconds() - busy
-
-
-def _processor_seconds() -> float:
-    """Return what the processes that have ended took so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        with Stopwatch() as watch:
+            mutations = await gather_mutants(proofs, workspace, GateTable.of(settings), CountingProgress())
+    return mutations, watch

@@ -1,0 +1,51 @@
+"""Whole pull requests of real projects, from one release to the next: seconds, and what comes of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.program import run_program
+from bench.projects import commit_all
+from bench.subjects import NotToBeHad, fetched
+
+PAIRS = (
+    ("humanize", "4.16.0", "4.17.0"),
+    ("python-dotenv", "1.2.2", "1.2.3"),
+    ("boltons", "25.0.0", "26.0.0"),
+)
+
+
+def measure_pulls(folder: Path) -> Iterator[Figure]:
+    """Measure each pair with the offline engine, proof included; say so where one cannot be had."""
+    for name, old, new in PAIRS:
+        try:
+            repository = _made(folder / name, name, old, new)
+        except NotToBeHad as reason:
+            print(f"not measured: {name} from {old} to {new}: {reason}")
+            continue
+        measured = run_program(repository, "--head", "change", "--provider", "offline")
+        report = measured.report
+        labels = Counter(one["label"] for one in report["suggestions"])
+        stages = Counter(one["stage"] for one in report["skipped"])
+        print(
+            f"{name}: {len(report['members'])} members, {dict(labels)}; skipped: {dict(stages)}", flush=True
+        )
+        what = f"{name} {old} to {new}"
+        yield Figure(name=what, value=measured.seconds, unit="s")
+        yield Figure(name=what, value=len(report["suggestions"]), unit="suggestions")
+
+
+def _made(folder: Path, name: str, old: str, new: str) -> Path:
+    """Return a repository whose branch `main` is one release, and whose branch `change` is the next."""
+    base = fetched(f"{name}=={old}", folder / "old")
+    head = fetched(f"{name}=={new}", folder / "new")
+    commit_all(base, old)
+    shutil.move(base / ".git", head / ".git")
+    subprocess.run(("git", "checkout", "--quiet", "-b", "change"), cwd=head, check=True)
+    commit_all(head, new)
+    return head
