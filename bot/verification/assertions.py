@@ -3,49 +3,60 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.verification.situations import Names, dotted_name, is_literal
+from bot.model import MemberKind
+from bot.verification.live import live_nodes
+from bot.verification.shared import parametrize_marks
+from bot.verification.situations import Names, dotted_name
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _EXPECTING = frozenset(
-    {"raises", "warns", "deprecated_call", "fail", "assertRaises", "assertRaisesRegex", "assertWarns"}
+    {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertLogs"}
 )
-_MOCKS = frozenset(
-    {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "PropertyMock", "create_autospec", "patch"}
-)
-_PURE = frozenset(
+_SETUPS = frozenset(
     {
-        "abs",
-        "all",
-        "any",
-        "bool",
-        "bytes",
-        "dict",
-        "float",
-        "frozenset",
-        "int",
-        "isinstance",
-        "len",
-        "list",
-        "max",
-        "min",
-        "range",
-        "repr",
-        "reversed",
-        "round",
-        "set",
-        "sorted",
-        "str",
-        "sum",
-        "tuple",
-        "type",
-        "zip",
+        "asyncSetUp",
+        "setUp",
+        "setUpClass",
+        "setup",
+        "setup_class",
+        "setup_function",
+        "setup_method",
+        "setup_module",
     }
 )
-_WEAK_FUNCTIONS = frozenset({"callable", "hasattr"})
+
+
+@dataclass(frozen=True)
+class Body:
+    """One function of a test module: the test itself, or something that it runs.
+
+    Attributes:
+        node: The function.
+        is_helper: Whether it is the test, or called by it, rather than a fixture or what sets the test up.
+    """
+
+    node: FunctionNode
+    is_helper: bool = True
+
+    @cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes that can be run, decorators included."""
+        return list(live_nodes(self.node))
+
+    @cached_property
+    def local_names(self) -> frozenset[str]:
+        """Its parameters and the variables that it binds."""
+        parameters = {argument.arg for argument in ast.walk(self.node.args) if isinstance(argument, ast.arg)}
+        names = [node for node in self.nodes if isinstance(node, ast.Name)]
+        return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
+
+    def calls(self) -> Iterator[ast.Call]:
+        """Yield its calls."""
+        return (node for node in self.nodes if isinstance(node, ast.Call))
 
 
 @dataclass(frozen=True)
@@ -60,54 +71,127 @@ class TestFunction:
 
     __test__ = False
 
-    node: _Function
+    node: FunctionNode
     module: ast.Module
     names: Names
 
     @cached_property
-    def nodes(self) -> list[ast.AST]:
-        """All nodes of the function's body, and of its decorators."""
-        return list(ast.walk(self.node))
+    def body(self) -> Body:
+        """The function itself."""
+        return Body(self.node)
+
+    @cached_property
+    def bodies(self) -> Sequence[Body]:
+        """The function, and the functions of its module that it runs: helpers, fixtures, what sets it up."""
+        found: dict[FunctionNode, Body] = {self.node: self.body}
+        waiting = [self.body, *(Body(one, is_helper=False) for one in self._setups())]
+        while waiting:
+            body = waiting.pop()
+            found[body.node] = body
+            waiting += [one for one in self._run_by(body) if one.node not in found]
+        return list(found.values())
+
+    @property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes of the function that can be run, and of its decorators."""
+        return self.body.nodes
 
     @property
     def compares(self) -> bool:
         """Whether the member is itself what compares: then `x == x` may well be false."""
-        return self.names.member.plain_name in {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+        member = self.names.member
+        comparing = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"}
+        return member.plain_name in comparing or member.kind is MemberKind.CLASS
 
     @cached_property
     def assertions(self) -> list[ast.expr]:
-        """What its `assert` statements and its calls of `self.assert...` are about."""
-        found = [node.test for node in self.nodes if isinstance(node, ast.Assert)]
-        calls = [node for node in self.nodes if isinstance(node, ast.Call) and _is_testcase_call(node)]
-        return [*found, *calls]
+        """What is claimed: by `assert`, by `self.assert...`, and by failing under a condition."""
+        return [
+            test
+            for body in self.bodies
+            if body.is_helper
+            for node in body.nodes
+            for test in self.claimed(node)
+        ]
+
+    def claimed(self, node: ast.AST) -> Iterator[ast.expr]:
+        """Yield what a node claims by itself."""
+        match node:
+            case ast.Assert(test=test) if not is_never(test):
+                yield test
+            case ast.Call() if is_testcase_call(node):
+                yield node
+            case ast.If(test=test, body=[*_, last], orelse=[]) if self.fails(last):
+                yield ast.UnaryOp(ast.Not(), test)
+
+    def fails(self, statement: ast.stmt) -> bool:
+        """Tell whether a statement makes the test fail."""
+        match statement:
+            case ast.Expr(value=ast.Call(func=called)):
+                return self.last(called) == "fail"
+            case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) | ast.Name(id=name)):
+                return name == "AssertionError"
+            case ast.Assert(test=test):
+                return is_never(test)
+        return False
 
     @cached_property
     def expectations(self) -> list[ast.Call]:
         """Its calls of `pytest.raises` and the like."""
-        calls = [node for node in self.nodes if isinstance(node, ast.Call)]
-        return [call for call in calls if self.last(call.func) in _EXPECTING]
+        return [
+            call
+            for body in self.bodies
+            if body.is_helper
+            for call in body.calls()
+            if self.last(call.func) in _EXPECTING
+        ]
 
     @cached_property
     def mock_checks(self) -> list[ast.Call]:
-        """Its calls of a mock's `assert_...` methods."""
-        calls = [node for node in self.nodes if isinstance(node, ast.Call)]
-        return [call for call in calls if self.last(call.func).startswith("assert_")]
+        """Its calls of `assert_...` functions and methods, as mocks have them."""
+        return [
+            call
+            for body in self.bodies
+            if body.is_helper
+            for call in body.calls()
+            if self.last(call.func).startswith("assert_")
+        ]
 
-    @cached_property
+    @property
     def local_names(self) -> frozenset[str]:
         """Its parameters and the variables that it binds."""
-        parameters = {argument.arg for argument in self.node.args.args}
-        names = [node for node in self.nodes if isinstance(node, ast.Name)]
-        return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
+        return self.body.local_names
 
     @cached_property
-    def helpers(self) -> dict[str, _Function]:
-        """The functions of the module that are no tests, by name."""
-        return {
-            node.name: node
-            for node in self.module.body
-            if isinstance(node, _Function) and not node.name.startswith("test")
-        }
+    def values_in_sight(self) -> dict[str, ast.expr]:
+        """The variables of the function and its module, each with what it was bound to last."""
+        places = (*self.module.body, *self.nodes)
+        return {name: value for node in places for name, value in bindings_of(node)}
+
+    @cached_property
+    def suites(self) -> Sequence[ast.ClassDef]:
+        """The classes that it stands in."""
+        classes = [node for node in ast.walk(self.module) if isinstance(node, ast.ClassDef)]
+        return [one for one in classes if any(node is self.node for node in ast.walk(one))]
+
+    @property
+    def decorators(self) -> Sequence[ast.expr]:
+        """Its decorators, those of its classes, and the marks of its module."""
+        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
+        marks = [
+            value
+            for place in places
+            for statement in place.body
+            for name, value in bindings_of(statement)
+            if name == "pytestmark"
+        ]
+        of_suites = [one for suite in self.suites for one in suite.decorator_list]
+        return [*self.node.decorator_list, *of_suites, *marks]
+
+    @cached_property
+    def marks(self) -> Sequence[ast.Call]:
+        """Its parametrizations."""
+        return parametrize_marks([part for one in self.decorators for part in _spread(one)])
 
     def calls(self, node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
         """Yield the calls in a node, each with the dotted origin of what is called; empty where unknown."""
@@ -115,68 +199,72 @@ class TestFunction:
             if isinstance(part, ast.Call):
                 yield self.origin(part.func), part
 
+    def all_calls(self) -> Iterator[tuple[str, ast.Call, Body]]:
+        """Yield the calls of the function and of all that it runs, each with its origin and its place."""
+        for body in self.bodies:
+            for call in body.calls():
+                yield self.origin(call.func), call, body
+
     def origin(self, node: ast.expr) -> str:
         """Return a dotted name with its import put in; empty where it is no name."""
         written = dotted_name(node)
         root, dot, rest = written.partition(".")
         return self.names.imported.get(root, root) + dot + rest if written else ""
 
-    def imported_calls(self) -> Iterator[tuple[str, ast.Call]]:
-        """Yield the calls of what an import binds, each with its dotted origin."""
-        for origin, call in self.calls(self.node):
-            if dotted_name(call.func).partition(".")[0] in self.names.imported:
-                yield origin, call
-
     def last(self, node: ast.expr) -> str:
         """Return the last part of a name, with its import put in."""
         return node.attr if isinstance(node, ast.Attribute) else self.origin(node).rpartition(".")[2]
 
+    def _setups(self) -> Iterator[FunctionNode]:
+        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
+        for place in places:
+            for node in place.body:
+                if isinstance(node, FunctionNode) and (node.name in _SETUPS or _is_automatic(node)):
+                    yield node
 
-def _is_testcase_call(call: ast.Call) -> bool:
-    match call.func:
-        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+    def _run_by(self, body: Body) -> Iterator[Body]:
+        parameters = {argument.arg for argument in body.node.args.args}
+        called = {dotted_name(call.func).removeprefix("self.") for call in body.calls()}
+        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
+        for place in places:
+            for node in place.body:
+                if not isinstance(node, FunctionNode) or node.name.startswith("test"):
+                    continue
+                if is_fixture(node) and node.name in parameters:
+                    yield Body(node, is_helper=False)
+                elif node.name in called:
+                    yield Body(node, is_helper=body.is_helper)
+
+
+def is_fixture(node: FunctionNode) -> bool:
+    """Tell whether a function is a pytest fixture."""
+    return any(_called(one).endswith("fixture") for one in node.decorator_list)
+
+
+def _is_automatic(node: FunctionNode) -> bool:
+    calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
+    return is_fixture(node) and any(keyword.arg == "autouse" for call in calls for keyword in call.keywords)
+
+
+def _called(decorator: ast.expr) -> str:
+    return dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+
+
+def _spread(mark: ast.expr) -> Sequence[ast.expr]:
+    return mark.elts if isinstance(mark, ast.List | ast.Tuple) else [mark]
+
+
+def is_testcase_call(call: ast.expr) -> bool:
+    """Tell whether it is a claim by one of the `assert...` methods of a `TestCase`."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
             return name.startswith("assert") and name not in _EXPECTING
     return False
 
 
-def is_tautology(test: ast.expr) -> bool:
-    """Tell whether what is asserted is true whatever the code does."""
-    if is_literal(test):
-        return bool(ast.literal_eval(test))
-    match test:
-        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is() | ast.LtE() | ast.GtE()], comparators=[right]):
-            same = ast.dump(left) == ast.dump(right)
-            return same or (is_literal(left) and is_literal(right))
-        case ast.Tuple(elts=[_, *_]):  # `assert (value, "message")`
-            return True
-        case ast.BoolOp(op=operator, values=values):
-            return (any if isinstance(operator, ast.Or) else all)(map(is_tautology, values))
-        case ast.Call(args=[first, *others]) if _is_testcase_call(test):
-            same = bool(others) and ast.dump(first) == ast.dump(others[0])
-            return same or (not others and is_tautology(first))
-    return False
-
-
-def is_weak(function: TestFunction, test: ast.expr) -> bool:
-    """Tell whether an assertion says no more than that something is there."""
-    match test:
-        case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
-            return True
-        case ast.Call(func=ast.Attribute(attr="assertIsNotNone")):
-            return True
-        case ast.Call(func=called):
-            return function.last(called) in _WEAK_FUNCTIONS
-    return not function.compares and is_tautology(test)
-
-
-def own_names(function: TestFunction) -> frozenset[str]:
-    """Return the variables that hold literals, mocks and what is made of them, and went nowhere else."""
-    own: set[str] = set()
-    for node in function.nodes:
-        for name, value in bindings_of(node):
-            if is_own(function, value, own):
-                own.add(name)
-    return frozenset(own - _given_away(function, own) - _rebound(function, own))
+def is_never(test: ast.expr) -> bool:
+    """Tell whether it is a plain false value: `assert False` is how a test fails."""
+    return isinstance(test, ast.Constant) and not test.value
 
 
 def bindings_of(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
@@ -188,39 +276,5 @@ def bindings_of(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             yield name, value
         case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
             yield name, value
-
-
-def _given_away(function: TestFunction, own: Collection[str]) -> frozenset[str]:
-    """Return the names that foreign code may have changed the values of."""
-    given: set[str] = set()
-    for _, call in function.calls(function.node):
-        if not _is_own_call(function, call.func, own):
-            values = [*call.args, *(keyword.value for keyword in call.keywords)]
-            given |= {node.id for value in values for node in ast.walk(value) if isinstance(node, ast.Name)}
-    return frozenset(given)
-
-
-def _rebound(function: TestFunction, own: Collection[str]) -> frozenset[str]:
-    """Return the names that are also bound to something foreign."""
-    bindings = [binding for node in function.nodes for binding in bindings_of(node)]
-    return frozenset(name for name, value in bindings if not is_own(function, value, own))
-
-
-def is_own(function: TestFunction, value: ast.expr, own: Collection[str]) -> bool:
-    """Tell whether nothing but literals, mocks and own variables goes into a value."""
-    called = {id(node) for _, call in function.calls(value) for node in ast.walk(call.func)}
-    names = [node for node in ast.walk(value) if isinstance(node, ast.Name) and id(node) not in called]
-    return all(_is_own_call(function, call.func, own) for _, call in function.calls(value)) and all(
-        node.id in own or node.id in _PURE or node.id == "self" for node in names
-    )
-
-
-def _is_own_call(function: TestFunction, called: ast.expr, own: Collection[str]) -> bool:
-    root = called
-    while isinstance(root, ast.Attribute | ast.Call):
-        root = root.value if isinstance(root, ast.Attribute) else root.func
-    if isinstance(root, ast.Constant | ast.List | ast.Dict | ast.Tuple | ast.Set | ast.JoinedStr):
-        return True
-    name = root.id if isinstance(root, ast.Name) else ""
-    is_mock = function.last(called) in _MOCKS or function.origin(root).startswith("unittest.mock")
-    return is_mock or name in own or (name in _PURE and called is root) or name == "self"
+        case ast.NamedExpr(target=ast.Name(id=name), value=value):
+            yield name, value

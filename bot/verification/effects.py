@@ -1,56 +1,78 @@
-"""What a test function does to the world around it, told from its syntax tree."""
+"""What a test function changes that other tests see, told from its syntax tree."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from bot.verification.assertions import TestFunction, bindings_of
+from bot.verification.assertions import Body, TestFunction, bindings_of
+from bot.verification.situations import dotted_name
 
-_WRITING_METHODS = frozenset({"write_text", "write_bytes", "mkdir", "touch", "unlink", "rmdir", "rename"})
-_WRITING_CALLS = frozenset(
-    {"os.mkdir", "os.makedirs", "os.remove", "os.unlink", "os.rename", "os.rmdir", "shutil.rmtree"}
-)
 _MUTATING_METHODS = frozenset(
     {
+        "add",
         "append",
+        "clear",
+        "discard",
         "extend",
         "insert",
         "pop",
         "popitem",
-        "clear",
-        "update",
-        "setdefault",
         "remove",
-        "add",
-        "discard",
+        "reverse",
+        "setdefault",
+        "sort",
+        "update",
     }
 )
+_CHANGING_CALLS = frozenset(
+    {
+        "asyncio.set_event_loop",
+        "asyncio.set_event_loop_policy",
+        "atexit.register",
+        "decimal.setcontext",
+        "gc.disable",
+        "importlib.reload",
+        "locale.setlocale",
+        "logging.basicConfig",
+        "logging.disable",
+        "numpy.random.seed",
+        "os.chdir",
+        "os.putenv",
+        "os.umask",
+        "os.unsetenv",
+        "random.seed",
+        "signal.signal",
+        "socket.setdefaulttimeout",
+        "sys.setrecursionlimit",
+        "time.tzset",
+    }
+)
+_PUTS_BACK = frozenset({"addCleanup", "addfinalizer", "enter_context", "enterContext", "stopall"})
 
 
-def is_zero(call: ast.Call) -> bool:
-    """Tell whether a call's first argument is a plain zero."""
-    return bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0
+def changes_global_state(function: TestFunction) -> bool:
+    """Tell whether it changes what other tests see, by itself rather than by `monkeypatch`.
+
+    What is put back behind a `finally`, behind a fixture's `yield` or by a clean-up is not held against it.
+    """
+    if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
+        return False
+    state = _State(function, _module_variables(function.module))
+    loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
+    return any(state.changed_by(node, frozenset()) for node in loaded) or any(
+        state.changed_in(body) for body in function.bodies
+    )
 
 
-def _is_path_text(node: ast.expr) -> bool:
-    match node:
-        case ast.Constant(value=str()) | ast.JoinedStr():
-            return True
-    return False
-
-
-def _opens_for_writing(call: ast.Call) -> bool:
-    named = [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
-    modes = [node.value for node in [*call.args[1:2], *named] if isinstance(node, ast.Constant)]
-    return any(isinstance(mode, str) and not {"w", "a", "x", "+"}.isdisjoint(mode) for mode in modes)
-
-
-def _writes_to_literal_path(function: TestFunction, call: ast.Call) -> bool:
-    match call.func:
-        case ast.Attribute(value=ast.Call(func=made, args=[path, *_]), attr=method):
-            return method in _WRITING_METHODS and function.last(made) == "Path" and _is_path_text(path)
-    return False
+def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield what a statement of the module does, but for what it does in order to import something."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=called) as call):
+            if not dotted_name(called).startswith("sys.path."):
+                yield call
+        case ast.Assign() | ast.AugAssign() | ast.Delete():
+            yield statement
 
 
 def _module_variables(module: ast.Module) -> frozenset[str]:
@@ -63,56 +85,145 @@ def _module_variables(module: ast.Module) -> frozenset[str]:
     )
 
 
-def _is_shared(function: TestFunction, target: ast.expr, shared: Collection[str]) -> bool:
-    """Tell whether an assignment reaches into a module or one of its variables."""
-    match target:
-        case ast.Subscript(value=value):
-            return _is_global(function, value, shared)
-        case ast.Attribute(value=ast.Name(id=name)):
-            return name in shared or _is_module(function, name)
-    return False
+class _State:
+    """Tells what of a function reaches into a module, one of its variables, or a class of tests."""
 
+    def __init__(self, function: TestFunction, shared: Collection[str]) -> None:
+        self._function = function
+        self._shared = shared
+        self._class_names = {
+            name for suite in function.suites for one in suite.body for name, _ in bindings_of(one)
+        }
 
-def _is_global(function: TestFunction, node: ast.expr, shared: Collection[str]) -> bool:
-    match node:
-        case ast.Name(id=name):
-            return name in shared and name not in function.local_names
-        case ast.Attribute(value=ast.Name(id=name)):
-            return _is_module(function, name)
-    return False
+    def changed_in(self, body: Body) -> bool:
+        """Tell whether a body changes something that it does not put back."""
+        behind = {id(node) for node in _put_back(body)}
+        restored = {ast.dump(_loaded(target)) for node in _put_back(body) for target in _targets(node)}
+        for node in body.nodes:
+            if isinstance(node, ast.Global):
+                return True
+            targets = [ast.dump(_loaded(target)) for target in _targets(node)]
+            if id(node) in behind or (targets and all(target in restored for target in targets)):
+                continue
+            if self._is_undone(node, body):
+                continue
+            if self.changed_by(node, body.local_names):
+                return True
+        return self._leaves_a_patch(body)
 
-
-def _is_module(function: TestFunction, name: str) -> bool:
-    """Tell whether a name stands for a module, as far as its import tells."""
-    origin = function.names.imported.get(name)
-    return origin is not None and origin.rpartition(".")[2].islower() and name not in function.local_names
-
-
-def writes_outside_its_folder(function: TestFunction) -> bool:
-    """Tell whether it writes to a place named by a literal path: that is the reviewer's own folder."""
-    calls = list(function.calls(function.node))
-    if any(function.last(call.func) == "chdir" for _, call in calls):
-        return False
-    return any(
-        (origin == "open" and _opens_for_writing(call) and _is_path_text(call.args[0]))
-        or (origin in _WRITING_CALLS and _is_path_text(call.args[0]))
-        or _writes_to_literal_path(function, call)
-        for origin, call in calls
-        if call.args or not origin
-    )
-
-
-def changes_global_state(function: TestFunction) -> bool:
-    """Tell whether it changes what other tests see, by itself rather than by `monkeypatch`."""
-    shared = _module_variables(function.module)
-    for node in function.nodes:
+    def changed_by(self, node: ast.AST, local: Collection[str]) -> bool:
+        """Tell whether a node changes what others see."""
         match node:
-            case ast.Global():
-                return True
-            case ast.Assign(targets=targets) if any(_is_shared(function, one, shared) for one in targets):
-                return True
-            case ast.Call(func=ast.Attribute(value=changed, attr=attribute)) if (
-                attribute in _MUTATING_METHODS and _is_global(function, changed, shared)
-            ):
-                return True
-    return False
+            case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Delete():
+                return any(self._is_shared(target, local) for target in _targets(node))
+            case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[changed, *_]):
+                return self._is_foreign(changed, local)
+            case ast.Call(func=called):
+                is_method = isinstance(called, ast.Attribute) and called.attr in _MUTATING_METHODS
+                changes = self._function.origin(called) in _CHANGING_CALLS
+                return changes or (
+                    is_method and isinstance(called, ast.Attribute) and self._is_global(called.value, local)
+                )
+        return False
+
+    def _is_shared(self, target: ast.expr, local: Collection[str]) -> bool:
+        """Tell whether an assignment reaches into a module or one of its variables."""
+        match target:
+            case ast.Subscript(value=value):
+                return self._is_global(value, local)
+            case ast.Attribute(value=ast.Name(id="self"), attr=attribute):
+                return False if attribute not in self._class_names else self._is_mutable_of_class(attribute)
+            case ast.Attribute(value=value):
+                return self._is_global(value, local)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return any(self._is_shared(part, local) for part in parts)
+        return False
+
+    def _is_mutable_of_class(self, attribute: str) -> bool:
+        """Tell whether a class of tests holds something in an attribute that `+=` changes in place."""
+        values = [
+            value
+            for suite in self._function.suites
+            for one in suite.body
+            for name, value in bindings_of(one)
+            if name == attribute
+        ]
+        augmented = [
+            node.target.attr
+            for body in self._function.bodies
+            for node in body.nodes
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute)
+        ]
+        mutable = any(isinstance(value, ast.List | ast.Dict | ast.Set | ast.Call) for value in values)
+        return mutable and attribute in augmented
+
+    def _is_global(self, node: ast.expr, local: Collection[str]) -> bool:
+        match node:
+            case ast.Name(id=name):
+                return name not in local and (name in self._shared or self._is_foreign(node, local))
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=attribute):
+                return attribute in self._class_names
+            case ast.Attribute(value=value):
+                return self._is_foreign(value, local)
+            case ast.Call(func=called):
+                return self._function.origin(called) in {"decimal.getcontext", "vars"}
+        return False
+
+    def _is_foreign(self, node: ast.expr, local: Collection[str]) -> bool:
+        """Tell whether a dotted name begins with what an import binds."""
+        root = dotted_name(node).partition(".")[0]
+        return root in self._function.names.imported and root not in local
+
+    def _is_undone(self, node: ast.AST, body: Body) -> bool:
+        """Tell whether a method of the same is called behind a `finally`, as `random.setstate`."""
+        changed = [one.value for one in _targets(node) if isinstance(one, ast.Subscript)]
+        changed += (
+            [node.func.value] if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else []
+        )
+        roots = {dotted_name(one) for one in changed} - {""}
+        restoring = [one for one in _put_back(body) if isinstance(one, ast.Call)]
+        return bool(roots & {dotted_name(one.func).rpartition(".")[0] for one in restoring})
+
+    def _leaves_a_patch(self, body: Body) -> bool:
+        """Tell whether it starts a patch that nothing stops."""
+        patches = {
+            name
+            for node in body.nodes
+            for name, value in bindings_of(node)
+            if isinstance(value, ast.Call)
+            and self._function.origin(value.func).startswith("unittest.mock.patch")
+        }
+        done = {
+            (call.func.value.id, call.func.attr)
+            for call in body.calls()
+            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
+        }
+        return any((name, "start") in done and (name, "stop") not in done for name in patches)
+
+
+def _put_back(body: Body) -> Iterator[ast.AST]:
+    """Yield the nodes behind a `finally`, and of a fixture those behind its `yield`."""
+    for node in body.nodes:
+        if isinstance(node, ast.Try):
+            yield from (part for one in node.finalbody for part in ast.walk(one))
+    yields = [at for at, one in enumerate(body.node.body) if _is_yield(one)]
+    if yields:
+        yield from (part for one in body.node.body[yields[0] + 1 :] for part in ast.walk(one))
+
+
+def _is_yield(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Yield)
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            return targets
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target, value=ast.expr()):
+            return [target]
+    return []
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    """Return a target as an expression that is read, so that it can be compared with others."""
+    return ast.parse(ast.unparse(target), mode="eval").body

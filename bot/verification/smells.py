@@ -13,39 +13,23 @@ from collections.abc import Callable, Sequence
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
-from bot.verification.assertions import TestFunction, is_own, is_tautology, is_weak, own_names
+from bot.verification.assertions import TestFunction
+from bot.verification.chance import asserts_under_a_condition, fails_where_caught, swallows
 from bot.verification.claims import functions_of
-from bot.verification.effects import changes_global_state, is_zero, writes_outside_its_folder
-from bot.verification.situations import Names, dotted_name, is_literal
+from bot.verification.effects import changes_global_state
+from bot.verification.mocks import replaces_the_member, says_only_called
+from bot.verification.outside import speaks_to_others, waits_by_the_clock
+from bot.verification.own_values import is_own, own_names
+from bot.verification.paths import writes_outside_its_folder
+from bot.verification.situations import Names, is_literal
 from bot.verification.tampering import tampers
+from bot.verification.truisms import is_of_nothing_raised, is_tautology, is_weak
 
 MOST_SNAPSHOT_CHARACTERS = 600
 """A longer expected text, or a larger expected container, is a snapshot of a whole output."""
 
-"""A longer expected text, or a larger expected container, is a snapshot of a whole output."""
-
-_NETWORK = frozenset(
-    {
-        "aiohttp",
-        "ftplib",
-        "http.client",
-        "http.server",
-        "httpx",
-        "imaplib",
-        "paramiko",
-        "poplib",
-        "requests",
-        "smtplib",
-        "socket",
-        "telnetlib",
-        "urllib3",
-        "websocket",
-        "websockets",
-        "urllib.request",
-    }
-)
 _FEWEST_OPERATORS = 2
-
+_FEWEST_STEPS = 4
 
 Smell = Callable[[TestFunction], str | None]
 
@@ -68,26 +52,25 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
 
 def no_assertion(function: TestFunction) -> str | None:
     """Nothing is asserted, neither by the function nor by a helper that it calls."""
-    if function.assertions or function.expectations:
+    if function.assertions or function.expectations or function.mock_checks:
         return None
-    called = {dotted_name(call.func) for _, call in function.calls(function.node)}
-    asserting = {name for name, node in function.helpers.items() if _asserts(node)}
-    return None if called & asserting or function.mock_checks else "asserts nothing"
+    return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
 
 
 def tautology(function: TestFunction) -> str | None:
-    """All that is asserted is true whatever the code does."""
-    if function.expectations or not function.assertions or function.compares:
+    """All that is asserted is true whatever the code does, or compares its answer with itself."""
+    if function.expectations or function.mock_checks or not function.assertions or function.compares:
         return None
-    return "asserts only what is always true" if all(map(is_tautology, function.assertions)) else None
+    always = all(is_tautology(function, test) for test in function.assertions)
+    return "asserts only what is always true" if always else None
 
 
 def only_mock_called(function: TestFunction) -> str | None:
     """All that is asserted is that a mock was called, with whatever."""
-    if function.assertions or function.expectations:
+    if function.expectations:
         return None
-    checks = [call for call in function.mock_checks if not call.args and not call.keywords]
-    only = bool(checks) and len(checks) == len(function.mock_checks)
+    checks = [*function.assertions, *function.mock_checks]
+    only = bool(checks) and all(says_only_called(function, check) for check in checks)
     return "asserts only that a mock was called" if only else None
 
 
@@ -101,32 +84,38 @@ def only_own_values(function: TestFunction) -> str | None:
     return None
 
 
+def mocked_member(function: TestFunction) -> str | None:
+    """It puts something else in the place of what it is about."""
+    if replaces_the_member(function):
+        return "puts something else in the member's place, and so never reaches the member"
+    return None
+
+
 def nothing_raised(function: TestFunction) -> str | None:
     """All that is asserted is that something is there, or that nothing was raised."""
-    if any(function.last(call.func) != "fail" for call in function.expectations):
+    if function.expectations or function.mock_checks:
         return None
-    fails = any(function.last(call.func) == "fail" for call in function.expectations)
-    if function.assertions and all(is_weak(function, test) for test in function.assertions):
+    tests = function.assertions
+    if any(is_of_nothing_raised(function, test) for test in tests):
+        rest = [test for test in tests if not is_of_nothing_raised(function, test)]
+        return None if not _all_weak(function, rest) else "asserts only that nothing was raised"
+    if tests and _all_weak(function, tests):
         return "asserts only that something is there"
-    if fails and not function.assertions:
-        return "asserts only that nothing was raised"
     return None
+
+
+def _all_weak(function: TestFunction, tests: Sequence[ast.expr]) -> bool:
+    return all(is_weak(function, test) for test in tests)
 
 
 def sleeps(function: TestFunction) -> str | None:
     """It waits by the clock."""
-    for origin, call in function.calls(function.node):
-        if origin in {"time.sleep", "asyncio.sleep"} and not is_zero(call):
-            return "sleeps"
-    return None
+    return "sleeps" if waits_by_the_clock(function) else None
 
 
 def network(function: TestFunction) -> str | None:
-    """It uses a library that speaks to other machines."""
-    for origin, _ in function.imported_calls():
-        if any(origin == name or origin.startswith(name + ".") for name in _NETWORK):
-            return "uses the network"
-    return None
+    """It speaks to other machines."""
+    return "uses the network" if speaks_to_others(function) else None
 
 
 def writes_outside(function: TestFunction) -> str | None:
@@ -136,49 +125,63 @@ def writes_outside(function: TestFunction) -> str | None:
 
 def whole_output(function: TestFunction) -> str | None:
     """It pins a whole output."""
+    bound = function.values_in_sight
     for test in function.assertions:
-        for node in ast.walk(test):
-            if (
-                isinstance(node, ast.expr)
-                and is_literal(node)
-                and len(ast.unparse(node)) > MOST_SNAPSHOT_CHARACTERS
-            ):
+        for operand in _operands(test):
+            value = bound.get(operand.id, operand) if isinstance(operand, ast.Name) else operand
+            if is_literal(value) and len(ast.unparse(value)) > MOST_SNAPSHOT_CHARACTERS:
                 return f"pins a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
     return None
 
 
+def _operands(test: ast.expr) -> Sequence[ast.expr]:
+    """Return what an assertion compares."""
+    match test:
+        case ast.Compare(left=left, comparators=comparators):
+            return [left, *comparators]
+        case ast.BoolOp(values=values):
+            return [part for value in values for part in _operands(value)]
+        case ast.UnaryOp(operand=operand):
+            return _operands(operand)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=args):
+            return args
+    return []
+
+
 def bare_except(function: TestFunction) -> str | None:
     """It swallows whatever is raised."""
-    for node in function.nodes:
-        if isinstance(node, ast.ExceptHandler):
-            caught = "" if node.type is None else dotted_name(node.type)
-            if caught in {"", "Exception", "BaseException"} and not _raises_again(node):
-                return "swallows exceptions"
-    return None
+    return "swallows exceptions" if swallows(function) else None
 
 
 def skipped(function: TestFunction) -> str | None:
     """It is not run, or may fail."""
-    marks = [node for node in function.nodes if isinstance(node, ast.expr)]
-    origins = {function.origin(node) for node in marks}
-    if origins & {
+    marks = [part for one in function.decorators for part in ast.walk(one)]
+    nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr)]
+    origins = {function.origin(node) for node in nodes}
+    if origins & _SKIPS or any(origin.endswith(".skipTest") for origin in origins):
+        return "is skipped"
+    return "is expected to fail" if origins & _MAY_FAIL else None
+
+
+_SKIPS = frozenset(
+    {
+        "pytest.exit",
+        "pytest.importorskip",
         "pytest.mark.skip",
         "pytest.mark.skipif",
         "pytest.skip",
+        "unittest.SkipTest",
         "unittest.skip",
-        "pytest.importorskip",
-    }:
-        return "is skipped"
-    return "is expected to fail" if origins & {"pytest.mark.xfail", "pytest.xfail"} else None
+        "unittest.skipIf",
+        "unittest.skipUnless",
+    }
+)
+_MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFailure"})
 
 
 def conditional(function: TestFunction) -> str | None:
     """Whether it asserts anything depends on what happens."""
-    for node in function.nodes:
-        depends = isinstance(node, ast.If | ast.While) or (isinstance(node, ast.Try) and bool(node.handlers))
-        if depends and any(isinstance(part, ast.Assert) for part in ast.walk(node)):
-            return "asserts under a condition"
-    return None
+    return "asserts under a condition" if asserts_under_a_condition(function) else None
 
 
 def global_state(function: TestFunction) -> str | None:
@@ -189,8 +192,10 @@ def global_state(function: TestFunction) -> str | None:
 def copies_implementation(function: TestFunction) -> str | None:
     """It expects what the member's own formula gives."""
     formulas = _formulas(function.names.member)
-    for test in function.assertions:
-        for node in ast.walk(test):
+    if not formulas:
+        return None
+    for body in function.bodies:
+        for node in body.nodes if body.is_helper else ():
             if isinstance(node, ast.expr) and _shape(node) in formulas:
                 return "repeats the member's own formula"
     return None
@@ -200,6 +205,7 @@ SMELLS: Sequence[Smell] = (
     tampers,
     no_assertion,
     skipped,
+    mocked_member,
     tautology,
     nothing_raised,
     only_mock_called,
@@ -216,30 +222,22 @@ SMELLS: Sequence[Smell] = (
 """All of them, what tells the author most first."""
 
 
-def _asserts(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Assert) for part in ast.walk(node))
-
-
-def _raises_again(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(node, ast.Raise) for node in ast.walk(handler))
-
-
 def _formulas(member: Member) -> frozenset[str]:
-    """Return the shapes of the member's formulas: calculations that its `return` statements are made of."""
+    """Return the shapes of the member's formulas: what it calculates or puts together in one expression."""
     try:
         tree = parse_untrusted(member.source)
     except CannotParse:
         return frozenset()
-    returned = [
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None
-    ]
-    return frozenset(shape for value in returned if (shape := _shape(value)))
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return | ast.Assign | ast.Yield)]
+    return frozenset(shape for value in values if value is not None and (shape := _shape(value)))
 
 
 def _shape(node: ast.expr) -> str:
     """Return a calculation without what it is applied to; empty where it is too plain to be a copy."""
-    operators = [part for part in ast.walk(node) if isinstance(part, ast.BinOp)]
-    if len(operators) < _FEWEST_OPERATORS:
+    parts = list(ast.walk(node))
+    operators = sum(isinstance(part, ast.BinOp) for part in parts)
+    steps = operators + sum(isinstance(part, ast.Call | ast.comprehension | ast.IfExp) for part in parts)
+    if operators < _FEWEST_OPERATORS and steps < _FEWEST_STEPS:
         return ""
     return ast.dump(_Blank().visit(copy.deepcopy(node)))
 

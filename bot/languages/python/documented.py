@@ -65,6 +65,22 @@ def return_annotation(member: Member) -> ast.expr | None:
     return function.returns
 
 
+def returns_nothing(member: Member) -> bool:
+    """Tell whether calling a member gives None, whatever it does: a procedure."""
+    function = _function(member)
+    if function is None:
+        return False
+    return not any(
+        isinstance(node, ast.Yield | ast.YieldFrom)
+        or (isinstance(node, ast.Return) and not _is_none(node.value))
+        for node in ast.walk(function)
+    )
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
 def documented_exceptions(member: Member) -> tuple[str, ...]:
     """Return the names of the exceptions that a member's docstring says it raises, as written there.
 
