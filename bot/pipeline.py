@@ -223,9 +223,7 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
 
 async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
     """Look for another interpreter to run tests on, while candidates are made."""
-    choice = run.settings.verification.sandbox
     order = OtherPythonOrder(
-        build_sandbox=lambda path: run.tools.build_sandbox(choice, path),
         environment=run.tools.environment,
         requires=requires_python(run.search.head_tree, run.repository.project),
         modules=sorted({asked.request.member.module for asked in run.requests.values()}),

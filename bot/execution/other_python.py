@@ -10,14 +10,14 @@ from __future__ import annotations
 import configparser
 import os
 import tomllib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.execution.answers import PASSED
 from bot.execution.harness import Job, Setting, run_plan
-from bot.execution.isolation.choice import CannotIsolate
-from bot.execution.sandbox import CannotRun, Sandbox
+from bot.execution.isolation.build import for_interpreter
+from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Interpreter, Workspace
 from bot.languages.driver import SourceTree
 
@@ -36,13 +36,11 @@ class OtherPythonOrder:
     """What another interpreter has to be fit for.
 
     Attributes:
-        build_sandbox: Makes what runs the project's code, for an interpreter.
         environment: The variables of the bot's own process, for the folders of PATH.
         requires: The versions that the project allows, as `>=3.10`; empty where it does not say.
         modules: The modules that it has to load.
     """
 
-    build_sandbox: Callable[[Path], Awaitable[Sandbox]]
     environment: Mapping[str, str]
     requires: str
     modules: Sequence[str]
@@ -92,11 +90,11 @@ async def _tried(workspace: Workspace, found: Found, order: OtherPythonOrder) ->
         other = replace(
             workspace,
             interpreter=interpreter,
-            sandbox=await order.build_sandbox(found.path),
+            sandbox=await for_interpreter(workspace.sandbox, found.path),
             readable=(*workspace.readable, *packages),
         )
         return await _trouble(other, found, order.modules[:_MOST_MODULES]) or other
-    except (CannotIsolate, CannotRun) as error:
+    except CannotRun as error:
         return str(error)
 
 

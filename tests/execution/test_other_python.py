@@ -10,6 +10,7 @@ import pytest
 
 from bot.execution.answers import PASSED
 from bot.execution.harness import Job, Setting, run_jobs
+from bot.execution.isolation.build import build_sandbox
 from bot.execution.other_python import (
     Found,
     OtherPythonOrder,
@@ -18,9 +19,8 @@ from bot.execution.other_python import (
     requires_python,
     with_other_python,
 )
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import Workspace
+from bot.settings import SandboxChoice
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
 
@@ -28,18 +28,8 @@ VERSION = (sys.version_info[0], sys.version_info[1])
 NAME = f"python{VERSION[0]}.{VERSION[1]}"
 
 
-async def plain_sandbox(_interpreter: Path) -> Sandbox:
-    return ProcessSandbox()
-
-
-async def no_sandbox(_interpreter: Path) -> Sandbox:
-    raise CannotRun("There is no room.")
-
-
 def order(folder: Path, requires: str = ">=3.9") -> OtherPythonOrder:
-    return OtherPythonOrder(
-        build_sandbox=plain_sandbox, environment={"PATH": str(folder)}, requires=requires, modules=["shop"]
-    )
+    return OtherPythonOrder(environment={"PATH": str(folder)}, requires=requires, modules=["shop"])
 
 
 def found_in(
@@ -99,14 +89,32 @@ def test_with_other_python__a_project_that_does_not_load_there_is_told_of(tmp_pa
     assert "ImportError: too new" in workspace.notes[0]
 
 
-def test_with_other_python__without_a_sandbox_for_it_there_is_none(tmp_path: Path) -> None:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / NAME).symlink_to(sys.executable)
-    wanted = replace(order(folder, f"=={VERSION[0]}.{VERSION[1]}.*"), build_sandbox=no_sandbox)
-    workspace, _ = found_in(tmp_path, wanted)
-    assert workspace.other is None
-    assert "There is no room." in workspace.notes[0]
+def test_with_other_python__holds_under_all_layers_of_the_sandbox(tmp_path: Path) -> None:
+    """Both interpreters work in the same folders, under the same users."""
+
+    async def scenario() -> tuple[Workspace, list[str]]:
+        async with small_workspace(tmp_path, {"shop.py": "def one():\n    return 1\n"}) as opened:
+            sandbox = await build_sandbox(SandboxChoice.BEST_EFFORT, opened.interpreter.path)
+            old = replace(opened.interpreter, version=(3, 8))
+            workspace = await with_other_python(
+                replace(opened, interpreter=old, sandbox=sandbox),
+                order(folder_of_programs(), f"=={VERSION[0]}.{VERSION[1]}.*"),
+            )
+            job = Job(
+                number=0, code="from shop import one\ndef test_x():\n    assert one() == 1\n", seconds=20
+            )
+            settings = [Setting(name="", other_python=other) for other in (True, False, True)]
+            results = [await run_jobs(workspace, setting, [job]) for setting in settings]
+            return workspace, [result[0].functions["test_x"].status for result in results]
+
+    workspace, statuses = asyncio.run(scenario())
+    assert (workspace.notes, workspace.other is not None) == ((), True)
+    assert statuses == [PASSED] * 3
+
+
+def folder_of_programs() -> Path:
+    """Return the folder of this interpreter itself, which no link of a test's own leads to."""
+    return Path(sys.executable).resolve().parent
 
 
 def test_with_other_python__a_project_that_does_not_say_what_it_allows_has_none(tmp_path: Path) -> None:

@@ -40,3 +40,12 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
     if choice is SandboxChoice.STRICT:
         require_all(isolation)
     return sandbox
+
+
+async def for_interpreter(sandbox: Sandbox, interpreter: Path) -> Sandbox:
+    """Return a sandbox like another for another interpreter.
+
+    Raises:
+        CannotRun: The interpreter does not run under the same layers.
+    """
+    return await sandbox.for_interpreter(interpreter) if isinstance(sandbox, IsolatedSandbox) else sandbox

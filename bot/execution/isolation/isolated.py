@@ -17,6 +17,7 @@ from bot.execution.isolation.landlock import Ruleset, ruleset
 from bot.execution.isolation.plan import Identity, Plan
 from bot.execution.isolation.reach import reachable
 from bot.execution.isolation.stand_in import StandIn, make_stand_in
+from bot.execution.isolation.trial import try_out
 from bot.execution.isolation.users import Users
 from bot.execution.process import basic_plan, run_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
@@ -29,14 +30,28 @@ class IsolatedSandbox:
     Args:
         isolation: The layers.
         interpreter: The Python that commands name, for which another may have to stand in.
+        users: The users to run them under; others where None. Only one group can be let into a folder.
     """
 
-    def __init__(self, isolation: Isolation, interpreter: Path) -> None:
+    def __init__(self, isolation: Isolation, interpreter: Path, users: Users | None = None) -> None:
         self._isolation = isolation
         self._stand_in = make_stand_in(interpreter, _lasting_folder(self)) if isolation.stand_in else None
-        self._users = Users() if isolation.own_uid else None
+        self._users = (users or Users()) if isolation.own_uid else None
         self._shared: set[Path] = set()
         self._sharing = asyncio.Lock()
+
+    async def for_interpreter(self, interpreter: Path) -> IsolatedSandbox:
+        """Return a sandbox of the same layers and users for another interpreter, proven by a trial run.
+
+        Raises:
+            CannotRun: The interpreter does not run under these layers.
+        """
+        isolation = replace(self._isolation, stand_in=False)
+        other = IsolatedSandbox(isolation, interpreter, self._users)
+        trouble = await try_out(other, isolation, interpreter)
+        if trouble is not None:
+            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+        return other
 
     def layers(self) -> tuple[str, ...]:
         """Name the layers that are active, and after them those that are missing."""
