@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from bot.verification.assertions import Body, TestFunction
+from bot.verification.live import truth_of
 
 _BROAD = frozenset({"", "AssertionError", "BaseException", "Exception"})
 _Statements = Sequence[ast.stmt]
@@ -33,7 +34,9 @@ def _depends(function: TestFunction, node: ast.AST) -> bool:
             return hushed and _asserts(function, body)
         case ast.Assert(test=ast.IfExp(body=first, orelse=second)):
             return any(isinstance(one, ast.Constant) and bool(one.value) for one in (first, second))
-    ways = [_asserts(function, way) for way in _ways(function, node)]
+    ways = [
+        _asserts(function, way) or (bool(way) and function.fails(way[-1])) for way in _ways(function, node)
+    ]
     return any(ways) and not all(ways)
 
 
@@ -42,12 +45,17 @@ def _ways(function: TestFunction, node: ast.AST) -> Sequence[_Statements]:
     match node:
         case ast.If(body=body, orelse=other):
             is_claim = any(True for _ in function.claimed(node))
-            return [] if is_claim else [body, other]
+            return [] if is_claim or truth_of(node.test) is not None else [body, other]
         case ast.While(body=body):
             return [body, []]
         case ast.Match(cases=cases):
-            return [case.body for case in cases]
+            rest = [] if any(_takes_all(case) for case in cases) else [list[ast.stmt]()]
+            return [*(case.body for case in cases), *rest]
     return []
+
+
+def _takes_all(case: ast.match_case) -> bool:
+    return case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
 
 
 def _tries(function: TestFunction, node: ast.Try) -> bool:

@@ -58,9 +58,10 @@ def changes_global_state(function: TestFunction) -> bool:
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
         return False
-    state = _State(function, _module_variables(function.module))
+    own = _module_variables(function.module)
+    state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
-    return any(state.changed_by(node, frozenset()) for node in loaded) or any(
+    return any(state.changed_by(node, own) for node in loaded) or any(
         state.changed_in(body) for body in function.bodies
     )
 

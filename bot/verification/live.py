@@ -57,13 +57,14 @@ def _is_dead(node: ast.AST, block: str) -> bool:
         case ast.For(iter=iterated) | ast.AsyncFor(iter=iterated), "body":
             return _is_empty(iterated)
         case ast.While(test=test) | ast.If(test=test), "body":
-            return _truth(test) is False
+            return truth_of(test) is False
         case ast.If(test=test), "orelse":
-            return _truth(test) is True
+            return truth_of(test) is True
     return False
 
 
-def _truth(test: ast.expr) -> bool | None:
+def truth_of(test: ast.expr) -> bool | None:
+    """Return what a condition is, whatever happens; None where it depends."""
     match test:
         case ast.Constant(value=value):
             return bool(value)

@@ -49,7 +49,7 @@ def own_names(function: TestFunction) -> frozenset[str]:
     """Return the variables that hold literals, mocks and what is made of them, and went nowhere else."""
     own = set(_given_literals(function))
     for node in function.nodes:
-        for name, value in bindings_of(node):
+        for name, value in (*bindings_of(node), *_looped(node)):
             if is_own(function, value, own):
                 own.add(name)
     return frozenset(own - _given_away(function, own) - _foreign(function, own) - _by_chance(function))
@@ -94,15 +94,21 @@ def _foreign(function: TestFunction, own: Collection[str]) -> frozenset[str]:
 def _taken_in(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """Yield the variables whose value a node has a part in, each with what goes into it."""
     yield from bindings_of(node)
+    yield from _looped(node)
     match node:
         case ast.AugAssign(target=target, value=value):
             yield from ((name, value) for name in _roots([target]))
         case ast.Assign(targets=targets, value=value):
             yield from ((name, value) for name in _roots(targets))
-        case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-            yield from ((name, value) for name in _roots([target]))
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name)), args=args, keywords=keywords):
             yield from ((name, value) for value in (*args, *(keyword.value for keyword in keywords)))
+
+
+def _looped(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the variables of a loop, each with what is looped over."""
+    match node:
+        case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+            yield from ((name, value) for name in _roots([target]))
 
 
 def _roots(targets: Collection[ast.expr]) -> Iterator[str]:
