@@ -101,10 +101,9 @@ def _without_expected(test: ast.expr, expected: list[str]) -> ast.expr:
             return _without_expected(operand, expected)
         case ast.BoolOp(values=values):
             test.values = [_without_expected(value, expected) for value in values]
-        case ast.Compare(left=left, ops=operators, comparators=[*_, last]):
-            turned_round = is_literal(left) and not is_literal(last)
-            about = last if turned_round else left
-            sides = [left, *test.comparators]
+        case ast.Compare(left=left, ops=operators, comparators=others):
+            sides = [left, *others]
+            about = next((side for side in sides if not is_literal(side)), left)
             expected.extend(ast.dump(node) for node in (*operators, *sides) if node is not about)
             return about
     return test

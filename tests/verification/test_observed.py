@@ -27,6 +27,7 @@ ONLY_THE_EXPECTED_VALUE = {
         "assert cost(1) == pytest.approx(0.3, abs=9)",
     ),
     "a boundary": ("assert cost(1) < 3", "assert cost(1) < 30"),
+    "both boundaries": ("assert 0 < cost(1) < 3", "assert 1 < cost(1) < 30"),
     "the comparison": ("assert cost(1) == 3", "assert cost(1) != 3"),
     "None instead": ("assert cost(1) == 3", "assert cost(1) is None"),
     "a truth": ("assert cost(1)", "assert not cost(1)"),
@@ -70,6 +71,7 @@ def test_observed_tests__the_expected_value_alone(before: str, after: str) -> No
 MORE_OR_NOTHING = {
     "nothing": ("assert cost(1) == 3", "assert cost(1) == 3"),
     "the input": ("assert cost(1) == 3", "assert cost(2) == 3"),
+    "the input between boundaries": ("assert 0 < cost(1) < 3", "assert 0 < cost(2) < 3"),
     "both": ("assert cost(1) == 3", "assert cost(2) == 4"),
     "what is seen of the result": ("assert cost(1) == 3", "assert len(cost(1)) == 1"),
     "what comes before": (
