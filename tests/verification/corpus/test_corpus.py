@@ -44,6 +44,7 @@ WORDS = {
     "hangs": ("time limit",),
     "import-error": ("could not be run", "does not parse", "in setup"),
     "mocks-member": ("never reaches the member", "taken away"),
+    "needs-conftest": ("what the project sets up",),
     "network": ("network",),
     "never-touches": ("never reaches the member",),
     "no-assertion": ("asserts nothing",),

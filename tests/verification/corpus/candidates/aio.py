@@ -222,6 +222,18 @@ def test_countdown_does_not_pause_before_the_first():
     assert asyncio.run(scenario()) == 2
 
 
+# candidate: with a plugin that the project has not
+# bad: import-error
+import pytest
+
+from satchel.aio import countdown
+
+
+@pytest.mark.asyncio
+async def test_countdown_with_a_plugin():
+    assert [number async for number in countdown(1)] == [1]
+
+
 # candidate: a coroutine that nobody runs
 # bad: wrong-value
 from satchel.aio import countdown

@@ -324,6 +324,36 @@ def test_stamp_of_a_moment():
     assert stamp(datetime(2026, 1, 31, 23, 59, 58)) == "20260131-235958"
 
 
+# candidate: with a library that the project has not
+# bad: import-error
+from freezegun import freeze_time
+
+from satchel.dates import stamp
+
+
+@freeze_time("2026-01-31 23:59:58")
+def test_stamp_of_a_frozen_moment():
+    assert stamp() == "20260131-235958"
+
+
+# candidate: a clock of its own
+# good
+import datetime
+
+from satchel import dates
+
+
+class Clock(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2026, 1, 2, 3, 4, 5)
+
+
+def test_stamp_asks_the_clock(monkeypatch):
+    monkeypatch.setattr(dates, "datetime", Clock)
+    assert dates.stamp() == "20260102-030405"
+
+
 # candidate: this year
 # bad: flaky-clock
 from satchel.dates import stamp

@@ -193,6 +193,23 @@ def test_percent_has_one_digit():
     assert percent(-1, 4) == -25.0
 
 
+# candidate: through a function of its own
+# good
+import pytest
+
+from satchel.numbers import percent
+
+
+def check(part, whole, expected):
+    assert percent(part, whole) == pytest.approx(expected)
+
+
+def test_percent_of_small_parts():
+    check(1, 8, 12.5)
+    check(1, 2000, 0.1)
+    check(3, 7, 42.9)
+
+
 # candidate: pins the other exception
 # bad: pins-bug-exception
 import pytest

@@ -73,6 +73,15 @@ def test_pick_refuses_where_there_is_nothing(weights):
         pick(weights)
 
 
+# candidate: mostly the heavy one
+# bad: flaky-random
+from satchel.sampling import pick
+
+
+def test_pick_the_heavy_one():
+    assert [pick({"rare": 1, "often": 3}) for _ in range(8)].count("often") == 6
+
+
 # candidate: the rare one
 # bad: flaky-random
 from satchel.sampling import pick

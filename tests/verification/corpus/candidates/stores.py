@@ -129,6 +129,33 @@ def test_undo_of_nothing():
         Ledger(9).undo()
 
 
+# candidate: with unittest
+# good
+import unittest
+
+from satchel.stores import Ledger
+
+
+class TestUndo(unittest.TestCase):
+    def setUp(self):
+        self.ledger = Ledger(1)
+
+    def test_undo_of_a_withdrawal(self):
+        self.ledger.deposit(4)
+        self.ledger.withdraw(5, "all")
+        self.assertEqual(self.ledger.undo(), ("all", -5))
+        self.assertEqual(self.ledger.balance, 5)
+
+
+# candidate: with a fixture of the project
+# bad: needs-conftest
+
+
+def test_undo_of_the_project(ledger):
+    ledger.deposit(1)
+    assert ledger.undo() == ("deposit", 1)
+
+
 # candidate: nothing but a deposit
 # bad: never-touches
 from satchel.stores import Ledger
