@@ -249,6 +249,12 @@ def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> Non
     assert set(statuses(run(hiding, code)[0]).values()) == {"passed"}
 
 
+def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: Workspace) -> None:
+    (workspace.head.root / "code.py").write_text("import os\n\nos._exit(0)\n")  # as pytest loads a `code`
+    result = asyncio.run(run_jobs(workspace, Setting(name="x"), [Job(number=0, code=GOOD, seconds=20.0)]))[0]
+    assert result.problem == "the test module ended the test process outside its test functions"
+
+
 def test_run_jobs__owned_modules_come_from_the_copy_alone(workspace: Workspace) -> None:
     owning = replace(workspace, owned_modules=frozenset({"shop", "iniconfig_like", "unidiff"}))
     code = """

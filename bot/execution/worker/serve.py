@@ -52,6 +52,7 @@ import json
 import os
 import sys
 import time
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ from .tracer import Span
 
 CLOCK = "clock"
 """That the clock was moved, as it is told back."""
+
+_DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "readline", "rlcompleter")
+"""What pytest loads when it is set up: here, once, unless the project has a module of such a name."""
 
 _MOST_ATTEMPTS = 10
 """How many children one module may have: after one that hung or crashed, the next runs the functions left."""
@@ -80,20 +84,21 @@ def main() -> None:
     plan = json.load(sys.stdin)
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"], plan["borrowed"])
     is_moved = plan["instant"] is not None and set_clock(plan["instant"])
-    problem = _load_pytest()
+    problem = _load_pytest(plan["roots"])
     teller.tell(_greeting(problem))
     if problem is None:
         _serve_jobs(plan, teller, [CLOCK] if is_moved else [])
 
 
-def _load_pytest() -> str | None:
+def _load_pytest(roots: list[str]) -> str | None:
     """Load pytest with all that each child would load else; return why that is not possible."""
     try:
         config = importlib.import_module("_pytest.config")
         importlib.import_module("pytest")
         for name in getattr(config, "default_plugins", ()):
             importlib.import_module("_pytest." + name)
-        importlib.import_module("pdb")  # which pytest loads when it is set up
+        if not any(PathFinder.find_spec(name, roots) for name in _DEBUGGER):
+            importlib.import_module(_DEBUGGER[0])
         _testing()
         importlib.import_module(__package__ + ".mutating")
     except Exception as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
