@@ -144,7 +144,7 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     if not all(verdict.entries for verdict in verdicts):
         lost = [verdict.cuts for verdict in verdicts if not verdict.entries]
         print(f"{len(lost)} candidates were cut as a whole, the first for {lost[0][:1]}")
-    return _Took(members=len(search.members), candidates=len(subjects), runs=progress.steps, seconds=seconds)
+    return _Took(members=len(search.members), candidates=len(subjects), runs=progress.steps, watch=watch)
 
 
 async def _order(
