@@ -21,8 +21,9 @@ from bot.settings import VerificationSettings
 from bot.verification.flakiness import NEEDS_NETWORK, find_causes, flaky_functions
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.runs import READABLE, head_settings, words_of
+from bot.verification.table import DEFAULTS
 
-MOST_CODE_CHARACTERS = 200_000
+MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """A longer candidate is not run."""
 
 _ON_BASE = Setting(name="merge base", hash_seed=1, on_base=True)

@@ -15,6 +15,7 @@ from bot.execution.answers import PASSED, TIMED_OUT, JobResult
 from bot.execution.harness import Job, Setting
 from bot.model import Progress
 from bot.verification.runs import Factor, cause_in_words, differing, with_factor
+from bot.verification.table import DEFAULTS
 
 NEEDS_NETWORK = "needs the network"
 """The cause of what fails since no network can be reached from the sandbox."""
@@ -22,7 +23,7 @@ NEEDS_NETWORK = "needs the network"
 BY_CHANCE = "depends on chance"
 """The cause of what differs under equal settings."""
 
-_REPEATS = 2
+_REPEATS = DEFAULTS.repeats
 _MOST_PAIRS = 8
 _MOST_MODULES = 10
 """How many modules' functions are looked into for each pair of settings."""

@@ -20,8 +20,9 @@ from bot.verification.promised_tests import promised_test
 from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.questions import Question, documented_test, short
 from bot.verification.rows import row_counts
+from bot.verification.table import DEFAULTS
 
-_MOST_QUESTIONS = 3
+_MOST_QUESTIONS = DEFAULTS.questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

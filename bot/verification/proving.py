@@ -57,6 +57,7 @@ class _Prover:
     settings: VerificationSettings
     progress: Progress
     own_tests: OwnTests
+    table: GateTable
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
 
     async def run(self, subjects: Iterable[Subject]) -> None:
@@ -93,15 +94,14 @@ class _Prover:
         """Run the tests that are green against changes of their members, and judge them by that."""
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
-        table = GateTable.of(self.settings)
-        mutations = await gather_mutants(proofs, self.workspace, table, self.progress)
+        mutations = await gather_mutants(proofs, self.workspace, self.table, self.progress)
         await self.own_tests.learn(proofs, mutations)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = Weight(
                 proof=proof,
                 mutation=mutation,
                 ground=self.own_tests.ground(proof.member),
-                table=table,
+                table=self.table,
                 thins=not case.is_thinned,
             )
             case.unweighed.remove(entry)
@@ -136,11 +136,12 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
         progress: Told of each candidate's each run.
         own_suite: What the project's own tests reach.
     """
-    own_tests = OwnTests(own_suite, workspace, settings.suite_seconds)
-    prover = _Prover(workspace, driver, settings, progress, own_tests)
+    table = GateTable.of(settings)
+    own_tests = OwnTests(own_suite, workspace, table.suite_seconds)
+    prover = _Prover(workspace, driver, settings, progress, own_tests, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
-    for _ in range(GateTable.of(settings).rounds):
+    for _ in range(table.rounds):
         left = [
             Subject(member=case.proof.member, candidate=draft.candidate, beside=case.proof.beside)
             for case in cases

@@ -22,10 +22,11 @@ from bot.verification.outside import speaks_to_others, waits_by_the_clock
 from bot.verification.own_values import is_own, own_names
 from bot.verification.paths import writes_outside_its_folder
 from bot.verification.situations import Names, is_literal
-from bot.verification.tampering import tampers
+from bot.verification.table import DEFAULTS
+from bot.verification.tampering import equals_anything, tampers
 from bot.verification.truisms import is_of_nothing_raised, is_tautology, is_weak
 
-MOST_SNAPSHOT_CHARACTERS = 600
+MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
 """A longer expected text, or a larger expected container, is a snapshot of a whole output."""
 
 _FEWEST_OPERATORS = 2
@@ -203,6 +204,7 @@ def copies_implementation(function: TestFunction) -> str | None:
 
 SMELLS: Sequence[Smell] = (
     tampers,
+    equals_anything,
     no_assertion,
     skipped,
     mocked_member,
