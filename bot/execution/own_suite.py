@@ -131,8 +131,8 @@ def _notes(answer: SuiteAnswer, unknown: int, members: int) -> tuple[str, ...]:
     total = len(answer.tests)
     parts = (
         *([f"{failed} of {total} own tests do not pass in the sandbox"] if failed else ()),
-        *([f"{len(answer.broken)} of their files cannot be loaded there"] if answer.broken else ()),
-        *([f"{skipped} of {total} own tests skip themselves there half-way"] if skipped else ()),
+        *([f"{len(answer.broken)} test files cannot be loaded in the sandbox"] if answer.broken else ()),
+        *([f"{skipped} of {total} own tests skip themselves half-way in the sandbox"] if skipped else ()),
     )
     if not parts:
         return () if answer.tests else ("the project has no tests of its own",)
@@ -161,12 +161,12 @@ def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset
     ]
     return MemberBaseline(
         reached=Reached(
-            lines=loaded | reaching.keys(),
+            lines=loaded.union(reaching),
             branches=frozenset(arc for arc in arcs if member.line <= arc[0] <= member.end_line),
         ),
         tests={
             line: _quickest(for_loaded if line in loaded else reaching[line])
-            for line in sorted(loaded | reaching.keys())
+            for line in sorted(loaded.union(reaching))
         },
     )
 

@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bot.execution.harness import ChangedModule, ChangedModules
+from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
+from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
+from bot.execution.workspace import Workspace
+from bot.model import Member
+from bot.settings import VerificationSettings
+from fakes.workspaces import function_member, small_workspace
+
+SHOP = """\
+import enum
+
+
+def clamp(value, low, high):
+    if value < low:
+        return low
+    return min(value, high)
+
+
+def fetch(url):
+    if not url:
+        return None
+    raise OSError(url)
+
+
+class Size(enum.Enum):
+    SMALL = 1
+    LARGE = 2
+"""
+
+TESTS = """\
+import pytest
+import shop
+
+
+@pytest.fixture(scope="module")
+def low():
+    return shop.clamp(0, 1, 2)
+
+
+def test_uses_fixture(low):
+    assert low == 1
+
+
+def test_uses_it_too(low):
+    assert low == 1
+
+
+@pytest.mark.parametrize("value", [2, 3])
+def test_itself(value):
+    assert shop.clamp(value, 1, 2) == 2
+
+
+def test_size():
+    assert shop.Size.SMALL.value == 1
+"""
+
+MEMBERS = tuple(function_member(SHOP, name) for name in ("clamp", "fetch", "Size"))
+
+
+@dataclass
+class CountingSandbox:
+    """Counts what the real one is asked for."""
+
+    real: Sandbox
+    runs: int = 0
+
+    def layers(self) -> tuple[str, ...]:
+        return self.real.layers()
+
+    async def run(self, command: Command, limits: Limits) -> Outcome:
+        self.runs += 1
+        return await self.real.run(command, limits)
+
+
+class ClosedSandbox(CountingSandbox):
+    """Runs nothing."""
+
+    async def run(self, command: Command, limits: Limits) -> Outcome:  # noqa: ARG002 - the seam's own names
+        raise CannotRun("no process can be started")
+
+
+@dataclass
+class MemoryStore:
+    """A store that is gone with the test."""
+
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        return {key: self.values[key] for key in keys if key in self.values}
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        self.values[key] = json.loads(json.dumps(value))
+
+
+def measured(
+    folder: Path,
+    files: Mapping[str, str],
+    members: tuple[Member, ...] = MEMBERS,
+    settings: VerificationSettings | None = None,
+) -> OwnSuite:
+    async def scenario() -> OwnSuite:
+        async with small_workspace(folder, {"shop.py": SHOP, **files}) as workspace:
+            return await measure_own_suite(workspace, members, settings or VerificationSettings())
+
+    return asyncio.run(scenario())
+
+
+def test_measure_own_suite__lines_arcs_and_tests(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {"tests/test_shop.py": TESTS})
+    clamp, fetch, size = (suite.members[member.id] for member in MEMBERS)
+    itself = {f"tests/test_shop.py::test_itself[{value}]" for value in (2, 3)}
+    shared = {"tests/test_shop.py::test_uses_fixture", "tests/test_shop.py::test_uses_it_too"}
+
+    assert suite.notes == ()
+    assert clamp.reached.lines == {5, 6, 7}
+    assert clamp.reached.branches == {(5, 6), (5, 7)}
+    assert {line: set(tests) for line, tests in clamp.tests.items()} == {
+        5: itself | shared,
+        6: shared,
+        7: itself,
+    }
+    assert (fetch.reached.lines, fetch.tests) == (frozenset(), {})
+    assert {17, 18} <= size.reached.lines
+    assert len(size.tests[17]) == 5
+
+
+def test_measure_own_suite__with_the_projects_conftest_and_options(tmp_path: Path) -> None:
+    files = {
+        "setup.cfg": (
+            "[tool:pytest]\naddopts = -x --doctest-modules\ntestpaths = checks\npython_files = check_*.py\n"
+        ),
+        "checks/conftest.py": "import pytest\n\n@pytest.fixture\ndef low():\n    return 1\n",
+        "checks/check_shop.py": (
+            "import shop\n\ndef test_a():\n    assert False\n\n"
+            "def test_low(low):\n    assert shop.clamp(5, low, 2) == 2\n"
+        ),
+    }
+    suite = measured(tmp_path, files)
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 7}
+    assert suite.notes == (
+        "1 of 2 own tests do not pass in the sandbox: what new tests gain is not known for 0 of 3 members",
+    )
+
+
+def test_measure_own_suite__options_of_a_plugin_that_is_not_there(tmp_path: Path) -> None:
+    files = {"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_shop.py": TESTS}
+    suite = measured(tmp_path, files)
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+
+
+def test_measure_own_suite__a_project_without_tests_reaches_nothing(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {})
+    assert {baseline.reached.lines for baseline in suite.members.values()} == {frozenset()}
+    assert suite.notes == ("the project has no tests of its own",)
+
+
+def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_path: Path) -> None:
+    failing = "import shop\n\ndef test_fetch():\n    assert shop.fetch('http://x') == 'page'\n"
+    suite = measured(tmp_path, {"tests/test_shop.py": TESTS, "tests/test_fetch.py": failing})
+    assert set(suite.members) == {MEMBERS[0].id, MEMBERS[2].id}
+    assert suite.notes == (
+        "1 of 6 own tests do not pass in the sandbox: what new tests gain is not known for 1 of 3 members",
+    )
+
+
+def test_measure_own_suite__a_test_that_skips_itself_within_a_member(tmp_path: Path) -> None:
+    skipping = (
+        "import pytest, shop\n\ndef test_page():\n    try:\n        getattr(shop, 'fet' + 'ch')('http://x')\n"
+        "    except OSError:\n        pytest.skip('no network')\n"
+    )
+    suite = measured(tmp_path, {"test_page.py": skipping})
+    assert MEMBERS[1].id not in suite.members
+    (note,) = suite.notes
+    assert note.startswith("1 of 1 own tests skip themselves half-way in the sandbox: ")
+    assert note.endswith("not known for 1 of 3 members")
+
+
+def test_measure_own_suite__a_test_that_ends_the_process_takes_no_other_along(tmp_path: Path) -> None:
+    ending = "import os\n\ndef test_end():\n    os._exit(0)\n"
+    suite = measured(tmp_path, {"test_a.py": ending, "test_shop.py": TESTS})
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+    assert suite.notes[0].startswith("1 of 6 own tests do not pass")
+
+
+def test_measure_own_suite__tests_may_write_into_the_project(tmp_path: Path) -> None:
+    writing = (
+        "import pathlib, shop\n\ndef test_write():\n    pathlib.Path('out.txt').write_text('x')\n"
+        "    assert shop.clamp(3, 1, 2) == 2\n"
+    )
+
+    async def scenario() -> tuple[OwnSuite, bool]:
+        async with small_workspace(tmp_path, {"shop.py": SHOP, "test_w.py": writing}) as workspace:
+            suite = await measure_own_suite(workspace, MEMBERS, VerificationSettings())
+            return suite, (workspace.head.root / "out.txt").exists()
+
+    suite, is_left = asyncio.run(scenario())
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 7}
+    assert not is_left
+
+
+def test_measure_own_suite__not_in_time(tmp_path: Path) -> None:
+    slow = "import time\n\ndef test_slow():\n    time.sleep(60)\n"
+    suite = measured(tmp_path, {"test_slow.py": slow}, settings=VerificationSettings(suite_seconds=1.0))
+    assert suite.members == {}
+    assert suite.notes[0].startswith("own tests were not measured: they did not end in time")
+
+
+def test_measure_own_suite__pytest_cannot_be_started(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {"conftest.py": "import no_such_plugin\n", "test_shop.py": TESTS})
+    assert suite.members == {}
+    assert "No module named 'no_such_plugin'" in suite.notes[0]
+
+
+def test_measure_own_suite__not_wanted(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {"test_shop.py": TESTS}, settings=VerificationSettings(suite_seconds=0))
+    assert suite == OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
+
+
+def test_measure_own_suite__is_kept_until_a_file_changes(tmp_path: Path) -> None:
+    store = MemoryStore()
+    settings = VerificationSettings()
+
+    async def scenario() -> tuple[list[int], OwnSuite, OwnSuite]:
+        async with small_workspace(tmp_path, {"shop.py": SHOP, "test_shop.py": TESTS}) as workspace:
+            sandbox = CountingSandbox(workspace.sandbox)
+            counted = replace(workspace, sandbox=sandbox)
+            first = await measure_own_suite(counted, MEMBERS, settings, store)
+            runs = [sandbox.runs]
+            second = await measure_own_suite(counted, MEMBERS, settings, store)
+            runs.append(sandbox.runs)
+            (workspace.head.root / "test_shop.py").write_text("")
+            await measure_own_suite(counted, MEMBERS, settings, store)
+            return [*runs, sandbox.runs], first, second
+
+    runs, first, second = asyncio.run(scenario())
+    assert runs == [1, 1, 2]
+    assert first == second
+
+
+def test_measure_own_suite__what_was_late_is_tried_again_with_more_time(tmp_path: Path) -> None:
+    store = MemoryStore()
+    slow = "import time\n\ndef test_slow():\n    time.sleep(60)\n"
+
+    async def scenario() -> list[int]:
+        async with small_workspace(tmp_path, {"shop.py": SHOP, "test_slow.py": slow}) as workspace:
+            sandbox = CountingSandbox(workspace.sandbox)
+            counted = replace(workspace, sandbox=sandbox)
+            runs = []
+            for seconds in (0.8, 0.7, 0.9):
+                settings = VerificationSettings(suite_seconds=seconds)
+                await measure_own_suite(counted, MEMBERS, settings, store)
+                runs.append(sandbox.runs)
+            return runs
+
+    assert asyncio.run(scenario()) == [1, 1, 2]
+
+
+def test_measure_own_suite__nothing_can_be_run(tmp_path: Path) -> None:
+    async def scenario() -> OwnSuite:
+        async with small_workspace(tmp_path, {"shop.py": SHOP}) as workspace:
+            closed = replace(workspace, sandbox=ClosedSandbox(workspace.sandbox))
+            return await measure_own_suite(closed, MEMBERS, VerificationSettings())
+
+    assert asyncio.run(scenario()) == OwnSuite(notes=("own tests were not run: no process can be started",))
+
+
+CHANGED_TESTS = """\
+import os
+import shop
+
+
+def test_low():
+    assert shop.clamp(0, 1, 2) == 1
+
+
+def test_high():
+    assert shop.clamp(3, 1, 2) == 2
+
+
+def test_failing():
+    assert shop.clamp(0, 1, 2) == 7
+
+
+def test_size():
+    assert shop.Size.SMALL.value == 1
+"""
+
+
+def change(
+    number: int, old: str, new: str, *tests: str, function: tuple[str, int] | None = ("clamp", 4)
+) -> ChangedModule:
+    start = SHOP.index(old)
+    ids = frozenset(f"tests/test_shop.py::{test}" for test in tests)
+    return ChangedModule(number=number, edit=(start, start + len(old), new), function=function, tests=ids)
+
+
+def noticed(folder: Path, *changes: ChangedModule, seconds: float = 60.0) -> dict[int, bool]:
+    changed = ChangedModules(path="shop.py", source=SHOP, names=frozenset(), changes=changes)
+
+    async def scenario(workspace: Workspace) -> dict[str, dict[int, bool]]:
+        return await changes_noticed(workspace, {"shop.py::clamp": changed}, seconds)
+
+    async def whole() -> dict[str, dict[int, bool]]:
+        files = {"shop.py": SHOP, "tests/test_shop.py": CHANGED_TESTS}
+        async with small_workspace(folder, files) as workspace:
+            return await scenario(workspace)
+
+    return asyncio.run(whole()).get("shop.py::clamp", {})
+
+
+def test_changes_noticed__in_place(tmp_path: Path) -> None:
+    assert noticed(
+        tmp_path,
+        change(0, "value < low", "value > low", "test_low", "test_high"),
+        change(1, "value < low", "value <= low", "test_low", "test_high"),
+        change(2, "return low", "return high", "test_low"),
+        change(3, "return low", "import os; os._exit(0)", "test_low"),
+        change(4, "return low", "return None", "test_high"),
+    ) == {0: True, 1: False, 2: True, 3: True, 4: False}
+
+
+def test_changes_noticed__a_change_that_does_not_end(tmp_path: Path) -> None:
+    loop = change(0, "return low", "\n        while True: pass", "test_low")
+    assert noticed(tmp_path, loop) == {0: True}
+
+
+def test_changes_noticed__when_loaded(tmp_path: Path) -> None:
+    assert noticed(
+        tmp_path,
+        change(0, "SMALL = 1", "SMALL = 3", "test_size", function=None),
+        change(1, "LARGE = 2", "LARGE = 3", "test_size", function=None),
+        change(2, "import enum", "raise OSError", "test_size", function=None),
+        change(3, "value < low", "value > low", "test_low", function=("clamp", 99)),
+        change(4, "value < low", "value < < low", "test_low", function=None),
+    ) == {0: True, 1: False, 2: True, 3: True}
+
+
+def test_changes_noticed__what_fails_unchanged_says_nothing(tmp_path: Path) -> None:
+    assert noticed(
+        tmp_path,
+        change(0, "value < low", "value > low", "test_failing"),
+        change(1, "value < low", "value > low", "test_failing", "test_low"),
+        change(2, "value < low", "value <= low", "test_failing", "test_low"),
+        change(3, "value < low", "value > low", "test_none_such"),
+    ) == {1: True}
+
+
+def test_changes_noticed__no_time(tmp_path: Path) -> None:
+    assert noticed(tmp_path, change(0, "value < low", "value > low", "test_low"), seconds=0.0) == {}
+
+
+def test_changes_noticed__nothing_can_be_run(tmp_path: Path) -> None:
+    changed = ChangedModules(
+        path="shop.py", source=SHOP, names=frozenset(), changes=(change(0, "value", "x", "test_low"),)
+    )
+
+    async def scenario() -> dict[str, dict[int, bool]]:
+        async with small_workspace(tmp_path, {"shop.py": SHOP}) as workspace:
+            closed = replace(workspace, sandbox=ClosedSandbox(workspace.sandbox))
+            return await changes_noticed(closed, {"shop.py::clamp": changed}, 10.0)
+
+    assert asyncio.run(scenario()) == {}
