@@ -37,11 +37,13 @@ class Mutation:
             be run.
         kills: The mutants that each test function fails with.
         empty: The functions that pass even where the member is taken away.
+        unheard: Whether it was tried and nothing came of it, not even of the member taken away.
     """
 
     mutants: tuple[Mutant, ...] | None = None
     kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
+    unheard: bool = False
 
     @property
     def killed(self) -> frozenset[Mutant]:
@@ -98,7 +100,7 @@ class _Trial:
         """Return what came of it."""
         gone = result.changed.get(_TAKEN_AWAY)
         if gone is None:
-            return Mutation()
+            return Mutation(unheard=True)
         tried = {change.number for change in self._changes()}
         lost = tried - result.changed.keys()
         told = {number: result.changed.get(number, {}) for number in tried - lost}

@@ -36,6 +36,21 @@ def tampers(function: TestFunction) -> str | None:
     return None if found is None else f"reaches into what runs it: `{found}`"
 
 
+def equals_anything(function: TestFunction) -> str | None:
+    """Its module makes an object that is equal to whatever it is compared with."""
+    found = any(map(_equals_anything, ast.walk(function.module)))
+    return "compares with an object that is equal to anything" if found else None
+
+
+def _equals_anything(node: ast.AST) -> bool:
+    match node:
+        case ast.FunctionDef(name="__eq__", body=[*_, ast.Return(value=ast.Constant(value=True))]):
+            return True
+        case ast.Assign(targets=[ast.Name(id="__eq__")], value=ast.Lambda(body=ast.Constant(value=True))):
+            return True
+    return False
+
+
 def _reached(node: ast.AST) -> Iterator[str]:
     """Yield what a node names of the machinery."""
     match node:

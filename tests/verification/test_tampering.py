@@ -53,3 +53,11 @@ def test_tampers__not_a_member_of_the_same_name() -> None:
     member = function_member("def settrace(on):\n    return on\n", "settrace")
     code = "import shop\n\ndef test_it():\n    assert shop.settrace(1) == 1\n"
     assert smells_of(code, member) == {}
+
+
+@pytest.mark.parametrize(
+    "inside", ["def __eq__(self, other):\n        return True", "__eq__ = lambda self, other: True"]
+)
+def test_equals_anything(inside: str) -> None:
+    assert smell(f"class Any:\n    {inside}\n") == "compares with an object that is equal to anything"
+    assert smell(f"class Any:\n    {inside}\n".replace("True", "NotImplemented")) is None

@@ -133,6 +133,14 @@ def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -
     assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
 
 
+def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
+    unheard = Mutation(mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=True)
+    found = weighed(Weight(proof=proof(), mutation=unheard))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"could not be run with the member taken away"}
+    assert found.drafts == ()
+
+
 def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_gaining() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST, SECOND), "test_b": (SECOND,)})
     found = weighed(Weight(proof=proof(), mutation=mutation))

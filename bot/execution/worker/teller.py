@@ -19,6 +19,7 @@ class Teller:
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.close(nowhere)
+        os.write(self.descriptor, b"\n")  # ends whatever the environment has printed at its start
 
     def tell(self, message: dict[str, Any]) -> None:
         """Tell one result, at once."""
