@@ -10,7 +10,7 @@ from bot.execution.own_suite import MemberBaseline, OwnSuite, changes_noticed
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
-from bot.model import Member
+from bot.model import Member, Progress
 from bot.verification.gains import Ground
 from bot.verification.mutants import Mutant, plain_text
 from bot.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
@@ -58,12 +58,14 @@ class OwnTests:
         own_suite: What they reach.
         workspace: Where they are run.
         seconds: How long they may take with all mutants that are asked about at once.
+        progress: Told of all these mutants.
     """
 
-    def __init__(self, own_suite: OwnSuite, workspace: Workspace, seconds: float) -> None:
+    def __init__(self, own_suite: OwnSuite, workspace: Workspace, seconds: float, progress: Progress) -> None:
         self._own_suite = own_suite
         self._workspace = workspace
         self._seconds = seconds
+        self._progress = progress
         self._noticed: dict[str, dict[Mutant, bool]] = {}
         self._asked: dict[str, set[Mutant]] = {}
 
@@ -83,10 +85,13 @@ class OwnTests:
         changed = {member: one for member, one in found.items() if one is not None}
         if not changed:
             return
+        count = sum(len(one.changes) for one in changed.values())
+        self._progress.phase("trying mutants with your own tests", count)
         try:
             noticed = await changes_noticed(self._workspace, changed, self._seconds)
         except CannotRun:  # then nothing is known of them
             return
+        self._progress.advance(count)
         for member, told in noticed.items():
             mutants = asked[member].mutants
             known = {mutants[number]: fails for number, fails in told.items() if number < len(mutants)}

@@ -137,7 +137,7 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
         own_suite: What the project's own tests reach.
     """
     table = GateTable.of(settings)
-    own_tests = OwnTests(own_suite, workspace, table.suite_seconds)
+    own_tests = OwnTests(own_suite, workspace, table.suite_seconds, progress)
     prover = _Prover(workspace, driver, settings, progress, own_tests, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]

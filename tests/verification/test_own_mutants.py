@@ -70,8 +70,11 @@ def test_own_tests_reaching__those_of_the_statement_or_of_the_whole_member(
     assert own_tests_reaching(mutant, BASELINE) == tests
 
 
-def learnt(folder: Path, own_suite: OwnSuite, seconds: float = 60.0) -> tuple[Mutation, Ground, Ground]:
+def learnt(
+    folder: Path, own_suite: OwnSuite, seconds: float = 60.0, progress: CountingProgress | None = None
+) -> tuple[Mutation, Ground, Ground]:
     """Return what a candidate kills, and what is known of the own tests before and after they were asked."""
+    progress = progress or CountingProgress()
     candidate = Candidate(member=MEMBER.id, code=CANDIDATE, origin=Origin.OFFLINE)
 
     async def scenario() -> tuple[Mutation, Ground, Ground]:
@@ -85,7 +88,7 @@ def learnt(folder: Path, own_suite: OwnSuite, seconds: float = 60.0) -> tuple[Mu
                 CountingProgress(),
             )
             mutations = await gather_mutants(proofs, workspace, DEFAULTS, CountingProgress())
-            own = OwnTests(own_suite, workspace, seconds)
+            own = OwnTests(own_suite, workspace, seconds, progress)
             before = own.ground(MEMBER)
             await own.learn(proofs, mutations)
             return mutations[0], before, own.ground(MEMBER)
@@ -94,7 +97,9 @@ def learnt(folder: Path, own_suite: OwnSuite, seconds: float = 60.0) -> tuple[Mu
 
 
 def test_learn__asks_the_own_tests_about_what_is_killed_and_reached(tmp_path: Path) -> None:
-    mutation, before, after = learnt(tmp_path, OwnSuite(members={MEMBER.id: BASELINE}))
+    progress = CountingProgress()
+    mutation, before, after = learnt(tmp_path, OwnSuite(members={MEMBER.id: BASELINE}), progress=progress)
+    assert (progress.phases, progress.steps) == ([("trying mutants with your own tests", 8)], 8)
     assert before.noticed == {}
     assert {mutant.words: noticed for mutant, noticed in after.noticed.items()} == {
         "`<` to `<=` on line 2": False,
