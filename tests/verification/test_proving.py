@@ -176,14 +176,12 @@ def test_prove__rows_that_contradict_the_docstring_leave_the_others(tmp_path: Pa
     )
 
 
-def test_prove__tests_that_only_pass_beside_each_other_are_found_out(tmp_path: Path) -> None:
+def test_prove__what_is_left_keeps_what_it_stands_on(tmp_path: Path) -> None:
     code = """
         from shop import cents
 
-        CACHE = {}
-
         def value(text):
-            return CACHE.setdefault(text, cents(text))
+            return cents(text)
 
         def test_first():
             assert value("2") == 200
