@@ -20,11 +20,15 @@ from bot.verification.gate import (
     Kind,
     Point,
     lessened,
+    reduced,
 )
 from bot.verification.mutation import Mutation
 from bot.verification.proof import Proof
 from bot.verification.redundancy import Witness, redundant
 from bot.verification.table import DEFAULTS, GateTable
+
+_LENGTH_OF_INHERITED = 1_000
+"""A test function that stands elsewhere counts as longer than any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +79,11 @@ def weigh(entry: Entry, weight: Weight, keep_tests: KeepTests) -> Entry | Judgem
     weighed = {name: gains.get(name, Gains()) for name in entry.tests}
     cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
     kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
-    if weight.thins:
-        spare = redundant(_witnesses(entry.candidate.code, kept))
-        cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
-        kept = {name: gained for name, gained in kept.items() if name not in spare}
+    draft = Draft(kind=Kind.GREEN, candidate=entry.candidate, tests=entry.tests)
+    spare = _spare(draft, kept, keep_tests) if weight.thins else {}
+    cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
     if cuts:
-        draft = Draft(kind=Kind.GREEN, candidate=entry.candidate, tests=entry.tests)
-        return lessened(draft, list(kept), cuts, keep_tests)
+        return lessened(draft, [name for name in kept if name not in spare], cuts, keep_tests)
     evidence = with_mutants(
         entry.evidence,
         weight.mutation,
@@ -102,7 +104,12 @@ def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
         return Cut(function=name, point=Point.STABLE, reason=reason)
     if gains_something(weight.shown(gains)):
         return None
-    return Cut(function=name, point=Point.STABLE, reason=_lack(gains, weight.mutation), is_gainless=True)
+    return Cut(
+        function=name,
+        point=Point.STABLE,
+        reason=_lack(gains, weight.mutation),
+        is_gainless=weight.mutation.mutants is not None,
+    )
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:
@@ -115,9 +122,20 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
     return f"kills none of {mutants} of the member"
 
 
+def _spare(draft: Draft, gains: Mapping[str, Gains], keep_tests: KeepTests) -> dict[str, str]:
+    """Return the functions that show nothing of their own, with the reason, as far as they can be cut out."""
+    spare = redundant(_witnesses(draft.candidate.code, gains))
+    left = [name for name in gains if name not in spare]
+    parts = bool(spare) and reduced(draft, left, keep_tests).candidate.code != draft.candidate.code
+    return spare if parts else {}
+
+
 def _witnesses(code: str, gains: Mapping[str, Gains]) -> list[Witness]:
     lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
-    return [Witness(name=name, gains=gained, length=lengths.get(name, 0)) for name, gained in gains.items()]
+    return [
+        Witness(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
+        for name, gained in gains.items()
+    ]
 
 
 def _functions(code: str) -> Iterable[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:

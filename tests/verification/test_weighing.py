@@ -164,6 +164,15 @@ def test_weigh__what_was_thinned_once_is_left_as_it_is() -> None:
     assert found.tests == ("test_a", "test_b")
 
 
+def test_weigh__what_shows_nothing_of_its_own_but_cannot_be_cut_out_stays() -> None:
+    inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
+    run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
+    kills = {"test_a": (FIRST,), "test_b": (SECOND,), "TestX::test_inherited": (FIRST,)}
+    found = weigh(inherited, Weight(proof=run, mutation=a_mutation((FIRST, SECOND), kills)), keep_tests)
+    assert isinstance(found, Entry)
+    assert found.tests == inherited.tests
+
+
 def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
     inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
     run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
