@@ -152,3 +152,10 @@ def test_options__each_sets_a_field_that_exists() -> None:
     parsed = settings()
     for option in OPTIONS:
         assert hasattr(getattr(parsed, option.group), option.field), option.name
+
+
+def test_parse__a_coverage_file() -> None:
+    arguments = {"base": "main", "coverage": "out/coverage.xml"}
+    settings = parse(Path("repo"), Sources(arguments=arguments))
+    assert settings.verification.coverage == Path("out/coverage.xml")
+    assert parse(Path("repo"), Sources(arguments={"base": "main"})).verification.coverage is None

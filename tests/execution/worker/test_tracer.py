@@ -128,3 +128,29 @@ def test_tracer__the_body_of_a_class_runs_while_it_is_loaded(tracer: str, tmp_pa
     told = trace(tracer, tmp_path, (32, 38), "pass")
     assert {33, 35} <= set(told["loaded"]["lines"])
     assert told["ran"]["lines"] == []
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_tracer__several_members_of_several_files(tracer: str, tmp_path: Path) -> None:
+    (tmp_path / "subject.py").write_text(SUBJECT)
+    (tmp_path / "second.py").write_text("def one(n):\n    return n\n\n\ndef two(n):\n    return n\n")
+    code = f"""
+import json, sys
+sys.path.insert(0, {str(tmp_path)!r})
+from bot.execution.worker import tracer as module
+spans = [module.Span({str(tmp_path)!r} + "/" + file, first, last)
+         for file, first, last in (("subject.py", 1, 2), ("subject.py", 26, 29), ("second.py", 5, 6))]
+tracer = module.{tracer}(module.Spans(spans))
+tracer.exchange(module.ReachedByFile())
+tracer.start()
+import second, subject
+subject.before(), subject.subject(1), subject.recursive(1), second.one(1), second.two(1)
+whole = module.ReachedByFile()
+whole.add(tracer.reached)
+print(json.dumps({{file.rpartition("/")[2]: part.as_json() for file, part in whole.parts.items()}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert json.loads(done.stdout) == {
+        "subject.py": {"lines": [2, 27, 28, 29], "branches": [[27, 28], [27, 29]]},
+        "second.py": {"lines": [6], "branches": []},
+    }
