@@ -195,10 +195,13 @@ def _named(gains: Gains, member: Member) -> tuple[str, ...]:
 
 def unmeasured_note(members: Iterable[Member], own_suite: OwnSuite) -> tuple[str, ...]:
     """Return what the report says, once, where any killed mutant counts."""
-    every = list(members)
-    unmeasured = [member for member in every if member.id not in own_suite.members]
-    if not unmeasured:
+    every = [own_suite.members.get(member.id) for member in members]
+    unknown = sum(baseline is None or _is_of_coverage_alone(baseline) for baseline in every)
+    if not unknown:
         return ()
-    some = len(unmeasured) < len(every)
-    of_them = f" of {len(unmeasured)} of {len(every)} members" if some else ""
-    return (f"any killed mutant{of_them} counts, since it is not known what your own tests reach",)
+    of_them = f" of {unknown} of {len(every)} members" if unknown < len(every) else ""
+    return (f"any killed mutant{of_them} counts, since it is not known which ones your own tests notice",)
+
+
+def _is_of_coverage_alone(baseline: MemberBaseline) -> bool:
+    return bool(baseline.reached.lines) and not baseline.tests

@@ -211,11 +211,13 @@ def test_together__is_what_any_of_them_shows() -> None:
 def test_unmeasured_note__says_once_of_how_many_members_nothing_is_known() -> None:
     other = a_member("other", "shop.py", kind=MemberKind.FUNCTION)
     known = OwnSuite(members={MEMBER.id: MemberBaseline()})
+    covered = OwnSuite(members={MEMBER.id: MemberBaseline(), other.id: baseline({1})})
     assert unmeasured_note([MEMBER], known) == ()
     assert unmeasured_note([], OwnSuite()) == ()
     assert unmeasured_note([MEMBER, other], known) == (
-        "any killed mutant of 1 of 2 members counts, since it is not known what your own tests reach",
+        "any killed mutant of 1 of 2 members counts, since it is not known which ones your own tests notice",
     )
+    assert unmeasured_note([MEMBER, other], covered) == unmeasured_note([MEMBER, other], known)
     assert unmeasured_note([MEMBER, other], OwnSuite()) == (
-        "any killed mutant counts, since it is not known what your own tests reach",
+        "any killed mutant counts, since it is not known which ones your own tests notice",
     )
