@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.clock import Stopwatch
+from bench.clock import PROCESSORS, Stopwatch
 from bench.figures import Figure
 from bench.projects import commit_all
 from bot.changes.git import Repository
@@ -32,7 +32,6 @@ CANDIDATES = 5
 """So many a member."""
 
 MOST_SECONDS = 60.0
-PROCESSORS = 2
 
 _CALLS: dict[str, list[tuple[Any, ...]]] = {
     "parse_amount": [("1",), ("1.5",), ("-2.05",), ("1,234",), (" 7 ",), ("12,345,678.9",), ("-0.01",)],

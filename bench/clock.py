@@ -6,6 +6,9 @@ import resource
 import time
 from typing import Self
 
+PROCESSORS = 2
+"""Of the machine that the targets are for: with nothing else to do, it takes half of the processor's time."""
+
 
 class Stopwatch:
     """Measures what is done inside its `with` block.

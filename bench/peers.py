@@ -180,6 +180,8 @@ def _compared(place: Place, ours: Verdicts, other: Verdicts) -> Iterator[Figure]
     both = ours.killed.keys() & other.killed.keys()
     differing = sorted(mutant for mutant in both if ours.killed[mutant] != other.killed[mutant])
     print(f"{other.program}: {len(both)} mutants are made by both, {len(differing)} verdicts differ")
+    if differing and all(other.killed.values()):
+        print(f"  {other.program} calls every mutant of this module killed, whatever the tests do")
     wrong = 0
     for number, mutant in enumerate(differing):
         truth = _judged_by_pytest(place.copied(f"{other.program}-{number}"), ours.texts[mutant])

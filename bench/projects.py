@@ -27,8 +27,9 @@ def edit_one_member(folder: Path) -> None:
 
 
 def commit_all(folder: Path, message: str) -> None:
-    """Commit all that is in a folder to the branch `main` of its repository, a new one if need be."""
-    _git(folder, "init", "--quiet", "--initial-branch=main")
+    """Commit all that is in a folder; where it has no repository, to the branch `main` of a new one."""
+    if not (folder / ".git").exists():
+        _git(folder, "init", "--quiet", "--initial-branch=main")
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--message", message)
 

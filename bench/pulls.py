@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.clock import PROCESSORS, Stopwatch
 from bench.figures import Figure
 from bench.program import run_program
 from bench.projects import commit_all
@@ -28,7 +29,8 @@ def measure_pulls(folder: Path) -> Iterator[Figure]:
         except NotToBeHad as reason:
             print(f"not measured: {name} from {old} to {new}: {reason}")
             continue
-        measured = run_program(repository, "--head", "change", "--provider", "offline")
+        with Stopwatch() as watch:
+            measured = run_program(repository, "--head", "change", "--provider", "offline")
         report = measured.report
         labels = Counter(one["label"] for one in report["suggestions"])
         stages = Counter(one["stage"] for one in report["skipped"])
@@ -37,6 +39,7 @@ def measure_pulls(folder: Path) -> Iterator[Figure]:
         )
         what = f"{name} {old} to {new}"
         yield Figure(name=what, value=measured.seconds, unit="s")
+        yield Figure(name=f"{what}, {PROCESSORS} processors' time", value=watch.busy / PROCESSORS, unit="s")
         yield Figure(name=what, value=len(report["suggestions"]), unit="suggestions")
 
 
