@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,28 @@ def test_resources__an_endless_loop_that_hears_no_signal(arena: Arena, loop: str
     assert outcome.timed_out
     assert outcome.exit_code == -signal.SIGKILL
     assert outcome.seconds < 3
+
+
+def test_output__a_gigabyte_of_it(arena: Arena) -> None:
+    code = """
+        import os
+        block = b"::error::x" * 100_000
+        for _ in range(1000):
+            os.write(1, block)
+            os.write(2, block)
+        """
+    before = resident_bytes(arena.bot.pid)
+    outcome = arena.run(code, limits=Limits(seconds=60, output_bytes=MIB))
+    assert outcome.exit_code == 0
+    assert outcome.truncated
+    assert len(outcome.stdout) == len(outcome.stderr) == MIB
+    assert resident_bytes(arena.bot.pid) - before < 50 * MIB
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has at its most."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def test_output__is_only_bytes(arena: Arena) -> None:
