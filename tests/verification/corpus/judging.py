@@ -6,7 +6,8 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from bot.changes.members import MemberSearch, find_members
 from bot.execution.interpreter import choose_interpreter
 from bot.execution.isolation.build import build_sandbox
 from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.own_suite import measure_own_suite
+from bot.execution.workspace import Workspace
 from bot.languages.registry import drivers
 from bot.model import Candidate, Label, Origin
 from bot.settings import SelectionSettings, VerificationSettings
@@ -29,6 +32,9 @@ from verification.corpus.labels import GOOD, Labelled, labelled_candidates
 HERE = Path(__file__).parent
 SETTINGS = VerificationSettings(test_seconds=2.5, suite_seconds=60.0, repairs=0)
 """As by default, but that nobody waits long for what hangs."""
+
+OTHER_PYTHON = "other-python"
+"""The kind that can be told only where another interpreter is at hand."""
 
 _MOST_MEMBERS = 200
 
@@ -62,7 +68,7 @@ class Judged:
     """All cases, how long it took to judge them, and what the run tells a reader.
 
     Attributes:
-        cases: The cases, in the order of the candidates.
+        cases: The cases, in the order of the candidates; none that need an interpreter that is not at hand.
         seconds: From opening the workspace to the last verdict.
         notes: Of the workspace and of the own suite.
     """
@@ -85,30 +91,43 @@ def judge_corpus(only: str = "") -> Judged:
 
 async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
     repository, search = _changed_project(folder / "project")
-    subjects = list(_subjects(candidates, search))
-    interpreter = choose_interpreter(SETTINGS.python, {}, folder)
-    sandbox = await build_sandbox(SETTINGS.sandbox, interpreter.path)
+    started = time.monotonic()
+    async with _workspace(repository, search) as workspace:
+        if workspace.other is None:
+            candidates = [one for one in candidates if not one.of(OTHER_PYTHON)]
+        own_suite = await measure_own_suite(workspace, search.members, SETTINGS)
+        subjects = list(_subjects(candidates, search))
+        verdicts = await prove(
+            subjects, workspace, drivers()[0], SETTINGS, CountingProgress(), own_suite=own_suite
+        )
+    pairs = zip(candidates, verdicts, strict=True)
+    return Judged(
+        cases=tuple(case for candidate, verdict in pairs for case in cases_of(candidate, verdict)),
+        seconds=time.monotonic() - started,
+        notes=(*workspace.notes, *own_suite.notes),
+    )
+
+
+@asynccontextmanager
+async def _workspace(repository: Repository, search: MemberSearch) -> AsyncIterator[Workspace]:
+    """Give a workspace as the program opens one."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}  # where other interpreters are found
+    interpreter = choose_interpreter(SETTINGS.python, {}, repository.root)
     order = WorkspaceOrder(
         repository=repository,
         head=search.head_tree,
         base=search.base_tree,
         settings=SETTINGS,
-        sandbox=sandbox,
-        environment={"PATH": os.environ.get("PATH", os.defpath)},  # where other interpreters are found
+        sandbox=await build_sandbox(SETTINGS.sandbox, interpreter.path),
+        environment=environment,
     )
-    started = time.monotonic()
+    other = OtherPythonOrder(
+        environment=environment,
+        requires=requires_python(search.head_tree, repository.project),
+        modules=sorted({member.module for member in search.members}),
+    )
     async with open_workspace(order) as workspace:
-        own_suite = await measure_own_suite(workspace, search.members, SETTINGS)
-        verdicts = await prove(
-            subjects, workspace, drivers()[0], SETTINGS, CountingProgress(), own_suite=own_suite
-        )
-        notes = (*workspace.notes, *own_suite.notes)
-    cases = [
-        case
-        for candidate, verdict in zip(candidates, verdicts, strict=True)
-        for case in cases_of(candidate, verdict)
-    ]
-    return Judged(cases=tuple(cases), seconds=time.monotonic() - started, notes=notes)
+        yield await with_other_python(workspace, other)
 
 
 def _changed_project(folder: Path) -> tuple[Repository, MemberSearch]:
