@@ -37,7 +37,7 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
             "changes": None,
         },
     )
-    return read_suite(outcome, str(root))
+    return await asyncio.to_thread(read_suite, outcome, str(root))
 
 
 def _names(member: Member) -> set[str]:

@@ -126,7 +126,7 @@ class _Suite:
 
     def _receive(self, message: Message) -> None:
         """Pass a message of the child on; it may be anything."""
-        if message["kind"] == "ended":
+        if message["kind"] in {"ended", "alive"}:
             return
         if message["kind"] == "begun":
             self._running = str(message.get("id"))

@@ -32,6 +32,7 @@ MOST_SECONDS_A_CHANGE = 5.0
 
 _LEAST_SECONDS = 2.0
 _TIMES_AS_LONG = 5.0
+_SHARE_UNCHANGED = 0.5
 _MOST_ATTEMPTS = 4
 _MOST_BYTES = 16 * 1024**2
 _PATIENCE = Patience(most_bytes=_MOST_BYTES)
@@ -255,15 +256,20 @@ class _Stage:
         return True
 
     def _clean(self, items: dict[str, pytest.Item], kind: str) -> dict[str, tuple[str, float]]:
-        """Run tests unchanged, and tell how each ends; after one that ends the process, run the rest."""
+        """Run tests unchanged, and tell how each ends; after one that ends the process, run the rest.
+
+        They may take a part of the time that is left; of those that then have not been run nothing is known.
+        """
         found: dict[str, tuple[str, float]] = {}
+        deadline = time.monotonic() + self._run.left * _SHARE_UNCHANGED
         for _ in range(_MOST_ATTEMPTS):
             left = [item for test, item in items.items() if test not in found]
-            if not left or self._run.left <= 0:
+            seconds = deadline - time.monotonic()
+            if not left or seconds <= 0:
                 break
-            trial = self._case.trial(left, (), whole=True, seconds=self._run.left)
-            found |= trial.ended
-            if trial.running is not None:
+            trial = self._case.trial(left, (), whole=True, seconds=seconds)
+            found.update(trial.ended)
+            if trial.running is not None and time.monotonic() < deadline:
                 found[trial.running] = ("crashed", 0.0)
         for test, (status, seconds) in found.items():
             self._send({"kind": kind, "id": test, "status": status, "seconds": seconds})

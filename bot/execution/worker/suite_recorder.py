@@ -86,7 +86,8 @@ class _SuiteRecorder:
         items.sort(key=lambda item: not likely.names(file_of(item, root)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tell which file could not be collected."""
+        """Tell which file could not be collected, and of each that it goes on."""
+        self._send({"kind": "alive"})
         if report.failed:
             self._send({"kind": "broken", "node": report.nodeid, "message": str(report.longrepr)[-1_000:]})
 
