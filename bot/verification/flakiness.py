@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import NamedTuple
 
 from bot.execution.answers import PASSED, TIMED_OUT, JobResult
@@ -23,7 +24,7 @@ NEEDS_NETWORK = "needs the network"
 BY_CHANCE = "depends on chance"
 """The cause of what differs under equal settings."""
 
-_REPEATS = DEFAULTS.repeats
+_REPEATS = range(1, 1 + DEFAULTS.repeats)
 _MOST_PAIRS = 8
 _MOST_MODULES = 10
 """How many modules' functions are looked into for each pair of settings."""
@@ -65,9 +66,9 @@ class Observations:
         without_factor: As it had not passed, with one factor taken back; only what was tried.
     """
 
-    repeated_passing: tuple[bool, ...]
-    repeated_failing: tuple[bool, ...]
-    with_factor: Mapping[Factor, bool]
+    repeated_passing: tuple[bool, ...] = ()
+    repeated_failing: tuple[bool, ...] = ()
+    with_factor: Mapping[Factor, bool] = field(default_factory=dict)
     without_factor: Mapping[Factor, bool] = field(default_factory=dict)
 
     @property
@@ -81,9 +82,9 @@ class Observations:
         return tuple(factor for factor, passes in self.with_factor.items() if not passes)
 
     @property
-    def open(self) -> tuple[Factor, ...]:
+    def suspected(self) -> tuple[Factor, ...]:
         """The factors that are to be taken back, to see whether it takes them not to pass."""
-        return () if self.differs_by_chance else self.sufficient or tuple(self.with_factor)
+        return self.sufficient or tuple(self.with_factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,21 +159,17 @@ async def find_causes(
         other_version: The version of the other interpreter, where there is one.
         progress: Told of each job's each run.
     """
-    chosen = _chosen(flaky)
     trials = _Trials(jobs, run, progress)
-    await trials.carry_out(_first(chosen))
-    observed = {one: _observed(one, trials) for one in chosen}
-    await trials.carry_out(
-        _Trial(setting=_without(one, factor), number=one.number)
+    observed = {one: Observations() for one in _chosen(flaky)}
+    for step in (_Step.REPEATED, _Step.WITH_FACTOR, _Step.WITHOUT_FACTOR):
+        await trials.carry_out(
+            trial for one, seen in observed.items() for trial in _next_trials(step, one, seen)
+        )
+        observed = {one: _observed(step, one, seen, trials) for one, seen in observed.items()}
+    return {
+        (one.number, one.name): _in_words(cause_of(seen), one, other_version)
         for one, seen in observed.items()
-        for factor in seen.open
-    )
-    causes = {}
-    for one, seen in observed.items():
-        taken_back = {factor: trials.passes(_without(one, factor), one) for factor in seen.open}
-        cause = cause_of(replace(seen, without_factor=taken_back))
-        causes[one.number, one.name] = _in_words(cause, one, other_version)
-    return causes
+    }
 
 
 def _chosen(flaky: Iterable[Flaky]) -> list[Flaky]:
@@ -210,23 +207,42 @@ class _Trial(NamedTuple):
     repeat: int = 0
 
 
-def _first(flaky: Iterable[Flaky]) -> Iterator[_Trial]:
-    for one in flaky:
-        for repeat in range(1, _REPEATS + 1):
-            yield _Trial(one.passing, one.number, repeat)
-            yield _Trial(one.failing, one.number, repeat)
-        for factor in differing(one.passing, one.failing):
-            yield _Trial(_with(one, factor), one.number)
+class _Step(Enum):
+    """What is tried, each for those whose cause is still open."""
+
+    REPEATED = 1
+    WITH_FACTOR = 2
+    WITHOUT_FACTOR = 3
 
 
-def _observed(flaky: Flaky, trials: _Trials) -> Observations:
-    repeats = range(1, _REPEATS + 1)
-    factors = differing(flaky.passing, flaky.failing)
-    return Observations(
-        repeated_passing=tuple(trials.passes(flaky.passing, flaky, repeat) for repeat in repeats),
-        repeated_failing=tuple(trials.passes(flaky.failing, flaky, repeat) for repeat in repeats),
-        with_factor={factor: trials.passes(_with(flaky, factor), flaky) for factor in factors},
-    )
+def _next_trials(step: _Step, flaky: Flaky, seen: Observations) -> Iterator[_Trial]:
+    if step is _Step.REPEATED:
+        for repeat in _REPEATS:
+            yield _Trial(flaky.passing, flaky.number, repeat)
+            yield _Trial(flaky.failing, flaky.number, repeat)
+    elif seen.differs_by_chance:
+        return
+    elif step is _Step.WITH_FACTOR:
+        for factor in differing(flaky.passing, flaky.failing):
+            yield _Trial(_with(flaky, factor), flaky.number)
+    else:
+        for factor in seen.suspected:
+            yield _Trial(_without(flaky, factor), flaky.number)
+
+
+def _observed(step: _Step, flaky: Flaky, seen: Observations, trials: _Trials) -> Observations:
+    """Return what is known of a function after a step."""
+    passes = {trial: trials.passes(trial, flaky.name) for trial in _next_trials(step, flaky, seen)}
+    if step is _Step.REPEATED:
+        return replace(
+            seen,
+            repeated_passing=tuple(one for trial, one in passes.items() if trial.setting == flaky.passing),
+            repeated_failing=tuple(one for trial, one in passes.items() if trial.setting == flaky.failing),
+        )
+    if step is _Step.WITH_FACTOR:
+        factors = differing(flaky.passing, flaky.failing)
+        return replace(seen, with_factor=dict(zip(factors, passes.values(), strict=False)))
+    return replace(seen, without_factor=dict(zip(seen.suspected, passes.values(), strict=False)))
 
 
 class _Trials:
@@ -260,7 +276,7 @@ class _Trials:
         for setting, results in found.items():
             self._results.setdefault(setting, {}).update(results)
 
-    def passes(self, setting: Setting, flaky: Flaky, repeat: int = 0) -> bool:
+    def passes(self, trial: _Trial, name: str) -> bool:
         """Tell whether a function passed a run."""
-        result = self._results[setting].get(flaky.number + repeat * self._step)
-        return result is not None and _status(result, flaky.name) == PASSED
+        result = self._results[trial.setting].get(trial.number + trial.repeat * self._step)
+        return result is not None and _status(result, name) == PASSED

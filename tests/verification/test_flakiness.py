@@ -5,12 +5,14 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.execution.answers import FAILED, PASSED, TIMED_OUT, FunctionResult, JobResult
 from bot.execution.harness import Setting
+from bot.execution.workspace import Interpreter, Workspace
 from bot.languages.python.test_modules import test_functions as names_of_tests
 from bot.model import Candidate, Origin
 from bot.settings import VerificationSettings
@@ -128,18 +130,10 @@ FLAKY = {
         def test_d(): seen.append(1)
         def test_x(): assert seen or len(seen)
     """,
-    "passes only without its neighbours": """
-        import pytest
-        seen = []
-        @pytest.mark.parametrize("way", range(3))
-        def test_x(way):
-            assert not seen
-    """
-    + "".join(
-        f"""
-        def test_{name}(): seen.append(1)
-    """
-        for name in "abcdefghijklmnopqrs"
+    "passes only without its neighbours": (
+        "seen = []\n"
+        + "".join(f"def test_{name}(): seen.append(1)\n" for name in "abcdefghijklmnopqrs")
+        + "def test_x():\n    assert not seen\n"
     ),
     "depends on the hash seed": """
         def test_x():
@@ -276,7 +270,10 @@ PROJECT = {
 
 
 def evidence(
-    folder: Path, codes: Mapping[str, str], project: Mapping[str, str] = PROJECT
+    folder: Path,
+    codes: Mapping[str, str],
+    project: Mapping[str, str] = PROJECT,
+    other_python: Path | None = None,
 ) -> dict[str, dict[str, FunctionProof]]:
     """Run candidates in one workspace; return what is known of each one's functions."""
     member = function_member(SHOP, "price")
@@ -290,13 +287,20 @@ def evidence(
     ]
 
     async def scenario() -> dict[str, dict[str, FunctionProof]]:
-        async with small_workspace(folder, project) as workspace:
+        async with small_workspace(folder, project) as opened:
+            workspace = opened if other_python is None else with_other(opened, other_python)
             settings = VerificationSettings(test_seconds=30)
             proofs = await gather_evidence(subjects, workspace, names_of_tests, settings, CountingProgress())
         functions = [{function.name: function for function in proof.functions} for proof in proofs]
         return dict(zip(codes, functions, strict=True))
 
     return asyncio.run(scenario())
+
+
+def with_other(workspace: Workspace, path: Path) -> Workspace:
+    """Return a workspace with another interpreter, which says of itself that it is of Python 3.8."""
+    interpreter = Interpreter(path=path, version=(3, 8), borrowed_folders=workspace.interpreter.packages)
+    return replace(workspace, other=replace(workspace, interpreter=interpreter))
 
 
 def hash_under_the_first_seed() -> str:
@@ -316,12 +320,50 @@ def test_gather_evidence__each_planted_cause_is_found_and_named(tmp_path: Path) 
 @pytest.mark.slow
 def test_gather_evidence__what_differs_by_chance_is_told(tmp_path: Path) -> None:
     code = "import random\n" + "".join(
-        f"def test_{number}():\n    assert random.random() < 0.5\n" for number in range(30)
+        f"def test_{number}():\n    assert random.random() < 0.5\n" for number in range(8)
     )
     (functions,) = evidence(tmp_path, {"chance": code}, {"shop.py": SHOP}).values()
     flaky = [function for function in functions.values() if function.is_flaky]
     causes = [function.cause for function in flaky]
-    assert causes.count("depends on chance") > len(causes) / 8  # few are looked into, fewer by chance agree
+    assert causes.count("depends on chance") > len(causes) / 2  # a few agree by chance
+
+
+def test_gather_evidence__a_test_that_fails_on_the_other_interpreter_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "bin-of-other"
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    code = "import sys\ndef test_x():\n    assert 'bin-of-other' not in sys.executable\n"
+    (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}, folder / "python").values()
+    function = functions["test_x"]
+    assert function.cause == "fails on Python 3.8"
+    assert next(run.setting for run in function.head if run.message).endswith("Python 3.8")
+
+
+def test_gather_evidence__what_needs_the_network_says_so_though_it_never_passes(tmp_path: Path) -> None:
+    code = "import socket\ndef test_x():\n    socket.create_connection(('127.0.0.1', 1), timeout=2)\n"
+    (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}).values()
+    assert functions["test_x"].cause == "needs the network"
+    assert functions["test_x"].passes == 0
+
+
+def test_gather_evidence__a_project_that_cannot_load_without_an_encoding_is_run_with_one(
+    tmp_path: Path,
+) -> None:
+    shop = "TEXT = open(__file__.replace('.py', '.txt')).read()\n" + SHOP
+    project = {"shop.py": shop, "shop.txt": "na\u00efve"}
+    code = "import shop\ndef test_x():\n    assert shop.price(1) == 2\n"
+    (functions,) = evidence(tmp_path, {"x": code}, project).values()
+    assert functions["test_x"].passes == 5
+    assert not any("locale" in run.setting for run in functions["test_x"].head)
+
+
+def test_gather_evidence__files_that_were_left_are_known(tmp_path: Path) -> None:
+    code = "def test_x():\n    open('report.txt', 'w').close()\ndef test_y(tmp_path):\n    assert tmp_path\n"
+    (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}).values()
+    assert {name: function.left for name, function in functions.items()} == {
+        "test_x": ("report.txt",),
+        "test_y": (),
+    }
 
 
 def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
