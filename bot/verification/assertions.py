@@ -9,7 +9,7 @@ from functools import cached_property
 
 from bot.model import MemberKind
 from bot.verification.live import live_nodes
-from bot.verification.shared import parametrize_marks
+from bot.verification.shared import Shared, parametrize_marks
 from bot.verification.situations import Names, dotted_name
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -60,20 +60,84 @@ class Body:
 
 
 @dataclass(frozen=True)
-class TestFunction:
-    """A test function, as the smells look at it.
+class TestModule:
+    """A test module, as the smells look at it: what its functions have in common is found once.
 
     Attributes:
-        node: The function.
-        module: The module it stands in.
+        tree: The module.
         names: How its names are read; holds the member.
     """
 
     __test__ = False
 
-    node: FunctionNode
-    module: ast.Module
+    tree: ast.Module
     names: Names
+
+    @cached_property
+    def shared(self) -> Shared:
+        """What its test functions share."""
+        return Shared.of(self.tree)
+
+    @cached_property
+    def values(self) -> dict[str, ast.expr]:
+        """Its variables, each with what it was bound to last."""
+        return {name: value for node in self.tree.body for name, value in bindings_of(node)}
+
+    @cached_property
+    def suites(self) -> dict[ast.AST, Sequence[ast.ClassDef]]:
+        """The classes that each function of a class stands in."""
+        found: dict[ast.AST, Sequence[ast.ClassDef]] = {}
+        waiting: list[tuple[ast.ClassDef, Sequence[ast.ClassDef]]] = [
+            (node, ()) for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)
+        ]
+        while waiting:
+            suite, around = waiting.pop()
+            for node in suite.body:
+                places = (*around, suite)
+                if isinstance(node, ast.ClassDef):
+                    waiting.append((node, places))
+                elif len(places) > len(found.get(node, ())):
+                    found[node] = places
+        return found
+
+    def functions_of(self, place: ast.Module | ast.ClassDef) -> dict[str, FunctionNode]:
+        """Return the functions of the module, or of one of its classes, that are no tests."""
+        if place not in self._functions:
+            self._functions[place] = {
+                node.name: node
+                for node in place.body
+                if isinstance(node, FunctionNode) and not node.name.startswith("test")
+            }
+        return self._functions[place]
+
+    @cached_property
+    def _functions(self) -> dict[ast.AST, dict[str, FunctionNode]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class TestFunction:
+    """A test function, as the smells look at it.
+
+    Attributes:
+        node: The function.
+        of: The module that it stands in.
+    """
+
+    __test__ = False
+
+    node: FunctionNode
+    of: TestModule
+
+    @property
+    def module(self) -> ast.Module:
+        """The tree of its module."""
+        return self.of.tree
+
+    @property
+    def names(self) -> Names:
+        """How its names are read; holds the member."""
+        return self.of.names
 
     @cached_property
     def body(self) -> Body:
@@ -165,22 +229,20 @@ class TestFunction:
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:
         """The variables of the function and its module, each with what it was bound to last."""
-        places = (*self.module.body, *self.nodes)
-        return {name: value for node in places for name, value in bindings_of(node)}
+        own = {name: value for node in self.nodes for name, value in bindings_of(node)}
+        return self.of.values | own
 
-    @cached_property
+    @property
     def suites(self) -> Sequence[ast.ClassDef]:
         """The classes that it stands in."""
-        classes = [node for node in ast.walk(self.module) if isinstance(node, ast.ClassDef)]
-        return [one for one in classes if any(node is self.node for node in ast.walk(one))]
+        return self.of.suites.get(self.node, ())
 
     @property
     def decorators(self) -> Sequence[ast.expr]:
         """Its decorators, those of its classes, and the marks of its module."""
-        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
         marks = [
             value
-            for place in places
+            for place in self._places
             for statement in place.body
             for name, value in bindings_of(statement)
             if name == "pytestmark"
@@ -215,21 +277,22 @@ class TestFunction:
         """Return the last part of a name, with its import put in."""
         return node.attr if isinstance(node, ast.Attribute) else self.origin(node).rpartition(".")[2]
 
+    @property
+    def _places(self) -> Sequence[ast.Module | ast.ClassDef]:
+        return (self.module, *self.suites)
+
     def _setups(self) -> Iterator[FunctionNode]:
-        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
-        for place in places:
-            for node in place.body:
-                if isinstance(node, FunctionNode) and (node.name in _SETUPS or _is_automatic(node)):
+        for place in self._places:
+            for node in self.of.functions_of(place).values():
+                if node.name in _SETUPS or _is_automatic(node):
                     yield node
 
     def _run_by(self, body: Body) -> Iterator[Body]:
         parameters = {argument.arg for argument in body.node.args.args}
         called = {dotted_name(call.func).removeprefix("self.") for call in body.calls()}
-        places: Sequence[ast.Module | ast.ClassDef] = (self.module, *self.suites)
-        for place in places:
-            for node in place.body:
-                if not isinstance(node, FunctionNode) or node.name.startswith("test"):
-                    continue
+        for place in self._places:
+            functions = self.of.functions_of(place)
+            for node in (functions[name] for name in sorted((parameters | called) & functions.keys())):
                 if is_fixture(node) and node.name in parameters:
                     yield Body(node, is_helper=False)
                 elif node.name in called:

@@ -15,14 +15,18 @@ _Statements = Sequence[ast.stmt]
 def asserts_under_a_condition(function: TestFunction) -> bool:
     """Tell whether something is asserted only where the code under test happens to get there.
 
-    A condition each of whose ways asserts something leaves none out.
+    A condition each of whose ways asserts something leaves none out, and what is asserted beside it holds.
     """
-    return any(
-        _depends(function, node) or _leaves_early(function, node)
+    found = [
+        node
         for body in function.bodies
         if body.is_helper
         for node in body.nodes
-    )
+        if _depends(function, node) or _leaves_early(function, node)
+    ]
+    inside = {id(part) for node in found for part in ast.walk(node)}
+    claims = (*function.expectations, *function.mock_checks)
+    return bool(found) and not any(id(one) not in inside for one in (*function.assertions, *claims))
 
 
 def _depends(function: TestFunction, node: ast.AST) -> bool:
@@ -89,7 +93,7 @@ def _asserts(function: TestFunction, statements: _Statements) -> bool:
         if body.node is not function.node and any(True for node in body.nodes for _ in function.claimed(node))
     }
     for node in (node for statement in statements for node in ast.walk(statement)):
-        if isinstance(node, ast.Assert) or id(node) in expected or any(True for _ in function.claimed(node)):
+        if id(node) in expected or any(True for _ in function.claimed(node)):
             return True
         if isinstance(node, ast.Call) and function.last(node.func) in asserting:
             return True
@@ -110,7 +114,18 @@ def swallows(function: TestFunction) -> bool:
 
 
 def _catching(body: Body) -> Iterator[ast.AST]:
-    return (node for node in body.nodes if isinstance(node, ast.ExceptHandler | ast.With | ast.AsyncWith))
+    """Yield what catches something, but for functions inside that are given to others."""
+    called = {call.func.id for call in body.calls() if isinstance(call.func, ast.Name)}
+    given = [
+        node
+        for node in body.nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node is not body.node
+        if node.name not in called
+    ]
+    inside = {id(part) for node in given for part in ast.walk(node)}
+    for node in body.nodes:
+        if isinstance(node, ast.ExceptHandler | ast.With | ast.AsyncWith) and id(node) not in inside:
+            yield node
 
 
 def _is_swallowed(function: TestFunction, node: ast.AST) -> bool:

@@ -58,7 +58,7 @@ def changes_global_state(function: TestFunction) -> bool:
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
         return False
-    own = _module_variables(function.module)
+    own = _module_variables(function)
     state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
     return any(state.changed_by(node, own) for node in loaded) or any(
@@ -76,14 +76,10 @@ def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
             yield statement
 
 
-def _module_variables(module: ast.Module) -> frozenset[str]:
-    """Return the variables of a module that can be changed in place."""
-    return frozenset(
-        name
-        for statement in module.body
-        for name, value in bindings_of(statement)
-        if not isinstance(value, ast.Constant | ast.Tuple)
-    )
+def _module_variables(function: TestFunction) -> frozenset[str]:
+    """Return the variables of the module that can be changed in place."""
+    values = function.of.values.items()
+    return frozenset(name for name, value in values if not isinstance(value, ast.Constant | ast.Tuple))
 
 
 class _State:

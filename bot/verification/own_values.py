@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from bot.verification.assertions import TestFunction, bindings_of, is_fixture, is_testcase_call
-from bot.verification.shared import Shared
 from bot.verification.situations import is_literal
 
 _MOCKS = frozenset(
@@ -52,18 +51,22 @@ def own_names(function: TestFunction) -> frozenset[str]:
         for name, value in (*bindings_of(node), *_looped(node)):
             if is_own(function, value, own):
                 own.add(name)
-    return frozenset(own - _given_away(function, own) - _foreign(function, own) - _by_chance(function))
+    own -= _by_chance(function)
+    while lost := own & (_given_away(function, own) | _foreign(function, own)):
+        own -= lost
+    return frozenset(own)
 
 
 def _given_literals(function: TestFunction) -> Iterator[str]:
     """Yield the parameters that rows or fixtures of the module give plain values."""
     parameters = {argument.arg for argument in function.node.args.args}
-    for node in function.module.body:
-        match node:
-            case ast.FunctionDef(name=name, body=[*_, ast.Return(value=ast.expr() as value)]):
-                if name in parameters and is_fixture(node) and is_literal(value):
-                    yield name
-    shared = Shared.of(function.module)
+    functions = function.of.functions_of(function.module)
+    for node in (functions[name] for name in parameters & functions.keys()):
+        match node.body[-1]:
+            case ast.Return(value=ast.expr() as value):
+                if is_fixture(node) and is_literal(value):
+                    yield node.name
+    shared = function.of.shared
     for mark in function.marks:
         rows = shared.values_of(mark)
         for name in rows[0] if rows else ():
@@ -147,7 +150,7 @@ def is_own(function: TestFunction, value: ast.expr, own: Collection[str]) -> boo
     }
     names = [node for node in ast.walk(value) if isinstance(node, ast.Name) and id(node) not in called]
     return all(_is_own_call(function, call.func, own) for _, call in function.calls(value)) and all(
-        node.id in own or node.id in _PURE or node.id in bound for node in names
+        node.id in own or node.id in bound or _is_pure(function, node) for node in names
     )
 
 
@@ -176,4 +179,8 @@ def _is_own_call(function: TestFunction, called: ast.expr, own: Collection[str])
     name = root.id if isinstance(root, ast.Name) else ""
     is_claim = isinstance(called, ast.Attribute) and is_testcase_call(ast.Call(called, [], []))
     is_mock = _makes_mock(function, called) or function.origin(root).startswith("unittest.mock")
-    return is_mock or is_claim or name in own or (name in _PURE and called is root)
+    return is_mock or is_claim or name in own or (called is root and _is_pure(function, root))
+
+
+def _is_pure(function: TestFunction, node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in _PURE and node.id not in function.local_names

@@ -107,8 +107,8 @@ class _Places:
     def __init__(self, function: TestFunction, body: Body) -> None:
         self._function = function
         self._body = body
-        places = (*function.module.body, *body.nodes)
-        self._bound = {name: value for node in places for name, value in bindings_of(node)}
+        own = {name: value for node in body.nodes for name, value in bindings_of(node)}
+        self._bound = function.of.values | own
 
     def writes(self, call: ast.Call) -> bool:
         """Tell whether a call writes to such a place."""

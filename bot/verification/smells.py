@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
-from bot.verification.assertions import TestFunction
+from bot.verification.assertions import TestFunction, TestModule
 from bot.verification.chance import asserts_under_a_condition, fails_where_caught, swallows
 from bot.verification.claims import functions_of
 from bot.verification.effects import changes_global_state
@@ -42,13 +42,15 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
     except CannotParse:
         return {}
     names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
-    found: dict[str, str] = {}
-    for name, node in functions_of(tree):
-        function = TestFunction(node, tree, names)
-        reason = next((reason for smell in SMELLS if (reason := smell(function)) is not None), None)
-        if reason is not None:
-            found[name] = reason
-    return found
+    module = TestModule(tree, names)
+    functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
+    of_all = _first(MODULE_SMELLS, next(iter(functions.values()))) if functions else None
+    found = {name: of_all or _first(SMELLS, function) for name, function in functions.items()}
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
+    return next((reason for smell in smells if (reason := smell(function)) is not None), None)
 
 
 def no_assertion(function: TestFunction) -> str | None:
@@ -202,9 +204,10 @@ def copies_implementation(function: TestFunction) -> str | None:
     return None
 
 
+MODULE_SMELLS: Sequence[Smell] = (tampers, equals_anything)
+"""Those that a module has as a whole, whichever of its functions is looked at."""
+
 SMELLS: Sequence[Smell] = (
-    tampers,
-    equals_anything,
     no_assertion,
     skipped,
     mocked_member,

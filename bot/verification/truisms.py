@@ -10,6 +10,9 @@ from bot.verification.assertions import TestFunction, bindings_of, is_testcase_c
 from bot.verification.situations import is_literal
 
 _WEAK_FUNCTIONS = frozenset({"callable", "hasattr"})
+_FINDING = frozenset({"fullmatch", "get", "match", "search"})
+"""What gives None where it finds nothing: of that it says something not to be None."""
+
 _NEVER_NEGATIVE = frozenset({"len", "abs"})
 
 
@@ -151,10 +154,10 @@ def _is_none(node: ast.expr) -> bool:
 def is_weak(function: TestFunction, test: ast.expr) -> bool:
     """Tell whether an assertion says no more than that something is there."""
     match test:
-        case ast.Compare(ops=[ast.IsNot() | ast.NotEq()], comparators=[value]):
-            return _is_none(value)
-        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(ops=[ast.Is() | ast.Eq()], comparators=[value])):
-            return _is_none(value)
+        case ast.Compare(left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[value]):
+            return _is_none(value) and not _is_found(function, left)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(left, [ast.Is() | ast.Eq()], [value])):
+            return _is_none(value) and not _is_found(function, left)
         case ast.Call(func=called, args=[inner, *_]) if is_testcase_call(test):
             name = function.last(called)
             return name == "assertIsNotNone" or (name == "assertTrue" and is_weak(function, inner))
@@ -163,6 +166,13 @@ def is_weak(function: TestFunction, test: ast.expr) -> bool:
         case ast.Name(id=name):
             return name in function.names.imported and name not in function.local_names
     return not function.compares and is_tautology(function, test)
+
+
+def _is_found(function: TestFunction, node: ast.expr) -> bool:
+    """Tell whether it is what a search of the test's own gave."""
+    searched = _value(node, _bound_once(function))
+    name = function.last(searched.func) if isinstance(searched, ast.Call) else ""
+    return name in _FINDING and name != function.names.member.plain_name
 
 
 def is_of_nothing_raised(function: TestFunction, test: ast.expr) -> bool:
