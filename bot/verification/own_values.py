@@ -13,6 +13,11 @@ _MOCKS = frozenset(
     {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "PropertyMock", "create_autospec", "patch"}
 )
 _SET_ON_MOCKS = frozenset({"return_value", "side_effect"})
+_RECORDED = frozenset(
+    {"await_args", "await_args_list", "call_args", "call_args_list", "method_calls", "mock_calls"}
+)
+"""What a mock remembers of those who called it."""
+
 _PURE = frozenset(
     {
         "abs",
@@ -141,6 +146,8 @@ def is_own(function: TestFunction, value: ast.expr, own: Collection[str]) -> boo
     match value:
         case ast.Compare(left=left, comparators=[right]):
             return all(is_own(function, one, own) for one in (left, right))
+    if any(isinstance(node, ast.Attribute) and node.attr in _RECORDED for node in ast.walk(value)):
+        return False
     called = {id(node) for _, call in function.calls(value) for node in ast.walk(call.func)}
     bound = {
         name

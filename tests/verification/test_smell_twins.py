@@ -338,6 +338,21 @@ PAIRS = (
     (
         THERE,
         """
+        import shop
+        def test_x():
+            found = shop.find("a")
+            assert found is not None
+        ---
+        import re
+        import shop
+        def test_x():
+            found = re.search("a+", shop.text())
+            assert found is not None
+        """,
+    ),
+    (
+        THERE,
+        """
         import unittest
         from shop import total
         class TestTotal(unittest.TestCase):
@@ -527,6 +542,25 @@ PAIRS = (
     (
         OWN,
         """
+        from unittest.mock import Mock
+        import shop
+        def test_x():
+            callback = Mock()
+            callback(1)
+            assert callback.size(1) == callback.size.return_value
+        ---
+        from unittest.mock import patch
+        import shop
+        def test_x():
+            with patch("shop.send") as send:
+                shop.main("a")
+            given = send.call_args[0]
+            assert given == ("a",)
+        """,
+    ),
+    (
+        OWN,
+        """
         import pytest
         from shop import total
         @pytest.mark.parametrize(("price", "expected"), [(1, 1), (2, 2)])
@@ -711,6 +745,23 @@ PAIRS = (
             if not result:
                 raise AssertionError
             assert result == 1
+        """,
+    ),
+    (
+        CONDITION,
+        """
+        from shop import total
+        def test_x():
+            for count in (1, 2):
+                if total(1, count) > 1:
+                    assert total(1, count) == 2
+        ---
+        from shop import total
+        def test_x():
+            assert total(1, 1) == 1
+            for count in (1, 2):
+                if total(1, count) > 1:
+                    assert total(1, count) == 2
         """,
     ),
     (
