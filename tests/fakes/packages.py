@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import io
 import re
 import shutil
@@ -35,6 +36,9 @@ def copy_pytest(packages: Path) -> None:
             target = packages / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place, target)
+    # Nothing can be kept beside them inside, so each process would compile them again.
+    for compiled in ("pytest", "_pytest", "pluggy", "iniconfig"):
+        compileall.compile_dir(packages / compiled, quiet=2)
 
 
 def wheel(files: Mapping[str, bytes]) -> bytes:
