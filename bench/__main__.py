@@ -15,6 +15,7 @@ from bench.mutants import measure_mutants
 from bench.peers import measure_peers
 from bench.pulls import measure_pulls
 from bench.runs import measure_example, measure_start
+from bench.suites import measure_suites
 
 PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "start": measure_start,
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "candidates": measure_candidates,
     "mutants": measure_mutants,
     "peers": measure_peers,
+    "suites": measure_suites,
     "pulls": measure_pulls,
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import runpy
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,11 @@ from typing import Any
 
 from bench.clock import PROCESSORS, Stopwatch
 from bench.figures import Figure
+from bench.places import order_for
 from bench.projects import commit_all
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
-from bot.execution.interpreter import choose_interpreter
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.opening import open_workspace
 from bot.execution.own_suite import OwnSuite
 from bot.languages.registry import drivers
 from bot.model import Candidate, Member, Origin
@@ -137,27 +135,13 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [driver])
     subjects = list(_subjects(search, repository))
     progress = CountingProgress()
-    async with open_workspace(await _order(repository, search, settings)) as workspace:
+    async with open_workspace(await order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
             verdicts = await prove(subjects, workspace, driver, settings, progress, own_suite=OwnSuite())
     if not all(verdict.entries for verdict in verdicts):
         lost = [verdict.cuts for verdict in verdicts if not verdict.entries]
         print(f"{len(lost)} candidates were cut as a whole, the first for {lost[0][:1]}")
     return _Took(members=len(search.members), candidates=len(subjects), runs=progress.steps, watch=watch)
-
-
-async def _order(
-    repository: Repository, search: MemberSearch, settings: VerificationSettings
-) -> WorkspaceOrder:
-    interpreter = choose_interpreter(None, os.environ, repository.root)
-    return WorkspaceOrder(
-        repository=repository,
-        head=search.head_tree,
-        base=search.base_tree,
-        settings=settings,
-        sandbox=await build_sandbox(settings.sandbox, interpreter.path),
-        environment=os.environ,
-    )
 
 
 def _subjects(search: MemberSearch, repository: Repository) -> Iterator[Subject]:

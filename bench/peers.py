@@ -22,13 +22,12 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.figures import Figure
+from bench.places import order_for
 from bench.projects import commit_all
 from bench.subjects import NotToBeHad, environment_with, fetched
 from bot.changes.git import Repository
 from bot.changes.members import find_members
-from bot.execution.interpreter import choose_interpreter
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.opening import open_workspace
 from bot.languages.registry import drivers
 from bot.model import Candidate, Origin
 from bot.settings import SelectionSettings, VerificationSettings
@@ -229,16 +228,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
         Subject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
         for member in search.members
     ]
-    interpreter = choose_interpreter(settings.python, os.environ, repository.root)
-    order = WorkspaceOrder(
-        repository=repository,
-        head=search.head_tree,
-        base=None,
-        settings=settings,
-        sandbox=await build_sandbox(settings.sandbox, interpreter.path),
-        environment=os.environ,
-    )
-    async with open_workspace(order) as opened:
+    async with open_workspace(await order_for(repository, search, settings)) as opened:
         workspace = replace(opened, parallel=1)
         progress = CountingProgress()
         proofs = await gather_evidence(subjects, workspace, driver.test_functions, settings, progress)

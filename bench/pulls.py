@@ -25,7 +25,7 @@ def measure_pulls(folder: Path) -> Iterator[Figure]:
     """Measure each pair with the offline engine, proof included; say so where one cannot be had."""
     for name, old, new in PAIRS:
         try:
-            repository = _made(folder / name, name, old, new)
+            repository = pull_request(folder / name, name, old, new)
         except NotToBeHad as reason:
             print(f"not measured: {name} from {old} to {new}: {reason}")
             continue
@@ -43,8 +43,12 @@ def measure_pulls(folder: Path) -> Iterator[Figure]:
         yield Figure(name=what, value=len(report["suggestions"]), unit="suggestions")
 
 
-def _made(folder: Path, name: str, old: str, new: str) -> Path:
-    """Return a repository whose branch `main` is one release, and whose branch `change` is the next."""
+def pull_request(folder: Path, name: str, old: str, new: str) -> Path:
+    """Return a repository whose branch `main` is one release, and whose branch `change` is the next.
+
+    Raises:
+        NotToBeHad: One of them cannot be downloaded.
+    """
     base = fetched(f"{name}=={old}", folder / "old")
     head = fetched(f"{name}=={new}", folder / "new")
     commit_all(base, old)
