@@ -6,6 +6,7 @@ It was written beside foreign code, so all of it is checked, and cut, before it 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,12 +89,14 @@ class Greeting:
         prefix: Its `sys.prefix`.
         pytest: Pytest's version; empty where it has none.
         problem: Why no tests can be run; empty where they can.
+        locales: Some other locales that the system has.
     """
 
     version: tuple[int, int]
     prefix: str
     pytest: str
     problem: str = ""
+    locales: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +165,17 @@ def _greeting(told: Mapping[str, Any]) -> Greeting | None:
         case {"python": [int(major), int(minor)], "prefix": str(prefix), "pytest": str(pytest)}:
             problem = told.get("problem")
             return Greeting(
-                version=(major, minor), prefix=prefix, pytest=pytest[:50], problem=_text(problem)[:500]
+                version=(major, minor),
+                prefix=prefix,
+                pytest=pytest[:50],
+                problem=_text(problem)[:500],
+                locales=tuple(name for name in _list(told.get("locales")) if _is_locale(name)),
             )
     return None
+
+
+def _is_locale(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"[a-z]{2}_[A-Z]{2}\.UTF-8", name) is not None
 
 
 def _job_result(told: Mapping[str, Any]) -> JobResult:

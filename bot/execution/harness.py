@@ -23,6 +23,10 @@ from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writa
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
+
+UTF_8 = "C.UTF-8"
+"""The locale without any language, in which texts are UTF-8."""
+
 _MOST_COPY_BYTES = 256 * 1024**2
 """A larger copy of the project is not copied once more for its own session."""
 
@@ -57,7 +61,7 @@ class Setting:
     with_ini: bool = True
     on_base: bool = False
     variables: tuple[tuple[str, str], ...] = ()
-    locale: str = "C.UTF-8"
+    locale: str = UTF_8
     instant: float | None = None
     place: str = ""
     apart: bool = False

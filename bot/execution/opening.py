@@ -173,6 +173,7 @@ async def _with_interpreter(workspace: Workspace, choice: Choice) -> Workspace:
         version=greeting.version,
         hidden_modules=hidden,
         packages=installed_folders(greeting.prefix, greeting.version),
+        locale=next(iter(greeting.locales), ""),
     )
     workspace = replace(workspace, interpreter=interpreter)
     if passed or workspace.pytest_ini == PLAIN_INI:

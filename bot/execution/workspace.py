@@ -27,6 +27,7 @@ class Interpreter:
         hidden_modules: Top-level modules that it could import only because the bot is installed in the
             same environment; they are refused inside the sandbox, as they are not there for the reviewer.
         packages: The folders of what is installed for it.
+        locale: Another locale that the system has, of another language; empty where it has none.
         borrowed_folders: Such folders of another interpreter, which go last on its import path.
     """
 
@@ -34,6 +35,7 @@ class Interpreter:
     version: tuple[int, int]
     hidden_modules: tuple[str, ...] = ()
     packages: tuple[Path, ...] = ()
+    locale: str = ""
     borrowed_folders: tuple[Path, ...] = ()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult
-from bot.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
+from bot.execution.harness import UTF_8, Job, Setting, TracedMember, batches_of, run_jobs
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
@@ -69,7 +69,11 @@ async def gather_evidence(
         for number, subject in enumerate(subjects)
         if not isinstance(names[number], str)
     ]
-    head = head_settings(settings.runs, other_python=workspace.other is not None)
+    head = head_settings(
+        settings.runs,
+        other_python=workspace.other is not None,
+        other_locale=workspace.interpreter.locale,
+    )
     progress.phase("running tests", len(jobs) * (len(head) + (workspace.base is not None)))
     runner = _Runner(workspace, progress)
     first = [head[0]] if workspace.base is None else [head[0], _ON_BASE]
@@ -160,7 +164,7 @@ class _Runner:
         for setting, found in list(results.items()):
             lost = [job for job in jobs if setting.locale == "C" and _is_unreadable(found.get(job.number))]
             if lost:
-                readable = replace(setting, locale="C.UTF-8")
+                readable = replace(setting, locale=UTF_8)
                 again = await self.run([readable], lost)
                 results[setting] = {**found, **_marked(again[readable])}
 

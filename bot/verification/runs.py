@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum
 
 from bot.execution.answers import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
-from bot.execution.harness import Setting
+from bot.execution.harness import UTF_8, Setting
 
 LEAP_EVENING = 1_961_710_200.0
 """2032-02-29 23:30 UTC: another year, another weekday, a leap day, and another day east of London."""
@@ -61,7 +61,7 @@ def with_factor(setting: Setting, factor: Factor, source: Setting) -> Setting:
     return replace(setting, **{field: getattr(source, field) for field in factor.value})
 
 
-def head_settings(runs: int, *, other_python: bool = False) -> tuple[Setting, ...]:
+def head_settings(runs: int, *, other_python: bool = False, other_locale: str = "") -> tuple[Setting, ...]:
     """Return the settings of the runs on head, the most telling first.
 
     The first keeps the order of the file; one is without any setting of the project, as in an empty folder.
@@ -69,6 +69,7 @@ def head_settings(runs: int, *, other_python: bool = False) -> tuple[Setting, ..
     Args:
         runs: How many.
         other_python: Whether another interpreter is at hand.
+        other_locale: A locale of another language; empty where the system has none.
     """
     varied = (
         Setting(name="plain", hash_seed=1, with_ini=runs > 1),
@@ -80,6 +81,7 @@ def head_settings(runs: int, *, other_python: bool = False) -> tuple[Setting, ..
             hash_seed=5,
             order_seed=4,
             time_zone=_BETWEEN,
+            locale=other_locale or UTF_8,
             place=_OTHER_FOLDER,
             other_python=other_python,
         ),
@@ -111,7 +113,7 @@ def _parts(setting: Setting, done: frozenset[str], other_version: tuple[int, int
         f"hash seed {setting.hash_seed}": True,
         "each function apart" if setting.apart else order: True,
         f"time zone {zone}": bool(zone),
-        "locale C": setting.locale == "C" and READABLE not in done,
+        f"locale {setting.locale}": setting.locale != UTF_8 and READABLE not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,
         "another working folder": bool(setting.place),
         "twice in one folder": setting.twice,

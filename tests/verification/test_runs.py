@@ -27,6 +27,13 @@ def test_head_settings__another_interpreter_only_where_one_is_at_hand() -> None:
     assert [setting.other_python for setting in head_settings(5, other_python=True)].count(True) == 1
 
 
+def test_head_settings__another_locale_only_where_the_system_has_one() -> None:
+    assert {setting.locale for setting in head_settings(5)} == {"C", "C.UTF-8"}
+    assert {setting.locale for setting in head_settings(5, other_locale="de_DE.UTF-8")} == {
+        *("C", "C.UTF-8", "de_DE.UTF-8")
+    }
+
+
 def test_head_settings__texts_without_an_encoding_never_meet_a_folder_that_needs_one() -> None:
     assert not any(setting.locale == "C" and setting.place for setting in head_settings(9))
 
@@ -62,6 +69,7 @@ def test_with_factor__takes_that_factor_and_no_other() -> None:
                 " without the project's pytest settings"
             ),
         ),
+        (Setting(name="", locale="fr_FR.UTF-8"), (), "hash seed 0, order of the file, locale fr_FR.UTF-8"),
         (Setting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
         (
             Setting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),

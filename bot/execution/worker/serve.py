@@ -33,7 +33,7 @@ its code does. The plan comes as one JSON object on standard input:
 What is told back are lines of JSON on standard output, none of them written by a process that has ever run
 code of the project, and each written as soon as it is known:
 
-    {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": null}           once, at the start
+    {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": null, "locales": []}    at the start
     {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION], "done": []}     after each job
 
 with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
@@ -49,6 +49,7 @@ import functools
 import gc
 import importlib
 import json
+import locale
 import os
 import sys
 import time
@@ -69,6 +70,9 @@ CLOCK = "clock"
 
 _DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "readline", "rlcompleter")
 """What pytest loads when it is set up: here, once, unless the project has a module of such a name."""
+
+_LOCALES = ("de_DE.UTF-8", "fr_FR.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8", "tr_TR.UTF-8", "ja_JP.UTF-8")
+"""Locales with another language, and most with another decimal point, than texts without any."""
 
 _MOST_ATTEMPTS = 10
 """How many children one module may have: after one that hung or crashed, the next runs the functions left."""
@@ -115,7 +119,19 @@ def _greeting(problem: str | None) -> Message:
         "prefix": sys.prefix,
         "pytest": str(getattr(pytest, "__version__", "")),
         "problem": problem,
+        "locales": [name for name in _LOCALES if _is_there(name)],
     }
+
+
+def _is_there(name: str) -> bool:
+    """Tell whether the system has a locale."""
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_NUMERIC, before)
+    return True
 
 
 def _serve_jobs(plan: dict[str, Any], teller: Teller, done: list[str]) -> None:
