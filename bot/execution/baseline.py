@@ -31,9 +31,12 @@ class OwnSuite:
     """What is known of the project's own tests.
 
     Attributes:
-        members: By member id; of a member that is not in it, nothing is known.
+        members: By member id; of a member that is not in it, not all is known.
         notes: What a reader of the report should know.
+        partly: Members that are not in `members`, with what the tests that did run and pass showed: what
+            these reach is reached, and what they notice is noticed; nothing follows from what they do not.
     """
 
     members: Mapping[str, MemberBaseline] = field(default_factory=dict)
+    partly: Mapping[str, MemberBaseline] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -92,16 +92,18 @@ async def _measured(
 
 def _concluded(workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer) -> OwnSuite:
     """Return what a run of the tests shows."""
-    if not answer.is_whole:
-        return OwnSuite(notes=(f"own tests were not measured: {answer.trouble}",))
     naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
     unknown = naming.by_failures(answer) | _left_early(members, answer)
-    known = [member for member in members if member.id not in unknown]
-    files = {test.file for test in answer.tests}
-    named = {file: naming.in_text(file) for file in files}
+    notes = _notes(answer, len(unknown), len(members))
+    if not answer.is_whole:
+        unknown = frozenset(member.id for member in members)
+        notes = (f"own tests were not measured: {answer.trouble}",)
+    named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}
+    found = {member.id: _baseline(member, answer, named) for member in members}
     return OwnSuite(
-        members={member.id: _baseline(member, answer, named) for member in known},
-        notes=_notes(answer, len(unknown), len(members)),
+        members={one: baseline for one, baseline in found.items() if one not in unknown},
+        partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
+        notes=notes,
     )
 
 

@@ -103,10 +103,12 @@ class Kept:
 
 def keep(store: Measurements, key: str, kept: Kept) -> None:
     """Keep a measurement: an entry for each member, and one that names them."""
-    for member, baseline in kept.suite.members.items():
+    suite = kept.suite
+    for member, baseline in {**suite.members, **suite.partly}.items():
         store.put(_member_key(key, member), _encoded(baseline))
-    head = {"members": sorted(kept.suite.members), "notes": list(kept.suite.notes), "seconds": kept.seconds}
-    store.put(key, {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", **head})
+    named = {"members": sorted(suite.members), "partly": sorted(suite.partly), "notes": list(suite.notes)}
+    head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
+    store.put(key, {**head, **named})
 
 
 def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds: float) -> OwnSuite | None:
@@ -119,17 +121,33 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
         seconds: How long it may take now: what did not end in less is tried again.
     """
     head = store.get_many([key]).get(key, {})
-    ids, notes, late = head.get("members"), _texts(head.get("notes")), head.get("seconds")
-    asked = {member.id: member for member in members}
+    notes, late = _texts(head.get("notes")), head.get("seconds")
     if head.get("schema") != MEASUREMENT_SCHEMA or head.get("kind") != "own-suite" or notes is None:
         return None
-    if not isinstance(ids, list) or not isinstance(late, int | float) or (late and late < seconds):
+    if not isinstance(late, int | float) or (late and late < seconds):
         return None
-    keys = {id_: _member_key(key, id_) for id_ in ids if isinstance(id_, str) and id_ in asked}
+    asked = {member.id: member for member in members}
+    try:
+        whole = _baselines(store, key, head["members"], asked)
+        partly = _baselines(store, key, head["partly"], asked)
+    except (KeyError, IndexError, _OddValue):
+        return None
+    return OwnSuite(members=whole, partly=partly, notes=notes)
+
+
+def _baselines(
+    store: Measurements, key: str, ids: object, asked: Mapping[str, Member]
+) -> dict[str, MemberBaseline]:
+    """Return what was kept of some members.
+
+    Raises:
+        KeyError, IndexError, _OddValue: It is not there, or has not the right shape.
+    """
+    if not isinstance(ids, list) or not all(isinstance(one, str) and one in asked for one in ids):
+        raise _OddValue
+    keys = {one: _member_key(key, one) for one in ids}
     values = store.get_many(list(keys.values()))
-    found = {id_: _decoded(values.get(one, {}), asked[id_]) for id_, one in keys.items()}
-    known = {id_: baseline for id_, baseline in found.items() if baseline is not None}
-    return OwnSuite(members=known, notes=notes) if len(known) == len(ids) else None
+    return {one: _decoded(values[place], asked[one]) for one, place in keys.items()}
 
 
 def _member_key(key: str, member: str) -> str:
@@ -162,15 +180,8 @@ class _OddValue(ValueError):
     """A value has not the shape that this program writes."""
 
 
-def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline | None:
-    """Return what was kept of a member; None where it has not exactly the right shape."""
-    try:
-        return _read(value, member)
-    except (KeyError, IndexError, _OddValue):
-        return None
-
-
-def _read(value: Mapping[str, object], member: Member) -> MemberBaseline:
+def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
+    """Return what was kept of a member; see `_baselines` for what it raises."""
     (lines,) = _table([value["lines"]])
     branches = _table(value["branches"], width=2, least=-member.end_line)
     ids = value["ids"]

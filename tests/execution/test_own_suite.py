@@ -166,6 +166,9 @@ def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_pa
     failing = "import shop\n\ndef test_fetch():\n    assert shop.fetch('http://x') == 'page'\n"
     suite = measured(tmp_path, {"tests/test_shop.py": TESTS, "tests/test_fetch.py": failing})
     assert set(suite.members) == {MEMBERS[0].id, MEMBERS[2].id}
+    assert {one: baseline.reached.lines for one, baseline in suite.partly.items()} == {
+        MEMBERS[1].id: {11, 13}
+    }
     assert suite.notes == (
         "1 of 6 own tests do not pass in the sandbox: what new tests gain is not known for 1 of 3 members",
     )
@@ -208,8 +211,10 @@ def test_measure_own_suite__tests_may_write_into_the_project(tmp_path: Path) -> 
 
 def test_measure_own_suite__not_in_time(tmp_path: Path) -> None:
     slow = "import time\n\ndef test_slow():\n    time.sleep(60)\n"
-    suite = measured(tmp_path, {"test_slow.py": slow}, settings=VerificationSettings(suite_seconds=1.0))
+    files = {"test_a_slow.py": slow, "test_shop.py": TESTS}
+    suite = measured(tmp_path, files, settings=VerificationSettings(suite_seconds=6.0))
     assert suite.members == {}
+    assert suite.partly[MEMBERS[0].id].reached.lines == {5, 6, 7}  # those that name a member come first
     assert suite.notes[0].startswith("own tests were not measured: they did not end in time")
 
 

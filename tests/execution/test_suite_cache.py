@@ -25,7 +25,12 @@ BASELINE = MemberBaseline(
     reached=Reached(lines=frozenset({2, 3, 4}), branches=frozenset({(2, 3), (2, -1)})),
     tests={2: ("t.py::test_b", "t.py::test_a"), 3: ("t.py::test_b",), 4: ("t.py::test_b",)},
 )
-SUITE = OwnSuite(members={MEMBERS[0].id: BASELINE}, notes=("1 of 2 own tests do not pass",))
+OTHER = MemberBaseline(reached=Reached(lines=frozenset({8})), tests={8: ("t.py::test_c",)})
+SUITE = OwnSuite(
+    members={MEMBERS[0].id: BASELINE},
+    partly={MEMBERS[1].id: OTHER},
+    notes=("1 of 2 own tests do not pass",),
+)
 
 
 @pytest.fixture
@@ -64,6 +69,8 @@ def spoil_member(change: dict[str, Any]) -> Callable[[str, dict[str, Any]], dict
         spoil_head({"members": None}),
         spoil_head({"members": ["shop.py::nobody"]}),
         spoil_head({"members": [["x"]]}),
+        spoil_head({"partly": None}),
+        spoil_head({"partly": ["shop.py::nobody"]}),
         spoil_head({"notes": ["\x1b[2J"]}),
         spoil_head({"notes": ["x"] * 11}),
         spoil_head({"notes": "x"}),
