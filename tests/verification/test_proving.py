@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.execution.answers import Reached
 from bot.execution.own_suite import MemberBaseline, OwnSuite
 from bot.languages.driver import DocumentedExample
@@ -115,6 +117,7 @@ MIXED = """
 """
 
 
+@pytest.mark.slow
 def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
     (verdict,) = proven(tmp_path, subject(MIXED), runs=5)
     green, *others = verdict.entries
