@@ -11,6 +11,7 @@ from bot.languages.driver import CannotParse
 from bot.languages.python.annotations import classes_of, element_type, fits, never_returns, outline
 from bot.languages.python.documented import (
     documented_exceptions,
+    is_mentioned,
     raised_exceptions,
     return_annotation,
     suits_parameters,
@@ -134,6 +135,8 @@ class _Finder:
         Python itself says of a call that no documentation allows.
         """
         if not self.exceptions or exception in ANY_EXCEPTION or not ancestors(exception):
+            return False
+        if is_mentioned(self.member, exception):
             return False
         raised = raised_exceptions(self.member)
         if raised.others or any(are_related(exception, name) for name in (*self.exceptions, *raised.names)):

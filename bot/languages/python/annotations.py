@@ -128,7 +128,7 @@ _HOMES = frozenset(
 def read_annotation(text: str) -> ast.expr | None:
     """Return an annotation, which may be a forward reference; None where it cannot be read."""
     try:
-        body = parse_untrusted(f"({text}\n)").body
+        body = parse_untrusted(f"({text}\n)").body if text.strip() else []
     except CannotParse:
         return None
     match body:

@@ -39,8 +39,10 @@ _FIELD = re.compile(r":(?:raises?|exceptions?|except)\s+(?P<names>[^:]+):")
 _NUMPY = re.compile(r"^Raises[ ]*\n-{3,}[ ]*\n", re.MULTILINE)
 _GOOGLE = re.compile(r"^(?:Raises|Exceptions|Throws):[ ]*\n", re.MULTILINE)
 _SENTENCE = re.compile(
-    r"(?:^|(?<=[.!;]\s))Raises?(?:\s+an?|\s+the)?\s+(?P<names>[`:\w.~,/ ()]+)", re.MULTILINE
+    r"(?:^|(?<=[.!;]\s))Raises?\s+(?:an?\s+|the\s+)?(?P<names>[`:~\w][^\n]*(?:\n[ ]*\S[^\n]*)*)", re.MULTILINE
 )
+"""A sentence, with all that follows it in its paragraph."""
+
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*")
 _MARKUP = re.compile(r":(?:class|exc|py:class|py:exc):|[`~()\[\]]")
 _JOINS = re.compile(r"\s*(?:,|\||/|\bor\b|\band\b|,\s*or\b)\s*")
@@ -98,6 +100,13 @@ def documented_exceptions(member: Member) -> tuple[str, ...]:
             return ()
         found += listed
     return tuple(dict.fromkeys(found))
+
+
+def is_mentioned(member: Member, exception: str) -> bool:
+    """Tell whether a member's docstring names an exception, wherever."""
+    definition = _definition(member)
+    texts = [] if definition is None else _docstrings(definition)
+    return any(re.search(rf"\b{re.escape(exception)}\b", text) for text in texts)
 
 
 def raised_exceptions(member: Member) -> RaisedExceptions:
@@ -189,8 +198,7 @@ def _listed(text: str) -> Iterator[str]:
         for entry in heading:
             yield from _names(entry)
     for sentence in _SENTENCE.finditer(text):
-        names = _leading_names(sentence["names"])
-        yield from names
+        yield from _told_names(sentence["names"])
 
 
 def _headings(text: str) -> Iterator[Sequence[str]]:
@@ -231,17 +239,13 @@ def _names(text: str) -> Iterator[str]:
             yield name if _EXCEPTION.fullmatch(name) else ""
 
 
-def _leading_names(text: str) -> Sequence[str]:
-    """Return the exceptions at the beginning of a sentence; none where it begins with another word."""
-    names: list[str] = []
-    for part in _JOINS.split(_MARKUP.sub(" ", text).strip()):
-        word = part.strip().partition(" ")[0].rstrip(".")
-        if not _EXCEPTION.fullmatch(word) or not _is_exception_name(word):
-            break
-        names.append(word)
-        if part.strip() != word:
-            break
-    return names
+def _told_names(text: str) -> Sequence[str]:
+    """Return the exceptions of a paragraph, where it begins with one."""
+    words = _EXCEPTION.findall(_MARKUP.sub(" ", text))
+    first = _EXCEPTION.match(_MARKUP.sub(" ", text).lstrip())
+    if first is None or not _is_exception_name(first[0]):
+        return []
+    return [word for word in words if _is_exception_name(word)]
 
 
 def _is_exception_name(name: str) -> bool:
