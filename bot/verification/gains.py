@@ -18,7 +18,7 @@ _RAN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.CRASHED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class OwnEvidence:
     """What the project's own tests show of one member.
 
     Attributes:
@@ -78,11 +78,11 @@ class Gains:
         )
 
 
-def gains_of(function: FunctionProof, member: Member, mutation: Mutation, ground: Ground) -> Gains:
+def gains_of(function: FunctionProof, member: Member, mutation: Mutation, own: OwnEvidence) -> Gains:
     """Return what one test function shows of a member."""
     killed = mutation.kills.get(function.name, frozenset())
-    fates = {mutant: ground.leaves_alive(mutant) for mutant in killed}
-    lines, branches = _beyond(function, ground)
+    fates = {mutant: own.leaves_alive(mutant) for mutant in killed}
+    lines, branches = _beyond(function, own)
     return Gains(
         killed=killed,
         alive=frozenset(mutant for mutant, alive in fates.items() if alive),
@@ -98,11 +98,11 @@ def together(gains: Iterable[Gains]) -> Gains:
     return reduce(Gains.__or__, gains, Gains())
 
 
-def _beyond(function: FunctionProof, ground: Ground) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
-    if ground.baseline is None:
+def _beyond(function: FunctionProof, own: OwnEvidence) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+    if own.baseline is None:
         return function.lines, function.branches
-    reached = ground.baseline.reached
-    known = reached.branches if ground.knows_branches else frozenset()
+    reached = own.baseline.reached
+    known = reached.branches if own.knows_branches else frozenset()
     return function.lines - reached.lines, function.branches - known
 
 
@@ -152,14 +152,14 @@ def gains_something(shown: Shown) -> bool:
     return any(rule(shown) for rule in RULES.values())
 
 
-def with_reach(evidence: Evidence, proof: Proof, ground: Ground) -> Evidence:
+def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
     """Return evidence with the lines and branches gained; as it is where the own tests were not measured."""
-    if ground.baseline is None:
+    if own.baseline is None:
         return evidence
-    beyond = [_beyond(function, ground) for function in proof.functions]
+    beyond = [_beyond(function, own) for function in proof.functions]
     lines = frozenset[int]().union(*(lines for lines, _ in beyond))
     branches = frozenset[tuple[int, int]]().union(*(branches for _, branches in beyond))
-    known = len(branches) if ground.knows_branches else None
+    known = len(branches) if own.knows_branches else None
     return replace(evidence, lines_gained=len(lines), branches_gained=known)
 
 

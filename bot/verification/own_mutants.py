@@ -11,7 +11,7 @@ from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
 from bot.model import Member, Progress
-from bot.verification.gains import Ground
+from bot.verification.gains import OwnEvidence
 from bot.verification.mutants import Mutant, plain_text
 from bot.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
 from bot.verification.proof import Proof
@@ -69,9 +69,9 @@ class OwnTests:
         self._noticed: dict[str, dict[Mutant, bool]] = {}
         self._asked: dict[str, set[Mutant]] = {}
 
-    def ground(self, member: Member) -> Ground:
+    def of(self, member: Member) -> OwnEvidence:
         """Return what is known so far of a member."""
-        return Ground(
+        return OwnEvidence(
             baseline=self._own_suite.members.get(member.id),
             noticed=self._noticed.get(member.id, {}),
         )
@@ -98,15 +98,15 @@ class OwnTests:
             self._noticed.setdefault(member, {}).update(known)
 
     def _collect(self, asked: dict[str, _Asked], proof: Proof, mutation: Mutation) -> None:
-        member, ground = proof.member, self.ground(proof.member)
-        if ground.baseline is None:
+        member, own = proof.member, self.of(proof.member)
+        if own.baseline is None:
             return
         known = self._asked.setdefault(member.id, set())
-        new = [one for one in mutation.killed - known if ground.leaves_alive(one) is None]
+        new = [one for one in mutation.killed - known if own.leaves_alive(one) is None]
         known.update(new)
         loaded = runs_when_loaded(proof)
         one = asked.setdefault(
-            member.id, _Asked(member=member, baseline=ground.baseline, runs_when_loaded=loaded)
+            member.id, _Asked(member=member, baseline=own.baseline, runs_when_loaded=loaded)
         )
         one.mutants.extend(sorted(new, key=_place))
 

@@ -86,8 +86,8 @@ class _Prover:
             proof = self.known[_key(subject)]
             judged = settle(draft, proof, smells, self.driver.keep_tests)
             if isinstance(judged, Entry):
-                ground = self.own_tests.ground(subject.member)
-                judged = replace(judged, evidence=with_reach(judged.evidence, proof, ground))
+                own = self.own_tests.of(subject.member)
+                judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
             case.take(judged)
 
     async def weigh(self, cases: Iterable[_Case]) -> None:
@@ -100,7 +100,7 @@ class _Prover:
             weight = Weight(
                 proof=proof,
                 mutation=mutation,
-                ground=self.own_tests.ground(proof.member),
+                own=self.own_tests.of(proof.member),
                 table=self.table,
                 thins=not case.is_thinned,
             )

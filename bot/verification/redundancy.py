@@ -21,7 +21,7 @@ _Fact = tuple[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
+class Showing:
     """A test function, and what it shows.
 
     Attributes:
@@ -51,27 +51,27 @@ class Witness:
         )
 
 
-def redundant(witnesses: Sequence[Witness]) -> dict[str, str]:
+def redundant(showings: Sequence[Showing]) -> dict[str, str]:
     """Return the functions that can go, with the reason; the others show all that all of them show.
 
     Of choices with equally few functions the first counts, where those stand first that fail on base, then
     those that kill more mutants, then the shorter ones, then those that come first in the file.
 
     Args:
-        witnesses: The functions, in the order of the file.
+        showings: The functions, in the order of the file.
     """
-    ordered = sorted(witnesses, key=_rank)
+    ordered = sorted(showings, key=_rank)
     facts = {one.name: one.facts for one in ordered}
     kept = _fewest(facts)
     return {
         one.name: _reason(facts[one.name], {name: facts[name] for name in kept})
-        for one in witnesses
+        for one in showings
         if one.name not in kept
     }
 
 
-def _rank(witness: Witness) -> tuple[bool, int, int]:
-    return not witness.gains.fails_on_base, -len(witness.gains.killed), witness.length
+def _rank(showing: Showing) -> tuple[bool, int, int]:
+    return not showing.gains.fails_on_base, -len(showing.gains.killed), showing.length
 
 
 def _fewest(facts: Mapping[str, frozenset[_Fact]]) -> tuple[str, ...]:

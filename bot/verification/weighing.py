@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.verification.claims import functions_of
-from bot.verification.gains import Gains, Ground, Shown, gains_of, gains_something, together, with_mutants
+from bot.verification.gains import (
+    Gains,
+    OwnEvidence,
+    Shown,
+    gains_of,
+    gains_something,
+    together,
+    with_mutants,
+)
 from bot.verification.gate import (
     NOTHING_ALIVE,
     Cut,
@@ -24,7 +32,7 @@ from bot.verification.gate import (
 )
 from bot.verification.mutation import Mutation
 from bot.verification.proof import Proof
-from bot.verification.redundancy import Witness, redundant
+from bot.verification.redundancy import Showing, redundant
 from bot.verification.table import DEFAULTS, GateTable
 
 _LENGTH_OF_INHERITED = 1_000
@@ -38,21 +46,21 @@ class Weight:
     Attributes:
         proof: The run of its own code.
         mutation: What came of it with the member changed.
-        ground: What the project's own tests show of the member.
+        own: What the project's own tests show of the member.
         table: What the gate measures by.
         thins: Whether functions that show nothing of their own are cut.
     """
 
     proof: Proof
     mutation: Mutation
-    ground: Ground = field(default_factory=Ground)
+    own: OwnEvidence = field(default_factory=OwnEvidence)
     table: GateTable = DEFAULTS
     thins: bool = True
 
     def gains(self) -> dict[str, Gains]:
         """Return what each test function shows."""
         return {
-            function.name: gains_of(function, self.proof.member, self.mutation, self.ground)
+            function.name: gains_of(function, self.proof.member, self.mutation, self.own)
             for function in self.proof.functions
         }
 
@@ -61,7 +69,7 @@ class Weight:
         mutants = self.mutation.mutants
         return Shown(
             gains=gains,
-            knows_branches=self.ground.knows_branches,
+            knows_branches=self.own.knows_branches,
             has_mutants=None if mutants is None else bool(mutants),
         )
 
@@ -124,16 +132,16 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
 
 def _spare(draft: Draft, gains: Mapping[str, Gains], keep_tests: KeepTests) -> dict[str, str]:
     """Return the functions that show nothing of their own, with the reason, as far as they can be cut out."""
-    spare = redundant(_witnesses(draft.candidate.code, gains))
+    spare = redundant(_showings(draft.candidate.code, gains))
     left = [name for name in gains if name not in spare]
     parts = bool(spare) and reduced(draft, left, keep_tests).candidate.code != draft.candidate.code
     return spare if parts else {}
 
 
-def _witnesses(code: str, gains: Mapping[str, Gains]) -> list[Witness]:
+def _showings(code: str, gains: Mapping[str, Gains]) -> list[Showing]:
     lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
     return [
-        Witness(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
+        Showing(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
         for name, gained in gains.items()
     ]
 

@@ -10,7 +10,7 @@ from bot.execution.own_suite import MemberBaseline, OwnSuite
 from bot.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from bot.verification.gains import (
     Gains,
-    Ground,
+    OwnEvidence,
     Shown,
     gains_of,
     gains_something,
@@ -45,31 +45,31 @@ def function(
 
 
 @pytest.mark.parametrize(
-    ("ground", "alive"),
+    ("own", "alive"),
     [
-        (Ground(), None),
-        (Ground(baseline=baseline({3})), True),
-        (Ground(baseline=baseline({2})), None),
-        (Ground(baseline=baseline({2}), noticed={FIRST: True}), False),
-        (Ground(baseline=baseline({2}), noticed={FIRST: False}), True),
+        (OwnEvidence(), None),
+        (OwnEvidence(baseline=baseline({3})), True),
+        (OwnEvidence(baseline=baseline({2})), None),
+        (OwnEvidence(baseline=baseline({2}), noticed={FIRST: True}), False),
+        (OwnEvidence(baseline=baseline({2}), noticed={FIRST: False}), True),
     ],
 )
-def test_ground__what_no_own_test_reaches_is_alive_the_rest_has_to_be_tried(
-    ground: Ground, alive: bool | None
+def test_own_evidence__what_no_own_test_reaches_is_alive_the_rest_has_to_be_tried(
+    own: OwnEvidence, alive: bool | None
 ) -> None:
-    assert ground.leaves_alive(FIRST) is alive
+    assert own.leaves_alive(FIRST) is alive
 
 
-def test_ground__what_runs_when_loaded_is_reached_with_any_line() -> None:
-    assert Ground(baseline=baseline({9})).leaves_alive(LOADED) is None
-    assert Ground(baseline=baseline(())).leaves_alive(LOADED) is True
+def test_own_evidence__what_runs_when_loaded_is_reached_with_any_line() -> None:
+    assert OwnEvidence(baseline=baseline({9})).leaves_alive(LOADED) is None
+    assert OwnEvidence(baseline=baseline(())).leaves_alive(LOADED) is True
 
 
 def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
-    ground = Ground(baseline=baseline({1, 2, 3, 4}, {(1, 2)}), noticed={FIRST: True, SECOND: False})
+    own = OwnEvidence(baseline=baseline({1, 2, 3, 4}, {(1, 2)}), noticed={FIRST: True, SECOND: False})
     mutation = a_mutation((FIRST, SECOND, THIRD), {"test_a": (FIRST, SECOND, THIRD)})
     one = function(base=Status.FAILED, lines={1, 5, 6}, branches={(1, 2), (1, 5)})
-    assert gains_of(one, MEMBER, mutation, ground) == Gains(
+    assert gains_of(one, MEMBER, mutation, own) == Gains(
         killed=frozenset({FIRST, SECOND, THIRD}),
         alive=frozenset({SECOND}),
         unknown=frozenset({THIRD}),
@@ -81,7 +81,7 @@ def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
 
 def test_gains_of__where_nothing_is_known_of_the_own_tests() -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,)})
-    assert gains_of(function(), MEMBER, mutation, Ground()) == Gains(
+    assert gains_of(function(), MEMBER, mutation, OwnEvidence()) == Gains(
         killed=frozenset({FIRST}),
         unknown=frozenset({FIRST}),
         lines=frozenset({1, 2}),
@@ -108,7 +108,7 @@ def test_gains_of__a_test_of_what_is_added_always_fails_on_base(
     base: Status | None, change: Change, *, counts: bool
 ) -> None:
     member = replace(MEMBER, change=change)
-    assert gains_of(function(base), member, Mutation(), Ground()).fails_on_base is counts
+    assert gains_of(function(base), member, Mutation(), OwnEvidence()).fails_on_base is counts
 
 
 A, B = frozenset({FIRST}), frozenset({(1, 2)})
@@ -147,10 +147,10 @@ EVIDENCE = Evidence(passes=5, runs=5)
 def test_with_reach__counts_the_lines_and_branches_of_all_functions_once() -> None:
     functions = (function(lines={1, 5}, branches={(1, 5)}), function(lines={5, 6}, branches={(5, 6), (1, 5)}))
     proof = Proof(member=MEMBER, candidate=_candidate(MEMBER), functions=functions)
-    shown = with_reach(EVIDENCE, proof, Ground(baseline=baseline({1})))
+    shown = with_reach(EVIDENCE, proof, OwnEvidence(baseline=baseline({1})))
     assert (shown.lines_gained, shown.branches_gained) == (2, 2)
-    assert with_reach(EVIDENCE, proof, Ground()) == EVIDENCE
-    unknown = Ground(baseline=replace(baseline({1}), branches_known=False))
+    assert with_reach(EVIDENCE, proof, OwnEvidence()) == EVIDENCE
+    unknown = OwnEvidence(baseline=replace(baseline({1}), branches_known=False))
     shown = with_reach(EVIDENCE, proof, unknown)
     assert (shown.lines_gained, shown.branches_gained) == (2, None)
 

@@ -12,7 +12,7 @@ from bot.languages.python.test_modules import test_functions as names_of_tests
 from bot.model import Candidate, Origin
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.gains import Ground
+from bot.verification.gains import OwnEvidence
 from bot.verification.mutants import Mutant
 from bot.verification.mutation import Mutation, gather_mutants
 from bot.verification.own_mutants import OwnTests, own_tests_reaching
@@ -72,12 +72,12 @@ def test_own_tests_reaching__those_of_the_statement_or_of_the_whole_member(
 
 def learnt(
     folder: Path, own_suite: OwnSuite, seconds: float = 60.0, progress: CountingProgress | None = None
-) -> tuple[Mutation, Ground, Ground]:
+) -> tuple[Mutation, OwnEvidence, OwnEvidence]:
     """Return what a candidate kills, and what is known of the own tests before and after they were asked."""
     progress = progress or CountingProgress()
     candidate = Candidate(member=MEMBER.id, code=CANDIDATE, origin=Origin.OFFLINE)
 
-    async def scenario() -> tuple[Mutation, Ground, Ground]:
+    async def scenario() -> tuple[Mutation, OwnEvidence, OwnEvidence]:
         files = {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}
         async with small_workspace(folder, files) as workspace:
             proofs = await gather_evidence(
@@ -89,9 +89,9 @@ def learnt(
             )
             mutations = await gather_mutants(proofs, workspace, DEFAULTS, CountingProgress())
             own = OwnTests(own_suite, workspace, seconds, progress)
-            before = own.ground(MEMBER)
+            before = own.of(MEMBER)
             await own.learn(proofs, mutations)
-            return mutations[0], before, own.ground(MEMBER)
+            return mutations[0], before, own.of(MEMBER)
 
     return asyncio.run(scenario())
 

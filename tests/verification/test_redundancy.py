@@ -7,82 +7,82 @@ from collections.abc import Mapping
 import pytest
 
 from bot.verification.gains import Gains
-from bot.verification.redundancy import Witness, redundant
+from bot.verification.redundancy import Showing, redundant
 from fakes.mutants import a_mutant
 
 
-def witness(name: str, *mutants: int, length: int = 3, **more: object) -> Witness:
+def showing(name: str, *mutants: int, length: int = 3, **more: object) -> Showing:
     killed = frozenset(a_mutant(line) for line in mutants)
     lines = more.get("lines", ())
     assert isinstance(lines, tuple)
     gains = Gains(killed=killed, lines=frozenset(lines), fails_on_base=bool(more.get("fails")))
-    return Witness(name=name, gains=gains, length=length)
+    return Showing(name=name, gains=gains, length=length)
 
 
-def left(*witnesses: Witness) -> list[str]:
-    gone = redundant(witnesses)
-    return [one.name for one in witnesses if one.name not in gone]
+def left(*showings: Showing) -> list[str]:
+    gone = redundant(showings)
+    return [one.name for one in showings if one.name not in gone]
 
 
 def test_redundant__nothing_where_each_shows_something_of_its_own() -> None:
-    assert redundant([witness("a", 1, 2), witness("b", 2, 3)]) == {}
+    assert redundant([showing("a", 1, 2), showing("b", 2, 3)]) == {}
     assert redundant([]) == {}
 
 
 def test_redundant__what_another_shows_too() -> None:
-    assert redundant([witness("a", 1), witness("b", 1, 2)]) == {"a": "shows nothing that `b` does not show"}
+    assert redundant([showing("a", 1), showing("b", 1, 2)]) == {"a": "shows nothing that `b` does not show"}
 
 
 def test_redundant__what_others_show_together() -> None:
-    found = redundant([witness("a", 1, 2, 3), witness("b", 1, 4), witness("c", 2, 3, 5)])
+    found = redundant([showing("a", 1, 2, 3), showing("b", 1, 4), showing("c", 2, 3, 5)])
     assert found == {"a": "shows nothing that `c` and `b` do not show"}
-    many = [witness("all", 1, 2, 3), *(witness(name, line, 10 + line) for line, name in enumerate("bcd", 1))]
+    many = [showing("all", 1, 2, 3), *(showing(name, line, 10 + line) for line, name in enumerate("bcd", 1))]
     assert redundant(many) == {"all": "shows nothing that the others together do not show"}
 
 
 def test_redundant__the_fewest_stay_even_where_the_widest_is_not_among_them() -> None:
-    wide = witness("wide", 1, 2, 3, 4)
-    assert left(wide, witness("one", 1, 2, 5), witness("two", 3, 4, 6)) == ["one", "two"]
-    assert left(wide, witness("a", 1, 2), witness("b", 3, 4), witness("c", 1, 3)) == ["wide"]
+    wide = showing("wide", 1, 2, 3, 4)
+    assert left(wide, showing("one", 1, 2, 5), showing("two", 3, 4, 6)) == ["one", "two"]
+    assert left(wide, showing("a", 1, 2), showing("b", 3, 4), showing("c", 1, 3)) == ["wide"]
 
 
 def test_redundant__lines_and_branches_are_evidence_as_well() -> None:
-    assert left(witness("a", 1, lines=(4,)), witness("b", 1, 2)) == ["a", "b"]
-    assert left(witness("a", 1, lines=(4,)), witness("b", 1, 2, lines=(4,))) == ["b"]
+    assert left(showing("a", 1, lines=(4,)), showing("b", 1, 2)) == ["a", "b"]
+    assert left(showing("a", 1, lines=(4,)), showing("b", 1, 2, lines=(4,))) == ["b"]
 
 
 def test_redundant__one_that_fails_on_base_stays() -> None:
-    assert left(witness("a", 1, 2), witness("b", 1, fails=True)) == ["a", "b"]
-    assert left(witness("a", 1, fails=True), witness("b", 1, fails=True)) == ["a"]
-    assert left(witness("a", 1, fails=True), witness("b", 2, fails=True)) == ["a", "b"]
+    assert left(showing("a", 1, 2), showing("b", 1, fails=True)) == ["a", "b"]
+    assert left(showing("a", 1, fails=True), showing("b", 1, fails=True)) == ["a"]
+    assert left(showing("a", 1, fails=True), showing("b", 2, fails=True)) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (witness("x", 1, length=9), witness("y", 1, length=3)),
-        (witness("x", 1, 2, length=3), witness("y", 1, 2, 3, length=9)),
+        (showing("x", 1, length=9), showing("y", 1, length=3)),
+        (showing("x", 1, 2, length=3), showing("y", 1, 2, 3, length=9)),
     ],
 )
 def test_redundant__of_equals_the_shorter_of_others_the_one_that_kills_more(
-    one: Witness, other: Witness
+    one: Showing, other: Showing
 ) -> None:
     assert left(one, other) == ["y"]
     assert left(other, one) == ["y"]
 
 
 def test_redundant__then_the_first_of_the_file() -> None:
-    assert left(witness("b", 1), witness("a", 1)) == ["b"]
+    assert left(showing("b", 1), showing("a", 1)) == ["b"]
 
 
 def test_redundant__as_few_as_trying_all_choices_finds() -> None:
     chance = random.Random(7)  # noqa: S311 - cases to try, no secret
     for _ in range(200):
         shown = {f"t{n}": frozenset(chance.sample(range(8), chance.randint(1, 4))) for n in range(7)}
-        kept = left(*(witness(name, *facts) for name, facts in shown.items()))
+        kept = left(*(showing(name, *facts) for name, facts in shown.items()))
         assert _facts(shown, kept) == _facts(shown, list(shown))
         assert len(kept) == _fewest(shown)
-        again = left(*(witness(name, *shown[name]) for name in kept))
+        again = left(*(showing(name, *shown[name]) for name in kept))
         assert again == kept
 
 
@@ -103,6 +103,6 @@ def _fewest(shown: Mapping[str, frozenset[int]]) -> int:
 def test_redundant__of_very_many_a_good_choice_is_made_in_time() -> None:
     chance = random.Random(3)  # noqa: S311 - cases to try, no secret
     shown = {f"t{n}": frozenset(chance.sample(range(60), 6)) for n in range(80)}
-    kept = left(*(witness(name, *facts) for name, facts in shown.items()))
+    kept = left(*(showing(name, *facts) for name, facts in shown.items()))
     assert _facts(shown, kept) == _facts(shown, list(shown))
     assert len(kept) < 20

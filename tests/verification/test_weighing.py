@@ -6,7 +6,7 @@ from bot.execution.answers import Reached
 from bot.execution.own_suite import MemberBaseline
 from bot.languages.python.test_modules import keep_tests
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
-from bot.verification.gains import Ground
+from bot.verification.gains import OwnEvidence
 from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, Verdict
 from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Run, Status
@@ -60,11 +60,11 @@ def weighed(weight: Weight) -> Entry | Judgement:
 def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
     mutants = (FIRST, SECOND, THIRD)
     mutation = a_mutation(mutants, {"test_a": (FIRST, SECOND), "test_b": (SECOND, THIRD)})
-    ground = Ground(baseline=OWN, noticed={FIRST: True, SECOND: True, THIRD: False})
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True, THIRD: False})
     # test_a kills nothing that is alive, but fails on base
     run = proof(function("test_a", base=Status.FAILED), function("test_b"))
     table = GateTable(named_mutants=2)
-    found = weighed(Weight(proof=run, mutation=mutation, ground=ground, table=table))
+    found = weighed(Weight(proof=run, mutation=mutation, own=own, table=table))
     assert isinstance(found, Entry)
     assert found.evidence == Evidence(
         passes=5,
@@ -111,8 +111,8 @@ def test_weigh__each_function_is_judged_for_itself() -> None:
 
 def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
-    ground = Ground(baseline=OWN, noticed={FIRST: True, SECOND: True})
-    found = weighed(Weight(proof=proof(), mutation=mutation, ground=ground))
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True})
+    found = weighed(Weight(proof=proof(), mutation=mutation, own=own))
     assert isinstance(found, Judgement)
     assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
