@@ -144,13 +144,18 @@ def value_claim(written: str, annotation: ast.expr, found: Contradiction) -> str
         return f"assert {written} is None" if kind == "None" else f"assert isinstance({written}, {kind})"
     element = element_type(annotation)
     inner = None if element is None else _classes_text(classes_of(element))
-    is_pairs = found.claimed.startswith("{") and ":" in found.claimed
-    if inner and inner != "None" and not is_pairs:
+    if inner and inner != "None" and _holds_elements(found.claimed):
         return f"assert all(isinstance(item, {inner}) for item in {written})"
     if not found.claimed:
         return ""
     differs = "is not" if found.claimed in {"None", "True", "False"} else "!="
     return f"assert {written} {differs} {found.claimed}"
+
+
+def _holds_elements(claimed: str) -> bool:
+    """Tell whether a claimed value is written as a list, a tuple or a set."""
+    node = ast.parse(claimed, mode="eval").body if claimed else None
+    return isinstance(node, ast.List | ast.Tuple | ast.Set)
 
 
 def _is_outside(found: Contradiction, annotation: ast.expr) -> bool:
