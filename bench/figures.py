@@ -41,7 +41,7 @@ class Figure:
 def print_figures(figures: Iterable[Figure]) -> None:
     """Print figures as a table."""
     print(f"\n| {'measured':<74} | {'figure':>9} | {'unit':<12} | {'target':<14} |     |")
-    print(f"|{"-" * 76}|{'-' * 11}|{'-' * 14}|{'-' * 16}|-----|")
+    print(f"|{'-' * 76}|{'-' * 11}|{'-' * 14}|{'-' * 16}|-----|")
     for one in figures:
         met = "" if not one.target else "met" if one.is_met else "NOT"
         print(f"| {one.name:<74} | {one.value:>9.2f} | {one.unit:<12} | {one.target:<14} | {met:<3} |")

@@ -6,7 +6,6 @@ alone, and those that were still to come are tried without it.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from bot.execution.answers import Answer, JobResult, read_answer
 from bot.execution.pytest_ini import PLAIN_INI
 from bot.execution.sandbox import CannotRun
+from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
 
@@ -195,7 +195,7 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
         raise CannotRun("There is no base to run tests on.")
     folder = workspace.new_folder("run")
     try:
-        grounds = await asyncio.to_thread(_grounds, copy, folder) if setting.beside else None
+        grounds = await in_thread(_grounds, copy, folder) if setting.beside else None
         plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
         if grounds is not None:
             home = grounds.source_roots[0]
@@ -213,7 +213,7 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
             limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
         outcome = await workspace.sandbox.run(command, limits)
     finally:
-        await asyncio.to_thread(remove_folder, folder)
+        await in_thread(remove_folder, folder)
     return read_answer(outcome, {job.number for job in jobs})
 
 

@@ -7,7 +7,6 @@ run with it inside the sandbox again.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from bot.execution.isolation.handover import take_back
 from bot.execution.needs import Needs, read_needs
 from bot.execution.project_copy import bring_ignored_files, imported_files, write_copy
 from bot.execution.sandbox import Command, Limits, Outcome, Sandbox, shown
+from bot.execution.threads import in_thread
 from bot.execution.workspace import CannotPrepare, Workspace, remove_folder
 
 _GIB = 1024**3
@@ -103,7 +103,7 @@ async def install_project(order: InstallOrder) -> Installed:
     needs = read_needs(order.tree, order.project)
     access = index_access(order.environment)
     try:
-        variables = await asyncio.to_thread(_lay_out, order, place, needs, access)
+        variables = await in_thread(_lay_out, order, place, needs, access)
     except OSError as error:
         raise CannotPrepare(f"the project cannot be copied to be installed ({error.strerror}).") from error
     installation = _Installation(order, place, variables)
@@ -111,7 +111,7 @@ async def install_project(order: InstallOrder) -> Installed:
         notes = await installation.carry_out(needs)
         installation.check_place()
     finally:
-        await asyncio.to_thread(_keep_environment, place)
+        await in_thread(_keep_environment, place)
     bared = f"installed without what may be credentials in {', '.join(access.bared)}" if access.bared else ""
     return Installed(interpreter=installation.python, notes=tuple(filter(None, (*notes, bared))))
 

@@ -5,12 +5,10 @@ All of it stands in one private folder, which is removed at the end, however the
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from bot.changes.git import Repository
 from bot.changes.trees import RepositoryTree
@@ -29,12 +27,10 @@ from bot.execution.project_copy import (
 from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
 from bot.execution.sandbox import Limits, Sandbox
 from bot.execution.scratch import ScratchFolder, remove_abandoned
+from bot.execution.threads import in_thread
 from bot.execution.workers import install_workers
 from bot.execution.workspace import CannotPrepare, Interpreter, ProjectCopy, Workspace
 from bot.settings import VerificationSettings
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _TRIAL = Job(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
 _MOST_NAMED_PATHS = 5
@@ -70,14 +66,14 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
         UsageFailure: There is no interpreter of the name that the person gave.
         CannotRun: The sandbox could not start a process.
     """
-    await _in_thread(remove_abandoned)
+    await in_thread(remove_abandoned)
     with ScratchFolder() as scratch:
         workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(order.settings.python, order.environment, folder)
         if order.settings.install:
             installed = await install_project(_install_order(order, choice, scratch.path))
-            workspace = await _in_thread(with_installation, workspace, installed)
+            workspace = await in_thread(with_installation, workspace, installed)
             choice = Choice(path=installed.interpreter, origin="--install")
         yield await _with_interpreter(workspace, choice)
 
@@ -95,19 +91,9 @@ def _install_order(order: WorkspaceOrder, choice: Choice, scratch: Path) -> Inst
     )
 
 
-async def _in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-    """Call a function in a thread; where the wait is cancelled, it still goes on until the function ends."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
-
-
 async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
     try:
-        return await _in_thread(_lay_out, order, scratch)
+        return await in_thread(_lay_out, order, scratch)
     except OSError as error:
         reason = error.strerror or "not every file could be written"
         raise CannotPrepare(
@@ -167,7 +153,7 @@ async def _with_interpreter(workspace: Workspace, choice: Choice) -> Workspace:
     interpreter = Interpreter(path=choice.path, version=(0, 0))
     workspace = replace(workspace, interpreter=interpreter)
     greeting, passed = await _trial(workspace)
-    hidden = await _in_thread(hidden_modules, greeting.prefix, workspace.head.source_roots)
+    hidden = await in_thread(hidden_modules, greeting.prefix, workspace.head.source_roots)
     interpreter = replace(
         interpreter,
         version=greeting.version,

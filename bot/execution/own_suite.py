@@ -6,7 +6,6 @@ that may be written to, behind the sandbox. Where they cannot be measured nothin
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from bot.execution.suite_cache import Kept, Measurements, NoMeasurements, keep, 
 from bot.execution.suite_changes import try_changes
 from bot.execution.suite_failures import Naming
 from bot.execution.suite_run import run_suite
+from bot.execution.threads import in_thread
 from bot.execution.workspace import Workspace
 from bot.model import Member
 from bot.settings import VerificationSettings
@@ -55,11 +55,11 @@ async def measure_own_suite(
     if not subjects:
         return OwnSuite()
     if settings.coverage is not None:
-        return await asyncio.to_thread(suite_from_coverage, workspace, subjects, settings.coverage)
+        return await in_thread(suite_from_coverage, workspace, subjects, settings.coverage)
     if settings.suite_seconds <= 0:
         return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
     try:
-        key = await asyncio.to_thread(suite_key, workspace, subjects)
+        key = await in_thread(suite_key, workspace, subjects)
         known = kept_suite(measurements, key, subjects, settings.suite_seconds)
         return known or await _measured(
             workspace, subjects, settings.suite_seconds, _Keeper(measurements, key)
@@ -85,7 +85,7 @@ async def _measured(
     workspace: Workspace, members: Sequence[Member], seconds: float, keeper: _Keeper
 ) -> OwnSuite:
     answer = await run_suite(workspace, members, seconds)
-    suite = await asyncio.to_thread(_concluded, workspace, members, answer)
+    suite = await in_thread(_concluded, workspace, members, answer)
     keeper.keep(suite, answer, seconds)
     return suite
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from bot.execution.sandbox import CannotRun, Limits, Outcome
 from bot.execution.suite_answers import SuiteAnswer, read_suite
+from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
 from bot.model import Member
@@ -37,7 +37,7 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
             "changes": None,
         },
     )
-    return await asyncio.to_thread(read_suite, outcome, str(root))
+    return await in_thread(read_suite, outcome, str(root))
 
 
 def _names(member: Member) -> set[str]:
@@ -55,8 +55,8 @@ async def run_worker(workspace: Workspace, plan: Mapping[str, object]) -> tuple[
     """
     folder = workspace.new_folder("own")
     try:
-        copy = await asyncio.to_thread(_copied, workspace, folder)
-        size = await asyncio.to_thread(_size, copy.root)
+        copy = await in_thread(_copied, workspace, folder)
+        size = await in_thread(_size, copy.root)
         command = worker_command(
             workspace,
             "suite",
@@ -68,7 +68,7 @@ async def run_worker(workspace: Workspace, plan: Mapping[str, object]) -> tuple[
         limits = _limits(workspace.limits, plan["seconds"], size)
         return await workspace.sandbox.run(command, limits), copy.root
     finally:
-        await asyncio.to_thread(remove_folder, folder)
+        await in_thread(remove_folder, folder)
 
 
 def _copied(workspace: Workspace, folder: Path) -> ProjectCopy:

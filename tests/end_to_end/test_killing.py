@@ -113,10 +113,11 @@ def answer(body: Body, extra: str = "") -> str:
 class Place:
     """The person's repository, and the folders that the program may use meanwhile."""
 
-    def __init__(self, folder: Path, command_line: CommandLine) -> None:
+    def __init__(self, folder: Path, command_line: CommandLine, own_tests: str = "") -> None:
         self.repository = GitRepository.create(folder / "project")
         self.base = self.repository.commit(dict(BASE))
-        self.repository.write(dict(HEAD))
+        own = {"tests/test_prices.py": own_tests} if own_tests else {}
+        self.repository.write({**HEAD, **own})
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         self.command_line = command_line
@@ -213,6 +214,23 @@ def test_killing__a_test_that_never_ends(place: Place, number: signal.Signals) -
         place.started(*asking(endpoint)) as running,
     ):
         running.wait_until_told("running tests")
+        wait_until(lambda: sum(map(is_deaf, processes.descendants(running.pid))) > 1)
+        running.send(number)
+
+        assert_nothing_is_left(place, orphans, running, number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_killing__an_own_test_that_never_ends(
+    tmp_path: Path, command_line: CommandLine, number: signal.Signals
+) -> None:
+    place = Place(tmp_path, command_line, f"from shop.prices import shipping\n\n{HANGING}")
+    with (
+        orphanage() as orphans,
+        Endpoint(answer=answer) as endpoint,
+        place.started(*asking(endpoint)) as running,
+    ):
+        running.wait_until_told("making tests")
         wait_until(lambda: sum(map(is_deaf, processes.descendants(running.pid))) > 1)
         running.send(number)
 

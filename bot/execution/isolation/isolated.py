@@ -22,6 +22,7 @@ from bot.execution.isolation.users import Users
 from bot.execution.process import basic_plan, run_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
 from bot.execution.scratch import ScratchFolder
+from bot.execution.threads import in_thread
 
 
 class IsolatedSandbox:
@@ -95,7 +96,7 @@ class IsolatedSandbox:
     async def _hand_over(self, command: Command, identity: Identity) -> None:
         async with self._sharing:
             unshared = [path for path in command.readable if path not in self._shared]
-            await asyncio.to_thread(_hand_over, command, identity, unshared)
+            await in_thread(_hand_over, command, identity, unshared)
             self._shared.update(unshared)
 
     def _plan(self, command: Command, limits: Limits, identity: Identity) -> Plan:

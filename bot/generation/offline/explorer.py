@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.generation.offline.observations import Told, read_told
@@ -107,7 +108,7 @@ class Explorer:
         try:
             outcome = await workspace.sandbox.run(command, limits)
         finally:
-            await asyncio.to_thread(remove_folder, command.folder)
+            await in_thread(remove_folder, command.folder)
         return read_told(outcome.stdout)
 
 
