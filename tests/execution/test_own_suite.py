@@ -278,8 +278,13 @@ def test_measure_own_suite__nothing_can_be_run(tmp_path: Path) -> None:
 
 
 CHANGED_TESTS = """\
-import os
+import time
 import shop
+
+
+def test_slow():
+    time.sleep(0.6)
+    assert shop.clamp(0, 1, 2) == 1
 
 
 def test_low():
@@ -356,6 +361,11 @@ def test_changes_noticed__what_fails_unchanged_says_nothing(tmp_path: Path) -> N
         change(2, "value < low", "value <= low", "test_failing", "test_low"),
         change(3, "value < low", "value > low", "test_none_such"),
     ) == {1: True}
+
+
+def test_changes_noticed__what_found_no_time_is_not_told(tmp_path: Path) -> None:
+    loop = change(0, "return low", "\n        while True: pass", "test_slow")
+    assert noticed(tmp_path, loop, seconds=3.0) == {}
 
 
 def test_changes_noticed__no_time(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from .children import CRASHED, DONE, Message, Patience, Send, become_parent, run_child
 from .mutating import LoadedModule, Mutant, MutantFinder, QuickCase, compiled
-from .suite_pytest import UNUSABLE, Place, suite_arguments, test_id
+from .suite_pytest import UNUSABLE, InOneProcess, Place, suite_arguments, test_id
 
 MOST_SECONDS_TO_LOAD = 3.0
 """Where it takes longer to load the tests, changes of what runs then are not tried."""
@@ -228,7 +228,8 @@ class _Stage:
         self._send = send
         arguments = suite_arguments(self._run.place, with_own=self._with_own)
         code = pytest.main(
-            [*arguments, *_files(self._run.place, self._run.tests)], plugins=[self, self._case]
+            [*arguments, *_files(self._run.place, self._run.tests)],
+            plugins=[InOneProcess(), self, self._case],
         )
         send({"kind": "exit", "code": int(code)})
 
@@ -290,7 +291,7 @@ class _Stage:
             return
         limit = min(self._run.left, _LEAST_SECONDS + _TIMES_AS_LONG * choice.seconds)
         trial = self._case.trial([items[test] for test in choice.tests], exchange, whole=False, seconds=limit)
-        by = trial.noticed_by
+        by = trial.noticed_by(hung=self._run.left > 0)
         if by is not None or (trial.is_over and choice.is_whole):
             self._send({"kind": "tried", **told, "by": by})
         if by is not None:
@@ -319,11 +320,14 @@ class _Trial:
             self.ended[str(message["id"])] = (str(message["status"]), float(message["seconds"]))
             self.running = None
 
-    @property
-    def noticed_by(self) -> str | None:
-        """The test that failed, hung or ended the process; None for none."""
+    def noticed_by(self, *, hung: bool) -> str | None:
+        """Return the test that failed, hung or ended the process; None for none.
+
+        Args:
+            hung: Whether one that did not end has hung, rather than found no time.
+        """
         failed = [test for test, (status, _) in self.ended.items() if status not in {"passed", "skipped"}]
-        return failed[0] if failed else self.running
+        return failed[0] if failed else self.running if hung else None
 
 
 class _OwnCase(QuickCase):
@@ -375,9 +379,10 @@ def _loaded_verdict(run: ChangesRun, change: Change, known: _Known) -> Iterator[
         loaded.append(message.get("tests")) if message["kind"] == "loaded" else trial.receive(message)
 
     how = run_child(once.carry_out, min(run.left, limit), receive, run.closed, _PATIENCE)
-    is_broken = how == DONE and loaded != [len(choice.tests)]
-    noticed = trial.noticed_by is not None or is_broken or (how != DONE and run.left > 0)
-    if noticed or choice.is_whole:
+    hung = run.left > 0
+    is_lost = loaded != [len(choice.tests)] and (how == DONE or hung)  # the tests are not there any more
+    noticed = is_lost or trial.noticed_by(hung=hung) is not None
+    if noticed or (how == DONE and choice.is_whole):
         yield {"module": change.module, "number": change.mutant.number, "noticed": noticed}
 
 
@@ -397,7 +402,9 @@ class _Once:
         self._send = send
         sys.meta_path.insert(0, self._finder)
         arguments = suite_arguments(self._place, with_own=self._with_own)
-        pytest.main([*arguments, *_files(self._place, self._tests)], plugins=[self, self._case])
+        pytest.main(
+            [*arguments, *_files(self._place, self._tests)], plugins=[InOneProcess(), self, self._case]
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:

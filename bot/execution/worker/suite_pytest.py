@@ -22,7 +22,7 @@ UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTE
 
 _ALWAYS = ("-p", "no:cacheprovider", "-p", "no:randomly", "--capture=fd", "--maxfail=0", "--color=no")
 _QUIETED = {"xdist": ("-n", "0"), "pytest_cov": ("--no-cov",), "benchmark": ("--benchmark-disable",)}
-_REFUSED = ("xdist", "pytest_cov", "forked", "pytest_forked", "testmon", "picked")
+_REFUSED = ("xdist", "pytest_cov", "pytest_forked", "testmon", "picked")
 _MAY_CONFIGURE = (
     *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
     *("pyproject.toml", "tox.ini", "setup.cfg"),
@@ -51,6 +51,16 @@ class Place(NamedTuple):
     root: Path
     project: Path
     hidden: frozenset[str]
+
+
+class InOneProcess:
+    """A plugin that undoes what would run tests in processes of their own, where nothing traces them."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Turn the option of pytest-forked off, which no argument can."""
+        if getattr(config.option, "forked", False):
+            config.option.forked = False
 
 
 def suite_arguments(place: Place, *, with_own: bool) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .children import Send
-from .suite_pytest import Place, file_of, suite_arguments, test_id
+from .suite_pytest import InOneProcess, Place, file_of, suite_arguments, test_id
 from .testing import function_name
 from .tracer import Reached, ReachedByFile, Span, Spans, make_tracer
 
@@ -41,7 +41,8 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     """Run the project's own tests; send how each ends, and at last how pytest did."""
     recorder = _SuiteRecorder(send, run)
     recorder.start()
-    exit_code = pytest.main(suite_arguments(run.place, with_own=run.with_own), plugins=[recorder])
+    arguments = suite_arguments(run.place, with_own=run.with_own)
+    exit_code = pytest.main(arguments, plugins=[InOneProcess(), recorder])
     recorder.finish(int(exit_code))
 
 
