@@ -20,5 +20,5 @@ async def in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait([work])
+        await asyncio.gather(work, return_exceptions=True)
         raise
