@@ -1,17 +1,5 @@
 # member: src/satchel/stores.py::Ledger.balance
 
-# candidate: opening balance
-# good
-from satchel.stores import Ledger
-
-
-def test_balance_counts_what_was_there_before():
-    ledger = Ledger(50)
-    assert ledger.balance == 50
-    ledger.entries += [("a", 7), ("b", -20)]
-    assert ledger.balance == 37
-
-
 # candidate: of a mock
 # bad: mocks-member
 from unittest.mock import PropertyMock, patch

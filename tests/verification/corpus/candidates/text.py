@@ -262,15 +262,6 @@ def test_title_case_writes_in_large():
 
 # member: src/satchel/text.py::initials
 
-# candidate: two parts
-# good
-from satchel.text import initials
-
-
-def test_initials_are_large():
-    assert initials("grace brewster hopper") == "G. B. H."
-
-
 # candidate: pins what a hyphen gives
 # bad: pins-bug-example
 from satchel.text import initials
