@@ -37,7 +37,7 @@ def test_container__the_hostile_and_the_honest_suite(engine: Engine, way: str) -
     options = (*mounts, "--workdir", "/src", "--entrypoint", "/opt/testsmith/bin/python")
     wanted = "not Docker and not ordinary" if way == "root" else "ordinary"
     done = engine.run(
-        *("-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "-k", wanted, SUITE),
+        *("-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "-m", "not slow", "-k", wanted, SUITE),
         options=options,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,8 +68,13 @@ class Engine:
         self, *arguments: str, options: tuple[str, ...] = (), seconds: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         """Run the image in a new container, as root."""
-        fixed = ("run", "--rm", "--network", "host", *self.like_docker)
-        return self.call(*fixed, *options, IMAGE, *arguments, seconds=seconds)
+        name = f"testsmith-{uuid.uuid4()}"
+        fixed = ("run", "--rm", "--name", name, "--network", "host", *self.like_docker)
+        try:
+            return self.call(*fixed, *options, IMAGE, *arguments, seconds=seconds)
+        except subprocess.TimeoutExpired:
+            self.call("rm", "--force", name)
+            raise
 
 
 def image_store() -> Path:
