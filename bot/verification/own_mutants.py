@@ -108,7 +108,7 @@ class OwnTests:
         one = asked.setdefault(
             member.id, _Asked(member=member, baseline=own.baseline, runs_when_loaded=loaded)
         )
-        one.mutants.extend(sorted(new, key=_place))
+        one.mutants.extend(sorted(new, key=lambda mutant: _order(mutant, member)))
 
     def _changed(self, asked: _Asked) -> ChangedModules | None:
         try:
@@ -119,5 +119,7 @@ class OwnTests:
         return changed if changed.changes else None
 
 
-def _place(mutant: Mutant) -> tuple[int, int, str]:
-    return mutant.edit.start, mutant.edit.end, mutant.edit.text
+def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:
+    """Those of changed lines first, as there may not be time for all."""
+    edit = mutant.edit
+    return mutant.line not in member.changed_lines, edit.start, edit.end, edit.text
