@@ -275,7 +275,7 @@ class QuickCase:
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
         """Run cases in order, all or up to the first that fails."""
         failed = ""
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
             name = function_name(item)
             if name == failed and (following is None or following.parent is item.parent):
                 continue  # its other cases change nothing; those that follow need no other set-up
