@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.execution.answers import Reached
-from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.execution.own_suite import MemberBaseline, OwnSuite, measure_own_suite
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.driver import PythonDriver
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
@@ -115,6 +115,23 @@ MIXED = """
     def test_unstable():
         assert cents("3") == 300 and os.environ["PYTHONHASHSEED"] != "3"
 """
+
+
+def proven_beside(folder: Path, own_tests: str, one: Subject) -> Verdict:
+    """Prove a candidate in a project that has tests of its own, which are measured."""
+    settings = VerificationSettings(test_seconds=5.0, runs=2)
+    files = {"shop.py": HEAD, "tests/test_shop.py": own_tests}
+
+    async def scenario() -> Verdict:
+        async with small_workspace(folder, files, {"shop.py": HEAD}) as workspace:
+            own_suite = await measure_own_suite(workspace, [one.member], settings)
+            assert one.member.id in own_suite.members, own_suite.notes
+            (verdict,) = await prove(
+                [one], workspace, PythonDriver(), settings, CountingProgress(), own_suite=own_suite
+            )
+            return verdict
+
+    return asyncio.run(scenario())
 
 
 @pytest.mark.slow
@@ -244,6 +261,27 @@ def test_prove__what_the_own_tests_do_not_reach_is_gained(tmp_path: Path) -> Non
     assert (shown.lines_gained, shown.branches_gained) == (1, 1)
     assert (shown.mutants, shown.mutants_killed, shown.mutants_gained) == (6, 6, 2)
     assert "on line 11" in shown.killed[0]
+
+
+def test_prove__only_what_shows_more_than_the_own_tests_is_left(tmp_path: Path) -> None:
+    own_tests = "from shop import cents\n\n\ndef test_own():\n    assert cents('2') == 200\n"
+    verdict = proven_beside(tmp_path, own_tests, subject(SEVERAL))
+    (green,) = verdict.entries
+    assert green.tests == ("test_refuses_debts",)
+    assert green.label is Label.UNCHANGED_BEHAVIOUR
+    shown = green.evidence
+    assert (shown.lines_gained, shown.branches_gained) == (1, 1)
+    assert (shown.mutants, shown.mutants_gained) == (6, 2)
+    assert shown.killed[:2] == (
+        "`ValueError` to `TypeError` on line 11",
+        "`raise ValueError(text)` to `pass` on line 11",
+    )
+    assert [(cut.function, cut.point) for cut in verdict.cuts] == [
+        ("test_whole_amounts", Point.STABLE),
+        ("test_whole_amount", Point.STABLE),
+        ("test_is_a_number", Point.STABLE),
+    ]
+    assert {cut.reason for cut in verdict.cuts} == {"kills no mutant that your tests leave alive"}
 
 
 def test_prove__a_class_whose_body_runs_at_import(tmp_path: Path) -> None:
