@@ -31,7 +31,7 @@ class IndexAccess:
     Attributes:
         variables: The variables of the environment, without the files below.
         files: The files that a variable names each: certificates, constraints.
-        bared: The variables from which something was taken that may be a credential, in order.
+        bared: The variables from which something was taken: credentials, folders of this machine.
     """
 
     variables: Mapping[str, str]
@@ -51,7 +51,7 @@ def index_access(environment: Mapping[str, str]) -> IndexAccess:
     return IndexAccess(
         variables={**variables, **lower_too, "PIP_CONFIG_FILE": "/dev/null"},
         files={name: path for name, path in files.items() if _may_be_given(path)},
-        bared=tuple(name for name, value in addresses.items() if _held_credentials(value)),
+        bared=tuple(name for name, value in addresses.items() if bare[name] != " ".join(value.split())),
     )
 
 
@@ -71,10 +71,6 @@ def _may_be_given(path: Path) -> bool:
 
 def _bare_addresses(value: str) -> str:
     return " ".join(bare for word in value.split() if (bare := bare_address(word)))
-
-
-def _held_credentials(value: str) -> bool:
-    return any("@" in word or urlsplit(word).query for word in value.split())
 
 
 def bare_address(address: str) -> str:

@@ -112,7 +112,7 @@ async def install_project(order: InstallOrder) -> Installed:
         installation.check_place()
     finally:
         await in_thread(_keep_environment, place)
-    bared = f"installed without what may be credentials in {', '.join(access.bared)}" if access.bared else ""
+    bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
     return Installed(interpreter=installation.python, notes=tuple(filter(None, (*notes, bared))))
 
 
@@ -131,17 +131,24 @@ def version_of(repository: Repository) -> str:
 
 def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
     """Return a workspace that uses an installation, and in its copies what the build has made."""
-    places = installed.environment.glob("lib/python3*/site-packages")
-    for packages in (place for place in places if place.resolve() == place):
-        for copy in filter(None, (workspace.head, workspace.base)):
-            made = imported_files(packages, workspace.owned_modules)
-            for root in copy.source_roots:
-                bring_ignored_files(packages, made, root)
+    for packages in installed.environment.glob("lib/python3*/site-packages"):
+        if packages.resolve() == packages:
+            _bring_made_files(workspace, packages)
     return replace(
         workspace,
         readable=(*workspace.readable, installed.environment),
         notes=(*workspace.notes, *installed.notes),
     )
+
+
+def _bring_made_files(workspace: Workspace, packages: Path) -> None:
+    """Bring what the build has made; what head itself holds is not brought, or base would have it, too."""
+    heads = workspace.head.source_roots
+    found = imported_files(packages, workspace.owned_modules)
+    made = [path for path in found if not any((root / path).exists() for root in heads)]
+    for copy in filter(None, (workspace.head, workspace.base)):
+        for root in copy.source_roots:
+            bring_ignored_files(packages, made, root)
 
 
 def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess) -> dict[str, str]:

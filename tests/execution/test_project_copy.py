@@ -10,6 +10,7 @@ from bot.execution.project_copy import (
     MOST_FILE_BYTES,
     bring_ignored_files,
     ignored_files,
+    imported_files,
     is_safe_path,
     source_roots,
     top_level_modules,
@@ -170,3 +171,19 @@ def test_bring_ignored_files__follows_no_link_out_of_the_copy(tmp_path: Path) ->
     (folder / "shop").symlink_to(outside)
     bring_ignored_files(root, ["shop/x.so"], folder)
     assert files_below(outside) == set()
+
+
+def test_imported_files__of_packages_without_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.py").write_text("x")
+    folder = tmp_path / "packages"
+    (folder / "shop" / "inner").mkdir(parents=True)
+    for name in ("a.py", "inner/speed.so", "notes.txt"):
+        (folder / "shop" / name).write_text("x")
+    (folder / "shop" / "link.py").symlink_to(outside / "secret.py")
+    (folder / "shop" / "folder").symlink_to(outside)
+    (folder / "linked").symlink_to(outside)
+    (folder / "other").mkdir()
+    (folder / "other" / "b.py").write_text("x")
+    assert imported_files(folder, ["shop", "linked", "gone"]) == ("shop/a.py", "shop/inner/speed.so")

@@ -49,3 +49,12 @@ def test_remove_tree__a_link_in_the_folders_place(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="link"):
         remove_tree(tmp_path / "link")
     assert (tmp_path / "real").exists()
+
+
+def test_remove_tree__what_is_a_link_itself(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o755)
+    (tmp_path / "link").symlink_to(kept)
+    with pytest.raises(NotADirectoryError):
+        remove_tree(tmp_path / "link")
+    assert kept.stat().st_mode & 0o777 == 0o755

@@ -77,8 +77,8 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
         f"{info}/METADATA": f"Metadata-Version: 2.1\\nName: shop\\nVersion: {version}\\n"
         "Provides-Extra: test\\nRequires-Dist: needed\\nRequires-Dist: for-tests; extra == 'test'\\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        **{f"shop/{name}": open(f"shop/{name}").read() for name in os.listdir("shop")},
         "shop/_version.py": f"version = {version!r}\\n",
-        "shop/__init__.py": open("shop/__init__.py").read(),
     }
     record = "".join(f"{name},,\\n" for name in (*about, f"{info}/RECORD"))
     name = f"shop-{version}-py3-none-any.whl"

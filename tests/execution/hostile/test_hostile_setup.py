@@ -109,7 +109,7 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
     assert PLANTED not in repr(index.asked)
     assert told["notes"] == [
         "the project could not be installed, only what it needs: \ufffd[2Jno such compiler",
-        "installed without what may be credentials in PIP_INDEX_URL",
+        "installed without what may be private in PIP_INDEX_URL",
     ]
     assert [path.name for path in scratch.iterdir()] == ["installation"]
     assert [path.name for path in (scratch / "installation").iterdir()] == ["environment"]
