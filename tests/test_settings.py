@@ -159,3 +159,11 @@ def test_parse__a_coverage_file() -> None:
     settings = parse(Path("repo"), Sources(arguments=arguments))
     assert settings.verification.coverage == Path("out/coverage.xml")
     assert parse(Path("repo"), Sources(arguments={"base": "main"})).verification.coverage is None
+
+
+def test_parse__installing_is_typed_and_never_else() -> None:
+    assert not settings().verification.install
+    parsed = settings(install=True, install_seconds=20.0)
+    assert (parsed.verification.install, parsed.verification.install_seconds) == (True, 20.0)
+    with pytest.raises(UsageFailure, match="sets `install`, which is never read"):
+        file_values("testsmith.toml", "install = true\n")

@@ -1,0 +1,53 @@
+"""A project that cannot be run as it lies there, and can once it is installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fakes.arena import everybodys_folder
+from fakes.command_line import CommandLine
+from fakes.git_repository import GitRepository
+from fakes.packages import PackageIndex, shop_wheels
+
+CART = '''
+from needed import VALUE
+
+
+def total(count: int) -> int:
+    """Return what so many cost, a gift above ten."""
+    if count > 10:
+        return 10 * VALUE
+    return count * VALUE
+'''
+
+
+@pytest.mark.slow
+def test_suggest__installs_the_project_where_that_is_asked_for(command_line: CommandLine) -> None:
+    command = (sys.executable, "-m", "bot", "suggest", "--repo", ".", "--base", "main", "--format", "json")
+    with everybodys_folder() as folder, PackageIndex(shop_wheels()).serving() as index:
+        made = GitRepository.create(folder)
+        made.commit({"setup.py": "", "shop/__init__.py": "from shop._version import version\n"})
+        made.git("checkout", "-q", "-b", "change")
+        made.commit({"shop/cart.py": CART})
+        variables = {**command_line.environment(), "PIP_INDEX_URL": f"http://{index.host}/simple/"}
+        ran = [
+            subprocess.run(
+                (*command, "--provider", "offline", *more),
+                cwd=folder,
+                env=variables,
+                capture_output=True,
+                check=False,
+            )
+            for more in ((), ("--install",))
+        ]
+        assert sorted(path.name for path in folder.iterdir()) == [".git", "setup.py", "shop"]
+    assert [one.returncode for one in ran] == [0, 0], ran
+    without, installed = (json.loads(one.stdout) for one in ran)
+    [skipped] = without["skipped"]
+    assert "_version" in skipped["reason"]
+    [suggested] = installed["suggestions"]
+    assert (suggested["member"], suggested["label"]) == ("shop/cart.py::total", "new-behaviour")
