@@ -23,6 +23,8 @@ from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writa
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
+_JOBS_WORTH_A_START = 8
+"""A worker's start takes the processor as long as some four runs of a small test module."""
 
 UTF_8 = "C.UTF-8"
 """The locale without any language, in which texts are UTF-8."""
@@ -298,5 +300,8 @@ def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> di
 
 def batches_of(jobs: Sequence[Job], settings: int, parallel: int, most: int = 20) -> list[Sequence[Job]]:
     """Split jobs for one setting so that all processors are busy, and starting a worker pays off."""
-    size = max(1, min(most, math.ceil(len(jobs) * settings / (parallel * 3))))
+    to_keep_all_busy = math.ceil(parallel / settings)
+    worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
+    evenly = math.ceil(len(jobs) * settings / (parallel * 3))
+    size = max(1, min(most, max(worth_a_start, evenly)))
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from compileall import compile_dir
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from bot.execution.sandbox import Command
 from bot.execution.workspace import ProjectCopy, Workspace
@@ -14,9 +16,14 @@ _SOURCE = Path(__file__).parent / "worker"
 
 
 def install_workers(scratch: Path) -> Path:
-    """Copy the programs into a scratch folder, so that no folder of the bot is on the tests' import path."""
+    """Copy the programs into a scratch folder, so that no folder of the bot is on the tests' import path.
+
+    They are compiled there once, for the processes of a run, which may not keep what they compile; an
+    interpreter of another version takes the sources.
+    """
     folder = scratch / "worker"
     shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     return folder
 
 

@@ -464,9 +464,19 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: Workspace) 
 
 @pytest.mark.parametrize(
     ("jobs", "settings", "parallel", "sizes"),
-    [(0, 5, 2, []), (1, 5, 2, [1]), (4, 5, 2, [4]), (100, 5, 2, [20] * 5), (100, 1, 4, [9] * 11 + [1])],
+    [
+        (0, 5, 2, []),
+        (1, 5, 2, [1]),
+        (4, 5, 2, [4]),
+        (6, 5, 2, [6]),
+        (6, 2, 2, [6]),
+        (6, 1, 2, [3, 3]),
+        (20, 1, 2, [8, 8, 4]),
+        (100, 5, 2, [20] * 5),
+        (100, 1, 4, [9] * 11 + [1]),
+    ],
 )
-def test_batches_of__keeps_all_processors_busy(
+def test_batches_of__keeps_all_processors_busy_with_few_starts(
     jobs: int, settings: int, parallel: int, sizes: list[int]
 ) -> None:
     asked = [Job(number=number, code="", seconds=1) for number in range(jobs)]
