@@ -15,7 +15,7 @@ from fakes.workspaces import small_workspace
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
-GOOD = "from shop import price\ndef test_x():\n    assert price(1) == 2\n"
+GOOD = "from shop import price\ndef test_x():\n    '''>>> 1\n    1'''\n    assert price(1) == 2\n"
 OUT_OF_ORDER = "raise RuntimeError('no database')\n"
 
 BESIDE, PLAIN = Setting(name="beside", beside=True), Setting(name="plain")
@@ -61,6 +61,26 @@ ALONE = frozenset({UNDER_CONFTEST})
         (
             {"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\naddopts = --not-there\n"},
             BOTH | {WITHOUT_ADDOPTS},
+        ),
+        (
+            {"tests/test_shop.py": OWN.replace("== 2", "== 3"), "pytest.ini": "[pytest]\naddopts = -x\n"},
+            BOTH,
+        ),
+        (
+            {
+                "tests/test_shop.py": OWN
+                + "\ndef test_stop(request):\n    request.session.shouldstop = 'x'\n",
+                "tests/conftest.py": "",
+            },
+            ALONE,
+        ),
+        (
+            {"tests/test_shop.py": OWN, "broken.egg-info/entry_points.txt": "[pytest11]\nno value\n"},
+            frozenset(),
+        ),
+        (
+            {"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\naddopts = --doctest-modules\n"},
+            BOTH,
         ),
         ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\nrequired_plugins = not-there\n"}, frozenset()),
         ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\npython_functions = check_*\n"}, frozenset()),
@@ -168,7 +188,9 @@ def test_run_jobs__each_candidate_finds_the_project_as_it_is(tmp_path: Path) -> 
         import os, pathlib, shutil
         root = pathlib.Path(__file__).parents[1]
         def test_x():
-            (root / "shop.py").write_text("def price(amount):\\n    return 0\\n")
+            found = (root / "shop.py").stat()
+            (root / "shop.py").write_text("def price(amount):\\n    return amount * 3\\n")
+            os.utime(root / "shop.py", ns=(found.st_atime_ns, found.st_mtime_ns))
             (root / "tests" / "test_shop.py").unlink()
             shutil.rmtree(root / "data")
             (root / "data").symlink_to("/")

@@ -19,12 +19,12 @@ class Account:
         functions: What is known of each function, in the order of their ends; its worst case counts.
         problem: Why the module as a whole could not be run; empty where it could.
         loaded: What was reached while the module was loaded.
-        is_ready: Whether the project's own session was set up, with the module in it.
+        expected: The functions that are run in a session of the project's own; None where it was not set up.
         is_spoiled: Whether what the project sets up for each test failed there.
     """
 
     def __init__(self) -> None:
-        self.is_ready = False
+        self.expected: set[str] | None = None
         self.is_spoiled = False
         self.functions: dict[str, Message] = {}
         self.problem = ""
@@ -39,9 +39,10 @@ class Account:
             elif message["kind"] == "case":
                 self._running = None
                 self._add_case(message)
-            elif message["kind"] in {"ready", "spoiled"}:
-                self.is_ready = True
-                self.is_spoiled |= message["kind"] == "spoiled"
+            elif message["kind"] == "ready":
+                self.expected = {str(name) for name in message["names"]}
+            elif message["kind"] == "spoiled":
+                self.is_spoiled = True
             elif message["kind"] == "left":
                 self.functions[str(message["name"])]["left"] = [str(path) for path in message["paths"]]
             elif message["kind"] == "module":
@@ -49,6 +50,11 @@ class Account:
                 self.loaded = _reached([message])
         except (KeyError, TypeError, ValueError):
             return
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a session of the project's own was set up, and all functions of the module ended in it."""
+        return self.expected is not None and self.expected <= self.functions.keys() and not self.is_spoiled
 
     def close(self, ending: str) -> bool:
         """Note how a child ended; tell whether there may be functions left to run."""

@@ -122,19 +122,20 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
 
 def _plugins() -> set[tuple[str, str]]:
     """Return the names and modules of the plugins that pytest loads by itself."""
-    return {
-        (entry.name, entry.value.partition(":")[0])
-        for distribution in metadata.distributions()
-        for entry in distribution.entry_points
-        if entry.group == "pytest11"
-    }
+    found: set[tuple[str, str]] = set()
+    for distribution in metadata.distributions():
+        with contextlib.suppress(Exception):  # a project may bring one that cannot be read
+            entries = [entry for entry in distribution.entry_points if entry.group == "pytest11"]
+            found.update((entry.name, entry.value.partition(":")[0]) for entry in entries)
+    return found
 
 
-_Entry = tuple[int, int, int]
+_Entry = tuple[int, int]
+"""What tells a changed entry: its kind, and for a file or link when it was last changed in any way."""
 
 
 def _entries(root: Path) -> Iterator[tuple[str, _Entry]]:
-    """Yield all that a folder holds, with what tells a changed entry, folders before what they hold."""
+    """Yield all that a folder holds, folders before what they hold."""
     for path, folders, files in os.walk(root):
         _open(path, folders)
         for name in (*folders, *files):
@@ -144,9 +145,9 @@ def _entries(root: Path) -> Iterator[tuple[str, _Entry]]:
 
 
 def _entry(found: os.stat_result) -> _Entry:
-    if stat.S_ISREG(found.st_mode):
-        return stat.S_IFMT(found.st_mode), found.st_size, found.st_mtime_ns
-    return stat.S_IFMT(found.st_mode), 0, 0
+    # No test can set this time, as it can that of the last writing; a folder's changes with what it holds.
+    changed = 0 if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
+    return stat.S_IFMT(found.st_mode), changed
 
 
 def _bring(source: Path, target: Path) -> None:

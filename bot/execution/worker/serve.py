@@ -77,6 +77,7 @@ _LOCALES = ("de_DE.UTF-8", "fr_FR.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8", "tr_TR.U
 _MOST_ATTEMPTS = 10
 """How many children one module may have: after one that hung or crashed, the next runs the functions left."""
 
+_LEAST_SECONDS = 1.0
 _MOST_TIME_LIMITS = 2
 """How many time limits all the children of one module may use up together."""
 
@@ -198,10 +199,10 @@ class _Tests:
         started = time.monotonic()
         for session in grounds.sessions(path):
             began = time.monotonic()
-            left = job["seconds"] - (began - started)
-            account, is_done = self._attempts(job, max(left, 1.0), session)
+            left = max(started + job["seconds"] - began, _LEAST_SECONDS)
+            account, is_done = self._attempts(job, left, session)
             grounds.restore()
-            if account.is_ready and not account.is_spoiled and is_done:
+            if account.is_whole and is_done:
                 grounds.note_seconds(path, session, time.monotonic() - began)
                 return account, session.words
             if not account.is_spoiled:

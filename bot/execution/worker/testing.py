@@ -95,7 +95,7 @@ def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
     basetemp = ("--basetemp", str(run.folder / "tmp"))
     recorder = _Recorder(send, run, Leftovers(()))
     exit_code = pytest.main(
-        [*map(str, files), *addopts, *basetemp, *session.options, *_SHORT],
+        [*map(str, files), *addopts, "--maxfail=0", *basetemp, *session.options, *_SHORT],
         plugins=[recorder, _Beside(send, session.file)],
     )
     recorder.finish(int(exit_code))
@@ -130,7 +130,7 @@ class _Recorder:
         """Send what is known of the module as a whole."""
         failed = exit_code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         if failed and not self._problem and exit_code != pytest.ExitCode.NO_TESTS_COLLECTED:
-            self._problem = f"pytest ended with {pytest.ExitCode(exit_code).name}"
+            self._problem = f"pytest ended with exit code {exit_code}"
         for name, paths in self._leftovers.left():
             self._send({"kind": "left", "name": name, "paths": paths})
         self._send({"kind": "module", "problem": self._problem, **self._loaded.as_json()})
@@ -143,11 +143,14 @@ class _Recorder:
         """Leave out what is not wanted, then shuffle; pytest itself groups by wider fixtures afterwards."""
         own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
         is_first = bool(items) and self._is_foreign(items[0])
-        mine = [item for item in items if not self._is_foreign(item)]
-        mine = [item for item in mine if function_name(item) not in self._run.without]
+        mine: list[pytest.Item] = [item for item in items if self._is_wanted(item)]
         if self._run.order is not None:
             mine = shuffled(mine, self._run.order)
         items[:] = [*own, *mine] if is_first else [*mine, *own]
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        is_function = isinstance(item, pytest.Function)  # rather than what a plugin makes of a file
+        return is_function and not self._is_foreign(item) and function_name(item) not in self._run.without
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why the module did not load."""
@@ -277,9 +280,9 @@ class _Beside:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """With its functions found, the candidate is part of the session."""
-        is_found = any(file_of(item) == self._file for item in session.items)
-        if (is_found or True in self._failed) and False not in self._failed:
-            self._send({"kind": "ready"})
+        names = {function_name(item) for item in session.items if file_of(item) == self._file}
+        if (names or True in self._failed) and False not in self._failed:
+            self._send({"kind": "ready", "names": sorted(names)})
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:

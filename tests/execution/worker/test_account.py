@@ -24,7 +24,14 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
     for message in (case("t", lines=(1,)), case("t", "failed", "first", (2,)), case("t", "failed", "second")):
         account.receive(message)
     assert account.functions == {
-        "t": {"name": "t", "status": "failed", "message": "first", "lines": [1, 2], "branches": []}
+        "t": {
+            "name": "t",
+            "status": "failed",
+            "message": "first",
+            "network": False,
+            "lines": [1, 2],
+            "branches": [],
+        }
     }
 
 
@@ -39,6 +46,10 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
         {"kind": "module"},
         {"kind": "begun"},
         {"kind": "unheard of"},
+        {"kind": "left", "name": "unknown", "paths": ["x"]},
+        {"kind": "left", "name": "t"},
+        {"kind": "ready"},
+        {"kind": "ready", "names": 3},
     ],
 )
 def test_receive__a_broken_message_does_not_count(message: dict[str, Any]) -> None:
@@ -70,3 +81,32 @@ def test_close__nothing_is_left_after_the_last_word() -> None:
     account.receive({"kind": "begun", "name": "t"})
     assert not account.close(DONE)
     assert account.functions == {}
+
+
+def test_is_whole__only_where_all_functions_of_a_session_ended_and_none_was_spoiled() -> None:
+    account = Account()
+    assert not account.is_whole
+    account.receive({"kind": "ready", "names": ["t", "u"]})
+    account.receive(case("t"))
+    assert not account.is_whole
+    account.receive(case("u", "failed", "no"))
+    assert account.is_whole
+    account.receive({"kind": "spoiled"})
+    assert not account.is_whole
+
+
+def test_take_again__what_passed_only_the_first_time_did_not_pass() -> None:
+    first, again = Account(), Account()
+    for message in (case("steady"), case("once"), case("lost"), case("broken", "failed", "at once")):
+        first.receive(message)
+    for message in (case("steady"), case("once", "failed", "there already"), case("broken")):
+        again.receive(message)
+    again.problem = "it ended"
+    first.take_again(again)
+    told = {name: (function["status"], function["message"]) for name, function in first.functions.items()}
+    assert told == {
+        "steady": ("passed", ""),
+        "once": ("failed", "when run again in the same folder: there already"),
+        "lost": ("crashed", "when run again in the same folder: it ended"),
+        "broken": ("failed", "at once"),
+    }
