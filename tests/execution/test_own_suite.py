@@ -174,6 +174,15 @@ def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_pa
     )
 
 
+def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None:
+    broken = "import no_such_library, shop\n\ndef test_fetch():\n    assert shop.fetch('') is None\n"
+    suite = measured(tmp_path, {"tests/test_shop.py": TESTS, "tests/test_fetch.py": broken})
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+    assert MEMBERS[1].id not in suite.members
+    (note,) = suite.notes
+    assert note.startswith("1 test files cannot be loaded in the sandbox: ")
+
+
 def test_measure_own_suite__a_test_that_skips_itself_within_a_member(tmp_path: Path) -> None:
     skipping = (
         "import pytest, shop\n\ndef test_page():\n    try:\n        getattr(shop, 'fet' + 'ch')('http://x')\n"

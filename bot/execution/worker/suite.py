@@ -39,7 +39,7 @@ from .tracer import Span
 
 _MOST_ATTEMPTS = 6
 _LEAST_SILENCE = 20.0
-_SILENCE_SHARE = 0.25
+_SILENCE_SHARE = 0.5
 _MOST_BYTES = 28 * 1024**2
 
 

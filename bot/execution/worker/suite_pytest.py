@@ -20,7 +20,10 @@ import pytest
 UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTERNAL_ERROR)})
 """How pytest ends where it came to no tests."""
 
-_ALWAYS = ("-p", "no:cacheprovider", "-p", "no:randomly", "--capture=fd", "--maxfail=0", "--color=no")
+_ALWAYS = (
+    *("-p", "no:cacheprovider", "-p", "no:randomly"),
+    *("--capture=fd", "--maxfail=0", "--continue-on-collection-errors", "--color=no"),
+)
 _QUIETED = {"xdist": ("-n", "0"), "pytest_cov": ("--no-cov",), "benchmark": ("--benchmark-disable",)}
 _REFUSED = ("xdist", "pytest_cov", "pytest_forked", "testmon", "picked")
 _MAY_CONFIGURE = (
@@ -89,10 +92,10 @@ def _without(names: Iterable[str]) -> list[str]:
 
 
 def _barrier(place: Place) -> list[str]:
-    """Keep pytest from looking for settings above the copy, where the project has none."""
+    """Keep pytest from looking for settings and conftest files above the copy, where the project has none."""
     if any(_configures(folder / name) for folder in _upwards(place) for name in _MAY_CONFIGURE):
         return []
-    return ["-c", os.devnull, "--rootdir", str(place.project)]
+    return ["-c", os.devnull, "--rootdir", str(place.project), "--confcutdir", str(place.project)]
 
 
 def _upwards(place: Place) -> Iterable[Path]:

@@ -19,7 +19,8 @@ def pairs(arguments: list[str]) -> set[tuple[str, str]]:
 
 def test_suite_arguments__settings_above_the_copy_do_not_hold(tmp_path: Path) -> None:
     own = place(tmp_path, "packages/shop")
-    assert ("--rootdir", str(own.project)) in pairs(suite_arguments(own, with_own=True))
+    arguments = pairs(suite_arguments(own, with_own=True))
+    assert {("--rootdir", str(own.project)), ("--confcutdir", str(own.project))} <= arguments
     (tmp_path / "tox.ini").write_text("[tox]\nenvlist = py\n")
     assert "--rootdir" in suite_arguments(own, with_own=True)
     (tmp_path / "tox.ini").write_text("[pytest]\n")
