@@ -85,14 +85,16 @@ def test_close__nothing_is_left_after_the_last_word() -> None:
 
 def test_is_whole__only_where_all_functions_of_a_session_ended_and_none_was_spoiled() -> None:
     account = Account()
-    assert not account.is_whole
-    account.receive({"kind": "ready", "names": ["t", "u"]})
-    account.receive(case("t"))
-    assert not account.is_whole
-    account.receive(case("u", "failed", "no"))
-    assert account.is_whole
-    account.receive({"kind": "spoiled"})
-    assert not account.is_whole
+    seen = [account.is_whole]
+    for message in (
+        {"kind": "ready", "names": ["t", "u"]},
+        case("t"),
+        case("u", "failed", "no"),
+        {"kind": "spoiled"},
+    ):
+        account.receive(message)
+        seen.append(account.is_whole)
+    assert seen == [False, False, False, True, False]
 
 
 def test_take_again__what_passed_only_the_first_time_did_not_pass() -> None:
