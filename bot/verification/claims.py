@@ -41,20 +41,25 @@ class Claim:
     Attributes:
         function: The function's name, `Class::name` for a method.
         row: Index of the row of its one parametrization that the claim is made with; None without.
-        situation: The call and what comes before it, in a form that can be compared.
         claimed: What is claimed.
         call: What it is claimed of, with the values of the row put in; places are those of the module's text.
         before: What was run before it in its function.
         statement: The statement that makes the claim.
+        names: How names are read there.
     """
 
     function: str
     row: int | None
-    situation: str
     claimed: Claimed
     call: ast.expr
     before: tuple[ast.stmt, ...]
     statement: ast.stmt
+    names: Names
+
+    @property
+    def situation(self) -> str:
+        """The call and what comes before it, in a form that can be compared; made anew each time."""
+        return situation(self.call, self.before, self.names)
 
 
 def claims_of(tree: ast.Module, member: Member) -> Iterator[Claim]:
@@ -67,15 +72,14 @@ def claims_of(tree: ast.Module, member: Member) -> Iterator[Claim]:
         for row, put_in in itertools.takewhile(reader.goes_on, shared.cases(name, function)):
             body = reader.expanded(function.body, constants | put_in)
             for found in reader.read(body, Past()):
-                before = found.past.statements
                 yield Claim(
                     function=name,
                     row=row,
-                    situation=situation(found.call, before, names),
                     claimed=found.claimed,
                     call=found.call,
-                    before=before,
+                    before=found.past.statements,
                     statement=found.statement,
+                    names=names,
                 )
 
 

@@ -56,6 +56,7 @@ def documented_claims(
     except CannotParse:
         return ()
     shown = [known for example in examples for known in _shown(example, member)]
+    claims = claims_of(tree, member) if shown else ()
     found = {
         (claim.function, claim.row, known.example.line): DocumentedClaim(
             function=claim.function,
@@ -64,9 +65,9 @@ def documented_claims(
             relation=relation(claim.claimed, known.claimed),
             asserted="" if claim.claimed.value is None else ast.unparse(claim.claimed.value),
         )
-        for claim in (claims_of(tree, member) if shown else ())
+        for claim, where in ((claim, claim.situation) for claim in claims)
         for known in shown
-        if known.answers(claim)
+        if known.answers(claim, where)
     }
     return tuple(found.values())
 
@@ -80,8 +81,8 @@ class _Shown:
     claimed: Claimed
     only_text: bool = False
 
-    def answers(self, claim: Claim) -> bool:
-        if claim.situation != self.situation:
+    def answers(self, claim: Claim, where: str) -> bool:
+        if where != self.situation:
             return False
         return not self.only_text or isinstance(_value(claim.claimed.value), str)
 

@@ -26,15 +26,17 @@ class Names:
     Attributes:
         member: The member.
         imported: The dotted origin of each name that an import binds.
+        parameters: The names of the member's positional parameters, without the one it is bound to.
     """
 
     member: Member
     imported: Mapping[str, str] = field(default_factory=dict)
+    parameters: Sequence[str] = ()
 
     @classmethod
     def of(cls, member: Member, statements: Sequence[ast.stmt]) -> Names:
         """Return how names are read behind these statements."""
-        return cls(member, dict(_imported(statements)))
+        return cls(member, dict(_imported(statements)), _parameters(member))
 
 
 def situation(call: ast.expr, before: Sequence[ast.stmt], names: Names) -> str:
@@ -186,7 +188,7 @@ class _Plain(ast.NodeTransformer):
     def __init__(self, names: Names, local: frozenset[str]) -> None:
         self._names = names
         self._local = local
-        self._parameters = _parameters(names.member)
+        self._parameters = names.parameters
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Take the import away."""
