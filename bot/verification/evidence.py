@@ -168,11 +168,16 @@ class _Runner:
                 again = await self.run([readable], lost)
                 results[setting] = {**found, **_marked(again[readable])}
 
+    def _is_traced(self, setting: Setting) -> bool:
+        """Not on another interpreter, to which the same code has other lines and arcs."""
+        is_other = setting.other_python and self.workspace.other is not None
+        return not setting.on_base and not is_other
+
     async def _run_batch(
         self, slots: asyncio.Semaphore, setting: Setting, jobs: Sequence[Job]
     ) -> dict[int, JobResult]:
         async with slots:
-            batch = [replace(job, traced=None) for job in jobs] if setting.on_base else jobs
+            batch = jobs if self._is_traced(setting) else [replace(job, traced=None) for job in jobs]
             try:
                 results = await run_jobs(self.workspace, setting, batch)
             except CannotRun as error:

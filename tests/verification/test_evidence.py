@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert [sorted(function.branches) for function in (low, high)] == [[(2, 3)], [(2, 4)]]
     assert progress.phases == [("running tests", 6)]
     assert progress.steps == 6
+
+
+def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_path: Path) -> None:
+    code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
+
+    async def scenario() -> Proof:
+        async with small_workspace(tmp_path, {"shop.py": HEAD}) as workspace:
+            both = replace(workspace, other=workspace)
+            (proof,) = await gather_evidence(
+                [subject(code)], both, names_of_tests, SETTINGS, CountingProgress()
+            )
+            return proof
+
+    low = by_name(asyncio.run(scenario()))["test_low"]
+    assert low.passes == len(low.head) == 5
+    reached = [bool(run.lines) for run in low.head if "Python" in run.setting]
+    assert reached == [False]
+    assert [bool(run.lines) for run in low.head].count(False) == 1
 
 
 def test_gather_evidence__without_a_base_nothing_is_said_of_it(tmp_path: Path) -> None:
