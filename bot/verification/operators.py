@@ -377,7 +377,9 @@ def _in_place(node: ast.AugAssign) -> Iterator[Swap]:
             old=_SYMBOLS[type(node.op)] + "=",
             new=_SYMBOLS[after] + "=",
         )
-    yield _replaced(Operator.STATEMENT, node, "pass")
+    text = f"{ast.unparse(node.target)} = {ast.unparse(node.value)}"
+    old = _SYMBOLS.get(type(node.op), "@") + "="
+    yield Swap(operator=Operator.STATEMENT, node=node, text=text, old=old, new="=")
 
 
 def _break(node: ast.Break) -> Iterator[Swap]:
