@@ -237,6 +237,7 @@ def test_killing__an_own_test_that_never_ends(
         assert_nothing_is_left(place, orphans, running, number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_killing__while_mutants_are_tried(place: Place, number: signal.Signals) -> None:
     with (
