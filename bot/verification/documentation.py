@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bot.languages.driver import CannotParse, DocumentedExample
-from bot.languages.python.exceptions import ANY_EXCEPTION, ancestors
+from bot.languages.python.exceptions import ANY_EXCEPTION, are_related
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
 from bot.verification.claims import Claim, Claimed, claims_of
 from bot.verification.situations import Names, is_literal, plain_value, situation
+
+_FEWEST_DIGITS = 2
+"""Behind the point: fewer are no number that was cut short."""
 
 
 class Relation(Enum):
@@ -141,7 +144,7 @@ def _relation_to_exception(asserted: Claimed, documented: str) -> Relation:
         return Relation.CONTRADICTS
     if asserted.exception == documented or asserted.exception in ANY_EXCEPTION:
         return Relation.AGREES
-    return _agreement(agrees=asserted.exception in ancestors(documented))
+    return _agreement(agrees=are_related(asserted.exception, documented))
 
 
 def _compared(asserted: ast.expr, documented: ast.expr) -> Relation:
@@ -170,7 +173,16 @@ def _same(left: object, right: object, *, nearly: bool) -> bool:
     if nearly and isinstance(left, int | float) and isinstance(right, int | float):
         with contextlib.suppress(OverflowError):  # an integer beyond all floats
             return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
-    return left == right or repr(left) == repr(right)
+    return left == right or repr(left) == repr(right) or _is_shortened(left, right)
+
+
+def _is_shortened(asserted: object, documented: object) -> bool:
+    """Tell whether a documented number is the asserted one with fewer digits, as people write them."""
+    if not isinstance(asserted, float) or not isinstance(documented, float):
+        return False
+    shown, whole = (repr(number).partition(".")[2] for number in (documented, asserted))
+    is_cut = len(shown) >= _FEWEST_DIGITS and len(whole) >= len(shown) + _FEWEST_DIGITS
+    return is_cut and "e" not in shown + whole and abs(asserted - documented) < 10.0 ** -len(shown)
 
 
 def _literal(node: ast.expr) -> tuple[object] | None:

@@ -36,8 +36,8 @@ def documented_examples(member: Member) -> tuple[DocumentedExample, ...]:
     """Return the examples whose value, or whose exception, the member's docstring states.
 
     Left out are skipped examples (`+SKIP`), those whose value cannot be read as source text (an address, a
-    bare `repr`, an ellipsis that stands for anything) and statements. A printed text counts as the value of
-    `str(...)`.
+    bare `repr`, an ellipsis that stands for anything, a printed text in which any blanks will do) and
+    statements. A printed text counts as the value of `str(...)`.
     """
     return tuple(example for step in _steps(member) if (example := _documented(step)) is not None)
 
@@ -59,6 +59,7 @@ class _Step:
     want: str
     exception: str | None
     ellipsis: bool
+    folded: bool
     line: int
     setup: tuple[str, ...]
 
@@ -83,6 +84,7 @@ def _steps(member: Member) -> Iterator[_Step]:
             want=example.want,
             exception=example.exc_msg,
             ellipsis=bool(example.options.get(doctest.ELLIPSIS)),
+            folded=bool(example.options.get(doctest.NORMALIZE_WHITESPACE)),
             line=first_line + example.lineno,
             setup=_needed(before, tree),
         )
@@ -274,6 +276,8 @@ def _documented(step: _Step) -> DocumentedExample | None:
 def _expected(step: _Step, *, printed: bool) -> str | None:
     """Return the documented value as source text, or None where it cannot be read as such."""
     if step.ellipsis and doctest.ELLIPSIS_MARKER in step.want:
+        return None
+    if printed and step.folded:
         return None
     if printed:
         return repr(step.want.removesuffix("\n").replace(doctest.BLANKLINE_MARKER, ""))

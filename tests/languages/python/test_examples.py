@@ -156,6 +156,7 @@ def test_documented_examples__takes_a_printed_text_as_the_value_of_str() -> None
         pytest.param(">>> f(1)  # doctest: +SKIP\n2", id="skipped"),
         pytest.param(">>> f(1)  # doctest: +ELLIPSIS\n[1, ...]", id="an ellipsis for anything"),
         pytest.param(">>> f(1)  # doctest: +ELLIPSIS\n'a...'", id="an ellipsis in a text"),
+        pytest.param(">>> print(f(1))  # doctest: +NORMALIZE_WHITESPACE\na  b", id="any blanks will do"),
         pytest.param(">>> f(1)\n[1, ...]", id="an ellipsis without the directive"),
         pytest.param(">>> f(1)\n<F object at 0x7f00>", id="an address"),
         pytest.param(">>> f(1)\nNot a value", id="words"),
