@@ -214,6 +214,12 @@ HONEST = """
         (tmp_path / "x.json").write_text(json.dumps({"a": 1}), encoding="utf-8")
         assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"a": 1}
 
+    def test_file_age(tmp_path):
+        (tmp_path / "x").touch()
+        assert abs(time.time() - os.path.getmtime(tmp_path / "x")) < 600
+        os.utime(tmp_path / "x", (10, 20))
+        assert (tmp_path / "x").stat().st_mtime == 20
+
     def test_folder(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         open("here", "w").close()

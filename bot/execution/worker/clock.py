@@ -1,7 +1,8 @@
 """Another day on the clock, for code that looks at it: what changes with the day is nothing to pin.
 
 The classes of `datetime` stay what they are, since a project may compare or pickle types: only what reads the
-clock is exchanged in them. Clocks that only measure how long something takes stay as well.
+clock is exchanged in them. Clocks that only measure how long something takes stay as well. The times of files
+move along, as far as `os` tells and sets them: else all that was just written would be years old.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import contextlib
 import datetime as dt
 import gc
 import math
+import os
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 _REPLACES_THE_CLOCK_ITSELF = "_time_machine"
@@ -52,22 +55,22 @@ def set_clock(instant: float) -> bool:
 
 
 class _Reading:
-    """A function of `time` with its clock moved.
+    """A function of `time` or `os` with its clock moved.
 
     No function, since one that is an attribute of a class would become a method; it is pickled by its name.
     """
 
-    def __init__(self, real: Any, moved: Callable[..., Any]) -> None:
+    def __init__(self, module: ModuleType, real: Any, moved: Callable[..., Any]) -> None:
         self._real = real
         self._moved = moved
         name: str = real.__name__
         self.__name__ = self.__qualname__ = name
-        self.__module__ = "time"
+        self.__module__ = module.__name__
         self.__doc__ = real.__doc__
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Read the moved clock; what is no reading of it is left to the real function, errors included."""
-        return self._moved(*arguments)
+        return self._moved(*arguments, **named)
 
     def __repr__(self) -> str:
         return repr(self._real)
@@ -85,7 +88,7 @@ class _Moved:
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
-        self._real: dict[str, Any] = {}
+        self._real: list[tuple[ModuleType, str, Any]] = []
         self._real_methods: dict[str, Any] = {}
 
     def put_in_place(self) -> None:
@@ -102,12 +105,13 @@ class _Moved:
         self._exchange("strftime", _of_given_moment(time.strftime, 1, here))
         # `today` asks the module `time`, which has moved already.
         self._exchange_methods({"now": _now(read), "utcnow": _utcnow(read)})
+        self._move_files()
         sys.meta_path.insert(0, _Yielding(self))
 
     def take_back(self) -> None:
         """Put all back that stood there."""
-        for name, real in self._real.items():
-            setattr(time, name, real)
+        for module, name, real in self._real:
+            setattr(module, name, real)
         _set_methods(dt.datetime, self._real_methods)
 
     def _later(self, real: Callable[[], Any], units: int) -> Callable[[], Any]:
@@ -118,9 +122,20 @@ class _Moved:
         step = self._seconds * units
         return lambda clock: real(clock) + (step if clock == time.CLOCK_REALTIME else 0)
 
-    def _exchange(self, name: str, moved: Callable[..., Any]) -> None:
-        self._real[name] = getattr(time, name)
-        setattr(time, name, _Reading(self._real[name], moved))
+    def _move_files(self) -> None:
+        """Exchange what tells the times of files, and what sets them."""
+        for name in ("stat", "lstat", "fstat"):
+            self._exchange(name, _later_files(getattr(os, name), self._seconds), os)
+        self._exchange("utime", _earlier_files(os.utime, self._seconds), os)
+
+    def _exchange(self, name: str, moved: Callable[..., Any], module: ModuleType = time) -> None:
+        real = getattr(module, name)
+        reading = _Reading(module, real, moved)
+        self._real.append((module, name, real))
+        setattr(module, name, reading)
+        for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if real in known:
+                known.add(reading)
 
     def _exchange_methods(self, methods: dict[str, Any]) -> None:
         self._real_methods = {name: vars(dt.datetime)[name] for name in methods}
@@ -154,6 +169,37 @@ def _of_given_moment(real: Callable[..., Any], before: int, here: Callable[[], A
 
     def moved(*arguments: Any) -> Any:
         return real(*((*arguments, here()) if len(arguments) == before else arguments))
+
+    return moved
+
+
+def _later_files(real: Callable[..., os.stat_result], seconds: int) -> Callable[..., os.stat_result]:
+    """Return the function with the times that it tells moved ahead."""
+
+    def moved(*arguments: Any, **named: Any) -> os.stat_result:
+        state: Any = real(*arguments, **named).__reduce__()[1]  # as pickle has it
+        parts, others = state
+        times = {name: value + seconds * _units(name) for name, value in others.items() if "time" in name}
+        return os.stat_result((*parts[:7], *(part + seconds for part in parts[7:10])), {**others, **times})
+
+    return moved
+
+
+def _units(name: str) -> int:
+    return 10**9 if name.endswith("_ns") else 1
+
+
+def _earlier_files(real: Callable[..., None], seconds: int) -> Callable[..., None]:
+    """Return the function with the times that it sets moved back."""
+
+    def earlier(times: Any, units: int) -> Any:
+        is_pair = isinstance(times, tuple) and all(isinstance(one, (int, float)) for one in times)
+        return tuple(one - seconds * units for one in times) if is_pair else times
+
+    def moved(path: Any, times: Any = None, **named: Any) -> None:
+        if "ns" in named:
+            named["ns"] = earlier(named["ns"], 10**9)
+        real(path, earlier(times, 1), **named)
 
     return moved
 

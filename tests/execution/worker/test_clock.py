@@ -145,3 +145,50 @@ assert time.time() < 1961000000
 assert datetime.datetime.now().timestamp() < 1961000000
 """
     run(code)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "abs(time.time() - path.stat().st_mtime) < 60",
+        "abs(time.time() - os.path.getmtime(path)) < 60",
+        "abs(time.time() - os.fstat(os.open(path, os.O_RDONLY)).st_mtime) < 60",
+        "abs(time.time_ns() - os.lstat(path).st_mtime_ns) < 60 * 10**9",
+        "path.stat()[8] == int(path.stat().st_mtime) == path.stat().st_mtime_ns // 10**9",
+        "path.stat() == path.stat() and type(path.stat()) is os.stat_result",
+        "path.stat().st_size == 1 and path.stat().st_blksize and path.stat().st_ino",
+        "set_time(times=(100, 200)).st_mtime == 200 and path.stat().st_atime == 100",
+        "set_time((100.5, 200.5)).st_mtime == 200.5",
+        "set_time(ns=(1, 2)).st_mtime_ns == 2",
+        "abs(set_time().st_mtime - time.time()) < 60",
+        "raises(FileNotFoundError, lambda: os.stat('nothing'))",
+        "raises(TypeError, lambda: os.utime(path, 3))",
+        "raises(ValueError, lambda: os.utime(path, (1, 2), ns=(1, 2)))",
+        "os.stat(path, follow_symlinks=False).st_size == 1",
+        "os.stat in os.supports_dir_fd and os.utime in os.supports_fd",
+        "shutil.copystat(path, other) or other.stat().st_mtime_ns == path.stat().st_mtime_ns",
+        "shutil.rmtree(folder) or not folder.exists()",
+        "pickle.loads(pickle.dumps(os.stat)) is os.stat",
+        "pickle.loads(pickle.dumps(path.stat())) == path.stat()",
+    ],
+)
+def test_set_clock__files_are_as_old_as_they_are(claim: str, tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, pickle, shutil, time, warnings
+warnings.simplefilter("ignore", ResourceWarning)
+folder = pathlib.Path({str(tmp_path)!r}, "folder")
+folder.mkdir()
+path, other = folder / "file", folder / "other"
+path.write_text("x")
+other.write_text("y")
+def set_time(*times, **named):
+    os.utime(path, *times, **named)
+    return path.stat()
+def raises(kind, function):
+    try:
+        function()
+    except kind:
+        return True
+assert {claim}
+"""
+    run(code)
