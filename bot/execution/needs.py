@@ -1,8 +1,8 @@
 """What a project's tests need to be installed, as its own files say. Pure.
 
-Read are the table `[project]`, its extras, the dependency groups (PEP 735), `setup.cfg`, and files of
-requirements by their usual names. Of extras, groups and files those are taken that are named after tests;
-only where there are none, those named after development, which often hold far more.
+Read are the table `[project]`, its extras, the dependency groups (PEP 735) and Poetry's, `setup.cfg`, and
+files of requirements by their usual names. Of extras, groups and files those are taken that are named after
+tests; only where there are none, those named after development, which often hold far more.
 """
 
 from __future__ import annotations
@@ -57,25 +57,40 @@ def read_needs(tree: SourceTree, project: str) -> Needs:
     prefix = f"{project}/" if project else ""
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
     document = _toml(tree.read(f"{prefix}pyproject.toml"))
-    table = _table(document, "project")
     old = _ini(tree.read(f"{prefix}setup.cfg"))
+    return _needs(names, document, old)
+
+
+def _needs(names: Sequence[str], document: Mapping[str, Any], old: configparser.RawConfigParser) -> Needs:
+    table = _table(document, "project")
+    groups = {**_poetrys_groups(document), **_table(document, "dependency-groups")}
     extras = [*_table(table, "optional-dependencies"), *_section(old, "options.extras_require")]
-    groups = _table(document, "dependency-groups")
-    files = {name: _purpose(name) for name in names}
+    files = {name: purpose for name in names if (purpose := _purpose(name)) is not None}
     wanted = _FOR_TESTS
-    if wanted.isdisjoint(map(_normal, [*extras, *groups, *filter(None, files.values())])):
+    if wanted.isdisjoint(map(_normal, [*extras, *groups, *files.values()])):
         wanted = _FOR_DEVELOPMENT
-    is_package = "setup.py" in names or "build-system" in document or bool(table) or bool(old.sections())
-    known = bool(table) or bool(old.sections())
+    tells_extras = bool(table) or bool(old.sections())
+    is_package = tells_extras or "setup.py" in names or "build-system" in document
+    # What only setup.py knows cannot be read; to ask for an extra that is not there is only a warning.
+    unseen = tuple(sorted(_FOR_TESTS)) if is_package and not tells_extras else ()
     return Needs(
         is_package=is_package,
-        # What only setup.py knows cannot be read; to ask for an extra that is not there is only a warning.
-        extras=_wanted(extras, wanted) if known else tuple(sorted(_FOR_TESTS)) if is_package else (),
+        extras=_wanted(extras, wanted) or unseen,
         requirements=tuple(_group_requirements(groups, _wanted(groups, wanted))),
         files=tuple(sorted(name for name, purpose in files.items() if purpose in wanted)),
         dependencies=(*_texts(table.get("dependencies")), *_lines(old, "options", "install_requires")),
         plain_files=(_PLAIN_FILE,) if _PLAIN_FILE in names else (),
     )
+
+
+def _poetrys_groups(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what stands in Poetry's own groups, by name alone: it writes versions in a way of its own."""
+    poetry = _table(_table(document, "tool"), "poetry")
+    groups = _table(poetry, "group")
+    found = {name: _table(_table(groups, name), "dependencies") for name in groups}
+    if "dev-dependencies" in poetry:
+        found["dev"] = _table(poetry, "dev-dependencies")
+    return {name: list(needed) for name, needed in found.items()}
 
 
 def _wanted(names: Iterable[str], wanted: frozenset[str]) -> tuple[str, ...]:

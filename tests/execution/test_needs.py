@@ -57,6 +57,16 @@ def test_needs__setup_cfg() -> None:
     assert needs({"setup.cfg": "[flake8]\nmax-line-length = 100\n"}) == Needs()
 
 
+def test_needs__poetrys_groups_by_name_alone() -> None:
+    text = """
+[tool.poetry.group.test.dependencies]
+pytest-mock = "^3.1"
+[tool.poetry.dev-dependencies]
+mypy = "*"
+"""
+    assert needs({"pyproject.toml": text}).requirements == ("pytest-mock",)
+
+
 def test_needs__setup_py_keeps_its_extras_to_itself() -> None:
     assert needs({"setup.py": ""}).extras == ("test", "testing", "tests")
 

@@ -6,4 +6,5 @@ What is not held, by any choice:
 - A bound on a whole run (`watch.py`) is looked at ten times a second: it can be overshot for that long.
 - Without a user id of its own the target shares the folder for shared memory with the person's programs.
 - With one, before Landlock 9, it may connect to a local socket that everybody on the machine may use.
+- While a project is installed the network is open, this machine's own services included.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +37,13 @@ ATTACKS = {
     "reads pip's settings": "found.append(open('/etc/pip.conf').read())",
     "becomes root": "os.setuid(0); os.setresuid(0, 0, 0)",
     "edits the bot": "open(BOTS_FILE, 'a').write('')",
+    "speaks to Docker": "socket.socket(socket.AF_UNIX).connect(os.path.dirname(OUTSIDE) + '/docker.sock')",
+    "listens to the network": "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
     "looks for a terminal": "open('/dev/tty', 'w').write('x')",
 }
 
 SETUP = """
-import os, sys, time
+import os, socket, sys, time
 OUTSIDE, VICTIM, BOT, BOTS_FILE = {outside!r}, {victim}, {bot}, {bots_file!r}
 found = []
 for name, attack in {attacks!r}.items():
@@ -103,7 +106,12 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
         attacks=ATTACKS,
         results=f"http://{index.host}/results/",
     )
-    told = install(arena, index, scratch, setup)
+    with socket.socket(socket.AF_UNIX) as docker:
+        docker.bind(str(arena.base / "docker.sock"))
+        docker.listen()
+        os.chown(arena.base / "docker.sock", arena.bot.uid, arena.bot.uid)
+        (arena.base / "docker.sock").chmod(0o660)
+        told = install(arena, index, scratch, setup)
     results = [unquote(path) for path, _ in index.asked if path.startswith("/results/")]
     assert json.loads(results[0].removeprefix("/results/")) == [f"held: {name}" for name in ATTACKS]
     assert PLANTED not in repr(index.asked)
