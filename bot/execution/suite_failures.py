@@ -103,6 +103,15 @@ class _Module:
         """All statements but imports."""
         return [one for one in self._tree.body if not isinstance(one, ast.Import | ast.ImportFrom)]
 
+    def example(self, name: str) -> tuple[str, str] | None:
+        """Return the name and the docstring of what an example stands in, by the dotted name of both."""
+        parts = name.split(".")
+        for start in range(1, len(parts)):
+            found = _definition(self._tree, parts[start:])
+            if found is not None:
+                return ".".join(parts[start:]), ast.get_docstring(found) or ""
+        return None
+
     def test(self, name: str) -> Sequence[ast.AST]:
         """Return what makes up a test, `Class::name` for a method; empty where it is not found."""
         *classes, function = name.partition("[")[0].split("::")
@@ -145,6 +154,17 @@ def _defined(statement: ast.stmt) -> Iterator[str]:
             yield node.id
         elif isinstance(node, _Definition):
             yield node.name
+
+
+def _definition(tree: ast.Module, path: Sequence[str]) -> _Definition | None:
+    nodes: Sequence[ast.stmt] = tree.body
+    found: _Definition | None = None
+    for name in path:
+        found = next((one for one in nodes if isinstance(one, _Definition) and one.name == name), None)
+        if found is None:
+            return None
+        nodes = found.body
+    return found
 
 
 def _is_autouse(statement: ast.stmt) -> bool:
@@ -226,12 +246,20 @@ class Naming:
 
     def in_text(self, file: str) -> frozenset[str]:
         """Return the ids of the members whose name, and whose class's, stands somewhere in a file."""
-        words = set(_WORD.findall(self._read(file) or ""))
+        return self._in_words(self._read(file) or "")
+
+    def _in_words(self, text: str) -> frozenset[str]:
+        words = set(_WORD.findall(text))
         return frozenset(one.id for one in self._members if words.issuperset(one.name.split(".")))
 
     def _by_test(self, test: OwnTest) -> frozenset[str]:
         module = self._module(test.file)
         start = [] if module is None else module.test(test.name)
+        example = None if module is None or start else module.example(test.name)
+        if example is not None:
+            place = (test.file, example[0])
+            own = frozenset(one.id for one in self._members if (one.path, one.name) == place)
+            return own | self._in_words(example[1])
         if module is None or not start:
             return self.in_text(test.file)
         return self._named(_uses(start, [module, *self._conftests(test.file)]))

@@ -202,6 +202,36 @@ def test_measure_own_suite__a_test_that_ends_the_process_takes_no_other_along(tm
     assert suite.notes[0].startswith("1 of 6 own tests do not pass")
 
 
+FORGING = """\
+import json, os
+
+def forge(data):
+    for descriptor in range(1, 40):
+        try:
+            os.write(descriptor, data)
+        except OSError:
+            pass
+
+forge(b"[" * 5000 + b"\\n")
+forge(json.dumps({"kind": "ended", "how": "done", "attempt": 0}).encode() + b"\\n")
+forge(json.dumps({"kind": "lines", "number": 0, "files": {"/etc/x": [1]}, "attempt": 0}).encode() + b"\\n")
+forge(json.dumps({"kind": "change", "module": 0, "number": 0, "noticed": True}).encode() + b"\\n")
+forge(b"\\xff\\x00{\\n")
+"""
+
+
+def test_measure_own_suite__a_conftest_that_writes_wherever_it_can(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {"conftest.py": FORGING, "test_shop.py": TESTS})
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+
+
+def test_measure_own_suite__a_conftest_that_ends_the_worker(tmp_path: Path) -> None:
+    ending = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"
+    suite = measured(tmp_path, {"conftest.py": ending, "test_shop.py": TESTS})
+    assert suite.members == {}
+    assert suite.notes[0].startswith("own tests were not measured: they ended the test process")
+
+
 def test_measure_own_suite__tests_may_write_into_the_project(tmp_path: Path) -> None:
     writing = (
         "import pathlib, shop\n\ndef test_write():\n    pathlib.Path('out.txt').write_text('x')\n"
@@ -321,14 +351,16 @@ def change(
     return ChangedModule(number=number, edit=(start, start + len(old), new), function=function, tests=ids)
 
 
-def noticed(folder: Path, *changes: ChangedModule, seconds: float = 60.0) -> dict[int, bool]:
+def noticed(
+    folder: Path, *changes: ChangedModule, seconds: float = 60.0, conftest: str = ""
+) -> dict[int, bool]:
     changed = ChangedModules(path="shop.py", source=SHOP, names=frozenset(), changes=changes)
 
     async def scenario(workspace: Workspace) -> dict[str, dict[int, bool]]:
         return await changes_noticed(workspace, {"shop.py::clamp": changed}, seconds)
 
     async def whole() -> dict[str, dict[int, bool]]:
-        files = {"shop.py": SHOP, "tests/test_shop.py": CHANGED_TESTS}
+        files = {"shop.py": SHOP, "tests/test_shop.py": CHANGED_TESTS, "conftest.py": conftest}
         async with small_workspace(folder, files) as workspace:
             return await scenario(workspace)
 
@@ -344,6 +376,11 @@ def test_changes_noticed__in_place(tmp_path: Path) -> None:
         change(3, "return low", "import os; os._exit(0)", "test_low"),
         change(4, "return low", "return None", "test_high"),
     ) == {0: True, 1: False, 2: True, 3: True, 4: False}
+
+
+def test_changes_noticed__a_conftest_that_writes_wherever_it_can(tmp_path: Path) -> None:
+    alive = change(0, "value < low", "value <= low", "test_low")
+    assert noticed(tmp_path, alive, conftest=FORGING) == {0: False}
 
 
 def test_changes_noticed__a_change_that_does_not_end(tmp_path: Path) -> None:

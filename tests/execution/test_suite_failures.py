@@ -128,6 +128,17 @@ def test_by_failures__a_test_that_is_not_found_counts_by_the_words_of_its_file()
     assert in_cart("def (:\n    discount\n") == {"discount"}
 
 
+def test_by_failures__an_example_in_a_docstring() -> None:
+    text = (
+        "def total():\n    '''\n    >>> from shop import discount\n    >>> discount()\n    '''\n\n"
+        "class Cart:\n    def add(self):\n        '''\n        >>> 1\n        2\n        '''\n"
+    )
+    files = {"shop/cart.py": text}
+    assert named(files, failing("shop.cart.total", "shop/cart.py")) == {"total", "discount"}
+    assert named(files, failing("shop.cart.Cart.add", "shop/cart.py")) == {"Cart.add"}
+    assert named(files, failing("shop.cart", "shop/cart.py")) == {"total", "discount", "Cart.add"}
+
+
 def test_by_failures__only_tests_that_did_not_pass() -> None:
     text = "import shop\ndef test_x():\n    shop.total(1)\ndef test_y():\n    shop.discount()\n"
     tests = [failing("test_x", status=PASSED), failing("test_x", status=SKIPPED)]

@@ -100,7 +100,7 @@ def _change(told: dict[str, Any], tests: Sequence[str]) -> Change:
 
 def try_changes(run: ChangesRun) -> Iterator[Message]:
     """Yield `{"module": ..., "number": ..., "noticed": ...}` for each change of which that is known."""
-    known = _Known()
+    known = Known()
     for with_own in (True, False):
         stage = _Stage(run, with_own=with_own)
         run_child(stage.carry_out, run.left, known.receive, run.closed, _PATIENCE)
@@ -115,7 +115,7 @@ def try_changes(run: ChangesRun) -> Iterator[Message]:
                 yield from _loaded_verdict(run, change, known)
 
 
-class _Known:
+class Known:
     """What the child that collects the tests has told; it runs foreign code, so it may be anything.
 
     Attributes:
@@ -169,9 +169,9 @@ class _Known:
         """Tell whether a change could not be put in place."""
         return (change.module, change.mutant.number) in self._unplaced
 
-    def choice(self, tests: Collection[str]) -> _Choice:
+    def choice(self, tests: Collection[str]) -> Choice:
         """Choose among the tests of a change."""
-        return _choose(self._clean, tests)
+        return choose(self._clean, tests)
 
     def verdicts(self) -> Iterator[Message]:
         """Yield what is known of the changes that were put in place."""
@@ -180,7 +180,7 @@ class _Known:
                 yield {"module": module, "number": number, "noticed": by is not None}
 
 
-class _Choice(NamedTuple):
+class Choice(NamedTuple):
     """Which tests are run against a change.
 
     Attributes:
@@ -194,7 +194,7 @@ class _Choice(NamedTuple):
     is_whole: bool
 
 
-def _choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> _Choice:
+def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> Choice:
     """Choose those that pass without the change, the quickest first, as many as there is time for."""
     passing = sorted((clean[test][1], test) for test in tests if clean.get(test, ("", 0))[0] == "passed")
     skipped = sum(clean.get(test, ("", 0))[0] == "skipped" for test in tests)
@@ -205,7 +205,7 @@ def _choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> _Cho
             break
         chosen.append(test)
         total += seconds
-    return _Choice(tuple(chosen), total, len(chosen) + skipped == len(tests))
+    return Choice(tuple(chosen), total, len(chosen) + skipped == len(tests))
 
 
 def _files(place: Place, tests: Iterable[str]) -> list[str]:
@@ -281,7 +281,7 @@ class _Stage:
     ) -> Iterator[str]:
         """Try one change; yield the test that fails with it."""
         mutant = change.mutant
-        choice = _choose(clean, mutant.tests)
+        choice = choose(clean, mutant.tests)
         if mutant.function is None or not choice.tests or self._run.left <= 0:
             return
         exchange = self._modules[change.module].exchange(mutant)
@@ -363,7 +363,7 @@ class _OwnCase(QuickCase):
                 return
 
 
-def _loaded_verdict(run: ChangesRun, change: Change, known: _Known) -> Iterator[Message]:
+def _loaded_verdict(run: ChangesRun, change: Change, known: Known) -> Iterator[Message]:
     """Yield what tests do with a change that is loaded with its module."""
     choice = known.choice(change.mutant.tests)
     file, source = run.modules[change.module]
