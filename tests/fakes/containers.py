@@ -114,6 +114,8 @@ def _docker() -> Engine | None:
 
 
 def _podman(store: Path) -> Engine:
+    if os.geteuid() != 0:
+        raise CannotHave("there is no Docker, and only root's podman is as Docker is")
     _have_programs("podman", "runc")
     settings = store / "containers.conf"
     settings.write_text(_settings())
@@ -148,7 +150,7 @@ def _have_programs(*names: str) -> None:
     missing = [name for name in names if shutil.which(name) is None]
     if not missing:
         return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if shutil.which("apt-get") is None:
         raise CannotHave(f"there is no Docker, and no {' and no '.join(missing)}")
     _apt("update", "--quiet")
     _apt("install", "--quiet", "--yes", "--no-install-recommends", *missing)

@@ -190,6 +190,20 @@ NAMES = {f"forged_{number}": trick for number, trick in enumerate(_TRICKS)}
 """The members' names, and what is tried with each."""
 
 
+BETRAYED = "betrayed"
+"""A member whose module lets all tests pass as soon as it is imported."""
+
+
+def traitor() -> str:
+    """Return the module of that member."""
+    return _LYING_REPORT.format(when="") + MEMBER.format(name=BETRAYED)
+
+
+def innocent_test() -> str:
+    """Return a wrong test of it that reaches into nothing."""
+    return f"from traitor import {BETRAYED}\n" + _TEST.format(name=BETRAYED, before="pass")
+
+
 def module_of_members() -> str:
     """Return a module of the project with all the members."""
     return "\n".join(MEMBER.format(name=name) for name in NAMES)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fakes.arena import PLANTED, as_user, everybodys_folder
 from fakes.endpoint import Body, Endpoint, members_in
-from fakes.forgeries import forged_test, module_of_members
+from fakes.forgeries import BETRAYED, forged_test, innocent_test, module_of_members, traitor
 from fakes.git_repository import GitRepository
 from fakes.packages import copy_pytest
 
@@ -131,7 +131,8 @@ class HostileProject:
         made.git("branch", "before")
         files = {place: self._hunting(place, port) for place in PLACES}
         files["leaky.py"] += _LEAKY
-        more = {"target.py": module_of_members(), "pytest.ini": _INI, "tests/test_own.py": _OWN_TEST}
+        more = {"target.py": module_of_members(), "traitor.py": traitor()}
+        more |= {"pytest.ini": _INI, "tests/test_own.py": _OWN_TEST}
         made.commit({**files, **more})
         made.git("config", "http.extraheader", f"AUTHORIZATION: basic {PLANTED}")
         for path in (*self._runners_files.values(), self.base / "_temp" / "token"):
@@ -220,6 +221,8 @@ def _attack(member: str) -> str:
     name = member.partition("::")[2]
     if name.startswith("forged_"):
         return forged_test(name)
+    if name == BETRAYED:
+        return innocent_test()
     said = ESCAPES.replace("\n", "\n    ")
     return (
         f'import pytest\nfrom leaky import _FOUND, {name}\n\n\ndef test_{name}():\n    """{said}"""\n'

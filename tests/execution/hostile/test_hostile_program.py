@@ -13,12 +13,13 @@ import pytest
 
 from bot.execution.isolation import landlock
 from fakes.arena import ORDINARY_USER, PLANTED, can_run_the_bot
-from fakes.forgeries import NAMES
+from fakes.forgeries import BETRAYED, NAMES
 from fakes.hostile_project import HostileRun, hostile_project
 
 pytestmark = pytest.mark.slow
 
 LEAKY = ("--only", "leaky.py", "--runs", "2", "--max-mutants", "5")
+FORGED = ("--only", "target.py", "--only", "traitor.py", "--runs", "2")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -66,11 +67,11 @@ def assert_nothing_came_out(run: HostileRun) -> None:
 def test_forgeries__are_not_posted() -> None:
     skip_unless_possible(os.geteuid())
     with hostile_project(os.geteuid()) as (project, endpoint):
-        run = project.suggest(endpoint, "--only", "target.py", "--runs", "2", "--format", "json")
+        run = project.suggest(endpoint, *FORGED, "--format", "json")
     assert run.code == 0, run.stderr
     report = json.loads(run.stdout)
-    posted = {NAMES[one["member"].partition("::")[2]] for one in report["suggestions"]}
-    assert posted == set()
+    posted = {one["member"].partition("::")[2] for one in report["suggestions"]}
+    assert {NAMES.get(name, name) for name in posted} == set()
     judged = {one["member"].partition("::")[2]: one["stage"] for one in report["skipped"]}
-    assert set(judged) == set(NAMES)
+    assert set(judged) == {*NAMES, BETRAYED}
     assert set(judged.values()) <= {"gate", "verification"}
