@@ -54,6 +54,20 @@ class Body:
         names = [node for node in self.nodes if isinstance(node, ast.Name)]
         return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
 
+    @cached_property
+    def bindings(self) -> dict[str, list[ast.expr]]:
+        """The variables that it binds, each with what it is bound to, in order."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
+            for name, value in bindings_of(node):
+                found.setdefault(name, []).append(value)
+        return found
+
+    def bound_once(self, node: ast.expr) -> ast.expr:
+        """Return what a variable is bound to, where it is bound once; any other expression as it is."""
+        values = self.bindings.get(node.id, []) if isinstance(node, ast.Name) else []
+        return values[0] if len(values) == 1 else node
+
     def calls(self) -> Iterator[ast.Call]:
         """Yield its calls."""
         return (node for node in self.nodes if isinstance(node, ast.Call))
@@ -178,6 +192,19 @@ class TestFunction:
             for test in self.claimed(node)
         ]
 
+    @cached_property
+    def claiming(self) -> frozenset[int]:
+        """The identities of the nodes that claim something, by themselves or by a function of the module."""
+        claims: Sequence[ast.AST] = (*self.expectations, *self.mock_checks)
+        found = {id(node) for node in claims}
+        asserting: set[str] = set()
+        for body in self.bodies:
+            own = {id(node) for node in body.nodes if any(True for _ in self.claimed(node))}
+            found |= own
+            asserting |= {body.node.name} if own and body.node is not self.node else set()
+        calls = [call for body in self.bodies for call in body.calls()]
+        return frozenset(found | {id(call) for call in calls if self.last(call.func) in asserting})
+
     def claimed(self, node: ast.AST) -> Iterator[ast.expr]:
         """Yield what a node claims by itself."""
         match node:
@@ -229,8 +256,7 @@ class TestFunction:
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:
         """The variables of the function and its module, each with what it was bound to last."""
-        own = {name: value for node in self.nodes for name, value in bindings_of(node)}
-        return self.of.values | own
+        return self.of.values | {name: values[-1] for name, values in self.body.bindings.items()}
 
     @property
     def suites(self) -> Sequence[ast.ClassDef]:

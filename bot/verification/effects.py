@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from bot.verification.assertions import Body, TestFunction, bindings_of
 from bot.verification.situations import dotted_name
@@ -94,19 +95,12 @@ class _State:
 
     def changed_in(self, body: Body) -> bool:
         """Tell whether a body changes something that it does not put back."""
-        behind = {id(node) for node in _put_back(body)}
-        restored = {ast.dump(_loaded(target)) for node in _put_back(body) for target in _targets(node)}
-        for node in body.nodes:
-            if isinstance(node, ast.Global):
-                return True
-            targets = [ast.dump(_loaded(target)) for target in _targets(node)]
-            if id(node) in behind or (targets and all(target in restored for target in targets)):
-                continue
-            if self._is_undone(node, body):
-                continue
-            if self.changed_by(node, body.local_names):
-                return True
-        return self._leaves_a_patch(body)
+        undone = _Undone.of(body)
+        return (
+            any(isinstance(node, ast.Global) for node in body.nodes)
+            or any(self.changed_by(node, body.local_names) and not undone.holds(node) for node in body.nodes)
+            or self._leaves_a_patch(body)
+        )
 
     def changed_by(self, node: ast.AST, local: Collection[str]) -> bool:
         """Tell whether a node changes what others see."""
@@ -171,22 +165,12 @@ class _State:
         root = dotted_name(node).partition(".")[0]
         return root in self._function.names.imported and root not in local
 
-    def _is_undone(self, node: ast.AST, body: Body) -> bool:
-        """Tell whether a method of the same is called behind a `finally`, as `random.setstate`."""
-        changed = [one.value for one in _targets(node) if isinstance(one, ast.Subscript)]
-        changed += (
-            [node.func.value] if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else []
-        )
-        roots = {dotted_name(one) for one in changed} - {""}
-        restoring = [one for one in _put_back(body) if isinstance(one, ast.Call)]
-        return bool(roots & {dotted_name(one.func).rpartition(".")[0] for one in restoring})
-
     def _leaves_a_patch(self, body: Body) -> bool:
         """Tell whether it starts a patch that nothing stops."""
         patches = {
             name
-            for node in body.nodes
-            for name, value in bindings_of(node)
+            for name, values in body.bindings.items()
+            for value in values
             if isinstance(value, ast.Call)
             and self._function.origin(value.func).startswith("unittest.mock.patch")
         }
@@ -196,6 +180,37 @@ class _State:
             if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
         }
         return any((name, "start") in done and (name, "stop") not in done for name in patches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Undone:
+    """What a body puts back.
+
+    Attributes:
+        behind: The identities of the nodes that put something back.
+        targets: What they assign or delete.
+        roots: What they call methods of, as `random` of `random.setstate`.
+    """
+
+    behind: frozenset[int]
+    targets: frozenset[str]
+    roots: frozenset[str]
+
+    @classmethod
+    def of(cls, body: Body) -> _Undone:
+        nodes = list(_put_back(body))
+        calls = [dotted_name(node.func).rpartition(".")[0] for node in nodes if isinstance(node, ast.Call)]
+        targets = [ast.dump(_loaded(target)) for node in nodes for target in _targets(node)]
+        return cls(frozenset(map(id, nodes)), frozenset(targets), frozenset(calls) - {""})
+
+    def holds(self, node: ast.AST) -> bool:
+        """Tell whether what a node changes is put back, or is itself put back by it."""
+        targets = {ast.dump(_loaded(target)) for target in _targets(node)}
+        changed = [one.value for one in _targets(node) if isinstance(one, ast.Subscript)]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            changed.append(node.func.value)
+        is_restored = bool(targets) and targets <= self.targets
+        return id(node) in self.behind or is_restored or bool(self.roots & set(map(dotted_name, changed)))
 
 
 def _put_back(body: Body) -> Iterator[ast.AST]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from bot.verification.assertions import Body, TestFunction, bindings_of
+from bot.verification.assertions import Body, TestFunction
 
 _SLEEPS = frozenset(
     {"anyio.sleep", "asyncio.sleep", "eventlet.sleep", "gevent.sleep", "time.sleep", "trio.sleep"}
@@ -72,18 +72,15 @@ def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
         case ast.Call(func=ast.Attribute(value=ast.Call(func=made), attr="wait")):
             return function.origin(made) in _NEVER_SET
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="wait")):
-            events = [
-                value.func
-                for node in body.nodes
-                for bound, value in bindings_of(node)
-                if bound == name and isinstance(value, ast.Call)
-            ]
+            events = [value.func for value in body.bindings.get(name, []) if isinstance(value, ast.Call)]
+            if not any(function.origin(made) in _NEVER_SET for made in events):
+                return False
             reads = [
                 node
                 for node in body.nodes
                 if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
             ]
-            return len(reads) == 1 and any(function.origin(made) in _NEVER_SET for made in events)
+            return len(reads) == 1
     return False
 
 
@@ -108,12 +105,7 @@ def _is_client_call(function: TestFunction, call: ast.Call, body: Body) -> bool:
         case ast.Attribute(value=ast.Call() as made, attr=verb):
             return verb in _VERBS and _is_client(function, made)
         case ast.Attribute(value=ast.Name(id=name), attr=verb) if verb in _VERBS:
-            return any(
-                _is_client(function, value)
-                for node in body.nodes
-                for bound, value in bindings_of(node)
-                if bound == name
-            )
+            return any(_is_client(function, value) for value in body.bindings.get(name, []))
     return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from bot.verification.assertions import Body, TestFunction, bindings_of
+from bot.verification.assertions import Body, TestFunction
 
 _WRITING_METHODS = frozenset(
     {
@@ -107,8 +107,7 @@ class _Places:
     def __init__(self, function: TestFunction, body: Body) -> None:
         self._function = function
         self._body = body
-        own = {name: value for node in body.nodes for name, value in bindings_of(node)}
-        self._bound = function.of.values | own
+        self._bound = function.of.values | {name: values[-1] for name, values in body.bindings.items()}
 
     def writes(self, call: ast.Call) -> bool:
         """Tell whether a call writes to such a place."""

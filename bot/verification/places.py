@@ -14,11 +14,11 @@ class Text:
     """A module's text.
 
     Args:
-        code: The text, as it was parsed.
+        code: The text, as it was parsed; a byte order mark is left out.
     """
 
     def __init__(self, code: str) -> None:
-        self._data = code.encode()
+        self._data = code.removeprefix("\ufeff").encode()
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -163,7 +163,7 @@ def _is_outside(found: Contradiction, annotation: ast.expr) -> bool:
     classes = classes_of(annotation) or ()
     try:
         value = ast.literal_eval(found.claimed) if found.claimed else None
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError):
         return not found.claimed
     return not found.claimed or not isinstance(value, tuple(classes))
 

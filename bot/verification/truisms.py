@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from bot.languages.python.documented import returns_nothing
-from bot.verification.assertions import TestFunction, bindings_of, is_testcase_call
+from bot.verification.assertions import TestFunction, is_testcase_call
 from bot.verification.situations import is_literal
 
 _WEAK_FUNCTIONS = frozenset({"callable", "hasattr"})
@@ -64,24 +64,10 @@ def _same(function: TestFunction, left: ast.expr, right: ast.expr) -> bool:
     """Tell whether two expressions are the same, or variables bound to the same."""
     if isinstance(left, ast.NamedExpr):
         return ast.dump(left.target).replace("Store", "Load") == ast.dump(right)
-    bound = _bound_once(function)
-    first, second = (_value(one, bound) for one in (left, right))
+    first, second = map(function.body.bound_once, (left, right))
     if ast.dump(left) == ast.dump(right):
         return True
     return _is_plain_call(function, first) and ast.dump(first) == ast.dump(second)
-
-
-def _value(node: ast.expr, bound: Mapping[str, ast.expr]) -> ast.expr:
-    return bound.get(node.id, node) if isinstance(node, ast.Name) else node
-
-
-def _bound_once(function: TestFunction) -> Mapping[str, ast.expr]:
-    """Return the variables that are bound once, with what they are bound to."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in function.nodes:
-        for name, value in bindings_of(node):
-            found.setdefault(name, []).append(value)
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
 def _is_plain_call(function: TestFunction, node: ast.expr) -> bool:
@@ -170,7 +156,7 @@ def is_weak(function: TestFunction, test: ast.expr) -> bool:
 
 def _is_found(function: TestFunction, node: ast.expr) -> bool:
     """Tell whether it is what a search of the test's own gave."""
-    searched = _value(node, _bound_once(function))
+    searched = function.body.bound_once(node)
     name = function.last(searched.func) if isinstance(searched, ast.Call) else ""
     return name in _FINDING and name != function.names.member.plain_name
 
@@ -193,7 +179,7 @@ def is_of_nothing_raised(function: TestFunction, test: ast.expr) -> bool:
 def _is_of_procedure(function: TestFunction, value: ast.expr) -> bool:
     """Tell whether a value is what the member gave, which never gives anything."""
     member = function.names.member
-    known = _value(value, _bound_once(function))
+    known = function.body.bound_once(value)
     known = known.value if isinstance(known, ast.Await) else known
     called = isinstance(known, ast.Call) and function.last(known.func) == member.plain_name
     return called and returns_nothing(member)
@@ -201,13 +187,7 @@ def _is_of_procedure(function: TestFunction, value: ast.expr) -> bool:
 
 def _is_set_by_handlers(function: TestFunction, node: ast.expr) -> bool:
     """Tell whether it is a variable that is true where an exception was caught, and nowhere else."""
-    handlers = [one for one in function.nodes if isinstance(one, ast.ExceptHandler)]
-    inside = {id(part) for one in handlers for part in ast.walk(one)}
-    places = [
-        id(part) in inside
-        for part in function.nodes
-        for name, value in bindings_of(part)
-        if isinstance(node, ast.Name) and name == node.id
-        if isinstance(value, ast.Constant) and value.value is True
-    ]
-    return bool(places) and all(places)
+    values = function.body.bindings.get(node.id, []) if isinstance(node, ast.Name) else []
+    true = {id(value) for value in values if isinstance(value, ast.Constant) and value.value is True}
+    handlers = [one for one in function.nodes if isinstance(one, ast.ExceptHandler)] if true else []
+    return bool(true) and true <= {id(part) for one in handlers for part in ast.walk(one)}
