@@ -1,9 +1,10 @@
 """Which members those own tests are about that do not pass here, told from their syntax. Nothing is run.
 
 What a failing test would have reached is not known, so nothing may be claimed of the members that it names:
-by itself, by what it uses of its module and of the conftest files above it, and by what runs for every test
-there. A file that cannot be collected counts whole. An import alone names nothing: what counts is the use of
-what it binds. A text that is a member's name counts too, as that of a subcommand does, or of what is patched.
+by itself, by what it uses of its module, of functions that this takes from other modules of tests and of the
+conftest files above it, and by what runs for every test there. A file that cannot be collected counts whole.
+An import alone names nothing: what counts is the use of what it binds. A text that is a member's name counts
+too, as that of a subcommand does, or of what is patched.
 """
 
 from __future__ import annotations
@@ -177,11 +178,27 @@ def _is_no_test(statement: ast.stmt) -> bool:
     return not (isinstance(statement, _Function) and statement.name.startswith("test"))
 
 
-def _uses(start: Iterable[ast.AST], modules: Sequence[_Module]) -> _Uses:
-    """Return what some code of the first module uses, by way of the definitions of all of them."""
-    found = _Uses(imported=frozenset(modules[0].bindings.values()))
-    pending: list[tuple[ast.AST, _Module]] = [(node, modules[0]) for node in start]
-    pending += [(node, module) for module in modules for node in module.for_all]
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What stands around a test.
+
+    Attributes:
+        module: Its own module.
+        conftests: The conftest files that hold for it, the nearest first.
+        helpers: The modules of tests that it imports.
+    """
+
+    module: _Module
+    conftests: Sequence[_Module]
+    helpers: Sequence[_Module]
+
+
+def _uses(start: Iterable[ast.AST], around: _Surroundings) -> _Uses:
+    """Return what some code of a module uses, by way of the definitions around it."""
+    found = _Uses(imported=frozenset(around.module.bindings.values()))
+    modules = (around.module, *around.helpers, *around.conftests)
+    pending: list[tuple[ast.AST, _Module]] = [(node, around.module) for node in start]
+    pending += [(node, module) for module in (around.module, *around.conftests) for node in module.for_all]
     followed: set[str] = set()
     while pending:
         node, module = pending.pop()
@@ -220,6 +237,18 @@ def _path(node: ast.expr, bindings: Mapping[str, str]) -> Iterator[str]:
         node = node.value
     if isinstance(node, ast.Name) and node.id in bindings:
         yield ".".join([bindings[node.id], *reversed(attributes)])
+
+
+def _places(path: str, folders: Sequence[str]) -> Iterator[str]:
+    """Yield where a module may stand that a dotted name is taken of, for a file in these folders."""
+    parts = path.strip(".").split(".")[:-1]
+    if parts:
+        yield "/".join(parts) + ".py"
+        yield "/".join([*folders, *parts]) + ".py"
+
+
+def _is_of_tests(path: str) -> bool:
+    return "test" in path.lower()
 
 
 class Naming:
@@ -262,7 +291,7 @@ class Naming:
             return own | self._in_words(example[1])
         if module is None or not start:
             return self.in_text(test.file)
-        return self._named(_uses(start, [module, *self._conftests(test.file)]))
+        return self._named(_uses(start, self._around(test.file, module)))
 
     def _by_file(self, file: str) -> frozenset[str]:
         if self._read(file) is None:  # a folder: nobody knows what stands in it
@@ -270,16 +299,23 @@ class Naming:
         module = self._module(file)
         if module is None:
             return self.in_text(file)
-        return self._named(_uses(module.whole, [module, *self._conftests(file)]))
+        return self._named(_uses(module.whole, self._around(file, module)))
 
     def _named(self, uses: _Uses) -> frozenset[str]:
         return frozenset(one.id for one in self._members if uses.name(one, self._modules))
 
-    def _conftests(self, file: str) -> list[_Module]:
-        """Return the conftest files that hold for a file, the nearest first."""
+    def _around(self, file: str, module: _Module) -> _Surroundings:
         folders = file.split("/")[:-1]
-        paths = ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders), -1, -1)]
-        return [module for path in paths if path != file and (module := self._module(path)) is not None]
+        above = ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders), -1, -1)]
+        helpers = {path for bound in module.bindings.values() for path in _places(bound, folders)}
+        return _Surroundings(
+            module=module,
+            conftests=self._modules_at(path for path in above if path != file),
+            helpers=self._modules_at(sorted(path for path in helpers if _is_of_tests(path))),
+        )
+
+    def _modules_at(self, paths: Iterable[str]) -> list[_Module]:
+        return [module for path in paths if (module := self._module(path)) is not None]
 
     def _parsed(self, file: str) -> _Module | None:
         text = self._read(file) if file.endswith(".py") else None

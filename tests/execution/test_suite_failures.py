@@ -104,6 +104,19 @@ def test_by_failures__fixtures_of_conftest_files_above() -> None:
     assert named(files, failing("test_x")) == {"total", "Size"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["from tests.lib import run", "from .lib import run", "from lib import run"],
+)
+def test_by_failures__helpers_of_other_modules_of_tests(line: str) -> None:
+    files = {
+        "tests/lib.py": "import shop\n\ndef run():\n    shop.total(1)\n\ndef other():\n    shop.discount()\n",
+        "tests/test_cart.py": f"{line}\n\ndef test_x():\n    run()\n",
+        "shop/cart.py": "from shop import rates\n\ndef run():\n    rates.discount()\n",
+    }
+    assert named(files, failing("test_x")) == {"total"}
+
+
 def test_by_failures__a_method_and_its_class() -> None:
     text = (
         "import shop\n\nclass TestCart:\n    size = shop.Size\n\n"
