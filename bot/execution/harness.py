@@ -197,7 +197,8 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
         raise CannotRun("There is no base to run tests on.")
     folder = workspace.new_folder("run")
     try:
-        grounds = await in_thread(_grounds, copy, folder) if setting.beside else None
+        takes_part = setting.beside and any(job.beside is not None for job in jobs)
+        grounds = await in_thread(_grounds, copy, folder) if takes_part else None
         plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
         if grounds is not None:
             home = grounds.source_roots[0]

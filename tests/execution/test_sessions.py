@@ -233,3 +233,11 @@ def test_run_jobs__a_candidate_that_hangs_or_dies_there_is_told(tmp_path: Path) 
     (result,) = run(tmp_path, {"tests/test_shop.py": OWN}, code)
     assert statuses(result) == {"test_dies": "crashed", "test_after": "passed"}
     assert result.done == BOTH
+
+
+def test_run_jobs__own_tests_that_are_slow_are_run_once_a_worker(tmp_path: Path) -> None:
+    own = "import time\ndef test_own():\n    while time.process_time() < 4:\n        pass\n"
+    results = run(tmp_path, {"tests/test_shop.py": own}, *[GOOD] * 4, seconds=120.0)
+    assert [statuses(result) for result in results] == [{"test_x": "passed"}] * 4
+    assert BESIDE_OWN_TESTS in results[0].done
+    assert results[3].done == ALONE

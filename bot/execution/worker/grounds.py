@@ -19,7 +19,6 @@ OWN_TESTS, CONFTEST, WITHOUT_ADDOPTS = "own tests", "conftest", "without addopts
 """What a session was made of, as it is told back."""
 
 _UNUSUAL_NAME = "test_candidate_of_this_module.py"
-_SECONDS_FOR_OWN_TESTS = 3.0
 
 
 class Session(NamedTuple):
@@ -81,14 +80,8 @@ class Grounds:
                 )
 
     def give_up(self, path: str, session: Session) -> None:
-        """Note that a session cannot be set up."""
+        """Note that a session cannot be set up, or not again for another candidate."""
         self._given_up.add(self._key(path, session.own is not None, session.with_addopts))
-
-    def note_seconds(self, path: str, session: Session, seconds: float) -> None:
-        """Do without own tests from now on that take long: they would be run for each candidate."""
-        if session.own is not None and seconds > _SECONDS_FOR_OWN_TESTS:
-            self.give_up(path, session._replace(with_addopts=True))
-            self.give_up(path, session._replace(with_addopts=False))
 
     @staticmethod
     def _key(path: str, with_own: bool, with_addopts: bool) -> tuple[str, bool, bool]:

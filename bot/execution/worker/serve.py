@@ -55,7 +55,7 @@ import sys
 import time
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .account import Account
 from .children import DONE, SAYINGS, Message, Send, become_parent, run_child
@@ -78,6 +78,10 @@ _MOST_ATTEMPTS = 10
 """How many children one module may have: after one that hung or crashed, the next runs the functions left."""
 
 _LEAST_SECONDS = 1.0
+_MOST_SECONDS = 10.0
+_MOST_WORK_SECONDS = 3.0
+"""A session of the project's own that takes longer is not set up for another candidate."""
+
 _MOST_TIME_LIMITS = 2
 """How many time limits all the children of one module may use up together."""
 
@@ -196,14 +200,15 @@ class _Tests:
         grounds = self._grounds
         if grounds is None or path is None:
             return None
-        started = time.monotonic()
+        deadline = time.monotonic() + job["seconds"]
         for session in grounds.sessions(path):
-            began = time.monotonic()
-            left = max(started + job["seconds"] - began, _LEAST_SECONDS)
+            started = _Spent.so_far()
+            left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # some for the next one
             account, is_done = self._attempts(job, left, session)
             grounds.restore()
             if account.is_whole and is_done:
-                grounds.note_seconds(path, session, time.monotonic() - began)
+                if started.is_long_ago():
+                    grounds.give_up(path, session)
                 return account, session.words
             if not account.is_spoiled:
                 grounds.give_up(path, session)
@@ -255,6 +260,23 @@ class _Tests:
             if not account.close(ending) or time.monotonic() > deadline:
                 break
         return account, is_done
+
+
+class _Spent(NamedTuple):
+    """How long all has taken so far: on the clock, and the processors for the children that have ended."""
+
+    clock: float
+    processor: float
+
+    @classmethod
+    def so_far(cls) -> _Spent:
+        times = os.times()
+        return cls(time.monotonic(), times.children_user + times.children_system)
+
+    def is_long_ago(self) -> bool:
+        """Tell whether what has been done since is too slow to be done for each candidate."""
+        now = _Spent.so_far()
+        return now.clock - self.clock > _MOST_SECONDS or now.processor - self.processor > _MOST_WORK_SECONDS
 
 
 def _holds_files(folder: Path) -> bool:
