@@ -568,6 +568,8 @@ def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) 
         import os, pathlib, tempfile
         import pytest
 
+        pathlib.Path("at_import").touch()
+
         @pytest.fixture(scope="module")
         def log():
             pathlib.Path("module.log").touch()

@@ -28,6 +28,10 @@ class Leftovers:
         self._known = {*known, *self._there()}
         self._by_function: dict[str, list[Path]] = {}
 
+    def disregard(self) -> None:
+        """Take what is there as known: it was made while modules were loaded."""
+        self._known.update(self._there())
+
     def look(self, function: str) -> None:
         """Note what is there that was not there before the function."""
         new = [place for place in self._there() if place not in self._known]

@@ -152,6 +152,10 @@ class _Recorder:
         is_function = isinstance(item, pytest.Function)  # rather than what a plugin makes of a file
         return is_function and not self._is_foreign(item) and function_name(item) not in self._run.without
 
+    def pytest_collection_finish(self) -> None:
+        """From here on a new file is a function's."""
+        self._leftovers.disregard()
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why the module did not load."""
         if report.failed and not self._problem:
