@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cache.store import FILE_NAME
 from bot.execution.isolation import processes
 from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint, members_in
@@ -137,7 +138,7 @@ class Place:
 
     def kept(self) -> int:
         """How many results the cache holds, as somebody else sees them."""
-        found = list(self.command_line.home.rglob("*.sqlite3"))
+        found = list(self.command_line.home.rglob(FILE_NAME))
         if not found:
             return 0
         with closing(sqlite3.connect(f"file:{found[0]}?mode=ro", uri=True)) as connection:
@@ -156,9 +157,9 @@ def _place(tmp_path: Path, command_line: CommandLine) -> Place:
 
 
 def asking(endpoint: Endpoint) -> tuple[str, ...]:
-    """Ask one endpoint for one member after the other."""
+    """Ask one endpoint for one member after the other, and once for each."""
     model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small")
-    return (*model, "--max-output-tokens", "300", "--max-concurrent-calls", "1")
+    return (*model, "--max-output-tokens", "300", "--max-concurrent-calls", "1", "--repairs", "0")
 
 
 def wait_until(happens: Callable[[], bool], seconds: float = 30.0) -> None:
