@@ -615,6 +615,10 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace)
                 raise RuntimeError("no answer") from error
         def test_file(): open("/proc/1/mem", "rb").read(1)
         def test_plain(): assert False
+        class Odd(Exception):
+            @property
+            def reason(self): raise ValueError("no reason")
+        def test_odd(): raise Odd
     """
     (result,) = run(workspace, code)
     assert {name: function.wants_network for name, function in result.functions.items()} == {
@@ -623,6 +627,7 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace)
         "test_behind": True,
         "test_file": False,
         "test_plain": False,
+        "test_odd": False,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -335,7 +336,9 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
         one = left.pop()
         yield one
         for way in _WAYS_BACK:
-            found = way(one)
+            found = None
+            with contextlib.suppress(Exception):  # a project's error may have a `reason` of its own kind
+                found = way(one)
             if isinstance(found, BaseException) and id(found) not in known:
                 known[id(found)] = found
                 left.append(found)
