@@ -248,6 +248,7 @@ def test_measure_own_suite__tests_may_write_into_the_project(tmp_path: Path) -> 
     assert not is_left
 
 
+@pytest.mark.slow
 def test_measure_own_suite__not_in_time(tmp_path: Path) -> None:
     slow = "import time\n\ndef test_slow():\n    time.sleep(60)\n"
     files = {"test_a_slow.py": slow, "test_shop.py": TESTS}
