@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from bot.execution.harness import ChangedModule, ChangedModules
 from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
