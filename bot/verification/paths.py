@@ -137,7 +137,7 @@ class _Places:
         if not origin.startswith(f"{package}."):
             return False
         given = {self._text(one) for one in call.args if self._is_path(one)}
-        return any(
+        return bool(given) and any(
             self._text(looked.func.value) in given
             for looked in self._body.calls()
             if isinstance(looked.func, ast.Attribute) and looked.func.attr in _LOOKING_METHODS

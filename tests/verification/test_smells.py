@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from dataclasses import replace
 
 import pytest
@@ -236,3 +237,26 @@ def test_smells_of__what_cannot_be_read_has_none() -> None:
 def test_smells__each_says_what_it_is_about() -> None:
     assert all(smell.__doc__ for smell in SMELLS)
     assert len(set(SMELLS)) == len(SMELLS)
+
+
+MONSTERS = {
+    "asserts": "    assert total(#, 1) == #",
+    "echoes": "    assert total(1, 1) == total(1, 1)",
+    "bindings": "    x# = total(#, 1)",
+    "conditions": "    if total(#, 1): assert total(1, 1) == 1",
+    "lookups": "    a.get(#)",
+    "changes": "    os.environ['a#'] = 'x'",
+    "handlers": "    try: total(#, 1)\n    except ValueError: pass",
+    "functions": "    pass\ndef test_#():\n    assert total(#, 1) == #",
+    "classes": "    pass\nclass Test#:\n    def test_a(self): assert total(#, 1) == #",
+    "literals": "    x# = [#]\n    assert x# == [#]",
+}
+
+
+@pytest.mark.parametrize("monster", MONSTERS)
+def test_smells_of__cost_what_a_module_is_long(monster: str) -> None:
+    lines = "\n".join(MONSTERS[monster].replace("#", str(number)) for number in range(600))
+    code = f"import os\nfrom shop import total\n\ndef test_x():\n{lines}\n    assert total(1, 1) == 1\n"
+    started = time.process_time()
+    smells_of(code, MEMBER)
+    assert time.process_time() - started < 5
