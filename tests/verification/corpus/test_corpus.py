@@ -12,7 +12,7 @@ from verification.corpus.judging import (
 )
 from verification.corpus.labels import GOOD, labelled_candidates
 
-FEWEST_CANDIDATES = 120
+FEWEST_CANDIDATES = 160
 FEWEST_GOOD_POSTED = 0.95
 FEWEST_WELL_EXPLAINED = 0.9
 ASKED = {"finds-bug", "held-before", "pins-bug-annotation", "pins-bug-example", "pins-bug-exception"}

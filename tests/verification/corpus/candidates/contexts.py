@@ -1,21 +1,5 @@
 # member: src/satchel/contexts.py::temporary_env
 
-# candidate: puts back what was there
-# good
-import os
-
-from satchel.contexts import temporary_env
-
-
-def test_temporary_env_puts_back_what_was_there(monkeypatch):
-    monkeypatch.setenv("SATCHEL_A", "before")
-    monkeypatch.delenv("SATCHEL_B", raising=False)
-    with temporary_env(SATCHEL_A="within", SATCHEL_B="new"):
-        assert (os.environ["SATCHEL_A"], os.environ["SATCHEL_B"]) == ("within", "new")
-    assert os.environ["SATCHEL_A"] == "before"
-    assert "SATCHEL_B" not in os.environ
-
-
 # candidate: takes one away
 # good
 import os
@@ -81,19 +65,6 @@ def test_enter_refuses_to_start_twice():
     watch = Stopwatch()
     with watch, pytest.raises(RuntimeError, match="it runs already"):
         watch.__enter__()
-
-
-# candidate: gives itself
-# bad: redundant-own
-from satchel.contexts import Stopwatch
-
-
-def test_enter_starts_the_clock():
-    times = iter([2.0, 7.0])
-    watch = Stopwatch(lambda: next(times))
-    with watch:
-        pass
-    assert watch.seconds == 5.0
 
 
 # member: src/satchel/contexts.py::Stopwatch.__exit__
@@ -162,22 +133,6 @@ def test_exit_counts_what_fails():
 
 
 # member: src/satchel/contexts.py::collecting
-
-# candidate: an error of a kind
-# good
-import pytest
-
-from satchel.contexts import collecting
-
-
-def test_collecting_takes_errors_of_its_kinds_alone():
-    with collecting(KeyError, ValueError) as found:
-        int("x")
-    assert [type(error) for error in found] == [ValueError]
-    with pytest.raises(ZeroDivisionError):
-        with collecting(KeyError):
-            1 / 0
-
 
 # candidate: no error
 # good

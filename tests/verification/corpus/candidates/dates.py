@@ -33,17 +33,6 @@ def test_parse_duration_refuses_a_unit_that_stands_twice():
         parse_duration("1h2h")
 
 
-# candidate: a unit twice is added, as before
-# bad: held-before
-from datetime import timedelta
-
-from satchel.dates import parse_duration
-
-
-def test_parse_duration_adds_up():
-    assert parse_duration("1h2h") == timedelta(hours=3)
-
-
 # candidate: good refusal, then one that waits
 # good, but test_parse_duration_takes_its_time: sleeps
 import time
@@ -80,23 +69,6 @@ def test_humanise_counts_days():
     assert humanise(timedelta(hours=24)) == "1 day"
 
 
-# candidate: small and negative
-# good
-from datetime import timedelta
-
-import pytest
-
-from satchel.dates import humanise
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "now"), (0.9, "now"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (-7200, "2 hours")],
-)
-def test_humanise_of_small_and_negative_durations(seconds, text):
-    assert humanise(timedelta(seconds=seconds)) == text
-
-
 # candidate: contradicts the example
 # bad: against-example
 from datetime import timedelta
@@ -106,17 +78,6 @@ from satchel.dates import humanise
 
 def test_humanise_rounds_up():
     assert humanise(timedelta(hours=2, minutes=50)) == "3 hours"
-
-
-# candidate: hours of several days, as before
-# bad: held-before
-from datetime import timedelta
-
-from satchel.dates import humanise
-
-
-def test_humanise_counts_hours_only():
-    assert humanise(timedelta(days=2)) == "48 hours"
 
 
 # member: src/satchel/dates.py::age_on
@@ -204,21 +165,6 @@ WEDNESDAY = date(2026, 7, 1)
 )
 def test_next_weekday_is_never_the_day_itself(weekday, expected):
     assert next_weekday(WEDNESDAY, weekday) == expected
-
-
-# candidate: no such weekday
-# good
-from datetime import date
-
-import pytest
-
-from satchel.dates import next_weekday
-
-
-@pytest.mark.parametrize("weekday", [-1, 7])
-def test_next_weekday_refuses_what_is_no_weekday(weekday):
-    with pytest.raises(ValueError, match=f"no weekday: {weekday}"):
-        next_weekday(date(2026, 7, 1), weekday)
 
 
 # candidate: the last weekday
@@ -312,17 +258,6 @@ def test_is_expired_asks_the_clock_by_default():
 
 
 # member: src/satchel/dates.py::stamp
-
-# candidate: a given moment
-# good
-from datetime import datetime
-
-from satchel.dates import stamp
-
-
-def test_stamp_of_a_moment():
-    assert stamp(datetime(2026, 1, 31, 23, 59, 58)) == "20260131-235958"
-
 
 # candidate: with a library that the project has not
 # bad: import-error
@@ -538,14 +473,3 @@ from satchel.dates import quarter_end
 def test_quarter_end_in_spring():
     assert quarter_end(date(2026, 5, 5)) == date(2026, 6, 30)
     assert quarter_end(date(2026, 12, 5)) == date(2026, 12, 31)
-
-
-# candidate: leaves out the last day
-# bad: wrong-value
-from datetime import date
-
-from satchel.dates import quarter_end
-
-
-def test_quarter_end_of_december():
-    assert quarter_end(date(2026, 12, 1)) == date(2026, 12, 30)

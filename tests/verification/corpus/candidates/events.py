@@ -171,29 +171,6 @@ def test_emit_prints(capsys):
 
 # member: src/satchel/events.py::retry
 
-# candidate: only such errors
-# good
-import pytest
-
-from satchel.events import retry
-
-
-def test_retry_repeats_such_errors_alone():
-    calls = []
-
-    @retry(3, on=OSError)
-    def work(error):
-        calls.append(error)
-        raise error
-
-    with pytest.raises(KeyError):
-        work(KeyError())
-    assert len(calls) == 1
-    with pytest.raises(FileNotFoundError):
-        work(FileNotFoundError())
-    assert len(calls) == 4
-
-
 # candidate: less than once
 # good
 import pytest
@@ -321,20 +298,6 @@ def test_once_greets_another():
 
 
 # member: src/satchel/events.py::register
-
-# candidate: a name that is taken
-# good
-import pytest
-
-from satchel.events import register
-
-
-def test_register_refuses_a_name_that_is_taken():
-    before = register("corpus-taken", print)
-    assert register("corpus-taken", print) == before
-    with pytest.raises(ValueError, match="'corpus-taken' is taken"):
-        register("corpus-taken", len)
-
 
 # candidate: counts all that there are
 # bad: flaky-order

@@ -182,17 +182,6 @@ def test_find_up_takes_the_nearest(tmp_path):
     assert find_up("satchel.cfg", deep) == tmp_path / "a" / "satchel.cfg"
 
 
-# candidate: a folder of that name
-# good
-from satchel.files import find_up
-
-
-def test_find_up_passes_over_folders(tmp_path):
-    (tmp_path / "a" / "unlikely-name").mkdir(parents=True)
-    (tmp_path / "unlikely-name").write_text("here")
-    assert find_up("unlikely-name", tmp_path / "a") == tmp_path / "unlikely-name"
-
-
 # candidate: none
 # good
 from satchel.files import find_up
@@ -300,13 +289,3 @@ def test_list_names_of_here(tmp_path):
     (tmp_path / ".x").touch()
     assert list_names(tmp_path) == []
     assert list_names(Path(".")) == []
-
-
-# candidate: hidden ones count, as before
-# bad: held-before
-from satchel.files import list_names
-
-
-def test_list_names_lists_all(tmp_path):
-    (tmp_path / ".a").touch()
-    assert list_names(tmp_path) == [".a"]

@@ -11,15 +11,6 @@ def test_clamp_between_bounds():
     assert clamp(0, 1, 4) == 1
 
 
-# candidate: says that bounds may be swapped
-# bad: wrong-value
-from satchel.numbers import clamp
-
-
-def test_clamp_takes_swapped_bounds():
-    assert clamp(5, 10, 0) == 5
-
-
 # member: src/satchel/numbers.py::parse_size
 
 # candidate: any case and spacing
@@ -191,23 +182,6 @@ def test_percent_has_one_digit():
     assert percent(1, 3) == 33.3
     assert percent(2, 3) == 66.7
     assert percent(-1, 4) == -25.0
-
-
-# candidate: through a function of its own
-# good
-import pytest
-
-from satchel.numbers import percent
-
-
-def check(part, whole, expected):
-    assert percent(part, whole) == pytest.approx(expected)
-
-
-def test_percent_of_small_parts():
-    check(1, 8, 12.5)
-    check(1, 2000, 0.1)
-    check(3, 7, 42.9)
 
 
 # candidate: pins the other exception
@@ -415,19 +389,6 @@ from satchel.numbers import roman
 )
 def test_roman_subtracts(number, numeral):
     assert roman(number) == numeral
-
-
-# candidate: out of range
-# good
-import pytest
-
-from satchel.numbers import roman
-
-
-@pytest.mark.parametrize("number", [0, 4000, -3])
-def test_roman_refuses_what_has_no_numeral(number):
-    with pytest.raises(ValueError, match=f"{number} has no Roman numeral"):
-        roman(number)
 
 
 # candidate: four ones

@@ -35,22 +35,6 @@ def test_balance_after_a_withdrawal():
 
 # member: src/satchel/stores.py::Ledger.withdraw
 
-# candidate: more than there is
-# good
-import pytest
-
-from satchel.stores import Ledger, Overdrawn
-
-
-def test_withdraw_refuses_more_than_there_is():
-    ledger = Ledger(10)
-    with pytest.raises(Overdrawn, match="5 cents are missing"):
-        ledger.withdraw(15)
-    assert ledger.balance == 10
-    assert ledger.withdraw(10, "all of it") == 0
-    assert ledger.entries == [("all of it", -10)]
-
-
 # candidate: nothing
 # good
 import pytest
@@ -186,15 +170,6 @@ def test_get_counts_as_a_use():
     assert store.get("old") == 1
 
 
-# candidate: a default
-# bad: redundant-own
-from satchel.stores import RecentlyUsed
-
-
-def test_get_gives_the_default():
-    assert RecentlyUsed(1).get("x", "nothing") == "nothing"
-
-
 # member: src/satchel/stores.py::RecentlyUsed.put
 
 # candidate: tells what it forgot
@@ -269,17 +244,6 @@ def test_and_gives_the_overlap():
     assert Interval(3, 9) & Interval(0, 5) == Interval(3, 5)
 
 
-# candidate: only touching
-# good
-from satchel.stores import Interval
-
-
-def test_and_of_intervals_that_only_touch():
-    assert (Interval(0, 3) & Interval(3, 5)) is None
-    assert (Interval(0, 1) & Interval(3, 5)) is None
-    assert Interval(0, 4) & Interval(3, 5) == Interval(3, 4)
-
-
 # member: src/satchel/stores.py::Interval.is_empty
 
 # candidate: the wrong way round
@@ -325,20 +289,6 @@ def test_append_much():
     ring = Ring(10)
     for _ in range(10):
         ring.append(bytearray(2**32))
-    assert ring.is_full
-
-
-# member: src/satchel/stores.py::Ring.is_full
-
-# candidate: as in the own suite
-# bad: redundant-own
-from satchel.stores import Ring
-
-
-def test_is_full_after_enough():
-    ring = Ring(1)
-    assert not ring.is_full
-    ring.append(0)
     assert ring.is_full
 
 

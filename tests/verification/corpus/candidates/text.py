@@ -9,21 +9,6 @@ def test_slugify_joins_words_and_drops_accents():
     assert slugify("Ärger & Freude, 2. Teil") == "arger-freude-2-teil"
 
 
-# candidate: cuts at whole words
-# good
-import pytest
-
-from satchel.text import slugify
-
-
-@pytest.mark.parametrize(
-    ("max_length", "expected"),
-    [(7, "one-two"), (6, "one"), (3, "one"), (2, "on"), (13, "one-two-three")],
-)
-def test_slugify_cuts_at_whole_words(max_length, expected):
-    assert slugify("One two three", max_length=max_length) == expected
-
-
 # candidate: refuses a length below one
 # good
 import pytest
@@ -221,16 +206,6 @@ def test_truncate_raises_something():
 
 # member: src/satchel/text.py::title_case
 
-# candidate: small words that became small
-# good
-from satchel.text import title_case
-
-
-def test_title_case_leaves_in_and_to_small():
-    assert title_case("a walk in the park") == "A Walk in the Park"
-    assert title_case("welcome TO the machine") == "Welcome to the Machine"
-
-
 # candidate: a small word at the end
 # good
 from satchel.text import title_case
@@ -355,15 +330,6 @@ def test_common_prefix_where_one_name_begins_another():
     assert common_prefix(["same", "same"]) == "same"
 
 
-# candidate: nothing in common
-# good
-from satchel.text import common_prefix
-
-
-def test_common_prefix_of_strangers():
-    assert common_prefix(("cat", "dog", "cow")) == ""
-
-
 # candidate: swallows what goes wrong
 # bad: bare-except
 from satchel.text import common_prefix
@@ -414,16 +380,6 @@ from satchel.text import pluralise
 def test_pluralise_counts():
     assert pluralise(1, "day") == "1 day"
     assert pluralise(7, "day") == "7 days"
-
-
-# candidate: what the own suite shows, irregular
-# bad: redundant-own
-from satchel.text import pluralise
-
-
-def test_pluralise_takes_a_plural():
-    assert pluralise(2, "mouse", "mice") == "2 mice"
-    assert pluralise(1, "mouse", "mice") == "1 mouse"
 
 
 # member: src/satchel/text.py::unique_words
