@@ -26,7 +26,7 @@ from fakes.git_repository import GitRepository
 from fakes.running import Orphanage, Running, orphanage
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-IN_ORDER = {signal.SIGTERM: 143, signal.SIGINT: 130}
+IN_ORDER = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 SECONDS_TO_END = 5.0
 
 BASE = {
@@ -205,6 +205,28 @@ def test_killing__the_offline_engine(place: Place, words: str, number: signal.Si
         running.send(number)
 
         assert_nothing_is_left(place, orphans, running, number)
+
+
+def test_killing__a_terminal_that_is_closed(place: Place) -> None:
+    with orphanage() as orphans, place.started("--provider", "offline") as running:
+        running.wait_until_told("making tests")
+        running.send(signal.SIGHUP)
+
+        assert_nothing_is_left(place, orphans, running, signal.SIGHUP)
+
+
+def test_killing__the_next_run_removes_what_a_kill_has_left(place: Place) -> None:
+    with orphanage(), place.started("--provider", "offline") as running:
+        running.wait_until_told("making tests")
+        running.send(signal.SIGKILL)
+        running.wait()
+    left = list(place.scratch.iterdir())
+
+    with place.started("--provider", "offline", "--only", "src/shop/prices.py::label") as running:
+        assert running.wait() == 0, running.stderr
+
+    assert left
+    assert list(place.scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)
