@@ -137,7 +137,7 @@ def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -
         timeout=60,
     )
     assert not done.stderr, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines() if line]
 
 
 def outcomes(folder: Path, *trials: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         check=False,
     )
 
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [json.loads(line) for line in done.stdout.splitlines() if line]
     assert (done.returncode, done.stderr) == (0, b"")
     assert told[0] == {"problem": None, "missing": None}
     assert "description" in told[1]
