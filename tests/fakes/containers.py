@@ -92,6 +92,8 @@ def engine_with_image(store: Path) -> Engine:
     store.mkdir(parents=True, exist_ok=True)
     with _alone(store / "lock"):
         engine = _docker() or _podman(store)
+        if engine.call("image", "inspect", BASE).returncode:
+            _get_base(engine, store)
         built = engine.call("build", "--network", "host", "--tag", IMAGE, str(ROOT), seconds=600)
     if built.returncode:
         raise CannotHave(f"the image cannot be built: {_last_words(built)}")
@@ -121,14 +123,11 @@ def _podman(store: Path) -> Engine:
     settings.write_text(_settings())
     profile = _profile(store)
     capabilities = (option for name in _CAPABILITIES for option in ("--cap-add", name))
-    engine = Engine(
+    return Engine(
         ("podman", "--root", str(store / "images"), "--runroot", str(store / "state")),
         ("--cap-drop", "all", *capabilities, "--security-opt", f"seccomp={profile}"),
         {"CONTAINERS_CONF_OVERRIDE": str(settings), "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"},
     )
-    if engine.call("image", "exists", BASE).returncode:
-        _get_base(engine, store)
-    return engine
 
 
 def _settings() -> str:
@@ -185,7 +184,7 @@ def _profile(store: Path) -> Path:
 
 def _get_base(engine: Engine, store: Path) -> None:
     """Get the base image from the registry; where that cannot be reached, make one that can stand for it."""
-    if not engine.call("pull", "--quiet", "--retry", "0", BASE, seconds=120).returncode:
+    if not engine.call("pull", "--quiet", BASE).returncode:
         return
     _have_programs("mmdebstrap")
     archive = store / "base.tar"
@@ -194,7 +193,7 @@ def _get_base(engine: Engine, store: Path) -> None:
         raise CannotHave(f"neither a registry nor Debian's packages can be had: {_last_words(done)}")
     changes = ('CMD ["python3"]', "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin")
     options = (option for change in changes for option in ("--change", change))
-    imported = engine.call("import", "--quiet", *options, str(archive), BASE)
+    imported = engine.call("import", *options, str(archive), BASE)
     archive.unlink()
     if imported.returncode:
         raise CannotHave(f"the base image cannot be imported: {_last_words(imported)}")
