@@ -40,6 +40,11 @@ class Operation:
     described: Json
     pointer: str
 
+    @property
+    def tells_plain_errors(self) -> bool:
+        """Whether its 422 tells each error in plain words, not as an object."""
+        return str(self.described["responses"].get("422", {}).get("$ref", "")).endswith("_simple")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:

@@ -131,7 +131,7 @@ class Dispatcher:
                 self.rates.enter(token_value, makes_content=request.method == "POST")
             answer = self._judged(called, request, token)
         except Refused as refused:
-            answer = refused.answer()
+            answer = refused.answer(plain_errors=called.operation.tells_plain_errors)
             self.world.contract.check_answer(called, answer.status, answer.body)
         self._finish(answer, request, token_value)
         return name, answer

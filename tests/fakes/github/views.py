@@ -34,6 +34,8 @@ class Views:
             "id": user.id,
             "node_id": f"U_{user.id}",
             "type": user.kind,
+            "gravatar_id": "",
+            "avatar_url": f"{self.world.url}/avatars/{user.id}",
             "url": f"{self.world.url}/users/{user.login.replace('[', '%5B').replace(']', '%5D')}",
             "html_url": f"{self.world.url}/{'apps/' if user.kind == 'Bot' else ''}{page}",
         }
@@ -63,6 +65,8 @@ class Views:
             url=self.repository_url(repository),
             html_url=page,
             clone_url=f"{page}.git",
+            git_url=f"git:{page.partition(':')[2]}.git",
+            ssh_url=f"git@github.example:{repository.full_name}.git",
             created_at=stamp(repository.created),
             updated_at=stamp(repository.created),
             pushed_at=stamp(repository.created),

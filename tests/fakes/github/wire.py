@@ -77,13 +77,22 @@ class Refused(Exception):
         self.errors = errors
         self.headers = headers or {}
 
-    def answer(self) -> Answer:
-        """Return it as an answer of GitHub's looks."""
+    def answer(self, *, plain_errors: bool = False) -> Answer:
+        """Return it as GitHub would; some operations tell errors as objects, some as plain words."""
         body: dict[str, Any] = {"message": self.message}
         if self.errors is not None:
-            body["errors"] = self.errors
+            tell = _as_words if plain_errors else _as_object
+            body["errors"] = [tell(error) for error in self.errors]
         body |= {"documentation_url": DOCUMENTATION, "status": str(self.status)}
         return Answer(status=self.status, body=body, headers=dict(self.headers))
+
+
+def _as_words(error: Any) -> str:
+    return error if isinstance(error, str) else str(error.get("message", error))
+
+
+def _as_object(error: Any) -> dict[str, Any]:
+    return {"code": "custom", "message": error} if isinstance(error, str) else error
 
 
 def not_found() -> Refused:
