@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.languages.python.test_modules import is_fixture
 from bot.model import MemberKind
 from bot.verification.live import live_nodes
 from bot.verification.shared import Shared, parametrize_marks
@@ -325,18 +326,9 @@ class TestFunction:
                     yield Body(node, is_helper=body.is_helper)
 
 
-def is_fixture(node: FunctionNode) -> bool:
-    """Tell whether a function is a pytest fixture."""
-    return any(_called(one).endswith("fixture") for one in node.decorator_list)
-
-
 def _is_automatic(node: FunctionNode) -> bool:
     calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
     return is_fixture(node) and any(keyword.arg == "autouse" for call in calls for keyword in call.keywords)
-
-
-def _called(decorator: ast.expr) -> str:
-    return dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
 def _spread(mark: ast.expr) -> Sequence[ast.expr]:

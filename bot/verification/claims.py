@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.languages.python.test_modules import is_fixture
 from bot.model import Member
 from bot.verification.shared import MOST_ROWS, Shared, row_values
 from bot.verification.situations import Names, dotted_name, plain_value, replaced, resolved, situation
@@ -92,7 +93,7 @@ def _functions_in(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, 
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                if name.startswith("test"):
+                if name.startswith("test") and not is_fixture(node):
                     yield prefix + name, node
             case ast.ClassDef(name=name, body=inner):
                 yield from _functions_in(inner, f"{prefix}{name}::")
@@ -225,7 +226,7 @@ class _Reader:
             case ast.Call(func=ast.Attribute(attr="assertIsNone"), args=[operand, *_]):
                 yield operand, Claimed(value=ast.Constant(None))
             case ast.Call(func=ast.Attribute(attr="assertIsInstance"), args=[operand, kind, *_]):
-                yield ast.Call(ast.Name("isinstance"), [operand, kind], []), Claimed(truth=True)
+                yield ast.Call(ast.Name("isinstance", ast.Load()), [operand, kind], []), Claimed(truth=True)
             case ast.Call(func=ast.Attribute(attr="assertTrue"), args=[operand, *_]):
                 yield operand, Claimed(truth=True)
             case ast.Call(func=ast.Attribute(attr="assertFalse"), args=[operand, *_]):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.languages.python.test_modules import is_fixture
 from bot.model import MemberKind
 from bot.verification.situations import Names, bound_names, dotted_name, resolved
 
@@ -107,7 +108,7 @@ def fixtures_of(tree: ast.Module) -> dict[str, tuple[ast.expr, _Statements]]:
     """Return what the fixtures of a module return, with what comes before it in them."""
     found: dict[str, tuple[ast.expr, _Statements]] = {}
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or not _is_fixture(node):
+        if not isinstance(node, ast.FunctionDef) or not is_fixture(node):
             continue
         for at, statement in enumerate(node.body):
             match statement:
@@ -117,8 +118,3 @@ def fixtures_of(tree: ast.Module) -> dict[str, tuple[ast.expr, _Statements]]:
                 ):
                     found[node.name] = value, node.body[:at]
     return found
-
-
-def _is_fixture(node: ast.FunctionDef) -> bool:
-    decorators = [one.func if isinstance(one, ast.Call) else one for one in node.decorator_list]
-    return any(dotted_name(one).endswith("fixture") for one in decorators)

@@ -6,7 +6,8 @@ import ast
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from bot.verification.assertions import TestFunction, bindings_of, is_fixture, is_testcase_call
+from bot.languages.python.test_modules import is_fixture
+from bot.verification.assertions import TestFunction, bindings_of, is_testcase_call
 from bot.verification.situations import is_literal
 
 _MOCKS = frozenset(
