@@ -180,7 +180,7 @@ def _compared(place: Place, ours: Verdicts, other: Verdicts) -> Iterator[Figure]
     differing = sorted(mutant for mutant in both if ours.killed[mutant] != other.killed[mutant])
     print(f"{other.program}: {len(both)} mutants are made by both, {len(differing)} verdicts differ")
     if differing and all(other.killed.values()):
-        print(f"  {other.program} calls every mutant of this module killed, whatever the tests do")
+        print(f"  {other.program} calls all of its {len(other.killed)} mutants killed")
     wrong = 0
     for number, mutant in enumerate(differing):
         truth = _judged_by_pytest(place.copied(f"{other.program}-{number}"), ours.texts[mutant])
