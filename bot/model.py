@@ -6,9 +6,12 @@ about a noun than stands here keeps it to itself.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+_MOST_TOLD = 2
 
 SCHEMA_VERSION = 1
 """The version of the JSON contract that `report/json.py` prints; keys may be added within it."""
@@ -193,6 +196,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """What one test function of a candidate shows, in words, with code in backticks.
+
+    Attributes:
+        test: The function's name.
+        shows: A clause, as "`f(1)` gives `2`"; empty where nothing short can be said.
+        witness: What the change does, as a sentence; None where it shows no input on which base and head
+            differ.
+    """
+
+    test: str
+    shows: str = ""
+    witness: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A generator's unproven answer for one member: one complete test module.
 
@@ -200,16 +219,22 @@ class Candidate:
         member: The member's id.
         code: The test module's whole text.
         origin: Which kind of generator made it.
-        summary: One sentence that says what the tests show, with code in backticks; may be empty.
-        witness: What the change does, on an input on which base and head differ, likewise; None where
-            no such input is known.
+        sayings: What its test functions show, the most telling first; may be empty.
     """
 
     member: str
     code: str
     origin: Origin
-    summary: str = ""
-    witness: str | None = None
+    sayings: tuple[Saying, ...] = ()
+
+    def summary(self, tests: Collection[str]) -> str:
+        """Return one sentence on what these test functions show; empty where nothing is to be said."""
+        told = dict.fromkeys(each.shows for each in self.sayings if each.shows and each.test in tests)
+        return "; ".join(list(told)[:_MOST_TOLD]) + "." if told else ""
+
+    def witness(self, tests: Collection[str]) -> str | None:
+        """Return what the change does, by the first of these test functions that shows it."""
+        return next((each.witness for each in self.sayings if each.witness and each.test in tests), None)
 
 
 Result = Candidate | Skipped

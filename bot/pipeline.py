@@ -347,17 +347,18 @@ def _unproven(run: _Run, answers: Answers) -> Outcome:
 
 
 def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
+    tests = asked.driver.test_functions(candidate.code)
     return Suggestion(
         member=candidate.member,
         number=0,
         test_path=asked.request.test_path,
         code=candidate.code,
-        tests=asked.driver.test_functions(candidate.code),
+        tests=tests,
         origin=candidate.origin,
         evidence=None,
         label=None,
-        summary=candidate.summary,
-        witness=candidate.witness,
+        summary=candidate.summary(tests),
+        witness=candidate.witness(tests),
     )
 
 
@@ -524,7 +525,7 @@ def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
         evidence=entry.evidence,
         label=entry.label,
         summary=entry.summary,
-        witness=entry.candidate.witness if entry.label is Label.NEW_BEHAVIOUR else None,
+        witness=entry.candidate.witness(entry.tests) if entry.label is Label.NEW_BEHAVIOUR else None,
         observed=() if standing is None else standing.observed_in(entry),
     )
 

@@ -340,10 +340,10 @@ def _entry(draft: Draft, proof: Proof) -> Entry:
     base = base_outcome(proof)
     return Entry(
         candidate=draft.candidate,
-        tests=tuple(function.name for function in proof.functions),
+        tests=proof.names,
         label=_label(draft.kind, base),
         evidence=Evidence(passes=min(function.passes for function in proof.functions), runs=runs, base=base),
-        summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary,
+        summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary(proof.names),
         question=draft.question,
     )
 

@@ -91,7 +91,7 @@ class Standing:
         if self.green is None:
             return answer
         good = self.green.candidate
-        return replace(answer, code=self.driver.place(good.code, answer.code), summary=good.summary)
+        return replace(answer, code=self.driver.place(good.code, answer.code), sayings=good.sayings)
 
     def after(self, judged: Judged) -> Standing:
         """Return how it stands after an answer to its repair; one that cannot be proven is the last."""

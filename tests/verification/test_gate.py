@@ -7,7 +7,7 @@ import pytest
 
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.test_modules import keep_tests
-from bot.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Stage
+from bot.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Saying, Stage
 from bot.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
 from bot.verification.guard import Guarded
 from bot.verification.proof import FunctionProof, Proof, Run, Status
@@ -54,7 +54,8 @@ def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
     code = "from shop import total\n" + "".join(
         f"\n\ndef {one.name}():\n    assert total() == {number}\n" for number, one in enumerate(functions)
     )
-    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, summary="It adds up.")
+    says = (Saying(test="test_gone", shows="it is gone"), Saying(test="test_1", shows="it adds up"))
+    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=says)
     return Proof(member=member, candidate=candidate, functions=functions)
 
 
@@ -179,7 +180,7 @@ def test_settle__the_label_tells_what_base_does(
     assert (entry.evidence.passes, entry.evidence.runs) == (5, 5)
     assert entry.tests == ("test_0", "test_1")
     assert entry.is_green
-    assert entry.summary == "It adds up."
+    assert entry.summary == "it adds up."
 
 
 def test_settle__what_fails_now_is_cut_once_more() -> None:

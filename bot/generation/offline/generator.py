@@ -18,13 +18,13 @@ from bot.generation.offline.description import Description
 from bot.generation.offline.documentation import Shown, read_documentation
 from bot.generation.offline.exploration import DIFFERS, Findings, Work, explore
 from bot.generation.offline.explorer import FIRST, Explorer, Job
-from bot.generation.offline.grouping import tests_of
+from bot.generation.offline.grouping import Test, tests_of
 from bot.generation.offline.hints import read_hints
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
 from bot.generation.offline.sources import ModuleSource, is_bare, read_module
 from bot.generation.offline.subjects import Subject
-from bot.generation.offline.telling import summary, witness
+from bot.generation.offline.telling import sayings
 from bot.generation.offline.trials import plan
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide
@@ -169,22 +169,22 @@ def _answer(work: Work, findings: Findings) -> Result:
     cases = choose(telling)
     if not cases:
         return _skip(member, Stage.GENERATION, _why_no_cases(findings))
-    code = _code(subject, cases)
-    if code is None:
+    written = _written(subject, cases)
+    if written is None:
         return _skip(member, Stage.GENERATION, "its tests cannot be written as one module")
-    return Candidate(
-        member=member.id, code=code, origin=Origin.OFFLINE, summary=summary(cases), witness=witness(cases)
-    )
+    code, tests = written
+    return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
 
 
-def _code(subject: Subject, cases: Sequence[Case]) -> str | None:
-    """Return the test module; as few cases as needed are left out where they do not go together."""
+def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
+    """Return the test module, and its tests; as few cases as needed are left out that do not go together."""
     package = subject.member.module.partition(".")[0]
     for count in range(len(cases), 0, -1):
         tests = tests_of(cases[:count])
         names = Names(subject, [case for test in tests for case in test.cases])
+        named = [(names.of(test), test) for test in tests]
         try:
-            return write_module([(names.of(test), test) for test in tests], package)
+            return write_module(named, package), named
         except CannotWrite:
             continue
     return None

@@ -1,4 +1,4 @@
-"""What a member's tests show, in one sentence, and what the change does, on an input where base differs."""
+"""What a member's tests show, in words, and what the change does, on an input where base differs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,46 @@ from collections.abc import Sequence
 
 from bot.generation.offline.cases import Case, is_same
 from bot.generation.offline.expressions import quoted
+from bot.generation.offline.grouping import Test
 from bot.generation.offline.observations import Fact, Outcome
+from bot.model import Saying
 
 _LONGEST = 120
-_MOST_TOLD = 2
 _SHORT = 50
 
 
-def summary(cases: Sequence[Case]) -> str:
-    """Return one sentence on the most telling cases; empty where nothing short can be said."""
-    clear = [case for case in cases if not case.contradicts and (case.trial.receiver or not case.trial.setup)]
-    told = [f"{_called(case)} {_does(case, case.changes)}" for case in clear]
-    short = [text for text in dict.fromkeys(told) if len(text) <= _LONGEST][:_MOST_TOLD]
-    return "; ".join(short) + "." if short else ""
+def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[Saying, ...]:
+    """Return what each case shows that has something short to say, the most telling first.
+
+    Args:
+        cases: The cases, the most telling first.
+        tests: The tests that they stand in, with their names.
+    """
+    names = {case: name for name, test in tests for case in test.cases}
+    told = [
+        Saying(test=names[case], shows=_shows(case), witness=_witness(case))
+        for case in cases
+        if case in names
+    ]
+    return tuple(dict.fromkeys(saying for saying in told if saying.shows or saying.witness))
 
 
-def witness(cases: Sequence[Case]) -> str | None:
-    """Return what the first witness shows, as a sentence; None where there is none."""
-    for case in cases:
-        if case.is_witness and not case.contradicts and case.base is not None:
-            before = Case(trial=case.trial, seen=case.base)
-            did = _did(before, _differing(case.base.state, case.seen.state), case.outcome)
-            does = _does(case, _differing(case.seen.state, case.base.state), before.outcome)
-            return f"{_called(case)} {did} before this change and {does} now."
-    return None
+def _shows(case: Case) -> str:
+    """Return one clause on a case; empty where nothing short can be said."""
+    if case.contradicts or (case.trial.setup and not case.trial.receiver):
+        return ""
+    text = f"{_called(case)} {_does(case, case.changes)}"
+    return text if len(text) <= _LONGEST else ""
+
+
+def _witness(case: Case) -> str | None:
+    """Return what a case shows of the change, as a sentence; None where it is no witness."""
+    if not case.is_witness or case.contradicts or case.base is None:
+        return None
+    before = Case(trial=case.trial, seen=case.base)
+    did = _did(before, _differing(case.base.state, case.seen.state), case.outcome)
+    does = _does(case, _differing(case.seen.state, case.base.state), before.outcome)
+    return f"{_called(case)} {did} before this change and {does} now."
 
 
 def _differing(facts: Sequence[Fact], others: Sequence[Fact]) -> tuple[Fact, ...]:

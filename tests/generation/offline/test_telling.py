@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Home
+from bot.generation.offline.grouping import Test
 from bot.generation.offline.observations import Observation, Outcome
-from bot.generation.offline.telling import summary, witness
+from bot.generation.offline.telling import sayings
+from bot.model import Candidate, Origin
 from fakes.cases import call, case, fact, gives, on_object, raises
+
+
+def summary(cases: Sequence[Case]) -> str:
+    return candidate_of(cases).summary(["test_it"])
+
+
+def witness(cases: Sequence[Case]) -> str | None:
+    return candidate_of(cases).witness(["test_it"])
+
+
+def candidate_of(cases: Sequence[Case]) -> Candidate:
+    told = sayings(cases, [("test_it", Test(tuple(cases)))])
+    return Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, sayings=told)
+
+
+def test_sayings__of_a_test_that_was_cut_are_not_told() -> None:
+    kept, gone = case(call("1"), gives("2")), case(call("0"), gives("3"))
+    told = sayings([gone, kept], [("test_gone", Test((gone,))), ("test_kept", Test((kept,)))])
+    candidate = Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, sayings=told)
+    assert candidate.summary(["test_kept"]) == "`f(1)` gives `2`."
+    assert candidate.summary(["test_gone", "test_kept"]) == "`f(0)` gives `3`; `f(1)` gives `2`."
+    assert candidate.summary([]) == ""
 
 
 def test_summary__tells_the_first_two() -> None:
