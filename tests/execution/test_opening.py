@@ -157,9 +157,10 @@ def test_open_workspace__an_editable_installation_does_not_reach_the_persons_tre
     assert (result.problem, result.functions["test_x"].status) == ("", "passed")
 
 
-def test_open_workspace__the_project_hides_pytest(tmp_path: Path) -> None:
-    with pytest.raises(CannotPrepare, match="the project's own module `pytest` hides pytest"):
-        asyncio.run(look(tmp_path, {"pytest.py": "x = 1\n", "a.py": ""}))
+@pytest.mark.parametrize(("file", "named"), [("pytest.py", "pytest"), ("_pytest/__init__.py", "_pytest")])
+def test_open_workspace__the_project_hides_pytest(file: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotPrepare, match=f"the project's own module `{named}` hides pytest"):
+        asyncio.run(look(tmp_path, {file: "raise SystemExit(0)\n", "a.py": ""}))
 
 
 class _FullDisk(MemoryTree):

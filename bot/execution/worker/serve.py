@@ -110,7 +110,7 @@ def _load_pytest(roots: list[str]) -> str | None:
             importlib.import_module(_DEBUGGER[0])
         _testing()
         importlib.import_module(__package__ + ".mutating")
-    except Exception as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
+    except BaseException as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
         return f"{type(error).__name__}: {error}"
     gc.collect()
     gc.freeze()  # the children's collections pass over what is loaded now
