@@ -21,7 +21,7 @@ from bot.settings import CacheSettings, ProviderChoice, Settings
 
 if TYPE_CHECKING:
     from bot.cache.store import ResultStore, StoreStats
-    from bot.execution.suite_cache import Measurements
+    from bot.execution.own_tests.cache import Measurements
     from bot.generation.cached import CachedGenerator
     from bot.pipeline import Tools
     from bot.providers.meter import SpendingMeter
@@ -175,7 +175,7 @@ def _measurements(settings: Settings, progress: Progress, stack: AsyncExitStack)
     """Open where measurements of the project's own tests are kept, where any are made."""
     from bot.cache.measurements import MEASUREMENTS_FILE_NAME
     from bot.cache.store import ResultStore
-    from bot.execution.suite_cache import NoMeasurements
+    from bot.execution.own_tests.cache import NoMeasurements
 
     verification = settings.verification
     if not verification.enabled or verification.coverage is not None or verification.suite_seconds <= 0:

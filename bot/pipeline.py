@@ -20,8 +20,8 @@ from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.own_suite import OwnSuite, measure_own_suite
+from bot.execution.own_tests.cache import Measurements, NoMeasurements
 from bot.execution.sandbox import CannotRun, Sandbox
-from bot.execution.suite_cache import Measurements, NoMeasurements
 from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import NotedGenerator, TestGenerator
 from bot.generation.offline.generator import OfflineGenerator

@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from bot.execution.answers import Reached
-from bot.execution.baseline import MemberBaseline, OwnSuite
-from bot.execution.coverage_files import suite_from_coverage
 from bot.execution.harness import ChangedModules
+from bot.execution.own_tests.answers import OwnTest, SuiteAnswer
+from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
+from bot.execution.own_tests.cache import Kept, Measurements, NoMeasurements, keep, kept_suite, suite_key
+from bot.execution.own_tests.changes import try_changes
+from bot.execution.own_tests.coverage_files import suite_from_coverage
+from bot.execution.own_tests.failures import Naming
+from bot.execution.own_tests.run import run_suite
 from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
-from bot.execution.suite_answers import OwnTest, SuiteAnswer
-from bot.execution.suite_cache import Kept, Measurements, NoMeasurements, keep, kept_suite, suite_key
-from bot.execution.suite_changes import try_changes
-from bot.execution.suite_failures import Naming
-from bot.execution.suite_run import run_suite
 from bot.execution.threads import in_thread
 from bot.execution.workspace import Workspace
 from bot.model import Member

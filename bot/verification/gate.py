@@ -14,11 +14,11 @@ from enum import IntEnum, StrEnum
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
-from bot.verification.claims import functions_of
-from bot.verification.guard import Guarded
+from bot.verification.guard.guard import Guarded
+from bot.verification.guard.questions import Question, first_words, question_text
 from bot.verification.proof import FunctionProof, Proof, Status
-from bot.verification.questions import Question, first_words, question_text
-from bot.verification.rows import without_rows
+from bot.verification.reading.claims import functions_of
+from bot.verification.reading.rows import without_rows
 from bot.verification.table import DEFAULTS
 
 _MOST_NAMED_FILES = 2

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
-from bot.verification.claims import Claim, claims_of, functions_of
-from bot.verification.situations import dotted_name, is_literal
+from bot.verification.reading.claims import Claim, claims_of, functions_of
+from bot.verification.reading.situations import dotted_name, is_literal
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

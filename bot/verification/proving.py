@@ -13,12 +13,12 @@ from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.gains import with_reach
 from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle
-from bot.verification.guard import guard
+from bot.verification.guard.guard import guard
+from bot.verification.guard.questions import Question
 from bot.verification.mutation import gather_mutants
 from bot.verification.own_mutants import OwnTests
 from bot.verification.proof import Proof
-from bot.verification.questions import Question
-from bot.verification.smells import smells_of
+from bot.verification.smells.smells import smells_of
 from bot.verification.table import GateTable
 from bot.verification.weighing import Weight, weigh
 

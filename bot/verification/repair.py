@@ -18,12 +18,12 @@ from functools import cached_property
 from bot.languages.driver import CannotParse, LanguageDriver
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Candidate, Change, Member, MemberKind, Repair, Skipped
-from bot.verification.claims import functions_of
 from bot.verification.gate import Cut, Entry, KeepTests, Point, Verdict
 from bot.verification.observed import observed_tests
 from bot.verification.proof import FunctionProof, Status
 from bot.verification.proving import best_verdict
-from bot.verification.smells import smells_of
+from bot.verification.reading.claims import functions_of
+from bot.verification.smells.smells import smells_of
 
 MOST_CODE_CHARACTERS = 24_000
 """A longer test module is not mended: its answer would hardly fit a call."""

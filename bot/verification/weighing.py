@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
-from bot.verification.claims import functions_of
 from bot.verification.gains import (
     Gains,
     OwnEvidence,
@@ -32,6 +31,7 @@ from bot.verification.gate import (
 )
 from bot.verification.mutation import Mutation
 from bot.verification.proof import Proof
+from bot.verification.reading.claims import functions_of
 from bot.verification.redundancy import Showing, redundant
 from bot.verification.table import DEFAULTS, GateTable
 

@@ -9,9 +9,9 @@ from bot.languages.driver import DocumentedExample
 from bot.languages.python.test_modules import keep_tests
 from bot.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Saying, Stage
 from bot.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
-from bot.verification.guard import Guarded
+from bot.verification.guard.guard import Guarded
+from bot.verification.guard.questions import Question
 from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.questions import Question
 
 MEMBER = Member(
     path="shop.py",

@@ -16,7 +16,7 @@ from bot.model import Candidate, Label, Origin
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject
 from bot.verification.gate import Verdict
-from bot.verification.guard import Guarded, guard
+from bot.verification.guard.guard import Guarded, guard
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.proving import prove
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase

@@ -17,9 +17,9 @@ from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, M
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject
 from bot.verification.gate import Cut, Entry, Point, Verdict
+from bot.verification.guard.questions import Question
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.proving import best_verdict, funnel, prove
-from bot.verification.questions import Question
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
 BASE = """\

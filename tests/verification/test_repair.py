@@ -21,8 +21,8 @@ from bot.model import (
     Stage,
 )
 from bot.verification.gate import Cut, Entry, Point, Verdict
+from bot.verification.guard.questions import Question
 from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.questions import Question
 from bot.verification.repair import (
     MOST_CODE_CHARACTERS,
     MOST_SAID_CHARACTERS,

@@ -1,0 +1,104 @@
+"""The project's own tests, in a copy of the project that they may write to: plans for `worker/suite.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bot.execution.own_tests.answers import SuiteAnswer, read_suite
+from bot.execution.sandbox import CannotRun, Limits, Outcome
+from bot.execution.threads import in_thread
+from bot.execution.workers import worker_command
+from bot.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from bot.model import Member
+
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+_OPEN_FILES = 1024
+_SECONDS_TO_START = 10.0
+
+
+async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
+    """Run the project's own tests, those first whose files name a member, and return what they showed.
+
+    Raises:
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
+    outcome, root = await run_worker(
+        workspace,
+        {
+            "spans": [
+                {"file": path, "first": first, "last": last}
+                for path, first, last in sorted({(one.path, one.line, one.end_line) for one in members})
+            ],
+            "names": sorted({name for member in members for name in _names(member)}),
+            "seconds": seconds,
+            "changes": None,
+        },
+    )
+    return await in_thread(read_suite, outcome, str(root))
+
+
+def _names(member: Member) -> set[str]:
+    """Return what a test file that is about a member is likely to name."""
+    return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
+
+
+async def run_worker(workspace: Workspace, plan: Mapping[str, object]) -> tuple[Outcome, Path]:
+    """Run one plan of `worker/suite.py` in a copy of its own; return how it ended, and the copy's root.
+
+    The files that the plan names are relative to the git root.
+
+    Raises:
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
+    folder = workspace.new_folder("own")
+    try:
+        copy = await in_thread(_copied, workspace, folder)
+        size = await in_thread(_size, copy.root)
+        command = worker_command(
+            workspace,
+            "suite",
+            copy=copy,
+            folder=folder,
+            stdin=json.dumps(_whole_plan(workspace, copy, plan)).encode(),
+            variables={},
+        )
+        limits = _limits(workspace.limits, plan["seconds"], size)
+        return await workspace.sandbox.run(command, limits), copy.root
+    finally:
+        await in_thread(remove_folder, folder)
+
+
+def _copied(workspace: Workspace, folder: Path) -> ProjectCopy:
+    try:
+        return writable_copy(workspace.head, folder)
+    except OSError as error:
+        raise CannotRun(f"The project cannot be copied for its own tests: {error.strerror}.") from error
+
+
+def _size(root: Path) -> int:
+    return sum(path.lstat().st_size for path in root.rglob("*"))
+
+
+def _limits(limits: Limits, seconds: object, size: int) -> Limits:
+    return replace(
+        limits,
+        seconds=_SECONDS_TO_START + float(str(seconds)),
+        output_bytes=_MOST_OUTPUT_BYTES,
+        open_files=max(limits.open_files, _OPEN_FILES),
+        disk_bytes=limits.disk_bytes + size,
+    )
+
+
+def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, object]) -> dict[str, object]:
+    return {
+        **plan,
+        "root": str(copy.root),
+        "project": str(copy.source_roots[0]),
+        "roots": [str(root) for root in copy.source_roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+    }

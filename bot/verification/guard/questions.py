@@ -1,0 +1,146 @@
+"""Questions to the maintainer: the documentation says one thing, the code does another."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.languages.driver import DocumentedExample
+from bot.languages.python.parsing import parse_untrusted
+from bot.model import Candidate, Member
+from bot.verification.guard.contradictions import Promise
+
+_MOST_TEXT = 200
+_NO_INSTANCE = re.compile(
+    r"where False = isinstance\((?P<value>.+?), (?:\(?<class .*|[\w.]+)\)\s*$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something to ask the maintainer: the documentation says one thing, the code does another.
+
+    Attributes:
+        documented: What the documentation says of which call.
+        candidate: A test module that claims what is documented.
+        test: The name of its one test function.
+        observed: What the code was seen to give, or the exception that it raised, as source text; empty where
+            a run has to tell.
+        functions: The candidate's test functions that it takes the place of.
+    """
+
+    documented: DocumentedExample | Promise
+    candidate: Candidate
+    test: str
+    observed: str = ""
+    functions: tuple[str, ...] = ()
+
+
+def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
+    """Return a test module that claims what an example shows.
+
+    The names of a docstring are those of its module, so what is no builtin is imported from there.
+    """
+    statements = [*map(_on_few_lines, example.setup), _claim(example)]
+    needed = sorted(_free_names(map(parse_untrusted, statements)) - {"pytest"})
+    imports = "import pytest\n\n" if example.expected is None else ""
+    imports += f"from {member.module} import {', '.join(needed)}\n" if needed else ""
+    return f"{imports}\n\ndef {name}():\n" + textwrap.indent("\n".join(statements), "    ") + "\n"
+
+
+def _claim(example: DocumentedExample) -> str:
+    call = _on_few_lines(example.call)
+    if example.expected is None:
+        return f"with pytest.raises({example.exception}):\n    {call}"
+    compares = "is" if example.expected in {"True", "False", "None"} else "=="
+    return f"assert {call} {compares} {_on_few_lines(example.expected)}"
+
+
+def _on_few_lines(statement: str) -> str:
+    """Return a statement that can be indented: no text of several lines is left in it."""
+    return ast.unparse(parse_untrusted(statement)) if "\n" in statement else statement
+
+
+def _free_names(trees: Iterable[ast.AST]) -> set[str]:
+    read: set[str] = set()
+    bound: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                read.add(name)
+            case ast.Name(id=name):
+                bound.add(name)
+            case ast.arg(arg=name):
+                bound.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                bound |= {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+    return {name for name in read - bound if not hasattr(builtins, name)}
+
+
+def question_text(question: Question, message: str) -> str:
+    """Return the question in words.
+
+    Args:
+        question: What is asked.
+        message: What pytest said when the documented claim failed. Untrusted.
+    """
+    says = (
+        _says_promise(question, question.documented, message)
+        if isinstance(question.documented, Promise)
+        else _says_example(question, question.documented, message)
+    )
+    return f"{says}. Which of the two is meant?"
+
+
+def _says_example(question: Question, example: DocumentedExample, message: str) -> str:
+    says = f"raises `{example.exception}`" if example.expected is None else f"is `{short(example.expected)}`"
+    does = f"it returns `{short(question.observed)}`" if question.observed else _observed(example, message)
+    return f"The docstring says `{short(example.call)}` {says}; {does}"
+
+
+def _says_promise(question: Question, promise: Promise, message: str) -> str:
+    call = short(promise.call)
+    if promise.exceptions:
+        listed = " and ".join(f"`{short(name)}`" for name in promise.exceptions)
+        return f"The docstring documents {listed}; `{call}` raises `{short(question.observed)}`"
+    seen = question.observed or _instance(message)
+    does = f"returns `{short(seen)}`" if seen else "returns something else"
+    return f"The annotation says `{short(promise.annotation)}`; `{call}` {does}"
+
+
+def _instance(message: str) -> str:
+    """Read what was no instance of a class from the message of the failed claim."""
+    found = _NO_INSTANCE.search(message)
+    return "" if found is None else found["value"]
+
+
+def _observed(example: DocumentedExample, message: str) -> str:
+    """Read what the code did from the message of the failed claim."""
+    first = first_words(message)
+    compared = " is " if example.expected in {"True", "False", "None"} else " == "
+    left, compares, _ = first.removeprefix("assert ").rpartition(compared)
+    if example.expected is None:
+        raised = "DID NOT RAISE" not in first
+        return f"it raises `{short(first)}`" if raised else "it raises nothing"
+    if compares and first.startswith("assert "):
+        return f"it returns `{short(left)}`"
+    return f"it raises `{short(first)}`"
+
+
+def first_words(message: str) -> str:
+    """Return the line of a failure's text that says most, cut."""
+    line = next((line for line in message.splitlines() if line.strip()), "")
+    plain = line.removeprefix("AssertionError: ") if line.startswith("AssertionError: assert ") else line
+    return short(plain)
+
+
+def short(text: str) -> str:
+    """Return a text on one line, without what would end a code span, cut."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) <= _MOST_TEXT else line[:_MOST_TEXT] + "..."

@@ -1,0 +1,1 @@
+"""What makes a test function worthless, or a burden, even where it passes."""

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import textwrap
+import time
+from dataclasses import replace
+
+import pytest
+
+from bot.model import Change, Member, MemberKind
+from bot.verification.smells.smells import MOST_SNAPSHOT_CHARACTERS, SMELLS, smells_of
+
+SOURCE = """\
+def total(price, count, discount=0):
+    if count < 0:
+        raise ValueError("count")
+    return price * count * (1 - discount)
+"""
+
+MEMBER = Member(
+    path="shop.py",
+    name="total",
+    language="python",
+    change=Change.CHANGED,
+    line=1,
+    end_line=4,
+    kind=MemberKind.FUNCTION,
+    source=SOURCE,
+    module="shop",
+)
+
+HEAD = """\
+import asyncio, os, sys, time
+import http.client
+import unittest
+import urllib.request
+from pathlib import Path
+from unittest import mock
+from unittest.mock import Mock, patch
+
+import pytest
+import requests
+import shop
+from http import HTTPStatus
+from shop import Cart, total
+
+SHARED = []
+
+def check(value):
+    assert value
+
+def call_only(value):
+    total(value, 1)
+
+"""
+
+
+def smell(body: str, arguments: str = "", decorator: str = "") -> str | None:
+    code = f"{HEAD}\n{decorator}\ndef test_x({arguments}):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+    return smells_of(code, MEMBER).get("test_x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert total(2, 3) == 6",
+        "with pytest.raises(ValueError, match='count'):\n    total(1, -1)",
+        "check(total(1, 1))",
+        "result = total(2, 3)\nassert result == 6\nassert isinstance(result, int)",
+        "items = [3, 1]\nshop.sort_in_place(items)\nassert items == [1, 3]",
+        "callback = Mock()\nshop.each([1], callback)\ncallback.assert_called_once_with(1)",
+        "assert total(2, 3) == 2 * 3",
+        "for price in [1, 2]:\n    assert total(price, 1) == price",
+        "try:\n    assert total(1, 1) == 1\nfinally:\n    pass",
+        "asyncio.run(asyncio.sleep(0))\nassert total(1, 1) == 1",
+        "assert total(1, 1) == HTTPStatus.OK",
+        "cart = Cart()\ncart.append(1)\ncart.items['x'] = 2\nassert cart.size == 1",
+        "value = total(1, 1)\nassert value is not None\nassert value == 1",
+        "class Thing:\n    pass\nThing.size = 1\nassert total(Thing.size, 1) == 1",
+        "assert total(1, 1) == 1 or total(1, 1) == 2",
+    ],
+)
+def test_smells_of__good_tests_have_none(body: str) -> None:
+    assert smell(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments"),
+    [
+        ("file = tmp_path / 'x'\nfile.write_text('x')\nassert shop.read(file) == 'x'", "tmp_path"),
+        (
+            "monkeypatch.chdir(tmp_path)\nPath('x').write_text('x')\nassert shop.read('x') == 'x'",
+            "tmp_path, monkeypatch",
+        ),
+        ("monkeypatch.setenv('X', '1')\nassert shop.setting() == '1'", "monkeypatch"),
+        ("assert open('data.txt').read() == shop.data()", ""),
+        ("shop.show()\nassert capsys.readouterr().out == 'x'", "capsys"),
+    ],
+)
+def test_smells_of__good_tests_with_fixtures_have_none(body: str, arguments: str) -> None:
+    assert smell(body, arguments) is None
+
+
+SMELLY = {
+    "asserts nothing": [
+        "total(1, 1)",
+        "call_only(1)",
+        "result = total(1, 1)\nprint(result)",
+    ],
+    "asserts only what is always true": [
+        "total(1, 1)\nassert True",
+        "x = total(1, 1)\nassert x == x",
+        "assert total(1, 1) or True",
+        "assert (total(1, 1) == 2, 'message')",
+        "assert 'non-empty'",
+        "assert 1 == 1",
+    ],
+    "asserts only that something is there": [
+        "assert total(1, 1) is not None",
+        "assert callable(total)",
+        "assert hasattr(shop, 'total')",
+    ],
+    "asserts only that nothing was raised": [
+        "try:\n    total(1, 1)\nexcept ValueError:\n    pytest.fail('no')",
+    ],
+    "asserts only that a mock was called": [
+        "callback = Mock()\nshop.each([1], callback)\ncallback.assert_called()",
+        "with patch('shop.send') as send:\n    total(1, 1)\nsend.assert_called_once()",
+    ],
+    "asserts only values that it has made itself": [
+        "fake = Mock(return_value=3)\nassert fake() == 3",
+        "total(1, 1)\nexpected = [1, 2]\nassert len(expected) == 2",
+        "fake = mock.MagicMock()\nfake.size = 3\nassert fake.size == 3",
+    ],
+    "repeats the member's own formula": [
+        "assert total(10, 3, 0.5) == 10 * 3 * (1 - 0.5)",
+        "p, n, d = 10, 3, 0.5\nassert total(p, n, d) == p * n * (1 - d)",
+    ],
+    "asserts under a condition": [
+        "if total(1, 1):\n    assert total(1, 1) == 1",
+        "try:\n    assert total(1, 1) == 1\nexcept ValueError:\n    raise",
+    ],
+    "swallows exceptions": [
+        "try:\n    total(1, -1)\nexcept Exception:\n    pass\nassert total(1, 1) == 1",
+        "try:\n    total(1, -1)\nexcept:\n    pass\nassert total(1, 1) == 1",
+    ],
+    "sleeps": [
+        "time.sleep(0.1)\nassert total(1, 1) == 1",
+        "asyncio.run(asyncio.sleep(1))\nassert total(1, 1) == 1",
+    ],
+    "uses the network": [
+        "assert requests.get('http://x').ok",
+        "urllib.request.urlopen('http://x')\nassert total(1, 1) == 1",
+        "http.client.HTTPConnection('x')\nassert total(1, 1) == 1",
+    ],
+    "writes outside of `tmp_path`": [
+        "Path('x').write_text('x')\nassert shop.read('x') == 'x'",
+        "with open('x', 'w') as file:\n    file.write('x')\nassert shop.read('x') == 'x'",
+        "os.makedirs('a/b')\nassert shop.found('a')",
+        "open('x', mode='wb').close()\nassert shop.read('x') == b''",
+    ],
+    "pins a whole output of more than 600 characters": [
+        f"assert shop.page() == '{'x' * MOST_SNAPSHOT_CHARACTERS}'",
+    ],
+    "changes global state": [
+        "global SHARED\nSHARED = [1]\nassert total(1, 1) == 1",
+        "SHARED.append(1)\nassert total(1, len(SHARED)) == 1",
+        "os.environ['X'] = '1'\nassert shop.setting() == '1'",
+        "sys.path.append('x')\nassert total(1, 1) == 1",
+        "shop.RATE = 3\nassert total(1, 1) == 3",
+        "shop.RATES['x'] = 3\nassert total(1, 1) == 3",
+    ],
+    "is skipped": [
+        "pytest.skip('later')\nassert total(1, 1) == 1",
+    ],
+    "is expected to fail": [
+        "pytest.xfail('later')\nassert total(1, 1) == 1",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(body, reason) for reason, bodies in SMELLY.items() for body in bodies]
+)
+def test_smells_of__each_smell(body: str, reason: str) -> None:
+    assert smell(body) == reason
+
+
+@pytest.mark.parametrize(
+    ("decorator", "reason"),
+    [
+        ("@pytest.mark.skip(reason='x')", "is skipped"),
+        ("@pytest.mark.skipif(True, reason='x')", "is skipped"),
+        ("@unittest.skip('x')", "is skipped"),
+        ("@pytest.mark.xfail", "is expected to fail"),
+    ],
+)
+def test_smells_of__marks(decorator: str, reason: str) -> None:
+    assert smell("assert total(1, 1) == 1", decorator=decorator) == reason
+
+
+def test_smells_of__methods_of_test_classes() -> None:
+    code = """
+import unittest
+from shop import total
+
+class TestTotal(unittest.TestCase):
+    def test_good(self):
+        self.assertEqual(total(1, 1), 1)
+
+    def test_same(self):
+        x = total(1, 1)
+        self.assertEqual(x, x)
+
+    def test_nothing(self):
+        total(1, 1)
+
+    def test_raises(self):
+        with self.assertRaises(ValueError):
+            total(1, -1)
+"""
+    assert smells_of(code, MEMBER) == {
+        "TestTotal::test_same": "asserts only what is always true",
+        "TestTotal::test_nothing": "asserts nothing",
+    }
+
+
+def test_smells_of__a_comparison_may_be_told_by_comparing_the_same() -> None:
+    code = "from shop import Cart\n\ndef test_x():\n    assert Cart() == Cart()\n"
+    assert smells_of(code, replace(MEMBER, name="Cart.__eq__", kind=MemberKind.METHOD)) == {}
+    assert smells_of(code, MEMBER) == {"test_x": "asserts only what is always true"}
+
+
+def test_smells_of__what_cannot_be_read_has_none() -> None:
+    assert smells_of("def test_x(:", MEMBER) == {}
+
+
+def test_smells__each_says_what_it_is_about() -> None:
+    assert all(smell.__doc__ for smell in SMELLS)
+    assert len(set(SMELLS)) == len(SMELLS)
+
+
+MONSTERS = {
+    "asserts": "    assert total(#, 1) == #",
+    "echoes": "    assert total(1, 1) == total(1, 1)",
+    "bindings": "    x# = total(#, 1)",
+    "conditions": "    if total(#, 1): assert total(1, 1) == 1",
+    "lookups": "    a.get(#)",
+    "changes": "    os.environ['a#'] = 'x'",
+    "handlers": "    try: total(#, 1)\n    except ValueError: pass",
+    "functions": "    pass\ndef test_#():\n    assert total(#, 1) == #",
+    "classes": "    pass\nclass Test#:\n    def test_a(self): assert total(#, 1) == #",
+    "literals": "    x# = [#]\n    assert x# == [#]",
+}
+
+
+@pytest.mark.parametrize("monster", MONSTERS)
+def test_smells_of__cost_what_a_module_is_long(monster: str) -> None:
+    lines = "\n".join(MONSTERS[monster].replace("#", str(number)) for number in range(600))
+    code = f"import os\nfrom shop import total\n\ndef test_x():\n{lines}\n    assert total(1, 1) == 1\n"
+    started = time.process_time()
+    smells_of(code, MEMBER)
+    assert time.process_time() - started < 5

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.verification.smells.smells import smells_of
+from fakes.workspaces import function_member
+
+MEMBER = function_member("def total(prices):\n    return sum(prices)\n", "total")
+
+TAMPERING = {
+    "import _pytest.reports": "_pytest.reports",
+    "from _pytest.reports import TestReport": "_pytest.reports",
+    "import pluggy": "pluggy",
+    "import importlib\nrunner = importlib.import_module('_pytest.runner')": "_pytest.runner",
+    "import pytest\npytest.TestReport.from_item_and_call = None": "pytest.TestReport.from_item_and_call",
+    "import gc\nfound = gc.get_objects()": "get_objects",
+    "import os\ndef leave():\n    os._exit(0)": "_exit",
+    "from os import _exit as leave": "_exit",
+    "import os\nleave = getattr(os, '_exit')": "_exit",
+    "import sys\nsys.settrace(None)": "settrace",
+    "import sys\nsys.monitoring.free_tool_id(4)": "sys.monitoring",
+    "from shop import total\ntotal.__code__ = (lambda prices: 9).__code__": "__code__",
+    "import sys\nframe = sys._getframe(1)": "_getframe",
+    "pytest_plugins = ['shop']": "pytest_plugins",
+    "def pytest_pyfunc_call(pyfuncitem):\n    return True": "pytest_pyfunc_call",
+}
+
+HONEST = (
+    "import pytest\nfine = pytest.approx(1.0)",
+    "import gc\ngc.collect()",
+    "import sys\nsys.path.append('x')",
+    "import inspect\nsignature = inspect.signature(len)",
+    '"""Tests of pytest.ini files, run by pytest."""',
+)
+
+
+def smell(before: str) -> str | None:
+    code = f"{before}\nfrom shop import total\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
+    return smells_of(code, MEMBER).get("test_total")
+
+
+@pytest.mark.parametrize("before", TAMPERING)
+def test_tampers__what_reaches_into_what_runs_it(before: str) -> None:
+    assert smell(before) == f"reaches into what runs it: `{TAMPERING[before]}`"
+
+
+@pytest.mark.parametrize("before", HONEST)
+def test_tampers__not_what_honest_tests_use(before: str) -> None:
+    assert smell(before) is None
+
+
+def test_tampers__not_a_member_of_the_same_name() -> None:
+    member = function_member("def settrace(on):\n    return on\n", "settrace")
+    code = "import shop\n\ndef test_it():\n    assert shop.settrace(1) == 1\n"
+    assert smells_of(code, member) == {}
+
+
+@pytest.mark.parametrize(
+    "inside", ["def __eq__(self, other):\n        return True", "__eq__ = lambda self, other: True"]
+)
+def test_equals_anything(inside: str) -> None:
+    assert smell(f"class Any:\n    {inside}\n") == "compares with an object that is equal to anything"
+    assert smell(f"class Any:\n    {inside}\n".replace("True", "NotImplemented")) is None
