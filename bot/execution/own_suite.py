@@ -27,9 +27,9 @@ from bot.execution.workspace import Workspace
 from bot.model import Member
 from bot.settings import VerificationSettings
 
-__all__ = ["MOST_TESTS_A_LINE", "MemberBaseline", "OwnSuite", "changes_noticed", "measure_own_suite"]
+__all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_own_suite"]
 
-MOST_TESTS_A_LINE = 1_000
+_MOST_TESTS_A_LINE = 1_000
 """Of more own tests that reach a line, the quickest count."""
 
 _LANGUAGE = "python"
@@ -179,7 +179,7 @@ def _within(member: Member, lines: Iterable[int]) -> frozenset[int]:
 
 def _quickest(tests: Iterable[OwnTest]) -> tuple[str, ...]:
     ordered = sorted(tests, key=lambda test: (test.seconds, test.id))
-    return tuple(test.id for test in ordered[:MOST_TESTS_A_LINE])
+    return tuple(test.id for test in ordered[:_MOST_TESTS_A_LINE])
 
 
 async def changes_noticed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -22,8 +22,8 @@ class OwnEvidence:
     """What the project's own tests show of one member.
 
     Attributes:
-        baseline: What they reach of it; None where they were not measured.
-        noticed: Whether one of them fails with a mutant; one that is not in it was not tried.
+        baseline: What they reach of it; None where not all of that is known.
+        noticed: Whether one of those that were run fails with a mutant; one that is not in it was not tried.
     """
 
     baseline: MemberBaseline | None = None
@@ -36,10 +36,13 @@ class OwnEvidence:
 
     def leaves_alive(self, mutant: Mutant) -> bool | None:
         """Tell whether the own tests leave a mutant alive; None where that is not known."""
-        if self.baseline is None:
+        noticed = self.noticed.get(mutant)
+        if noticed:
+            return False
+        if self.baseline is None:  # one that was not run may notice it
             return None
-        if mutant in self.noticed:
-            return not self.noticed[mutant]
+        if noticed is not None:
+            return True
         lines = self.baseline.reached.lines
         reached = bool(lines) if mutant.function is None else mutant.is_reached_by(lines)
         return None if reached else True
@@ -193,14 +196,18 @@ def _named(gains: Gains, member: Member) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mutant.words for mutant in sorted(gains.killed, key=telling)))
 
 
-def unmeasured_note(members: Iterable[Member], own_suite: OwnSuite) -> tuple[str, ...]:
+def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[str, ...]:
     """Return what the report says, once, where any killed mutant counts."""
     every = [own_suite.members.get(member.id) for member in members]
     unknown = sum(baseline is None or _is_of_coverage_alone(baseline) for baseline in every)
     if not unknown:
         return ()
     of_them = f" of {unknown} of {len(every)} members" if unknown < len(every) else ""
-    return (f"any killed mutant{of_them} counts, since it is not known which ones your own tests notice",)
+    seen = any(member.id in own_suite.partly for member in members)
+    other = " that none of your tests was seen to notice" if seen else ""
+    return (
+        f"any killed mutant{of_them}{other} counts, since it is not known which ones your own tests notice",
+    )
 
 
 def _is_of_coverage_alone(baseline: MemberBaseline) -> bool:

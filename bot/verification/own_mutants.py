@@ -54,6 +54,8 @@ def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[st
 class OwnTests:
     """What is known of the own tests, mutant by mutant; no mutant is tried twice.
 
+    Of a member of which not all is known, those that did run are asked, too: what they notice is noticed.
+
     Args:
         own_suite: What they reach.
         workspace: Where they are run.
@@ -99,15 +101,14 @@ class OwnTests:
 
     def _collect(self, asked: dict[str, _Asked], proof: Proof, mutation: Mutation) -> None:
         member, own = proof.member, self.of(proof.member)
-        if own.baseline is None:
+        baseline = own.baseline or self._own_suite.partly.get(member.id)
+        if baseline is None:
             return
         known = self._asked.setdefault(member.id, set())
         new = [one for one in mutation.killed - known if own.leaves_alive(one) is None]
         known.update(new)
         loaded = runs_when_loaded(proof)
-        one = asked.setdefault(
-            member.id, _Asked(member=member, baseline=own.baseline, runs_when_loaded=loaded)
-        )
+        one = asked.setdefault(member.id, _Asked(member=member, baseline=baseline, runs_when_loaded=loaded))
         one.mutants.extend(sorted(new, key=lambda mutant: _order(mutant, member)))
 
     def _changed(self, asked: _Asked) -> ChangedModules | None:

@@ -48,6 +48,8 @@ def function(
     ("own", "alive"),
     [
         (OwnEvidence(), None),
+        (OwnEvidence(noticed={FIRST: True}), False),
+        (OwnEvidence(noticed={FIRST: False}), None),
         (OwnEvidence(baseline=baseline({3})), True),
         (OwnEvidence(baseline=baseline({2})), None),
         (OwnEvidence(baseline=baseline({2}), noticed={FIRST: True}), False),
@@ -218,6 +220,11 @@ def test_unmeasured_note__says_once_of_how_many_members_nothing_is_known() -> No
         "any killed mutant of 1 of 2 members counts, since it is not known which ones your own tests notice",
     )
     assert unmeasured_note([MEMBER, other], covered) == unmeasured_note([MEMBER, other], known)
+    partly = OwnSuite(members=known.members, partly={other.id: baseline({1})})
+    assert unmeasured_note([MEMBER, other], partly) == (
+        "any killed mutant of 1 of 2 members that none of your tests was seen to notice counts, "
+        "since it is not known which ones your own tests notice",
+    )
     assert unmeasured_note([MEMBER, other], OwnSuite()) == (
         "any killed mutant counts, since it is not known which ones your own tests notice",
     )

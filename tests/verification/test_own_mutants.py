@@ -71,14 +71,18 @@ def test_own_tests_reaching__those_of_the_statement_or_of_the_whole_member(
 
 
 def learnt(
-    folder: Path, own_suite: OwnSuite, seconds: float = 60.0, progress: CountingProgress | None = None
+    folder: Path,
+    own_suite: OwnSuite,
+    seconds: float = 60.0,
+    progress: CountingProgress | None = None,
+    own_tests: str = OWN_TESTS,
 ) -> tuple[Mutation, OwnEvidence, OwnEvidence]:
     """Return what a candidate kills, and what is known of the own tests before and after they were asked."""
     progress = progress or CountingProgress()
     candidate = Candidate(member=MEMBER.id, code=CANDIDATE, origin=Origin.OFFLINE)
 
     async def scenario() -> tuple[Mutation, OwnEvidence, OwnEvidence]:
-        files = {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}
+        files = {"shop.py": FEE, "tests/test_shop.py": own_tests}
         async with small_workspace(folder, files) as workspace:
             proofs = await gather_evidence(
                 [Subject(member=MEMBER, candidate=candidate)],
@@ -118,6 +122,29 @@ def test_learn__asks_the_own_tests_about_what_is_killed_and_reached(tmp_path: Pa
         "`1` to `2` on line 5",
         "`return 1` to `return None` on line 5",
         "`2` to `3` on line 6",
+    }
+
+
+def test_learn__of_a_member_that_is_partly_known_only_what_is_noticed_counts(tmp_path: Path) -> None:
+    mutation, before, after = learnt(tmp_path, OwnSuite(partly={MEMBER.id: BASELINE}))
+    assert (before.baseline, after.baseline) == (None, None)
+    assert {mutant.words for mutant in mutation.killed if after.leaves_alive(mutant) is False} == {
+        "`<` to `>=` on line 2",
+        "`5` to `6` on line 3",
+        "`return 5` to `return None` on line 3",
+        "`return 2` to `return None` on line 6",
+    }
+    assert not any(after.leaves_alive(mutant) for mutant in mutation.killed)
+
+
+def test_learn__of_a_member_that_is_partly_known_a_failing_test_tells_nothing(tmp_path: Path) -> None:
+    failing = f"{OWN_TESTS}\n\ndef test_fails():\n    assert fee(1, 10) == 7\n"
+    reached = {**BASELINE.tests, 6: (INSIDE, "tests/test_shop.py::test_fails")}
+    partly = OwnSuite(partly={MEMBER.id: replace(BASELINE, tests=reached)})
+    mutation, _, after = learnt(tmp_path, partly, own_tests=failing)
+    assert {mutant.words: after.leaves_alive(mutant) for mutant in mutation.killed if mutant.line == 6} == {
+        "`2` to `3` on line 6": None,
+        "`return 2` to `return None` on line 6": False,
     }
 
 

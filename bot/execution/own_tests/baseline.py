@@ -33,8 +33,8 @@ class OwnSuite:
     Attributes:
         members: By member id; of a member that is not in it, not all is known.
         notes: What a reader of the report should know.
-        partly: Members that are not in `members`, with what the tests that did run and pass showed: what
-            these reach is reached, and what they notice is noticed; nothing follows from what they do not.
+        partly: Members that are not in `members`, with what the tests that did run showed: what these reach
+            is reached, and what they notice is noticed; nothing follows from what they do not.
     """
 
     members: Mapping[str, MemberBaseline] = field(default_factory=dict)
