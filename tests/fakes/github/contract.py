@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
-from fakes.github.errata import Json, mended
+from fakes.github.errata import Json, mended, mended_webhooks
 from fakes.github.skeleton import Skeletons
 
 FOLDER = Path(__file__).parents[2] / "contract"
@@ -199,7 +199,7 @@ def _description() -> Json:
 
 @lru_cache(maxsize=1)
 def _webhooks() -> Json:
-    return _load("github-webhooks-subset.json.gz")
+    return mended_webhooks(_load("github-webhooks-subset.json.gz"))
 
 
 @cache
@@ -223,6 +223,7 @@ def _registry() -> Any:
 
 @lru_cache(maxsize=1)
 def _operations() -> tuple[Operation, ...]:
+    """Return all operations; first those whose paths say most, for greedy parameters swallow the rest."""
     found = [
         Operation(
             name=described["operationId"],
@@ -231,10 +232,14 @@ def _operations() -> tuple[Operation, ...]:
             described=described,
             pointer=f"/paths/{path.replace('~', '~0').replace('/', '~1')}/{method}",
         )
-        for path, methods in _description()["paths"].items()
+        for path, methods in sorted(_description()["paths"].items(), key=_says_most)
         for method, described in methods.items()
     ]
-    return tuple(sorted(found, key=lambda operation: "{" in operation.route.pattern))
+    return tuple(found)
+
+
+def _says_most(path_and_methods: tuple[str, Json]) -> int:
+    return -len(re.sub(r"\{\w+\}", "", path_and_methods[0]))
 
 
 def _route(path: str) -> re.Pattern[str]:

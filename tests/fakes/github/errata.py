@@ -30,20 +30,32 @@ def mended(description: Json) -> Json:
     schemas = mended_description["components"]["schemas"]
     for name, key in _MAY_BE_NULL:
         schemas[name]["properties"][key]["nullable"] = True
-    for name in ("pull-request", "pull-request-simple"):
-        _allow_a_deleted_fork(schemas[name])
+    _every_schema(mended_description, _allow_a_deleted_fork)
     _every_schema(mended_description, _spell_out_nullable)
     for path in mended_description["paths"].values():
         for operation in path.values():
             _forbid_unknown_keys(operation)
+            if operation["operationId"] == "issues/add-labels":
+                _allow_a_bare_list(operation)
     return mended_description
 
 
-def _allow_a_deleted_fork(pull: Json) -> None:
+def mended_webhooks(description: Json) -> Json:
+    """Return the description of webhooks, which is of OpenAPI 3.1, with the slips that it shares mended."""
+    mended_description = deepcopy(description)
+    _every_schema(mended_description, _allow_a_deleted_fork)
+    _every_schema(mended_description, _spell_out_nullable)
+    return mended_description
+
+
+def _allow_a_deleted_fork(schema: Json) -> None:
     """A pull request whose fork is gone has no repository, user and label in its head."""
-    head = pull["properties"]["head"]["properties"]
-    for key in ("repo", "user", "label"):
-        head[key] = {"nullable": True, **head[key]}
+    properties = schema.get("properties")
+    head = properties.get("head") if isinstance(properties, dict) else None
+    parts = head.get("properties", {}) if isinstance(head, dict) else {}
+    if {"repo", "user", "label"} <= set(parts):
+        for key in ("repo", "user", "label"):
+            parts[key] = {"nullable": True, **parts[key]}
 
 
 def _every_schema(part: Any, change: Callable[[Json], None]) -> None:
@@ -57,7 +69,12 @@ def _every_schema(part: Any, change: Callable[[Json], None]) -> None:
 
 
 def _spell_out_nullable(schema: Json) -> None:
-    """Turn the keyword `nullable`, which JSON Schema doesn't know, into a type."""
+    """Turn the keyword `nullable`, which JSON Schema doesn't know, into a type.
+
+    And `oneOf` into `anyOf`: GitHub's alternatives are not exclusive, its own examples hold by several.
+    """
+    if isinstance(schema.get("oneOf"), list):
+        schema["anyOf"] = [*schema.get("anyOf", []), *schema.pop("oneOf")]
     if schema.get("nullable") is not True:
         return
     del schema["nullable"]
@@ -74,6 +91,13 @@ def _forbid_unknown_keys(operation: Json) -> None:
     """Let a misspelt key of a request's body count as an error: the description lets it pass."""
     for content in operation.get("requestBody", {}).get("content", {}).values():
         _every_schema(content["schema"], _close)
+
+
+def _allow_a_bare_list(operation: Json) -> None:
+    """Labels may be told as a bare list of names, as widespread clients do."""
+    content = operation["requestBody"]["content"]["application/json"]
+    names = {"type": "array", "items": {"type": "string"}}
+    content["schema"] = {"anyOf": [content["schema"], names]}
 
 
 def _close(schema: Json) -> None:

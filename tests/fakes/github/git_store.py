@@ -15,6 +15,16 @@ _SETTINGS = (
     *("-c", "core.quotePath=false", "-c", "protocol.file.allow=always", "-c", "core.hooksPath=/dev/null"),
     *("-c", "safe.bareRepository=all", "-c", "safe.directory=*", "-c", "gc.auto=0"),
 )
+_AS_GITHUB = """
+[http]
+\treceivepack = true
+[uploadpack]
+\tallowAnySHA1InWant = true
+\tallowFilter = true
+[receive]
+\thideRefs = refs/pull
+"""
+"""Any commit may be fetched; the references of pull requests may not be pushed."""
 _ZERO = "0" * 40
 
 
@@ -82,6 +92,7 @@ class GitStore:
     folder: Path
     _changes: dict[tuple[str, str], tuple[ChangedFile, ...]] = field(default_factory=dict, repr=False)
     _commits: dict[str, StoredCommit] = field(default_factory=dict, repr=False)
+    _blobs: dict[bytes, str] = field(default_factory=dict, repr=False)
     _bases: dict[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -92,13 +103,8 @@ class GitStore:
         store.run("init", "-q", "--bare", "--initial-branch=main")
         if source is not None:
             store.run("fetch", "-q", str(source), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        for key, value in (
-            ("http.receivepack", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"),
-            ("uploadpack.allowFilter", "true"),
-            ("receive.hideRefs", "refs/pull"),
-        ):
-            store.run("config", key, value)
+        with (folder / "config").open("a") as config:
+            config.write(_AS_GITHUB)
         return store
 
     def run(
@@ -196,7 +202,9 @@ class GitStore:
             return None
 
     def store_blob(self, content: bytes) -> str:
-        return self.run("hash-object", "-w", "--stdin", given=content).decode().strip()
+        if content not in self._blobs:
+            self._blobs[content] = self.run("hash-object", "-w", "--stdin", given=content).decode().strip()
+        return self._blobs[content]
 
     def store_commit(
         self,

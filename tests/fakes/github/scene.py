@@ -40,14 +40,19 @@ class Scene:
     _sessions: dict[str, requests.Session] = field(default_factory=dict)
 
     def ask(
-        self, method: str, path: str, told: Any = None, *, token: Token | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        told: Any = None,
+        *,
+        token: Token | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send one request to a path, below `/repos/octo/shop` without a slash; return the response."""
         session = self._sessions.setdefault("", requests.Session())
         url = path if path.startswith("http") else f"{self.github.url}{self._whole(path)}"
         shown = {"Authorization": f"Bearer {(token or self.token).value}"}
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return session.request(method, url, json=told, headers=shown | named, timeout=30)
+        return session.request(method, url, json=told, headers=shown | dict(headers or {}), timeout=30)
 
     def _whole(self, path: str) -> str:
         return path if path.startswith("/") else f"/repos/{self.shop.full_name}/{path}"

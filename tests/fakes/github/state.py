@@ -178,6 +178,14 @@ class Pull:
     def is_open(self) -> bool:
         return self.closed is None
 
+    def remove_comment(self, comment: ReviewComment) -> None:
+        """Remove a comment; a review that says nothing without it goes too."""
+        del self.review_comments[comment.id]
+        review = self.reviews[comment.review]
+        is_used = any(one.review == review.id for one in self.review_comments.values())
+        if not is_used and not review.body and review.state == "COMMENTED":
+            del self.reviews[review.id]
+
     def visible(self, review: int, login: str) -> bool:
         """Tell whether somebody sees a review: a pending one is seen by its author alone."""
         found = self.reviews[review]

@@ -87,6 +87,7 @@ class Views:
             node_id=f"LA_{label.id}",
             url=f"{self.repository_url(repository)}/labels/{name}",
             name=name,
+            description="",
             color=_COLOUR,
         )
 

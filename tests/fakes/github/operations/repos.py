@@ -149,7 +149,7 @@ class Repos(Room):
             "url": url,
             "git_url": git_url,
             "html_url": f"{page}/{url_path(path)}",
-            "download_url": None,
+            "download_url": None if entry.kind == "tree" else f"{page}/{url_path(path)}?raw=1",
             "_links": {"self": url, "git": git_url, "html": f"{page}/{url_path(path)}"},
         }
         if content is None:

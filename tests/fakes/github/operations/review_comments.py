@@ -86,7 +86,7 @@ class ReviewComments(Room):
     def pulls__delete_review_comment(self, asked: Asked) -> Answer:
         pull, comment = self._found(asked)
         self._require_right(asked, comment)
-        del pull.review_comments[comment.id]
+        pull.remove_comment(comment)
         return Answer(status=204)
 
     def _require_right(self, asked: Asked, comment: ReviewComment) -> None:
