@@ -1,0 +1,246 @@
+"""From what started the workflow to what there is to do. All pure.
+
+A payload is JSON from outside: each thing is taken from it only in the shape that it must have, and a payload
+that lacks what is needed is nothing to do, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+DEFAULT_SKIP_LABEL = "testsmith-skip"
+"""The label of a pull request that is left alone, where no other is set."""
+
+COMMIT_TRAILER = "TestSmith-Commit:"
+"""How the line begins by which the message of a commit of the bot's own says so."""
+
+_ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
+_DEPENDABOT = "dependabot[bot]"
+_GHOST = "ghost"
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+_REFERENCE = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
+_NUMBER_LIMIT = 2**31
+_SHOWN_LIMIT = 60
+
+_USE_INSTEAD = (
+    "pull_request_target runs with the secrets and the write token of this repository, so the code of a pull "
+    "request is not run in it. Use `on: pull_request` instead: for pull requests from forks, the review then "
+    "stands in the job summary."
+)
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPullRequest:
+    """Review this pull request.
+
+    Attributes:
+        repository: Full name of the repository that the pull request is for, as `octo/shop`.
+        number: The pull request's number.
+        action: What happened to it: opened, synchronize, reopened or ready_for_review.
+        base_sha: Full object id of the tip of the base branch when the event was sent; not the merge base.
+        base_ref: The base branch's name.
+        head_sha: Full object id of the pull request's head when the event was sent.
+        head_repository: Full name of the repository the head is in; None where a fork was deleted.
+        author: Login of who opened it.
+        labels: Names of its labels.
+        is_draft: Whether it is a draft.
+        author_is_bot: Whether a bot opened it.
+        has_small_token: Whether the run has a token that may only read and none of the repository's secrets,
+            as for forks and for Dependabot; what the token may really do is known only when it is used.
+    """
+
+    repository: str
+    number: int
+    action: str
+    base_sha: str
+    base_ref: str
+    head_sha: str
+    head_repository: str | None
+    author: str
+    labels: tuple[str, ...] = ()
+    is_draft: bool = False
+    author_is_bot: bool = False
+    has_small_token: bool = False
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether the head is in another repository, or in one that is gone."""
+        return _is_fork(self.repository, self.head_repository)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """There is nothing to do.
+
+    Attributes:
+        reason: Why, in one sentence for the log and the job summary.
+        is_warning: Whether somebody should change something: a workflow that is set up in a wrong way.
+    """
+
+    reason: str
+    is_warning: bool = False
+
+
+Task = ReviewPullRequest | Nothing
+"""What there is to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heeding:
+    """Which pull requests are left alone.
+
+    Attributes:
+        skip_label: Those with this label; the case of its letters does not count, an empty one is none.
+        drafts: Whether drafts are reviewed all the same.
+        bots: Whether those of bots are reviewed all the same.
+    """
+
+    skip_label: str = DEFAULT_SKIP_LABEL
+    drafts: bool = False
+    bots: bool = False
+
+
+def task_of(event_name: str, payload: object, heeding: Heeding | None = None) -> Task:
+    """Return what an event asks for.
+
+    Args:
+        event_name: What `GITHUB_EVENT_NAME` says.
+        payload: The parsed JSON of the file at `GITHUB_EVENT_PATH`.
+        heeding: Which pull requests are left alone; by default drafts, those of bots, and those with the
+            default label.
+    """
+    if event_name == "pull_request_target":
+        return Nothing(reason=_USE_INSTEAD, is_warning=True)
+    if event_name == "merge_group":
+        return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
+    if event_name != "pull_request":
+        return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
+    try:
+        return _pull_request_task(payload, heeding or Heeding())
+    except _Misshapen as problem:
+        return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
+
+
+def unless_own_commit(task: Task, *, author: str | None, message: str, own_login: str) -> Task:
+    """Return the task, or nothing where the head commit is the bot's own: no run follows from one.
+
+    Args:
+        task: What the event asks for.
+        author: Login of the head commit's author; None where no account has made it.
+        message: The head commit's message.
+        own_login: The login that the bot's token writes with.
+    """
+    by_us = author is not None and author.casefold() == own_login.casefold()
+    told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
+    if isinstance(task, ReviewPullRequest) and by_us and told:
+        return Nothing(reason="The head commit is the bot's own.")
+    return task
+
+
+def _pull_request_task(payload: object, heeding: Heeding) -> Task:
+    action = _taken(payload, "action", str)
+    if action not in _ACTIONS:
+        return Nothing(reason=f"There is nothing to do when a pull request is {_shown(action)}.")
+    if _taken(payload, "pull_request.state", str) != "open":
+        return Nothing(reason="The pull request is closed.")
+    task = _review(payload, action)
+    reason = _left_alone(task, heeding)
+    return task if reason is None else Nothing(reason=reason)
+
+
+def _left_alone(task: ReviewPullRequest, heeding: Heeding) -> str | None:
+    if task.is_draft and not heeding.drafts:
+        return "The pull request is a draft; it is reviewed when it is ready for review."
+    if task.author_is_bot and not heeding.bots:
+        return f"The pull request is a bot's, {_shown(task.author)}."
+    label = heeding.skip_label.strip().casefold()
+    if label and label in {name.strip().casefold() for name in task.labels}:
+        return f"The pull request has the label {_shown(heeding.skip_label)}."
+    return None
+
+
+def _review(payload: object, action: str) -> ReviewPullRequest:
+    repository = _matching(payload, "pull_request.base.repo.full_name", _FULL_NAME)
+    author, author_is_bot = _account(payload, "pull_request.user")
+    sender, _ = _account(payload, "sender")
+    head_repository = _head_repository(payload)
+    return ReviewPullRequest(
+        repository=repository,
+        number=_number(payload, "pull_request.number"),
+        action=action,
+        base_sha=_matching(payload, "pull_request.base.sha", _OBJECT_ID),
+        base_ref=_matching(payload, "pull_request.base.ref", _REFERENCE),
+        head_sha=_matching(payload, "pull_request.head.sha", _OBJECT_ID),
+        head_repository=head_repository,
+        author=author,
+        labels=_labels(payload),
+        is_draft=_taken(payload, "pull_request.draft", bool),
+        author_is_bot=author_is_bot,
+        has_small_token=sender == _DEPENDABOT or _is_fork(repository, head_repository),
+    )
+
+
+def _is_fork(repository: str, head_repository: str | None) -> bool:
+    return head_repository is None or head_repository.casefold() != repository.casefold()
+
+
+def _head_repository(payload: object) -> str | None:
+    if _found(payload, "pull_request.head.repo") is None:
+        return None
+    return _matching(payload, "pull_request.head.repo.full_name", _FULL_NAME)
+
+
+def _account(payload: object, place: str) -> tuple[str, bool]:
+    """Return an account's login and whether it is a bot's; a deleted account is null."""
+    if _found(payload, place) is None:
+        return _GHOST, False
+    login = _taken(payload, f"{place}.login", str)
+    return login, login.endswith("[bot]") or _found(payload, f"{place}.type") == "Bot"
+
+
+def _labels(payload: object) -> tuple[str, ...]:
+    return tuple(_taken(label, "name", str) for label in _taken(payload, "pull_request.labels", list))
+
+
+def _number(payload: object, place: str) -> int:
+    number = _taken(payload, place, int)
+    if isinstance(number, bool) or not 0 < number < _NUMBER_LIMIT:
+        raise _Misshapen(f"`{place}` is no number of a pull request")
+    return number
+
+
+def _matching(payload: object, place: str, pattern: re.Pattern[str]) -> str:
+    text = _taken(payload, place, str)
+    if not pattern.fullmatch(text):
+        raise _Misshapen(f"`{place}` is not what it should be")
+    return text
+
+
+def _taken(payload: object, place: str, kind: type[_Kind]) -> _Kind:
+    value = _found(payload, place)
+    if not isinstance(value, kind):
+        raise _Misshapen(f"`{place}` is missing" if value is None else f"`{place}` is not what it should be")
+    return value
+
+
+def _found(payload: object, place: str) -> object:
+    """Return what stands at a place such as `pull_request.head.sha`; None where nothing does."""
+    value = payload
+    for key in place.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _shown(text: str) -> str:
+    """Return a name from outside as a log can show it."""
+    return ascii(text[:_SHOWN_LIMIT]).replace("::", ": :").replace("##", "# #")
+
+
+class _Misshapen(Exception):
+    """The payload lacks what it must have; the message says what, in words of ours alone."""

@@ -1,0 +1,92 @@
+"""The hidden marks in the bot's comments, by which it finds them again. All pure.
+
+A mark is an HTML comment, and the last line of a body: one anywhere else, as in a text that is quoted, is
+none. A mark alone proves nothing, since anyone can paste one: a comment is the bot's own where its author's
+login *and* the mark say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SUMMARY_MARK = "<!-- testsmith:summary -->"
+"""What the last line of a summary comment is."""
+
+NUMBER_LIMIT = 999_999
+"""The greatest number that a suggestion can have."""
+
+DIGEST = re.compile(r"[0-9a-f]{16}")
+"""The shape of the digests in marks."""
+
+_RUN = re.compile(r"<!-- testsmith:run ([0-9a-f]{16}) -->")
+_SUGGESTION = re.compile(r"<!-- testsmith:suggestion ([1-9][0-9]{0,5}) ([0-9a-f]{16}) -->")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionMark:
+    """What the mark of a suggestion says: its number, and the digest of its content."""
+
+    number: int
+    content: str
+
+    def __str__(self) -> str:
+        return f"<!-- testsmith:suggestion {self.number} {self.content} -->"
+
+
+def run_mark(run: str) -> str:
+    """Return the mark of a review."""
+    return f"<!-- testsmith:run {run} -->"
+
+
+def content_digest(member: str, code: str) -> str:
+    """Return the digest of a suggestion's content.
+
+    Args:
+        member: The member's id.
+        code: The test module, best as its language's driver normalises it; line ends, blanks at the ends of
+            lines and blank lines around the whole do not count.
+    """
+    lines = (line.rstrip() for line in code.replace("\r\n", "\n").split("\n"))
+    return _digest((member, "\n".join(lines).strip("\n")))
+
+
+def run_digest(head: str, contents: Iterable[str]) -> str:
+    """Return the digest of a review: of the commit that it is of, and of what it posts."""
+    return _digest((head, *sorted(contents)))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        text = part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b" % (len(text), text))
+    return digest.hexdigest()[:16]
+
+
+def is_summary(body: str) -> bool:
+    """Tell whether a body has the mark of a summary."""
+    return _last_line(body) == SUMMARY_MARK
+
+
+def run_of(body: str) -> str | None:
+    """Return the digest in the mark of a review's body; None without one."""
+    match = _RUN.fullmatch(_last_line(body))
+    return match[1] if match else None
+
+
+def suggestion_of(body: str) -> SuggestionMark | None:
+    """Return what the mark in a body says of a suggestion; None without one."""
+    match = _SUGGESTION.fullmatch(_last_line(body))
+    return SuggestionMark(number=int(match[1]), content=match[2]) if match else None
+
+
+def is_same_login(one: str, other: str) -> bool:
+    """Tell whether two logins, both in REST's form, are one account's."""
+    return one.casefold() == other.casefold()
+
+
+def _last_line(body: str) -> str:
+    return body.rstrip().rpartition("\n")[2].strip()
