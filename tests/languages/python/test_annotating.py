@@ -41,6 +41,38 @@ def test_with_argument_types__tells_them_by_the_rows(
     assert annotated(names, rows, arguments) == head
 
 
+FUTURE = "from __future__ import annotations\nimport datetime as dt\nfrom datetime import timedelta\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ("[timedelta(1), 0.5]", "timedelta | float"),
+        ("[-timedelta(1), dt.timedelta.max]", "object"),
+        ("[-timedelta(1), timedelta(2)]", "timedelta"),
+        ("[dt.datetime(2024, 1, 1), 'x']", "dt.datetime | str"),
+        ("[None, 1]", "int | None"),
+        ("[1, 'x', b'', 1.5]", "object"),
+        ("[frozenset(), 1]", "object"),
+        ("[unknown(), 1]", "object"),
+    ],
+)
+def test_with_argument_types__joins_them_where_annotations_are_postponed(rows: str, kind: str) -> None:
+    code = f"{FUTURE}@pytest.mark.parametrize('a', {rows})\ndef test_it(a): ...\n"
+
+    assert with_argument_types(code).splitlines()[-1] == f"def test_it(a: {kind}): ..."
+
+
+def test_with_argument_types__joins_none_where_annotations_are_evaluated() -> None:
+    code = (
+        "from datetime import timedelta\n"
+        "@pytest.mark.parametrize('a', [timedelta(1), 1])\n"
+        "def test_it(a): ...\n"
+    )
+
+    assert with_argument_types(code).splitlines()[-1] == "def test_it(a: object): ..."
+
+
 def test_with_argument_types__several_marks_and_lines() -> None:
     code = (
         "import pytest\n\n\n"
