@@ -34,7 +34,7 @@ def with_argument_types(code: str) -> str:
 
     A type is given where every value tells its own: a constant of a built-in type, or a call of a class of
     the standard library. Several types are joined with `|` where the module postpones its annotations, so
-    that older Pythons read it, too. Else it is `object`: every value is one, on any Python, without an import.
+    that older Pythons read it, too. Else it is `object`: every value is one.
 
     Raises:
         CannotParse: The code is no Python.
