@@ -217,6 +217,24 @@ def test_run_jobs__each_candidate_finds_the_project_as_it_is(tmp_path: Path) -> 
     assert (second.functions["test_x"].message, second.done) == ("", BOTH)
 
 
+@pytest.mark.parametrize(
+    "blow",
+    [
+        "shutil.rmtree(root)",
+        "shutil.rmtree(root); root.symlink_to(root.parent)",
+        "shutil.rmtree(root); root.write_text('')",
+        "os.chmod(root, 0)",
+    ],
+)
+def test_run_jobs__a_project_that_removes_itself_costs_no_later_candidate(blow: str, tmp_path: Path) -> None:
+    conftest = (
+        "import os, pathlib, shutil\nroot = pathlib.Path(__file__).parents[1]\n"
+        f"def pytest_sessionfinish():\n    {blow}\n"
+    )
+    results = run(tmp_path, {"tests/test_shop.py": OWN, "tests/conftest.py": conftest}, GOOD, GOOD)
+    assert [(statuses(result), result.done) for result in results] == [({"test_x": "passed"}, BOTH)] * 2
+
+
 def test_run_jobs__own_tests_that_hang_cost_one_time_limit_a_worker(tmp_path: Path) -> None:
     own = "import time\ndef test_own():\n    time.sleep(60)\n"
     results = run(tmp_path, {"tests/test_shop.py": own}, *[GOOD] * 4, seconds=2.0)

@@ -61,11 +61,17 @@ class Grounds:
         self._home = Path(told["home"])
         self._entries = dict(_entries(self._root))
         self._given_up: set[tuple[str, bool, bool]] = set()
+        self._is_lost = False
         self._options = _options(hidden, seed)
 
     def sessions(self, path: str) -> Iterator[Session]:
-        """Yield the sessions for a test file of the project, there or not, the best first."""
+        """Yield the sessions for a test file of the project, there or not, the best first.
+
+        There are none any more where the copy could not be set right.
+        """
         place = self._root / path
+        if self._is_lost:
+            return
         for with_own in (True, False):
             for with_addopts in (True, False):
                 is_there = place.is_file()
@@ -88,7 +94,8 @@ class Grounds:
         return path if with_own else os.path.dirname(path), with_own, with_addopts  # noqa: PTH120 - a git path
 
     def restore(self) -> None:
-        """Set right what a candidate has changed; no link is followed."""
+        """Set right what a candidate or the project's own tests have changed; no link is followed."""
+        _make_real(self._root)
         there = dict(_entries(self._root))
         for name in sorted(there.keys() - self._entries.keys(), key=len):
             _remove(self._root / name)
@@ -98,6 +105,7 @@ class Grounds:
                 with contextlib.suppress(OSError):
                     _bring(self._pristine / name, self._root / name)
                     self._entries[name] = _entry((self._root / name).lstat())
+        self._is_lost = dict(_entries(self._root)) != self._entries
 
 
 def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
@@ -141,6 +149,15 @@ def _entry(found: os.stat_result) -> _Entry:
     # No test can set this time, as it can that of the last writing; a folder's changes with what it holds.
     changed = 0 if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
     return stat.S_IFMT(found.st_mode), changed
+
+
+def _make_real(folder: Path) -> None:
+    """Make a folder be there and open, whatever has come in its place."""
+    if folder.is_symlink() or not folder.is_dir():
+        _remove(folder)
+        with contextlib.suppress(OSError):
+            folder.mkdir()
+    _open(str(folder.parent), [folder.name])
 
 
 def _bring(source: Path, target: Path) -> None:
