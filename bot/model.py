@@ -6,7 +6,7 @@ about a noun than stands here keeps it to itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -379,6 +379,10 @@ class Report:
         head: The head's full object id, or None for the working tree.
         failure: Why the run ended early (a refused key, an empty quota); None for a complete report.
         notes: Lines a reader should know, as which sandbox layers are active.
+        sources: By member id, the digest of all that the member's outcome was found from; a member with the
+            same digest need not be looked at again. Without one it is to be looked at anew.
+        unchanged: Ids of the members that were not looked at, since what is remembered of them still holds;
+            each is in `skipped`, too.
     """
 
     members: tuple[Member, ...]
@@ -389,6 +393,8 @@ class Report:
     head: str | None = None
     failure: str | None = None
     notes: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
 
 
 class Failure(Exception):

@@ -172,6 +172,12 @@ class VerificationSettings:
         install: Whether the project and what its tests need are installed first, with the network open for
             that step alone.
         install_seconds: Time limit of that.
+        setup_command: What the maintainer has the project set up with, for a shell, in place of what its
+            metadata says; None for that.
+        test_command: How the project's own tests are run where they are measured, as a person would type it;
+            None for plain pytest.
+        python_version: The version of Python, as `3.12`, that the tests are to run on where the interpreter
+            at hand is another; None for whichever is there.
     """
 
     enabled: bool = True
@@ -187,6 +193,35 @@ class VerificationSettings:
     repairs: int = 1
     install: bool = False
     install_seconds: float = 300.0
+    setup_command: str | None = None
+    test_command: str | None = None
+    python_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings:
+    """What one run may take.
+
+    Attributes:
+        max_minutes: Minutes after which no further member is begun; what is proven until then is shown.
+    """
+
+    max_minutes: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSettings:
+    """How a pull request is reviewed.
+
+    Attributes:
+        max_comments: The most review comments of one run.
+        skip_label: A pull request with this label is left alone; empty for none.
+        fail_on_error: Whether a failure of the model's provider or of the forge fails the step.
+    """
+
+    max_comments: int = 10
+    skip_label: str = "testsmith-skip"
+    fail_on_error: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +242,7 @@ class Settings:
     model: ModelSettings
     cache: CacheSettings
     verification: VerificationSettings
+    budget: BudgetSettings = BudgetSettings()
     write: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
@@ -271,6 +307,7 @@ OPTIONS = (
         float,
         "longest Retry-After that is obeyed, in seconds",
     ),
+    Option("max-minutes", "budget", "max_minutes", float, "minutes one run may take", 0.01),
     Option("runs", "verification", "runs", int, "runs of each test on head", 1),
     Option(
         "test-seconds",

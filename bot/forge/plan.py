@@ -1,7 +1,7 @@
 """From what is there and what is wanted to what is to be done. All pure.
 
-A plan that was carried out leaves nothing to plan. So whatever goes wrong in between, an answer that was
-lost, a place that was refused, another run at the same moment, is mended the same way: read again, plan again.
+A plan that was carried out leaves nothing to plan. So whatever goes wrong in between (an answer that is lost,
+a place that is refused, another run at the same moment) is mended in one way: read again, plan again.
 """
 
 from __future__ import annotations

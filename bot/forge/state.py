@@ -34,6 +34,7 @@ _CLOSING = " -->"
 _SOURCE = re.compile(r"[0-9a-zA-Z:._-]{0,128}")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _EXTRA_LIMIT = 2_000
+_EXTRA_DEPTH = 200
 _READ_LIMIT = 2 * STATE_LIMIT
 _MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -388,7 +389,9 @@ def _extra(told: Mapping[str, Any], known: frozenset[str]) -> Extra:
         extra = tuple((key, _json(value)) for key, value in others)
     except RecursionError:
         return ()
-    return extra if sum(len(key) + len(value) for key, value in extra) <= _EXTRA_LIMIT else ()
+    text = "".join(key + value for key, value in extra)
+    is_deep = text.count("[") + text.count("{") > _EXTRA_DEPTH
+    return () if is_deep or len(text) > _EXTRA_LIMIT else extra
 
 
 def _next_number(told: object, numbered: Iterable[Entry | Past]) -> int:

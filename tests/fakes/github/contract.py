@@ -19,9 +19,6 @@ from fakes.github.skeleton import Skeletons
 FOLDER = Path(__file__).parents[2] / "contract"
 """Where the vendored parts of GitHub's description are."""
 
-_GREEDY = frozenset({"ref", "path", "basehead"})
-"""Parameters of a path that hold slashes themselves."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
@@ -228,7 +225,7 @@ def _operations() -> tuple[Operation, ...]:
         Operation(
             name=described["operationId"],
             method=method.upper(),
-            route=_route(path),
+            route=_route(path, described),
             described=described,
             pointer=f"/paths/{path.replace('~', '~0').replace('/', '~1')}/{method}",
         )
@@ -242,8 +239,11 @@ def _says_most(path_and_methods: tuple[str, Json]) -> int:
     return -len(re.sub(r"\{\w+\}", "", path_and_methods[0]))
 
 
-def _route(path: str) -> re.Pattern[str]:
+def _route(path: str, described: Json) -> re.Pattern[str]:
+    parameters = [_resolved(item) for item in described.get("parameters", [])]
+    greedy = {item["name"] for item in parameters if item.get("x-multi-segment")}
+
     def group(found: re.Match[str]) -> str:
-        return f"(?P<{found[1]}>{'.+' if found[1] in _GREEDY else '[^/]+'})"
+        return f"(?P<{found[1]}>{'.+' if found[1] in greedy else '[^/]+'})"
 
     return re.compile(re.sub(r"\\{(\w+)\\}", group, re.escape(path)))

@@ -122,7 +122,10 @@ class _Call:
         ]
         return {
             "id": f"PR_{pull.id}",
+            "number": pull.number,
             "headRefOid": pull.head,
+            "isDraft": pull.is_draft,
+            "closed": not pull.is_open,
             "comments": lambda _info, **page: _connection(comments, page),
             "reviewThreads": lambda _info, **page: _connection(threads, page),
             "reviews": lambda _info, **page: _connection(

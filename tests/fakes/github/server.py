@@ -37,7 +37,7 @@ class Answering:
         self.exchanges: list[Exchange] = []
         self.before_each: list[Callable[[Request], None]] = []
         self.rates = RateLimits(world)
-        self._rest = Dispatcher(world, self.rates, TalkViews(world))
+        self.rest = Dispatcher(world, self.rates, TalkViews(world))
         self._graphql = GraphQL(world, self.rates)
         self.lock = threading.RLock()
 
@@ -82,11 +82,11 @@ class Answering:
             return "git", answer_git(self.world, asked)
         if request.path == GRAPHQL_PATH:
             return "graphql", self._graphql_answer(request)
-        return self._rest.answer(request)
+        return self.rest.answer(request)
 
     def _graphql_answer(self, request: Request) -> Answer:
         try:
-            token = self._rest.known(request)
+            token = self.rest.known(request)
             self.rates.enter(token.value, makes_content=False)
             return self._graphql.answer(json.loads(request.body), token)
         except Refused as refused:
@@ -96,7 +96,7 @@ class Answering:
         self, request: Request, operation: str, status: int, started: float, fault: Fault | None
     ) -> None:
         try:
-            token = None if operation == "git" else self._rest.token(request)
+            token = None if operation == "git" else self.rest.token(request)
         except Refused:
             token = None
         self.exchanges.append(

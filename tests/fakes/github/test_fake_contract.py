@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes.github.contract import Contract
+from fakes.github.contract import FOLDER, Contract
 from fakes.github.github import ContractBroken
 from fakes.github.scene import Scene, client, scene
 
@@ -70,6 +70,13 @@ def test_operation__is_found_by_its_path() -> None:
         ("pulls/get-review-comment", "1"),
         ("repos/compare-commits-with-basehead", "a/b...c/d"),
     ]
+
+
+def test_operation__each_is_made(at: Scene) -> None:
+    names = (FOLDER / "kept" / "operations.txt").read_text().split()
+    rooms = at.github.answering.rest.rooms
+    methods = [name.replace("/", "__").replace("-", "_") for name in names]
+    assert [name for name in methods if not any(hasattr(room, name) for room in rooms)] == []
 
 
 def test_skeleton__knows_no_misspelt_property() -> None:

@@ -1,0 +1,42 @@
+"""What came of the review of one pull request: the report, what was done with it, and why not more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.forge.settling import Settled
+from bot.model import Report
+
+
+class Delivery(StrEnum):
+    """What was done on the pull request."""
+
+    POSTED = "posted"  # all that was planned is done; nothing may have been to do
+    NOT_ALLOWED = "not-allowed"  # the token may not write: the job summary and annotations tell all of it
+    HEAD_MOVED = "head-moved"  # nothing was posted, since the pull request has a new head
+    FAILED = "failed"  # the forge could not be read or written; `reason` says what and what to do
+    NOTHING = "nothing"  # there was nothing to review; `reason` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What came of the review of one pull request.
+
+    Attributes:
+        delivery: What was done on the pull request.
+        report: What the run found; None where nothing was looked at.
+        settled: The numbers and places of the proposals; None where they were not settled.
+        reason: Why not all was done, in one sentence or two; empty where all was.
+        missing: Permissions that the token lacks, as a workflow grants them: `pull-requests: write`.
+        notes: Sentences for the log and the job summary.
+        is_read_only: Whether the run could not be expected to write: that of a fork, or Dependabot's.
+    """
+
+    delivery: Delivery
+    report: Report | None = None
+    settled: Settled | None = None
+    reason: str = ""
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_read_only: bool = False

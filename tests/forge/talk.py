@@ -1,0 +1,205 @@
+"""The talk on a pull request, in memory: what plans do to it, and what people do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from bot.forge.forge import (
+    Anchor,
+    Comment,
+    CreateReview,
+    CreateSummary,
+    DeletePendingReview,
+    Existing,
+    Minimise,
+    Operation,
+    ResolveThread,
+    Restore,
+    Review,
+    ReviewComment,
+    Thread,
+    UnresolveThread,
+    UpdateSummary,
+    Viewer,
+)
+from bot.forge.marks import content_digest, suggestion_of
+from bot.forge.plan import Plan, plan
+from bot.forge.settling import (
+    Draft,
+    Limits,
+    MemberOutcome,
+    Posting,
+    Settled,
+    Texts,
+    Wanted,
+    own_suggestions,
+    own_summaries,
+    remember,
+)
+from bot.forge.state import State
+
+BOT = "github-actions[bot]"
+PERSON = "ada"
+CODE = "def test_it(): ..."
+HEAD = "a" * 40
+
+
+@dataclass
+class Talk:
+    """All comments of one pull request.
+
+    Attributes:
+        may_resolve: Whether the token may resolve threads.
+    """
+
+    comments: dict[int, Comment] = field(default_factory=dict)
+    review_comments: dict[int, ReviewComment] = field(default_factory=dict)
+    reviews: dict[int, Review] = field(default_factory=dict)
+    may_resolve: bool = True
+    made: int = 0
+
+    def existing(self) -> Existing:
+        return Existing(
+            viewer=Viewer(login=BOT),
+            comments=tuple(self.comments.values()),
+            review_comments=tuple(self.review_comments.values()),
+            reviews=tuple(self.reviews.values()),
+        )
+
+    def run(self, wanted: Wanted, limits: Limits | None = None) -> Plan:
+        """Plan and do it."""
+        planned = plan(self.existing(), wanted, limits or Limits())
+        self.apply(planned.operations)
+        return planned
+
+    def apply(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            self._apply(operation)
+
+    def _apply(self, operation: Operation) -> None:
+        match operation:
+            case CreateReview():
+                self._review(operation)
+            case CreateSummary(body=body):
+                self.say(body, BOT)
+            case UpdateSummary(comment=number, body=body):
+                self.comments[number] = replace(self.comments[number], body=body)
+            case Minimise(node_id=node):
+                self.hide(node)
+            case Restore(node_id=node):
+                self.hide(node, hidden=False)
+            case ResolveThread(thread=thread):
+                self.resolve(thread)
+            case UnresolveThread(thread=thread):
+                self.resolve(thread, resolved=False)
+            case DeletePendingReview(review=number):
+                assert self.reviews.pop(number).is_pending
+
+    def _review(self, operation: CreateReview) -> None:
+        assert not any(review.is_pending and review.author == BOT for review in self.reviews.values())
+        assert operation.comments
+        self.review(operation.body)
+        for comment in operation.comments:
+            self.remark(comment.body, BOT, comment.anchor)
+
+    def review(self, body: str, author: str = BOT, *, is_pending: bool = False) -> Review:
+        number = self._next()
+        self.reviews[number] = Review(id=number, body=body, author=author, is_pending=is_pending)
+        return self.reviews[number]
+
+    def say(self, body: str, author: str = PERSON) -> Comment:
+        number = self._next()
+        self.comments[number] = Comment(id=number, node_id=f"C{number}", body=body, author=author)
+        return self.comments[number]
+
+    def remark(self, body: str, author: str = PERSON, anchor: Anchor | None = None) -> ReviewComment:
+        number = self._next()
+        place = anchor or Anchor(path="shop/cart.py", line=1)
+        may = self.may_resolve
+        self.review_comments[number] = ReviewComment(
+            id=number,
+            node_id=f"R{number}",
+            path=place.path,
+            line=place.line,
+            body=body,
+            author=author,
+            thread=Thread(node_id=f"T{number}", viewer_may_resolve=may, viewer_may_unresolve=may),
+        )
+        return self.review_comments[number]
+
+    def hide(self, node: str, *, hidden: bool = True) -> None:
+        """Minimise a comment, or show it again."""
+        number = int(node[1:])
+        if node.startswith("C"):
+            self.comments[number] = replace(self.comments[number], is_minimised=hidden)
+        else:
+            self.review_comments[number] = replace(self.review_comments[number], is_minimised=hidden)
+
+    def resolve(self, node: str, *, resolved: bool = True) -> None:
+        number = int(node[1:])
+        comment = self.review_comments[number]
+        assert comment.thread
+        self.review_comments[number] = replace(comment, thread=replace(comment.thread, is_resolved=resolved))
+
+    def summary(self) -> str:
+        """Return the text of the one summary that is shown."""
+        (shown,) = [one for one in own_summaries(self.existing()) if not one.is_minimised]
+        return shown.body
+
+    def shown_contents(self) -> list[str]:
+        """Return the contents of the suggestions' comments that are not hidden."""
+        posted = own_suggestions(self.existing())
+        return [one.mark.content for one in posted if not one.comment.is_minimised]
+
+    def memory(self) -> State:
+        return remember(self.existing())
+
+    def _next(self) -> int:
+        self.made += 1
+        return self.made
+
+
+def content_of(member: str, code: str = CODE) -> str:
+    return content_digest(member, code)
+
+
+def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool = False) -> Draft:
+    """Return what would be proposed for a member; without a line it has no place in the diff."""
+    anchor = None if line is None else Anchor(path=member.partition("::")[0], line=line)
+    return Draft(content=content_of(member, code), anchor=anchor, is_question=question, shown="1 test")
+
+
+def proposing(member: str, code: str = CODE, source: str = "s1") -> MemberOutcome:
+    return MemberOutcome(member=member, source=source, drafts=(draft(member, code),))
+
+
+def wanted(
+    *outcomes: MemberOutcome, head: str = "a" * 40, is_complete: bool = True, cost: str = "1 call"
+) -> Wanted:
+    """Return what a run wants, with texts that name what they are about."""
+
+    def write(settled: Settled) -> Texts:
+        return Texts(
+            comments={
+                one.draft.content: f"Suggestion {one.number} for `{one.member}`"
+                for one in settled.proposals
+                if one.posting is Posting.NEW
+            },
+            summary="\n".join(
+                (*(f"{e.member}: {e.number or e.stage}" for e in settled.state.entries), "", cost)
+            ),
+            review="TestSmith proposes tests.",
+        )
+
+    return Wanted(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
+
+
+def _rows(settled: Settled) -> Iterable[str]:
+    return (f"{entry.member}: {entry.number or entry.stage}" for entry in settled.state.entries)
+
+
+def numbers_in(talk: Talk) -> dict[str, int]:
+    """Return the number in each suggestion's comment, by content."""
+    marks = [suggestion_of(comment.body) for comment in talk.review_comments.values()]
+    return {mark.content: mark.number for mark in marks if mark}
