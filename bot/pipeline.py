@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot import __version__
+from bot.cache.sources import Ground, source_digest
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
 from bot.execution.interpreter import choose_interpreter
@@ -84,6 +86,24 @@ class Tools:
     measurements: Measurements = field(default_factory=NoMeasurements)
 
 
+def _nothing_known(_member: str, _source: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a run need not find out again.
+
+    Attributes:
+        is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
+            outcome is remembered; such a member costs no call and no proof.
+        reason: What is said of such a member.
+    """
+
+    is_unchanged: Callable[[str, str], bool] = _nothing_known
+    reason: str = "it has not changed since it was last looked at"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What the generators gave, by member id: candidates, or a reason; and why they ended early."""
@@ -121,6 +141,8 @@ class _Run:
     repository: Repository
     search: MemberSearch
     requests: Mapping[str, _Asked]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    unchanged: tuple[Skipped, ...] = ()
 
     @property
     def progress(self) -> Progress:
@@ -135,8 +157,13 @@ class _Place:
     own_suite: OwnSuite
 
 
-async def suggest(settings: Settings, tools: Tools) -> Report:
+async def suggest(settings: Settings, tools: Tools, known: Known | None = None) -> Report:
     """Return the report of one run.
+
+    Args:
+        settings: What was set.
+        tools: The clients.
+        known: What need not be found out again; nothing by default.
 
     Raises:
         UsageFailure: The folder is no repository, or a revision is unknown.
@@ -145,31 +172,71 @@ async def suggest(settings: Settings, tools: Tools) -> Report:
     repository = Repository.open(settings.folder)
     tools.progress.phase("finding changed members", 1)
     search = find_members(repository, settings.selection, tools.drivers)
-    run = _Run(
+    run = _begun(settings, tools, repository, search, known or Known())
+    outcome = await _outcome(run) if run.requests else Outcome()
+    report = _report(run, outcome, tools.clock() - started)
+    check(report)
+    return report
+
+
+def _begun(
+    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch, known: Known
+) -> _Run:
+    """Return what every phase may look at, without the members of which all is known."""
+    requests = _requests(repository, search, tools.drivers)
+    sources = _sources(settings, search, requests)
+    unchanged = {member for member, source in sources.items() if known.is_unchanged(member, source)}
+    left_alone = [asked.request.member for member, asked in requests.items() if member in unchanged]
+    return _Run(
         settings=settings,
         tools=tools,
         repository=repository,
         search=search,
-        requests=_requests(repository, search, tools.drivers),
+        requests={member: asked for member, asked in requests.items() if member not in unchanged},
+        sources=sources,
+        unchanged=_skipped(left_alone, Stage.CHANGES, known.reason),
     )
-    outcome = await _outcome(run) if search.members else Outcome()
-    report = Report(
+
+
+def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
+    search, tools = run.search, run.tools
+    return Report(
         members=search.found,
         suggestions=numbered(search.found, outcome.suggestions),
-        skipped=(*search.skipped, *outcome.skipped),
+        skipped=(*search.skipped, *run.unchanged, *outcome.skipped),
         statistics=Statistics(
             spending=tools.spending.spending(),
             cache=tools.cache.cache_stats(),
             funnel=outcome.funnel,
-            seconds=tools.clock() - started,
+            seconds=seconds,
         ),
         base=search.base,
         head=search.head,
         failure=outcome.failure,
         notes=(*outcome.notes, *_notes_of(tools.model)),
+        sources=run.sources,
+        unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
     )
-    check(report)
-    return report
+
+
+def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:
+    """Return by member id the digest of what its outcome is found from."""
+    verification = settings.verification
+    rules = ("enabled", "runs", "max_mutants", "repairs", "sandbox", "setup_command", "test_command")
+    ground = Ground(
+        version=__version__,
+        generators=f"{settings.provider} {settings.model.base_url or ''} {settings.model.model}",
+        rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
+    )
+    return {
+        member: source_digest(
+            asked.request,
+            ground,
+            base=None if search.base_tree is None else search.base_tree.read(asked.request.member.path),
+            own_tests=search.head_tree.read(asked.request.test_path),
+        )
+        for member, asked in requests.items()
+    }
 
 
 def _notes_of(generator: object) -> tuple[str, ...]:
@@ -202,7 +269,8 @@ async def _outcome(run: _Run) -> Outcome:
             outcome = await _outcome_in(replace(run, requests=left), workspace)
             return replace(outcome, skipped=(*broken.values(), *outcome.skipped))
     except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-        return Outcome(skipped=_skipped(run.search.members, Stage.ENVIRONMENT, str(failure)))
+        members = [asked.request.member for asked in run.requests.values()]
+        return Outcome(skipped=_skipped(members, Stage.ENVIRONMENT, str(failure)))
 
 
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:

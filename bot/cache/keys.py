@@ -81,7 +81,9 @@ class KeyParts:
 
 def repair_digest(repair: Repair) -> str:
     """Return what a repair's result depends on: the normalised code, and the names of what failed in it."""
-    return _digest([repair.normalised_code or repair.code, *sorted(name for name, _ in repair.failures)])
+    return canonical_digest(
+        [repair.normalised_code or repair.code, *sorted(name for name, _ in repair.failures)]
+    )
 
 
 def result_key(parts: KeyParts) -> str:
@@ -93,9 +95,10 @@ def result_key(parts: KeyParts) -> str:
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
     if not parts.repair:
         del named["repair"]  # the keys of first requests are older than repairs
-    return _digest(named)
+    return canonical_digest(named)
 
 
-def _digest(value: object) -> str:
+def canonical_digest(value: object) -> str:
+    """Return SHA-256, in hexadecimal, over the canonical JSON of a value."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

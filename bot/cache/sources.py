@@ -1,0 +1,60 @@
+"""What the outcome of a member is found from, as one digest: while it stays, the outcome holds. Pure.
+
+A comment on a pull request remembers it, so that a push which leaves a member alone costs nothing for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from bot.cache.keys import canonical_digest
+from bot.model import Request
+
+_SCHEMA = 1
+_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the outcomes of all members of a run depend on.
+
+    Attributes:
+        version: The bot's version.
+        generators: Who makes the tests, as `openai gpt-5-mini`.
+        rules: The settings that decide what is proven and posted, by name.
+    """
+
+    version: str
+    generators: str
+    rules: tuple[tuple[str, str], ...] = ()
+
+
+def source_digest(request: Request, ground: Ground, base: bytes | None, own_tests: bytes | None) -> str:
+    """Return the digest of all that a member's outcome is found from.
+
+    A member that moves within its file keeps it; comments and formatting do not count either.
+
+    Args:
+        request: What is asked for the member.
+        ground: What holds for the whole run.
+        base: The member's file on base, with which head is compared; None where there is none.
+        own_tests: The test file that a suggestion would go into; None where there is none.
+    """
+    member = request.member
+    parts = {
+        "schema": _SCHEMA,
+        "ground": [ground.version, ground.generators, sorted(ground.rules)],
+        "member": [member.id, member.change.value, member.module, request.test_path],
+        "source": request.normalised_source,
+        "because": [request.context.dependencies, member.because],
+        "signatures": request.context.signatures,
+        "conventions": request.conventions,
+        "base": _content(base),
+        "own_tests": _content(own_tests),
+    }
+    return canonical_digest(parts)[:_LENGTH]
+
+
+def _content(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.cache.sources import Ground, source_digest
+from bot.forge.state import Entry, Outcome, State, decode, encode
+from bot.model import Change, Context, Request, Stage
+from fakes.requests import make_request
+
+GROUND = Ground(version="1.0", generators="offline", rules=(("runs", "5"),))
+REQUEST = make_request()
+
+
+def digest(
+    request: Request = REQUEST,
+    ground: Ground = GROUND,
+    base: bytes | None = b"base",
+    own_tests: bytes | None = b"tests",
+) -> str:
+    return source_digest(request, ground, base, own_tests)
+
+
+def with_member(**changes: object) -> Request:
+    return replace(REQUEST, member=replace(REQUEST.member, **changes))  # type: ignore[arg-type]  # a test's table
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        digest(replace(REQUEST, normalised_source="def add(a, b): return a - b")),
+        digest(with_member(change=Change.CHANGED)),
+        digest(with_member(because=("_bounds",))),
+        digest(with_member(module="shop.other")),
+        digest(replace(REQUEST, test_path="tests/other/test_cart.py")),
+        digest(replace(REQUEST, conventions="Use fixtures.")),
+        digest(replace(REQUEST, context=Context(signatures="class Cart:"))),
+        digest(replace(REQUEST, context=Context(dependencies=("LIMIT = 5",)))),
+        digest(ground=replace(GROUND, version="1.1")),
+        digest(ground=replace(GROUND, generators="openai gpt-5-mini")),
+        digest(ground=replace(GROUND, rules=(("runs", "6"),))),
+        digest(base=b"other"),
+        digest(base=None),
+        digest(base=b""),
+        digest(own_tests=b"other"),
+        digest(own_tests=None),
+    ],
+)
+def test_source_digest__differs_with_all_that_the_outcome_is_found_from(other: str) -> None:
+    assert other != digest()
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        digest(with_member(line=100, end_line=102, changed_lines=frozenset({101}))),
+        digest(with_member(source="def add(a, b):\n    return a + b  # the sum\n")),
+        digest(replace(REQUEST, context=Context(style_sample="def test_x(): ..."))),
+    ],
+)
+def test_source_digest__stays_where_only_the_place_or_comments_differ(same: str) -> None:
+    assert same == digest()
+
+
+def test_source_digest__can_be_remembered() -> None:
+    entry = Entry(member="a.py::f", source=digest(), outcome=Outcome.SKIPPED, stage=Stage.GATE)
+    assert decode(encode(State(entries=(entry,)))) == State(entries=(entry,))
