@@ -73,6 +73,15 @@ class MemberKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Lines of a file on head, counted from 1, relative to the git root."""
+
+    path: str
+    line: int
+    end_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A public function, method, property or class of a source file that a change adds, alters or affects.
 
@@ -90,6 +99,7 @@ class Member:
         module: The public module that tests import it from, as `shop.cart`.
         because: For an affected member the private things that changed, nearest first, as `_bounds`.
         because_source: The text on head of each of those, normalised as `Request.normalised_source` is.
+        because_places: Where those stand on head, as far as they are there.
         steps: For an affected member how many references lie between it and the nearest of those.
     """
 
@@ -106,6 +116,7 @@ class Member:
     changed_lines: frozenset[int] = frozenset()
     because: tuple[str, ...] = ()
     because_source: tuple[str, ...] = ()
+    because_places: tuple[Place, ...] = ()
     steps: int = 0
 
     @property

@@ -14,7 +14,7 @@ from bot.languages.python.normalise import normalised_source
 from bot.languages.python.package import Node, Package
 from bot.languages.python.public import PublicModules, has_public_name, is_dunder
 from bot.languages.python.syntax import SourceFile, read_source
-from bot.model import Change, Member, MemberKind, Skipped, Stage
+from bot.model import Change, Member, MemberKind, Place, Skipped, Stage
 
 LANGUAGE = "python"
 
@@ -252,6 +252,7 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
                 found = definitions.found(node.name)
                 member = _member(path, found, module, Change.AFFECTED)
                 member = _with_causes(member, reached[node], sources)
+                member = replace(member, because_places=tuple(_places(package, private, reached[node])))
                 yield _Chosen(member=member, is_marked=found.is_marked)
 
 
@@ -281,6 +282,15 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
         because_source=tuple(sources[node] for node in effect.causes),
         steps=effect.steps,
     )
+
+
+def _places(package: Package, private: Mapping[Node, Found], effect: Effect) -> Iterator[Place]:
+    """Yield where on head the causes stand that are there."""
+    for node in effect.causes:
+        if node.module in package.modules and package.defined(node) is not None:
+            path, spans = package.modules[node.module].module.path, private[node].spans
+            first, last = min(span.first for span in spans), max(span.last for span in spans)
+            yield Place(path=path, line=first, end_line=last)
 
 
 def _member(path: str, found: Found, module: str, change: Change) -> Member:

@@ -4,7 +4,7 @@ import pytest
 
 from bot.languages.driver import Findings
 from bot.languages.python.members import all_members, changed_members
-from bot.model import Member, MemberKind, Skipped, Stage
+from bot.model import Member, MemberKind, Place, Skipped, Stage
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
 
@@ -169,6 +169,7 @@ def test_changed_members__private_change_affects_what_uses_it() -> None:
         ("p/api.py::g", "affected", ("_LIMIT",), 3),
     ]
     assert found[0].because_source == ("_LIMIT = 4",)
+    assert found[0].because_places == (Place(path="p/_impl.py", line=1, end_line=1),)
     assert found[0].source == "def f(): return limit()"
     assert found[0].changed_lines == frozenset()
     assert [each.name for each in changed_members(scope(files, head, steps=2)).members] == ["f"]
