@@ -297,14 +297,18 @@ def _key(entry: Entry) -> _Key:
     return entry.member, entry.content
 
 
-def _entries(memory: State, wanted: Wanted, proposals: tuple[Proposal, ...]) -> Iterator[Entry]:
-    """Yield what is to be remembered: what was remembered before in its old order, then what is new."""
+def _entries(memory: State, wanted: Wanted, proposals: tuple[Proposal, ...]) -> list[Entry]:
+    """Return what is to be remembered: what has a number by that, then the skipped members.
+
+    Of the skipped ones a memory may have lost some, so their order is that of complete outcomes; only where
+    these are incomplete it is the remembered one.
+    """
     remembered = {_key(entry): entry for entry in memory.entries}
     fresh = {_key(entry): entry for entry in _fresh_entries(memory, wanted, proposals)}
-    for key, entry in remembered.items():
-        if key in fresh:
-            yield replace(fresh[key], extra=entry.extra)
-    yield from (entry for key, entry in fresh.items() if key not in remembered)
+    order = fresh if wanted.is_complete else remembered | fresh
+    extras = {key: entry.extra for key, entry in remembered.items()}
+    entries = (replace(fresh[key], extra=extras.get(key, ())) for key in order if key in fresh)
+    return sorted(entries, key=lambda entry: (entry.number is None, entry.number or 0))
 
 
 def _fresh_entries(memory: State, wanted: Wanted, proposals: tuple[Proposal, ...]) -> Iterator[Entry]:

@@ -195,10 +195,6 @@ def wanted(
     return Wanted(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
 
 
-def _rows(settled: Settled) -> Iterable[str]:
-    return (f"{entry.member}: {entry.number or entry.stage}" for entry in settled.state.entries)
-
-
 def numbers_in(talk: Talk) -> dict[str, int]:
     """Return the number in each suggestion's comment, by content."""
     marks = [suggestion_of(comment.body) for comment in talk.review_comments.values()]

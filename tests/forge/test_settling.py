@@ -154,6 +154,18 @@ def test_settle__the_order_of_what_is_remembered_is_kept() -> None:
     assert [(entry.member, entry.number) for entry in settled.state.entries] == [("b", 1), ("a", 2), ("c", 3)]
 
 
+@pytest.mark.parametrize(("is_complete", "order"), [(True, "acb"), (False, "bac")])
+def test_settle__the_order_of_skipped_members(is_complete: bool, order: str) -> None:
+    talk = Talk()
+    skipped = tuple(
+        Entry(member=name, source="s1", outcome=Outcome.SKIPPED, stage=Stage.GATE) for name in "ba"
+    )
+    talk.say(summary_of(State(entries=skipped)), BOT)
+    outcomes = [MemberOutcome(member=name, source="s1", stage=Stage.GATE) for name in "acb"]
+    settled = settle(talk.existing(), wanted(*outcomes, is_complete=is_complete), LIMITS)
+    assert "".join(entry.member for entry in settled.state.entries) == order
+
+
 def test_settle__what_another_version_wrote_of_an_entry_is_kept() -> None:
     talk = Talk()
     entry = replace(suggested("a", 1), extra=(("votes", "3"),))
