@@ -424,12 +424,16 @@ class Sources:
         file: The values of the repository's file, by option name.
         environment: The process's environment.
         cache_folder: The cache folder where none is named.
+        place: Where the arguments were typed, as messages tell it.
+        prefix: What stands before an argument's name there.
     """
 
     arguments: Mapping[str, Any]
     file: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     cache_folder: Path = Path(".testsmith-cache")
+    place: str = "the command line"
+    prefix: str = "--"
 
 
 def parse(folder: Path, sources: Sources) -> Settings:
@@ -460,7 +464,7 @@ def parse(folder: Path, sources: Sources) -> Settings:
         output_format=OutputFormat(arguments.get("format") or OutputFormat.TEXT),
     )
     settings = _with_options(settings, sources)
-    _check(settings, named_model=_names_model(sources))
+    _check(settings, sources)
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
     return replace(settings, provider=resolved_provider(choice, settings.model))
 
@@ -487,6 +491,9 @@ def _with_interpreter(
         python=_path(arguments.get("python")),
         coverage=_path(arguments.get("coverage")),
         install=bool(arguments.get("install")),
+        setup_command=arguments.get("setup_command") or None,
+        test_command=arguments.get("test_command") or None,
+        python_version=arguments.get("python_version") or None,
     )
 
 
@@ -498,7 +505,7 @@ def _with_options(settings: Settings, sources: Sources) -> Settings:
     for option in OPTIONS:
         typed = sources.arguments.get(option.key)
         if typed is not None:
-            value = checked_value(option, typed, "the command line")
+            value = checked_value(option, typed, sources.place)
         elif option.name in sources.file:
             value = sources.file[option.name]
         else:
@@ -514,14 +521,16 @@ def _names_model(sources: Sources) -> bool:
     return sources.arguments.get("model") is not None or "model" in sources.file
 
 
-def _check(settings: Settings, *, named_model: bool) -> None:
-    selection, model = settings.selection, settings.model
+def _check(settings: Settings, sources: Sources) -> None:
+    selection, model, prefix = settings.selection, settings.model, sources.prefix
     if selection.base is None and not selection.all_paths:
         raise UsageFailure("No revision to compare with: give --base REV, or --all PATH for whole files.")
-    if model.base_url is not None and not named_model:
-        raise UsageFailure("--base-url needs --model: only you know which models that endpoint has.")
+    if model.base_url is not None and not _names_model(sources):
+        raise UsageFailure(
+            f"{prefix}base-url needs {prefix}model: only you know which models that endpoint has."
+        )
     if model.base_url is not None and not model.base_url.startswith(("http://", "https://")):
-        raise UsageFailure(f"--base-url must begin with http:// or https://, not `{model.base_url}`.")
+        raise UsageFailure(f"{prefix}base-url must begin with http:// or https://, not `{model.base_url}`.")
     if model.record is not None and model.replay is not None:
         raise UsageFailure("--record and --replay exclude each other; give one of them.")
 

@@ -1,0 +1,94 @@
+"""What GitHub's runner tells a step by its environment. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.model import UsageFailure
+
+_FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+_RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """What GitHub's runner hands to a step.
+
+    Attributes:
+        repository: Full name of the repository that the workflow runs in, as `octo/shop`.
+        workspace: Where the checkout is.
+        temp: Where files that only this job needs may lie.
+        event_name: What started the workflow, as `pull_request`.
+        event_path: The file that holds the event's payload as JSON.
+        api_url: Where GitHub's REST API is, without a slash at its end.
+        graphql_url: Where its GraphQL API is.
+        server_url: Where its pages are, without a slash at its end.
+        run_url: The page of this run.
+        output: The file of the step's outputs; None where there is none.
+        summary: The file of the step's summary; None where there is none.
+    """
+
+    repository: str
+    workspace: Path
+    temp: Path
+    event_name: str
+    event_path: Path
+    api_url: str
+    graphql_url: str
+    server_url: str
+    run_url: str
+    output: Path | None = None
+    summary: Path | None = None
+
+
+def runner_of(environment: Mapping[str, str]) -> Runner:
+    """Read the variables that GitHub sets for a step.
+
+    Raises:
+        UsageFailure: One is missing, or is not what GitHub sets.
+    """
+    repository = _matching(environment, "GITHUB_REPOSITORY", _FULL_NAME)
+    server = _url(environment, "GITHUB_SERVER_URL", "https://github.com")
+    run = environment.get("GITHUB_RUN_ID", "")
+    return Runner(
+        repository=repository,
+        workspace=Path(_given(environment, "GITHUB_WORKSPACE")),
+        temp=Path(_given(environment, "RUNNER_TEMP")),
+        event_name=_given(environment, "GITHUB_EVENT_NAME"),
+        event_path=Path(_given(environment, "GITHUB_EVENT_PATH")),
+        api_url=_url(environment, "GITHUB_API_URL", "https://api.github.com"),
+        graphql_url=_url(environment, "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
+        server_url=server,
+        run_url=f"{server}/{repository}/actions{f'/runs/{run}' if _RUN_ID.fullmatch(run) else ''}",
+        output=_file(environment, "GITHUB_OUTPUT"),
+        summary=_file(environment, "GITHUB_STEP_SUMMARY"),
+    )
+
+
+def _given(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise UsageFailure(f"{name} is not set, as it is in a workflow of GitHub Actions; run it there.")
+    return value
+
+
+def _matching(environment: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+    value = _given(environment, name)
+    if not pattern.fullmatch(value):
+        raise UsageFailure(f"{name} is not what GitHub sets in a workflow; leave it as it is.")
+    return value
+
+
+def _url(environment: Mapping[str, str], name: str, default: str) -> str:
+    url = (environment.get(name) or default).rstrip("/")
+    if not url.startswith(("https://", "http://")):
+        raise UsageFailure(f"{name} must begin with https:// or http://; leave it as GitHub sets it.")
+    return url
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name)
+    return Path(value) if value else None

@@ -1,0 +1,185 @@
+"""The action's inputs: what each sets, and how a wrong one is told."""
+
+from pathlib import Path
+
+import pytest
+from action.given import TOKEN, context, inputs, task
+
+from bot.action.inputs import INPUTS, NoToken, context_of, given_input, settings_of, skip_label, variable_of
+from bot.action.runner import runner_of
+from bot.model import UsageFailure
+from bot.settings import NEVER_FROM_A_FILE, OPTIONS, ProviderChoice, ReviewSettings, SandboxChoice, Secret
+
+BASE, HEAD = "b" * 40, "a" * 40
+
+
+def test_context__without_inputs() -> None:
+    given = context()
+
+    assert (given.token, given.api_key) == (Secret(TOKEN), None)
+    assert given.review == ReviewSettings()
+    assert given.notes == ()
+    assert TOKEN not in repr(given)
+
+
+def test_settings__without_inputs() -> None:
+    settings = settings_of(context(), base=BASE, head=HEAD)
+
+    assert (settings.selection.base, settings.selection.head) == (BASE, HEAD)
+    assert settings.provider is ProviderChoice.OFFLINE
+    assert settings.verification.sandbox is SandboxChoice.STRICT
+    assert settings.verification.install
+    assert settings.folder == Path("/github/workspace")
+    assert settings.cache.folder == Path("/github/runner_temp/testsmith-cache")
+
+
+def test_settings__each_input_arrives() -> None:
+    given = {
+        "api_key": "sk-1",
+        "base_url": "https://models.example.org/v1",
+        "model": "small",
+        "include": "src/**\n\n  lib/** ",
+        "exclude": "a.py, b.py",
+        "max_members": "7",
+        "max_minutes": "2.5",
+        "max_concurrent_calls": "2",
+        "max_retry_attempts": "4",
+        "setup_command": "pip install -e .\nmake",
+        "test_command": "pytest -q",
+        "python_version": "3.12",
+        "sandbox": "best-effort",
+        "cache_dir": ".cache/testsmith",
+    }
+
+    settings = settings_of(context(given), base=BASE, head=HEAD)
+
+    assert settings.provider is ProviderChoice.OPENAI
+    assert (settings.model.api_key, settings.model.model) == (Secret("sk-1"), "small")
+    assert settings.model.base_url == "https://models.example.org/v1"
+    assert settings.selection.include == ("src/**", "lib/**")
+    assert settings.selection.exclude == ("a.py", "b.py")
+    assert (settings.selection.max_members, settings.budget.max_minutes) == (7, 2.5)
+    assert (settings.model.max_concurrent_calls, settings.model.max_retry_attempts) == (2, 4)
+    verification = settings.verification
+    assert verification.setup_command == "pip install -e .\nmake"
+    assert (verification.test_command, verification.python_version) == ("pytest -q", "3.12")
+    assert verification.sandbox is SandboxChoice.BEST_EFFORT
+    assert settings.cache.folder == Path("/github/workspace/.cache/testsmith")
+
+
+def test_review__each_input_arrives() -> None:
+    given = context({"max_comments": "25", "skip_label": "no bot", "fail_on_error": "True"})
+
+    assert given.review == ReviewSettings(max_comments=25, skip_label="no bot", fail_on_error=True)
+
+
+def test_settings__inputs_win_over_the_file() -> None:
+    file = {"max-members": 3, "runs": 2, "model": "theirs"}
+
+    settings = settings_of(context({"max_members": "9"}), base=BASE, head=HEAD, file=file)
+
+    assert (settings.selection.max_members, settings.verification.runs) == (9, 2)
+    assert settings.model.model == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("provider", "gpt", "`provider` must be one of auto, openai, offline, openai"),
+        ("sandbox", "none", "`sandbox` must be one of strict, best-effort, off, not `none`"),
+        ("max-members", "many", "`max-members` must be a whole number, not `many`"),
+        ("max-members", "0", "the action's inputs: `max-members` must be at least 1"),
+        ("max-minutes", "nan", "`max-minutes` must be at least"),
+        ("max-minutes", "inf", "`max-minutes` must be at least"),
+        ("max-minutes", "1h", "`max-minutes` must be a number, not `1h`"),
+        ("max-comments", "26", "`max-comments` must be a whole number from 0 to 25, not `26`"),
+        ("max-comments", "-1", "`max-comments` must be a whole number"),
+        ("max-comments", "²", "`max-comments` must be a whole number"),
+        ("fail-on-error", "yes", "`fail-on-error` must be true or false, not `yes`"),
+        ("python-version", "3.1", '`python-version` must be a version such as "3.12", in quotes'),
+        ("python-version", "/usr/bin/python", "`python-version` must be"),
+        ("cache-dir", "../cache", "`cache-dir` must be a folder of its own below the workspace"),
+        ("cache-dir", "/var/cache", "`cache-dir` must be"),
+        ("cache-dir", "/github/workspace/../x", "`cache-dir` must be"),
+        ("cache-dir", ".", "`cache-dir` must be"),
+        ("cache-dir", ".git/x", "`cache-dir` must be"),
+    ],
+)
+def test_context__a_wrong_value_is_told_by_its_name(name: str, text: str, told: str) -> None:
+    with pytest.raises(UsageFailure) as caught:
+        context({name.replace("-", "_"): text})
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"base_url": "https://x"}, "base-url needs model: only you know"),
+        ({"base_url": "ftp://x", "model": "m"}, "base-url must begin with"),
+        ({"provider": "openai"}, "`provider` is openai, which needs the input `api-key`"),
+    ],
+)
+def test_settings__what_contradicts_is_told(given: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageFailure) as caught:
+        settings_of(context(given), base=BASE, head=HEAD)
+
+    assert told in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_context__a_cache_folder_named_from_the_root() -> None:
+    given = context({"cache_dir": "/github/workspace/.cache"})
+
+    assert given.cache_folder == Path("/github/workspace/.cache")
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_context__without_a_token(*, small: bool) -> None:
+    with pytest.raises(NoToken, match="the input `token` is empty"):
+        context({"token": " "}, small=small)
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai+offline"])
+def test_context__a_fork_gets_no_key_and_no_model(provider: str) -> None:
+    given = context({"provider": provider, "api_key": ""}, small=True)
+
+    assert settings_of(given, base=BASE, head=HEAD).provider is ProviderChoice.OFFLINE
+    assert given.notes
+
+
+def test_context__a_small_token_with_a_key_asks_the_model() -> None:
+    given = context({"provider": "openai", "api_key": "sk-dependabot"}, small=True)
+
+    assert settings_of(given, base=BASE, head=HEAD).provider is ProviderChoice.OPENAI
+    assert given.notes == ()
+
+
+def test_context__other_keys_of_the_environment_do_not_count() -> None:
+    variables = {**inputs(), "OPENAI_API_KEY": "sk-of-another-step"}
+    given = context_of(variables, runner_of(variables), task())
+
+    assert settings_of(given, base=BASE, head=HEAD).provider is ProviderChoice.OFFLINE
+
+
+def test_skip_label__unset_is_the_default() -> None:
+    assert skip_label({}) == skip_label({"TESTSMITH_SKIP_LABEL": ""}) == ReviewSettings().skip_label
+    assert skip_label({"TESTSMITH_SKIP_LABEL": "quiet"}) == "quiet"
+
+
+def test_given_input__blanks_are_unset() -> None:
+    assert given_input({"TESTSMITH_MODEL": " \n"}, "model") is None
+    assert given_input({"TESTSMITH_MODEL": " m\n"}, "model") == "m"
+
+
+def test_inputs__have_the_settings_names() -> None:
+    known = {option.name for option in OPTIONS} | NEVER_FROM_A_FILE
+
+    assert set(INPUTS) - known == {
+        "max-comments",
+        "python-version",
+        "cache-dir",
+        "skip-label",
+        "fail-on-error",
+    }
+    assert variable_of("max-members") == "TESTSMITH_MAX_MEMBERS"

@@ -1,0 +1,63 @@
+"""What GitHub's runner tells a step."""
+
+from pathlib import Path
+
+import pytest
+from action.given import environment
+
+from bot.action.runner import runner_of
+from bot.model import UsageFailure
+
+
+def test_runner_of__github() -> None:
+    runner = runner_of(environment(GITHUB_OUTPUT="/github/file_commands/o"))
+
+    assert (runner.repository, runner.event_name) == ("octo/shop", "pull_request")
+    assert (runner.api_url, runner.graphql_url) == (
+        "https://api.github.com",
+        "https://api.github.com/graphql",
+    )
+    assert runner.run_url == "https://github.com/octo/shop/actions/runs/4711"
+    assert (runner.output, runner.summary) == (Path("/github/file_commands/o"), None)
+
+
+def test_runner_of__an_enterprise_server() -> None:
+    runner = runner_of(
+        environment(
+            GITHUB_API_URL="https://git.example.org/api/v3/",
+            GITHUB_GRAPHQL_URL="https://git.example.org/api/graphql",
+            GITHUB_SERVER_URL="https://git.example.org",
+        )
+    )
+
+    assert runner.api_url == "https://git.example.org/api/v3"
+    assert runner.graphql_url == "https://git.example.org/api/graphql"
+    assert runner.run_url == "https://git.example.org/octo/shop/actions/runs/4711"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GITHUB_REPOSITORY", "GITHUB_WORKSPACE", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "RUNNER_TEMP"],
+)
+def test_runner_of__missing_variables_are_named(name: str) -> None:
+    with pytest.raises(UsageFailure, match=f"{name} is not set"):
+        runner_of(environment(**{name: ""}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GITHUB_REPOSITORY", "octo"),
+        ("GITHUB_REPOSITORY", "octo/shop/../other"),
+        ("GITHUB_REPOSITORY", "octo/shop\n::error::"),
+        ("GITHUB_API_URL", "file:///etc"),
+        ("GITHUB_SERVER_URL", "github.com"),
+    ],
+)
+def test_runner_of__odd_values_are_named(name: str, value: str) -> None:
+    with pytest.raises(UsageFailure, match=name):
+        runner_of(environment(**{name: value}))
+
+
+def test_runner_of__a_run_without_a_number() -> None:
+    assert runner_of(environment(GITHUB_RUN_ID="../x")).run_url == "https://github.com/octo/shop/actions"
