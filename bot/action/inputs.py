@@ -187,8 +187,8 @@ def _without_key(choice: object, task: ReviewPullRequest) -> tuple[ProviderChoic
     """Return what answers in place of a model, and a sentence that says why."""
     if not task.has_small_token:
         raise UsageFailure(
-            f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an endpoint "
-            "of your own; without one, `provider: offline` makes the tests."
+            f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an "
+            "endpoint of your own; without one, `provider: offline` makes the tests."
         )
     return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
 
