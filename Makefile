@@ -44,5 +44,5 @@ bench: .venv/.installed ## measure speed: calls, seconds, memory
 	$(BIN)/python -m bench
 
 image: ## build the container image testsmith (needs docker or podman)
-	@engine=$$(command -v docker || command -v podman) || { echo "make image needs docker or podman." >&2; exit 2; }; \
+	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \
 	$$engine build --tag testsmith .

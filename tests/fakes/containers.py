@@ -1,25 +1,31 @@
 """Containers as Docker makes them by default: by Docker, else by podman under Docker's own rules.
 
 What is needed is got where it can be had: on Debian as root, packages are installed; the base image comes
-from the registry, or is made of Debian's packages where there is none. It is kept between runs.
+from the registry, or is made of Debian's packages where there is none. It is kept between runs. Podman takes
+its rules from the environment alone, so that `make image` and what speaks Docker's protocol obey them, too.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import resource
 import shutil
 import subprocess
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.13-slim"
-IMAGE = "localhost/testsmith-under-test"
+IMAGE = "testsmith"
+"""What `make image` calls it."""
 
 _CAPABILITIES = (
     *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
@@ -33,6 +39,8 @@ _PROFILE_IN_PACKAGE = "./usr/share/gocode/src/github.com/docker/docker/profiles/
 
 _DEBIAN = "trixie"  # the release whose Python is the base image's
 _NOT_IN_THE_BASE = ("doc", "man", "locale")
+_AS_IN_IMAGES = 'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
+"""What Debian's images tell apt: no caches of 92 MB stay in a layer."""
 
 
 class CannotHave(Exception):
@@ -44,37 +52,68 @@ class Engine:
     """What makes containers.
 
     Attributes:
-        command: The program, and what always stands behind its name.
-        like_docker: What a container needs to be as Docker has it by default.
+        program: `docker` or `podman`.
         environment: Variables for the program, beside those that are there.
+        image: The image of the project's own Dockerfile, by its digest: another checkout builds one, too.
     """
 
-    command: tuple[str, ...]
-    like_docker: tuple[str, ...] = ()
+    program: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    image: str = ""
 
     def call(self, *arguments: str, seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run the program to its end, whatever that is."""
+        return self._finished((self.program, *arguments), seconds)
+
+    def make(self, target: str, seconds: float = 600.0) -> subprocess.CompletedProcess[str]:
+        """Run one of the words that a developer types."""
+        return self._finished(("make", "--directory", str(ROOT), target), seconds)
+
+    def _finished(self, command: tuple[str, ...], seconds: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            (*self.command, *arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-            env={**os.environ, **self.environment},
+            command, capture_output=True, text=True, check=False, timeout=seconds, env=self.variables
         )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The whole environment of what uses it."""
+        return {**os.environ, **self.environment}
 
     def run(
         self, *arguments: str, options: tuple[str, ...] = (), seconds: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         """Run the image in a new container, as root."""
         name = f"testsmith-{uuid.uuid4()}"
-        fixed = ("run", "--rm", "--name", name, "--network", "host", *self.like_docker)
+        fixed = ("run", "--rm", "--name", name, "--network", "host")
         try:
-            return self.call(*fixed, *options, IMAGE, *arguments, seconds=seconds)
+            return self.call(*fixed, *options, self.image, *arguments, seconds=seconds)
         except subprocess.TimeoutExpired:
             self.call("rm", "--force", name)
             raise
+
+    @contextmanager
+    def served(self) -> Iterator[dict[str, str]]:
+        """Give the variables by which a program that speaks Docker's protocol finds this engine."""
+        if self.program == "docker":  # its daemon is there already
+            yield {}
+            return
+        with tempfile.TemporaryDirectory(prefix="podman-") as folder:  # a socket's path has to be short
+            socket = Path(folder, "podman.sock")
+            command = (self.program, "system", "service", "--time=0", f"unix://{socket}")
+            with subprocess.Popen(command, env=self.variables, stderr=subprocess.DEVNULL) as service:
+                try:
+                    _wait_for(socket)
+                    yield {"DOCKER_HOST": f"unix://{socket}"}
+                finally:
+                    service.terminate()
+
+
+def _wait_for(path: Path, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing has made {path} in {seconds} s")
+        time.sleep(0.02)
 
 
 def image_store() -> Path:
@@ -90,18 +129,19 @@ def engine_with_image(store: Path) -> Engine:
         CannotHave: There is none, and none can be had.
     """
     store.mkdir(parents=True, exist_ok=True)
-    with _alone(store / "lock"):
+    with alone(store / "lock"):
         engine = _docker() or _podman(store)
         if engine.call("image", "inspect", BASE).returncode:
             _get_base(engine, store)
-        built = engine.call("build", "--network", "host", "--tag", IMAGE, str(ROOT), seconds=600)
-    if built.returncode:
-        raise CannotHave(f"the image cannot be built: {_last_words(built)}")
-    return engine
+        built = engine.make("image")
+        if built.returncode:
+            raise AssertionError(f"`make image` fails: {_last_words(built)}")
+        told = engine.call("image", "inspect", "--format", "{{.Id}}", IMAGE)
+    return replace(engine, image=told.stdout.strip())
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Keep other test processes waiting meanwhile."""
     with lock.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
@@ -109,7 +149,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _docker() -> Engine | None:
-    engine = Engine(("docker",))
+    engine = Engine("docker")
     if shutil.which("docker") is None or engine.call("info").returncode:
         return None
     return engine
@@ -119,24 +159,35 @@ def _podman(store: Path) -> Engine:
     if os.geteuid() != 0:
         raise CannotHave("there is no Docker, and only root's podman is as Docker is")
     _have_programs("podman", "runc")
-    settings = store / "containers.conf"
-    settings.write_text(_settings())
-    profile = _profile(store)
-    capabilities = (option for name in _CAPABILITIES for option in ("--cap-add", name))
-    return Engine(
-        ("podman", "--root", str(store / "images"), "--runroot", str(store / "state")),
-        ("--cap-drop", "all", *capabilities, "--security-opt", f"seccomp={profile}"),
-        {"CONTAINERS_CONF_OVERRIDE": str(settings), "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"},
-    )
+    settings, storage = store / "containers.conf", store / "storage.conf"
+    settings.write_text(_settings(_profile(store)))
+    storage.write_text(_STORAGE.format(images=store / "images", state=store / "state"))
+    variables = {
+        "CONTAINERS_CONF_OVERRIDE": str(settings),
+        "CONTAINERS_STORAGE_CONF": str(storage),
+        "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
+    }
+    return Engine("podman", variables)
 
 
-def _settings() -> str:
-    """Return settings with which podman runs on all kinds of machines: no limit is raised."""
+_STORAGE = """[storage]
+driver = "overlay"
+graphroot = "{images}"
+runroot = "{state}"
+"""
+
+
+def _settings(profile: Path) -> str:
+    """Return settings by which podman is as Docker is, and runs on all kinds of machines.
+
+    No limit is raised, since not everybody may.
+    """
     limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
-    kept = ", ".join(f'"{name}={_limit(number)}"' for name, number in limits.items())
+    kept = [f"{name}={_limit(number)}" for name, number in limits.items()]
     return (
-        f'[containers]\ndefault_ulimits = [{kept}]\nnetns = "host"\n'
-        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+        f"[containers]\ndefault_capabilities = {json.dumps(_CAPABILITIES)}\n"
+        f'default_ulimits = {json.dumps(kept)}\nseccomp_profile = "{profile}"\nnetns = "host"\n'
+        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nstop_timeout = 1\n'
     )
 
 
@@ -208,6 +259,7 @@ def _making_of_a_base(archive: Path) -> tuple[str, ...]:
     hooks = (
         f'cp {certificates} "$1{certificates}"',
         'ln -s /usr/bin/python3 "$1/usr/local/bin/python"',
+        f'echo {quote(_AS_IN_IMAGES)} > "$1/etc/apt/apt.conf.d/docker-clean"',
     )
     return (
         *("mmdebstrap", "--quiet", "--variant=minbase"),
