@@ -167,6 +167,13 @@ def _anchor(hunk: Hunk, spot: Spot, line: int) -> Anchor:
     )
 
 
+def is_shown(files: Mapping[str, ShownFile], anchor: Anchor) -> bool:
+    """Tell whether a diff shows a place, its first and its last line in one hunk."""
+    hunks = files[anchor.path].hunks if anchor.path in files else ()
+    start = anchor.line if anchor.start_line is None else anchor.start_line
+    return any(anchor.line in hunk.lines and start in hunk.lines for hunk in hunks)
+
+
 def insertion_below(files: Mapping[str, ShownFile], path: str, line: int) -> Insertion | None:
     """Return the place for a suggested change that puts lines below a line of head.
 

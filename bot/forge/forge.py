@@ -66,6 +66,19 @@ class FilePatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit.
+
+    Attributes:
+        author: Login of the account that has made it; None where no account is known for it.
+        message: All of its message.
+    """
+
+    author: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
     """A comment in the conversation of a pull request.
 
@@ -356,6 +369,10 @@ class Forge(Protocol):
         Raises:
             DiffTooLarge: The forge's list is cut short.
         """
+        ...
+
+    def commit(self, sha: str) -> Commit:
+        """Return a commit that the repository or one of its pull requests has."""
         ...
 
     def existing(self, number: int) -> Existing:

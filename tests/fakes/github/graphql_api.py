@@ -141,7 +141,7 @@ class _Call:
     def _thread(self, repository: Repository, pull: Pull, head: ReviewComment) -> Json:
         anchor = self.world.anchor(repository, pull, head)
         inside = [one for one in pull.review_comments.values() if one.thread == head.id]
-        comments = [self._comment(_Place(repository, pull, one)) for one in inside]
+        comments = [self._line_comment(_Place(repository, pull, one), one) for one in inside]
         resolver = pull.resolved.get(head.id)
         return {
             "id": f"PRRT_{head.id}",
@@ -151,7 +151,8 @@ class _Call:
             "line": anchor.line if anchor else None,
             "originalLine": head.original_line,
             "path": head.path,
-            "viewerCanResolve": self._may(repository, _CONTENTS),
+            "viewerCanResolve": resolver is None and self._may(repository, _CONTENTS),
+            "viewerCanUnresolve": resolver is not None and self._may(repository, _CONTENTS),
             "comments": lambda _info, **page: _connection(comments, page),
         }
 
@@ -173,6 +174,10 @@ class _Call:
             "viewerDidAuthor": talk.user.login == self.token.login,
             "state": getattr(talk, "state", None),
         }
+
+    def _line_comment(self, place: _Place, comment: ReviewComment) -> Json:
+        is_pending = place.pull.reviews[comment.review].state == "PENDING"
+        return self._comment(place) | {"state": "PENDING" if is_pending else "SUBMITTED"}
 
     def _may(self, repository: Repository, needed: Need) -> bool:
         return may(self.token, repository, needed)
@@ -297,6 +302,9 @@ def _connection(items: list[Json], page: Json) -> Json:
         end = min(len(items), start + size)
     return {
         "nodes": items[start:end],
+        "edges": [
+            {"cursor": str(number), "node": item} for number, item in enumerate(items[start:end], start + 1)
+        ],
         "totalCount": len(items),
         "pageInfo": {
             "endCursor": str(end) if end > start else None,

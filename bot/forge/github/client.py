@@ -1,0 +1,129 @@
+"""GitHub as a forge."""
+
+from __future__ import annotations
+
+from bot.forge.forge import (
+    Applied,
+    Commit,
+    CreateReview,
+    CreateSummary,
+    DeletePendingReview,
+    Existing,
+    FilePatch,
+    Forbidden,
+    Minimise,
+    NotFound,
+    Operation,
+    PullRequest,
+    ResolveThread,
+    Restore,
+    UnresolveThread,
+    UpdateSummary,
+)
+from bot.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
+from bot.forge.github.pulls import read_commit, read_file_patches, read_pull_request
+from bot.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote
+from bot.forge.github.reviewing import Reviewing, delete_pending
+from bot.forge.github.talk import read_existing
+from bot.forge.github.told import taken
+from bot.forge.plan import is_same_summary
+from bot.forge.settling import own_summaries
+
+
+class GitHub:
+    """A repository on GitHub: see `Forge`. Made by `build_forge`."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def close(self) -> None:
+        """Close the connection; after that, nothing can be asked any more."""
+        self._remote.close()
+
+    def pull_request(self, number: int) -> PullRequest:
+        """See `Forge.pull_request`."""
+        return read_pull_request(self._remote, number)
+
+    def head(self, number: int) -> str:
+        """See `Forge.head`."""
+        return read_pull_request(self._remote, number).head_sha
+
+    def file_patches(self, number: int) -> tuple[FilePatch, ...]:
+        """See `Forge.file_patches`."""
+        return read_file_patches(self._remote, number)
+
+    def commit(self, sha: str) -> Commit:
+        """See `Forge.commit`."""
+        return read_commit(self._remote, sha)
+
+    def existing(self, number: int) -> Existing:
+        """See `Forge.existing`."""
+        return read_existing(self._remote, number)
+
+    def apply(self, number: int, operation: Operation) -> Applied:
+        """See `Forge.apply`."""
+        match operation:
+            case CreateReview():
+                return Reviewing(self._remote, number, operation).create()
+            case DeletePendingReview(review=review):
+                was_gone = delete_pending(self._remote, number, review)
+                return Applied(operation=operation, was_there=was_gone)
+            case CreateSummary():
+                return self._create_summary(number, operation)
+            case UpdateSummary():
+                self._update_summary(operation.comment, operation.body)
+                return Applied(operation=operation)
+            case Minimise() | Restore():
+                return self._hide_or_show(operation)
+            case ResolveThread() | UnresolveThread():
+                return self._resolve(operation)
+
+    def _create_summary(self, number: int, operation: CreateSummary) -> Applied:
+        what, path = f"comment on pull request {number}", f"/issues/{number}/comments"
+
+        def send() -> int:
+            return taken(self._remote.rest("POST", path, {"body": operation.body}), "id", int)
+
+        done = self._remote.write(what, send, lambda: self._summary_there(number, operation.body))
+        return Applied(operation=operation, was_there=done.was_there)
+
+    def _summary_there(self, number: int, body: str) -> int | None:
+        """Return the number of our summary, which says what it should; None where there is none."""
+        summaries = own_summaries(read_existing(self._remote, number))
+        if not summaries:
+            return None
+        oldest = summaries[0]
+        if not is_same_summary(oldest.body, body):
+            self._update_summary(oldest.id, body)
+        return oldest.id
+
+    def _update_summary(self, comment: int, body: str) -> None:
+        path = f"/issues/comments/{comment}"
+
+        def send() -> int:
+            return taken(self._remote.rest("PATCH", path, {"body": body}), "id", int)
+
+        self._remote.write("update the summary comment", send, lambda: None)
+
+    def _hide_or_show(self, operation: Minimise | Restore) -> Applied:
+        told = {"subjectId": operation.node_id}
+        try:
+            if isinstance(operation, Minimise):
+                told["classifier"] = operation.classifier.value
+                self._remote.mutate("hide a comment", MINIMISE, told, permission=WRITE_PULLS)
+            else:
+                self._remote.mutate("show a comment again", RESTORE, told, permission=WRITE_PULLS)
+        except NotFound:
+            return Applied(operation=operation, note="A comment of ours is gone: somebody has deleted it.")
+        return Applied(operation=operation)
+
+    def _resolve(self, operation: ResolveThread | UnresolveThread) -> Applied:
+        told = {"threadId": operation.thread}
+        try:
+            if isinstance(operation, ResolveThread):
+                self._remote.mutate("resolve a thread", RESOLVE, told, permission=WRITE_CONTENTS)
+            else:
+                self._remote.mutate("open a thread again", UNRESOLVE, told, permission=WRITE_CONTENTS)
+        except (Forbidden, NotFound) as refused:
+            return Applied(operation=operation, note=str(refused))
+        return Applied(operation=operation)

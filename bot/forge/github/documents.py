@@ -1,0 +1,86 @@
+"""What is said to GitHub in GraphQL: what REST cannot do, or not in one request."""
+
+TALK = """\
+query Talk(
+  $owner: String!, $name: String!, $number: Int!,
+  $withComments: Boolean!, $comments: String,
+  $withReviews: Boolean!, $reviews: String,
+  $withThreads: Boolean!, $threads: String
+) {
+  viewer { login }
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      comments(first: 100, after: $comments) @include(if: $withComments) {
+        nodes { fullDatabaseId id body isMinimized author { __typename login } }
+        pageInfo { hasNextPage endCursor }
+      }
+      reviews(first: 100, after: $reviews) @include(if: $withReviews) {
+        nodes { fullDatabaseId body state author { __typename login } }
+        pageInfo { hasNextPage endCursor }
+      }
+      reviewThreads(first: 100, after: $threads) @include(if: $withThreads) {
+        edges {
+          cursor
+          node {
+            id path line isOutdated isResolved viewerCanResolve viewerCanUnresolve
+            comments(first: 50) {
+              nodes { fullDatabaseId id body isMinimized state author { __typename login } }
+              pageInfo { hasNextPage endCursor }
+            }
+          }
+        }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+}
+"""
+"""All that is said on a pull request, and who asks; a usual one needs one request."""
+
+THREAD = """\
+query ThreadComments(
+  $owner: String!, $name: String!, $number: Int!, $thread: String, $comments: String
+) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewThreads(first: 1, after: $thread) {
+        nodes {
+          id
+          comments(first: 100, after: $comments) {
+            nodes { fullDatabaseId id body isMinimized state author { __typename login } }
+            pageInfo { hasNextPage endCursor }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+"""More comments of the thread that follows a place in the list of threads."""
+
+MINIMISE = """\
+mutation Minimise($input: MinimizeCommentInput!) {
+  minimizeComment(input: $input) { minimizedComment { isMinimized } }
+}
+"""
+
+RESTORE = """\
+mutation Restore($input: UnminimizeCommentInput!) {
+  unminimizeComment(input: $input) { unminimizedComment { isMinimized } }
+}
+"""
+
+RESOLVE = """\
+mutation Resolve($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } }
+}
+"""
+
+UNRESOLVE = """\
+mutation Unresolve($input: UnresolveReviewThreadInput!) {
+  unresolveReviewThread(input: $input) { thread { isResolved } }
+}
+"""
+
+DOCUMENTS = (TALK, THREAD, MINIMISE, RESTORE, RESOLVE, UNRESOLVE)
+"""All of them."""

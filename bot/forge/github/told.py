@@ -1,0 +1,58 @@
+"""Takes values out of GitHub's JSON, which may be anything. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+_Kind = TypeVar("_Kind")
+
+
+class Unreadable(Exception):
+    """A value is not what GitHub's description says."""
+
+
+def taken(told: Any, path: str, kind: type[_Kind]) -> _Kind:
+    """Return the value at a path of keys, `head.repo.full_name`.
+
+    Raises:
+        Unreadable: It is missing, or of another kind.
+    """
+    value = maybe(told, path, kind)
+    if value is None:
+        raise Unreadable(f"no {path}")
+    return value
+
+
+def maybe(told: Any, path: str, kind: type[_Kind]) -> _Kind | None:
+    """Return the value at a path of keys; None where it, or what it would be in, is missing or null.
+
+    Raises:
+        Unreadable: It is of another kind.
+    """
+    value = told
+    for key in path.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise Unreadable(f"no {path}")
+        value = value.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise Unreadable(f"{path} is no {kind.__name__}")
+    return value
+
+
+def entries(told: Any) -> list[Mapping[str, Any]]:
+    """Return the entries of a list; a null among them is none.
+
+    Raises:
+        Unreadable: It is no list of objects.
+    """
+    if not isinstance(told, list):
+        raise Unreadable("no list")
+    found = [one for one in told if one is not None]
+    if not all(isinstance(one, Mapping) for one in found):
+        raise Unreadable("an entry that is no object")
+    return found
