@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bot import __version__
 from bot.cache.sources import Ground, source_digest
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
+from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.execution.interpreter import choose_interpreter
 from bot.execution.isolation.choice import CannotIsolate
 from bot.execution.loading import modules_that_do_not_load
@@ -51,12 +53,19 @@ from bot.placement.plan import plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
-from bot.settings import ProviderChoice, SandboxChoice, Settings
+from bot.settings import ProviderChoice, SandboxChoice, Settings, VerificationSettings
 from bot.verification.evidence import Subject
 from bot.verification.gains import unmeasured_note
 from bot.verification.gate import Entry, Verdict
+from bot.verification.in_time import prove_in_time
 from bot.verification.proving import best_verdict, funnel, prove
 from bot.verification.repair import Judged, Repairs, Standing
+
+_SHARE_OF_MAKING = 0.6
+"""So much of the time that is left may go by while tests are made; the rest is for proving them."""
+
+_SHARE_OF_OWN_TESTS = 0.25
+"""So much of it may the project's own tests take with the mutants of a group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +150,7 @@ class _Run:
     repository: Repository
     search: MemberSearch
     requests: Mapping[str, _Asked]
+    deadline: Deadline
     sources: Mapping[str, str] = field(default_factory=dict)
     unchanged: tuple[Skipped, ...] = ()
 
@@ -195,6 +205,7 @@ def _begun(
         requests={member: asked for member, asked in requests.items() if member not in unchanged},
         sources=sources,
         unchanged=_skipped(left_alone, Stage.CHANGES, known.reason),
+        deadline=Deadline.after(settings.budget.max_minutes, tools.clock),
     )
 
 
@@ -264,13 +275,20 @@ async def _outcome(run: _Run) -> Outcome:
         return _unproven(run, await _answers(run, None))
     try:
         async with _workspace(run) as workspace:
-            broken = await _not_loading(run, workspace)
+            broken = await run.deadline.within(_not_loading(run, workspace))
             left = {member: asked for member, asked in run.requests.items() if member not in broken}
             outcome = await _outcome_in(replace(run, requests=left), workspace)
             return replace(outcome, skipped=(*broken.values(), *outcome.skipped))
     except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-        members = [asked.request.member for asked in run.requests.values()]
-        return Outcome(skipped=_skipped(members, Stage.ENVIRONMENT, str(failure)))
+        return Outcome(skipped=_skipped(_members(run), Stage.ENVIRONMENT, str(failure)))
+    except TimeIsOver:
+        reason = run.deadline.reason("the project was ready to be run")
+        return Outcome(skipped=_skipped(_members(run), Stage.BUDGET, reason))
+
+
+def _members(run: _Run) -> list[Member]:
+    """Return the members that are asked about."""
+    return [asked.request.member for asked in run.requests.values()]
 
 
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
@@ -284,9 +302,15 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
 
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     """Measure the project's own tests, while candidates are made."""
-    members = [asked.request.member for asked in run.requests.values()]
-    verification = run.settings.verification
-    return await measure_own_suite(workspace, members, verification, run.tools.measurements)
+    members = _members(run)
+    settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
+    return await measure_own_suite(workspace, members, settings, run.tools.measurements)
+
+
+def _with_suite_seconds(run: _Run, share: float) -> VerificationSettings:
+    """Return the settings with no more time for the own tests than a share of what is left."""
+    settings = run.settings.verification
+    return replace(settings, suite_seconds=min(settings.suite_seconds, share * run.deadline.left))
 
 
 async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
@@ -296,12 +320,15 @@ async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
         requires=requires_python(run.search.head_tree, run.repository.project),
         modules=sorted({asked.request.member.module for asked in run.requests.values()}),
     )
-    return await with_other_python(workspace, order)
+    try:
+        return await run.deadline.within(with_other_python(workspace, order), _SHARE_OF_MAKING)
+    except TimeIsOver:
+        return workspace
 
 
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
     """Return the members whose modules do not load, before anything is paid for their tests."""
-    members = [asked.request.member for asked in run.requests.values()]
+    members = _members(run)
     reasons = await modules_that_do_not_load(workspace, {member.module for member in members})
     return {
         member.id: _skipped(
@@ -334,8 +361,8 @@ async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
         sandbox=sandbox,
         environment=run.tools.environment,
     )
-    async with open_workspace(order) as workspace:
-        yield workspace
+    async with AsyncExitStack() as stack:
+        yield await run.deadline.within(stack.enter_async_context(open_workspace(order)))
 
 
 def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skipped, ...]:
@@ -359,18 +386,29 @@ def _generators(run: _Run, workspace: Workspace | None) -> Iterator[TestGenerato
 
 
 async def _asked(run: _Run, generator: TestGenerator) -> Answers:
-    """Ask one generator for all members, language by language; an end of spending keeps what was had."""
+    """Ask one generator for all members; an end of spending, or of the time, keeps what was had."""
     found: list[Result] = []
+    share = _SHARE_OF_MAKING if run.settings.verification.enabled else 1.0
     try:
-        for driver in run.tools.drivers:
-            requests = [one.request for one in run.requests.values() if one.driver is driver]
-            async with closing(results(generator, requests, batches=driver.batches)) as stream:
-                async for result in stream:
-                    found.append(result)
-                    run.progress.advance()
+        await run.deadline.within(_take_answers(run, generator, found), share)
     except SpendingEnded as ended:
         return _sorted_out(found, str(ended))
+    except TimeIsOver:
+        answered = {result.member for result in found}
+        left = [one.request.member for member, one in run.requests.items() if member not in answered]
+        reason = run.deadline.reason("there was an answer that could be proven in time")
+        return _sorted_out((*found, *_skipped(left, Stage.BUDGET, reason)), None)
     return _sorted_out(found, None)
+
+
+async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]) -> None:
+    """Take the answers for all members, language by language."""
+    for driver in run.tools.drivers:
+        requests = [one.request for one in run.requests.values() if one.driver is driver]
+        async with closing(results(generator, requests, batches=driver.batches)) as stream:
+            async for result in stream:
+                found.append(result)
+                run.progress.advance()
 
 
 def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
@@ -461,7 +499,7 @@ def _notes(run: _Run, place: _Place) -> Iterator[str]:
     yield f"sandbox: {', '.join(workspace.sandbox.layers())}"
     yield from workspace.notes
     yield from place.own_suite.notes
-    yield from unmeasured_note([asked.request.member for asked in run.requests.values()], place.own_suite)
+    yield from unmeasured_note(_members(run), place.own_suite)
 
 
 def _first_round(
@@ -472,17 +510,21 @@ def _first_round(
         standings={
             candidate.member: Standing.of(run.requests[candidate.member].driver, candidate, one)
             for candidate, one in zip(candidates, judged, strict=True)
-            if candidate.origin is Origin.MODEL
+            if candidate.origin is Origin.MODEL and not _came_too_late(one)
         },
         failure=failure,
     )
+
+
+def _came_too_late(judged: Judged) -> bool:
+    return isinstance(judged, Skipped) and judged.stage is Stage.BUDGET
 
 
 async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
     """Send back to the model what it can mend, and prove what comes back, as often as the settings say."""
     for _ in range(run.settings.verification.repairs):
         wanted = repairs.wanted()
-        if run.tools.model is None or not wanted:
+        if run.tools.model is None or not wanted or not next_group(len(wanted), run.deadline.left, None):
             break
         mending = replace(run, requests={member: _to_mend(run, member, wanted[member]) for member in wanted})
         run.progress.phase("repairing", len(wanted))
@@ -557,23 +599,34 @@ def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
 async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
     """Format and prove candidates; return what came of each, in the same order."""
     formatted = await _formatted(run, candidates)
-    proven: dict[int, Verdict] = {}
+    proven: dict[int, Verdict | None] = {}
     for driver in run.tools.drivers:
         own = {
             number: _subject(run.requests[one.member].request, one)
             for number, one in enumerate(formatted)
             if isinstance(one, Candidate) and run.requests[one.member].driver is driver
         }
-        verdicts = await prove(
-            list(own.values()),
-            place.workspace,
-            driver,
-            run.settings.verification,
-            run.progress,
-            own_suite=place.own_suite,
+        verdicts = await prove_in_time(
+            list(own.values()), run.deadline, partial(_verdicts, run, place, driver)
         )
         proven |= dict(zip(own, verdicts, strict=True))
-    return [proven[number] if isinstance(one, Candidate) else one for number, one in enumerate(formatted)]
+    return [_judged_of(run, one, proven.get(number)) for number, one in enumerate(formatted)]
+
+
+async def _verdicts(
+    run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[Subject]
+) -> tuple[Verdict, ...]:
+    settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
+    return await prove(subjects, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
+
+
+def _judged_of(run: _Run, formatted: Result, verdict: Verdict | None) -> Judged:
+    if not isinstance(formatted, Candidate):
+        return formatted
+    if verdict is not None:
+        return verdict
+    reason = run.deadline.reason("its tests were proven")
+    return _skipped([run.requests[formatted.member].request.member], Stage.BUDGET, reason)[0]
 
 
 def _subject(request: Request, candidate: Candidate) -> Subject:

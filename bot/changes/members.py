@@ -228,7 +228,7 @@ def _search(
     """Take the nearest members up to the limit; what does not fit is skipped under `budget`."""
     left_out = {each.member for each in findings.skipped}
     waiting = [member for member in findings.members if member.id not in left_out]
-    nearest = sorted(waiting, key=_distance)
+    nearest = sorted(waiting, key=distance)
     fitting = {member.id for member in nearest[:max_members]}
     reason = f"the limit of {max_members} members a run is reached: raise it with --max-members"
     beyond = [
@@ -248,5 +248,6 @@ def _search(
     )
 
 
-def _distance(member: Member) -> tuple[int, int, str, int]:
+def distance(member: Member) -> tuple[int, int, str, int]:
+    """Return what members are ordered by, the nearest to the change first."""
     return _ORDER_OF_CHANGES.index(member.change), member.steps, member.path, member.line

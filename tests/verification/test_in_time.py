@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.deadline import Deadline
+from bot.model import Candidate, Change, Origin
+from bot.verification.evidence import Subject
+from bot.verification.gate import Verdict
+from bot.verification.in_time import prove_in_time
+from bot.verification.proof import Proof
+from fakes.clock import FakeClock
+from fakes.requests import make_member
+
+
+def subject(name: str, change: Change = Change.CHANGED, code: str = "") -> Subject:
+    member = replace(make_member(f"shop.py::{name}"), change=change)
+    return Subject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
+
+
+@dataclass
+class Prover:
+    """Needs some seconds of a clock for each candidate; remembers the groups."""
+
+    clock: FakeClock
+    seconds: float
+    hangs_at: str = ""
+    groups: list[list[str]] = field(default_factory=list)
+
+    async def __call__(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        names = [one.member.name for one in subjects]
+        self.groups.append(names)
+        if self.hangs_at in names:
+            await asyncio.sleep(3600)
+        self.clock.advance(self.seconds * len(subjects))
+        return [Verdict(proof=Proof(member=one.member, candidate=one.candidate)) for one in subjects]
+
+
+def proven(prover: Prover, subjects: Sequence[Subject], minutes: float) -> list[str | None]:
+    deadline = Deadline.after(minutes, prover.clock.now)
+    found = asyncio.run(prove_in_time(subjects, deadline, prover))
+    assert [one.proof.candidate for one in found if one] == [
+        subject.candidate for subject, one in zip(subjects, found, strict=True) if one
+    ]
+    return [None if one is None else one.proof.member.name for one in found]
+
+
+def test_prove_in_time__a_usual_run_is_one_group() -> None:
+    prover = Prover(FakeClock(), seconds=2)
+    subjects = [subject(name) for name in "abcd"]
+    assert proven(prover, subjects, 10) == [*"abcd"]
+    assert prover.groups == [[*"abcd"]]
+
+
+def test_prove_in_time__the_nearest_first_and_no_more_than_there_is_time_for() -> None:
+    prover = Prover(FakeClock(), seconds=20)
+    subjects = [
+        subject("affected", Change.AFFECTED),
+        subject("changed"),
+        subject("added", Change.ADDED, "one"),
+        subject("added", Change.ADDED, "two"),
+    ]
+    assert proven(prover, subjects, 0.6) == [None, None, "added", "added"]
+    assert prover.groups == [["added", "added"]]
+
+
+def test_prove_in_time__what_does_not_end_is_lost_alone() -> None:
+    prover = Prover(FakeClock(), seconds=0.01, hangs_at="m12")
+    subjects = [subject(f"m{number:02}") for number in range(15)]
+    found = proven(prover, subjects, 0.05)
+    assert found == ["m00", *[None] * 14]
+    assert prover.groups[1] == [f"m{number:02}" for number in range(1, 15)]
