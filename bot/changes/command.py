@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,9 +36,20 @@ _ALWAYS = (
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
+_NOBODYS_CONFIGURATION = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
+
 
 class GitFailed(Failure):
     """A call of git ended with an error; the message holds git's own first line."""
+
+
+class GitTookTooLong(GitFailed):
+    """A call of git was ended at its time limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +85,15 @@ class Git:
             raise UsageFailure(f"{folder} is no folder: name the repository with --repo")
         return cls(executable=executable, folder=folder, environment=_environment(executable))
 
+    def alone(self, folder: Path, **variables: str) -> Git:
+        """Return git for one repository, named by its `.git` or bare folder, with nobody's configuration.
+
+        Neither the system's nor a person's is read, none is looked for in the folders above, and no ownership
+        is asked about; only the repository's own `config` is left.
+        """
+        own = {**_NOBODYS_CONFIGURATION, "HOME": os.devnull, "GIT_DIR": str(folder), **variables}
+        return replace(self, environment={**self.environment, **own})
+
     def run(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] = _NOTHING) -> bytes:
         """Return what git prints.
 
@@ -79,22 +101,35 @@ class Git:
             GitFailed: It ended with an error, or took too long.
         """
         try:
-            done = subprocess.run(
-                self.command(*arguments),
-                cwd=self.folder,
-                env={**self.environment, **variables},
-                input=stdin,
-                capture_output=True,
-                timeout=self.seconds,
-                check=False,
-            )
+            done = self._ended(arguments, stdin, {**self.environment, **variables})
         except subprocess.TimeoutExpired:
-            raise GitFailed(f"git {arguments[0]} took longer than {self.seconds:g} s") from None
+            raise GitTookTooLong(f"git {arguments[0]} took longer than {self.seconds:g} s") from None
         except (OSError, ValueError) as error:
             raise GitFailed(f"git {arguments[0]} could not be started: {error}") from error
         if done.returncode != 0:
             raise GitFailed(f"git {arguments[0]} failed: {_first_line(done.stderr)}")
         return done.stdout
+
+    def _ended(
+        self, arguments: tuple[str, ...], stdin: bytes, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run git to its end; what it has started itself ends with it."""
+        with subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=dict(variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=self.seconds)
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def line(self, *arguments: str) -> str:
         """Return what git prints as one text, without the line's end."""
