@@ -22,24 +22,24 @@ def composed(text: str, hidden: str, limit: int = BODY_LIMIT) -> str:
     A cut is made between lines and before the last line, which stays; what is open there, a fence, a fold or
     a block of code, is closed.
     """
-    room = limit - _length(hidden) - len("\n\n")
+    room = limit - length(hidden) - len("\n\n")
     text = text.replace("\r\n", "\n").rstrip()
-    if _length(text) > room:
+    if length(text) > room:
         text = _cut(text, room)
     return f"{text}\n\n{hidden}" if text else hidden
 
 
-def _length(text: str) -> int:
+def length(text: str) -> int:
     """Count as UTF-16 does: whichever way the forge counts, it counts no more."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, room: int) -> str:
     lines = text.split("\n")
-    last = lines[-1] if _length(lines[-1]) < room // 4 else ""
-    kept, used = list[str](), _length(last) + len(CUT_NOTE) + _ROOM_TO_CLOSE
+    last = lines[-1] if length(lines[-1]) < room // 4 else ""
+    kept, used = list[str](), length(last) + len(CUT_NOTE) + _ROOM_TO_CLOSE
     for line in lines[:-1]:
-        used += _length(line) + 1
+        used += length(line) + 1
         if used > room:
             break
         kept.append(line)
@@ -49,7 +49,7 @@ def _cut(text: str, room: int) -> str:
 def _whole(kept: list[str]) -> list[str]:
     """Return the lines with what is open at their end closed; beyond the room for that, fewer of them."""
     closing = _closing(kept)
-    while _length("\n".join(closing)) > _ROOM_TO_CLOSE - len("\n\n\n\n\n"):
+    while length("\n".join(closing)) > _ROOM_TO_CLOSE - len("\n\n\n\n\n"):
         kept = kept[: len(kept) // 2]
         closing = _closing(kept)
     return [*kept, *closing]

@@ -132,7 +132,7 @@ class Totals:
     Attributes:
         members: All members looked at.
         tested: Those with a green suggestion.
-        tests: Test functions of the green suggestions.
+        tests: Test functions of the green suggestions; None where they are not known.
         questions: Suggestions that ask something.
         unproven: Whether none of the proposed tests has been run.
         skipped_members: Members left out.
@@ -141,7 +141,7 @@ class Totals:
 
     members: int
     tested: int
-    tests: int
+    tests: int | None
     questions: int
     unproven: bool
     skipped_members: int

@@ -54,13 +54,12 @@ def statistics_line(stats: CacheStats) -> str:
     return f"LLM cache — hits: {stats.hits}  misses: {stats.misses}  entries: {stats.entries}"
 
 
-def headline(report: Report) -> str:
-    """Return the one sentence that says what came of the run."""
-    figures = totals(report)
+def headline(report: Report, figures: Totals | None = None) -> str:
+    """Return the one sentence that says what came of the run, or of all that the figures count."""
+    figures = figures or totals(report)
     if not figures.members:
         return f"{_nothing_found(report)}{_files_left_out(figures)}."
-    subject = _subject(report, figures)
-    return f"TestSmith {_proposal(figures)} {subject}{_asking(figures)}."
+    return f"TestSmith {_proposal(figures)} {_subject(report, figures)}{_asking(figures)}."
 
 
 def _nothing_found(report: Report) -> str:
@@ -76,10 +75,10 @@ def _files_left_out(figures: Totals) -> str:
 
 
 def _proposal(figures: Totals) -> str:
-    if not figures.tests:
+    if not figures.tested:
         return "proposes no tests for"
     verb = "wrote" if figures.unproven else "proposes"
-    return f"{verb} {count(figures.tests, 'test')} for"
+    return f"{verb} {'tests' if figures.tests is None else count(figures.tests, 'test')} for"
 
 
 def _subject(report: Report, figures: Totals) -> str:
@@ -258,6 +257,11 @@ def _gain_words(evidence: Evidence) -> tuple[str, ...]:
     if gained:
         return (", ".join(gained),)
     return () if lines is None and branches is None else ("no line gained",)
+
+
+def noun_words(suggestion: Suggestion) -> str:
+    """Return what a suggestion is, with its number, as `Suggestion 1` or `Question 2`."""
+    return f"{'Suggestion' if suggestion.is_green else 'Question'} {suggestion.number}"
 
 
 def origin_words(suggestion: Suggestion) -> str:

@@ -116,6 +116,7 @@ def sample_report() -> Report:
         base="9f8e7d6c5b4a39281706f5e4d3c2b1a098765432",
         head="1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
         notes=("sandbox: process limits, scrubbed environment, no network",),
+        sources=dict.fromkeys((member.id for member in members), "s1"),
     )
 
 
@@ -277,6 +278,7 @@ def hostile_report() -> Report:
         base="0" * 40,
         failure=HOSTILE_TEXT,
         notes=(HOSTILE_TEXT,),
+        sources=dict.fromkeys((member.id, skipped.id), "s1"),
     )
 
 
@@ -314,4 +316,21 @@ def large_report(members: int) -> Report:
             for index, member in enumerate(every[half:])
         ),
         base="0" * 40,
+        sources=dict.fromkeys((member.id for member in every), "s1"),
+    )
+
+
+def remembered(report: Report) -> Report:
+    """Return the report of a later run that had no need to look at any member again."""
+    members = tuple(
+        Skipped(path=one.path, member=one.id, stage=Stage.CHANGES, reason="is unchanged")
+        for one in report.members
+    )
+    return replace(
+        report,
+        suggestions=(),
+        skipped=(*(one for one in report.skipped if one.member is None), *members),
+        unchanged=frozenset(one.id for one in report.members),
+        statistics=Statistics(seconds=1.5),
+        notes=(),
     )

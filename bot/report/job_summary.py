@@ -1,0 +1,151 @@
+"""The page that GitHub shows of a run: all of the review where the pull request has it not. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bot.forge.reviewed import Delivery, Reviewed
+from bot.forge.settling import Posting, Settled
+from bot.model import Report
+from bot.report.account import Account, account, by_content
+from bot.report.chart import funnel_chart
+from bot.report.comments import suggestion_comment
+from bot.report.markdown import place
+from bot.report.markup import code_block, inline, paragraph
+from bot.report.prose import code, parse
+from bot.report.summary import Extras, fitting, summary_text
+from bot.report.templating import fill
+from bot.report.view import View
+from bot.report.words import count
+
+BYTES_LIMIT = 1_000_000
+"""The most bytes of a step's summary, under the 1,048,576 beyond which GitHub shows none of it."""
+
+_NOTES_LIMIT = 24_000
+_BYTES_FOR_CUT_NOTE = 200
+_ELSEWHERE = "the JSON report of this run"
+
+_DELIVERY_WORDS = {
+    Delivery.POSTED: "",
+    Delivery.NOT_ALLOWED: "Nothing was written on the pull request; the whole review stands here.",
+    Delivery.HEAD_MOVED: "Nothing was posted, since the pull request has a new head, which has its own run.",
+    Delivery.FAILED: "The pull request may not show all of the review; the whole of it stands here.",
+    Delivery.NOTHING: "There was nothing to review.",
+}
+
+_PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
+
+_PERMISSION_USES = {
+    "contents: read": "to read the project",
+    "contents: write": "to resolve the threads of what no longer applies",
+    "issues: write": "to write the summary comment",
+    "pull-requests: read": "to read the pull request",
+    "pull-requests: write": "to write the review and the summary comment",
+}
+
+
+def job_summary(reviewed: Reviewed, view: View) -> str:
+    """Return the page as Markdown, never more bytes than GitHub takes.
+
+    Args:
+        reviewed: What came of the review.
+        view: How a reader can get it again.
+    """
+    values = {
+        "alert": _alert(reviewed),
+        "permissions": tuple(_permission_words(one) for one in _lacking(reviewed)),
+        "workflow": code_block(_granting(reviewed.missing), "yaml"),
+    }
+    blocks, summary = tuple[str, ...](), ""
+    if reviewed.report is not None:
+        told = account(reviewed.report, reviewed.settled)
+        blocks = tuple(_blocks(reviewed, reviewed.report, told, view))
+        summary = _summary(reviewed.report, told, view)
+    return _filled({**values, "summary": summary}, blocks)
+
+
+def _summary(report: Report, told: Account, view: View) -> str:
+    chart = funnel_chart(report.statistics.funnel)
+    return summary_text(report, told, view, Extras(elsewhere=_ELSEWHERE, chart=chart))
+
+
+def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
+    """Return the page with as many of the blocks as have room."""
+    bare = fill("job_summary.md.j2", {**values, "blocks": (), "cut": ""})
+    shown = tuple(_fitting(blocks, BYTES_LIMIT - _size(bare) - _BYTES_FOR_CUT_NOTE))
+    left = len(blocks) - len(shown)
+    cut = f"… and {count(left, 'more suggestion')}; {_ELSEWHERE} has them all." if left else ""
+    return f"{fill('job_summary.md.j2', {**values, 'blocks': shown, 'cut': cut})}\n"
+
+
+def _alert(reviewed: Reviewed) -> str:
+    """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
+    words = " ".join(each for each in (_DELIVERY_WORDS[reviewed.delivery], reviewed.reason) if each)
+    lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
+    if not lines:
+        return ""
+    is_trouble = reviewed.delivery is Delivery.FAILED or bool(_lacking(reviewed))
+    return "\n>\n".join(
+        (f"> [!{'WARNING' if is_trouble else 'NOTE'}]\n> {lines[0]}", *(f"> {line}" for line in lines[1:]))
+    )
+
+
+def _lacking(reviewed: Reviewed) -> tuple[str, ...]:
+    """Return the permissions that a workflow can grant: none to a run that may only read."""
+    return () if reviewed.is_read_only else tuple(dict.fromkeys(reviewed.missing))
+
+
+def _permission_words(permission: str) -> str:
+    use = _PERMISSION_USES.get(permission, "")
+    return inline((*code(permission), *parse(f", {use}" if use else "")))
+
+
+def _granting(missing: Iterable[str]) -> str:
+    """Return the part of a workflow that grants them, with those that the bot needs in any case."""
+    granted = {"contents": "read", "pull-requests": "write"}
+    for permission in filter(_PERMISSION.fullmatch, missing):
+        scope, _, access = permission.partition(": ")
+        if granted.get(scope) != "write":
+            granted[scope] = access
+    return "\n".join(("permissions:", *(f"  {scope}: {access}" for scope, access in granted.items())))
+
+
+def _note_lines(notes: Sequence[str]) -> Iterator[str]:
+    told = fitting([[paragraph(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in told.shown)
+    if told.left:
+        yield f"… and {count(told.left, 'more note')} in the log"
+
+
+def _blocks(reviewed: Reviewed, report: Report, told: Account, view: View) -> Iterator[str]:
+    """Yield the suggestions that have no comment, as their comments would be."""
+    found = by_content(report, reviewed.settled)
+    members = {member.id: member for member in report.members}
+    for row in told.rows:
+        suggestion = found.get(row.content)
+        if suggestion is not None and _is_told_here(row.content, reviewed):
+            member = members[suggestion.member]
+            yield f"{place(member)}\n\n{suggestion_comment(suggestion, member, view)}"
+
+
+def _is_told_here(content: str, reviewed: Reviewed) -> bool:
+    if reviewed.delivery is not Delivery.POSTED or reviewed.settled is None:
+        return True
+    return content in _listed(reviewed.settled)
+
+
+def _listed(settled: Settled) -> frozenset[str]:
+    return frozenset(one.draft.content for one in settled.proposals if one.posting is Posting.LISTED)
+
+
+def _fitting(blocks: Iterable[str], room: int) -> Iterator[str]:
+    for block in blocks:
+        room -= _size(f"\n\n---\n\n{block}")
+        if room < 0:
+            return
+        yield block
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,156 @@
+"""The summary of what stands on a pull request: a table, what was left out and why, figures. All pure.
+
+Its last line alone speaks of the run: figures, cost and notes differ between runs that found the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.forge.bodies import length
+from bot.forge.state import Entry
+from bot.model import Report
+from bot.report.account import Account
+from bot.report.assembly import SkippedGroup, display_names, skipped_groups
+from bot.report.markup import cell, inline, tagged
+from bot.report.prose import Prose, code, parse, plain
+from bot.report.templating import fill
+from bot.report.view import View
+from bot.report.words import (
+    change_words,
+    cost_words,
+    count,
+    facts_line,
+    failure_words,
+    funnel_words,
+    headline,
+    names_words,
+    skipped_words,
+)
+
+_ROWS_LIMIT = 12_000
+"""The most characters of one table's rows: two tables and the rest stay far under the comment's limit."""
+
+_NOTES_LIMIT = 4_000
+"""The most characters of the notes."""
+
+_NUMBERS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """What fits of rows or blocks, and how many do not."""
+
+    shown: tuple[Sequence[str], ...]
+    left: int
+
+
+def fitting(rows: Sequence[Sequence[str]], limit: int = _ROWS_LIMIT) -> Fitting:
+    """Return the first rows of a table that have no more characters than the limit."""
+    used = 0
+    for index, row in enumerate(rows):
+        used += sum(length(field) + 3 for field in row)
+        if used > limit:
+            return Fitting(shown=tuple(rows[:index]), left=len(rows) - index)
+    return Fitting(shown=tuple(rows), left=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What one summary has and another has not.
+
+    Attributes:
+        elsewhere: Where all of it stands, if something has no room.
+        folds: The code of what has no comment of its own, by the digest of its content.
+        folds_left: How many of those have no room.
+        chart: A picture of it.
+    """
+
+    elsewhere: str = "`--format json`"
+    folds: Mapping[str, str] | None = None
+    folds_left: int = 0
+    chart: str = ""
+
+
+def summary_text(report: Report, account: Account, view: View, extras: Extras) -> str:
+    """Return the summary, its last line about the run alone.
+
+    Args:
+        report: What the run found.
+        account: What stands.
+        view: How a reader can get it again.
+        extras: What this summary has beside that.
+    """
+    folds = extras.folds or {}
+    rows = fitting(list(_rows(report, account, folds)))
+    groups = skipped_groups(replace(report, skipped=account.skipped))
+    skipped = fitting([_skipped_row(group) for group in groups])
+    return fill(
+        "summary.md.j2",
+        {
+            "failure": inline(failure_words(report)),
+            "headline": headline(report, account.figures).replace("TestSmith", "**TestSmith**", 1),
+            "chart": extras.chart,
+            "rows": rows.shown,
+            "rows_left": rows.left and count(rows.left, "more row"),
+            "rejected": _rejected_words(account.rejected),
+            "folds": tuple(folds.values()),
+            "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
+            "elsewhere": extras.elsewhere,
+            "skipped_heading": skipped_words(account.figures),
+            "skipped": skipped.shown,
+            "skipped_left": skipped.left and count(skipped.left, "more row"),
+            "last_line": last_line(report, view),
+        },
+    )
+
+
+def _rows(report: Report, account: Account, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
+    names = display_names(report.members)
+    changes = {member.id: change_words(member) for member in report.members}
+    for entry in account.rows:
+        parts = (
+            plain(str(entry.number)),
+            code(names.get(entry.member, entry.member)),
+            changes.get(entry.member, ()),
+            _proposal(entry, is_below=entry.content in folds),
+        )
+        yield tuple(cell(part) for part in parts)
+
+
+def _proposal(entry: Entry, *, is_below: bool) -> Prose:
+    words = parse(entry.shown or entry.outcome.value)
+    return (*words, *plain(" · below")) if is_below else words
+
+
+def _skipped_row(group: SkippedGroup) -> Sequence[str]:
+    return cell(names_words(group)), group.stage.value, cell(parse(group.reason))
+
+
+def _rejected_words(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return ""
+    shown = ", ".join(map(str, numbers[:_NUMBERS_SHOWN]))
+    left = len(numbers) - _NUMBERS_SHOWN
+    return f"Rejected, hence not shown: {shown}{f' and {left:,} more' if left > 0 else ''}."
+
+
+def last_line(report: Report, view: View) -> str:
+    """Return the one line that tells of the run: its figures, cost and head, and a fold with its notes."""
+    funnel = funnel_words(report.statistics.funnel)
+    replies = (code("/testsmith help"),) if view.commands else ()
+    lines = (tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
+    figures = f"<p><sub>{'<br>'.join(line for line in lines if line)}</sub></p>"
+    if not report.notes:
+        return figures
+    heading = count(len(report.notes), "note")
+    notes = "<br>".join(_note_lines(report.notes))
+    return f"{figures}<details><summary><sub>{heading}</sub></summary><sub>{notes}</sub></details>"
+
+
+def _note_lines(notes: Sequence[str]) -> Iterator[str]:
+    told = fitting([[tagged(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in told.shown)
+    if told.left:
+        yield f"… and {count(told.left, 'more note')}"

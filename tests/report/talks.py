@@ -1,0 +1,82 @@
+"""A pull request that the bot writes to: what runs want there, and all that stands there after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from forge.talk import Talk
+
+from bot.forge.forge import Anchor
+from bot.forge.marks import content_digest
+from bot.forge.plan import Plan, plan
+from bot.forge.settling import Draft, Limits, MemberOutcome, Settled, Texts, Wanted, own_summaries
+from bot.model import Member, Report
+from bot.report.account import shown_words
+from bot.report.comments import SuggestedChange
+from bot.report.pull_request import texts
+from bot.report.view import View
+from fakes.reports import VIEW
+
+
+@dataclass
+class PullRequest:
+    """A pull request on which one run after the other leaves its texts.
+
+    Attributes:
+        places: Members whose lines the diff does not show.
+    """
+
+    talk: Talk = field(default_factory=Talk)
+    view: View = VIEW
+    without_place: frozenset[str] = frozenset()
+    changes: Mapping[str, SuggestedChange] = field(default_factory=dict)
+
+    def run(self, report: Report, limits: Limits | None = None) -> Plan:
+        """Plan what a report leaves there, and do it."""
+        planned = self.plan(report, limits)
+        self.talk.apply(planned.operations)
+        return planned
+
+    def plan(self, report: Report, limits: Limits | None = None) -> Plan:
+        """Plan what a report leaves there."""
+        before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
+
+        def write(settled: Settled) -> Texts:
+            return texts(report, settled, self.view, self.changes, before)
+
+        wanted = Wanted(head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True)
+        return plan(self.talk.existing(), wanted, limits or Limits())
+
+    def shown(self) -> str:
+        """Return all texts that stand there, one after the other."""
+        reviews = [f"%%%% review\n{one.body}" for one in self.talk.reviews.values()]
+        remarks = [
+            f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimised else ''}\n{one.body}"
+            for one in self.talk.review_comments.values()
+        ]
+        return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{self.talk.summary()}")) + "\n"
+
+    def _outcomes(self, report: Report) -> tuple[MemberOutcome, ...]:
+        return tuple(self._outcome(report, member) for member in report.members)
+
+    def _outcome(self, report: Report, member: Member) -> MemberOutcome:
+        anchor = None if member.id in self.without_place else Anchor(path=member.path, line=member.line)
+        skipped = next((one for one in report.skipped if one.member == member.id), None)
+        return MemberOutcome(
+            member=member.id,
+            source=report.sources.get(member.id, ""),
+            drafts=tuple(
+                Draft(
+                    content=content_digest(one.member, one.code),
+                    anchor=anchor,
+                    is_question=not one.is_green,
+                    shown=shown_words(one),
+                )
+                for one in report.suggestions
+                if one.member == member.id
+            ),
+            stage=None if skipped is None else skipped.stage,
+            shown=shown_words(skipped) if skipped else "",
+            is_unchanged=member.id in report.unchanged,
+        )

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.pages import Page
+
+from bot.model import Evidence, Label
+from bot.report.comments import suggestion_comment
+from fakes.reports import VIEW, a_member, a_suggestion, sample_report
+
+
+def test_suggestion_comment__shows_the_code_to_the_letter() -> None:
+    report = sample_report()
+
+    comment = suggestion_comment(report.suggestions[0], report.members[0], VIEW)
+
+    assert comment.startswith("**`Cart.add`** · new behaviour · 2 tests for `tests/shop/test_cart.py`\n")
+    assert Page(comment).blocks == [report.suggestions[0].code]
+    assert comment.split("\n")[-1] == (
+        "<sub>Suggestion 1, by the offline engine · check it: "
+        "`testsmith suggest --base main --provider offline --only src/shop/cart.py::Cart.add`</sub>"
+    )
+
+
+def test_suggestion_comment__tells_of_replies_where_they_are_understood() -> None:
+    member = a_member("f")
+
+    comment = suggestion_comment(a_suggestion(member), member, replace(VIEW, commands=True))
+
+    assert comment.endswith(" · reply `apply`, `reject` or `explain`</sub>")
+
+
+@pytest.mark.parametrize("label", [Label.QUESTION, Label.CATCHES])
+def test_suggestion_comment__asks_and_folds_the_test(label: Label) -> None:
+    member = a_member("f")
+    evidence = Evidence(passes=0, runs=5)
+
+    comment = suggestion_comment(a_suggestion(member, label=label, evidence=evidence), member, VIEW)
+
+    asked, folded = comment.split("<details><summary>")
+    assert asked.rstrip().endswith("?")
+    assert "```" not in asked
+    assert "def test_f():" in folded.partition("</details>")[0]
+
+
+def test_suggestion_comment__too_long_for_a_comment_says_how_to_see_the_test() -> None:
+    member = a_member("f")
+
+    comment = suggestion_comment(a_suggestion(member, code="x = 1\n" * 20_000), member, VIEW)
+
+    assert len(comment) < 1000
+    assert "The test module has 20,000 lines, too many for a comment; the command below prints it." in comment
