@@ -11,6 +11,7 @@ from bot.forge.forge import Anchor
 from bot.forge.marks import content_digest
 from bot.forge.plan import Plan, plan
 from bot.forge.settling import Draft, Limits, MemberOutcome, Settled, Texts, Wanted, own_summaries
+from bot.forge.state import without_block
 from bot.model import Member, Report
 from bot.report.account import shown_words
 from bot.report.comments import SuggestedChange
@@ -49,13 +50,13 @@ class PullRequest:
         return plan(self.talk.existing(), wanted, limits or Limits())
 
     def shown(self) -> str:
-        """Return all texts that stand there, one after the other."""
+        """Return all texts that stand there, one after the other, without what is remembered."""
         reviews = [f"%%%% review\n{one.body}" for one in self.talk.reviews.values()]
         remarks = [
             f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimised else ''}\n{one.body}"
             for one in self.talk.review_comments.values()
         ]
-        return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{self.talk.summary()}")) + "\n"
+        return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.talk.summary())}")) + "\n"
 
     def _outcomes(self, report: Report) -> tuple[MemberOutcome, ...]:
         return tuple(self._outcome(report, member) for member in report.members)
