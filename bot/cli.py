@@ -130,6 +130,21 @@ def _add_proof(group: Any) -> None:
         action="store_true",
         help="first install the project and what its tests need, with the network open for that step",
     )
+    group.add_argument(
+        "--setup-command",
+        metavar="TEXT",
+        help="shell text that sets the project up in a virtual environment, in place of --install",
+    )
+    group.add_argument(
+        "--test-command",
+        metavar="TEXT",
+        help="how your own tests are run, as `pytest -m 'not slow'` (default: pytest)",
+    )
+    group.add_argument(
+        "--python-version",
+        metavar="X.Y",
+        help="the version of Python that the tests run on; one that is not there is had through uv",
+    )
 
 
 def _add_output(group: Any) -> None:

@@ -351,7 +351,7 @@ async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
         verification.python, run.tools.environment, repository.root / repository.project
     )
     sandbox = await run.tools.build_sandbox(verification.sandbox, interpreter.path)
-    if verification.install:
+    if verification.installs:
         run.progress.phase("installing the project", 1)
     order = WorkspaceOrder(
         repository=repository,

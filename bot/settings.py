@@ -197,6 +197,11 @@ class VerificationSettings:
     test_command: str | None = None
     python_version: str | None = None
 
+    @property
+    def installs(self) -> bool:
+        """Whether the project is set up first, by its metadata or by a command."""
+        return self.install or self.setup_command is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetSettings:
@@ -341,6 +346,7 @@ NEVER_FROM_A_FILE = frozenset(
         "install",
         "sandbox",
         "python",
+        "python-version",
         "coverage",
         "api-key",
         "token",

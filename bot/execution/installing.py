@@ -19,12 +19,14 @@ from bot.changes.command import GitFailed
 from bot.changes.git import Repository
 from bot.changes.trees import RepositoryTree
 from bot.execution.index_access import IndexAccess, index_access
+from bot.execution.installed import Installed
 from bot.execution.isolation.handover import take_back
 from bot.execution.needs import Needs, read_needs
-from bot.execution.project_copy import bring_ignored_files, imported_files, write_copy
+from bot.execution.project_copy import write_copy
 from bot.execution.sandbox import Command, Limits, Outcome, Sandbox, shown
+from bot.execution.shell import shell_command
 from bot.execution.threads import in_thread
-from bot.execution.workspace import CannotPrepare, Workspace, remove_folder
+from bot.execution.workspace import CannotPrepare, remove_folder
 
 _GIB = 1024**3
 _LIMITS = Limits(
@@ -40,11 +42,11 @@ _MOST_WORDS = 400
 _MOST_OUTPUT = 20_000
 _END_OF_BUILD = "[end of output]"
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
-# Runs a program of an environment in another working folder than the one that may be written to.
+# Runs a program in another working folder than the one that may be written to.
 _IN_FOLDER = """
 import os, sys
 os.chdir(sys.argv[1])
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+os.execv(sys.argv[2], sys.argv[2:])
 """
 _WITH_PROJECT, _WITHOUT_PROJECT = "with.txt", "without.txt"
 
@@ -61,6 +63,7 @@ class InstallOrder:
         version: What the project is told its version is, since the copy has no history to tell it from.
         scratch: A private folder of the bot's; the environment stays in it.
         environment: The variables of the bot's own process, to find the index of packages by.
+        setup_command: What a shell is to run in place of what the project's metadata says; None for that.
         seconds: The time limit of all of it.
     """
 
@@ -71,32 +74,17 @@ class InstallOrder:
     version: str
     scratch: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    setup_command: str | None = None
     seconds: float = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """What came of an installation.
-
-    Attributes:
-        interpreter: The environment's Python.
-        notes: What a reader of the report should know.
-    """
-
-    interpreter: Path
-    notes: tuple[str, ...] = ()
-
-    @property
-    def environment(self) -> Path:
-        """The environment's folder."""
-        return self.interpreter.parent.parent
 
 
 async def install_project(order: InstallOrder) -> Installed:
     """Install a project and what its tests need; where it cannot be built, what it needs alone.
 
+    Where there is a setup command, that does it all.
+
     Raises:
-        CannotPrepare: Not even that can be installed; the message holds pip's last words.
+        CannotPrepare: Not even that can be installed; the message holds the last words of what was run.
         CannotRun: The sandbox could not start a process.
     """
     place = order.scratch / "installation"
@@ -111,9 +99,10 @@ async def install_project(order: InstallOrder) -> Installed:
         notes = await installation.carry_out(needs)
         installation.check_place()
     finally:
-        await in_thread(_keep_environment, place)
+        await in_thread(_keep_what_was_made, place)
     bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
-    return Installed(interpreter=installation.python, notes=tuple(filter(None, (*notes, bared))))
+    notes = tuple(filter(None, (*notes, bared)))
+    return Installed(interpreter=installation.python, built=place / "project", notes=notes)
 
 
 def version_of(repository: Repository) -> str:
@@ -127,28 +116,6 @@ def version_of(repository: Repository) -> str:
     if release is None:
         return "0.0.1"
     return release.group() if since == "0" else f"{release.group()}.post{since}"
-
-
-def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
-    """Return a workspace that uses an installation, and in its copies what the build has made."""
-    for packages in installed.environment.glob("lib/python3*/site-packages"):
-        if packages.resolve() == packages:
-            _bring_made_files(workspace, packages)
-    return replace(
-        workspace,
-        readable=(*workspace.readable, installed.environment),
-        notes=(*workspace.notes, *installed.notes),
-    )
-
-
-def _bring_made_files(workspace: Workspace, packages: Path) -> None:
-    """Bring what the build has made; what head itself holds is not brought, or base would have it, too."""
-    heads = workspace.head.source_roots
-    found = imported_files(packages, workspace.owned_modules)
-    made = [path for path in found if not any((root / path).exists() for root in heads)]
-    for copy in filter(None, (workspace.head, workspace.base)):
-        for root in copy.source_roots:
-            bring_ignored_files(packages, made, root)
 
 
 def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess) -> dict[str, str]:
@@ -194,12 +161,12 @@ def _version_variables(version: str) -> dict[str, str]:
     return dict.fromkeys((*names, *bypass), version)
 
 
-def _keep_environment(place: Path) -> None:
-    """Remove all but the environment, and make that the bot's own."""
+def _keep_what_was_made(place: Path) -> None:
+    """Remove all but the environment and the copy that was installed, and make those the bot's own."""
     for found in place.iterdir():
         if found.is_symlink() or not found.is_dir():
             found.unlink()
-        elif found.name != "environment":
+        elif found.name not in {"environment", "project"}:
             remove_folder(found)
     take_back(place)
 
@@ -217,6 +184,8 @@ class _Installation:
     async def carry_out(self, needs: Needs) -> tuple[str, ...]:
         """Make the environment and install into it; return what a reader should know."""
         await self._make_environment()
+        if self._order.setup_command is not None:
+            return await self._set_up(self._order.setup_command)
         if needs.is_package:
             done = await self._install(_WITH_PROJECT, needs.files)
             if done.exit_code == 0:
@@ -231,6 +200,25 @@ class _Installation:
             f"what the project's tests need cannot be installed ({last_words(done)}): mend that, install it"
             " yourself into an environment that --python names, or leave --install out."
         )
+
+    async def _set_up(self, text: str) -> tuple[str, ...]:
+        """Run the setup command, and add pytest where it has left none."""
+        done = await self._run_in_project((*shell_command(), text))
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"the setup command has failed ({last_words(done)}): it is run by a shell in the project's"
+                " folder, with a new virtual environment first on PATH and without secrets; mend it."
+            )
+        self.check_place()
+        if await in_thread(_has_pytest, self.python.parent.parent):
+            return ()
+        done = await self._run_in_project((str(self.python), "-I", "-m", "pip", "install", "pytest"))
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"the setup command has left no pytest, and it cannot be had ({last_words(done)}): let the"
+                " setup command install pytest, too."
+            )
+        return ("pytest was added to what the setup command has installed",)
 
     def check_place(self) -> None:
         """Let the environment count only where it still is what it was made as.
@@ -254,16 +242,23 @@ class _Installation:
     async def _install(self, listed: str, files: Iterable[str]) -> Outcome:
         """Have pip install what a list of ours and files of the project name."""
         self.check_place()
-        project = self._place / "project" / self._order.project
         every = (str(self._place / "files" / listed), *files)
         named = (argument for file in every for argument in ("-r", file))
+        return await self._run_in_project((str(self.python), "-I", "-m", "pip", "install", *named))
+
+    async def _run_in_project(self, argv: tuple[str, ...]) -> Outcome:
+        project = self._place / "project" / self._order.project
         command = (str(self.python), "-I", "-c", _IN_FOLDER, str(project))
-        return await self._run((*command, "-I", "-m", "pip", "install", *named), network=True)
+        return await self._run((*command, *argv), network=True)
 
     async def _run(self, argv: tuple[str, ...], *, network: bool) -> Outcome:
         left = max(self._deadline - time.monotonic(), 1.0)
         command = Command(argv=argv, folder=self._place, variables=self._variables, network=network)
         return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
+
+
+def _has_pytest(environment: Path) -> bool:
+    return any(environment.glob("lib/python3*/site-packages/pytest/__init__.py"))
 
 
 def last_words(done: Outcome) -> str:

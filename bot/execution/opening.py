@@ -14,7 +14,8 @@ from bot.changes.git import Repository
 from bot.changes.trees import RepositoryTree
 from bot.execution.answers import PASSED, Greeting
 from bot.execution.harness import Job, Setting, run_plan
-from bot.execution.installing import InstallOrder, install_project, version_of, with_installation
+from bot.execution.installed import with_installation
+from bot.execution.installing import InstallOrder, install_project, version_of
 from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules, installed_folders
 from bot.execution.project_copy import (
     CopyReport,
@@ -71,10 +72,10 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
         workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(order.settings.python, order.environment, folder)
-        if order.settings.install:
+        if order.settings.installs:
             installed = await install_project(_install_order(order, choice, scratch.path))
             workspace = await in_thread(with_installation, workspace, installed)
-            choice = Choice(path=installed.interpreter, origin="--install")
+            choice = Choice(path=installed.interpreter, origin="the project's own environment")
         yield await _with_interpreter(workspace, choice)
 
 
@@ -87,6 +88,7 @@ def _install_order(order: WorkspaceOrder, choice: Choice, scratch: Path) -> Inst
         version=version_of(order.repository),
         scratch=scratch,
         environment=order.environment,
+        setup_command=order.settings.setup_command,
         seconds=order.settings.install_seconds,
     )
 

@@ -177,7 +177,6 @@ def test_inputs__have_the_settings_names() -> None:
 
     assert set(INPUTS) - known == {
         "max-comments",
-        "python-version",
         "cache-dir",
         "skip-label",
         "fail-on-error",

@@ -108,11 +108,17 @@ def shop_wheels() -> dict[str, bytes]:
     }
 
 
-def _packed(name: str) -> tuple[str, bytes]:
+def hatchling_wheels() -> dict[str, bytes]:
+    """Return what builds a project with hatchling, editable installations too."""
+    return dict(map(packed, ("hatchling", "editables", "pathspec", "tomlkit", "trove-classifiers")))
+
+
+def packed(name: str) -> tuple[str, bytes]:
+    """Return an installed distribution as a wheel, with the wheel's name."""
     files = {
         file: place.read_bytes() for file, place in files_of(name).items() if place.name not in _LEFT_OUT
     }
-    return f"{name}-{metadata.version(name)}-py3-none-any.whl", wheel(files)
+    return f"{name.replace('-', '_')}-{metadata.version(name)}-py3-none-any.whl", wheel(files)
 
 
 class PackageIndex:
@@ -124,7 +130,7 @@ class PackageIndex:
 
     def __init__(self, wheels: Mapping[str, bytes]) -> None:
         self.asked: list[tuple[str, str | None]] = []
-        self._wheels = dict(map(_packed, PYTEST)) | dict(wheels)
+        self._wheels = dict(map(packed, PYTEST)) | dict(wheels)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
     @property
