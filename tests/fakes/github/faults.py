@@ -19,6 +19,8 @@ class Fault:
         when: `after` does the work and loses the answer; `before` does nothing.
         times: How many requests it hits.
         skip: How many matching requests it lets pass first.
+        body: What is answered, as JSON.
+        text: What is answered in its place, as a page of HTML.
     """
 
     request: str
@@ -27,11 +29,15 @@ class Fault:
     times: int = 1
     skip: int = 0
     body: Any = None
+    text: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     def answer(self) -> Answer:
         body = self.body if self.body is not None else {"message": f"fault {self.status}"}
-        return Answer(status=self.status, body=body, headers=dict(self.headers))
+        answer = Answer(status=self.status, body=body, headers=dict(self.headers))
+        if self.text is not None:
+            answer.text, answer.media = self.text, "text/html; charset=utf-8"
+        return answer
 
 
 @dataclass

@@ -1,0 +1,20 @@
+"""Fixtures for the tests of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from forge.github.desk import Desk
+
+from fakes.github.scene import scene
+
+
+@pytest.fixture(name="desk")
+def _desk(tmp_path: Path) -> Iterator[Desk]:
+    """A pull request on a fake GitHub, which must hold by GitHub's contract until the end."""
+    with scene(tmp_path / "github") as at:
+        desk = Desk(at)
+        yield desk
+        desk.close()
