@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.forge.anchors import Insertion, ShownFile, Spot, anchor_of, insertion_below, shown_files, shown_hunks
+from bot.forge.anchors import (
+    Insertion,
+    ShownFile,
+    Spot,
+    anchor_of,
+    insertion_below,
+    is_shown,
+    shown_files,
+    shown_hunks,
+)
 from bot.forge.forge import Anchor, FilePatch
 from fakes.git_repository import GitRepository
 
@@ -158,6 +167,21 @@ def test_insertion_below__a_line_that_is_shown(line: int, expected: Insertion | 
 
 def test_insertion_below__not_where_lines_end_otherwise() -> None:
     assert insertion_below(files("@@ -1 +1,2 @@\n a\r\n+b\r\n"), PATH, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("anchor", "shown"),
+    [
+        (at(6), True),
+        (at(11), False),
+        (at(10, 3), True),
+        (at(10, 2), False),
+        (at(31, 10), False),
+        (Anchor(path="other.py", line=6), False),
+    ],
+)
+def test_is_shown__all_of_it_in_one_hunk(anchor: Anchor, shown: bool) -> None:
+    assert is_shown(files(), anchor) is shown
 
 
 PATHS = ("plain.py", "with space.py", "caf\u00e9 \u2603.py", 'quo"te\t.py', "back\\slash.py", "new\nline.py")

@@ -115,5 +115,5 @@ def _lacks_permission(rejected: Rejected) -> bool:
 
 def shown(text: str) -> str:
     """Return a text of GitHub's on one line, quoted, and not too long."""
-    line = " ".join(text.split())
+    line = " ".join(text.split()).rstrip(".")
     return repr(line if len(line) <= _SHOWN_LIMIT else f"{line[:_SHOWN_LIMIT]}…")

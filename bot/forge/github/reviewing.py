@@ -106,27 +106,26 @@ class Reviewing:
 
     def _submit_taken(self, refused: Refused) -> Applied:
         """Make the review of those comments that GitHub takes."""
-        shown = self._shown()
-        if 0 < len(shown) < len(self._review.comments):
-            try:
-                return self._submit(shown)
-            except Refused as again:
-                refused = again
-        good = self._probed(shown)
-        if good:
-            return self._submit(good)
+        kept: Sequence[NewComment] = self._review.comments
+        for narrowed in (self._shown, self._probed):
+            before, kept = len(kept), narrowed(kept)
+            if 0 < len(kept) < before:
+                try:
+                    return self._submit(kept)
+                except Refused as again:
+                    refused = again
         contents = tuple(comment.content for comment in self._review.comments)
         return Applied(operation=self._review, refused=contents, note=f"No review was made. {refused}")
 
-    def _shown(self) -> list[NewComment]:
+    def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
         """Return the comments that are at a place which GitHub's own diff shows."""
         try:
             files = shown_files(read_file_patches(self._remote, self._number))
         except DiffTooLarge:
-            return list(self._review.comments)
-        return [comment for comment in self._review.comments if is_shown(files, comment.anchor)]
+            return comments
+        return [comment for comment in comments if is_shown(files, comment.anchor)]
 
-    def _probed(self, comments: Sequence[NewComment]) -> list[NewComment]:
+    def _probed(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
         """Return of comments that are not taken together those that are, found by halving.
 
         Beyond the limit on probes, what is not known to be taken counts as refused.

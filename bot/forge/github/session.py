@@ -14,6 +14,9 @@ from requests_cache import CachedSession
 ANSWER_LIMIT = 64 * 1024 * 1024
 """The most bytes of an answer that are read."""
 
+API_VERSION = "2022-11-28"
+"""The version of REST that is spoken; `tests/contract` has its description."""
+
 
 class _Bounded(HTTPAdapter):
     """Reads no more of an answer than the limit."""
@@ -56,6 +59,8 @@ def connected(url: str, token: str, *, timeout: int) -> Github:
         return Github(
             base_url=url,
             auth=Auth.Token(token),
+            user_agent="testsmith-bot",
+            api_version=API_VERSION,
             timeout=timeout,
             retry=None,
             seconds_between_requests=None,

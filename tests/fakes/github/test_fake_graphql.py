@@ -51,6 +51,26 @@ def test_threads__page_by_page(reviewed: Scene) -> None:
     assert first["nodes"][0]["comments"]["nodes"][0]["author"]["login"] == "github-actions"
 
 
+EDGES = """
+query { repository(owner: "octo", name: "shop") { pullRequest(number: 1) { reviewThreads(first: 9) {
+  edges { cursor node { viewerCanResolve viewerCanUnresolve comments(first: 1) { nodes { state } } } } } } } }
+"""
+
+
+def test_threads__what_may_be_done_and_what_is_pending(reviewed: Scene) -> None:
+    comments = [{"path": "cart.py", "line": 3, "body": "later"}]
+    reviewed.ask("POST", "pulls/1/reviews", {"body": "pending", "comments": comments})
+    first = next(iter(reviewed.pull.review_comments))
+    reviewed.pull.resolved[first] = reviewed.github.world.user("bob")
+    told = reviewed.query(EDGES, reviewed.grant({"contents": "write"}))
+    edges = told["data"]["repository"]["pullRequest"]["reviewThreads"]["edges"]
+    assert [edge["cursor"] for edge in edges] == ["1", "2", "3"]
+    may = [(edge["node"]["viewerCanResolve"], edge["node"]["viewerCanUnresolve"]) for edge in edges]
+    assert may == [(False, True), (True, False), (True, False)]
+    states = [edge["node"]["comments"]["nodes"][0]["state"] for edge in edges]
+    assert states == ["SUBMITTED", "SUBMITTED", "PENDING"]
+
+
 def test_minimise__a_comment(reviewed: Scene) -> None:
     comment = reviewed.github.say(reviewed.pull, "bob", "old")
     node = reviewed.ask("GET", f"issues/comments/{comment.id}").json()["node_id"]

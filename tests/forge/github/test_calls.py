@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from forge.github.desk import COMMENTS, GRAPHQL, PULL, SHOWN, Desk
 
-from bot.forge.forge import CreateSummary, ForgeFailure, Minimise, RateLimited, UpdateSummary
 from bot.forge.forge import Classifier as Why
+from bot.forge.forge import CreateSummary, ForgeFailure, Minimise, RateLimited, UpdateSummary
 from bot.forge.github.calls import BETWEEN_WRITES, PATIENCE, READS
 from bot.forge.marks import SUMMARY_MARK
 from fakes.github.faults import secondary_limit
@@ -48,7 +49,7 @@ def test_write__one_a_second(desk: Desk) -> None:
     for number in range(4):
         forge.apply(1, UpdateSummary(comment=comment.id, body=f"{number}"))
     times = [one.at for one in desk.at.github.counted(writes=True)]
-    assert [later - earlier for earlier, later in zip(times, times[1:], strict=False)] == [BETWEEN_WRITES] * 3
+    assert [later - earlier for earlier, later in pairwise(times)] == [BETWEEN_WRITES] * 3
 
 
 def test_write__not_slower_than_asked(desk: Desk) -> None:

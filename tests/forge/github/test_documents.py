@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from fakes.github.contract import FOLDER
 from graphql import build_schema, parse, validate
 
 from bot.forge.github.documents import DOCUMENTS
+from fakes.github.contract import FOLDER
 
 SCHEMA = build_schema((FOLDER / "github-graphql-subset.graphql").read_text())
 

@@ -106,7 +106,7 @@ ENDLESS: dict[str, Any] = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCu
 def answer(desk: Desk, times: int = 1, **lists: Any) -> None:
     """Let GitHub answer by some lists; the others are empty."""
     empty = {"nodes": [], "edges": [], **LAST}
-    pull = {name: empty for name in ("comments", "reviews", "reviewThreads")} | lists
+    pull = dict.fromkeys(("comments", "reviews", "reviewThreads"), empty) | lists
     data = {"viewer": {"login": ACTIONS_BOT}, "repository": {"pullRequest": pull}}
     desk.fail(GRAPHQL, 200, times=times, body={"data": data})
 

@@ -24,6 +24,7 @@ def test_taken__another_kind_or_nothing(told: object, path: str) -> None:
 
 def test_entries__without_nulls() -> None:
     assert entries([{"a": 1}, None]) == [{"a": 1}]
-    for told in (None, {}, [7], "text"):
+    no_lists: tuple[object, ...] = (None, {}, [7], "text")
+    for told in no_lists:
         with pytest.raises(Unreadable):
             entries(told)

@@ -13,6 +13,7 @@ from bot.forge.github import build_forge
 from bot.forge.github.session import ANSWER_LIMIT
 from bot.forge.marks import SUMMARY_MARK
 from bot.settings import Secret
+from fakes.github.dispatch import Request
 
 SUMMARY = CreateSummary(body=f"text\n\nno call\n\n{SUMMARY_MARK}")
 
@@ -63,7 +64,13 @@ def test_answers__too_large_to_read(desk: Desk) -> None:
 
 def test_answers__that_are_not_as_described(desk: Desk) -> None:
     told = desk.at.ask("GET", "pulls/1").json()
-    for wrong in ({"head": None}, {"changed_files": True}, {"state": 7}, {"base": []}):
+    all_wrong: tuple[dict[str, Any], ...] = (
+        {"head": None},
+        {"changed_files": True},
+        {"state": 7},
+        {"base": []},
+    )
+    for wrong in all_wrong:
         desk.fail(PULL, 200, body=told | wrong)
         with pytest.raises(ForgeFailure, match="not as its description says"):
             desk.forge().head(1)
@@ -104,6 +111,15 @@ def test_rejections__what_they_mean(
     assert words in str(failed.value)
     assert len(str(failed.value).splitlines()) == 1
     assert len(str(failed.value)) < 400
+
+
+def test_requests__name_the_bot_and_the_version(desk: Desk) -> None:
+    seen: list[Request] = []
+    desk.at.github.answering.before_each.append(seen.append)
+    desk.forge().head(1)
+    (headers,) = [one.headers for one in seen]
+    assert headers["user-agent"] == "testsmith-bot"
+    assert headers["x-github-api-version"] == "2022-11-28"
 
 
 def test_token__stands_in_no_error(desk: Desk) -> None:
