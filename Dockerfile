@@ -1,18 +1,26 @@
-# The program in a container: `make image`, then `docker run --rm -v "$PWD:/work" -w /work testsmith suggest --base main`.
-# Its own environment stands apart from whatever the project under test installs.
+# The action's image, and the program in a container:
+# `make image`, then `docker run --rm -v "$PWD:/work" -w /work testsmith suggest --base main`.
+FROM python:3.13-slim AS build
+
+# Its own environment stands apart from whatever the project under test installs, and needs no pip once it is made.
+COPY requirements.lock /
+RUN python -m venv --without-pip /opt/testsmith \
+    && python -m pip --python /opt/testsmith/bin/python install \
+        --no-cache-dir --no-compile --disable-pip-version-check --require-hashes -r /requirements.lock \
+    && find /opt/testsmith -depth -type d -name tests -exec rm -r {} +
+COPY bot /opt/testsmith/lib/python3.13/site-packages/bot
+# Every run is a new container: what is not compiled now would be compiled in each of them.
+RUN /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/testsmith/lib
+
 FROM python:3.13-slim
 
 # The newest git of the image's Debian release is wanted, with its security mends, so it has no version here.
+# What it has in Perl (mail, `add -p`) is not used, and Perl is larger than git.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
-    && rm -rf /var/lib/apt/lists/*
-
-COPY requirements.lock /opt/testsmith/
-RUN python -m venv /opt/testsmith \
-    && /opt/testsmith/bin/python -m pip install --no-cache-dir --require-hashes -r /opt/testsmith/requirements.lock
-
-COPY bot /opt/testsmith/lib/python3.13/site-packages/bot
+    && rm -rf /var/lib/apt/lists/* /usr/share/perl /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/libperl.so*
+COPY --from=build /opt/testsmith /opt/testsmith
 
 # Isolated mode: nothing of the folder that is worked in, and no PYTHON* variable, reaches the program itself.
 ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "bot"]

@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 TESTS ?= tests
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 .PHONY: help demo test check format lock bench image
 
@@ -24,12 +25,16 @@ demo: .venv/.installed ## run the main job on the example project's pull request
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: .venv/.installed ## lint, format, types, import contracts, schema, Dockerfile
+check: .venv/.installed ## lint, format, types, import contracts, schema, Dockerfile, action, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --check-metaschema bot/report/schema.json
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/actionlint $(WORKFLOWS)
+	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 
 format: .venv/.installed ## format the code and mend what the linter can

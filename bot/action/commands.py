@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import TextIO, cast
 
+from bot.report.annotations import Annotation
 from bot.report.prose import visible
-
-SHOWN_ANNOTATIONS = 9
-"""How many annotations of one level a step sends: the runner keeps ten, and the tenth tells of the rest."""
-
-_MESSAGE_LIMIT = 4_000
-"""Characters of a message; the runner cuts at 4,096."""
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
@@ -35,54 +28,12 @@ class Level(StrEnum):
     NOTICE = "notice"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annotation:
-    """A message that GitHub shows on the run's page, and beside the lines where it has a place.
-
-    Attributes:
-        message: Plain text; it may have several lines.
-        title: A few words above it.
-        path: The file, relative to the git root; empty for none.
-        line: The first line, counted from 1; None without a path.
-        end_line: The last line; None for the first alone.
-    """
-
-    level: Level
-    message: str
-    title: str = "TestSmith"
-    path: str = ""
-    line: int | None = None
-    end_line: int | None = None
-
-
-def annotation_command(annotation: Annotation) -> str:
-    """Return the command that shows an annotation."""
-    properties: dict[str, object] = {}
-    if annotation.path:
-        properties = {"file": annotation.path, "line": annotation.line, "endLine": annotation.end_line}
-    return _command(annotation.level, _cut(annotation.message), {**properties, "title": annotation.title})
-
-
-def _cut(message: str) -> str:
-    return message if len(message) <= _MESSAGE_LIMIT else f"{message[: _MESSAGE_LIMIT - 1]}…"
-
-
-def few(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
-    """Return no more annotations of a level than are shown; the last one tells how many are left out."""
-    order = list(Level)
-    by_level = sorted(annotations, key=lambda one: order.index(one.level))
-    return tuple(
-        kept
-        for level, group in groupby(by_level, key=lambda one: one.level)
-        for kept in _few_of(level, tuple(group))
-    )
-
-
-def _few_of(level: Level, annotations: Sequence[Annotation]) -> Iterator[Annotation]:
-    yield from annotations[:SHOWN_ANNOTATIONS]
-    more = len(annotations) - SHOWN_ANNOTATIONS
-    if more > 0:
-        yield Annotation(level=level, message=f"{more} more; the job summary holds all of them.")
+def annotation_command(level: Level, annotation: Annotation) -> str:
+    """Return the command that shows an annotation on the run's page, and beside the lines it is at."""
+    place: dict[str, object] = {}
+    if annotation.file is not None:
+        place = {"file": annotation.file, "line": annotation.start_line, "endLine": annotation.line}
+    return _command(level, annotation.message, {**place, "title": annotation.title})
 
 
 def mask_command(secret: str) -> str:
@@ -116,9 +67,8 @@ def _write(stream: TextIO, *lines: str) -> None:
     stream.flush()
 
 
-def _command(name: str, data: str, properties: dict[str, object] | None = None) -> str:
-    given = {key: value for key, value in (properties or {}).items() if value is not None}
-    told = ",".join(f"{key}={_escaped_property(str(value))}" for key, value in given.items())
+def _command(name: str, data: str, properties: Mapping[str, object] | None = None) -> str:
+    told = ",".join(f"{key}={_escaped_property(str(value))}" for key, value in (properties or {}).items())
     return f"::{name}{f' {told}' if told else ''}::{_escaped(data)}"
 
 

@@ -5,16 +5,15 @@ from io import StringIO
 import pytest
 
 from bot.action.commands import (
-    Annotation,
     Level,
     annotation_command,
-    few,
     folded,
     mask_command,
     safe_line,
     safe_log,
     write_commands,
 )
+from bot.report.annotations import Annotation
 from bot.report.terminal import PlainProgress
 from fakes.github.runner import Command, Log, parse_command
 
@@ -42,58 +41,27 @@ def read(text: str) -> Log:
 
 def test_annotation__with_a_place() -> None:
     annotation = Annotation(
-        level=Level.NOTICE,
-        message="50% of\r\nit, this: that",
-        title="a: b, c",
-        path="src/a,b.py",
-        line=3,
-        end_line=9,
+        message="50% of\r\nit, this: that", title="a: b, c", file="src/a,b.py", start_line=3, line=9
     )
 
-    command = parse_command(annotation_command(annotation))
+    command = parse_command(annotation_command(Level.NOTICE, annotation))
 
     properties = {"file": "src/a,b.py", "line": "3", "endLine": "9", "title": "a: b, c"}
     assert command == Command(name="notice", properties=properties, data="50% of\r\nit, this: that")
 
 
 def test_annotation__without_a_place() -> None:
-    command = annotation_command(Annotation(level=Level.WARNING, message="m", line=3))
+    command = annotation_command(Level.WARNING, Annotation(title="t", message="m"))
 
-    assert command == "::warning title=TestSmith::m"
+    assert command == "::warning title=t::m"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_annotation__is_one_command_whatever_it_says(hostile: str) -> None:
-    text = annotation_command(
-        Annotation(level=Level.NOTICE, message=hostile, title=hostile, path=hostile, line=1)
-    )
+    annotation = Annotation(message=hostile, title=hostile, file=hostile)
+    text = annotation_command(Level.NOTICE, annotation)
 
     assert [command.name for command in read(text).commands] == ["notice"]
-
-
-def test_annotation__a_long_message_is_cut_by_us() -> None:
-    text = annotation_command(Annotation(level=Level.ERROR, message="x" * 5_000))
-
-    assert text.endswith("x…")
-    assert len(text) < 4_096
-
-
-@pytest.mark.parametrize(("count", "shown"), [(9, 9), (10, 10), (35, 10)])
-def test_few__the_last_tells_of_the_rest(count: int, shown: int) -> None:
-    kept = few(Annotation(level=Level.NOTICE, message=str(index)) for index in range(count))
-
-    assert len(kept) == shown
-    assert [one.message for one in kept[:9]] == [str(index) for index in range(9)]
-    if count > 9:
-        assert kept[9].message.startswith(f"{count - 9} more;")
-
-
-def test_few__each_level_has_its_own_room() -> None:
-    levels = [Level.NOTICE] * 12 + [Level.WARNING] * 3 + [Level.ERROR]
-
-    kept = few(Annotation(level=level, message="m") for level in levels)
-
-    assert [one.level for one in kept] == [Level.ERROR] + [Level.WARNING] * 3 + [Level.NOTICE] * 10
 
 
 def test_mask__hides_each_line_of_a_secret() -> None:

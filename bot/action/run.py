@@ -1,0 +1,179 @@
+"""The action's story at its outermost: an event comes in; a review, files and an exit code go out.
+
+The step's log is one stream. Words go to it through `safe_log`, commands through `write_commands`, and while
+a pull request is reviewed the runner obeys no line at all.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from bot.action.commands import Level, annotation_command, folded, mask_command, safe_log, write_commands
+from bot.action.ending import Ended, about_the_run, annotations_of, last_lines, outputs_of
+from bot.action.files import append_outputs, append_summary, check_cache_folder, give_to_owner, write_report
+from bot.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
+from bot.action.runner import Runner, runner_of
+from bot.events import Heeding, Nothing, ReviewPullRequest, task_of
+from bot.forge.reviewed import Delivery, Reviewed
+from bot.model import Failure, Progress, Report, UsageFailure
+from bot.report.annotations import Annotation
+from bot.report.contract import render_json
+from bot.report.terminal import PlainProgress
+from bot.report.view import View
+
+_INTERRUPTED = 130
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the process hands to the action.
+
+    Attributes:
+        environment: The process's environment.
+        stdout: The step's log.
+        review: Builds the clients of one review, runs it, and closes them.
+    """
+
+    environment: Mapping[str, str]
+    stdout: TextIO
+    review: Callable[[ReviewPullRequest, ActionContext, Progress], Reviewed]
+
+
+def run(world: World) -> int:
+    """Do what the event asks for, and return the step's exit code."""
+    given = (given_input(world.environment, name) for name in SECRETS)
+    write_commands(world.stdout, (mask_command(secret) for secret in given if secret))
+    with closing(safe_log(world.stdout)) as log:
+        step = _Step(world, log)
+        try:
+            return _done(step)
+        except UsageFailure as failure:
+            step.annotate([about_the_run(Level.ERROR, str(failure))])
+            return 2
+        except KeyboardInterrupt:
+            step.say("interrupted; every result that was paid for is in the cache.")
+            return _INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The step of a workflow that is being run, and its log."""
+
+    world: World
+    log: TextIO
+
+    def say(self, sentence: str) -> None:
+        """Write a line of words."""
+        print(f"testsmith: {sentence}", file=self.log, flush=True)
+
+    def annotate(self, annotations: Iterable[tuple[Level, Annotation]]) -> None:
+        """Show annotations on the run's page."""
+        write_commands(self.world.stdout, (annotation_command(*one) for one in annotations))
+
+    def attempt(self, write: Callable[[], _Result], otherwise: _Result) -> _Result:
+        """Write a file, or say why it cannot be written: the review is worth more than the file."""
+        try:
+            return write()
+        except Failure as failure:
+            self.say(f"warning: {failure}")
+            return otherwise
+
+
+def _done(step: _Step) -> int:
+    environment = step.world.environment
+    runner = runner_of(environment)
+    heeding = Heeding(skip_label=skip_label(environment))
+    task = task_of(runner.event_name, _payload(runner.event_path), heeding)
+    if isinstance(task, Nothing):
+        return _nothing(step, runner, task)
+    try:
+        context = context_of(environment, runner, task)
+    except NoToken as failure:
+        if not task.has_small_token:
+            raise
+        return _nothing(step, runner, Nothing(reason=str(failure), is_warning=True))
+    return _left(step, task, context, _ended(step, task, context))
+
+
+def _payload(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageFailure(
+            f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
+            "variable as GitHub sets it."
+        ) from error
+
+
+def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
+    """Say that there is nothing to do: a step that goes well."""
+    if nothing.is_warning:
+        step.annotate([about_the_run(Level.WARNING, nothing.reason)])
+    else:
+        step.say(nothing.reason)
+    _write_outputs(step, runner, None, "")
+    return 0
+
+
+def _ended(step: _Step, task: ReviewPullRequest, context: ActionContext) -> Ended:
+    """Let the pull request be reviewed; what goes wrong meanwhile is an ending, too."""
+    check_cache_folder(context.runner.workspace, context.cache_folder)
+    is_internal = False
+    try:
+        with folded(step.world.stdout, f"Reviewing pull request {task.number}", secrets.token_hex(16)):
+            reviewed = step.world.review(task, context, PlainProgress(step.log))
+    except UsageFailure:
+        raise
+    except Failure as failure:
+        reviewed = Reviewed(delivery=Delivery.FAILED, reason=str(failure))
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
+        traceback.print_exception(error, file=step.log)
+        reviewed, is_internal = _internal(error), True
+    reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
+    return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
+
+
+def _internal(error: Exception) -> Reviewed:
+    told = f"internal error: {error!r}; the log holds the details. Please report it."
+    return Reviewed(delivery=Delivery.FAILED, reason=told, report=Report(members=(), failure=told))
+
+
+def _left(step: _Step, task: ReviewPullRequest, context: ActionContext, ended: Ended) -> int:
+    """Leave all that is told of a review, and return the exit code."""
+    runner, report = context.runner, ended.reviewed.report
+    for sentence in last_lines(ended):
+        step.say(sentence)
+    path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
+    _write_summary(step, runner, task, ended.reviewed)
+    _write_outputs(step, runner, report, path)
+    step.attempt(partial(give_to_owner, runner.workspace, context.cache_folder), None)
+    step.annotate(annotations_of(ended))
+    return ended.exit_code
+
+
+def _write_report(workspace: Path, report: Report) -> str:
+    return write_report(workspace, render_json(report))
+
+
+def _write_summary(step: _Step, runner: Runner, task: ReviewPullRequest, reviewed: Reviewed) -> None:
+    from bot.report.job_summary import job_summary
+
+    if runner.summary is not None:
+        view = View(project=runner.repository, command=("testsmith", "suggest", "--base", task.base_ref))
+        step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
+
+
+def _write_outputs(step: _Step, runner: Runner, report: Report | None, path: str) -> None:
+    if runner.output is not None:
+        values = outputs_of(report, path)
+        step.attempt(partial(append_outputs, runner.output, values, secrets.token_hex(16)), None)

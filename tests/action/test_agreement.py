@@ -1,0 +1,106 @@
+"""`action.yml`, the code, the documentation and the example workflows agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from bot.action.ending import OUTPUTS
+from bot.action.inputs import INPUTS, variable_of
+from bot.settings import BudgetSettings, ModelSettings, ReviewSettings, SandboxChoice, SelectionSettings
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
+
+
+def read_yaml(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+@pytest.fixture(name="action", scope="module")
+def _action() -> Any:
+    return read_yaml(ROOT / "action.yml")
+
+
+def table(heading: str) -> dict[str, list[str]]:
+    """Return the rows of the table below a heading of `docs/inputs.md`, by their first cell."""
+    text = (ROOT / "docs" / "inputs.md").read_text()
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [
+        re.split(r"\s*\|\s*", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")
+    ]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def test_inputs__are_the_same_everywhere(action: Any) -> None:
+    assert tuple(action["inputs"]) == INPUTS
+    assert tuple(table("Inputs")) == INPUTS
+    assert action["runs"]["env"] == {variable_of(name): f"${{{{ inputs.{name} }}}}" for name in INPUTS}
+
+
+def test_outputs__are_the_same_everywhere(action: Any) -> None:
+    assert tuple(action["outputs"]) == OUTPUTS
+    assert tuple(table("Outputs")) == OUTPUTS
+
+
+def test_defaults__are_those_of_the_code(action: Any) -> None:
+    review = ReviewSettings()
+    expected = {
+        "token": "${{ github.token }}",
+        "provider": "auto",
+        "max-comments": str(review.max_comments),
+        "sandbox": SandboxChoice.STRICT.value,
+        "skip-label": review.skip_label,
+        "fail-on-error": str(review.fail_on_error).lower(),
+    }
+    declared = {name: one["default"] for name, one in action["inputs"].items() if "default" in one}
+
+    assert declared == expected
+
+
+def test_defaults__documentation_tells_those_of_the_code(action: Any) -> None:
+    documented = {name: cells[0].strip("`") for name, cells in table("Inputs").items()}
+    for name, one in action["inputs"].items():
+        if name != "token" and "default" in one:
+            assert (name, documented[name]) == (name, one["default"])
+    numbers = {
+        "max-members": SelectionSettings().max_members,
+        "max-minutes": BudgetSettings().max_minutes,
+        "max-concurrent-calls": ModelSettings().max_concurrent_calls,
+        "max-retry-attempts": ModelSettings().max_retry_attempts,
+    }
+    for name, number in numbers.items():
+        assert (name, documented[name]) == (name, f"{number:g}")
+        assert f"{number:g} unless set" in action["inputs"][name]["description"]
+
+
+def test_entry_point__is_isolated() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+
+    assert 'ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "bot"]' in dockerfile
+    assert not re.search(r"^USER ", dockerfile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows__ask_for_no_more_than_is_needed(action: Any, path: Path) -> None:
+    workflow = read_yaml(path)
+    (job,) = workflow["jobs"].values()
+    checkout, step = job["steps"][0], job["steps"][-1]
+
+    assert workflow["on"]["pull_request"]["types"] == [
+        "opened",
+        "synchronize",
+        "reopened",
+        "ready_for_review",
+    ]
+    assert workflow["permissions"] == {}
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert job["concurrency"]["cancel-in-progress"] is True
+    assert "github.event.pull_request.number" in job["concurrency"]["group"]
+    assert checkout["with"] == {"persist-credentials": False}
+    assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"])
+    assert set(step["with"]) <= set(action["inputs"])
