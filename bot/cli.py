@@ -14,7 +14,6 @@ from bot.model import Failure, Progress, Report, UsageFailure
 from bot.settings import (
     DEFAULT_MODEL,
     OPTIONS,
-    SETTINGS_FILES,
     CacheSettings,
     Option,
     OutputFormat,
@@ -22,8 +21,8 @@ from bot.settings import (
     SandboxChoice,
     Settings,
     Sources,
-    file_values,
     parse,
+    repository_values,
 )
 
 _DESCRIPTION = """\
@@ -269,7 +268,7 @@ def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
     folder = Path(arguments.get("repo") or ".")
     sources = Sources(
         arguments=arguments,
-        file=repository_values(folder),
+        file=repository_values(partial(_file_in, folder)),
         environment=world.environment,
         cache_folder=world.cache_folder,
     )
@@ -280,22 +279,17 @@ def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
     return settings
 
 
-def repository_values(folder: Path) -> dict[str, object]:
-    """Return the values of the first settings file of a folder that holds any.
+def _file_in(folder: Path, name: str) -> bytes | None:
+    """Return a file's bytes; None where there is none.
 
     Raises:
-        UsageFailure: The file cannot be read, or what it holds cannot be used.
+        UsageFailure: It cannot be read.
     """
-    for name in SETTINGS_FILES:
-        path = folder / name
-        try:
-            text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
-        values = file_values(name, text) if text else None
-        if values is not None:
-            return values
-    return {}
+    path = folder / name
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
 
 
 def _report(settings: Settings, world: World) -> Report:

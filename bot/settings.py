@@ -5,7 +5,7 @@ Rooms take the group they need. Nothing here reads the environment or a file by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -356,6 +356,26 @@ NEVER_FROM_A_FILE = frozenset(
 
 SETTINGS_FILES = ("testsmith.toml", "pyproject.toml")
 """Where a repository's settings are read, the first that holds any: whole, or `[tool.testsmith]`."""
+
+
+def repository_values(read: Callable[[str], bytes | None]) -> dict[str, object]:
+    """Return the values of the first settings file that holds any, by option name, checked.
+
+    Args:
+        read: Gives a file of the project's folder by its name; None where there is none.
+
+    Raises:
+        UsageFailure: The file is no UTF-8, or what it holds cannot be used.
+    """
+    for name in SETTINGS_FILES:
+        try:
+            text = (read(name) or b"").decode()
+        except UnicodeDecodeError as error:
+            raise UsageFailure(f"{name} cannot be read ({error}); mend it, or remove it.") from error
+        values = file_values(name, text) if text else None
+        if values is not None:
+            return values
+    return {}
 
 
 def file_values(name: str, text: str) -> dict[str, object] | None:

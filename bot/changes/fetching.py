@@ -18,6 +18,7 @@ from bot.changes.checkout import OWN_SETTINGS, configured
 from bot.changes.command import Git, GitFailed, GitTookTooLong
 from bot.changes.git import Repository
 from bot.model import Failure
+from bot.settings import Secret
 
 FETCH_SECONDS = 300.0
 """How long one fetch may take; where less than a kilobyte a second arrives, it ends after 30 s."""
@@ -59,13 +60,13 @@ class Remote:
     Attributes:
         server_url: The server, as `https://github.com`.
         repository: Full name of the repository that the pull request is for.
-        token: What git signs in with; empty for nothing.
+        token: What git signs in with; None for nothing.
         environment: Variables from which proxies and certificates are taken, and nothing else.
     """
 
     server_url: str
     repository: str
-    token: str = field(repr=False)
+    token: Secret | None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -73,19 +74,19 @@ class Remote:
         """The address that git fetches from; it holds no secret."""
         return f"{self.server_url.rstrip('/')}/{self.repository}.git"
 
-    @property
-    def secret(self) -> str:
-        """What the header says of the token."""
-        return base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+    def secrets(self) -> tuple[str, ...]:
+        """Return the token in the forms in which it is known: as it is, and as the header says it."""
+        if self.token is None:
+            return ()
+        signed = base64.b64encode(f"x-access-token:{self.token.value}".encode()).decode()
+        return self.token.value, signed
 
     def variables(self) -> dict[str, str]:
         """Return the variables with which git reaches it."""
-        header = {"http.extraHeader": f"AUTHORIZATION: basic {self.secret}"} if self.token else {}
-        return {
-            **self._network(),
-            "GIT_ALLOW_PROTOCOL": "http:https",
-            **configured({**OWN_SETTINGS, **_SETTINGS, **header}),
-        }
+        settings = {**OWN_SETTINGS, **_SETTINGS}
+        if self.token is not None:
+            settings["http.extraHeader"] = f"AUTHORIZATION: basic {self.secrets()[1]}"
+        return {**self._network(), "GIT_ALLOW_PROTOCOL": "http:https", **configured(settings)}
 
     def _network(self) -> dict[str, str]:
         given = self.environment
@@ -281,6 +282,6 @@ def _refusal(failure: GitFailed, remote: Remote) -> CannotFetch | None:
 def _told(failure: GitFailed, remote: Remote) -> str:
     """Return git's own words; that the token is among them is not to be expected, nor relied on."""
     words = str(failure)
-    for secret in filter(None, (remote.token, remote.secret)):
+    for secret in remote.secrets():
         words = words.replace(secret, "***")
     return words

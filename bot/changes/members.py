@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bot.changes.diff import changed_files
 from bot.changes.git import Repository
+from bot.changes.patches import ComparedStates
 from bot.changes.subjects import Subjects, VisibleTree, printable
 from bot.changes.trees import RepositoryTree
 from bot.changes.wanted import Place, is_at_or_below, only_wanted
@@ -44,7 +45,10 @@ class MemberSearch:
 
 
 def find_members(
-    repository: Repository, selection: SelectionSettings, drivers: Sequence[LanguageDriver]
+    repository: Repository,
+    selection: SelectionSettings,
+    drivers: Sequence[LanguageDriver],
+    compared: ComparedStates | None = None,
 ) -> MemberSearch:
     """Return the members that a change, or with `all_paths` a set of files, puts forward.
 
@@ -52,25 +56,26 @@ def find_members(
     source file that is none to read (a link, a submodule, too large, undecodable, unparsable) is skipped
     with the reason.
 
+    Args:
+        repository: Where both states are.
+        selection: What to look at.
+        drivers: The languages.
+        compared: Both states, where base cannot be had from the repository (`rebuild_base`). Its head is the
+            commit that `selection.head` names, and what is found has no base to run anything on.
+
     Raises:
         UsageFailure: A revision or path is unknown, or there is no merge base.
     """
-    states = _states(repository, selection)
+    states = _states(repository, selection, compared)
     subjects = Subjects(selection, drivers, repository.project)
     place = Place(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
         findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
-    elif states.base is not None and states.base_tree is not None:
-        changed = tuple(changed_files(repository.diff(states.base, states.head)))
-        files = tuple(subjects.counting(changed))
-        trees = (states.base_tree, states.head_tree)
-        submodules = _submodules(states.head_tree, subjects, (file.head_path or "" for file in changed))
-        findings = _joined(
-            [_changed_members(files, trees, subjects, selection.reference_steps), _skipping(submodules)]
-        )
     else:
-        raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+        compared = compared or _compared(repository, states)
+        files = tuple(subjects.counting(compared.files))
+        findings = _changed_members(compared, files, subjects, selection.reference_steps)
     return _search(states, files, only_wanted(findings, selection.only, place), selection.max_members)
 
 
@@ -84,9 +89,11 @@ class _States:
     head_tree: RepositoryTree
 
 
-def _states(repository: Repository, selection: SelectionSettings) -> _States:
+def _states(repository: Repository, selection: SelectionSettings, compared: ComparedStates | None) -> _States:
     head = repository.resolve(selection.head) if selection.head is not None else None
     base = None
+    if compared is not None:
+        return _States(base=None, head=head, base_tree=None, head_tree=compared.head)
     if selection.base is not None:
         base = repository.merge_base(repository.resolve(selection.base), head or repository.resolve("HEAD"))
     return _States(
@@ -97,23 +104,30 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
     )
 
 
+def _compared(repository: Repository, states: _States) -> ComparedStates:
+    """Return what differs between the two states, by git's diff."""
+    if states.base is None or states.base_tree is None:
+        raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+    files = changed_files(repository.diff(states.base, states.head))
+    return ComparedStates(head=states.head_tree, base=states.base_tree, files=files)
+
+
 def _changed_members(
-    files: Sequence[ChangedFile],
-    trees: tuple[RepositoryTree, RepositoryTree],
-    subjects: Subjects,
-    steps: int,
+    compared: ComparedStates, files: Sequence[ChangedFile], subjects: Subjects, steps: int
 ) -> Findings:
     """Ask each language's driver for the members of its changed files, and keep those in included files."""
-    obstacles = _obstacles(trees[1], subjects, (file.head_path for file in files if file.head_path))
+    changed = [file.head_path for file in compared.files if file.head_path]
+    unread = {path: reason for path, reason in compared.unread.items() if subjects.counts(path)}
+    obstacles = unread | _obstacles(compared.head, subjects, (file.head_path or "" for file in files))
     readable = [file for file in files if file.head_path not in obstacles]
-    base, head = (VisibleTree(tree, subjects) for tree in trees)
+    base, head = (VisibleTree(tree, subjects) for tree in (compared.base, compared.head))
     found = [
         driver.changed_members(
             Scope(base=base, head=head, files=its_files, project=subjects.project, reference_steps=steps)
         )
         for driver, its_files in _by_driver(subjects, readable, _path_of)
     ]
-    findings = _joined([*found, _skipping(obstacles)])
+    findings = _joined([*found, _skipping(obstacles | _submodules(compared.head, subjects, changed))])
     return Findings(
         members=tuple(each for each in findings.members if subjects.is_included(each.path)),
         skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),

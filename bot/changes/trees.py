@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +154,29 @@ class WorkingTree(_Entries):
             return str((self._root / path).readlink())
         except OSError:
             return None
+
+
+class OverlaidTree(_Entries):
+    """Another tree, with other contents at some paths; None is no file there."""
+
+    def __init__(self, tree: RepositoryTree, contents: Mapping[str, bytes | None]) -> None:
+        kept = (entry for entry in tree.entries() if entry.path not in contents)
+        laid = (
+            TreeEntry(path=path, mode=REGULAR, size=len(content))
+            for path, content in contents.items()
+            if content is not None
+        )
+        super().__init__((*kept, *laid))
+        self._tree = tree
+        self._contents = contents
+
+    def read(self, path: str) -> bytes | None:
+        """See `SourceTree.read`."""
+        return self._contents[path] if path in self._contents else self._tree.read(path)
+
+    def link_target(self, path: str) -> str | None:
+        """See `RepositoryTree.link_target`."""
+        return None if path in self._contents else self._tree.link_target(path)
 
 
 class BlobReader:

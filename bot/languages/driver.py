@@ -14,6 +14,9 @@ from typing import Protocol
 
 from bot.model import Member, Request, Skipped
 
+CONVENTIONS_FILE = "TESTSMITH.md"
+"""The name of the files in which a project says, for a folder and all below it, how its tests should be."""
+
 
 class SourceTree(Protocol):
     """The files of one state of a repository: a commit, or the working tree."""

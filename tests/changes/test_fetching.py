@@ -16,6 +16,7 @@ from bot.changes.checkout import open_checkout
 from bot.changes.fetching import CannotFetch, Fetched, Remote, ensure_commits
 from bot.changes.git import Repository
 from bot.model import UsageFailure
+from bot.settings import Secret
 from fakes.github.actions_run import ActionsRun, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.faults import Fault
@@ -41,7 +42,7 @@ class Job:
             at.github, at.events.pull_request(at.shop, pull), at.token, folder / "job", step
         )
         self.pull = pull
-        self.remote = Remote(server_url=at.github.url, repository="octo/shop", token=at.token.value)
+        self.remote = Remote(server_url=at.github.url, repository="octo/shop", token=Secret(at.token.value))
         self.own = folder / "own"
         self.own.mkdir(parents=True)
         self.waits: list[float] = []
@@ -277,7 +278,7 @@ def test_ensure_commits__tags_tell_the_version(at: Scene, job: MakeJob) -> None:
 def test_ensure_commits__token_that_may_not_read(at: Scene, job: MakeJob, is_private: bool) -> None:
     made = job()
     at.shop.is_private = is_private
-    made.remote = replace(made.remote, token=at.grant({"pull_requests": "write"}).value)
+    made.remote = replace(made.remote, token=Secret(at.grant({"pull_requests": "write"}).value))
     if is_private:
         with pytest.raises(CannotFetch, match="grant `contents: read`"):
             made.fetch()
@@ -290,7 +291,7 @@ def test_ensure_commits__token_that_is_none(at: Scene, job: MakeJob) -> None:
     made = job()
     repository = made.open()
     at.shop.is_private = True
-    for token in ("wrong", ""):
+    for token in (Secret("wrong"), None):
         made.remote = replace(made.remote, token=token)
         with pytest.raises(CannotFetch, match="does not accept the token"):
             made.fetch(repository)
@@ -359,7 +360,7 @@ def test_ensure_commits__token_is_told_to_nobody_else(
     assert "remote-http" in told
     places = [told, caplog.text, repr(made.remote), *map(str, everything(tmp_path / "own").values())]
     places += [str(content) for content in everything(made.workspace).values()]
-    assert not any(secret in place for secret in (made.remote.token, made.remote.secret) for place in places)
+    assert not any(secret in place for secret in made.remote.secrets() for place in places)
 
 
 def test_ensure_commits__token_is_not_sent_on(job: MakeJob) -> None:
@@ -436,7 +437,7 @@ def test_ensure_commits__hostile_configuration(at: Scene, job: MakeJob, tmp_path
         at.github.answering.before_each.append(lambda one: sent.append(one.headers.get("authorization", "")))
         repository = made.open()
         assert_states(repository, made.fetch(repository), at.pull, at.shop.branch("main") or "")
-        assert set(sent) == {f"basic {made.remote.secret}"}
+        assert set(sent) == {f"basic {made.remote.secrets()[1]}"}
         assert everything(made.workspace) == before
         assert not elsewhere.heard
         assert not trace.exists()

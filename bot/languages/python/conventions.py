@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from bot.languages.driver import SourceTree
-
-FILE_NAME = "TESTSMITH.md"
+from bot.languages.driver import CONVENTIONS_FILE, SourceTree
 
 MOST_BYTES = 16 * 1024
 """The most that all conventions of one request may come to, as UTF-8."""
@@ -19,7 +17,7 @@ class Conventions:
 
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
-        self._there = {path for path in tree.paths() if PurePosixPath(path).name == FILE_NAME}
+        self._there = {path for path in tree.paths() if PurePosixPath(path).name == CONVENTIONS_FILE}
         self._joined: dict[tuple[str, ...], str] = {}
 
     def of(self, path: str, test_path: str) -> str:
@@ -27,7 +25,9 @@ class Conventions:
         if not self._there:
             return ""
         wanted = {
-            str(folder / FILE_NAME) for each in (path, test_path) for folder in PurePosixPath(each).parents
+            str(folder / CONVENTIONS_FILE)
+            for each in (path, test_path)
+            for folder in PurePosixPath(each).parents
         }
         files = tuple(sorted(wanted & self._there, key=lambda file: (file.count("/"), file)))
         if files not in self._joined:
