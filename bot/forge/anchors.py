@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.forge.forge import Anchor, FilePatch
+from bot.changes.patches import FilePatch
+from bot.forge.forge import Anchor
 
 if TYPE_CHECKING:
     from unidiff.patch import Line

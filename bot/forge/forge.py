@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.changes.patches import FilePatch
 from bot.model import Failure
 
 
@@ -46,23 +47,6 @@ class PullRequest:
     is_open: bool = True
     is_draft: bool = False
     files: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilePatch:
-    """A file that a pull request changes.
-
-    Attributes:
-        path: Where it stands on head, or stood on base if it was removed.
-        previous_path: Where it stood on base, if it was renamed.
-        patch: Its hunks, from the first `@@` on; None where the forge shows none (binary, too large).
-        is_removed: Whether it is not on head.
-    """
-
-    path: str
-    patch: str | None
-    previous_path: str | None = None
-    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.changes.patches import FilePatch
 from bot.forge.anchors import (
     Insertion,
     ShownFile,
@@ -14,7 +15,7 @@ from bot.forge.anchors import (
     shown_files,
     shown_hunks,
 )
-from bot.forge.forge import Anchor, FilePatch
+from bot.forge.forge import Anchor
 from fakes.git_repository import GitRepository
 
 PATH = "shop/cart.py"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.changes.patches import FilePatch
 from bot.forge.forge import (
     Applied,
     Commit,
@@ -9,7 +10,6 @@ from bot.forge.forge import (
     CreateSummary,
     DeletePendingReview,
     Existing,
-    FilePatch,
     Forbidden,
     Minimise,
     NotFound,

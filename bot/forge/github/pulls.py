@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.forge.forge import Commit, DiffTooLarge, FilePatch, PullRequest, Refused
+from bot.changes.patches import FilePatch
+from bot.forge.forge import Commit, DiffTooLarge, PullRequest, Refused
 from bot.forge.github.remote import READ_CONTENTS, Remote, understood
 from bot.forge.github.told import entries, maybe, taken
 
@@ -67,9 +68,11 @@ def _listed(remote: Remote, number: int, *, pages: int) -> list[FilePatch]:
 
 
 def _file_patch(told: Mapping[str, Any]) -> FilePatch:
+    status = taken(told, "status", str)
     return FilePatch(
         path=taken(told, "filename", str),
         previous_path=maybe(told, "previous_filename", str),
         patch=maybe(told, "patch", str),
-        is_removed=taken(told, "status", str) == "removed",
+        is_removed=status == "removed",
+        is_only_moved=status == "renamed" and taken(told, "changes", int) == 0,
     )

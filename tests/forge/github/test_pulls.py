@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from forge.github.desk import PULL, Desk
 
-from bot.forge.forge import Commit, DiffTooLarge, FilePatch, ForgeFailure, NotFound, PullRequest
+from bot.changes.patches import FilePatch
+from bot.forge.forge import Commit, DiffTooLarge, ForgeFailure, NotFound, PullRequest
 from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
@@ -72,7 +73,9 @@ def test_file_patches__all_kinds(desk: Desk) -> None:
     patches = {one.path: one for one in desk.forge().file_patches(1)}
     assert patches["cart.py"].is_removed
     assert patches["logo.png"] == FilePatch(path="logo.png", patch=None)
-    assert patches["docs/guide two.md"].previous_path == "docs/guide.md"
+    assert patches["docs/guide two.md"] == FilePatch(
+        path="docs/guide two.md", patch=None, previous_path="docs/guide.md", is_only_moved=True
+    )
     assert patches["tea.py"].patch == "@@ -0,0 +1,2 @@\n+kind = 'green'\n+cups = 2"
 
 
