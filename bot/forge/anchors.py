@@ -63,19 +63,6 @@ class Spot:
     changed_lines: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Insertion:
-    """A place where a suggested change can put lines below one that is shown.
-
-    Attributes:
-        anchor: The line.
-        kept: Its text, which the suggested change must repeat, since it replaces the line.
-    """
-
-    anchor: Anchor
-    kept: str
-
-
 def shown_files(patches: Iterable[FilePatch]) -> dict[str, ShownFile]:
     """Return what a diff shows of the files on head, by path.
 
@@ -175,20 +162,24 @@ def is_shown(files: Mapping[str, ShownFile], anchor: Anchor) -> bool:
     return any(anchor.line in hunk.lines and start in hunk.lines for hunk in hunks)
 
 
-def insertion_below(files: Mapping[str, ShownFile], path: str, line: int) -> Insertion | None:
-    """Return the place for a suggested change that puts lines below a line of head.
+def replaced_lines(files: Mapping[str, ShownFile], path: str, line: int, end_line: int) -> Anchor | None:
+    """Return the place of a suggested change that takes the place of some lines of head.
 
     Args:
         files: What the diff shows.
         path: The file on head.
-        line: The line below which they go.
+        line: The first line.
+        end_line: The last line.
 
     Returns:
-        None where the diff does not show the line, or where the line ends with a carriage return: the lines
-        of a suggested change end without one.
+        None where no hunk shows all of the lines, where they are many, or where one ends with a carriage
+        return: the lines of a suggested change end without one.
     """
-    for hunk in files[path].hunks if path in files else ():
-        kept = hunk.lines.get(line)
-        if kept is not None and not kept.endswith("\r"):
-            return Insertion(anchor=Anchor(path=path, line=line), kept=kept)
+    lines = range(line, end_line + 1)
+    if path not in files or not 0 < len(lines) <= RANGE_LIMIT:
+        return None
+    for hunk in files[path].hunks:
+        shown = [hunk.lines.get(number) for number in lines]
+        if all(text is not None and not text.endswith("\r") for text in shown):
+            return Anchor(path=path, line=end_line, start_line=line if line < end_line else None)
     return None

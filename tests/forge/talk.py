@@ -38,6 +38,7 @@ from bot.forge.settling import (
     remember,
 )
 from bot.forge.state import State
+from bot.model import Stage
 
 BOT = "github-actions[bot]"
 PERSON = "ada"
@@ -172,6 +173,10 @@ def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool
 
 def proposing(member: str, code: str = CODE, source: str = "s1") -> MemberOutcome:
     return MemberOutcome(member=member, source=source, drafts=(draft(member, code),))
+
+
+def skipping(member: str, stage: Stage = Stage.GATE, source: str = "s1") -> MemberOutcome:
+    return MemberOutcome(member=member, source=source, stage=stage, shown="why")
 
 
 def wanted(

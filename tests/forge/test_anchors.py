@@ -6,12 +6,11 @@ import pytest
 
 from bot.changes.patches import FilePatch
 from bot.forge.anchors import (
-    Insertion,
     ShownFile,
     Spot,
     anchor_of,
-    insertion_below,
     is_shown,
+    replaced_lines,
     shown_files,
     shown_hunks,
 )
@@ -153,21 +152,30 @@ def test_anchor_of__every_place_is_one_the_forge_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("line", "end_line", "expected"),
     [
-        (9, Insertion(anchor=at(9), kept="eight")),
-        (6, Insertion(anchor=at(6), kept="SIX")),
-        (11, None),
-        (0, None),
+        (9, 9, at(9)),
+        (4, 9, at(9, 4)),
+        (9, 11, None),
+        (11, 11, None),
+        (0, 0, None),
+        (9, 8, None),
+        (9, 34, None),
     ],
 )
-def test_insertion_below__a_line_that_is_shown(line: int, expected: Insertion | None) -> None:
-    assert insertion_below(files(), PATH, line) == expected
-    assert insertion_below(files(), "tests/new.py", line) is None
+def test_replaced_lines__all_are_shown_by_one_hunk(line: int, end_line: int, expected: Anchor | None) -> None:
+    assert replaced_lines(files(), PATH, line, end_line) == expected
+    assert replaced_lines(files(), "tests/new.py", line, end_line) is None
 
 
-def test_insertion_below__not_where_lines_end_otherwise() -> None:
-    assert insertion_below(files("@@ -1 +1,2 @@\n a\r\n+b\r\n"), PATH, 2) is None
+def test_replaced_lines__not_where_lines_end_otherwise() -> None:
+    assert replaced_lines(files("@@ -1 +1,2 @@\n a\r\n+b\r\n"), PATH, 2, 2) is None
+
+
+def test_replaced_lines__not_many() -> None:
+    patch = "@@ -0,0 +1,20 @@\n" + "".join(f"+{number}\n" for number in range(20))
+    assert replaced_lines(files(patch), PATH, 1, 12) == at(12, 1)
+    assert replaced_lines(files(patch), PATH, 1, 13) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from forge.talk import BOT, PERSON, Talk, content_of, draft, numbers_in, proposing, wanted
+from forge.talk import BOT, PERSON, Talk, content_of, draft, numbers_in, proposing, skipping, wanted
 
 from bot.forge.bodies import BODY_LIMIT, CUT_NOTE
 from bot.forge.forge import (
@@ -30,10 +30,6 @@ LIMITS = Limits()
 
 def kinds(talk: Talk, want: Wanted, limits: Limits = LIMITS) -> list[type]:
     return [type(operation) for operation in plan(talk.existing(), want, limits).operations]
-
-
-def skipping(member: str, stage: Stage = Stage.GATE) -> MemberOutcome:
-    return MemberOutcome(member=member, source="s1", stage=stage, shown="why")
 
 
 def test_plan__first_run() -> None:

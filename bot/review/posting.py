@@ -1,0 +1,109 @@
+"""Do to a pull request what is to be done, until nothing is left to do.
+
+What goes wrong in between is mended in one way: read again, plan again. That holds for a place that the forge
+refuses, for an answer that was lost, and for another run that writes at the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from bot.forge.forge import (
+    Applied,
+    CreateReview,
+    Forbidden,
+    Forge,
+    HeadMoved,
+    Operation,
+    OutcomeUnknown,
+    ResolveThread,
+    UnresolveThread,
+)
+from bot.forge.plan import Plan, plan
+from bot.forge.settling import Limits, Settled, Wanted
+
+ROUNDS = 4
+"""How often is read and planned at most: once to write, once to see that it is done, and for two mishaps."""
+
+
+@dataclass(slots=True)
+class Posting:
+    """What has been done so far.
+
+    Attributes:
+        settled: The numbers and places, by the last plan.
+        notes: Sentences for the log and the job summary, each once.
+        written: How many operations were carried out.
+    """
+
+    settled: Settled | None = None
+    notes: dict[str, None] = field(default_factory=dict)
+    written: int = 0
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Keep what a reader should know."""
+        self.notes.update(dict.fromkeys(note for note in notes if note))
+
+
+def post(forge: Forge, number: int, wanted: Wanted, limits: Limits, posting: Posting) -> None:
+    """Let a pull request have what is wanted.
+
+    Args:
+        forge: Where it lives.
+        number: Its number.
+        wanted: What it is to have.
+        limits: How much is posted at once.
+        posting: Is kept up to date with what is done, also where an error ends it.
+
+    Raises:
+        HeadMoved: It has a new head; nothing was written for the old one since that was seen.
+        ForgeFailure: It could not be read or written.
+    """
+    for _ in range(ROUNDS):
+        planned = plan(forge.existing(number), wanted, limits)
+        posting.settled = planned.settled
+        posting.note(planned.notes)
+        if not planned.operations:
+            return
+        wanted = _carried_out(forge, number, wanted, planned, posting)
+    posting.note(("Other writers kept changing the comments; the next push sets right what is left.",))
+
+
+def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posting: Posting) -> Wanted:
+    """Carry out a plan as far as it holds; return what is wanted from now on."""
+    _expect_head(forge, number, wanted.head, planned.operations)
+    for operation in planned.operations:
+        try:
+            applied = _applied(forge, number, operation)
+        except OutcomeUnknown as failure:
+            posting.note((str(failure),))
+            return wanted
+        posting.written += 1
+        posting.note((applied.note,))
+        if applied.refused:
+            return replace(wanted, refused=wanted.refused | frozenset(applied.refused))
+    return wanted
+
+
+def _applied(forge: Forge, number: int, operation: Operation) -> Applied:
+    """Do one thing; that a thread may not be resolved costs nothing else."""
+    try:
+        return forge.apply(number, operation)
+    except Forbidden as failure:
+        if isinstance(operation, ResolveThread | UnresolveThread):
+            return Applied(operation=operation, note=str(failure))
+        raise
+
+
+def _expect_head(forge: Forge, number: int, head: str, operations: Iterable[Operation]) -> None:
+    """Make sure that the head is still the one that was looked at; making a review does so by itself."""
+    if any(isinstance(operation, CreateReview) for operation in operations):
+        return
+    found = forge.head(number)
+    if found != head:
+        raise HeadMoved(
+            f"The pull request has a new head, {found[:7]}; the run for it will report.",
+            expected=head,
+            found=found,
+        )

@@ -1,0 +1,212 @@
+"""The review of one pull request, from its event to its comments.
+
+Read first what is there, then look at what has changed since, then read again and do what is to be done: in
+the minutes that the proof takes, people push and comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.events import Nothing, ReviewPullRequest, unless_own_commit
+from bot.execution.threads import in_thread
+from bot.forge.anchors import ShownFile, shown_files
+from bot.forge.forge import (
+    DiffTooLarge,
+    Existing,
+    Forbidden,
+    Forge,
+    ForgeFailure,
+    HeadMoved,
+    PullRequest,
+    Viewer,
+)
+from bot.forge.plan import plan
+from bot.forge.reviewed import Delivery, Reviewed
+from bot.forge.settling import Limits, Settled, Texts, Wanted, remember
+from bot.forge.state import State, is_unchanged
+from bot.languages.driver import LanguageDriver
+from bot.model import Progress, Report
+from bot.pipeline import Known
+from bot.report.pull_request import texts
+from bot.report.view import View
+from bot.review.outcomes import Places, outcomes_of
+from bot.review.posting import Posting, post
+from bot.review.states import CannotOpen, States
+from bot.review.suggested import suggested_changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The clients of a review, built by `main`.
+
+    Attributes:
+        forge: Where the pull request lives.
+        open_states: Brings its two states here; may take a while.
+        suggest: Runs the main job on them, but for what is known.
+        limits: How much is posted at once.
+        drivers: The languages.
+        progress: Where the run tells how far it is.
+    """
+
+    forge: Forge
+    open_states: Callable[[ReviewPullRequest], States]
+    suggest: Callable[[States, Known], Awaitable[Report]]
+    limits: Limits
+    drivers: Sequence[LanguageDriver]
+    progress: Progress
+
+
+async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
+    """Review a pull request and leave on it what there is to say.
+
+    Raises:
+        Failure: The run itself cannot go on; what the forge refuses is told in what is returned instead.
+    """
+    try:
+        begun = await in_thread(_begin, task, tools)
+    except Forbidden as failure:
+        return Reviewed(delivery=Delivery.FAILED, reason=str(failure), missing=(failure.permission,))
+    except (ForgeFailure, CannotOpen) as failure:
+        return Reviewed(delivery=Delivery.FAILED, reason=str(failure))
+    if isinstance(begun, Reviewed):
+        return begun
+    report = await tools.suggest(begun.states, begun.known())
+    tools.progress.phase("posting", 1)
+    return await in_thread(_deliver, begun, report, tools)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A pull request that is to be looked at.
+
+    Attributes:
+        remembered: What its comments remember; nothing where they may not be read.
+        unreadable: Why they may not be read; None where they may.
+    """
+
+    task: ReviewPullRequest
+    states: States
+    remembered: State = field(default_factory=State)
+    unreadable: Forbidden | None = None
+
+    def known(self) -> Known:
+        """Return what need not be found out again."""
+        return Known(is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source))
+
+
+def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
+    """Read what is there; return why there is nothing to look at, if so."""
+    reason = _reason_to_stop(task, tools.forge.pull_request(task.number))
+    if reason is not None:
+        return reason
+    tools.progress.phase("fetching the pull request", 1)
+    states = tools.open_states(task)
+    try:
+        existing = tools.forge.existing(task.number)
+    except Forbidden as failure:
+        return _Begun(task=task, states=states, unreadable=failure)
+    own = unless_own_commit(
+        task,
+        author=tools.forge.head_author(task.number) if states.tells_own_commit else None,
+        message=states.message,
+        own_login=existing.viewer.login,
+    )
+    if isinstance(own, Nothing):
+        return Reviewed(delivery=Delivery.NOTHING, reason=own.reason)
+    return _Begun(task=task, states=states, remembered=remember(existing))
+
+
+def _reason_to_stop(task: ReviewPullRequest, pull: PullRequest) -> Reviewed | None:
+    if not pull.is_open:
+        return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
+    if pull.head_sha != task.head_sha:
+        reason = f"The pull request has a new head, {pull.head_sha[:7]}; the run for it will report."
+        return Reviewed(delivery=Delivery.HEAD_MOVED, reason=reason)
+    return None
+
+
+def _deliver(begun: _Begun, report: Report, tools: Tools) -> Reviewed:
+    """Do to the pull request what is to be done, and tell what came of it."""
+    posting = Posting(notes=dict.fromkeys(begun.states.notes))
+    wanted = _wanted(begun, report, tools, posting)
+    told = _Told(begun, report, posting)
+    try:
+        if begun.unreadable is not None:
+            raise begun.unreadable
+        post(tools.forge, begun.task.number, wanted, tools.limits, posting)
+    except HeadMoved as failure:
+        return told.reviewed(Delivery.HEAD_MOVED, failure)
+    except Forbidden as failure:
+        posting.settled = posting.settled or _settled_alone(wanted, tools.limits)
+        return told.reviewed(Delivery.NOT_ALLOWED, failure, (failure.permission,))
+    except ForgeFailure as failure:
+        return told.reviewed(Delivery.FAILED, failure)
+    return told.reviewed(Delivery.POSTED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of a review, however it ended."""
+
+    begun: _Begun
+    report: Report
+    posting: Posting
+
+    def reviewed(
+        self, delivery: Delivery, failure: ForgeFailure | None = None, missing: tuple[str, ...] = ()
+    ) -> Reviewed:
+        """Return what came of it."""
+        return Reviewed(
+            delivery=delivery,
+            report=self.report,
+            settled=self.posting.settled,
+            reason="" if failure is None else str(failure),
+            missing=missing,
+            notes=tuple(self.posting.notes),
+            is_read_only=self.begun.task.has_small_token,
+        )
+
+
+def _wanted(begun: _Begun, report: Report, tools: Tools, posting: Posting) -> Wanted:
+    """Return what the pull request is to have, now that the report is there."""
+    files = _shown_files(begun.task.number, report, tools.forge, posting)
+    changes = suggested_changes(
+        report.suggestions, files, begun.states.head_tree, tools.drivers, begun.states.root
+    )
+    places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
+    view = _view(begun)
+
+    def write(settled: Settled) -> Texts:
+        return texts(report, settled, view, {content: change.text for content, change in changes.items()})
+
+    return Wanted(
+        head=begun.task.head_sha, outcomes=outcomes_of(report, begun.remembered, places), write=write
+    )
+
+
+def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) -> Mapping[str, ShownFile]:
+    """Return what the diff shows, where there is something new to be put beside it."""
+    if not report.suggestions:
+        return {}
+    try:
+        return shown_files(forge.file_patches(number))
+    except DiffTooLarge as failure:
+        posting.note((f"{failure} All proposals stand in the summary comment.",))
+    except Forbidden as failure:
+        posting.note((str(failure),))
+    return {}
+
+
+def _view(begun: _Begun) -> View:
+    repository = begun.task.repository
+    return View(
+        project=repository.rpartition("/")[2],
+        command=("testsmith", "suggest", "--base", begun.task.base_ref),
+    )
+
+
+def _settled_alone(wanted: Wanted, limits: Limits) -> Settled:
+    """Return the numbers that proposals have where no comment can be read."""
+    return plan(Existing(viewer=Viewer(login="")), wanted, limits).settled

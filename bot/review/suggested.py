@@ -1,0 +1,87 @@
+"""Which tests can be taken over by a click: suggested changes in test files that the pull request changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from bot.forge.anchors import ShownFile, replaced_lines
+from bot.forge.forge import Anchor
+from bot.forge.marks import content_digest
+from bot.languages.driver import LanguageDriver, SourceTree
+from bot.model import Suggestion
+from bot.placement.plan import FileEdit, plan_edits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedChange:
+    """A suggested change.
+
+    Attributes:
+        anchor: The lines of head that it takes the place of.
+        text: What takes their place, without the last line's end.
+    """
+
+    anchor: Anchor
+    text: str
+
+
+def suggested_changes(
+    suggestions: Iterable[Suggestion],
+    files: Mapping[str, ShownFile],
+    tree: SourceTree,
+    drivers: Sequence[LanguageDriver],
+    folder: Path,
+) -> dict[str, SuggestedChange]:
+    """Return the suggested changes that are possible, by the content of their suggestions.
+
+    No two are at the same lines: taking over the first would leave no place for the second.
+
+    Args:
+        suggestions: Those of a report; what is not green is left out.
+        files: What the pull request's diff shows.
+        tree: The files of head.
+        drivers: The languages.
+        folder: The git root, whose settings tests are formatted by.
+    """
+    found: dict[str, SuggestedChange] = {}
+    taken: dict[str, set[int]] = {}
+    for suggestion in suggestions:
+        if suggestion.is_green and suggestion.test_path in files:
+            change = _change(suggestion, files, plan_edits([suggestion], tree, drivers, folder).edits)
+            lines = set() if change is None else _lines(change.anchor)
+            if change is not None and taken.setdefault(change.anchor.path, set()).isdisjoint(lines):
+                taken[change.anchor.path] |= lines
+                found[content_digest(suggestion.member, suggestion.code)] = change
+    return found
+
+
+def _lines(anchor: Anchor) -> set[int]:
+    return set(range(anchor.start_line or anchor.line, anchor.line + 1))
+
+
+def _change(
+    suggestion: Suggestion, files: Mapping[str, ShownFile], edits: Sequence[FileEdit]
+) -> SuggestedChange | None:
+    if len(edits) != 1 or edits[0].path != suggestion.test_path or edits[0].old is None:
+        return None
+    old, new = (data.decode().splitlines(keepends=True) for data in (edits[0].old, edits[0].new))
+    if not all(line.endswith("\n") and line.splitlines() == [line[:-1]] for line in (*old, *new)):
+        return None  # other line ends, or none at the end: lines would not be counted as the forge does
+    first, last, text = _replaced(old, new)
+    anchor = replaced_lines(files, suggestion.test_path, first, last)
+    return None if anchor is None else SuggestedChange(anchor=anchor, text=text)
+
+
+def _replaced(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, str]:
+    """Return the first and last line, from 1, that all of an edit lies in, and what takes their place."""
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    if not codes:
+        return 0, -1, ""
+    start, end, new_start, new_end = codes[0][1], codes[-1][2], codes[0][3], codes[-1][4]
+    if start == end and start > 0:  # nothing is replaced: keep the line above
+        start, new_start = start - 1, new_start - 1
+    return start + 1, end, "".join(new[new_start:new_end]).removesuffix("\n")
