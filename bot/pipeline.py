@@ -104,11 +104,13 @@ class Known:
     """What a run need not find out again.
 
     Attributes:
+        repository: The repository that is looked at; None for the one that holds the settings' folder.
         is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
             outcome is remembered; such a member costs no call and no proof.
         reason: What is said of such a member.
     """
 
+    repository: Repository | None = None
     is_unchanged: Callable[[str, str], bool] = _nothing_known
     reason: str = "it has not changed since it was last looked at"
 
@@ -179,10 +181,11 @@ async def suggest(settings: Settings, tools: Tools, known: Known | None = None) 
         UsageFailure: The folder is no repository, or a revision is unknown.
     """
     started = tools.clock()
-    repository = Repository.open(settings.folder)
+    known = known or Known()
+    repository = known.repository or Repository.open(settings.folder)
     tools.progress.phase("finding changed members", 1)
     search = find_members(repository, settings.selection, tools.drivers)
-    run = _begun(settings, tools, repository, search, known or Known())
+    run = _begun(settings, tools, repository, search, known)
     outcome = await _outcome(run) if run.requests else Outcome()
     report = _report(run, outcome, tools.clock() - started)
     check(report)

@@ -77,7 +77,7 @@ def plan(existing: Existing, wanted: Wanted, limits: Limits) -> Plan:
     settled = settle(existing, wanted, Limits(max_comments=0) if blocked else limits)
     summaries = own_summaries(existing)
     speaks = bool(summaries) or wanted.has_news or settled.has_proposals()
-    texts = wanted.write(settled) if speaks else None
+    texts = wanted.write(settled, summaries[0].body if summaries else "") if speaks else None
     operations = tuple(_operations(existing, wanted, settled, texts))
     return Plan(operations=operations, notes=tuple(_notes(settled, blocked)), settled=settled, texts=texts)
 

@@ -145,7 +145,8 @@ class Wanted:
     Attributes:
         head: Full object id of the head that was looked at.
         outcomes: What came of every member.
-        write: Makes the texts, once numbers and places are known. Pure.
+        write: Makes the texts, once numbers and places are known, given the summary comment's body as it is,
+            empty where there is none. Pure.
         is_complete: Whether the outcomes are all there are; else what other members have stays as it is.
         has_news: Whether there is something to say even with nothing to propose.
         refused: Contents that the forge has taken at no place in the diff.
@@ -153,7 +154,7 @@ class Wanted:
 
     head: str
     outcomes: tuple[MemberOutcome, ...]
-    write: Callable[[Settled], Texts]
+    write: Callable[[Settled, str], Texts]
     is_complete: bool = True
     has_news: bool = False
     refused: frozenset[str] = frozenset()

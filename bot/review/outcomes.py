@@ -11,7 +11,7 @@ from bot.forge.marks import content_digest
 from bot.forge.settling import Draft, MemberOutcome
 from bot.forge.state import State
 from bot.model import Member, Report, Skipped, Stage, Suggestion
-from bot.report.pull_request import shown_words, skipped_shown_words
+from bot.report.account import shown_words
 
 _UNDECIDED = frozenset({Stage.ENVIRONMENT, Stage.BUDGET})
 """Stages at which a member was left for a reason that says nothing of the member itself."""
@@ -67,7 +67,7 @@ def _outcome(
         member=member.id,
         source=report.sources.get(member.id, "") if is_decided else "",
         stage=skipped.stage,
-        shown=skipped_shown_words(skipped),
+        shown=shown_words(skipped),
         is_unchanged=member.id in report.unchanged,
         is_decided=is_decided,
     )

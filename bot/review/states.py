@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.changes.checkout import open_checkout
+from bot.changes.fetching import Remote, ensure_commits
 from bot.changes.git import Repository
+from bot.events import ReviewPullRequest
 from bot.languages.driver import SourceTree
-from bot.model import Failure
-
-
-class CannotOpen(Failure):
-    """A pull request's states cannot be had; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +42,28 @@ class States:
     def head_tree(self) -> SourceTree:
         """The files of head."""
         return self.repository.commit_tree(self.head)
+
+
+def open_states(workspace: Path, folder: Path, remote: Remote, task: ReviewPullRequest) -> States:
+    """Return the states of a pull request, fetched where the checkout lacks them.
+
+    Args:
+        workspace: The checkout; nothing in it is changed.
+        folder: An empty folder of the bot's own.
+        remote: Where commits are fetched from.
+        task: The pull request.
+
+    Raises:
+        CannotFetch: They cannot be had through git.
+        UsageFailure: There is no git, or the merge base holds settings that cannot be used.
+    """
+    repository = open_checkout(workspace, folder)
+    fetched = ensure_commits(
+        repository, remote, head_sha=task.head_sha, base_sha=task.base_sha, number=task.number
+    )
+    return States(
+        repository=repository,
+        base=fetched.merge_base,
+        head=fetched.head,
+        message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
+    )

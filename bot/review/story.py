@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.events import Nothing, ReviewPullRequest, unless_own_commit
+from bot.changes.fetching import CannotFetch
+from bot.events import COMMIT_TRAILER, Nothing, ReviewPullRequest, unless_own_commit
 from bot.execution.threads import in_thread
 from bot.forge.anchors import ShownFile, shown_files
 from bot.forge.forge import (
@@ -29,11 +30,12 @@ from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
 from bot.model import Progress, Report
 from bot.pipeline import Known
+from bot.report.comments import SuggestedChange
 from bot.report.pull_request import texts
 from bot.report.view import View
 from bot.review.outcomes import Places, outcomes_of
 from bot.review.posting import Posting, post
-from bot.review.states import CannotOpen, States
+from bot.review.states import States
 from bot.review.suggested import suggested_changes
 
 
@@ -68,7 +70,7 @@ async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
         begun = await in_thread(_begin, task, tools)
     except Forbidden as failure:
         return Reviewed(delivery=Delivery.FAILED, reason=str(failure), missing=(failure.permission,))
-    except (ForgeFailure, CannotOpen) as failure:
+    except (ForgeFailure, CannotFetch) as failure:
         return Reviewed(delivery=Delivery.FAILED, reason=str(failure))
     if isinstance(begun, Reviewed):
         return begun
@@ -93,7 +95,10 @@ class _Begun:
 
     def known(self) -> Known:
         """Return what need not be found out again."""
-        return Known(is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source))
+        return Known(
+            repository=self.states.repository,
+            is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source),
+        )
 
 
 def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
@@ -107,15 +112,19 @@ def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
         existing = tools.forge.existing(task.number)
     except Forbidden as failure:
         return _Begun(task=task, states=states, unreadable=failure)
-    own = unless_own_commit(
-        task,
-        author=tools.forge.head_author(task.number) if states.tells_own_commit else None,
-        message=states.message,
-        own_login=existing.viewer.login,
-    )
-    if isinstance(own, Nothing):
+    own = _own_commit(task, states.message, existing, tools.forge)
+    if own is not None:
         return Reviewed(delivery=Delivery.NOTHING, reason=own.reason)
     return _Begun(task=task, states=states, remembered=remember(existing))
+
+
+def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> Nothing | None:
+    """Return that there is nothing to do where the head commit is the bot's own; its author is asked last."""
+    if COMMIT_TRAILER not in message:
+        return None
+    commit = forge.commit(task.head_sha)
+    told = unless_own_commit(task, author=commit.author, message=message, own_login=existing.viewer.login)
+    return told if isinstance(told, Nothing) else None
 
 
 def _reason_to_stop(task: ReviewPullRequest, pull: PullRequest) -> Reviewed | None:
@@ -178,8 +187,10 @@ def _wanted(begun: _Begun, report: Report, tools: Tools, posting: Posting) -> Wa
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
     view = _view(begun)
 
-    def write(settled: Settled) -> Texts:
-        return texts(report, settled, view, {content: change.text for content, change in changes.items()})
+    committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
+
+    def write(settled: Settled, before: str) -> Texts:
+        return texts(report, settled, view, committable, before)
 
     return Wanted(
         head=begun.task.head_sha, outcomes=outcomes_of(report, begun.remembered, places), write=write

@@ -16,7 +16,7 @@ from bot.placement.plan import FileEdit, plan_edits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuggestedChange:
+class PlacedChange:
     """A suggested change.
 
     Attributes:
@@ -34,7 +34,7 @@ def suggested_changes(
     tree: SourceTree,
     drivers: Sequence[LanguageDriver],
     folder: Path,
-) -> dict[str, SuggestedChange]:
+) -> dict[str, PlacedChange]:
     """Return the suggested changes that are possible, by the content of their suggestions.
 
     No two are at the same lines: taking over the first would leave no place for the second.
@@ -46,7 +46,7 @@ def suggested_changes(
         drivers: The languages.
         folder: The git root, whose settings tests are formatted by.
     """
-    found: dict[str, SuggestedChange] = {}
+    found: dict[str, PlacedChange] = {}
     taken: dict[str, set[int]] = {}
     for suggestion in suggestions:
         if suggestion.is_green and suggestion.test_path in files:
@@ -64,7 +64,7 @@ def _lines(anchor: Anchor) -> set[int]:
 
 def _change(
     suggestion: Suggestion, files: Mapping[str, ShownFile], edits: Sequence[FileEdit]
-) -> SuggestedChange | None:
+) -> PlacedChange | None:
     if len(edits) != 1 or edits[0].path != suggestion.test_path or edits[0].old is None:
         return None
     old, new = (data.decode().splitlines(keepends=True) for data in (edits[0].old, edits[0].new))
@@ -72,7 +72,7 @@ def _change(
         return None  # other line ends, or none at the end: lines would not be counted as the forge does
     first, last, text = _replaced(old, new)
     anchor = replaced_lines(files, suggestion.test_path, first, last)
-    return None if anchor is None else SuggestedChange(anchor=anchor, text=text)
+    return None if anchor is None else PlacedChange(anchor=anchor, text=text)
 
 
 def _replaced(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, str]:

@@ -184,7 +184,7 @@ def wanted(
 ) -> Wanted:
     """Return what a run wants, with texts that name what they are about."""
 
-    def write(settled: Settled) -> Texts:
+    def write(settled: Settled, _: str = "") -> Texts:
         return Texts(
             comments={
                 one.draft.content: f"Suggestion {one.number} for `{one.member}`"

@@ -274,7 +274,7 @@ def numbers_in_ours(talk: Talk) -> dict[str, int]:
 
 
 def test_plan__bodies_fit_whatever_is_written() -> None:
-    def write(settled: Settled) -> Texts:
+    def write(settled: Settled, _: str = "") -> Texts:
         long = "\n".join(["```python", *(["x = 1"] * 30_000), "```", "", "the last line"])
         return Texts(
             comments={one.draft.content: long for one in settled.proposals},

@@ -8,6 +8,7 @@ from forge.talk import BOT, HEAD, Talk, content_of, proposing, skipping, wanted
 
 from bot.forge.forge import (
     Applied,
+    Commit,
     CreateReview,
     CreateSummary,
     Existing,
@@ -62,6 +63,10 @@ class TalkingForge:
         assert number == NUMBER
         self.reads += 1
         return ()
+
+    def commit(self, sha: str) -> Commit:
+        self.reads += 1
+        return Commit(author="ada", message=sha)
 
     def existing(self, number: int) -> Existing:
         assert number == NUMBER

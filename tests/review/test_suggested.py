@@ -9,7 +9,7 @@ from bot.forge.forge import Anchor, FilePatch
 from bot.forge.marks import content_digest
 from bot.languages.python.driver import PythonDriver
 from bot.model import Label, Suggestion
-from bot.review.suggested import SuggestedChange, suggested_changes
+from bot.review.suggested import PlacedChange, suggested_changes
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
 from fakes.trees import MemoryTree
@@ -26,7 +26,7 @@ def proposing(name: str, code: str | None = None, label: Label = Label.NEW_BEHAV
 
 def changes(
     folder: Path, *suggestions: Suggestion, before: str = BEFORE, after: str = AFTER
-) -> dict[str, SuggestedChange]:
+) -> dict[str, PlacedChange]:
     """Suggest changes for a pull request that changes the test file as git shows it."""
     made = GitRepository.create(folder)
     first, second = made.commit({TEST_PATH: before}), made.commit({TEST_PATH: after.encode()})
@@ -35,7 +35,7 @@ def changes(
     return suggested_changes(suggestions, files, tree, [PythonDriver()], folder)
 
 
-def applied(change: SuggestedChange, text: str = AFTER) -> str:
+def applied(change: PlacedChange, text: str = AFTER) -> str:
     """Return the file as it is once somebody has taken the suggested change over."""
     lines, anchor = text.splitlines(), change.anchor
     start = (anchor.start_line or anchor.line) - 1

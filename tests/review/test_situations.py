@@ -1,0 +1,433 @@
+"""What a pull request looks like after the bot has been there, in each situation that it can meet."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.forge.marks import SUMMARY_MARK
+from bot.forge.reviewed import Delivery
+from bot.forge.settling import Limits
+from bot.forge.state import decode
+from fakes.github.checkouts import Checkout
+from fakes.github.events import Events
+from fakes.github.faults import Fault, secondary_limit
+from fakes.stage import Files, Stage, module, nothing_of, stage
+
+HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one")}
+REVIEWS = r"POST /repos/octo/shop/pulls/1/reviews"
+COMMENTS = r"POST /repos/octo/shop/issues/1/comments"
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Stage]:
+    with stage(tmp_path, HEAD) as made:
+        yield made
+
+
+def talk(at: Stage) -> list[Any]:
+    """Return all that stands below a pull request, from whomever, hidden or not."""
+    said = (at.pull.comments, at.pull.review_comments, at.pull.reviews)
+    return [(one.id, one.body, getattr(one, "minimised", None)) for each in said for one in each.values()]
+
+
+def numbers(at: Stage) -> dict[str, int | None]:
+    """Return the numbers that the summary remembers, by the member's name."""
+    (summary,) = at.summaries()
+    state = decode(summary.body)
+    assert state
+    return {entry.member.partition("::")[2]: entry.number for entry in state.entries}
+
+
+def test_first_run__one_review_and_one_summary(at: Stage) -> None:
+    assert at.run().delivery is Delivery.POSTED
+    assert at.proposed() == ["add", "size"]
+    (review,) = at.pull.reviews.values()
+    (summary,) = at.summaries()
+    assert (review.state, review.commit) == ("COMMENTED", at.pull.head)
+    assert numbers(at) == {"add": 1, "size": 2, "quiet_one": None}
+    assert "2 tests" in summary.body
+
+
+def test_second_identical_push__costs_few_reads_and_no_write(at: Stage) -> None:
+    at.run()
+    before = talk(at)
+    at.push({"README.md": "other\n"})
+    at.looked_at.clear()
+    with at.counting() as counts:
+        assert at.run(action="synchronize").delivery is Delivery.POSTED
+    assert (talk(at), at.looked_at, counts.writes) == (before, [], 0)
+    assert counts.reads <= 8
+
+
+def test_ten_suggestions__a_quiet_repeat_reads_little(tmp_path: Path) -> None:
+    names = [f"f{number}" for number in range(10)]
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module(*names)}) as at:
+        at.run()
+        assert at.proposed() == names
+        at.push({"README.md": "other\n"})
+        with at.counting() as counts:
+            at.run(action="synchronize")
+        assert counts.writes == 0
+        assert counts.reads <= 8
+
+
+def test_a_push_that_changes_one_member__looks_at_that_one_alone(at: Stage) -> None:
+    at.run()
+    first = {comment.id for comment in at.shown()}
+    at.looked_at.clear()
+    changed = HEAD["shop/cart.py"].replace("def size(a):\n    return a + 1", "def size(a):\n    return a + 2")
+    at.push({"shop/cart.py": changed})
+    at.run(action="synchronize")
+    assert at.looked_at == ["size"]
+    assert numbers(at) == {"add": 1, "size": 3, "quiet_one": None}
+    assert at.proposed() == ["add", "size"]
+    assert len({comment.id for comment in at.shown()} & first) == 1
+    (hidden,) = [one for one in at.pull.review_comments.values() if one.minimised]
+    assert hidden.minimised == "OUTDATED"
+
+
+def test_ten_pushes__one_summary_and_no_suggestion_twice(at: Stage) -> None:
+    for number in range(10):
+        at.run(action="opened" if not number else "synchronize")
+        body = f"return a + {number % 3 + 2}"
+        at.push({"shop/cart.py": module("add", "size", body=body), "README.md": f"{number}\n"})
+    at.run(action="synchronize")
+    assert len(at.summaries()) == 1
+    bodies = [one.body.rpartition("<!--")[2] for one in at.pull.review_comments.values()]
+    assert len(bodies) == len(set(bodies))
+    assert at.proposed() == ["add", "size"]
+
+
+def test_past_a_hundred_comments__finds_its_own(at: Stage) -> None:
+    at.run()
+    for number in range(130):
+        at.github.say(at.pull, "ada", f"comment {number}")
+    before = talk(at)
+    at.push({"README.md": "other\n"})
+    at.run(action="synchronize")
+    assert talk(at) == before
+
+
+def test_two_runs_at_once__leave_one_summary_and_one_comment_each(at: Stage) -> None:
+    event = at.event("opened")
+
+    def meanwhile() -> None:
+        at.while_proving = lambda: None
+        at.review(event)
+
+    at.while_proving = meanwhile
+    at.review(event)
+    assert len(at.summaries()) == 1
+    assert at.proposed() == ["add", "size"]
+
+
+def test_two_summaries_at_the_very_same_moment__the_oldest_stays(at: Stage) -> None:
+    event = at.event("opened")
+
+    def meanwhile() -> None:
+        at.review(event)
+
+    at.github.before("/repos/octo/shop/issues/1/comments", meanwhile)
+    at.review(event)
+    everything = [one for one in at.pull.comments.values() if one.user.login == at.token.login]
+    assert len(everything) == 2
+    (shown,) = at.summaries()
+    assert shown.id == min(one.id for one in everything)
+    at.run()
+    assert len(at.summaries()) == 1
+
+
+def test_head_moved_while_proving__posts_nothing(at: Stage) -> None:
+    at.while_proving = lambda: at.push({"README.md": "newer\n"}) and None
+    reviewed = at.run()
+    assert (reviewed.delivery, talk(at)) == (Delivery.HEAD_MOVED, [])
+    assert at.pull.head[:7] in reviewed.reason
+    assert reviewed.report
+
+
+def test_head_moved_before_the_run__looks_at_nothing(at: Stage) -> None:
+    event = at.event()
+    at.push({"README.md": "newer\n"})
+    assert at.review(event).delivery is Delivery.HEAD_MOVED
+    assert at.looked_at == []
+
+
+def test_many_suggestions__ten_comments_and_the_rest_in_the_summary(tmp_path: Path) -> None:
+    names = [f"f{number:02}" for number in range(35)]
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module(*names)}) as at:
+        at.run()
+        assert at.proposed() == names[:10]
+        (summary,) = at.summaries()
+        assert all(f"`{name}`" in summary.body for name in names)
+        assert "test_f34" in summary.body
+        before = talk(at)
+        at.push({"README.md": "other\n"})
+        at.run(action="synchronize")
+        assert talk(at) == before
+        at.limits = Limits(max_comments=100)
+        at.push({"shop/more.py": module(*(f"g{number:02}" for number in range(30)))})
+        at.run(action="synchronize")
+        last = max(at.pull.reviews.values(), key=lambda one: one.id)
+        assert len([one for one in at.pull.review_comments.values() if one.review == last.id]) == 25
+
+
+def test_a_member_that_is_deleted__its_comment_is_hidden(at: Stage) -> None:
+    at.run()
+    at.push({"shop/cart.py": module("add", "quiet_one")})
+    at.run(action="synchronize")
+    assert at.proposed() == ["add"]
+    assert numbers(at) == {"add": 1, "quiet_one": None}
+
+
+def test_a_force_push__is_as_any_other(at: Stage) -> None:
+    at.run()
+    at.github.commit(at.shop, "change", {**HEAD, "notes.md": "rewritten\n"}, start="main")
+    before = talk(at)
+    at.looked_at.clear()
+    at.run(action="synchronize")
+    assert (talk(at), at.looked_at) == (before, [])
+
+
+def test_the_base_branch_moves__nothing_changes(at: Stage) -> None:
+    at.run()
+    at.push({"other.py": "def other(): ...\n"}, "main")
+    before = talk(at)
+    at.push({"README.md": "other\n"})
+    at.run(action="synchronize")
+    assert talk(at) == before
+
+
+def test_one_anchor_is_refused__the_others_are_posted(at: Stage) -> None:
+    refused = Fault(request=REVIEWS, status=422, body={"message": "Line could not be resolved"})
+    at.github.fail(refused)
+    at.run()
+    (summary,) = at.summaries()
+    assert "`add`" in summary.body
+    assert "`size`" in summary.body
+    assert len(at.pull.reviews) <= 2
+
+
+@pytest.mark.parametrize("request_", [REVIEWS, COMMENTS])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_502_on_a_write__nothing_is_doubled_or_lost(at: Stage, request_: str, when: Any) -> None:
+    at.github.fail(Fault(request=request_, status=502, when=when))
+    assert at.run().delivery is Delivery.POSTED
+    assert (len(at.summaries()), len(at.pull.reviews)) == (1, 1)
+    assert at.proposed() == ["add", "size"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        secondary_limit(REVIEWS, retry_after=7),
+        secondary_limit(REVIEWS, retry_after=None),
+        secondary_limit(REVIEWS, retry_after=7, status=429),
+        Fault(request=REVIEWS, status=429),
+    ],
+    ids=["403 and when", "403", "429 and when", "429"],
+)
+def test_a_limit__is_waited_for(at: Stage, fault: Fault) -> None:
+    at.github.fail(fault)
+    assert at.run().delivery is Delivery.POSTED
+    assert at.proposed() == ["add", "size"]
+    assert max(at.naps) >= 7
+
+
+@pytest.mark.parametrize("granted", [{"contents": "read"}, {"contents": "read", "pull_requests": "read"}])
+def test_a_token_that_may_only_read__tells_which_permission_is_missing(
+    at: Stage, granted: dict[str, str]
+) -> None:
+    reviewed = at.run(token=at.github.token(at.shop, granted))
+    assert (reviewed.delivery, talk(at)) == (Delivery.NOT_ALLOWED, [])
+    assert reviewed.missing == ("pull-requests: write",)
+    assert reviewed.report
+    assert reviewed.settled
+    assert [one.number for one in reviewed.settled.proposals] == [1, 2]
+
+
+def test_a_fork__is_reviewed_for_the_job_summary(tmp_path: Path) -> None:
+    with stage(tmp_path, HEAD) as at:
+        fork = at.github.fork(at.shop, "bob")
+        at.github.commit(fork, "feature", dict(HEAD), start="main")
+        at.pull = at.github.pull_request(at.shop, head="feature", source=fork, author="bob")
+        reviewed = at.run(token=at.github.workflow_token(at.shop, at.pull, {"pull_requests": "write"}))
+        assert (reviewed.delivery, reviewed.is_read_only) == (Delivery.NOT_ALLOWED, True)
+        assert reviewed.report
+        assert len(reviewed.report.suggestions) == 2
+
+
+def test_a_fork_that_was_deleted__is_reviewed_all_the_same(tmp_path: Path) -> None:
+    with stage(tmp_path, HEAD) as at:
+        fork = at.github.fork(at.shop, "bob")
+        at.github.commit(fork, "feature", dict(HEAD), start="main")
+        at.pull = at.github.pull_request(at.shop, head="feature", source=fork, author="bob")
+        at.github.delete(fork)
+        reviewed = at.run(token=at.github.workflow_token(at.shop, at.pull, {"pull_requests": "write"}))
+        assert reviewed.delivery is Delivery.NOT_ALLOWED
+        assert reviewed.report
+        assert reviewed.report.suggestions
+
+
+def test_dependabot__is_left_alone(at: Stage) -> None:
+    at.pull = at.github.pull_request(at.shop, head="change", author="dependabot[bot]", base="main")
+    assert "dependabot" in nothing_of(at.event("opened")).reason
+
+
+def test_drafts_closed_and_labelled_ones__are_left_alone(at: Stage) -> None:
+    at.pull.is_draft = True
+    assert "draft" in nothing_of(at.event("opened")).reason
+    at.pull.is_draft = False
+    at.github.label(at.pull, "testsmith-skip")
+    assert "label" in nothing_of(at.event("opened")).reason
+    at.pull.labels.clear()
+    event = at.event()
+    at.github.close(at.shop, at.pull)
+    assert nothing_of(at.event("closed"))
+    assert (at.review(event).delivery, talk(at)) == (Delivery.NOTHING, [])
+
+
+def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
+    message = "Add tests\n\nTestSmith-Commit: 1\n"
+    tree = at.shop.git.run("rev-parse", f"{at.pull.head}^{{tree}}")
+    made = subprocess.run(
+        (
+            "git",
+            "-C",
+            str(at.shop.git.folder),
+            "commit-tree",
+            str(tree).strip(),
+            "-p",
+            at.pull.head,
+            "-m",
+            message,
+        ),
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            "GIT_AUTHOR_NAME": at.token.login,
+            "GIT_AUTHOR_EMAIL": f"{at.token.login}@example.org",
+            "GIT_COMMITTER_NAME": at.token.login,
+            "GIT_COMMITTER_EMAIL": f"{at.token.login}@example.org",
+        },
+    )
+    at.github.push(at.shop, "change", made.stdout.strip())
+    assert at.run(action="synchronize").delivery is Delivery.NOTHING
+    assert at.looked_at == []
+
+
+def test_a_person_who_pastes_our_marks__changes_nothing(at: Stage) -> None:
+    at.run()
+    (summary,) = at.summaries()
+    pasted = at.github.say(at.pull, "eve", summary.body.replace("2 tests", "900 tests"))
+    at.github.say(at.pull, "eve", f"mine\n\n{SUMMARY_MARK}")
+    at.push({"shop/cart.py": module("add")})
+    at.run(action="synchronize")
+    assert at.pull.comments[pasted.id].body == pasted.body
+    assert pasted.minimised is None
+    assert len(at.summaries()) == 1
+
+
+def test_a_summary_that_was_deleted__is_made_again_and_keeps_the_numbers(at: Stage) -> None:
+    at.run()
+    (summary,) = at.summaries()
+    del at.pull.comments[summary.id]
+    at.push({"shop/more.py": module("more")})
+    at.run(action="synchronize")
+    assert numbers(at) == {"add": 1, "size": 2, "quiet_one": None, "more": 3}
+    assert at.proposed() == ["add", "more", "size"]
+    assert len(at.pull.review_comments) == 3
+
+
+def test_nothing_to_say__leaves_no_comment(tmp_path: Path) -> None:
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module("quiet_one")}) as at:
+        assert at.run().delivery is Delivery.POSTED
+        assert talk(at) == []
+
+
+def test_what_could_not_be_judged__keeps_what_it_has(tmp_path: Path) -> None:
+    with stage(tmp_path, HEAD) as at:
+        at.run()
+        at.push({"shop/cart.py": HEAD["shop/cart.py"].replace("def size", "def  size(\n") + "\n("})
+        at.run(action="synchronize")
+        assert at.proposed() == ["add", "size"]
+
+
+def test_a_question__has_a_number_and_is_asked_once(tmp_path: Path) -> None:
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module("add", "asks_why")}) as at:
+        at.run()
+        assert numbers(at) == {"add": 1, "asks_why": 2}
+        at.push({"README.md": "other\n"})
+        at.run(action="synchronize")
+        assert at.proposed() == ["add", "asks_why"]
+
+
+def test_three_thousand_and_one_files__all_stands_in_the_summary(tmp_path: Path) -> None:
+    files: dict[str, str | None] = {f"data/{number}.txt": "x\n" for number in range(3_000)}
+    with stage(tmp_path, {**files, "shop.py": module("add")}) as at:
+        reviewed = at.run()
+        assert reviewed.delivery is Delivery.POSTED
+        assert any("3,0" in note for note in reviewed.notes), reviewed.notes
+        assert (at.proposed(), numbers(at)) == ([], {"add": 1})
+
+
+def test_a_file_without_a_patch__has_no_place_for_a_comment(tmp_path: Path) -> None:
+    large = module("add") + "\n".join(f"line_{number} = {number}" for number in range(30_000))
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": large}) as at:
+        at.run()
+        assert (at.proposed(), numbers(at)) == ([], {"add": 1})
+
+
+def test_a_long_summary__fits_and_settles(tmp_path: Path) -> None:
+    deep = "/".join(["a_folder_with_a_long_name"] * 6)
+    names = [f"{'long_name_' * 8}{number}" for number in range(200)]
+    with stage(tmp_path, {f"{deep}/cart.py": module(*names)}) as at:
+        assert at.run().delivery is Delivery.POSTED
+        (summary,) = at.summaries()
+        assert len(summary.body) <= 65_536
+        before = talk(at)
+        at.push({"README.md": "other\n"})
+        at.run(action="synchronize")
+        assert talk(at) == before
+
+
+ODD: Files = {
+    "crlf.py": module("crlf").replace("\n", "\r\n"),
+    "unicode/caf\u00e9.py": module("cafe"),
+    "with space/mod.py": module("spaced"),
+    'quo"te/mod.py': module("quoted"),
+    "new\nline/mod.py": module("lined"),
+}
+
+
+def test_odd_paths_and_line_ends__are_told_and_lose_nothing(tmp_path: Path) -> None:
+    with stage(tmp_path, ODD) as at:
+        reviewed = at.run()
+        assert reviewed.delivery is Delivery.POSTED
+        assert reviewed.report
+        told = {member.name for member in reviewed.report.members}
+        told |= {Path(one.path).name for one in reviewed.report.skipped}
+        assert {"crlf", "cafe"} <= told
+        assert len(reviewed.report.members) + len(reviewed.report.skipped) >= len(ODD)
+
+
+@pytest.mark.parametrize(
+    "checkout",
+    [Checkout(depth=0), Checkout(persist_credentials=False), Checkout(ref="main")],
+    ids=["whole history", "no credentials", "another branch"],
+)
+def test_the_checkout__may_be_any(at: Stage, checkout: Checkout) -> None:
+    assert at.run(checkout=checkout).delivery is Delivery.POSTED
+    assert at.proposed() == ["add", "size"]
+
+
+def test_other_events__ask_for_nothing(at: Stage) -> None:
+    events = Events(at.github)
+    target = events.pull_request(at.shop, at.pull, "opened", name="pull_request_target")
+    assert "pull_request" in nothing_of(target).reason
+    assert nothing_of(events.schedule(at.shop))
