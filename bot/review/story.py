@@ -38,6 +38,11 @@ from bot.review.posting import Posting, post
 from bot.review.states import States
 from bot.review.suggested import suggested_changes
 
+_NOT_LISTED = (
+    "The pull request changes too many files for GitHub to list them all, so no comment can stand beside the "
+    "code; all proposals stand in the summary comment."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -203,8 +208,8 @@ def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) ->
         return {}
     try:
         return shown_files(forge.file_patches(number))
-    except DiffTooLarge as failure:
-        posting.note((f"{failure} All proposals stand in the summary comment.",))
+    except DiffTooLarge:
+        posting.note((_NOT_LISTED,))
     except Forbidden as failure:
         posting.note((str(failure),))
     return {}

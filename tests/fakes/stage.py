@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -19,7 +19,7 @@ from textwrap import dedent
 from bot.changes.fetching import Remote
 from bot.changes.members import find_members
 from bot.events import Nothing, ReviewPullRequest, task_of
-from bot.forge.github import build_forge
+from bot.forge.github import GitHub, build_forge
 from bot.forge.reviewed import Reviewed
 from bot.forge.settling import Limits
 from bot.languages.registry import drivers
@@ -67,7 +67,7 @@ class Stage:
     limits: Limits = field(default_factory=Limits)
     naps: list[float] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
-    while_proving: Callable[[], None] = lambda: None
+    while_proving: Callable[[], object] = lambda: None
 
     def push(self, files: Files, branch: str | None = None) -> str:
         """Push a commit to the pull request's branch, or to another."""
@@ -92,7 +92,20 @@ class Stage:
         check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
         (folder / "own").mkdir()
         remote = Remote(server_url=self.github.url, repository=task.repository, token=token.value)
-        forge = build_forge(
+        opening = partial(open_states, folder / "workspace", folder / "own", remote)
+        with (folder / "log").open("w") as log, closing(self._forge(task, token)) as forge:
+            tools = Tools(
+                forge=forge,
+                open_states=opening,
+                suggest=self._suggest,
+                limits=self.limits,
+                drivers=drivers(),
+                progress=PlainProgress(log),
+            )
+            return asyncio.run(review(task, tools))
+
+    def _forge(self, task: ReviewPullRequest, token: Token) -> GitHub:
+        return build_forge(
             url=self.github.url,
             graphql_url=self.github.graphql_url,
             token=Secret(token.value),
@@ -100,31 +113,19 @@ class Stage:
             clock=self.clock.now,
             sleep=self._nap,
         )
-        tools = Tools(
-            forge=forge,
-            open_states=partial(open_states, folder / "workspace", folder / "own", remote),
-            suggest=self._suggest,
-            limits=self.limits,
-            drivers=drivers(),
-            progress=PlainProgress((folder / "log").open("w")),
-        )
-        try:
-            return asyncio.run(review(task, tools))
-        finally:
-            forge.close()
 
     def _nap(self, seconds: float) -> None:
         self.naps.append(seconds)
         self.clock.advance(seconds)
 
     async def _suggest(self, states: States, known: Known) -> Report:
-        selection = SelectionSettings(base=states.base, head=states.head)
+        selection = SelectionSettings(base=states.base, head=states.head, max_members=100)
         search = find_members(states.repository, selection, drivers())
         sources = {member.id: _source(member) for member in search.members}
         unchanged = {id_ for id_, source in sources.items() if known.is_unchanged(id_, source)}
         made = [_made(member) for member in search.members if member.id not in unchanged]
         self.looked_at += [one.member.partition("::")[2] for one in made if one.member]
-        self.while_proving()
+        await asyncio.to_thread(self.while_proving)
         suggestions = [one for one in made if isinstance(one, Suggestion)]
         left = [
             Skipped(path=member.path, stage=At.CHANGES, reason=known.reason, member=member.id)

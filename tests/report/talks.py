@@ -43,7 +43,7 @@ class PullRequest:
         """Plan what a report leaves there."""
         before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
 
-        def write(settled: Settled) -> Texts:
+        def write(settled: Settled, _: str = "") -> Texts:
             return texts(report, settled, self.view, self.changes, before)
 
         wanted = Wanted(head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True)

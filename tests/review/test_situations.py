@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_first_run__one_review_and_one_summary(at: Stage) -> None:
     (summary,) = at.summaries()
     assert (review.state, review.commit) == ("COMMENTED", at.pull.head)
     assert numbers(at) == {"add": 1, "size": 2, "quiet_one": None}
-    assert "2 tests" in summary.body
+    assert summary.body.startswith("**TestSmith** proposes tests for 2 of 3 changed members.")
 
 
 def test_second_identical_push__costs_few_reads_and_no_write(at: Stage) -> None:
@@ -88,7 +89,7 @@ def test_a_push_that_changes_one_member__looks_at_that_one_alone(at: Stage) -> N
     assert at.proposed() == ["add", "size"]
     assert len({comment.id for comment in at.shown()} & first) == 1
     (hidden,) = [one for one in at.pull.review_comments.values() if one.minimised]
-    assert hidden.minimised == "OUTDATED"
+    assert hidden.minimised == "outdated"
 
 
 def test_ten_pushes__one_summary_and_no_suggestion_twice(at: Stage) -> None:
@@ -143,7 +144,7 @@ def test_two_summaries_at_the_very_same_moment__the_oldest_stays(at: Stage) -> N
 
 
 def test_head_moved_while_proving__posts_nothing(at: Stage) -> None:
-    at.while_proving = lambda: at.push({"README.md": "newer\n"}) and None
+    at.while_proving = partial(at.push, {"README.md": "newer\n"})
     reviewed = at.run()
     assert (reviewed.delivery, talk(at)) == (Delivery.HEAD_MOVED, [])
     assert at.pull.head[:7] in reviewed.reason
@@ -287,20 +288,20 @@ def test_drafts_closed_and_labelled_ones__are_left_alone(at: Stage) -> None:
     at.pull.labels.clear()
     event = at.event()
     at.github.close(at.shop, at.pull)
-    assert nothing_of(at.event("closed"))
+    assert "closed" in nothing_of(at.event("closed")).reason
     assert (at.review(event).delivery, talk(at)) == (Delivery.NOTHING, [])
 
 
 def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
     message = "Add tests\n\nTestSmith-Commit: 1\n"
-    tree = at.shop.git.run("rev-parse", f"{at.pull.head}^{{tree}}")
+    tree = at.shop.git.run("rev-parse", f"{at.pull.head}^{{tree}}").decode()
     made = subprocess.run(
         (
             "git",
             "-C",
             str(at.shop.git.folder),
             "commit-tree",
-            str(tree).strip(),
+            tree.strip(),
             "-p",
             at.pull.head,
             "-m",
@@ -324,7 +325,7 @@ def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
 def test_a_person_who_pastes_our_marks__changes_nothing(at: Stage) -> None:
     at.run()
     (summary,) = at.summaries()
-    pasted = at.github.say(at.pull, "eve", summary.body.replace("2 tests", "900 tests"))
+    pasted = at.github.say(at.pull, "eve", summary.body.replace("2 of 3", "900 of 901"))
     at.github.say(at.pull, "eve", f"mine\n\n{SUMMARY_MARK}")
     at.push({"shop/cart.py": module("add")})
     at.run(action="synchronize")
@@ -372,7 +373,7 @@ def test_three_thousand_and_one_files__all_stands_in_the_summary(tmp_path: Path)
     with stage(tmp_path, {**files, "shop.py": module("add")}) as at:
         reviewed = at.run()
         assert reviewed.delivery is Delivery.POSTED
-        assert any("3,0" in note for note in reviewed.notes), reviewed.notes
+        assert any("too many files" in note for note in reviewed.notes), reviewed.notes
         assert (at.proposed(), numbers(at)) == ([], {"add": 1})
 
 
@@ -430,4 +431,4 @@ def test_other_events__ask_for_nothing(at: Stage) -> None:
     events = Events(at.github)
     target = events.pull_request(at.shop, at.pull, "opened", name="pull_request_target")
     assert "pull_request" in nothing_of(target).reason
-    assert nothing_of(events.schedule(at.shop))
+    assert "schedule" in nothing_of(events.schedule(at.shop)).reason
