@@ -91,7 +91,7 @@ class Stage:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
         (folder / "own").mkdir()
-        remote = Remote(server_url=self.github.url, repository=task.repository, token=token.value)
+        remote = Remote(server_url=self.github.url, repository=task.repository, token=Secret(token.value))
         opening = partial(open_states, folder / "workspace", folder / "own", remote)
         with (folder / "log").open("w") as log, closing(self._forge(task, token)) as forge:
             tools = Tools(

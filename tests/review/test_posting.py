@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from forge.talk import BOT, HEAD, Talk, content_of, proposing, skipping, wanted
 
+from bot.changes.patches import FilePatch
 from bot.forge.forge import (
     Applied,
     Commit,
     CreateReview,
     CreateSummary,
     Existing,
-    FilePatch,
     Forbidden,
     ForgeFailure,
     HeadMoved,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.changes.patches import FilePatch
 from bot.forge.anchors import shown_files
-from bot.forge.forge import Anchor, FilePatch
+from bot.forge.forge import Anchor
 from bot.forge.marks import content_digest
 from bot.languages.python.driver import PythonDriver
 from bot.model import Label, Suggestion
