@@ -28,6 +28,7 @@ class MeasurementParts:
         distributions: The names and versions of what is installed for it; their order does not matter.
         layers: The layers of the sandbox: what they forbid decides which tests pass.
         version: The version of this program.
+        command: How the tests are run.
     """
 
     files: str
@@ -36,6 +37,7 @@ class MeasurementParts:
     distributions: tuple[str, ...]
     layers: tuple[str, ...]
     version: str
+    command: str
 
 
 def measurement_key(parts: MeasurementParts) -> str:

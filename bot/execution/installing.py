@@ -23,8 +23,8 @@ from bot.execution.installed import Installed
 from bot.execution.isolation.handover import take_back
 from bot.execution.needs import Needs, read_needs
 from bot.execution.project_copy import write_copy
-from bot.execution.sandbox import Command, Limits, Outcome, Sandbox, shown
-from bot.execution.shell import shell_command
+from bot.execution.sandbox import Command, Limits, Outcome, Sandbox
+from bot.execution.shell import in_folder, last_words, shell_command
 from bot.execution.threads import in_thread
 from bot.execution.workspace import CannotPrepare, remove_folder
 
@@ -38,16 +38,7 @@ _LIMITS = Limits(
 )
 """Compilers and large packages need more than tests do."""
 
-_MOST_WORDS = 400
-_MOST_OUTPUT = 20_000
-_END_OF_BUILD = "[end of output]"
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
-# Runs a program in another working folder than the one that may be written to.
-_IN_FOLDER = """
-import os, sys
-os.chdir(sys.argv[1])
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 _WITH_PROJECT, _WITHOUT_PROJECT = "with.txt", "without.txt"
 
 
@@ -190,14 +181,14 @@ class _Installation:
             done = await self._install(_WITH_PROJECT, needs.files)
             if done.exit_code == 0:
                 return ()
-            failed = f"the project could not be installed, only what it needs: {last_words(done)}"
+            failed = f"the project could not be installed, only what it needs: {_said(done)}"
         else:
             failed = ""
         done = await self._install(_WITHOUT_PROJECT, needs.files + needs.plain_files)
         if done.exit_code == 0:
             return (failed,)
         raise CannotPrepare(
-            f"what the project's tests need cannot be installed ({last_words(done)}): mend that, install it"
+            f"what the project's tests need cannot be installed ({_said(done)}): mend that, install it"
             " yourself into an environment that --python names, or leave --install out."
         )
 
@@ -206,7 +197,7 @@ class _Installation:
         done = await self._run_in_project((*shell_command(), text))
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"the setup command has failed ({last_words(done)}): it is run by a shell in the project's"
+                f"the setup command has failed ({_said(done)}): it is run by a shell in the project's"
                 " folder, with a new virtual environment first on PATH and without secrets; mend it."
             )
         self.check_place()
@@ -215,7 +206,7 @@ class _Installation:
         done = await self._run_in_project((str(self.python), "-I", "-m", "pip", "install", "pytest"))
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"the setup command has left no pytest, and it cannot be had ({last_words(done)}): let the"
+                f"the setup command has left no pytest, and it cannot be had ({_said(done)}): let the"
                 " setup command install pytest, too."
             )
         return ("pytest was added to what the setup command has installed",)
@@ -235,7 +226,7 @@ class _Installation:
         if done.exit_code != 0:
             raise CannotPrepare(
                 f"{self._order.interpreter} cannot make an environment to install the project into"
-                f" ({last_words(done)}): name an interpreter with --python that has the modules venv and"
+                f" ({_said(done)}): name an interpreter with --python that has the modules venv and"
                 " ensurepip (on Debian: apt install python3-venv), or leave --install out."
             )
 
@@ -248,8 +239,7 @@ class _Installation:
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> Outcome:
         project = self._place / "project" / self._order.project
-        command = (str(self.python), "-I", "-c", _IN_FOLDER, str(project))
-        return await self._run((*command, *argv), network=True)
+        return await self._run(in_folder(self.python, project, argv), network=True)
 
     async def _run(self, argv: tuple[str, ...], *, network: bool) -> Outcome:
         left = max(self._deadline - time.monotonic(), 1.0)
@@ -257,25 +247,9 @@ class _Installation:
         return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
 
 
+def _said(done: Outcome) -> str:
+    return last_words(done, "install-seconds")
+
+
 def _has_pytest(environment: Path) -> bool:
     return any(environment.glob("lib/python3*/site-packages/pytest/__init__.py"))
-
-
-def last_words(done: Outcome) -> str:
-    """Return what a program said at last, as plain text: its lines of errors, else its last line, cut."""
-    if done.timed_out:
-        return "it ran into the time limit, see --install-seconds"
-    if done.exceeded:
-        return f"it took {done.exceeded}"
-    text = shown(done.stderr, _MOST_OUTPUT) or shown(done.stdout, _MOST_OUTPUT)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = _reason(lines) if lines else f"it ended with {done.exit_code}"
-    return said if len(said) <= _MOST_WORDS else f"{said[:_MOST_WORDS]} ..."
-
-
-def _reason(lines: list[str]) -> str:
-    """Return what says the most: of a failed build its own last line, else pip's errors, else the last."""
-    if _END_OF_BUILD in lines[1:]:
-        return lines[lines.index(_END_OF_BUILD) - 1]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return "; ".join(dict.fromkeys(errors)) or lines[-1]

@@ -17,6 +17,7 @@ from bot.execution.harness import Job, Setting, run_plan
 from bot.execution.installed import with_installation
 from bot.execution.installing import InstallOrder, install_project, version_of
 from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules, installed_folders
+from bot.execution.own_tests.command import read_test_command
 from bot.execution.project_copy import (
     CopyReport,
     bring_ignored_files,
@@ -130,6 +131,7 @@ def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
         owned_modules=top_level_modules(roots),
         refused_folders=(repository.root.resolve(),),
         notes=tuple(note for note in notes if note),
+        test_command=read_test_command(order.settings.test_command),
     )
 
 

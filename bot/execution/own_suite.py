@@ -17,9 +17,11 @@ from bot.execution.own_tests.answers import OwnTest, SuiteAnswer
 from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
 from bot.execution.own_tests.cache import Kept, Measurements, NoMeasurements, keep, kept_suite, suite_key
 from bot.execution.own_tests.changes import try_changes
+from bot.execution.own_tests.command import ShellCommand
 from bot.execution.own_tests.coverage_files import suite_from_coverage
 from bot.execution.own_tests.failures import Naming
 from bot.execution.own_tests.run import run_suite
+from bot.execution.own_tests.shell_suite import run_shell_suite
 from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
 from bot.execution.threads import in_thread
@@ -59,6 +61,8 @@ async def measure_own_suite(
     if settings.suite_seconds <= 0:
         return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
     try:
+        if isinstance(workspace.test_command, ShellCommand):
+            return await run_shell_suite(workspace, workspace.test_command, subjects, settings.suite_seconds)
         key = await in_thread(suite_key, workspace, subjects)
         known = kept_suite(measurements, key, subjects, settings.suite_seconds)
         return known or await _measured(

@@ -51,12 +51,18 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
         argv=(str(workspace.interpreter.path), "-s", str(program), name),
         folder=folder,
         readable=(copy.root, program.parent, *workspace.readable),
-        variables={**_variables(workspace.interpreter.path, folder), **variables},
+        variables={
+            **process_variables(workspace.interpreter.path, folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **variables,
+        },
         stdin=stdin,
     )
 
 
-def _variables(interpreter: Path, folder: Path) -> dict[str, str]:
+def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
     """Return the whole environment of a process: nothing of the bot's own is inherited."""
     programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
     return {
@@ -67,8 +73,5 @@ def _variables(interpreter: Path, folder: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         # An interpreter built as a shared library may find it by this variable alone.
         "LD_LIBRARY_PATH": str(interpreter.resolve().parent.parent / "lib"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "TZ": "UTC",
     }

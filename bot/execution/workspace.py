@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.execution.own_tests.command import PLAIN_PYTEST, TestCommand
 from bot.execution.removal import remove_tree
 from bot.execution.sandbox import Limits, Sandbox
 from bot.model import Failure
@@ -72,6 +73,7 @@ class Workspace:
             installation would put there.
         notes: What a reader of the report should know about all this.
         readable: Further folders that every process reads.
+        test_command: How the project's own tests are run.
         other: The same with another interpreter that the project allows; None where none is at hand.
     """
 
@@ -87,6 +89,7 @@ class Workspace:
     refused_folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     readable: tuple[Path, ...] = ()
+    test_command: TestCommand = PLAIN_PYTEST
     other: Workspace | None = None
 
     def new_folder(self, purpose: str) -> Path:

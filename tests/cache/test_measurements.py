@@ -14,6 +14,7 @@ PARTS = MeasurementParts(
     distributions=("pytest-9", "shop-1"),
     layers=("rlimits",),
     version="1",
+    command="pytest",
 )
 
 
@@ -26,6 +27,7 @@ PARTS = MeasurementParts(
         {"distributions": ("pytest-9", "shop-2")},
         {"layers": ("rlimits", "seccomp")},
         {"version": "2"},
+        {"command": "pytest -m quick"},
     ],
 )
 def test_measurement_key__depends_on_every_part(changed: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ def suite_key(workspace: Workspace, members: Iterable[Member]) -> str:
             distributions=tuple(sorted(set(_distributions(interpreter)))),
             layers=workspace.sandbox.layers(),
             version=__version__,
+            command=repr(workspace.test_command),
         )
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.execution.own_tests.answers import SuiteAnswer, read_suite
+from bot.execution.own_tests.command import PLAIN_PYTEST, PytestCall
 from bot.execution.sandbox import CannotRun, Limits, Outcome
 from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
@@ -55,34 +56,42 @@ async def run_worker(workspace: Workspace, plan: Mapping[str, object]) -> tuple[
     """
     folder = workspace.new_folder("own")
     try:
-        copy = await in_thread(_copied, workspace, folder)
-        size = await in_thread(_size, copy.root)
+        copy = await in_thread(copy_for_own_tests, workspace, folder)
+        limits = await in_thread(limits_of_own_tests, workspace.limits, plan["seconds"], copy.root)
         command = worker_command(
             workspace,
             "suite",
             copy=copy,
             folder=folder,
             stdin=json.dumps(_whole_plan(workspace, copy, plan)).encode(),
-            variables={},
+            variables=dict(_call(workspace).variables),
         )
-        limits = _limits(workspace.limits, plan["seconds"], size)
         return await workspace.sandbox.run(command, limits), copy.root
     finally:
         await in_thread(remove_folder, folder)
 
 
-def _copied(workspace: Workspace, folder: Path) -> ProjectCopy:
+def _call(workspace: Workspace) -> PytestCall:
+    """Return how pytest is called; plainly where a shell would have to run the tests."""
+    command = workspace.test_command
+    return command if isinstance(command, PytestCall) else PLAIN_PYTEST
+
+
+def copy_for_own_tests(workspace: Workspace, folder: Path) -> ProjectCopy:
+    """Copy head into a working folder, for its own tests to write to.
+
+    Raises:
+        CannotRun: There is no room for it.
+    """
     try:
         return writable_copy(workspace.head, folder)
     except OSError as error:
         raise CannotRun(f"The project cannot be copied for its own tests: {error.strerror}.") from error
 
 
-def _size(root: Path) -> int:
-    return sum(path.lstat().st_size for path in root.rglob("*"))
-
-
-def _limits(limits: Limits, seconds: object, size: int) -> Limits:
+def limits_of_own_tests(limits: Limits, seconds: object, root: Path) -> Limits:
+    """Return the limits of a process that runs own tests in a copy: the copy counts as none of its disk."""
+    size = sum(path.lstat().st_size for path in root.rglob("*"))
     return replace(
         limits,
         seconds=_SECONDS_TO_START + float(str(seconds)),
@@ -93,11 +102,15 @@ def _limits(limits: Limits, seconds: object, size: int) -> Limits:
 
 
 def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, object]) -> dict[str, object]:
+    call = _call(workspace)
+    project = copy.source_roots[0] / call.folder
+    roots = dict.fromkeys((*copy.source_roots, *(project / path for path in call.paths)))
     return {
         **plan,
         "root": str(copy.root),
-        "project": str(copy.source_roots[0]),
-        "roots": [str(root) for root in copy.source_roots],
+        "project": str(project),
+        "arguments": list(call.arguments),
+        "roots": [str(root) for root in roots],
         "hidden": list(workspace.interpreter.hidden_modules),
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],

@@ -2,7 +2,8 @@
 
 The plan comes as one JSON object on standard input:
 
-    root, project                     the copy of the git root, and the project's folder in it
+    root, project                     the copy of the git root, and the folder in it where pytest is run
+    arguments                         what a person gives to pytest
     roots, hidden, owned, refused     as for `serve.py`
     spans                             `[{file, first, last}]`: where the members stand, below the root
     names                             what the files of those tests name that are run first
@@ -68,7 +69,8 @@ def _try_changes(plan: dict[str, Any], teller: Teller) -> None:
 
 
 def _place(plan: dict[str, Any]) -> Any:
-    return _pytest_part().Place(Path(plan["root"]), Path(plan["project"]), frozenset(plan["hidden"]))
+    root, project = Path(plan["root"]), Path(plan["project"])
+    return _pytest_part().Place(root, project, frozenset(plan["hidden"]), tuple(plan["arguments"]))
 
 
 class _Suite:

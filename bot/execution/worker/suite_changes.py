@@ -22,7 +22,7 @@ import pytest
 
 from .children import CRASHED, DONE, Message, Patience, Send, become_parent, run_child
 from .mutating import LoadedModule, Mutant, MutantFinder, QuickCase, compiled
-from .suite_pytest import UNUSABLE, InOneProcess, Place, suite_arguments, test_id
+from .suite_pytest import UNUSABLE, InOneProcess, OnlyTheseFiles, Place, suite_arguments, test_id
 
 MOST_SECONDS_TO_LOAD = 3.0
 """Where it takes longer to load the tests, changes of what runs then are not tried."""
@@ -227,10 +227,9 @@ class _Stage:
         """Collect, and try all changes."""
         self._send = send
         arguments = suite_arguments(self._run.place, with_own=self._with_own)
-        code = pytest.main(
-            [*arguments, *_files(self._run.place, self._run.tests)],
-            plugins=[InOneProcess(), self, self._case],
-        )
+        files = _files(self._run.place, self._run.tests)
+        only = OnlyTheseFiles(self._run.place, files)
+        code = pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
         send({"kind": "exit", "code": int(code)})
 
     @pytest.hookimpl(trylast=True)
@@ -402,9 +401,9 @@ class _Once:
         self._send = send
         sys.meta_path.insert(0, self._finder)
         arguments = suite_arguments(self._place, with_own=self._with_own)
-        pytest.main(
-            [*arguments, *_files(self._place, self._tests)], plugins=[InOneProcess(), self, self._case]
-        )
+        files = _files(self._place, self._tests)
+        only = OnlyTheseFiles(self._place, files)
+        pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:

@@ -30,6 +30,7 @@ _MAY_CONFIGURE = (
     *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
     *("pyproject.toml", "tox.ini", "setup.cfg"),
 )
+_SETS_A_ROOT = ("-c", "--config-file", "--rootdir")
 _LAST_WORDS_BYTES = 8_000
 _ERRORS = tuple(
     re.compile(pattern)
@@ -49,11 +50,13 @@ class Place(NamedTuple):
         root: The copy of the git root.
         project: The project's folder in it.
         hidden: Top-level modules that are not there, and whose plugins are not, either.
+        arguments: What a person gives to pytest.
     """
 
     root: Path
     project: Path
     hidden: frozenset[str]
+    arguments: tuple[str, ...] = ()
 
 
 class InOneProcess:
@@ -66,8 +69,22 @@ class InOneProcess:
             config.option.forked = False
 
 
+class OnlyTheseFiles:
+    """A plugin that has pytest look at some files, in place of those that a person names."""
+
+    def __init__(self, place: Place, files: Sequence[str]) -> None:
+        self._arguments = place.arguments
+        self._files = files
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Exchange the files, once what a person names has told where the project begins."""
+        if self._arguments:
+            config.args = list(self._files)
+
+
 def suite_arguments(place: Place, *, with_own: bool) -> list[str]:
-    """Return pytest's command line, without the files.
+    """Return pytest's command line, without the files; those that a person names are in it.
 
     Args:
         place: Where it is run.
@@ -77,7 +94,7 @@ def suite_arguments(place: Place, *, with_own: bool) -> list[str]:
     hidden = [name for name, value in installed.items() if value.partition(".")[0] in place.hidden]
     quieted = [option for name, options in _QUIETED.items() if name in installed for option in options]
     own = quieted if with_own else ["-o", "addopts=", "-W", "default", *_without(_REFUSED)]
-    return [*_ALWAYS, *_without(hidden), *own, *_barrier(place)]
+    return [*place.arguments, *_ALWAYS, *_without(hidden), *own, *_barrier(place)]
 
 
 def _plugins() -> Iterable[Any]:
@@ -93,6 +110,8 @@ def _without(names: Iterable[str]) -> list[str]:
 
 def _barrier(place: Place) -> list[str]:
     """Keep pytest from looking for settings and conftest files above the copy, where the project has none."""
+    if any(argument.startswith(_SETS_A_ROOT) for argument in place.arguments):
+        return []
     if any(_configures(folder / name) for folder in _upwards(place) for name in _MAY_CONFIGURE):
         return []
     return ["-c", os.devnull, "--rootdir", str(place.project), "--confcutdir", str(place.project)]
