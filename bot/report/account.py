@@ -43,7 +43,9 @@ def shown_words(found: Suggestion | Skipped) -> str:
 
 def by_content(report: Report, settled: Settled | None) -> dict[str, Suggestion]:
     """Return the suggestions of a run by the digest of their content, numbered as on the pull request."""
-    found = {content_digest(one.member, one.code): one for one in report.suggestions}
+    found = dict[str, Suggestion]()
+    for one in report.suggestions:
+        found.setdefault(content_digest(one.member, one.code), one)
     numbers = {} if settled is None else {one.draft.content: one.number for one in settled.proposals}
     return {content: replace(one, number=numbers.get(content, one.number)) for content, one in found.items()}
 

@@ -22,17 +22,20 @@ from bot.report.words import count
 BYTES_LIMIT = 1_000_000
 """The most bytes of a step's summary, under the 1,048,576 beyond which GitHub shows none of it."""
 
+_ROWS_LIMIT = 80_000
 _NOTES_LIMIT = 24_000
 _BYTES_FOR_CUT_NOTE = 200
 _ELSEWHERE = "the JSON report of this run"
 
 _DELIVERY_WORDS = {
     Delivery.POSTED: "",
-    Delivery.NOT_ALLOWED: "Nothing was written on the pull request; the whole review stands here.",
+    Delivery.NOT_ALLOWED: "The review could not be written on the pull request; the whole of it stands here.",
     Delivery.HEAD_MOVED: "Nothing was posted, since the pull request has a new head, which has its own run.",
     Delivery.FAILED: "The pull request may not show all of the review; the whole of it stands here.",
     Delivery.NOTHING: "There was nothing to review.",
 }
+
+_READ_ONLY = "GitHub gives the runs of forks and of Dependabot a token that may only read."
 
 _PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
 
@@ -67,7 +70,7 @@ def job_summary(reviewed: Reviewed, view: View) -> str:
 
 def _summary(report: Report, told: Account, view: View) -> str:
     chart = funnel_chart(report.statistics.funnel)
-    return summary_text(report, told, view, Extras(elsewhere=_ELSEWHERE, chart=chart))
+    return summary_text(report, told, view, Extras(elsewhere=_ELSEWHERE, chart=chart, rows_limit=_ROWS_LIMIT))
 
 
 def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
@@ -81,7 +84,7 @@ def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
 
 def _alert(reviewed: Reviewed) -> str:
     """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
-    words = " ".join(each for each in (_DELIVERY_WORDS[reviewed.delivery], reviewed.reason) if each)
+    words = " ".join(each for each in (_DELIVERY_WORDS[reviewed.delivery], _reason(reviewed)) if each)
     lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
     if not lines:
         return ""
@@ -89,6 +92,12 @@ def _alert(reviewed: Reviewed) -> str:
     return "\n>\n".join(
         (f"> [!{'WARNING' if is_trouble else 'NOTE'}]\n> {lines[0]}", *(f"> {line}" for line in lines[1:]))
     )
+
+
+def _reason(reviewed: Reviewed) -> str:
+    if reviewed.is_read_only and reviewed.delivery is Delivery.NOT_ALLOWED:
+        return _READ_ONLY
+    return reviewed.reason
 
 
 def _lacking(reviewed: Reviewed) -> tuple[str, ...]:

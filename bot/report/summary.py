@@ -29,13 +29,15 @@ from bot.report.words import (
     skipped_words,
 )
 
-_ROWS_LIMIT = 12_000
+ROWS_LIMIT = 12_000
 """The most characters of one table's rows: two tables and the rest stay far under the comment's limit."""
 
 _NOTES_LIMIT = 4_000
 """The most characters of the notes."""
 
 _NUMBERS_SHOWN = 20
+
+_FOLDS_SIDE_BY_SIDE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Fitting:
     left: int
 
 
-def fitting(rows: Sequence[Sequence[str]], limit: int = _ROWS_LIMIT) -> Fitting:
+def fitting(rows: Sequence[Sequence[str]], limit: int) -> Fitting:
     """Return the first rows of a table that have no more characters than the limit."""
     used = 0
     for index, row in enumerate(rows):
@@ -65,12 +67,14 @@ class Extras:
         folds: The code of what has no comment of its own, by the digest of its content.
         folds_left: How many of those have no room.
         chart: A picture of it.
+        rows_limit: The most characters of the rows of each of its tables.
     """
 
     elsewhere: str = "`--format json`"
     folds: Mapping[str, str] | None = None
     folds_left: int = 0
     chart: str = ""
+    rows_limit: int = ROWS_LIMIT
 
 
 def summary_text(report: Report, account: Account, view: View, extras: Extras) -> str:
@@ -83,9 +87,9 @@ def summary_text(report: Report, account: Account, view: View, extras: Extras) -
         extras: What this summary has beside that.
     """
     folds = extras.folds or {}
-    rows = fitting(list(_rows(report, account, folds)))
+    rows = fitting(list(_rows(report, account, folds)), extras.rows_limit)
     groups = skipped_groups(replace(report, skipped=account.skipped))
-    skipped = fitting([_skipped_row(group) for group in groups])
+    skipped = fitting([_skipped_row(group) for group in groups], extras.rows_limit)
     return fill(
         "summary.md.j2",
         {
@@ -96,6 +100,7 @@ def summary_text(report: Report, account: Account, view: View, extras: Extras) -
             "rows_left": rows.left and count(rows.left, "more row"),
             "rejected": _rejected_words(account.rejected),
             "folds": tuple(folds.values()),
+            "folds_heading": _folds_heading(len(folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
             "elsewhere": extras.elsewhere,
             "skipped_heading": skipped_words(account.figures),
@@ -128,6 +133,11 @@ def _skipped_row(group: SkippedGroup) -> Sequence[str]:
     return cell(names_words(group)), group.stage.value, cell(parse(group.reason))
 
 
+def _folds_heading(folds: int) -> str:
+    """Return what many folds stand under together; empty for a few, which stand side by side."""
+    return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
+
+
 def _rejected_words(numbers: Sequence[int]) -> str:
     if not numbers:
         return ""
@@ -146,7 +156,7 @@ def last_line(report: Report, view: View) -> str:
         return figures
     heading = count(len(report.notes), "note")
     notes = "<br>".join(_note_lines(report.notes))
-    return f"{figures}<details><summary><sub>{heading}</sub></summary><sub>{notes}</sub></details>"
+    return f"{figures}<details><summary>{heading}</summary><sub>{notes}</sub></details>"
 
 
 def _note_lines(notes: Sequence[str]) -> Iterator[str]:

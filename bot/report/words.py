@@ -306,20 +306,29 @@ def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
         ("ran", funnel.ran),
         ("stable", funnel.stable),
         ("gain something", funnel.gains),
-        ("posted", funnel.posted),
+        ("proposed", funnel.posted),
     )
 
 
 def cost_words(report: Report) -> tuple[Prose, ...]:
-    """Return what the run cost and what it looked at: calls, tokens, cache, seconds, head."""
+    """Return what the run cost and what it looked at: members, calls, tokens, cache, seconds, head."""
     statistics = report.statistics
     head = () if report.head is None else ((*plain("head "), *code(report.head[:7])),)
     return (
+        *_anew_words(report),
         plain(_call_words(statistics)),
         *_cached_words(statistics),
         plain(f"{statistics.seconds:.1f} s"),
         *head,
     )
+
+
+def _anew_words(report: Report) -> tuple[Prose, ...]:
+    """Return how many members were looked at, where some had not changed since an earlier run."""
+    if not report.unchanged:
+        return ()
+    anew = sum(member.id not in report.unchanged for member in report.members)
+    return (plain(f"{anew:,} of {count(len(report.members), 'member')} looked at anew"),)
 
 
 def _call_words(statistics: Statistics) -> str:

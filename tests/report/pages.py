@@ -11,7 +11,7 @@ OUR_TAGS = {
     *("p", "strong", "code", "pre", "details", "summary", "sub", "hr", "blockquote", "br", "ul", "li"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
-OUR_ATTRIBUTES = {"lang", "class"}
+OUR_ATTRIBUTES = {"lang", "class", "open"}
 
 FRAGMENTS = (
     "a", " ", "`", "``", "*b*", "_", "[x](https://e.example)", "![i](j)", "<b>", "</sub>", "&amp;", "|", "\\",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import process_time
 
 import pytest
 from report.pages import Page
 
 from bot.model import Evidence, Label
-from bot.report.comments import suggestion_comment
+from bot.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
 from fakes.reports import VIEW, a_member, a_suggestion, sample_report
 
 
@@ -51,3 +52,60 @@ def test_suggestion_comment__too_long_for_a_comment_says_how_to_see_the_test() -
 
     assert len(comment) < 1000
     assert "The test module has 20,000 lines, too many for a comment; the command below prints it." in comment
+
+
+def test_suggestion_comment__shows_the_whole_test_where_it_cannot_be_committed() -> None:
+    member = a_member("f")
+    plain = suggestion_comment(a_suggestion(member), member, VIEW)
+
+    for text in ("a\r", "<!-- a -->", "x\n" * 40_000):
+        assert suggestion_comment(a_suggestion(member), member, VIEW, SuggestedChange(text=text)) == plain
+
+
+@pytest.mark.parametrize("label", [Label.QUESTION, Label.CATCHES])
+def test_suggestion_comment__never_offers_to_commit_a_question(label: Label) -> None:
+    member = a_member("f")
+    asking = a_suggestion(member, label=label)
+
+    assert "suggestion\n" not in suggestion_comment(asking, member, VIEW, SuggestedChange(text="a"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = 1",
+        "<!-- testsmith:listed end -->",
+        f"```\n<!-- testsmith:listed {'b' * 16} -->\n<!-- testsmith:listed end -->",
+        "</details>",
+    ],
+)
+def test_folds_in__gives_back_what_was_listed(code: str) -> None:
+    member, content = a_member("f"), "a" * 16
+    whole, short = listed_fold(a_suggestion(member, code=code), member, VIEW, content)
+
+    for fold in (whole, short):
+        body = f"text\n\n{fold}\n\nmore\n".replace("\n", "\r\n")
+        assert folds_in(body) == {content: fold}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<!-- testsmith:listed end -->",
+        f"<!-- testsmith:listed {'a' * 16} -->\nnever ends",
+        "<!-- testsmith:listed no-digest -->\na\n<!-- testsmith:listed end -->",
+        f"> <!-- testsmith:listed {'a' * 16} -->\na\n<!-- testsmith:listed end -->",
+    ],
+)
+def test_folds_in__takes_nothing_that_is_not_whole(body: str) -> None:
+    assert folds_in(body) == {}
+
+
+def test_folds_in__takes_linear_time() -> None:
+    body = f"<!-- testsmith:listed {'a' * 16} -->\n" * 1_600
+
+    started = process_time()
+    folds_in(body)
+
+    assert process_time() - started < 0.5

@@ -24,7 +24,10 @@ from fakes.reports import (
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "job_summary"
-NOT_ALLOWED = "The token of this run may not write reviews."
+NOT_ALLOWED = (
+    "Cannot make the review: Resource not accessible by integration. "
+    "Grant the workflow's token `pull-requests: write`."
+)
 
 
 def settled(report: Report, delivery: Delivery = Delivery.POSTED, max_comments: int = 10) -> Reviewed:
@@ -48,9 +51,9 @@ def test_job_summary__of_a_fork_names_no_permission_to_grant() -> None:
 
     page = job_summary(reviewed, VIEW)
 
-    assert page.startswith("> [!NOTE]\n> Nothing was written on the pull request;")
-    assert NOT_ALLOWED in page
-    assert "permissions:" not in page
+    assert page.startswith("> [!NOTE]\n> The review could not be written on the pull request;")
+    assert "a token that may only read.\n" in page
+    assert "pull-requests: write" not in page
     assert sample_report().suggestions[0].code in Page(page).blocks
 
 

@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 from report.pages import FRAGMENTS, Page, assert_harmless
 
-from bot.report.markup import cell, code_block, inline, paragraph
+from bot.report.markup import cell, change_block, code_block, inline, paragraph, tagged
 from bot.report.prose import code, one_line, parse, plain
 
 
@@ -66,3 +66,27 @@ def test_cell__never_leaves_its_column(first: str) -> None:
 
 def test_inline__marks_the_code_of_a_sentence() -> None:
     assert inline(parse("`a < b` is `True`, not _x_")) == r"`a < b` is `True`, not \_x\_"
+
+
+@pytest.mark.parametrize("first", FRAGMENTS)
+def test_tagged__shows_any_text_in_html_and_in_markdown(first: str) -> None:
+    for second in FRAGMENTS:
+        words, shown_as_code = one_line(first + second), code(first + second)
+
+        for shown in (
+            f"<details><summary>{tagged(plain(words))} and {tagged(shown_as_code)}</summary></details>",
+            f"so {tagged(plain(words))} and {tagged(shown_as_code)}",
+        ):
+            assert_harmless(shown)
+            page = Page(shown)
+            assert page.words.replace("\u200b", "").removeprefix("so ").strip() == f"{words} and".strip()
+            assert page.code == [shown_as_code[0].text]
+
+
+def test_change_block__is_longer_than_any_fence_inside() -> None:
+    assert change_block("a\n````\nb") == "`````suggestion\na\n````\nb\n`````"
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", "a\x1bb", "<!-- a", "  ::error::a", "a ##[error]b", "a\u202eb"])
+def test_change_block__is_none_where_it_would_not_be_shown_to_the_letter(text: str) -> None:
+    assert change_block(text) == ""

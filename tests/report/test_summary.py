@@ -25,10 +25,10 @@ def test_summary_text__of_the_sample() -> None:
     assert "| 3 | `clamp` | affected by `_bounds` | 1 test, +1 line |" in lines
     assert "| `huge`, `late` | budget | over the limit of 40 members |" in lines
     assert lines[-1] == (
-        "<p><sub>tests: 13 asked, 12 answered, 11 ran, 10 stable, 6 gain something, 4 posted<br>"
+        "<p><sub>tests: 13 asked, 12 answered, 11 ran, 10 stable, 6 gain something, 4 proposed<br>"
         "2 model calls, 3,120 tokens · 4 members from the cache · 12.3 s · head <code>1a2b3c4</code>"
         "</sub></p>"
-        "<details><summary><sub>1 note</sub></summary>"
+        "<details><summary>1 note</summary>"
         "<sub>sandbox: process limits, scrubbed environment, no network</sub></details>"
     )
 
@@ -69,7 +69,7 @@ def test_summary_text__is_never_too_long_and_says_what_it_left_out(text: str) ->
 def test_summary_text__says_how_many_notes_it_left_out() -> None:
     comment = summary_of(Report(members=(), notes=("word " * 100,) * 50), VIEW)
 
-    assert re.search(r"<summary><sub>50 notes</sub></summary>.*<br>… and \d+ more notes</sub>", comment)
+    assert re.search(r"<summary>50 notes</summary>.*<br>… and \d+ more notes</sub>", comment)
 
 
 def test_summary_text__names_the_first_of_many_left_out_for_one_reason() -> None:
@@ -82,3 +82,11 @@ def test_summary_text__names_the_first_of_many_left_out_for_one_reason() -> None
     comment = summary_of(Report(members=members, skipped=skipped, base="0"), VIEW)
 
     assert "`f19` and 5 more | budget | too many |" in comment
+
+
+def test_summary_text__without_a_proposal_shows_at_once_why() -> None:
+    member = a_member("f")
+    skipped = Skipped(path=member.path, member=member.id, stage=Stage.ENVIRONMENT, reason="no sandbox")
+    report = Report(members=(member,), skipped=(skipped,), base="0" * 40)
+
+    assert "<details open><summary>1 member without a proposal</summary>" in summary_of(report)
