@@ -17,6 +17,8 @@ from bot import __version__
 from bot.cache.sources import Ground, source_digest
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
+from bot.changes.patches import ComparedStates
+from bot.changes.trusted import TrustedTree
 from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.execution.interpreter import choose_interpreter
 from bot.execution.isolation.choice import CannotIsolate
@@ -30,7 +32,7 @@ from bot.execution.workspace import CannotPrepare, Workspace
 from bot.generation.generator import NotedGenerator, TestGenerator
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
-from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver
+from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
 from bot.model import (
     CacheStatsReporter,
     Candidate,
@@ -100,17 +102,21 @@ def _nothing_known(_member: str, _source: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a run need not find out again.
+class Given:
+    """What a run is given, and need not find out itself.
 
     Attributes:
         repository: The repository that is looked at; None for the one that holds the settings' folder.
+        compared: Both states, where base is not in the repository; then nothing is run on base.
+        trusted: The files that conventions are read from, where head may be anybody's; None for head's.
         is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
             outcome is remembered; such a member costs no call and no proof.
         reason: What is said of such a member.
     """
 
     repository: Repository | None = None
+    compared: ComparedStates | None = None
+    trusted: SourceTree | None = None
     is_unchanged: Callable[[str, str], bool] = _nothing_known
     reason: str = "it has not changed since it was last looked at"
 
@@ -169,23 +175,23 @@ class _Place:
     own_suite: OwnSuite
 
 
-async def suggest(settings: Settings, tools: Tools, known: Known | None = None) -> Report:
+async def suggest(settings: Settings, tools: Tools, given: Given | None = None) -> Report:
     """Return the report of one run.
 
     Args:
         settings: What was set.
         tools: The clients.
-        known: What need not be found out again; nothing by default.
+        given: What need not be found out; nothing by default.
 
     Raises:
         UsageFailure: The folder is no repository, or a revision is unknown.
     """
     started = tools.clock()
-    known = known or Known()
-    repository = known.repository or Repository.open(settings.folder)
+    given = given or Given()
+    repository = given.repository or Repository.open(settings.folder)
     tools.progress.phase("finding changed members", 1)
-    search = find_members(repository, settings.selection, tools.drivers)
-    run = _begun(settings, tools, repository, search, known)
+    search = find_members(repository, settings.selection, tools.drivers, given.compared)
+    run = _begun(settings, tools, repository, search, given)
     outcome = await _outcome(run) if run.requests else Outcome()
     report = _report(run, outcome, tools.clock() - started)
     check(report)
@@ -193,12 +199,12 @@ async def suggest(settings: Settings, tools: Tools, known: Known | None = None) 
 
 
 def _begun(
-    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch, known: Known
+    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch, given: Given
 ) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
-    requests = _requests(repository, search, tools.drivers)
+    requests = _requests(repository, search, tools.drivers, given.trusted)
     sources = _sources(settings, search, requests)
-    unchanged = {member for member, source in sources.items() if known.is_unchanged(member, source)}
+    unchanged = {member for member, source in sources.items() if given.is_unchanged(member, source)}
     left_alone = [asked.request.member for member, asked in requests.items() if member in unchanged]
     return _Run(
         settings=settings,
@@ -207,7 +213,7 @@ def _begun(
         search=search,
         requests={member: asked for member, asked in requests.items() if member not in unchanged},
         sources=sources,
-        unchanged=_skipped(left_alone, Stage.CHANGES, known.reason),
+        unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
         deadline=Deadline.after(settings.budget.max_minutes, tools.clock),
     )
 
@@ -258,14 +264,18 @@ def _notes_of(generator: object) -> tuple[str, ...]:
 
 
 def _requests(
-    repository: Repository, search: MemberSearch, drivers: Sequence[LanguageDriver]
+    repository: Repository,
+    search: MemberSearch,
+    drivers: Sequence[LanguageDriver],
+    trusted: SourceTree | None,
 ) -> dict[str, _Asked]:
     """Return what is asked for each member, by its id."""
+    tree = search.head_tree if trusted is None else TrustedTree(search.head_tree, trusted)
     return {
         request.member.id: _Asked(driver=driver, request=request)
         for driver in drivers
         for request in driver.requests(
-            search.head_tree,
+            tree,
             [member for member in search.members if member.language == driver.language],
             repository.project,
         )

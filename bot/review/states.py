@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.changes.checkout import open_checkout
-from bot.changes.fetching import Remote, ensure_commits
+from bot.changes.fetching import CannotFetch, Remote, ensure_commits
 from bot.changes.git import Repository
+from bot.changes.patches import ComparedStates, rebuild_base
+from bot.changes.trusted import settings_values
 from bot.events import ReviewPullRequest
+from bot.forge.forge import Forge, ForgeFailure
 from bot.languages.driver import SourceTree
+from bot.pipeline import Given
+
+_REBUILT = (
+    "The history could not be fetched ({reason}); base was rebuilt from the changes that GitHub shows, and "
+    "the tests were not run on base."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,19 +27,23 @@ class States:
     """What a pull request is looked at by.
 
     Attributes:
-        repository: Where both states are.
-        base: The merge base's full object id.
-        head: The head's full object id.
-        message: The message of the head commit.
-        values: What the settings file of the merge base holds, by option name.
+        repository: Where head is, and base if it could be fetched.
+        base: The merge base's full object id; where that could not be fetched, the tip of the base branch.
+        head: Full object id of what is looked at: the head, or without history what is checked out of it.
+        trusted: The files of base, in which nobody without the right to write has set or asked anything.
+        message: The message of the head commit; empty where it is not there.
+        values: What the settings file of base holds, by option name.
+        compared: Both states, where base had to be rebuilt.
         notes: Sentences for the log and the job summary.
     """
 
     repository: Repository
     base: str
     head: str
+    trusted: SourceTree
     message: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
+    compared: ComparedStates | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -43,27 +56,71 @@ class States:
         """The files of head."""
         return self.repository.commit_tree(self.head)
 
+    def given(self) -> Given:
+        """Return what a run on these states is given."""
+        return Given(repository=self.repository, compared=self.compared, trusted=self.trusted)
 
-def open_states(workspace: Path, folder: Path, remote: Remote, task: ReviewPullRequest) -> States:
+
+def open_states(
+    workspace: Path, folder: Path, remote: Remote, forge: Forge, task: ReviewPullRequest
+) -> States:
     """Return the states of a pull request, fetched where the checkout lacks them.
+
+    Where they cannot be fetched, base is rebuilt from what the forge shows of the change, if the checkout is
+    of the pull request.
 
     Args:
         workspace: The checkout; nothing in it is changed.
         folder: An empty folder of the bot's own.
         remote: Where commits are fetched from.
+        forge: Shows the change.
         task: The pull request.
 
     Raises:
-        CannotFetch: They cannot be had through git.
-        UsageFailure: There is no git, or the merge base holds settings that cannot be used.
+        CannotFetch: They cannot be had.
+        UsageFailure: There is no git, or base holds settings that cannot be used.
     """
     repository = open_checkout(workspace, folder)
-    fetched = ensure_commits(
-        repository, remote, head_sha=task.head_sha, base_sha=task.base_sha, number=task.number
-    )
+    try:
+        fetched = ensure_commits(
+            repository, remote, head_sha=task.head_sha, base_sha=task.base_sha, number=task.number
+        )
+    except CannotFetch as failure:
+        return _rebuilt(repository, forge, task, failure)
+    base = repository.commit_tree(fetched.merge_base)
     return States(
         repository=repository,
         base=fetched.merge_base,
         head=fetched.head,
+        trusted=base,
         message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
+        values=settings_values(base),
     )
+
+
+def _rebuilt(repository: Repository, forge: Forge, task: ReviewPullRequest, failure: CannotFetch) -> States:
+    checked_out = _checked_out(repository, task.head_sha)
+    if checked_out is None:
+        raise failure
+    try:
+        patches = forge.file_patches(task.number)
+    except ForgeFailure as refused:
+        raise CannotFetch(f"{failure}; and GitHub does not show the change: {refused}") from failure
+    compared = rebuild_base(repository.commit_tree(checked_out), patches)
+    return States(
+        repository=repository,
+        base=task.base_sha,
+        head=checked_out,
+        trusted=compared.base,
+        values=settings_values(compared.base),
+        compared=compared,
+        notes=(_REBUILT.format(reason=failure),),
+    )
+
+
+def _checked_out(repository: Repository, head: str) -> str | None:
+    """Return what is checked out, if it is the head or its merge into base."""
+    commit = repository.git.line("rev-parse", "--verify", "HEAD")
+    lines = repository.git.line("cat-file", "commit", commit).partition("\n\n")[0].splitlines()
+    parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+    return commit if head in {commit, *parents[1:]} else None

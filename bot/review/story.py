@@ -7,7 +7,7 @@ the minutes that the proof takes, people push and comment.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.changes.fetching import CannotFetch
 from bot.events import COMMIT_TRAILER, Nothing, ReviewPullRequest, unless_own_commit
@@ -29,7 +29,7 @@ from bot.forge.settling import Limits, Settled, Texts, Wanted, remember
 from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
 from bot.model import Progress, Report
-from bot.pipeline import Known
+from bot.pipeline import Given
 from bot.report.comments import SuggestedChange
 from bot.report.pull_request import texts
 from bot.report.view import View
@@ -51,7 +51,7 @@ class Tools:
     Attributes:
         forge: Where the pull request lives.
         open_states: Brings its two states here; may take a while.
-        suggest: Runs the main job on them, but for what is known.
+        suggest: Runs the main job on them.
         limits: How much is posted at once.
         drivers: The languages.
         progress: Where the run tells how far it is.
@@ -59,7 +59,7 @@ class Tools:
 
     forge: Forge
     open_states: Callable[[ReviewPullRequest], States]
-    suggest: Callable[[States, Known], Awaitable[Report]]
+    suggest: Callable[[States, Given], Awaitable[Report]]
     limits: Limits
     drivers: Sequence[LanguageDriver]
     progress: Progress
@@ -79,7 +79,7 @@ async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
         return Reviewed(delivery=Delivery.FAILED, reason=str(failure))
     if isinstance(begun, Reviewed):
         return begun
-    report = await tools.suggest(begun.states, begun.known())
+    report = await tools.suggest(begun.states, begun.given())
     tools.progress.phase("posting", 1)
     return await in_thread(_deliver, begun, report, tools)
 
@@ -98,10 +98,10 @@ class _Begun:
     remembered: State = field(default_factory=State)
     unreadable: Forbidden | None = None
 
-    def known(self) -> Known:
-        """Return what need not be found out again."""
-        return Known(
-            repository=self.states.repository,
+    def given(self) -> Given:
+        """Return what the run is given."""
+        return replace(
+            self.states.given(),
             is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source),
         )
 

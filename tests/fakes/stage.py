@@ -25,7 +25,7 @@ from bot.forge.settling import Limits
 from bot.languages.registry import drivers
 from bot.model import Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
 from bot.model import Stage as At
-from bot.pipeline import Known
+from bot.pipeline import Given
 from bot.report.terminal import PlainProgress
 from bot.review.states import States, open_states
 from bot.review.story import Tools, review
@@ -65,6 +65,7 @@ class Stage:
     folder: Path
     clock: StepClock
     limits: Limits = field(default_factory=Limits)
+    max_members: int = 40
     naps: list[float] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
     while_proving: Callable[[], object] = lambda: None
@@ -83,20 +84,26 @@ class Stage:
         return self.review(self.event(action), token=token, checkout=checkout)
 
     def review(
-        self, event: Event, *, token: Token | None = None, checkout: Checkout | None = None
+        self,
+        event: Event,
+        *,
+        token: Token | None = None,
+        checkout: Checkout | None = None,
+        after_checkout: Callable[[], object] = lambda: None,
     ) -> Reviewed:
         task = task_of(event.name, event.payload)
         assert isinstance(task, ReviewPullRequest), task
         token = token or self.token
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
+        after_checkout()
         (folder / "own").mkdir()
         remote = Remote(server_url=self.github.url, repository=task.repository, token=Secret(token.value))
-        opening = partial(open_states, folder / "workspace", folder / "own", remote)
+        places = (folder / "workspace", folder / "own")
         with (folder / "log").open("w") as log, closing(self._forge(task, token)) as forge:
             tools = Tools(
                 forge=forge,
-                open_states=opening,
+                open_states=partial(open_states, *places, remote, forge),
                 suggest=self._suggest,
                 limits=self.limits,
                 drivers=drivers(),
@@ -118,17 +125,17 @@ class Stage:
         self.naps.append(seconds)
         self.clock.advance(seconds)
 
-    async def _suggest(self, states: States, known: Known) -> Report:
-        selection = SelectionSettings(base=states.base, head=states.head, max_members=100)
-        search = find_members(states.repository, selection, drivers())
+    async def _suggest(self, states: States, given: Given) -> Report:
+        selection = SelectionSettings(base=states.base, head=states.head, max_members=self.max_members)
+        search = find_members(states.repository, selection, drivers(), given.compared)
         sources = {member.id: _source(member) for member in search.members}
-        unchanged = {id_ for id_, source in sources.items() if known.is_unchanged(id_, source)}
+        unchanged = {id_ for id_, source in sources.items() if given.is_unchanged(id_, source)}
         made = [_made(member) for member in search.members if member.id not in unchanged]
         self.looked_at += [one.member.partition("::")[2] for one in made if one.member]
         await asyncio.to_thread(self.while_proving)
         suggestions = [one for one in made if isinstance(one, Suggestion)]
         left = [
-            Skipped(path=member.path, stage=At.CHANGES, reason=known.reason, member=member.id)
+            Skipped(path=member.path, stage=At.CHANGES, reason=given.reason, member=member.id)
             for member in search.members
             if member.id in unchanged
         ]

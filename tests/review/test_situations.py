@@ -170,7 +170,7 @@ def test_many_suggestions__ten_comments_and_the_rest_in_the_summary(tmp_path: Pa
         at.push({"README.md": "other\n"})
         at.run(action="synchronize")
         assert talk(at) == before
-        at.limits = Limits(max_comments=100)
+        at.limits, at.max_members = Limits(max_comments=100), 100
         at.push({"shop/more.py": module(*(f"g{number:02}" for number in range(30)))})
         at.run(action="synchronize")
         last = max(at.pull.reviews.values(), key=lambda one: one.id)
@@ -384,17 +384,22 @@ def test_a_file_without_a_patch__has_no_place_for_a_comment(tmp_path: Path) -> N
         assert (at.proposed(), numbers(at)) == ([], {"add": 1})
 
 
-def test_a_long_summary__fits_and_settles(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("members", "unsettled"), [(40, 0), (100, 1)], ids=["usual", "beyond what is remembered"]
+)
+def test_a_long_summary__fits_and_settles(tmp_path: Path, members: int, unsettled: int) -> None:
     deep = "/".join(["a_folder_with_a_long_name"] * 6)
     names = [f"{'long_name_' * 8}{number}" for number in range(200)]
     with stage(tmp_path, {f"{deep}/cart.py": module(*names)}) as at:
-        assert at.run().delivery is Delivery.POSTED
-        (summary,) = at.summaries()
-        assert len(summary.body) <= 65_536
+        at.max_members = members
+        for number in range(unsettled + 1):
+            assert at.run().delivery is Delivery.POSTED
+            at.push({"README.md": f"{number}\n"})
         before = talk(at)
-        at.push({"README.md": "other\n"})
         at.run(action="synchronize")
         assert talk(at) == before
+        (summary,) = at.summaries()
+        assert len(summary.body) <= 65_536
 
 
 ODD: Files = {
@@ -432,3 +437,27 @@ def test_other_events__ask_for_nothing(at: Stage) -> None:
     target = events.pull_request(at.shop, at.pull, "opened", name="pull_request_target")
     assert "pull_request" in nothing_of(target).reason
     assert "schedule" in nothing_of(events.schedule(at.shop)).reason
+
+
+GIT = r"/octo/shop\.git/"
+
+
+def test_git_does_not_answer__base_is_rebuilt_from_what_github_shows(at: Stage) -> None:
+    event = at.event("opened")
+    reviewed = at.review(
+        event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
+    )
+    assert reviewed.delivery is Delivery.POSTED
+    assert at.proposed() == ["add", "size"]
+    assert any("not run on base" in note for note in reviewed.notes)
+
+
+def test_git_does_not_answer__nor_is_the_change_checked_out(at: Stage) -> None:
+    event = at.event("opened")
+    reviewed = at.review(
+        event,
+        checkout=Checkout(ref="main"),
+        after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99)),
+    )
+    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.FAILED, [], [])
+    assert reviewed.reason
