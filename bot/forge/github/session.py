@@ -65,7 +65,6 @@ def connected(url: str, token: str, *, timeout: int) -> Github:
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
-            lazy=True,
         )
     finally:
         Requester.resetConnectionClasses()

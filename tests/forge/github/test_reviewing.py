@@ -170,6 +170,14 @@ def test_review__our_leftover_pending_one_goes_first(desk: Desk) -> None:
     assert desk.posted == [SHOWN]
 
 
+def test_review__a_leftover_of_the_same_run_is_not_the_review(desk: Desk) -> None:
+    wanted = desk.review(SHOWN)
+    pending(desk, wanted.body)
+    desk.fail(REVIEWS, 502)
+    assert not desk.forge().apply(1, wanted).was_there
+    assert [review.state for review in desk.reviews] == ["COMMENTED"]
+
+
 def test_review__our_leftover_and_a_bad_place(desk: Desk) -> None:
     pending(desk, f"left\n\n{run_mark('0' * 16)}")
     wanted = desk.review(SHOWN, NOT_SHOWN)
