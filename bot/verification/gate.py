@@ -14,6 +14,7 @@ from enum import IntEnum, StrEnum
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Skipped, Stage
+from bot.verification.differences import difference
 from bot.verification.guard.guard import Guarded
 from bot.verification.guard.questions import Question, first_words, question_text
 from bot.verification.proof import FunctionProof, Proof, Status
@@ -369,5 +370,11 @@ def _label(kind: Kind, base: BaseOutcome) -> Label | None:
 
 
 def _catch_text(proof: Proof) -> str:
+    """Say what was before and what is now, of the first function of which that can be told."""
+    code, member = proof.candidate.code, proof.member
+    for function in proof.functions:
+        told = difference(code, member, function.name, function.head[0].message)
+        if told:
+            return told
     says = first_words(proof.functions[0].head[0].message)
     return f"This held before the change and does not now: `{says}`. Is the difference wanted?"

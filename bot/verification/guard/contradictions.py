@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.languages.driver import CannotParse
@@ -49,7 +49,7 @@ class Contradiction:
         row: The row of its parametrization; None without.
         promise: What is promised.
         claimed: What the test claims, as source text: a value, or the name of an exception; empty where it
-            is neither.
+            is neither. Of a function that fails, the exception that it was seen to end with.
         written: The expression that the claim is about, as it stands in the test.
         statement: The statement that makes the claim.
         collected: Whether the claim is about a collection of what the member gave.
@@ -64,8 +64,17 @@ class Contradiction:
     collected: bool = False
 
 
-def contradictions(code: str, member: Member) -> tuple[Contradiction, ...]:
-    """Return the claims of a test module that contradict what the member's own text promises."""
+def contradictions(
+    code: str, member: Member, raised: Mapping[str, str] | None = None
+) -> tuple[Contradiction, ...]:
+    """Return the claims of a test module that contradict what the member's own text promises.
+
+    Args:
+        code: The test module.
+        member: The member.
+        raised: Of test functions that were seen to fail, the exception that they end with: where one claims a
+            documented exception of a call, it is this one that contradicts.
+    """
     annotation, exceptions = return_annotation(member), documented_exceptions(member)
     try:
         tree = parse_untrusted(code) if annotation is not None or exceptions else None
@@ -75,7 +84,7 @@ def contradictions(code: str, member: Member) -> tuple[Contradiction, ...]:
         return ()
     names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     calls = MemberCalls(names, fixtures_of(tree))
-    finder = _Finder(member, calls, annotation, exceptions)
+    finder = _Finder(member, calls, annotation, exceptions, raised or {})
     return tuple(found for claim in claims_of(tree, member) for found in finder.find(claim))
 
 
@@ -85,6 +94,7 @@ class _Finder:
     calls: MemberCalls
     annotation: ast.expr | None
     exceptions: Sequence[str]
+    raised: Mapping[str, str]
 
     def find(self, claim: Claim) -> Iterator[Contradiction]:
         """Yield what a claim contradicts: nothing, or one promise."""
@@ -117,15 +127,34 @@ class _Finder:
     def _of_exception(self, claim: Claim, exception: str) -> Iterator[Contradiction]:
         call = self.calls.find(claim.call, claim.before)
         alone = not isinstance(claim.statement, ast.With | ast.AsyncWith) or len(claim.statement.body) == 1
-        if call is None or not alone or not self._is_undocumented(exception, call.node):
+        seen = self._seen(claim, exception)
+        if call is None or not alone or not seen or not self._is_undocumented(seen, call.node):
             return
         yield Contradiction(
             function=claim.function,
             row=claim.row,
             promise=Promise(call=ast.unparse(call.node), exceptions=tuple(self.exceptions)),
-            claimed=exception,
+            claimed=seen,
             written=claim.call,
             statement=claim.statement,
+        )
+
+    def _seen(self, claim: Claim, exception: str) -> str:
+        """Return the exception that the claimed call gives; empty where that cannot be told.
+
+        What a function ends with that claims a documented exception comes from the first call of the member.
+        """
+        if exception not in {name.rpartition(".")[2] for name in self.exceptions}:
+            return exception
+        is_first = not any(self._names_member(statement) for statement in claim.before)
+        return self.raised.get(claim.function, "") if is_first else ""
+
+    def _names_member(self, statement: ast.stmt) -> bool:
+        name = self.member.plain_name
+        return any(
+            name == (node.attr if isinstance(node, ast.Attribute) else node.id)
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Attribute | ast.Name)
         )
 
     def _is_undocumented(self, exception: str, call: ast.Call | ast.Attribute) -> bool:

@@ -9,6 +9,7 @@ test, whichever side the test takes.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ from bot.verification.reading.rows import row_counts
 from bot.verification.table import DEFAULTS
 
 _MOST_QUESTIONS = DEFAULTS.questions
+_EXCEPTION = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*)(?::|\s|$)")
+"""What a failure's text begins with, where an exception ended the test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Guarded:
 def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
     """Return what of a candidate is a question, in the light of how it ran.
 
-    A claim that fails on head is held against examples alone: the code may well do what is promised.
+    A claim that fails on head is held against examples, and where it is a documented exception that does not
+    come, against the one that does: of all else the code may well do what is promised.
 
     Args:
         proof: The candidate, run.
@@ -60,10 +64,12 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
         or (claim.relation is Relation.AGREES and claim.function not in passing)
     ]
     known = {(claim.function, claim.row) for claim in shown}
+    raised = dict(_raised(proof.functions))
     promised = [
         found
-        for found in contradictions(code, member)
-        if (found.row is not None or found.function in passing) and (found.function, found.row) not in known
+        for found in contradictions(code, member, raised)
+        if (found.row is not None or found.function in passing or _is_raised(found, raised))
+        and (found.function, found.row) not in known
     ]
     rows, suspended = _divided([*map(_suspected, shown), *map(_suspected_promise, promised)], code)
     names = _test_names(proof)
@@ -76,6 +82,23 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
 
 def _passes(function: FunctionProof) -> bool:
     return bool(function.head) and all(run.status is Status.PASSED for run in function.head)
+
+
+def _raised(functions: Iterable[FunctionProof]) -> Iterator[tuple[str, str]]:
+    """Yield the functions that reach the member and always end with the same exception, each with its name.
+
+    What held before the change is asked about as that. An `AssertionError` is the test's own.
+    """
+    for function in functions:
+        found = [_EXCEPTION.match(run.message) for run in function.head if run.status is Status.FAILED]
+        names = {"" if one is None else one["name"] for one in found}
+        held = function.base is not None and function.base.status is Status.PASSED
+        if len(names) == 1 and len(found) == len(function.head) and function.lines and not held:
+            yield from ((function.name, name) for name in names - {"", "AssertionError"})
+
+
+def _is_raised(found: Contradiction, raised: Mapping[str, str]) -> bool:
+    return bool(found.promise.exceptions) and raised.get(found.function) == found.claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +119,7 @@ def _suspected(claim: DocumentedClaim) -> _Suspect:
 def _suspected_promise(found: Contradiction) -> _Suspect:
     listed = " and ".join(f"`{short(name)}`" for name in found.promise.exceptions)
     reason = (
-        f"expects `{found.claimed}`, where the docstring documents {listed}"
+        f"sees `{found.claimed}` raised, where the docstring documents {listed}"
         if listed
         else f"contradicts the annotation `{short(found.promise.annotation)}`"
     )

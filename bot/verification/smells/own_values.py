@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from bot.languages.python.test_modules import is_fixture
 from bot.verification.reading.situations import is_literal
 from bot.verification.smells.assertions import TestFunction, bindings_of, is_testcase_call
+from bot.verification.smells.sharing import names_in, with_reachable
 
 _MOCKS = frozenset(
     {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "PropertyMock", "create_autospec", "patch"}
@@ -82,12 +83,28 @@ def _given_literals(function: TestFunction) -> Iterator[str]:
 
 def _given_away(function: TestFunction, own: Collection[str]) -> frozenset[str]:
     """Return the names that foreign code may have changed the values of."""
-    given: set[str] = set()
+    given = _run_elsewhere(function, own)
     for call in function.body.calls():
         if not _is_own_call(function, call.func, own):
             values = [*call.args, *(keyword.value for keyword in call.keywords)]
-            given |= {node.id for value in values for node in ast.walk(value) if isinstance(node, ast.Name)}
-    return frozenset(given)
+            given |= {name for value in values for name in names_in(value)}
+    return with_reachable(given, function.nodes)
+
+
+def _run_elsewhere(function: TestFunction, own: Collection[str]) -> set[str]:
+    """Return the classes inside a test, whose methods others call, and its functions that others decorate."""
+    definitions = [
+        node
+        for node in function.nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node is not function.node
+    ]
+    return {
+        node.name
+        for node in definitions
+        if isinstance(node, ast.ClassDef)
+        or not all(is_own(function, decorator, own) for decorator in node.decorator_list)
+    }
 
 
 def _foreign(function: TestFunction, own: Collection[str]) -> frozenset[str]:

@@ -1,14 +1,15 @@
 """Test smells, found by syntax tree: what makes a test function worthless, or a burden, even if it passes.
 
 Each smell is one pure function that returns why the test function has it, or None; `SMELLS` lists them. They
-are rules of a gate, so each is narrow: what it names can be shown to the author of the test.
+are rules of a gate, so each is narrow: what it names can be shown to the author of the test. Before all comes
+what could forge the outcome of all tests of a module (`tampering.py`).
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
@@ -22,7 +23,7 @@ from bot.verification.smells.mocks import replaces_the_member, says_only_called
 from bot.verification.smells.outside import speaks_to_others, waits_by_the_clock
 from bot.verification.smells.own_values import is_own, own_names
 from bot.verification.smells.paths import writes_outside_its_folder
-from bot.verification.smells.tampering import equals_anything, tampers
+from bot.verification.smells.tampering import plugged_in, tampering
 from bot.verification.smells.truisms import is_of_nothing_raised, is_tautology, is_weak
 from bot.verification.table import DEFAULTS
 
@@ -44,9 +45,21 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
     names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
-    of_all = _first(MODULE_SMELLS, next(iter(functions.values()))) if functions else None
-    found = {name: of_all or _first(SMELLS, function) for name, function in functions.items()}
+    beside = _nodes_without(tree, {function.node for function in functions.values()})
+    of_all = plugged_in(tree) or tampering(beside, names)
+    found = {
+        name: of_all or tampering(list(ast.walk(function.node)), names) or _first(SMELLS, function)
+        for name, function in functions.items()
+    }
     return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST]:
+    """Return the nodes of a module that stand in none of its tests, each before those inside it."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        nodes += [child for child in ast.iter_child_nodes(node) if child not in tests]
+    return nodes
 
 
 def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
@@ -203,9 +216,6 @@ def copies_implementation(function: TestFunction) -> str | None:
                 return "repeats the member's own formula"
     return None
 
-
-MODULE_SMELLS: Sequence[Smell] = (tampers, equals_anything)
-"""Those that a module has as a whole, whichever of its functions is looked at."""
 
 SMELLS: Sequence[Smell] = (
     no_assertion,

@@ -2,7 +2,7 @@
 
 A test runs in one process with what judges it, so it could pass by changing the judge. No list can name every
 way to do so; this one names those that an honest test has no use for. One that finds another way is unmasked
-when its member is taken away.
+when its member is taken away. What one test does counts for it alone: the others are run again without it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bot.verification.reading.situations import dotted_name
-from bot.verification.smells.assertions import TestFunction
+from bot.verification.reading.situations import Names, dotted_name
 
 _INSIDES = frozenset({"_pytest", "pluggy", "_testsmith_worker"})
 _PUBLIC = frozenset(
@@ -48,18 +47,29 @@ _CODE = "__code__"
 _MAKES_ROWS = "pytest_generate_tests"
 
 
-def tampers(function: TestFunction) -> str | None:
-    """Its module reaches into what runs it."""
-    reach = _Reach(function.module, function.names.imported)
-    own = function.names.member.plain_name
-    found = next((name for name in reach.names() if name != own), None)
-    return None if found is None else f"reaches into what runs it: `{found}`"
+def tampering(nodes: Sequence[ast.AST], names: Names) -> str | None:
+    """Return how a piece of a test module could pass whatever is asserted; None where it is honest.
+
+    Args:
+        nodes: The nodes of the piece, each before those inside it.
+        names: How names are read; holds the member.
+    """
+    own = names.member.plain_name
+    found = next((name for name in _Reach(names.imported).names(nodes) if name != own), None)
+    if found is not None:
+        return _reaching(found)
+    equals = any(map(_equals_anything, nodes))
+    return "compares with an object that is equal to anything" if equals else None
 
 
-def equals_anything(function: TestFunction) -> str | None:
-    """Its module makes an object that is equal to whatever it is compared with."""
-    found = any(map(_equals_anything, ast.walk(function.module)))
-    return "compares with an object that is equal to anything" if found else None
+def plugged_in(tree: ast.Module) -> str | None:
+    """Return how a test module acts as a plugin of pytest; None where it does not."""
+    found = next((name for statement in tree.body for name in _hook(statement)), None)
+    return None if found is None else _reaching(found)
+
+
+def _reaching(name: str) -> str:
+    return f"reaches into what runs it: `{name}`"
 
 
 def _equals_anything(node: ast.AST) -> bool:
@@ -72,18 +82,15 @@ def _equals_anything(node: ast.AST) -> bool:
 
 
 class _Reach:
-    """Finds what a module names of the machinery."""
+    """Finds what a piece of a module names of the machinery."""
 
-    def __init__(self, module: ast.Module, imported: Mapping[str, str]) -> None:
-        self._module = module
+    def __init__(self, imported: Mapping[str, str]) -> None:
         self._imported = imported
         self._harmless: set[ast.AST] = set()  # as their calls, which come first, have told
 
-    def names(self) -> Iterator[str]:
+    def names(self, nodes: Iterable[ast.AST]) -> Iterator[str]:
         """Yield it."""
-        for statement in self._module.body:
-            yield from _hook(statement)
-        for node in ast.walk(self._module):
+        for node in nodes:
             yield from self._of_text(node)
             yield from self._of(node)
 

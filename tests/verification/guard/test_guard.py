@@ -300,6 +300,84 @@ def test_guard__one_question_an_example() -> None:
     assert [question.observed for question in found.questions] == ["114"]
 
 
+PARSE = '''\
+def parse(text: str) -> int:
+    """Read a number.
+
+    Raises:
+        ParseError: It is none.
+    """
+    return int(text)
+'''
+
+
+def ended(
+    body: str, *messages: str, reaches: bool = True, base: Status | None = None, source: str = PARSE
+) -> Guarded:
+    """Return what the guard makes of a test that fails with these messages, one a run."""
+    subject = member(source, "parse")
+    code = f"import pytest\nfrom shop.money import ParseError, parse\n\ndef test_x():\n{body}"
+    lines = frozenset({7} if reaches else ())
+    runs = tuple(Run(setting="", status=Status.FAILED, message=text, lines=lines) for text in messages)
+    on_base = None if base is None else Run(setting="", status=base)
+    function = FunctionProof(name="test_x", head=runs, base=on_base)
+    candidate = Candidate(member=subject.id, code=code, origin=Origin.MODEL)
+    return guard(Proof(member=subject, candidate=candidate, functions=(function,)), ())
+
+
+EXPECTS_DOCUMENTED = "    with pytest.raises(ParseError):\n        parse('x')\n"
+NO_NUMBER = "ValueError: invalid literal for int() with base 10: 'x'"
+
+
+def test_guard__a_documented_exception_that_does_not_come_is_a_question() -> None:
+    found = ended(EXPECTS_DOCUMENTED, NO_NUMBER, NO_NUMBER, base=Status.FAILED)
+    assert found.suspended == {
+        "test_x": "sees `ValueError` raised, where the docstring documents `ParseError`"
+    }
+    (question,) = found.questions
+    assert question_text(question, NO_NUMBER) == (
+        "The docstring documents `ParseError`; `parse('x')` raises `ValueError`. Which of the two is meant?"
+    )
+    assert question.candidate.code.endswith(
+        "def test_parse_as_documented():\n    with pytest.raises(ParseError):\n        parse('x')\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ended(EXPECTS_DOCUMENTED, NO_NUMBER, NO_NUMBER, base=Status.PASSED),
+        ended(EXPECTS_DOCUMENTED, NO_NUMBER, NO_NUMBER, reaches=False),
+        ended(EXPECTS_DOCUMENTED, NO_NUMBER, "KeyError: 'x'"),
+        ended(EXPECTS_DOCUMENTED, "Failed: DID NOT RAISE <class 'shop.money.ParseError'>"),
+        ended(EXPECTS_DOCUMENTED, "AssertionError: assert 1 == 2"),
+        ended(EXPECTS_DOCUMENTED, "shop.money.OtherError: no"),
+        ended(EXPECTS_DOCUMENTED.replace("'x'", "None"), "TypeError: int() argument must be a string"),
+        ended(f"    assert parse('1') == 1\n{EXPECTS_DOCUMENTED}", NO_NUMBER),
+        ended(EXPECTS_DOCUMENTED.replace("ParseError", "KeyError"), NO_NUMBER),
+        ended(EXPECTS_DOCUMENTED.replace("parse(", "print("), NO_NUMBER),
+        ended(EXPECTS_DOCUMENTED, NO_NUMBER, source=PARSE.replace("return", "raise ValueError\n    return")),
+    ],
+    ids=(
+        "held before",
+        "never reached",
+        "not always",
+        "none raised",
+        "its own assertion",
+        "not known",
+        "not as annotated",
+        "after another call",
+        "not documented",
+        "of another function",
+        "raised by the member itself",
+    ),
+)
+def test_guard__a_documented_exception_that_does_not_come_may_be_the_mistake_of_the_test(
+    found: Guarded,
+) -> None:
+    assert found == Guarded()
+
+
 def test_guard__code_that_cannot_be_read_is_left_to_others() -> None:
     assert guarded("def test_x(:") == Guarded()
 

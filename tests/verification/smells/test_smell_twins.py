@@ -632,6 +632,124 @@ PAIRS = (
         """,
     ),
     (
+        OWN,
+        """
+        import shop
+        def test_x():
+            seen = []
+            add = seen.append
+            shop.each([1], print)
+            add(1)
+            assert seen == [1]
+        ---
+        import shop
+        def test_x():
+            seen = []
+            add = seen.append
+            shop.each([1], add)
+            assert seen == [1]
+        """,
+    ),
+    (
+        OWN,
+        """
+        import shop
+        def test_x():
+            seen = []
+            size = len(seen)
+            shop.each([1], size)
+            assert seen == []
+        ---
+        import shop
+        def test_x():
+            seen = []
+            calls = {"each": (seen.append, seen)}
+            shop.each([1], **calls)
+            assert seen == [1]
+        """,
+    ),
+    (
+        OWN,
+        """
+        import shop
+        def test_x():
+            seen = []
+            def callback():
+                seen.append(1)
+            shop.each([1], print)
+            callback()
+            assert seen == [1]
+        ---
+        import shop
+        def test_x():
+            seen = []
+            def callback():
+                seen.append(1)
+            shop.each([1], callback)
+            assert seen == [1]
+        """,
+    ),
+    (
+        OWN,
+        """
+        import shop
+        def test_x():
+            seen = []
+            callback = lambda: seen.append(1)
+            shop.each([1], print)
+            callback()
+            assert seen == [1]
+        ---
+        import shop
+        def test_x():
+            seen = []
+            callback = lambda: seen.append(1)
+            shop.each([1], callback)
+            assert seen == [1]
+        """,
+    ),
+    (
+        OWN,
+        """
+        import shop
+        def test_x():
+            seen = []
+            def once():
+                seen.append(1)
+            once()
+            assert seen == [1]
+        ---
+        import shop
+        def test_x():
+            seen = []
+            @shop.once
+            def once():
+                seen.append(1)
+            once()
+            assert seen == [1]
+        """,
+    ),
+    (
+        OWN,
+        """
+        import shop
+        def test_x():
+            closed = []
+            shop.main("a")
+            closed.append(1)
+            assert closed == [1]
+        ---
+        import shop
+        def test_x():
+            closed = []
+            class Client:
+                def close(self):
+                    closed.append(1)
+            shop.main(Client())
+            assert closed == [1]
+        """,
+    ),
+    (
         REPLACED,
         """
         import shop

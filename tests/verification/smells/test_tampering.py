@@ -71,16 +71,16 @@ def smell(before: str) -> str | None:
 
 
 @pytest.mark.parametrize("before", TAMPERING)
-def test_tampers__what_reaches_into_what_runs_it(before: str) -> None:
+def test_tampering__what_reaches_into_what_runs_it(before: str) -> None:
     assert smell(before) == f"reaches into what runs it: `{TAMPERING[before]}`"
 
 
 @pytest.mark.parametrize("before", HONEST)
-def test_tampers__not_what_honest_tests_use(before: str) -> None:
+def test_tampering__not_what_honest_tests_use(before: str) -> None:
     assert smell(before) is None
 
 
-def test_tampers__not_a_member_of_the_same_name() -> None:
+def test_tampering__not_a_member_of_the_same_name() -> None:
     member = function_member("def settrace(on):\n    return on\n", "settrace")
     code = "import shop\n\ndef test_it():\n    assert shop.settrace(1) == 1\n"
     assert smells_of(code, member) == {}
@@ -92,3 +92,32 @@ def test_tampers__not_a_member_of_the_same_name() -> None:
 def test_equals_anything(inside: str) -> None:
     assert smell(f"class Any:\n    {inside}\n") == "compares with an object that is equal to anything"
     assert smell(f"class Any:\n    {inside}\n".replace("True", "NotImplemented")) is None
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "    import os\n    os._exit(0)\n",
+        "    class Any(int):\n        __eq__ = lambda self, other: True\n    assert Any() == total([])\n",
+    ],
+)
+def test_tampering__within_one_test_is_that_tests_alone(inside: str) -> None:
+    code = (
+        f"from shop import total\n\ndef test_a():\n{inside}\ndef test_b():\n    assert total([1, 2]) == 3\n"
+    )
+    assert smells_of(code, MEMBER).keys() == {"test_a"}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "@pytest.fixture\ndef test_data():\n    os._exit(0)\n",
+        "class TestAll:\n    os._exit(0)\n    def test_c(self):\n        assert total([2]) == 2\n",
+        "def check():\n    os._exit(0)\n",
+    ],
+)
+def test_tampering__beside_the_tests_is_that_of_all(beside: str) -> None:
+    test = "def test_b():\n    assert total([1]) == 1\n"
+    found = smells_of(f"import os\nimport pytest\nfrom shop import total\n\n{beside}\n{test}", MEMBER)
+    assert "test_b" in found
+    assert set(found.values()) == {"reaches into what runs it: `_exit`"}

@@ -456,8 +456,8 @@ def test_roman_deeply():
 
 # member: src/satchel/numbers.py::median
 
-# candidate: as in the own suite
-# bad: redundant-own
+# candidate: as in the own suite, of what is new on head (fails on base, which is a gain by the gate's rule)
+# good
 import pytest
 
 from satchel.numbers import median
@@ -466,6 +466,20 @@ from satchel.numbers import median
 def test_median_of_some():
     assert median([5, 1]) == 3
     assert median([1, 2, 7]) == 2
+    with pytest.raises(ValueError):
+        median([])
+
+
+# candidate: as in the own suite, of what is as before
+# bad: redundant-own
+import pytest
+
+from satchel.numbers import median
+
+
+def test_median_of_an_odd_number():
+    assert median([1, 2, 7]) == 2
+    assert median([5]) == 5
     with pytest.raises(ValueError):
         median([])
 
