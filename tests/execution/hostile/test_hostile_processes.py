@@ -211,6 +211,14 @@ def test_kernel__gives_no_way_out(results: dict[str, str], name: str) -> None:
     assert results[name].startswith("held")
 
 
+def test_kernel__executing_a_file_adds_no_rights(arena: Arena) -> None:
+    attack = "import ctypes; return ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)"  # PR_GET_NO_NEW_PRIVS
+    assert arena.attack(attack) == "done 1\n"
+    undo = in_c("c.prctl(38, 0, 0, 0, 0)")  # PR_SET_NO_NEW_PRIVS
+    assert arena.attack(undo).startswith("held")
+    assert arena.attack(attack, sandbox="off") == "done 0\n"
+
+
 def test_kernel__calls_of_another_architecture_end_the_process(arena: Arena) -> None:
     attack = """
         import ctypes, mmap

@@ -1,5 +1,6 @@
 """Attacks by using up what there is, and by what is printed."""
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_resources__many_files(arena: Arena) -> None:
 def test_resources__many_open_files(arena: Arena) -> None:
     attack = "return [os.open('/dev/null', os.O_RDONLY) for _ in range(100)]"
     assert arena.attack(attack, limits=Limits(open_files=50)).startswith("held OSError")
+
+
+def test_resources__limits_are_set_and_cannot_be_raised(arena: Arena) -> None:
+    attack = """
+        import resource
+        names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
+        found = {}
+        for name in names:
+            number = getattr(resource, name)
+            found[name], hard = resource.getrlimit(number)
+            try:
+                resource.setrlimit(number, (hard + 1, hard + 1))
+                return "raised " + name
+            except ValueError:
+                pass
+        return found
+        """
+    limits = Limits(seconds=20, memory_bytes=300 * MIB, file_bytes=MIB, open_files=50)
+    assert arena.attack(attack, limits=limits) == (
+        f"done {{'RLIMIT_AS': {300 * MIB}, 'RLIMIT_CPU': {20 * (os.cpu_count() or 1) + 1},"
+        f" 'RLIMIT_FSIZE': {MIB}, 'RLIMIT_NOFILE': 50, 'RLIMIT_CORE': 0}}\n"
+    )
 
 
 @pytest.mark.parametrize(
