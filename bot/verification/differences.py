@@ -9,7 +9,7 @@ from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Member
 from bot.verification.guard.questions import first_words, short
-from bot.verification.reading.claims import Claim, claims_of
+from bot.verification.reading.claims import Claim, Claimed, claims_of
 from bot.verification.reading.situations import resolved
 
 _RAISED_NOTHING = re.compile(r"^Failed: DID NOT RAISE <class '(?:[\w.<>]+\.)?(?P<name>\w+)'>")
@@ -34,21 +34,21 @@ def difference(code: str, member: Member, function: str, message: str) -> str:
 
 def _difference(claim: Claim, message: str) -> str:
     call, _ = resolved(claim.call, claim.before)
-    if not any(isinstance(node, ast.Call | ast.Attribute) for node in ast.walk(call)):
-        return ""
-    written, claimed = short(ast.unparse(call)), claim.claimed
+    outputs = _outputs(claim.claimed, message)
+    is_call = any(isinstance(node, ast.Call | ast.Attribute) for node in ast.walk(call))
+    return f"`{short(ast.unparse(call))}` {outputs} now" if is_call and outputs else ""
+
+
+def _outputs(claimed: Claimed, message: str) -> str:
+    """Say what the claimed call did before and does now; empty where the message is not about this claim."""
     if claimed.value is not None:
         before = ast.unparse(claimed.value)
-        now = _compared_with(before, message)
-        return (
-            f"`{written}` gave `{short(before)}` before this change and gives `{short(now)}` now"
-            if now
-            else ""
-        )
+        after = _compared_with(before, message)
+        return f"gave `{short(before)}` before this change and gives `{short(after)}`" if after else ""
     raised = _RAISED_NOTHING.match(message)
     if raised is None or raised["name"] != claimed.exception:
         return ""
-    return f"`{written}` raised `{claimed.exception}` before this change and raises nothing now"
+    return f"raised `{claimed.exception}` before this change and raises nothing"
 
 
 def _compared_with(claimed: str, message: str) -> str:
