@@ -2,7 +2,7 @@
 
 The runs on head differ in whatever a test's outcome should not depend on, see `runs.py`. What hangs or
 crashes in the first run is not run again: it cannot pass all of them. What passes only some is run a few
-times more, to find why.
+times more, to find why; what holds on base and never on head, as often on base, to rule out chance.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from bot.languages.driver import CannotParse
 from bot.model import Candidate, Member, Progress
 from bot.settings import VerificationSettings
 from bot.verification.flakiness import NEEDS_NETWORK, find_causes, flaky_functions
+from bot.verification.holding import ON_BASE, jobs_that_held, on_base_again, with_later_runs
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.runs import READABLE, head_settings, words_of
 from bot.verification.table import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """A longer candidate is not run."""
-
-_ON_BASE = Setting(name="merge base", hash_seed=1, on_base=True)
 
 TestFunctions = Callable[[str], Sequence[str]]
 """Returns the names of a test module's test functions; raises `CannotParse`."""
@@ -76,7 +75,7 @@ async def gather_evidence(
     )
     progress.phase("running tests", len(jobs) * (len(head) + (workspace.base is not None)))
     runner = _Runner(workspace, progress)
-    first = [head[0]] if workspace.base is None else [head[0], _ON_BASE]
+    first = [head[0]] if workspace.base is None else [head[0], ON_BASE]
     results = await runner.run(first, jobs)
     left = list(_worth_running_again(jobs, results[head[0]]))
     results |= await runner.run(head[1:], left)
@@ -84,7 +83,7 @@ async def gather_evidence(
     await runner.replace_unreadable(on_head, left)
     evidence = _Evidence(
         head=on_head,
-        base=results.get(_ON_BASE, {}),
+        base=await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head),
         other_version=None if workspace.other is None else workspace.other.interpreter.version,
     )
     found = {job.number: evidence.names(job.number, names[job.number]) for job in jobs}
@@ -168,6 +167,18 @@ class _Runner:
                 again = await self.run([readable], lost)
                 results[setting] = {**found, **_marked(again[readable])}
 
+    async def confirm_base(
+        self, base: Mapping[int, JobResult], jobs: Sequence[Job], head: Mapping[Setting, dict[int, JobResult]]
+    ) -> Mapping[int, JobResult]:
+        """Run again on base, as often as on head, what held there once and never does on head."""
+        held = list(jobs_that_held(jobs, base, list(head.values())))
+        settings = on_base_again(len(head))
+        if not held or not settings:
+            return base
+        self.progress.phase("checking what held before", len(held) * len(settings))
+        again = await self.run(settings, held)
+        return with_later_runs(base, list(again.values()))
+
     def _is_traced(self, setting: Setting) -> bool:
         """Not on another interpreter, to which the same code has other lines and arcs."""
         is_other = setting.other_python and self.workspace.other is not None
@@ -234,7 +245,7 @@ class _Evidence:
                 _run(words_of(setting, result.done, self.other_version), name, result)
                 for setting, result in counted
             ),
-            base=None if base is None else _run(_ON_BASE.name, name, base),
+            base=None if base is None else _run(ON_BASE.name, name, base),
             cause=NEEDS_NETWORK if wants_network else self.causes.get((number, name), ""),
         )
 

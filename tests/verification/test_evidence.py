@@ -87,6 +87,32 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert progress.steps == 6
 
 
+def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Path) -> None:
+    code = """
+        import os
+        from shop import clamp
+
+        def test_low():
+            assert clamp(0, 1, 3) == 0
+
+        def test_by_chance():
+            assert clamp(0, 1, 3) == 0 and os.environ["PYTHONHASHSEED"] == "1"
+
+        def test_high():
+            assert clamp(5, 1, 3) == 3
+    """
+    progress = CountingProgress()
+    (proof,) = prove(tmp_path, subject(code), base={"shop.py": BASE}, progress=progress)
+    on_base = {name: function.base.status for name, function in by_name(proof).items() if function.base}
+    assert on_base == {
+        "test_low": Status.PASSED,
+        "test_by_chance": Status.FAILED,
+        "test_high": Status.PASSED,
+    }
+    assert progress.phases == [("running tests", 6), ("checking what held before", 4)]
+    assert progress.steps == 10
+
+
 def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_path: Path) -> None:
     code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
 
