@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bot.forge.marks import content_digest
 from bot.forge.settling import Settled
 from bot.forge.state import SHOWN_LIMIT, Entry, Outcome
-from bot.model import Report, Skipped, Stage, Suggestion
+from bot.model import Member, Report, Skipped, Stage, Suggestion
 from bot.report.assembly import Totals, totals
 from bot.report.prose import one_line, text_of
 from bot.report.words import proposal_words
@@ -41,13 +41,24 @@ def shown_words(found: Suggestion | Skipped) -> str:
     return one_line(words, SHOWN_LIMIT)
 
 
-def by_content(report: Report, settled: Settled | None) -> dict[str, Suggestion]:
-    """Return the suggestions of a run by the digest of their content, numbered as on the pull request."""
-    found = dict[str, Suggestion]()
-    for one in report.suggestions:
-        found.setdefault(content_digest(one.member, one.code), one)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A suggestion of a run, numbered as on the pull request, and the member that it is for."""
+
+    suggestion: Suggestion
+    member: Member
+
+
+def found_in(report: Report, settled: Settled | None = None) -> dict[str, Found]:
+    """Return the suggestions of a run by the digest of their content."""
+    members = {member.id: member for member in report.members}
     numbers = {} if settled is None else {one.draft.content: one.number for one in settled.proposals}
-    return {content: replace(one, number=numbers.get(content, one.number)) for content, one in found.items()}
+    found = dict[str, Found]()
+    for one in report.suggestions:
+        content = content_digest(one.member, one.code)
+        numbered = replace(one, number=numbers.get(content, one.number))
+        found.setdefault(content, Found(suggestion=numbered, member=members[one.member]))
+    return found
 
 
 def account(report: Report, settled: Settled | None = None) -> Account:
@@ -63,7 +74,7 @@ def account(report: Report, settled: Settled | None = None) -> Account:
 
 
 def _entries(report: Report) -> tuple[Entry, ...]:
-    return tuple(_entry(content, one) for content, one in by_content(report, None).items())
+    return tuple(_entry(content, one.suggestion) for content, one in found_in(report).items())
 
 
 def _entry(content: str, suggestion: Suggestion) -> Entry:

@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.forge.bodies import length
 from bot.forge.forge import Anchor
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.model import Member, Report, Suggestion
-from bot.report.account import account, by_content
-from bot.report.prose import Prose, code, one_line, shown_code, text_of
+from bot.report.account import Found, account, found_in
+from bot.report.prose import code, one_line, shown_code, text_of
 from bot.report.words import body_words, count, evidence_words, facts_line, title_words
 
 ANNOTATIONS_LIMIT = 10
 """The most notices of a step that GitHub keeps."""
 
 MESSAGE_LIMIT = 4_000
-"""The most characters of a message: GitHub cuts it at 4,096."""
+"""The most characters of a message, counted as UTF-16 does: GitHub cuts it at 4,096."""
 
 _CODE_LIMIT = 2_000
 _TITLE_LIMIT = 200
@@ -54,27 +55,26 @@ def annotations_of(reviewed: Reviewed) -> tuple[Annotation, ...]:
     if len(every) <= ANNOTATIONS_LIMIT - 1:
         return every
     left = len(every) - (ANNOTATIONS_LIMIT - 1)
-    more = Annotation(title=f"{count(left, 'more suggestion')}", message=_ELSEWHERE)
+    more = Annotation(title=count(left, "more suggestion"), message=_ELSEWHERE)
     return (*every[: ANNOTATIONS_LIMIT - 1], more)
 
 
 def _annotations(reviewed: Reviewed, report: Report) -> Iterator[Annotation]:
-    found = by_content(report, reviewed.settled)
-    members = {member.id: member for member in report.members}
+    found = found_in(report, reviewed.settled)
     proposals = () if reviewed.settled is None else reviewed.settled.proposals
     anchors = {one.draft.content: one.draft.anchor for one in proposals}
-    for row in account(report, reviewed.settled).rows:
-        suggestion = found.get(row.content)
-        if suggestion is not None:
-            yield _annotation(suggestion, members[suggestion.member], anchors.get(row.content))
+    for content in (row.content for row in account(report, reviewed.settled).rows):
+        if content in found:
+            yield _annotation(found[content], anchors.get(content))
 
 
-def _annotation(suggestion: Suggestion, member: Member, anchor: Anchor | None) -> Annotation:
+def _annotation(found: Found, anchor: Anchor | None) -> Annotation:
+    member = found.member
     at = anchor or Anchor(path=member.path, line=member.line)
-    parts = (code(member.name), *title_words(suggestion, member))
+    title = text_of(facts_line((code(member.name), *title_words(found.suggestion, member))))
     return Annotation(
-        title=one_line(_harmless(_words(facts_line(parts))), _TITLE_LIMIT),
-        message=_harmless(_message(suggestion, member)),
+        title=_harmless(one_line(title, _TITLE_LIMIT)),
+        message=_message(found.suggestion, member),
         file=at.path.encode(errors="backslashreplace").decode(),
         line=at.line,
         start_line=at.start_line or at.line,
@@ -84,17 +84,19 @@ def _annotation(suggestion: Suggestion, member: Member, anchor: Anchor | None) -
 def _message(suggestion: Suggestion, member: Member) -> str:
     module = shown_code(suggestion.code)
     parts = (
-        _words(body_words(suggestion)),
+        text_of(body_words(suggestion)),
         module if len(module) <= _CODE_LIMIT else "",
-        _words(facts_line(evidence_words(suggestion, member))),
+        text_of(facts_line(evidence_words(suggestion, member))),
         _ELSEWHERE,
     )
-    message = "\n\n".join(part for part in parts if part)
-    return message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 1]}…"
+    return _cut(_harmless("\n\n".join(part for part in parts if part)))
 
 
-def _words(prose: Prose) -> str:
-    return text_of(prose)
+def _cut(message: str) -> str:
+    if length(message) <= MESSAGE_LIMIT:
+        return message
+    units = message.encode("utf-16-le")[: 2 * (MESSAGE_LIMIT - 1)]
+    return f"{units.decode('utf-16-le', 'ignore')}…"
 
 
 def _harmless(text: str) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Posting, Settled
+from bot.forge.settling import Posting
 from bot.model import Report
-from bot.report.account import Account, account, by_content
+from bot.report.account import Account, account, found_in
 from bot.report.chart import funnel_chart
 from bot.report.comments import suggestion_comment
 from bot.report.markdown import place
@@ -30,7 +30,7 @@ _ELSEWHERE = "the JSON report of this run"
 _DELIVERY_WORDS = {
     Delivery.POSTED: "",
     Delivery.NOT_ALLOWED: "The review could not be written on the pull request; the whole of it stands here.",
-    Delivery.HEAD_MOVED: "Nothing was posted, since the pull request has a new head, which has its own run.",
+    Delivery.HEAD_MOVED: "Nothing was posted.",
     Delivery.FAILED: "The pull request may not show all of the review; the whole of it stands here.",
     Delivery.NOTHING: "There was nothing to review.",
 }
@@ -129,23 +129,20 @@ def _note_lines(notes: Sequence[str]) -> Iterator[str]:
 
 def _blocks(reviewed: Reviewed, report: Report, told: Account, view: View) -> Iterator[str]:
     """Yield the suggestions that have no comment, as their comments would be."""
-    found = by_content(report, reviewed.settled)
-    members = {member.id: member for member in report.members}
-    for row in told.rows:
-        suggestion = found.get(row.content)
-        if suggestion is not None and _is_told_here(row.content, reviewed):
-            member = members[suggestion.member]
-            yield f"{place(member)}\n\n{suggestion_comment(suggestion, member, view)}"
+    found, posted = found_in(report, reviewed.settled), _posted(reviewed)
+    for content in (row.content for row in told.rows):
+        if content in found and content not in posted:
+            one = found[content]
+            yield f"{place(one.member)}\n\n{suggestion_comment(one.suggestion, one.member, view)}"
 
 
-def _is_told_here(content: str, reviewed: Reviewed) -> bool:
+def _posted(reviewed: Reviewed) -> frozenset[str]:
+    """Return the contents that have a comment on the pull request."""
     if reviewed.delivery is not Delivery.POSTED or reviewed.settled is None:
-        return True
-    return content in _listed(reviewed.settled)
-
-
-def _listed(settled: Settled) -> frozenset[str]:
-    return frozenset(one.draft.content for one in settled.proposals if one.posting is Posting.LISTED)
+        return frozenset()
+    with_comment = {Posting.NEW, Posting.STANDING}
+    proposals = reviewed.settled.proposals
+    return frozenset(one.draft.content for one in proposals if one.posting in with_comment)
 
 
 def _fitting(blocks: Iterable[str], room: int) -> Iterator[str]:

@@ -96,7 +96,13 @@ def _words(text: str) -> str:
 
 
 def _unlinked(text: str) -> str:
-    return _LINKING.sub(lambda match: match[0] + _ZERO_WIDTH_SPACE, text)
+    return _LINKING.sub(_broken, text)
+
+
+def _broken(match: re.Match[str]) -> str:
+    """Return what would link, so that it does not; an `@` is set apart on both sides."""
+    before = _ZERO_WIDTH_SPACE if match[0] == "@" else ""
+    return f"{before}{match[0]}{_ZERO_WIDTH_SPACE}"
 
 
 def _entities(text: str) -> str:

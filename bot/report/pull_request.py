@@ -13,7 +13,7 @@ from bot.forge.marks import SUMMARY_MARK
 from bot.forge.settling import Posting, Settled, Texts
 from bot.forge.state import STATE_LIMIT
 from bot.model import Report, Suggestion
-from bot.report.account import Account, account, by_content
+from bot.report.account import Account, Found, account, found_in
 from bot.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
 from bot.report.summary import Extras, summary_text
 from bot.report.view import View
@@ -46,17 +46,16 @@ def texts(
         before: The summary comment that is there, as it is: the code of proposals that have no comment and
             whose members were not looked at is taken from it.
     """
-    found, members = by_content(report, settled), {member.id: member for member in report.members}
-    new = [one for one in settled.proposals if one.posting is Posting.NEW]
+    found = found_in(report, settled)
+    contents = [one.draft.content for one in settled.proposals if one.posting is Posting.NEW]
+    new = {content: found[content] for content in contents}
     return Texts(
         comments={
-            content: suggestion_comment(
-                found[content], members[found[content].member], view, changes.get(content)
-            )
-            for content in (one.draft.content for one in new)
+            content: suggestion_comment(one.suggestion, one.member, view, changes.get(content))
+            for content, one in new.items()
         },
         summary=_summary(report, settled, view, folds_in(before)),
-        review=_review_line([found[one.draft.content] for one in new]),
+        review=_review_line([one.suggestion for one in new.values()]),
     )
 
 
@@ -64,7 +63,7 @@ def _summary(report: Report, settled: Settled, view: View, carried: Mapping[str,
     told = account(report, settled)
     extras = Extras(elsewhere="the job summary")
     text = summary_text(report, told, view, extras)
-    listed = tuple(_listed(report, settled, told, view, carried))
+    listed = tuple(_listed(told, settled, found_in(report, settled), view, carried))
     if not listed:
         return text
     room = SUMMARY_LIMIT - length(text) - _MOST_ADDED - _MOST_ADDED_TO_ROW * len(listed)
@@ -83,14 +82,14 @@ class _Listed:
 
 
 def _listed(
-    report: Report, settled: Settled, told: Account, view: View, carried: Mapping[str, str]
+    told: Account, settled: Settled, found: Mapping[str, Found], view: View, carried: Mapping[str, str]
 ) -> Iterator[_Listed]:
-    found, members = by_content(report, settled), {member.id: member for member in report.members}
     postings = {one.draft.content: one.posting for one in settled.proposals}
     for content in (row.content for row in told.rows):
         posting = postings.get(content)
         if posting is Posting.LISTED:
-            whole, short = listed_fold(found[content], members[found[content].member], view, content)
+            one = found[content]
+            whole, short = listed_fold(one.suggestion, one.member, view, content)
             yield _Listed(content=content, whole=whole, short=short)
         elif posting is None and content in carried:
             yield _Listed(content=content, whole=carried[content], short=carried[content])

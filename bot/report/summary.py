@@ -6,7 +6,7 @@ Its last line alone speaks of the run: figures, cost and notes differ between ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.forge.bodies import length
 from bot.forge.state import Entry
@@ -71,39 +71,38 @@ class Extras:
     """
 
     elsewhere: str = "`--format json`"
-    folds: Mapping[str, str] | None = None
+    folds: Mapping[str, str] = field(default_factory=dict)
     folds_left: int = 0
     chart: str = ""
     rows_limit: int = ROWS_LIMIT
 
 
-def summary_text(report: Report, account: Account, view: View, extras: Extras) -> str:
+def summary_text(report: Report, told: Account, view: View, extras: Extras) -> str:
     """Return the summary, its last line about the run alone.
 
     Args:
         report: What the run found.
-        account: What stands.
+        told: What stands.
         view: How a reader can get it again.
         extras: What this summary has beside that.
     """
-    folds = extras.folds or {}
-    rows = fitting(list(_rows(report, account, folds)), extras.rows_limit)
-    groups = skipped_groups(replace(report, skipped=account.skipped))
+    rows = fitting(list(_rows(report, told, extras.folds)), extras.rows_limit)
+    groups = skipped_groups(replace(report, skipped=told.skipped))
     skipped = fitting([_skipped_row(group) for group in groups], extras.rows_limit)
     return fill(
         "summary.md.j2",
         {
             "failure": inline(failure_words(report)),
-            "headline": headline(report, account.figures).replace("TestSmith", "**TestSmith**", 1),
+            "headline": headline(report, told.figures).replace("TestSmith", "**TestSmith**", 1),
             "chart": extras.chart,
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
-            "rejected": _rejected_words(account.rejected),
-            "folds": tuple(folds.values()),
-            "folds_heading": _folds_heading(len(folds)),
+            "rejected": _rejected_words(told.rejected),
+            "folds": tuple(extras.folds.values()),
+            "folds_heading": _folds_heading(len(extras.folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
             "elsewhere": extras.elsewhere,
-            "skipped_heading": skipped_words(account.figures),
+            "skipped_heading": skipped_words(told.figures),
             "skipped": skipped.shown,
             "skipped_left": skipped.left and count(skipped.left, "more row"),
             "last_line": last_line(report, view),
@@ -111,10 +110,10 @@ def summary_text(report: Report, account: Account, view: View, extras: Extras) -
     )
 
 
-def _rows(report: Report, account: Account, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
+def _rows(report: Report, told: Account, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
     names = display_names(report.members)
     changes = {member.id: change_words(member) for member in report.members}
-    for entry in account.rows:
+    for entry in told.rows:
         parts = (
             plain(str(entry.number)),
             code(names.get(entry.member, entry.member)),

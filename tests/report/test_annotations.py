@@ -58,10 +58,12 @@ def test_annotations_of__leave_out_what_a_person_has_rejected() -> None:
     assert [one.title.partition(" ")[0] for one in told] == ["Cart.add"]
 
 
-@pytest.mark.parametrize("code", ["x = 1\n" * 300, "x = 1\n" * 5_000, HOSTILE_CODE * 20])
+@pytest.mark.parametrize(
+    "code", ["x = 1\n" * 300, "x = 1\n" * 5_000, HOSTILE_CODE * 20, "::" * 999, "\U0001f375" * 1_999]
+)
 def test_annotations_of__are_never_too_long(code: str) -> None:
     member = a_member("f" * 5_000)
-    long = a_suggestion(member, code=code, summary="word " * 5_000, test_path="t" * 5_000)
+    long = a_suggestion(member, code=code, summary="\U0001f375" * 5_000, test_path="t" * 5_000)
 
     (told,) = annotations_of(not_allowed(Report(members=(member,), suggestions=(long,))))
 
