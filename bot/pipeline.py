@@ -360,8 +360,9 @@ def _runs_code(settings: Settings) -> bool:
 async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
     """Give a place to run code in, behind the sandbox that the settings ask for."""
     verification, repository = run.settings.verification, run.repository
+    folder = repository.root / repository.project
     interpreter = choose_interpreter(
-        verification.python, run.tools.environment, repository.root / repository.project
+        verification.python, run.tools.environment, folder, installs=verification.installs
     )
     sandbox = await run.tools.build_sandbox(verification.sandbox, interpreter.path)
     if verification.installs:

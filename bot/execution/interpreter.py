@@ -35,21 +35,25 @@ class Choice:
     origin: str
 
 
-def choose_interpreter(named: Path | None, environment: Mapping[str, str], folder: Path) -> Choice:
-    """Return the interpreter that runs the tests.
+def choose_interpreter(
+    named: Path | None, environment: Mapping[str, str], folder: Path, *, installs: bool = False
+) -> Choice:
+    """Return the interpreter that runs the tests, or that the environment is made of in which they run.
 
     Args:
         named: What the person named.
         environment: The variables of the bot's own process.
         folder: The project's folder in the person's tree.
+        installs: Whether an environment of its own is made for the project. Then the project's `.venv` does
+            not count: it is not needed, and a pull request may hold one that leads anywhere.
 
     Raises:
         UsageFailure: The person named something that is no executable file.
     """
     if named is not None:
         return Choice(path=_named_interpreter(named), origin="--python")
-    active = environment.get("VIRTUAL_ENV", "")
-    for origin, home in (("$VIRTUAL_ENV", active), ("the project's .venv", str(folder / ".venv"))):
+    own = "" if installs else str(folder / ".venv")
+    for origin, home in (("$VIRTUAL_ENV", environment.get("VIRTUAL_ENV", "")), ("the project's .venv", own)):
         path = Path(home) / "bin" / "python"
         if home and path.is_file():
             return Choice(path=path, origin=origin)

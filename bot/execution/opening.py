@@ -72,7 +72,9 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
     with ScratchFolder() as scratch:
         workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
-        choice = choose_interpreter(order.settings.python, order.environment, folder)
+        choice = choose_interpreter(
+            order.settings.python, order.environment, folder, installs=order.settings.installs
+        )
         if order.settings.installs:
             installed = await install_project(_install_order(order, choice, scratch.path))
             workspace = await in_thread(with_installation, workspace, installed)

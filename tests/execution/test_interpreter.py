@@ -39,6 +39,7 @@ def test_choose_interpreter__the_active_environment_before_the_projects_own(tmp_
     assert choose_interpreter(None, {"VIRTUAL_ENV": str(tmp_path / "active")}, tmp_path).path == active
     assert choose_interpreter(None, {"VIRTUAL_ENV": str(tmp_path / "gone")}, tmp_path).path == own
     assert choose_interpreter(None, {}, tmp_path).path == own
+    assert choose_interpreter(None, {}, tmp_path, installs=True).path == Path(sys.executable)
 
 
 def test_choose_interpreter__else_the_running_one(tmp_path: Path) -> None:
