@@ -8,50 +8,137 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
 from bot.model import CacheStats, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 
 if TYPE_CHECKING:
+    from bot.action.inputs import ActionContext
     from bot.cache.store import ResultStore, StoreStats
+    from bot.changes.fetching import Remote
+    from bot.events import ReviewPullRequest
     from bot.execution.own_tests.cache import Measurements
+    from bot.forge.github import GitHub
+    from bot.forge.reviewed import Reviewed
     from bot.generation.cached import CachedGenerator
-    from bot.pipeline import Tools
+    from bot.pipeline import Given, Tools
     from bot.providers.meter import SpendingMeter
+    from bot.review.states import States
 
 
 _INTERRUPTED = 130
+_Result = TypeVar("_Result")
 
 
 def main() -> None:
-    """Run the command line, and exit with its code."""
+    """Run the command line, or in a workflow without one the action, and exit with its code."""
     warnings.simplefilter("ignore", SyntaxWarning)  # of the sources that are read: none of this program's
     stopping = _Stopping()
+    stdout, stderr = _standard(sys.stdout), _standard(sys.stderr)
+    is_action = not sys.argv[1:] and "GITHUB_EVENT_NAME" in os.environ
+    stopping.begin()
+    try:
+        code = _act(stopping, stdout) if is_action else _obey(stopping, stdout, stderr)
+    except KeyboardInterrupt:  # before a command was begun
+        code = _INTERRUPTED
+    finally:
+        stopping.end()
+        _let_go(stdout)
+    sys.exit(code if stopping.signal is None else 128 + stopping.signal)
+
+
+def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
+    """Run the command that a person typed."""
     world = cli.World(
         environment=dict(os.environ),
-        stdout=_standard(sys.stdout),
-        stderr=_standard(sys.stderr),
+        stdout=stdout,
+        stderr=stderr,
         cache_folder=_cache_folder(),
         run=partial(_run, stopping),
         write=_write,
         open_cache=_Keeper,
     )
-    stopping.begin()
-    try:
-        code = cli.run(sys.argv[1:], world)
-    except KeyboardInterrupt:  # before a command was begun
-        code = _INTERRUPTED
-    finally:
-        stopping.end()
-        _let_go(world.stdout)
-    sys.exit(code if stopping.signal is None else 128 + stopping.signal)
+    return cli.run(sys.argv[1:], world)
+
+
+def _act(stopping: _Stopping, stdout: TextIO) -> int:
+    """Run the action; whatever anything else writes can be no workflow command."""
+    from bot.action import run as action
+    from bot.action.commands import safe_log
+
+    sys.stdout = sys.stderr = safe_log(stdout)
+    world = action.World(environment=dict(os.environ), stdout=stdout, review=partial(_review, stopping))
+    return action.run(world)
+
+
+def _review(
+    stopping: _Stopping, task: ReviewPullRequest, context: ActionContext, progress: Progress
+) -> Reviewed:
+    return _finished(stopping, partial(_review_with_clients, task, context, progress))
+
+
+async def _review_with_clients(
+    task: ReviewPullRequest, context: ActionContext, progress: Progress, stack: AsyncExitStack
+) -> Reviewed:
+    from bot.forge.settling import Limits
+    from bot.languages.registry import drivers
+    from bot.review.states import open_states
+    from bot.review.story import Tools, review
+
+    runner, forge = context.runner, _forge(task, context, stack)
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
+    tools = Tools(
+        forge=forge,
+        open_states=partial(open_states, runner.workspace, folder, _remote(task, context), forge),
+        suggest=partial(_suggest_for, context, progress, stack),
+        limits=Limits(max_comments=context.review.max_comments),
+        drivers=drivers(),
+        progress=progress,
+    )
+    return await review(task, tools)
+
+
+def _forge(task: ReviewPullRequest, context: ActionContext, stack: AsyncExitStack) -> GitHub:
+    from bot.forge.github import build_forge
+
+    forge = build_forge(
+        url=context.runner.api_url,
+        graphql_url=context.runner.graphql_url,
+        token=context.token,
+        repository=task.repository,
+        clock=time.time,
+        sleep=time.sleep,
+    )
+    return stack.enter_context(closing(forge))
+
+
+def _remote(task: ReviewPullRequest, context: ActionContext) -> Remote:
+    from bot.changes.fetching import Remote
+
+    return Remote(
+        server_url=context.runner.server_url,
+        repository=task.repository,
+        token=context.token,
+        environment=dict(os.environ),
+    )
+
+
+async def _suggest_for(
+    context: ActionContext, progress: Progress, stack: AsyncExitStack, states: States, given: Given
+) -> Report:
+    from bot.action.inputs import settings_of
+    from bot.pipeline import suggest
+
+    settings = settings_of(context, base=states.base, head=states.head, file=states.values)
+    return await suggest(settings, _tools(settings, progress, stack), given)
 
 
 class _Stopping:
@@ -127,29 +214,40 @@ def _cache_folder() -> Path:
 
 
 def _run(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
+    return _finished(stopping, partial(_suggest, settings, progress))
+
+
+async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Report:
+    from bot.pipeline import suggest
+
+    return await suggest(settings, _tools(settings, progress, stack))
+
+
+def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
+    """Run work to its end, and close what it has opened."""
     import asyncio
 
     from bot.execution.isolation.kernel import forbid_inspection
 
     forbid_inspection()
     try:
-        return asyncio.run(_until_stopped(stopping, settings, progress))
+        return asyncio.run(_until_stopped(stopping, work))
     finally:  # what the stop itself has brought about, as a git that Ctrl-C has ended, is no failure
         stopping.cancel_with(None)
         stopping.check()
 
 
-async def _until_stopped(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
-    """Run to the report; a signal cancels it, so that nothing is left behind."""
+async def _until_stopped(
+    stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]
+) -> _Result:
+    """Run work; a signal cancels it, so that nothing is left behind."""
     import asyncio
 
     loop, running = asyncio.get_running_loop(), asyncio.current_task()
     if running is not None:
         stopping.cancel_with(partial(loop.call_soon_threadsafe, running.cancel))
     async with AsyncExitStack() as stack:
-        from bot.pipeline import suggest
-
-        return await suggest(settings, _tools(settings, progress, stack))
+        return await work(stack)
 
 
 def _tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Tools:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.action.commands import Level
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.model import Report
+from bot.report.account import account
 from bot.report.annotations import Annotation
 from bot.report.annotations import annotations_of as proposals_of
 from bot.report.words import headline
@@ -86,6 +87,6 @@ def last_lines(ended: Ended) -> Iterator[str]:
     reviewed = ended.reviewed
     yield from reviewed.notes
     if reviewed.report is not None:
-        yield headline(reviewed.report)
+        yield headline(reviewed.report, account(reviewed.report, reviewed.settled).figures)
     if reviewed.reason and reviewed.delivery is not Delivery.FAILED:
         yield reviewed.reason
