@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.languages.driver import CannotParse
@@ -13,7 +13,7 @@ from bot.languages.python.normalise import meaning, meaning_of_source
 from bot.languages.python.syntax import SourceFile, Span, comments, span_of
 from bot.model import Change, MemberKind
 
-_SKIP_MARK = re.compile(r"#+\s*testsmith:\s*skip\b")
+_SKIP_MARK = re.compile(r"(?:^|\s)#+\s*testsmith:\s*skip\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +100,32 @@ class Definitions:
         return bool(self._marks) and any(self._is_part_marked(part.statement) for part in definition.parts)
 
     def _is_part_marked(self, node: ast.stmt) -> bool:
-        """Tell whether a mark stands above a definition, on its head, or in its body's first line.
+        """Tell if a mark stands in the comment above a definition, on its head, or where its body starts.
 
         A line of its own above a class's first method speaks of that method.
         """
         first = span_of(node).first
-        above, head = {first - 1} & self._own_line_marks, self._marks
-        body: Sequence[ast.stmt] = getattr(node, "body", ()) or (node,)
-        end = body[0].lineno + 1
-        if isinstance(body[0], Function | ast.ClassDef):
-            end, head = span_of(body[0]).first, self._marks - self._own_line_marks
+        above, head = self._own_line_marks.intersection(self._comment_above(first)), self._marks
+        begin = _beginning(node)
+        end = begin.lineno + 1
+        if isinstance(begin, Function | ast.ClassDef):
+            end, head = span_of(begin).first, self._marks - self._own_line_marks
         return bool(above) or not head.isdisjoint(range(first, end))
+
+    def _comment_above(self, line: int) -> Iterator[int]:
+        """Yield the lines of the comment that ends just above a line."""
+        while line > 1 and self._lines[line - 2].lstrip().startswith("#"):
+            line -= 1
+            yield line
+
+
+def _beginning(node: ast.stmt) -> ast.stmt:
+    """Return the first statement of a body after its docstring; the statement itself where it has no body."""
+    body: Sequence[ast.stmt] = getattr(node, "body", ()) or (node,)
+    match body:
+        case [ast.Expr(value=ast.Constant(value=str())), after, *_]:
+            return after
+    return body[0]
 
 
 def compare(base: SourceFile | None, head: SourceFile | None) -> Comparison:
@@ -156,7 +171,7 @@ def _marks(text: str) -> frozenset[int]:
     """Return the lines whose comment asks to skip a definition."""
     if _SKIP_MARK.search(text) is None:
         return frozenset()
-    return frozenset(line for line, comment in comments(text).items() if _SKIP_MARK.match(comment))
+    return frozenset(line for line, comment in comments(text).items() if _SKIP_MARK.search(comment))
 
 
 def whole_meaning(source: str) -> str:

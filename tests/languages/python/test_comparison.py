@@ -52,6 +52,9 @@ def test_compare__classes_with_methods() -> None:
     assert found.added_classes == {"Public", "Private", "Outer", "Outer.Inner"}
 
 
+PROPERTY = "class A:\n    @property\n    def f(self): 1\n"
+
+
 @pytest.mark.parametrize(
     ("text", "marked"),
     [
@@ -66,6 +69,23 @@ def test_compare__classes_with_methods() -> None:
         ("class A:  # testsmith: skip\n    def f(self): 1\n    def g(self): 1\n", {"A", "A.f", "A.g"}),
         ("class A:\n    # testsmith: skip\n    def f(self): 1\n    def g(self): 1\n", {"A.f"}),
         ("class A:\n    # testsmith: skip\n    x = 1\n    def g(self): 1\n", {"A", "A.g"}),
+        ("# testsmith: skip\n# It is slow.\n# noqa\n@a\ndef f(): 1\ndef g(): 1\n", {"f"}),
+        ('x = """\n# testsmith: skip\n# """\ndef f(): 1\n', set()),
+        ("@a\n# testsmith: skip\n@b\ndef f(): 1\n", {"f"}),
+        ("@a(\n    1,  # testsmith: skip\n)\ndef f(): 1\n", {"f"}),
+        ('def f():\n    """One.\n\n    Two.\n    """  # testsmith: skip\n    return 1\n', {"f"}),
+        ('def f():\n    """One."""\n    # testsmith: skip\n    return 1\n', {"f"}),
+        ('def f():\n    """One."""  # testsmith: skip\n', {"f"}),
+        ("async def f(): 1  # pragma: no cover  # TestSmith: skip\n", {"f"}),
+        ("def f(): 1  # see `# testsmith: skip` in the docs\n", set()),
+        ("@a  # testsmith: skip\nclass A:\n    def f(self): 1\n", {"A", "A.f"}),
+        ("# testsmith: skip\nclass A:\n    class B:\n        def f(self): 1\n", {"A", "A.B", "A.B.f"}),
+        ('class A:\n    """One."""\n    # testsmith: skip\n    def f(self): 1\n', {"A.f"}),
+        ('class A:\n    """One."""  # testsmith: skip\n    def f(self): 1\n', {"A", "A.f"}),
+        ("class A:\n    def f(self): 1  # testsmith: skip\n    def g(self): 1\n", {"A.f"}),
+        (f"{PROPERTY}    @f.setter  # testsmith: skip\n    def f(self, x): 1\n    def g(self): 1\n", {"A.f"}),
+        (f"{PROPERTY}    # testsmith: skip\n    @f.setter\n    def f(self, x): 1\n", {"A.f"}),
+        ("if a:\n    # testsmith: skip\n    def f(): 1\nelse:\n    def f(): 2\n", {"f"}),
         ('def f():\n    """# testsmith: skip"""\n', set()),
         ("# testsmith: skipping stones\ndef f(): 1\n", set()),
         ("# testsmith: skip\n\ndef f(): 1\n", set()),

@@ -267,6 +267,18 @@ def test_changed_members__marked_affected_member() -> None:
     assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::f"]
 
 
+def test_changed_members__marked_class_and_its_affected_methods() -> None:
+    text = "_X = 1\nclass A:  # testsmith: skip\n def f(self): return _X\n def g(self): return 1\n"
+    found = _found({"m.py": text}, {"m.py": text.replace("= 1", "= 2")})
+    assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::A.f"]
+
+
+def test_changed_members__mark_on_a_setter_speaks_of_the_property() -> None:
+    text = "class A:\n @property\n def f(self): return 1\n @f.setter  # testsmith: skip\n def f(self, x): 1\n"
+    found = _found({"m.py": text}, {"m.py": text.replace("return 1", "return 2")})
+    assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::A.f"]
+
+
 def test_changed_members__project_in_a_folder() -> None:
     head = {"apps/a/src/shop/cart.py": "def f(): 1\n"}
     (member,) = _found({}, head, project="apps/a").members
