@@ -20,10 +20,7 @@ from bot.changes.git import Repository
 from bot.model import Failure
 from bot.settings import Secret
 
-FETCH_SECONDS = 300.0
-"""How long one fetch may take; where less than a kilobyte a second arrives, it ends after 30 s."""
-
-_DEPTHS = ("--depth=20", "--depth=100", "--depth=500", "--depth=2500", "--depth=2147483647")
+_DEPTHS = ("--depth=50", "--depth=250", "--depth=1250", "--depth=2147483647")
 """How much history is asked for, step by step; the last one means all."""
 
 _WAITS = (1.0, 3.0)
@@ -62,12 +59,14 @@ class Remote:
         repository: Full name of the repository that the pull request is for.
         token: What git signs in with; None for nothing.
         environment: Variables from which proxies and certificates are taken, and nothing else.
+        seconds: How long one fetch may take; where hardly anything arrives, it ends after 30 s.
     """
 
     server_url: str
     repository: str
     token: Secret | None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seconds: float = 300.0
 
     @property
     def url(self) -> str:
@@ -228,7 +227,7 @@ class _Server:
     def _fetch(self, head: str, base: str, history: tuple[str, ...]) -> None:
         wanted = (f"+{head}:{_HEAD}", f"+{base}:{_BASE}")
         command = ("fetch", *_OPTIONS, *history, "--end-of-options", self.remote.url, *wanted)
-        git = replace(self.git, seconds=FETCH_SECONDS)
+        git = replace(self.git, seconds=self.remote.seconds)
         for wait in (*_WAITS, None):
             try:
                 git.run(*command, variables=self.remote.variables())

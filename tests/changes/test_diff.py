@@ -94,6 +94,18 @@ def test_changed_files__odd_names(made: GitRepository, name: str) -> None:
     }
 
 
+def test_changed_files__odd_names_in_the_working_tree(made: GitRepository) -> None:
+    base = made.commit({**{f"r/{name}": TWENTY_LINES + name for name in ODD_NAMES if name.isascii()}})
+    moved = [name for name in ODD_NAMES if name.isascii()]
+    made.write({f"q/{name}": TWENTY_LINES + name for name in moved} | {f"r/{name}": None for name in moved})
+    made.write({f"new/{name}": "1\n" for name in ODD_NAMES})
+    changed = changed_files(Repository.open(made.folder).diff(base, None))
+    assert set(changed) == {
+        *(_file(f"r/{name}", f"q/{name}") for name in moved),
+        *(_file(None, f"new/{name}", 1) for name in ODD_NAMES),
+    }
+
+
 def test_changed_files__binary(made: GitRepository) -> None:
     base: Files = {"a b.bin": b"\0one", "gone.bin": b"\0two"}
     head: Files = {"a b.bin": b"\0three", "gone.bin": None, "new.bin": b"\0four"}

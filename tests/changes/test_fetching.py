@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -142,7 +143,9 @@ def test_ensure_commits__without_a_checkout(at: Scene, job: MakeJob) -> None:
     assert_states(repository, made.fetch(repository), at.pull, at.shop.branch("main") or "")
 
 
-@pytest.mark.parametrize(("ahead", "behind", "fetches"), [(3, 60, 2), (60, 3, 2), (1, 0, 1), (150, 120, 3)])
+@pytest.mark.parametrize(
+    ("ahead", "behind", "fetches"), [(3, 60, 2), (60, 3, 2), (1, 0, 1), (40, 40, 1), (300, 60, 3)]
+)
 def test_ensure_commits__long_histories(
     at: Scene, job: MakeJob, ahead: int, behind: int, fetches: int
 ) -> None:
@@ -168,10 +171,10 @@ def test_ensure_commits__whole_history_stays_whole(at: Scene, job: MakeJob) -> N
 def test_ensure_commits__a_cut_does_not_hide_where_they_parted(at: Scene, job: MakeJob) -> None:
     """Behind the cut lies a later common commit than the one that is in sight."""
     shop, start = at.shop, at.shop.branch("main") or ""
-    common = grow(shop, "main", [*steps(5), *steps(40, "long.txt")], start=start)
+    common = grow(shop, "main", [*steps(5), *steps(100, "long.txt")], start=start)
     old = shop.git.text("rev-parse", f"{start}~0").strip()
     for branch, file in (("left", "left.txt"), ("right", "right.txt")):
-        grow(shop, branch, steps(40, file), start=common)
+        grow(shop, branch, steps(80, file), start=common)
         tip = shop.branch(branch) or ""
         merged = shop.git.store_commit(
             f"{shop.git.commit(tip).tree}", (tip, old), "Merge the old one", shop.git.commit(tip).author
@@ -305,6 +308,16 @@ def test_ensure_commits__server_is_down(job: MakeJob) -> None:
     assert made.waits == [1.0, 3.0]
 
 
+def test_ensure_commits__server_that_does_not_answer(job: MakeJob) -> None:
+    made = job()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        made.remote = replace(made.remote, server_url=address, seconds=0.3)
+        with pytest.raises(CannotFetch, match=r"longer than 0\.3 s"):
+            made.fetch()
+    assert made.waits == []
+
+
 def test_ensure_commits__what_passes_is_tried_again(at: Scene, job: MakeJob) -> None:
     made = job()
     at.github.fail(Fault(request="git-upload-pack$", status=502, times=1))
@@ -350,7 +363,7 @@ def test_ensure_commits__example_in_less_than_a_second(job: MakeJob) -> None:
 def test_ensure_commits__token_is_told_to_nobody_else(
     job: MakeJob, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What git starts, it tells in its trace: no command line holds the token, in whatever form."""
+    """What git starts, it tells in its trace: no command line holds the token; none is for the workspace."""
     made = job(checkout=Checkout(persist_credentials=False))
     repository = made.open()
     trace = tmp_path / "trace"
@@ -358,9 +371,21 @@ def test_ensure_commits__token_is_told_to_nobody_else(
     made.fetch(replace(repository, git=replace(repository.git, environment=variables)))
     told = trace.read_text()
     assert "remote-http" in told
+    assert "--git-dir=" not in told
     places = [told, caplog.text, repr(made.remote), *map(str, everything(tmp_path / "own").values())]
     places += [str(content) for content in everything(made.workspace).values()]
     assert not any(secret in place for secret in made.remote.secrets() for place in places)
+
+
+def test_ensure_commits__by_the_proxy_that_the_environment_names(job: MakeJob) -> None:
+    made = job()
+    with listener() as proxy:
+        environment = {"http_proxy": proxy.url, "GIT_TRACE": "2", "GIT_SSH_COMMAND": "false"}
+        made.remote = replace(made.remote, server_url="http://github.invalid", environment=environment)
+        with pytest.raises(CannotFetch):
+            made.fetch()
+        assert proxy.heard[0].startswith("GET http://github.invalid/octo/shop.git/info/refs")
+    assert set(made.remote.variables()) & set(environment) == {"http_proxy"}
 
 
 def test_ensure_commits__token_is_not_sent_on(job: MakeJob) -> None:

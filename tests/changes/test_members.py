@@ -310,3 +310,49 @@ def test_find_members__a_submodule_is_told_whatever_its_name(made: GitRepository
     assert _skipped(_search(made, SelectionSettings(head="topic", all_paths=("lib/other",)))) == told
     assert _skipped(_search(made, SelectionSettings(head="topic", all_paths=(".",)))) == told
     assert _skipped(_search(made, SelectionSettings(base="main", head="topic"), "shop")) == {}
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["with space", 'quo"te', "it's", "back\\slash", "tab\there", "new\nline", "ünï", "e\u0301", "-dash"],
+)
+def test_find_members__project_in_a_folder_with_an_odd_name(made: GitRepository, folder: str) -> None:
+    made.commit({f"{folder}/src/shop/x.py": ONE, f"{folder}/old.py": f"{ONE}{'#' * 99}\n", "y.py": ONE})
+    made.git("mv", "--", f"{folder}/old.py", f"{folder}/moved.py")
+    made.commit({f"{folder}/src/shop/x.py": TWO, f"{folder}/moved.py": f"{TWO}{'#' * 99}\n", "y.py": TWO})
+    selection = SelectionSettings(base="HEAD~1", include=("src/**", "moved.py"))
+    search = _search(made, selection, folder=folder)
+    assert [(each.id, each.module) for each in search.members] == [
+        (f"{folder}/moved.py::f", "moved"),
+        (f"{folder}/src/shop/x.py::f", "shop.x"),
+    ]
+    assert {str(each.change) for each in search.members} == {"changed"}
+    only = replace(selection, only=(f"{folder}/src/shop/x.py::f",))
+    assert [each.module for each in _search(made, only, folder=folder).members] == ["shop.x"]
+
+
+def test_find_members__names_that_no_import_can_say_are_told(made: GitRepository) -> None:
+    names = ("a b.py", 'q"uote.py', "new\nline.py", "tab\t.py", "class.py", "e\u0301.py", "\ufb01.py")
+    made.commit({**dict.fromkeys(names, ONE), "\u00e9.py": ONE, "日本.py": ONE})
+    search = _search(made, SelectionSettings(base="HEAD~1"))
+    assert _ids(search) == ["\u00e9.py::f", "日本.py::f"]
+    assert _skipped(search).keys() == set(names)
+
+
+@pytest.mark.parametrize("head", [None, "HEAD"])
+def test_find_members__line_ends_alone_are_no_change(made: GitRepository, head: str | None) -> None:
+    text = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1\n\n\ndef g():\n    return 1\n'
+    made.git("config", "core.autocrlf", "false")
+    made.commit({"a.py": text, "b.py": text.replace("\n", "\r\n")})
+    made.commit(
+        {
+            "a.py": text.replace("\n", "\r\n"),
+            "b.py": text.replace("\n", "\r\n").replace("g():\r\n    return 1", "g():\r\n    return 2"),
+        }
+    )
+    search = _search(made, SelectionSettings(base="HEAD~1", head=head))
+    assert _ids(search) == ["b.py::g"]
+    assert (search.members[0].source, search.members[0].changed_lines) == (
+        "def g():\n    return 2",
+        frozenset({10}),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -80,4 +81,6 @@ def _dotted(path: str) -> str:
 
 
 def _is_importable(part: str) -> bool:
-    return part.isidentifier() and not keyword.iskeyword(part)
+    is_name = part.isidentifier() and not keyword.iskeyword(part)
+    # An import statement's names are normalised so: it would look for another file.
+    return is_name and unicodedata.normalize("NFKC", part) == part
