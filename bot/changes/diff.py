@@ -28,7 +28,12 @@ def changed_files(diff: str) -> tuple[ChangedFile, ...]:
     """
     sections = (part for part in _SECTION.split(diff) if part.startswith("diff --git "))
     files = (_changed_file(section) for section in sections)
-    return tuple(sorted(files, key=lambda file: file.head_path or file.base_path or ""))
+    return tuple(sorted(files, key=path_of))
+
+
+def path_of(file: ChangedFile) -> str:
+    """Return where a changed file stands on head, or stood on base where it is gone."""
+    return file.head_path or file.base_path or ""
 
 
 def _changed_file(section: str) -> ChangedFile:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.changes.diff import changed_files
+from bot.changes.diff import changed_files, path_of
 from bot.changes.git import Repository
 from bot.changes.patches import ComparedStates
 from bot.changes.subjects import Subjects, VisibleTree, printable
@@ -125,7 +125,7 @@ def _changed_members(
         driver.changed_members(
             Scope(base=base, head=head, files=its_files, project=subjects.project, reference_steps=steps)
         )
-        for driver, its_files in _by_driver(subjects, readable, _path_of)
+        for driver, its_files in _by_driver(subjects, readable, path_of)
     ]
     findings = _joined([*found, _skipping(obstacles | _submodules(compared.head, subjects, changed))])
     return Findings(
@@ -206,10 +206,6 @@ def _skipping(reasons: Mapping[str, str]) -> Findings:
             for path, reason in sorted(reasons.items())
         )
     )
-
-
-def _path_of(file: ChangedFile) -> str:
-    return file.head_path or file.base_path or ""
 
 
 Subject = TypeVar("Subject")

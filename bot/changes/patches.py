@@ -12,7 +12,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from bot.changes.command import text_of
-from bot.changes.diff import added_lines, read_hunks
+from bot.changes.diff import added_lines, path_of, read_hunks
 from bot.changes.trees import OverlaidTree, RepositoryTree
 from bot.languages.driver import ChangedFile
 
@@ -81,7 +81,7 @@ def rebuild_base(head: RepositoryTree, patches: Sequence[FilePatch]) -> Compared
     return ComparedStates(
         head=head,
         base=OverlaidTree(head, before),
-        files=tuple(sorted((each.file for each in known), key=lambda file: file.head_path or "")),
+        files=tuple(sorted((each.file for each in known), key=path_of)),
         unread=unread,
     )
 
