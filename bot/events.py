@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-DEFAULT_SKIP_LABEL = "testsmith-skip"
+from bot.settings import ReviewSettings
+
+DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
 """The label of a pull request that is left alone, where no other is set."""
 
 COMMIT_TRAILER = "TestSmith-Commit:"
@@ -21,7 +23,9 @@ _ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 _DEPENDABOT = "dependabot[bot]"
 _GHOST = "ghost"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+"""What the full name of a repository looks like, as `octo/shop`."""
+
 _REFERENCE = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
 _NUMBER_LIMIT = 2**31
 _SHOWN_LIMIT = 60
@@ -166,7 +170,7 @@ def _left_alone(task: ReviewPullRequest, heeding: Heeding) -> str | None:
 
 
 def _review(payload: object, action: str) -> ReviewPullRequest:
-    repository = _matching(payload, "pull_request.base.repo.full_name", _FULL_NAME)
+    repository = _matching(payload, "pull_request.base.repo.full_name", FULL_NAME)
     author, author_is_bot = _account(payload, "pull_request.user")
     sender, _ = _account(payload, "sender")
     head_repository = _head_repository(payload)
@@ -193,7 +197,7 @@ def _is_fork(repository: str, head_repository: str | None) -> bool:
 def _head_repository(payload: object) -> str | None:
     if _found(payload, "pull_request.head.repo") is None:
         return None
-    return _matching(payload, "pull_request.head.repo.full_name", _FULL_NAME)
+    return _matching(payload, "pull_request.head.repo.full_name", FULL_NAME)
 
 
 def _account(payload: object, place: str) -> tuple[str, bool]:

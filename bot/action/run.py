@@ -63,6 +63,9 @@ def run(world: World) -> int:
         except KeyboardInterrupt:
             step.say("interrupted; every result that was paid for is in the cache.")
             return _INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the step must end with a word that can be read
+            step.annotate([about_the_run(Level.ERROR, _told(step, error))])
+            return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +140,20 @@ def _ended(step: _Step, task: ReviewPullRequest, context: ActionContext) -> Ende
     except Failure as failure:
         reviewed = Reviewed(delivery=Delivery.FAILED, reason=str(failure))
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
-        traceback.print_exception(error, file=step.log)
-        reviewed, is_internal = _internal(error), True
+        reviewed, is_internal = _internal(_told(step, error)), True
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
     return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
 
 
-def _internal(error: Exception) -> Reviewed:
-    told = f"internal error: {error!r}; the log holds the details. Please report it."
-    return Reviewed(delivery=Delivery.FAILED, reason=told, report=Report(members=(), failure=told))
+def _told(step: _Step, error: Exception) -> str:
+    """Write the details of a fault of this program to the log, and return a sentence on it."""
+    traceback.print_exception(error, file=step.log)
+    return f"internal error: {error!r}; the log holds the details. Please report it."
+
+
+def _internal(failure: str) -> Reviewed:
+    report = Report(members=(), failure=failure)
+    return Reviewed(delivery=Delivery.FAILED, reason=failure, report=report)
 
 
 def _left(step: _Step, task: ReviewPullRequest, context: ActionContext, ended: Ended) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.events import FULL_NAME
 from bot.model import UsageFailure
 
-_FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -50,7 +50,7 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
     Raises:
         UsageFailure: One is missing, or is not what GitHub sets.
     """
-    repository = _matching(environment, "GITHUB_REPOSITORY", _FULL_NAME)
+    repository = _matching(environment, "GITHUB_REPOSITORY", FULL_NAME)
     server = _url(environment, "GITHUB_SERVER_URL", "https://github.com")
     run = environment.get("GITHUB_RUN_ID", "")
     return Runner(

@@ -162,6 +162,15 @@ def test_run__a_fault_of_our_own_has_a_report_and_its_details_in_the_log(step: S
     assert "set-env" not in {command.name for command in step.log.commands}
 
 
+def test_run__a_fault_while_a_review_is_told_has_a_readable_end(step: Step) -> None:
+    broken: Any = "no report"
+
+    assert step.run(Reviewed(delivery=Delivery.POSTED, report=broken)) == 1
+
+    assert any("Traceback" in line for line in step.log.shown)
+    assert step.log.annotations("error")[0].data.startswith("internal error: AttributeError(")
+
+
 @pytest.mark.parametrize(
     ("payload", "given", "told"),
     [
