@@ -209,7 +209,11 @@ def _account(payload: object, place: str) -> tuple[str, bool]:
 
 
 def _labels(payload: object) -> tuple[str, ...]:
-    return tuple(_taken(label, "name", str) for label in _taken(payload, "pull_request.labels", list))
+    labels = _taken(payload, "pull_request.labels", list)
+    names = [name for label in labels if isinstance(name := _found(label, "name"), str)]
+    if len(names) < len(labels):
+        raise _Misshapen("`pull_request.labels` is not what it should be")
+    return tuple(names)
 
 
 def _number(payload: object, place: str) -> int:

@@ -1,0 +1,216 @@
+"""What events ask for: which pull requests are reviewed, which are left alone, and what no payload can do."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from bot.events import (
+    COMMIT_TRAILER,
+    Heeding,
+    Nothing,
+    ReviewPullRequest,
+    Task,
+    task_of,
+    unless_own_commit,
+)
+
+SHA = {"base": "b" * 40, "head": "a" * 40}
+
+
+def payload(place: str = "", value: Any = None) -> dict[str, Any]:
+    """Return a pull request's payload, with another value at a place such as `pull_request.draft`."""
+    whole: dict[str, Any] = {
+        "action": "opened",
+        "sender": {"login": "ada", "type": "User"},
+        "pull_request": {
+            "number": 7,
+            "state": "open",
+            "draft": False,
+            "labels": [{"name": "bug"}],
+            "user": {"login": "ada", "type": "User"},
+            "base": {"sha": SHA["base"], "ref": "main", "repo": {"full_name": "octo/shop"}},
+            "head": {"sha": SHA["head"], "repo": {"full_name": "Octo/Shop"}},
+        },
+    }
+    *parents, last = place.split(".")
+    part = whole
+    for name in parents:
+        part = part[name]
+    if place:
+        part[last] = copy.deepcopy(value)
+    return whole
+
+
+def review(told: object, heeding: Heeding | None = None) -> ReviewPullRequest:
+    task = task_of("pull_request", told, heeding)
+    assert isinstance(task, ReviewPullRequest), task
+    return task
+
+
+def nothing(task: Task) -> Nothing:
+    assert isinstance(task, Nothing), task
+    return task
+
+
+def test_pull_request__all_that_is_told_of_it() -> None:
+    assert review(payload()) == ReviewPullRequest(
+        repository="octo/shop",
+        number=7,
+        action="opened",
+        base_sha=SHA["base"],
+        base_ref="main",
+        head_sha=SHA["head"],
+        head_repository="Octo/Shop",
+        author="ada",
+        labels=("bug",),
+    )
+
+
+@pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
+def test_pull_request__is_reviewed_when(action: str) -> None:
+    assert review(payload("action", action)).action == action
+
+
+@pytest.mark.parametrize("action", ["closed", "labeled", "edited", "converted_to_draft", ""])
+def test_pull_request__is_not_reviewed_when(action: str) -> None:
+    told = nothing(task_of("pull_request", payload("action", action)))
+
+    assert (repr(action) in told.reason, told.is_warning) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "heeding", "told"),
+    [
+        ("pull_request.state", "closed", Heeding(drafts=True, bots=True), "is closed"),
+        ("pull_request.draft", True, Heeding(bots=True), "is a draft"),
+        ("pull_request.user", {"login": "renovate[bot]"}, Heeding(drafts=True), "'renovate[bot]'"),
+        ("pull_request.user", {"login": "robot", "type": "Bot"}, Heeding(drafts=True), "'robot'"),
+        ("pull_request.labels", [{"name": " TestSmith-Skip"}], Heeding(), "'testsmith-skip'"),
+        ("pull_request.labels", [{"name": "quiet"}], Heeding(skip_label="Quiet"), "'Quiet'"),
+    ],
+)
+def test_pull_request__is_left_alone(place: str, value: object, heeding: Heeding, told: str) -> None:
+    left = nothing(task_of("pull_request", payload(place, value), heeding))
+
+    assert told in left.reason
+    assert not left.is_warning
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "heeding"),
+    [
+        ("pull_request.draft", True, Heeding(drafts=True)),
+        ("pull_request.user", {"login": "renovate[bot]"}, Heeding(bots=True)),
+        ("pull_request.labels", [{"name": "testsmith-skip"}], Heeding(skip_label="other")),
+        ("pull_request.labels", [{"name": ""}], Heeding(skip_label="")),
+    ],
+)
+def test_pull_request__is_reviewed_where_asked_for(place: str, value: object, heeding: Heeding) -> None:
+    assert review(payload(place, value), heeding).number == 7
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "is_fork", "is_small"),
+    [
+        ("", None, False, False),
+        ("pull_request.head.repo", {"full_name": "eve/shop"}, True, True),
+        ("pull_request.head.repo", None, True, True),
+        ("sender", {"login": "dependabot[bot]", "type": "Bot"}, False, True),
+    ],
+)
+def test_pull_request__whose_token_may_only_read(
+    place: str, value: object, *, is_fork: bool, is_small: bool
+) -> None:
+    task = review(payload(place, value))
+
+    assert (task.is_fork, task.has_small_token) == (is_fork, is_small)
+
+
+def test_pull_request__of_somebody_who_is_gone() -> None:
+    assert review(payload("pull_request.user", None)).author == "ghost"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("action", None),
+        ("action", ["opened"]),
+        ("pull_request", []),
+        ("pull_request.number", True),
+        ("pull_request.number", 0),
+        ("pull_request.number", 2**31),
+        ("pull_request.number", "7"),
+        ("pull_request.draft", None),
+        ("pull_request.labels", "testsmith-skip"),
+        ("pull_request.labels", [None]),
+        ("pull_request.base.sha", "main"),
+        ("pull_request.head.sha", "A" * 40),
+        ("pull_request.head.sha", "--upload-pack=/evil"),
+        ("pull_request.head.sha", "a" * 40 + "\n"),
+        ("pull_request.base.ref", "-x"),
+        ("pull_request.base.ref", "a b"),
+        ("pull_request.base.ref", "a\n::set-env name=A::b"),
+        ("pull_request.base.repo", {"full_name": "octo/shop/../evil"}),
+        ("pull_request.head.repo", {"full_name": "octo"}),
+        ("pull_request.user", {"login": 1}),
+    ],
+)
+def test_payload__what_has_another_shape_is_told_by_its_place(place: str, value: object) -> None:
+    told = nothing(task_of("pull_request", payload(place, value)))
+
+    assert told.is_warning
+    assert f"`{place}" in told.reason
+
+
+@pytest.mark.parametrize("whole", [None, [], "opened", 1, {"pull_request": {}}])
+def test_payload__no_object_at_all(whole: object) -> None:
+    assert nothing(task_of("pull_request", whole)).is_warning
+
+
+@pytest.mark.parametrize("name", ["push", "schedule", "merge_group", "issue_comment", "workflow_run", ""])
+def test_others__ask_for_nothing(name: str) -> None:
+    assert not nothing(task_of(name, payload())).is_warning
+
+
+def test_others__pull_request_target_says_what_to_use_instead() -> None:
+    told = nothing(task_of("pull_request_target", payload()))
+
+    assert told.is_warning
+    assert "`on: pull_request` instead" in told.reason
+
+
+@pytest.mark.parametrize("hostile", ["::set-env name=A::b", "##[error]x", "a\n::error::b", "x" * 10_000])
+def test_reason__holds_nothing_that_a_log_would_obey(hostile: str) -> None:
+    reasons = [
+        nothing(task_of(hostile, None)).reason,
+        nothing(task_of("pull_request", payload("action", hostile))).reason,
+        nothing(
+            task_of("pull_request", payload("pull_request.user", {"login": f"{hostile[:40]}[bot]"}))
+        ).reason,
+    ]
+    for reason in reasons:
+        assert not {"::", "##[", "\n"} & {part for part in ("::", "##[", "\n") if part in reason}
+        assert len(reason) < 200
+
+
+@pytest.mark.parametrize(
+    ("author", "message", "is_own"),
+    [
+        ("testsmith[bot]", f"Add tests\n\n{COMMIT_TRAILER} 1", True),
+        ("TestSmith[bot]", f"{COMMIT_TRAILER} 1", True),
+        ("ada", f"Add tests\n\n{COMMIT_TRAILER} 1", False),
+        (None, f"Add tests\n\n{COMMIT_TRAILER} 1", False),
+        ("testsmith[bot]", "Add tests", False),
+        ("testsmith[bot]", f"Say {COMMIT_TRAILER} 1", False),
+    ],
+)
+def test_own_commit__starts_no_run(author: str | None, message: str, *, is_own: bool) -> None:
+    task = review(payload())
+
+    then = unless_own_commit(task, author=author, message=message, own_login="testsmith[bot]")
+
+    assert (then is task) is not is_own
+    assert isinstance(then, Nothing) is is_own
