@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.calls import measure_calls, measure_size
+from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
@@ -20,6 +20,7 @@ from bench.suites import measure_suites
 PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "start": measure_start,
     "calls": measure_calls,
+    "faults": measure_faults,
     "size": measure_size,
     "example": measure_example,
     "candidates": measure_candidates,
