@@ -50,20 +50,16 @@ def folded(stream: TextIO, title: str, token: str) -> Iterator[None]:
         title: What stands above the fold.
         token: A random word that nobody can guess; it ends the time without commands.
     """
-    _write(stream, _command("group", title), _command("stop-commands", token))
+    write_commands(stream, (_command("group", title), _command("stop-commands", token)))
     try:
         yield
     finally:
-        _write(stream, _command(token, ""), _command("endgroup", ""))
+        write_commands(stream, (_command(token, ""), _command("endgroup", "")))
 
 
 def write_commands(stream: TextIO, commands: Iterable[str]) -> None:
     """Write commands, each on a line."""
-    _write(stream, *commands)
-
-
-def _write(stream: TextIO, *lines: str) -> None:
-    stream.write("".join(f"{line}\n" for line in lines))
+    stream.write("".join(f"{command}\n" for command in commands))
     stream.flush()
 
 

@@ -15,13 +15,9 @@ from pathlib import Path
 
 from bot.model import Failure, UsageFailure
 
-SUMMARY_BYTES = 1024 * 1024
-"""A step's summary beyond this size is dropped by GitHub as a whole."""
-
 REPORT_FOLDER = "testsmith-report"
 REPORT_NAME = "report.json"
 
-_CUT = "> The end of this summary is missing: GitHub shows no more than 1 MiB.\n\n"
 _IGNORED = "*\n"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,22 +39,12 @@ def append_outputs(path: Path, values: Mapping[str, str], delimiter: str) -> Non
 
 
 def append_summary(path: Path, markdown: str) -> None:
-    """Add to the step's summary, and cut what GitHub would not take.
+    """Add to the step's summary.
 
     Raises:
         Failure: It cannot be written.
     """
-    room = SUMMARY_BYTES - (path.stat().st_size if path.exists() else 0)
-    _append(path, fitting(markdown, room), "the job summary")
-
-
-def fitting(markdown: str, room: int) -> str:
-    """Return the whole lines of a text that fit into so many bytes; where some do not, the first says so."""
-    encoded = _encoded(markdown)
-    if len(encoded) <= room:
-        return markdown
-    kept = encoded[: max(0, room - len(_CUT))]
-    return _CUT + kept[: kept.rfind(b"\n") + 1].decode(errors="ignore")
+    _append(path, markdown, "the job summary")
 
 
 def _append(path: Path, text: str, what: str) -> None:

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.action.files import (
-    SUMMARY_BYTES,
     append_outputs,
     append_summary,
     check_cache_folder,
-    fitting,
     give_to_owner,
     write_report,
 )
@@ -56,22 +54,6 @@ def test_summary__is_added_to_what_is_there(tmp_path: Path) -> None:
     append_summary(path, "# Grüße \udcff\n")
 
     assert path.read_bytes() == "# before\n# Grüße \\udcff\n".encode()
-
-
-def test_summary__never_grows_beyond_what_github_takes(tmp_path: Path) -> None:
-    path = tmp_path / "summary"
-    path.write_text("before\n" * 1000)
-    append_summary(path, "ä line of words\n" * 100_000)
-
-    text = path.read_text()
-    assert SUMMARY_BYTES - 200 < path.stat().st_size <= SUMMARY_BYTES
-    assert "The end of this summary is missing" in text
-    assert text.endswith("\nä line of words\n")
-
-
-def test_fitting__no_room_at_all() -> None:
-    assert fitting("words\n", 6) == "words\n"
-    assert fitting("words\n" * 3, 0).count("words") == 0
 
 
 def test_report__lies_in_a_folder_that_git_ignores(workspace: Path) -> None:
