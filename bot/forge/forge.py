@@ -311,6 +311,12 @@ class HeadMoved(ForgeFailure):
         self.expected = expected
         self.found = found
 
+    @classmethod
+    def seen(cls, expected: str, found: str) -> HeadMoved:
+        """Return the failure for a head that was seen in place of the expected one."""
+        told = f"The pull request has a new head, {found[:7]}; the run for it will report."
+        return cls(told, expected=expected, found=found)
+
 
 class RateLimited(ForgeFailure):
     """The forge asks to wait for longer than the run can; nothing was done.

@@ -72,7 +72,8 @@ def post(forge: Forge, number: int, wanted: Wanted, limits: Limits, posting: Pos
 
 def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posting: Posting) -> Wanted:
     """Carry out a plan as far as it holds; return what is wanted from now on."""
-    _expect_head(forge, number, wanted.head, planned.operations)
+    if not any(isinstance(operation, CreateReview) for operation in planned.operations):
+        expect_head(forge, number, wanted.head)  # making a review does so by itself
     for operation in planned.operations:
         try:
             applied = _applied(forge, number, operation)
@@ -96,14 +97,12 @@ def _applied(forge: Forge, number: int, operation: Operation) -> Applied:
         raise
 
 
-def _expect_head(forge: Forge, number: int, head: str, operations: Iterable[Operation]) -> None:
-    """Make sure that the head is still the one that was looked at; making a review does so by itself."""
-    if any(isinstance(operation, CreateReview) for operation in operations):
-        return
+def expect_head(forge: Forge, number: int, head: str) -> None:
+    """Make sure that a pull request's head is still the one that is looked at.
+
+    Raises:
+        HeadMoved: It is another.
+    """
     found = forge.head(number)
     if found != head:
-        raise HeadMoved(
-            f"The pull request has a new head, {found[:7]}; the run for it will report.",
-            expected=head,
-            found=found,
-        )
+        raise HeadMoved.seen(head, found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.changes.checkout import open_checkout
+from bot.changes.command import GitFailed
 from bot.changes.fetching import CannotFetch, Remote, ensure_commits
 from bot.changes.git import Repository
 from bot.changes.patches import ComparedStates, rebuild_base
@@ -15,6 +16,7 @@ from bot.events import ReviewPullRequest
 from bot.forge.forge import Forge, ForgeFailure
 from bot.languages.driver import SourceTree
 from bot.pipeline import Given
+from bot.review.posting import expect_head
 
 _REBUILT = (
     "The history could not be fetched ({reason}); base was rebuilt from the changes that GitHub shows, and "
@@ -78,6 +80,7 @@ def open_states(
 
     Raises:
         CannotFetch: They cannot be had.
+        HeadMoved: Base had to be rebuilt, and the pull request has a new head.
         UsageFailure: There is no git, or base holds settings that cannot be used.
     """
     repository = open_checkout(workspace, folder)
@@ -106,6 +109,8 @@ def _rebuilt(repository: Repository, forge: Forge, task: ReviewPullRequest, fail
         patches = forge.file_patches(task.number)
     except ForgeFailure as refused:
         raise CannotFetch(f"{failure}; and GitHub does not show the change: {refused}") from failure
+    # What a later push has changed would else pass for what base holds, settings among it.
+    expect_head(forge, task.number, task.head_sha)
     compared = rebuild_base(repository.commit_tree(checked_out), patches)
     return States(
         repository=repository,
@@ -120,7 +125,10 @@ def _rebuilt(repository: Repository, forge: Forge, task: ReviewPullRequest, fail
 
 def _checked_out(repository: Repository, head: str) -> str | None:
     """Return what is checked out, if it is the head or its merge into base."""
-    commit = repository.git.line("rev-parse", "--verify", "HEAD")
+    try:
+        commit = repository.git.line("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+    except GitFailed:
+        return None
     lines = repository.git.line("cat-file", "commit", commit).partition("\n\n")[0].splitlines()
     parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
     return commit if head in {commit, *parents[1:]} else None

@@ -20,7 +20,6 @@ from bot.forge.forge import (
     Forge,
     ForgeFailure,
     HeadMoved,
-    PullRequest,
     Viewer,
 )
 from bot.forge.plan import plan
@@ -75,6 +74,8 @@ async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
         begun = await in_thread(_begin, task, tools)
     except Forbidden as failure:
         return Reviewed(delivery=Delivery.FAILED, reason=str(failure), missing=(failure.permission,))
+    except HeadMoved as failure:
+        return Reviewed(delivery=Delivery.HEAD_MOVED, reason=str(failure))
     except (ForgeFailure, CannotFetch) as failure:
         return Reviewed(delivery=Delivery.FAILED, reason=str(failure))
     if isinstance(begun, Reviewed):
@@ -108,9 +109,11 @@ class _Begun:
 
 def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
     """Read what is there; return why there is nothing to look at, if so."""
-    reason = _reason_to_stop(task, tools.forge.pull_request(task.number))
-    if reason is not None:
-        return reason
+    pull = tools.forge.pull_request(task.number)
+    if not pull.is_open:
+        return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
+    if pull.head_sha != task.head_sha:
+        raise HeadMoved.seen(task.head_sha, pull.head_sha)
     tools.progress.phase("fetching the pull request", 1)
     states = tools.open_states(task)
     try:
@@ -130,15 +133,6 @@ def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge
     commit = forge.commit(task.head_sha)
     told = unless_own_commit(task, author=commit.author, message=message, own_login=existing.viewer.login)
     return told if isinstance(told, Nothing) else None
-
-
-def _reason_to_stop(task: ReviewPullRequest, pull: PullRequest) -> Reviewed | None:
-    if not pull.is_open:
-        return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
-    if pull.head_sha != task.head_sha:
-        reason = f"The pull request has a new head, {pull.head_sha[:7]}; the run for it will report."
-        return Reviewed(delivery=Delivery.HEAD_MOVED, reason=reason)
-    return None
 
 
 def _deliver(begun: _Begun, report: Report, tools: Tools) -> Reviewed:

@@ -89,13 +89,16 @@ class Stage:
         *,
         token: Token | None = None,
         checkout: Checkout | None = None,
+        fills_workspace: bool = True,
         after_checkout: Callable[[], object] = lambda: None,
     ) -> Reviewed:
         task = task_of(event.name, event.payload)
         assert isinstance(task, ReviewPullRequest), task
         token = token or self.token
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
+        (folder / "workspace").mkdir()
+        if fills_workspace:
+            check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
         after_checkout()
         (folder / "own").mkdir()
         remote = Remote(server_url=self.github.url, repository=task.repository, token=Secret(token.value))

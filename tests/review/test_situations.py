@@ -461,3 +461,21 @@ def test_git_does_not_answer__nor_is_the_change_checked_out(at: Stage) -> None:
     )
     assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.FAILED, [], [])
     assert reviewed.reason
+
+
+def test_git_does_not_answer__and_the_head_moves_meanwhile(at: Stage) -> None:
+    event = at.event("opened")
+    at.github.before(
+        "/repos/octo/shop/pulls/1/files", partial(at.push, {"testsmith.toml": "max-members = 1\n"})
+    )
+    reviewed = at.review(
+        event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
+    )
+    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.HEAD_MOVED, [], [])
+
+
+def test_git_does_not_answer__and_nothing_is_checked_out(at: Stage) -> None:
+    at.github.fail(Fault(request=GIT, status=503, times=99))
+    reviewed = at.review(at.event("opened"), checkout=None, fills_workspace=False)
+    assert (reviewed.delivery, talk(at)) == (Delivery.FAILED, [])
+    assert reviewed.reason

@@ -71,12 +71,7 @@ class Reviewing:
     def _require_head(self) -> None:
         expected, found = self._review.head, read_pull_request(self._remote, self._number).head_sha
         if expected != found:
-            raise HeadMoved(
-                f"Pull request {self._number} has a new head, {found[:12]}; nothing was posted for "
-                f"{expected[:12]}. The run for the new head posts.",
-                expected=expected,
-                found=found,
-            )
+            raise HeadMoved.seen(expected, found)
 
     def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
         """Return a review as GitHub takes it; without an event it is pending, and seen by us alone."""

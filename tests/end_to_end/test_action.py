@@ -1,0 +1,182 @@
+"""The action on the example project's pull request: a process with all that GitHub gives to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.forge.state import decode
+from fakes.arena import everybodys_folder
+from fakes.endpoint import Endpoint
+from fakes.github.actions_run import ActionsRun, Finished, Step
+from fakes.github.checkouts import Checkout
+from fakes.github.clock import WallClock
+from fakes.github.events import Events
+from fakes.github.github import FakeGitHub, fake_github
+from fakes.github.state import Pull, Repository, Token
+from fakes.packages import PackageIndex, shop_wheels
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-I", "-m", "bot")
+GRANTED = {"contents": "read", "pull_requests": "write"}
+ALL = {"Cart.add", "Cart.size", "cents", "discounted", "reserve", "shipping"}
+
+HOSTILE = {
+    "bot/__init__.py": "raise SystemExit('PWNED by bot')\n",
+    "bot/__main__.py": "raise SystemExit('PWNED by bot')\n",
+    "openai.py": "raise SystemExit('PWNED by openai')\n",
+    "github.py": "raise SystemExit('PWNED by github')\n",
+    "sitecustomize.py": "import pathlib; pathlib.Path('/tmp/PWNED-sitecustomize').touch()\n",
+}
+
+HOSTILE_CONFIG = {
+    "core.fsmonitor": "touch {folder}/PWNED-fsmonitor",
+    "core.sshCommand": "touch {folder}/PWNED-ssh",
+    "core.hooksPath": "{folder}/hooks",
+    "core.pager": "touch {folder}/PWNED-pager",
+    "diff.external": "touch {folder}/PWNED-diff",
+    "credential.helper": "!touch {folder}/PWNED-credential",
+    "uploadpack.packObjectsHook": "touch {folder}/PWNED-pack",
+    "http.proxy": "http://127.0.0.1:9",
+    "url.http://127.0.0.1:9/.insteadOf": "http://",
+}
+
+
+@dataclass
+class Shop:
+    """The example project on the fake GitHub, and runs of the action for its pull request."""
+
+    github: FakeGitHub
+    repository: Repository
+    pull: Pull
+    folder: Path
+    index: str
+    granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
+    runs: int = 0
+
+    def run(self, **inputs: str) -> Finished:
+        return self.finished(self.prepared(**inputs))
+
+    def prepared(self, **inputs: str) -> ActionsRun:
+        """Return a run whose workspace is there, but which has not begun."""
+        self.runs += 1
+        step = Step(
+            action=ROOT / "action.yml",
+            inputs={name.replace("_", "-"): value for name, value in inputs.items()},
+            variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
+            checkout=Checkout(persist_credentials=False),
+        )
+        event = Events(self.github).pull_request(
+            self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
+        )
+        return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
+
+    def token(self) -> Token:
+        return self.github.workflow_token(self.repository, self.pull, self.granted)
+
+    def finished(self, run: ActionsRun) -> Finished:
+        done = run.run(COMMAND)
+        assert done.status == 0, done.stdout + done.stderr
+        return done
+
+    def proposed(self) -> set[str]:
+        shown = (one for one in self.pull.review_comments.values() if one.minimised is None)
+        return {one.body.partition("`")[2].partition("`")[0] for one in shown}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    from make_repository import make_repository
+
+    make_repository(tmp_path / "source")
+    with (
+        everybodys_folder() as folder,
+        PackageIndex(shop_wheels()).serving() as index,
+        fake_github(tmp_path / "github", clock=WallClock()) as github,
+    ):
+        repository = github.repository("octo/shop", tmp_path / "source")
+        pull = github.pull_request(repository, head="change")
+        yield Shop(github, repository, pull, folder, f"http://{index.host}/simple/")
+
+
+def test_action__reviews_then_is_quiet_then_looks_at_what_changed(shop: Shop) -> None:
+    run = shop.prepared()
+    for path, text in HOSTILE.items():
+        (run.workspace / path).parent.mkdir(exist_ok=True)
+        (run.workspace / path).write_text(text)
+    for key, value in HOSTILE_CONFIG.items():
+        text = value.format(folder=shop.folder)
+        subprocess.run(("git", "config", "--local", key, text), cwd=run.workspace, check=True)
+    first = shop.finished(run)
+
+    assert shop.proposed() == ALL
+    (review,) = shop.pull.reviews.values()
+    (summary,) = shop.pull.comments.values()
+    assert (review.state, review.commit) == ("COMMENTED", shop.pull.head)
+    assert summary.body.startswith(
+        "**TestSmith** proposes tests for all 6 changed members and asks 1 question."
+    )
+    assert "```mermaid" in first.summary
+    assert (first.outputs["members"], first.outputs["api-calls"]) == ("6", "0")
+    report = json.loads((run.workspace / first.outputs["report"]).read_text())
+    assert {one["evidence"]["passes"] for one in report["suggestions"]} == {0, 5}
+    assert any("own user id" in note and "without" not in note for note in report["notes"])
+    assert not list(shop.folder.glob("PWNED*"))
+    assert not Path("/tmp/PWNED-sitecustomize").exists()  # noqa: S108 - where the attack would leave its mark
+    assert not first.log.all_annotations
+
+    before = len(shop.github.exchanges)
+    second = shop.run()
+    made = [one for one in shop.github.exchanges[before:] if one.operation != "git"]
+    assert (second.outputs["suggestions"], [one for one in made if one.is_write]) == ("0", [])
+    assert len(made) <= 8
+
+    tree = shop.repository.git.run("show", f"{shop.pull.head}:src/shop/stock.py").decode()
+    shop.github.commit(shop.repository, "change", {"src/shop/stock.py": tree.replace("too few", "missing")})
+    third = shop.run()
+    assert json.loads(third.outputs["suggestions"]) == 1
+    assert shop.proposed() == ALL
+    state = decode(summary.body)
+    assert state
+    assert {entry.number for entry in state.entries if entry.member.endswith("reserve")} == {8}
+
+
+def test_action__asks_a_model_and_heeds_base_alone(shop: Shop) -> None:
+    """Settings and conventions are those of base: a pull request can neither spend nor instruct."""
+    base = {"TESTSMITH.md": "Conventions of base.\n", "testsmith.toml": 'include = ["src/shop/cart.py"]\n'}
+    head = {"TESTSMITH.md": "Conventions of head.\n", "testsmith.toml": 'exclude = ["**"]\nmax-members = 1\n'}
+    git = shop.repository.git
+    paths = git.run("ls-tree", "-r", "-z", "--name-only", "change").decode().split("\0")[:-1]
+    changed = {path: git.run("show", f"change:{path}") for path in paths}
+    shop.github.commit(shop.repository, "main", dict(base))
+    shop.github.commit(shop.repository, "steered", {**changed, **head}, start="main")
+    shop.pull = shop.github.pull_request(shop.repository, head="steered")
+    with Endpoint() as endpoint:
+        done = shop.run(base_url=endpoint.url, model="small", api_key="sk-secret", max_comments="0")
+    asked = {member for request in endpoint.requests for member in request.members}
+    assert asked == {"src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.size"}
+    prompts = json.dumps([request.body for request in endpoint.requests])
+    assert "Conventions of head" not in prompts
+    assert done.outputs["api-calls"] != "0"
+    assert shop.pull.review_comments == {}
+    everything = done.stdout + done.stderr + done.summary + json.dumps(done.outputs)
+    assert everything.count("sk-secret") == everything.count("::add-mask::sk-secret")
+
+
+def test_action__a_fork_finds_its_review_in_the_job_summary(shop: Shop) -> None:
+    fork = shop.github.fork(shop.repository, "bob")
+    shop.pull = shop.github.pull_request(shop.repository, head="change", source=fork, author="bob")
+    done = shop.run(include="src/shop/cart.py")
+    assert (shop.pull.reviews, shop.pull.comments) == ({}, {})
+    assert "def test_add" in done.summary
+    notices = done.annotations("notice")
+    assert [one.properties["file"] for one in notices] == ["src/shop/cart.py"] * 2
+    assert not done.annotations("error")
