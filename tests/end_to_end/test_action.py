@@ -164,6 +164,7 @@ def test_action__asks_a_model_and_heeds_base_alone(shop: Shop) -> None:
     asked = {member for request in endpoint.requests for member in request.members}
     assert asked == {"src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.size"}
     prompts = json.dumps([request.body for request in endpoint.requests])
+    assert "Conventions of base" in prompts
     assert "Conventions of head" not in prompts
     assert done.outputs["api-calls"] != "0"
     assert shop.pull.review_comments == {}
