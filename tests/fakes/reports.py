@@ -110,7 +110,7 @@ def sample_report() -> Report:
         statistics=Statistics(
             spending=Spending(api_calls=2, prompt_tokens=2480, completion_tokens=640),
             cache=CacheStats(hits=4, misses=3, entries=20),
-            funnel=Funnel(asked=13, answered=12, ran=11, stable=10, gains=6, posted=4),
+            funnel=Funnel(asked=13, answered=12, ran=11, stable=10, gains=7, posted=6),
             seconds=12.34,
         ),
         base="9f8e7d6c5b4a39281706f5e4d3c2b1a098765432",
