@@ -59,6 +59,9 @@ def headline(report: Report, figures: Totals | None = None) -> str:
     figures = figures or totals(report)
     if not figures.members:
         return f"{_nothing_found(report)}{_files_left_out(figures)}."
+    if figures.questions and not figures.tested:
+        questions = count(figures.questions, "question")
+        return f"TestSmith asks {questions} and {_proposal(figures)} {_subject(report, figures)}."
     return f"TestSmith {_proposal(figures)} {_subject(report, figures)}{_asking(figures)}."
 
 
@@ -118,7 +121,7 @@ def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
 
 def _short_words(suggestion: Suggestion) -> Prose:
     if not suggestion.is_green:
-        return plain("question")
+        return plain("question, held before" if catches(suggestion) else "question")
     return plain(", ".join((count(len(suggestion.tests), "test"), *_best_fact(suggestion.evidence))))
 
 

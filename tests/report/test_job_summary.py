@@ -90,7 +90,7 @@ def test_job_summary__without_settled_numbers_has_those_of_the_run() -> None:
 
     assert page.startswith("> [!WARNING]\n")
     assert reason in page
-    assert "| 5 | `total` | changed | question |" in page
+    assert "| 5 | `total` | changed | question, held before |" in page
     assert "<sub>Question 5, by the model" in page
 
 

@@ -283,7 +283,7 @@ def test_proposal_words__of_a_member_with_a_test_and_a_question() -> None:
         ),
         (
             a_report(3, question(0), question(1)),
-            "TestSmith proposes no tests for the 3 changed members and asks 2 questions.",
+            "TestSmith asks 2 questions and proposes no tests for the 3 changed members.",
         ),
         (
             a_report(3, green(0, evidence=None)),
