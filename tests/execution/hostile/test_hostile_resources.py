@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.sandbox import Limits
+from bot.execution.sandbox import Limits, Outcome
 from fakes.arena import Arena
 
 MIB = 1024**2
+
+
+def limited(arena: Arena, code: str) -> tuple[Limits, Outcome]:
+    """Run something with a short time limit; with a longer one where a busy machine has not begun by then."""
+    limits = Limits(seconds=0.5)
+    outcome = arena.run(code, limits=limits)
+    if outcome.stdout:
+        return limits, outcome
+    limits = Limits(seconds=5.0)
+    return limits, arena.run(code, limits=limits)
 
 
 def test_resources__a_fork_bomb(arena: Arena) -> None:
@@ -116,11 +126,11 @@ def test_resources__an_endless_loop_that_hears_no_signal(arena: Arena, loop: str
         print("attempted", flush=True)
         {loop}
         """
-    outcome = arena.run(code, limits=Limits(seconds=0.5))
+    limits, outcome = limited(arena, code)
     assert outcome.stdout == b"attempted\n"
     assert outcome.timed_out
     assert outcome.exit_code == -signal.SIGKILL
-    assert outcome.seconds < 3
+    assert outcome.seconds < limits.seconds + 2.5
 
 
 def test_output__a_gigabyte_of_it(arena: Arena) -> None:

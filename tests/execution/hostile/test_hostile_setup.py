@@ -120,7 +120,7 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
         "installed without what may be private in PIP_INDEX_URL",
     ]
     assert [path.name for path in scratch.iterdir()] == ["installation"]
-    assert [path.name for path in (scratch / "installation").iterdir()] == ["environment"]
+    assert {path.name for path in (scratch / "installation").iterdir()} == {"environment", "project"}
     assert not marked(str(scratch))
     assert arena.victim_is_well()
 
