@@ -32,12 +32,14 @@ class Installed:
 
     Attributes:
         interpreter: The environment's Python.
+        fetched: The folder of the Python that was fetched for it; None where it was at hand.
         built: The copy of the project that was installed, with what the build has left in it.
         notes: What a reader of the report should know.
     """
 
     interpreter: Path
     built: Path
+    fetched: Path | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -66,7 +68,7 @@ def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
         head=head,
         base=base,
         owned_modules=workspace.owned_modules | top_level_modules(roots),
-        readable=(*workspace.readable, installed.environment),
+        readable=(*workspace.readable, *filter(None, (installed.environment, installed.fetched))),
         notes=(*workspace.notes, *installed.notes),
     )
     _bring_made_files(workspace, installed)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from bot.execution.project_copy import write_copy
 from bot.execution.sandbox import Command, Limits, Outcome, Sandbox
 from bot.execution.shell import in_folder, last_words, shell_command
 from bot.execution.threads import in_thread
+from bot.execution.uv_settings import is_set, uv_program, uv_variables
 from bot.execution.workspace import CannotPrepare, remove_folder
 
 _GIB = 1024**3
@@ -39,6 +40,14 @@ _LIMITS = Limits(
 """Compilers and large packages need more than tests do."""
 
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_UV, _FETCHED = "tools/uv", "python"
+_PROGRAM = re.compile(r"python3\.\d+")
+_SYNC = ("sync", "--frozen", "--no-editable", "--inexact", "--no-python-downloads")
+# What makes an environment knows its own program best: another may stand in for the one that was named.
+_UV_VENV = """
+import os, sys
+os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.executable, sys.argv[2]])
+"""
 _WITH_PROJECT, _WITHOUT_PROJECT = "with.txt", "without.txt"
 
 
@@ -55,6 +64,8 @@ class InstallOrder:
         scratch: A private folder of the bot's; the environment stays in it.
         environment: The variables of the bot's own process, to find the index of packages by.
         setup_command: What a shell is to run in place of what the project's metadata says; None for that.
+        python_version: The version of Python that is fetched for the environment, as `3.12`; None where it is
+            made of the interpreter.
         seconds: The time limit of all of it.
     """
 
@@ -66,6 +77,7 @@ class InstallOrder:
     scratch: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     setup_command: str | None = None
+    python_version: str | None = None
     seconds: float = 300.0
 
 
@@ -93,7 +105,12 @@ async def install_project(order: InstallOrder) -> Installed:
         await in_thread(_keep_what_was_made, place)
     bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
-    return Installed(interpreter=installation.python, built=place / "project", notes=notes)
+    return Installed(
+        interpreter=installation.python,
+        built=place / "project",
+        fetched=None if order.python_version is None else place / _FETCHED,
+        notes=notes,
+    )
 
 
 def version_of(repository: Repository) -> str:
@@ -111,8 +128,10 @@ def version_of(repository: Repository) -> str:
 
 def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess) -> dict[str, str]:
     """Write all that is needed into the place, before anything is run; return the variables."""
-    for name in ("project", "home", "tmp", "files"):
+    for name in ("project", "home", "tmp", "files", "tools"):
         (place / name).mkdir(parents=True)
+    shutil.copyfile(uv_program(), place / _UV)
+    (place / _UV).chmod(0o755)
     write_copy(order.tree, place / "project")
     extras = f"[{','.join(needs.extras)}]" if needs.extras else ""
     for_tests = ("pytest", *needs.requirements)
@@ -121,7 +140,13 @@ def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess
     copied = {}
     for number, (variable, file) in enumerate(access.files.items()):
         copied[variable] = str(shutil.copyfile(file, place / "files" / str(number)))
-    return {**_own_variables(order, place), **_version_variables(order.version), **access.variables, **copied}
+    given = {**access.variables, **copied}
+    return {
+        **_own_variables(order, place),
+        **_version_variables(order.version),
+        **given,
+        **uv_variables(given),
+    }
 
 
 def _write_lines(file: Path, texts: Iterable[str]) -> None:
@@ -132,7 +157,9 @@ def _write_lines(file: Path, texts: Iterable[str]) -> None:
 def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
     environment = place / "environment"
     return {
-        "PATH": os.pathsep.join((f"{environment}/bin", "/usr/local/bin", "/usr/bin", "/bin")),
+        "PATH": os.pathsep.join(
+            (f"{environment}/bin", f"{place}/tools", "/usr/local/bin", "/usr/bin", "/bin")
+        ),
         "HOME": str(place / "home"),
         "TMPDIR": str(place / "tmp"),
         "LANG": "C.UTF-8",
@@ -140,6 +167,8 @@ def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
         # An interpreter built as a shared library may find it by this variable alone.
         "LD_LIBRARY_PATH": str(order.interpreter.resolve().parent.parent / "lib"),
         "VIRTUAL_ENV": str(environment),
+        "UV_PROJECT_ENVIRONMENT": str(environment),
+        "UV_PYTHON_INSTALL_DIR": str(place / _FETCHED),
         "PIP_NO_INPUT": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
@@ -153,13 +182,52 @@ def _version_variables(version: str) -> dict[str, str]:
 
 
 def _keep_what_was_made(place: Path) -> None:
-    """Remove all but the environment and the copy that was installed, and make those the bot's own."""
+    """Remove all but the environment, its Python and the copy that was installed; take those back."""
     for found in place.iterdir():
         if found.is_symlink() or not found.is_dir():
             found.unlink()
-        elif found.name not in {"environment", "project"}:
+        elif found.name not in {"environment", "project", _FETCHED}:
             remove_folder(found)
     take_back(place)
+
+
+def _programs(folder: Path) -> list[Path]:
+    """Return the Pythons that were fetched into a folder."""
+    found = [path for path in folder.glob("*/bin/python3.*") if _PROGRAM.fullmatch(path.name)]
+    return sorted(path for path in found if path.resolve().is_relative_to(folder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """One way to install a project and what its tests need.
+
+    Attributes:
+        failing: What is said where it fails.
+        listed: The list of ours that is installed; empty where uv's lock says it all.
+        arguments: Further files of requirements, or uv's arguments.
+    """
+
+    failing: str
+    listed: str = ""
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether uv's lock says it all."""
+        return not self.listed
+
+
+def _ways(needs: Needs) -> Iterator[_Way]:
+    """Yield the ways to install, the best first."""
+    if needs.is_locked:
+        extras = (part for extra in needs.extras for part in ("--extra", extra))
+        groups = (part for group in needs.groups for part in ("--group", group))
+        failing = "what uv.lock says could not be installed, so other versions may have been"
+        yield _Way(failing=failing, arguments=(*extras, *groups))
+    if needs.is_package:
+        failing = "the project could not be installed, only what it needs"
+        yield _Way(failing=failing, listed=_WITH_PROJECT, arguments=needs.files)
+    yield _Way(failing="", listed=_WITHOUT_PROJECT, arguments=needs.files + needs.plain_files)
 
 
 class _Installation:
@@ -170,27 +238,42 @@ class _Installation:
         self._place = place
         self._variables = variables
         self._deadline = time.monotonic() + order.seconds
+        self._base = order.interpreter
         self.python = place / "environment" / "bin" / "python"
 
     async def carry_out(self, needs: Needs) -> tuple[str, ...]:
         """Make the environment and install into it; return what a reader should know."""
-        await self._make_environment()
+        if self._order.python_version is not None:
+            self._base = await self._fetch_python(self._order.python_version)
         if self._order.setup_command is not None:
+            await self._make_environment("-m", "venv")
             return await self._set_up(self._order.setup_command)
-        if needs.is_package:
-            done = await self._install(_WITH_PROJECT, needs.files)
+        await self._make_environment("-c", _UV_VENV, str(self._place / _UV))
+        failed: list[str] = []
+        said = ""
+        for way in _ways(needs):
+            done = await self._install(way)
             if done.exit_code == 0:
-                return ()
-            failed = f"the project could not be installed, only what it needs: {_said(done)}"
-        else:
-            failed = ""
-        done = await self._install(_WITHOUT_PROJECT, needs.files + needs.plain_files)
-        if done.exit_code == 0:
-            return (failed,)
+                return tuple(failed)
+            said = _said(done)
+            failed.append(f"{way.failing}: {said}")
         raise CannotPrepare(
-            f"what the project's tests need cannot be installed ({_said(done)}): mend that, install it"
-            " yourself into an environment that --python names, or leave --install out."
+            f"what the project's tests need cannot be installed ({said}): mend that, name a setup"
+            " command, or install it yourself into an environment that --python names."
         )
+
+    async def _fetch_python(self, version: str) -> Path:
+        """Have uv fetch a Python; return its program."""
+        command = (str(self._place / _UV), "python", "install", "--no-bin", version)
+        done = await self._run(in_folder(self._base, self._place, command), network=True)
+        found = await in_thread(_programs, self._place / _FETCHED)
+        if done.exit_code != 0 or not found:
+            raise CannotPrepare(
+                f"Python {version}, which the tests are to run on, is not at hand and cannot be fetched"
+                f" ({_said(done)}): allow that download, choose a version that is there with"
+                " --python-version, or name an interpreter with --python."
+            )
+        return found[0]
 
     async def _set_up(self, text: str) -> tuple[str, ...]:
         """Run the setup command, and add pytest where it has left none."""
@@ -203,7 +286,7 @@ class _Installation:
         self.check_place()
         if await in_thread(_has_pytest, self.python.parent.parent):
             return ()
-        done = await self._run_in_project((str(self.python), "-I", "-m", "pip", "install", "pytest"))
+        done = await self._run_in_project((*self._uv_pip, "pytest"))
         if done.exit_code != 0:
             raise CannotPrepare(
                 f"the setup command has left no pytest, and it cannot be had ({_said(done)}): let the"
@@ -220,22 +303,31 @@ class _Installation:
         if self.python.parent.resolve() != self.python.parent:
             raise CannotPrepare("what was built for the project has exchanged the environment for another.")
 
-    async def _make_environment(self) -> None:
-        arguments = ("-I", "-m", "venv", str(self.python.parent.parent))
-        done = await self._run((str(self._order.interpreter), *arguments), network=False)
+    async def _make_environment(self, *program: str) -> None:
+        arguments = ("-I", *program, str(self.python.parent.parent))
+        done = await self._run((str(self._base), *arguments), network=False)
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"{self._order.interpreter} cannot make an environment to install the project into"
-                f" ({_said(done)}): name an interpreter with --python that has the modules venv and"
-                " ensurepip (on Debian: apt install python3-venv), or leave --install out."
+                f"{self._base} cannot make an environment to install the project into"
+                f" ({_said(done)}): name another interpreter with --python, or leave --install out; for a"
+                " setup command it needs the module ensurepip, too (on Debian: apt install python3-venv)."
             )
 
-    async def _install(self, listed: str, files: Iterable[str]) -> Outcome:
-        """Have pip install what a list of ours and files of the project name."""
+    @property
+    def _uv_pip(self) -> tuple[str, ...]:
+        """The command that installs into the environment."""
+        no_index = ("--no-index",) if is_set(self._variables, "PIP_NO_INDEX") else ()
+        return (str(self._place / _UV), "pip", "install", "--python", str(self.python), *no_index)
+
+    async def _install(self, way: _Way) -> Outcome:
+        """Install in one way, what a list of ours and files of the project name."""
         self.check_place()
-        every = (str(self._place / "files" / listed), *files)
+        if way.is_locked:
+            done = await self._run_in_project((str(self._place / _UV), *_SYNC, *way.arguments))
+            return done if done.exit_code else await self._run_in_project((*self._uv_pip, "pytest"))
+        every = (str(self._place / "files" / way.listed), *way.arguments)
         named = (argument for file in every for argument in ("-r", file))
-        return await self._run_in_project((str(self.python), "-I", "-m", "pip", "install", *named))
+        return await self._run_in_project((*self._uv_pip, *named))
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> Outcome:
         project = self._place / "project" / self._order.project

@@ -11,7 +11,8 @@ import configparser
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from bot.languages.driver import SourceTree
@@ -23,6 +24,7 @@ _FILE = re.compile(
     r"|(?P<second>tests?)/requirements\.txt"
 )
 _PLAIN_FILE = "requirements.txt"
+_LOCK = "uv.lock"
 _MOST_INCLUDED_GROUPS = 100
 
 
@@ -36,6 +38,8 @@ class Needs:
         requirements: What the dependency groups for tests hold.
         files: The files of requirements, relative to the project's folder.
         dependencies: What the project itself needs, as far as that is written down.
+        is_locked: Whether uv has locked the versions of all of it.
+        groups: The dependency groups that the tests need, as uv names them.
         plain_files: The files that name that, where it is to be installed without the project.
     """
 
@@ -45,6 +49,8 @@ class Needs:
     files: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     plain_files: tuple[str, ...] = ()
+    is_locked: bool = False
+    groups: tuple[str, ...] = ()
 
 
 def read_needs(tree: SourceTree, project: str) -> Needs:
@@ -58,12 +64,15 @@ def read_needs(tree: SourceTree, project: str) -> Needs:
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
     document = _toml(tree.read(f"{prefix}pyproject.toml"))
     old = _ini(tree.read(f"{prefix}setup.cfg"))
-    return _needs(names, document, old)
+    folders = ("", *(f"{parent}/" for parent in accumulate(project.split("/"), "{}/{}".format) if parent))
+    is_locked = any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders)
+    return replace(_needs(names, document, old), is_locked=is_locked)
 
 
 def _needs(names: Sequence[str], document: Mapping[str, Any], old: configparser.RawConfigParser) -> Needs:
     table = _table(document, "project")
-    groups = {**_poetrys_groups(document), **_table(document, "dependency-groups")}
+    own_groups = _table(document, "dependency-groups")
+    groups = {**_poetrys_groups(document), **_uvs_group(document), **own_groups}
     extras = [*_table(table, "optional-dependencies"), *_section(old, "options.extras_require")]
     files = {name: purpose for name in names if (purpose := _purpose(name)) is not None}
     wanted = _FOR_TESTS
@@ -80,6 +89,7 @@ def _needs(names: Sequence[str], document: Mapping[str, Any], old: configparser.
         files=tuple(sorted(name for name, purpose in files.items() if purpose in wanted)),
         dependencies=(*_texts(table.get("dependencies")), *_lines(old, "options", "install_requires")),
         plain_files=(_PLAIN_FILE,) if _PLAIN_FILE in names else (),
+        groups=_wanted(own_groups, wanted),
     )
 
 
@@ -91,6 +101,12 @@ def _poetrys_groups(document: Mapping[str, Any]) -> dict[str, list[str]]:
     if "dev-dependencies" in poetry:
         found["dev"] = _table(poetry, "dev-dependencies")
     return {name: list(needed) for name, needed in found.items()}
+
+
+def _uvs_group(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what stands where uv had it before there were groups."""
+    listed = _texts(_table(_table(document, "tool"), "uv").get("dev-dependencies"))
+    return {"dev": listed} if listed else {}
 
 
 def _wanted(names: Iterable[str], wanted: frozenset[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from bot.execution.harness import Job, Setting, run_plan
 from bot.execution.installed import with_installation
 from bot.execution.installing import InstallOrder, install_project, version_of
 from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules, installed_folders
+from bot.execution.other_python import requires_python
 from bot.execution.own_tests.command import read_test_command
 from bot.execution.project_copy import (
     CopyReport,
@@ -27,6 +28,7 @@ from bot.execution.project_copy import (
     write_copy,
 )
 from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
+from bot.execution.python_version import FittingPython, PythonWish, check_version, fitting_python
 from bot.execution.sandbox import Limits, Sandbox
 from bot.execution.scratch import ScratchFolder, remove_abandoned
 from bot.execution.threads import in_thread
@@ -76,16 +78,31 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
             order.settings.python, order.environment, folder, installs=order.settings.installs
         )
         if order.settings.installs:
-            installed = await install_project(_install_order(order, choice, scratch.path))
+            python = fitting_python(choice, _wish(order))
+            installed = await install_project(_install_order(order, python, scratch.path))
             workspace = await in_thread(with_installation, workspace, installed)
+            workspace = replace(workspace, notes=(*workspace.notes, *python.notes(choice)))
             choice = Choice(path=installed.interpreter, origin="the project's own environment")
+        elif order.settings.python_version is not None:
+            check_version(choice, _wish(order))
         yield await _with_interpreter(workspace, choice)
 
 
-def _install_order(order: WorkspaceOrder, choice: Choice, scratch: Path) -> InstallOrder:
+def _wish(order: WorkspaceOrder) -> PythonWish:
+    """Return which Python is wanted; one that a person names is."""
+    is_named = order.settings.python is not None
+    return PythonWish(
+        asked=order.settings.python_version,
+        requires="" if is_named else requires_python(order.head, order.repository.project),
+        environment=order.environment,
+    )
+
+
+def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) -> InstallOrder:
     return InstallOrder(
         sandbox=order.sandbox,
-        interpreter=choice.path,
+        interpreter=python.choice.path,
+        python_version=python.fetched,
         tree=order.head,
         project=order.repository.project,
         version=version_of(order.repository),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 
 from bot.execution.sandbox import Outcome, shown
@@ -18,6 +19,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 _MOST_WORDS = 400
 _MOST_OUTPUT = 20_000
 _END_OF_BUILD = "[end of output]"
+"""Where pip's account of a failed build ends."""
+
+_BEGIN_OF_BUILD = "[stderr]"
+"""Where uv's account of it begins."""
 
 
 def shell_command() -> tuple[str, ...]:
@@ -54,8 +59,16 @@ def last_words(done: Outcome, option: str) -> str:
 
 
 def _reason(lines: list[str]) -> str:
-    """Return what says the most: of a failed build its own last line, else pip's errors, else the last."""
+    """Return what says the most: of a failed build its own last line, else the errors, else the last."""
     if _END_OF_BUILD in lines[1:]:
         return lines[lines.index(_END_OF_BUILD) - 1]
+    told = lines[lines.index(_BEGIN_OF_BUILD) + 1 :] if _BEGIN_OF_BUILD in lines else []
+    if told and _is_no_hint(told[0]):
+        return list(takewhile(_is_no_hint, told))[-1]
+    causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return "; ".join(dict.fromkeys(errors)) or lines[-1]
+    return "; ".join(dict.fromkeys(causes[-1:] or errors)) or lines[-1]
+
+
+def _is_no_hint(line: str) -> bool:
+    return not line.startswith("hint:")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from bot.execution.harness import Job, Setting, run_jobs
 from bot.execution.installing import version_of
 from bot.execution.isolation.build import build_sandbox
 from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.uv_settings import uv_program
 from bot.execution.workspace import CannotPrepare, Workspace
 from bot.settings import SandboxChoice, VerificationSettings
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
-from fakes.packages import PackageIndex, shop_wheels
+from fakes.packages import PackageIndex, made_wheel, shop_wheels
 
 SHOP: dict[str, str | bytes | None] = {
     "setup.py": "open('built', 'w').write('x')\n",
@@ -112,6 +114,45 @@ def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageInd
 
 
 @pytest.mark.slow
+def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
+    project_file = """
+[project]
+name = "shop"
+version = "1"
+requires-python = ">=3.9"
+dependencies = ["needed"]
+[dependency-groups]
+test = ["for-tests"]
+"""
+    code = """
+from importlib.metadata import version
+import shop
+def test_versions():
+    assert (version("needed"), version("for-tests")) == ("1.0", "1.0")
+"""
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        files: dict[str, str | bytes | None] = {
+            "pyproject.toml": project_file,
+            "setup.py": None,
+            "shop/_version.py": "version = '1'\n",
+        }
+        project = repository(folder / "project", files)
+        host = f"http://{index.host}/simple/"
+        command = ("lock", "--quiet", "--default-index", host, "--project", str(folder / "project"))
+        subprocess.run((uv_program(), *command), check=True)
+        newer = made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})
+        index.add({"needed-2.0-py3-none-any.whl": newer})
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result) == {"test_versions": "passed"}, result
+    assert not [note for note in workspace.notes if "uv.lock" in note]
+
+
+@pytest.mark.slow
 def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
     async def scenario(whole: WorkspaceOrder) -> None:
         async with open_workspace(whole):
@@ -119,7 +160,7 @@ def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
 
     with everybodys_folder() as folder:
         project = repository(folder / "project", {"requirements-test.txt": "no-such-package\n"})
-        with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--install"):
+        with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--python"):
             asyncio.run(scenario(order(project, index)))
 
 

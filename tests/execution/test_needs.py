@@ -30,7 +30,8 @@ test = ["pytest-mock", {include-group = "common"}, {include-group = "test"}]
 common = ["attrs", {include-group = "Test"}, {unknown = 1}, 3]
 dev = ["mypy"]
 """
-    assert needs({"pyproject.toml": text}) == Needs(requirements=("pytest-mock", "attrs"))
+    expected = Needs(requirements=("pytest-mock", "attrs"), groups=("test",))
+    assert needs({"pyproject.toml": text}) == expected
 
 
 def test_needs__those_of_development_only_where_there_are_none_of_tests() -> None:
@@ -65,6 +66,18 @@ pytest-mock = "^3.1"
 mypy = "*"
 """
     assert needs({"pyproject.toml": text}).requirements == ("pytest-mock",)
+
+
+def test_needs__uvs_lock_where_the_workspace_begins() -> None:
+    files = {"uv.lock": "", "packages/api/pyproject.toml": "[project]\nname = 'api'\n"}
+    assert needs(files, "packages/api").is_locked
+    assert needs({**files, "pyproject.toml": ""}).is_locked
+    assert not needs({"packages/uv.lock": ""}).is_locked
+
+
+def test_needs__what_uv_called_dev_dependencies() -> None:
+    text = "[tool.uv]\ndev-dependencies = ['mypy']\n"
+    assert needs({"pyproject.toml": text}) == Needs(requirements=("mypy",))
 
 
 def test_needs__setup_py_keeps_its_extras_to_itself() -> None:

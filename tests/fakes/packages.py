@@ -137,6 +137,10 @@ class PackageIndex:
     def host(self) -> str:
         return f"127.0.0.1:{self._server.server_port}"
 
+    def add(self, files: Mapping[str, bytes]) -> None:
+        """Have more to offer, beneath `/files/`."""
+        self._wheels |= files
+
     def page(self, path: str) -> bytes | None:
         """Return what stands at a path, as PEP 503 has it; None for nothing."""
         if path.startswith("/files/"):
@@ -158,6 +162,9 @@ class PackageIndex:
         index = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
             def do_GET(self) -> None:
                 index.asked.append((self.path, self.headers.get("Authorization")))
                 page = index.page(self.path)
@@ -166,7 +173,8 @@ class PackageIndex:
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(page or b"")))
                 self.end_headers()
-                self.wfile.write(page or b"")
+                if self.command == "GET":
+                    self.wfile.write(page or b"")
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""

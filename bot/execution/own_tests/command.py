@@ -107,7 +107,7 @@ def _is_below(folder: str) -> bool:
 
 
 def _needs_shell(text: str) -> bool:
-    """Tell whether a shell would make more of a text than words; one that it cannot read is left to it, too."""
+    """Tell whether a shell would make more of a text than words."""
     double_quoted = re.sub(r"'[^']*'", "", text)
     bare = _QUOTED.sub("", text)
     return bool(_EXPANDED.search(double_quoted) or _OF_THE_SHELL.search(bare) or set(bare) & {"'", '"'})
