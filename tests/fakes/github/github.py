@@ -85,7 +85,7 @@ class FakeGitHub:
         """Let a request fail: see `Fault`."""
         self.answering.faults.add(fault)
 
-    def before(self, operation: str, act: Callable[[], None]) -> None:
+    def before(self, operation: str, act: Callable[[], object]) -> None:
         """Do something once, just before a request whose `METHOD /path` ends in some text is answered."""
 
         def hook(request: Request) -> None:
