@@ -10,9 +10,11 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot.providers.dialect import Dialect
+from bot.providers.limits import pause_after
 from bot.providers.meter import SpendingMeter
 from bot.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError, Usage
 from bot.providers.refusal import (
@@ -79,7 +81,8 @@ class OpenAIProvider:
         while True:
             sent = dialect.arguments(request)
             try:
-                return self._read(await self._post(sent))
+                content, headers = await self._post(sent)
+                return replace(self._read(content), pause=pause_after(headers, self._clock()))
             except openai.APIStatusError as error:
                 said = self._refusal(error.status_code, error.body, error.response.headers)
                 if not dialect.learn(said, sent):
@@ -95,14 +98,16 @@ class OpenAIProvider:
             await self._client.close()
             self._client = None
 
-    async def _post(self, sent: dict[str, Any]) -> bytes:
-        """Send one HTTP request; the time limit holds for all of it, however slowly the answer drips."""
+    async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """Send one HTTP request; return the answer's body and headers.
+
+        The time limit holds for all of it, however slowly the answer drips.
+        """
         self._client = self._client or self._connect()
         self._meter.count_call()
         async with asyncio.timeout(self._target.timeout_seconds):
             raw = await self._client.chat.completions.with_raw_response.create(**sent)
-        content: bytes = raw.http_response.content
-        return content
+        return raw.http_response.content, raw.headers
 
     def _read(self, content: bytes) -> CompletionResponse:
         try:

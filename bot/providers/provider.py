@@ -61,11 +61,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionResponse:
-    """One answer: its text, why it ended (`length` means it was cut), and its tokens."""
+    """One answer.
+
+    Attributes:
+        text: What was answered.
+        finish_reason: Why it ended; `length` means that it was cut.
+        usage: Its tokens.
+        pause: Seconds until the endpoint takes another request, as far as it says that it takes none now.
+    """
 
     text: str
     finish_reason: FinishReason
     usage: Usage = Usage()
+    pause: float = 0.0
 
 
 class Provider(Protocol):

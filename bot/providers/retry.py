@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from bot.providers.gate import SharedGate, wait_too_long
 from bot.providers.provider import (
@@ -47,46 +41,59 @@ class RetryPolicy:
     random: Callable[[], float]
 
 
+@dataclass(slots=True)
+class _Call:
+    """One call's attempts that count; `answers` is how many calls had been answered when the last began."""
+
+    counted: int = 0
+    answers: int = 0
+
+
 class RetryProvider:
     """The layer around the semaphore.
 
     A rate limit closes the gate that all calls pass in the semaphore's layer, so whoever met it waits there
-    like everyone else; all other waits are a call's own.
+    like everyone else; all other waits are a call's own. An attempt that met a rate limit while another call
+    was answered does not count: the endpoint does work, one after the other, and nothing is lost by waiting.
     """
 
     def __init__(self, inner: Provider, *, policy: RetryPolicy, gate: SharedGate) -> None:
         self._inner = inner
         self._policy = policy
         self._gate = gate
-        self._backoff = wait_exponential(multiplier=2 * policy.base_seconds)
         self._reached = False
+        self._answers = 0
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`; the last attempt's error says how many there were, and is the cause."""
+        call = _Call()
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._policy.attempts),
+            stop=lambda _: call.counted >= self._policy.attempts,
             retry=retry_if_exception_type(TransientError),
-            after=self._slow_everybody,
-            wait=self._own_wait,
+            after=lambda state: self._after(call, _error(state)),
+            wait=lambda state: self._own_wait(call, _error(state)),
             sleep=self._gate.rest,
             reraise=True,
         )
         try:
-            return await retrying(self._attempt, request)
+            return await retrying(self._attempt, call, request)
         except ProviderError as error:
             raise self._final(error, retrying.statistics["attempt_number"]) from error
 
-    async def _attempt(self, request: CompletionRequest) -> CompletionResponse:
+    async def _attempt(self, call: _Call, request: CompletionRequest) -> CompletionResponse:
+        call.answers = self._answers
         try:
             response = await self._inner.complete(request)
         except SpendingEnded as error:
             self._gate.end(error)
             raise
         except TransientError as error:
+            call.counted += not (isinstance(error, RateLimited) and self._answers > call.answers)
             self._reached = self._reached or not isinstance(error, CannotConnect)
             self._refuse_long_wait(error)
             raise
         self._reached = True
+        self._answers += 1
         return response
 
     def _refuse_long_wait(self, error: TransientError) -> None:
@@ -97,17 +104,19 @@ class RetryProvider:
             self._gate.close(asked)
         raise wait_too_long(asked, self._policy.longest_wait) from error
 
-    def _slow_everybody(self, state: RetryCallState) -> None:
-        error = _error(state)
+    def _after(self, call: _Call, error: BaseException | None) -> None:
+        """Slow everybody after a rate limit."""
         if isinstance(error, RateLimited):
-            self._gate.close(max(error.retry_after or 0.0, self._backoff(state)))
+            self._gate.close(max(error.retry_after or 0.0, self._backoff(call)))
 
-    def _own_wait(self, state: RetryCallState) -> float:
-        error = _error(state)
+    def _own_wait(self, call: _Call, error: BaseException | None) -> float:
         if isinstance(error, RateLimited):
             return 0.0
         asked = (error.retry_after or 0.0) if isinstance(error, TransientError) else 0.0
-        return max(asked, self._backoff(state)) * (1 + JITTER * self._policy.random())
+        return max(asked, self._backoff(call)) * (1 + JITTER * self._policy.random())
+
+    def _backoff(self, call: _Call) -> float:
+        return float(self._policy.base_seconds * 2 ** max(1, call.counted))
 
     def _final(self, error: ProviderError, attempts: int) -> ProviderError:
         """Return the error for the caller; where nothing was ever connected to, all other calls end, too."""

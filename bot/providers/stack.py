@@ -18,7 +18,7 @@ from bot.providers.provider import CompletionRequest, CompletionResponse, Provid
 from bot.providers.refusal import Target
 from bot.providers.replay import RecordProvider, ReplayProvider
 from bot.providers.retry import RetryPolicy, RetryProvider
-from bot.providers.semaphore import SemaphoreProvider
+from bot.providers.semaphore import SemaphoreProvider, Slots
 from bot.settings import ModelSettings, Secret
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def build_provider(
         random=random,
     )
     endpoint = _endpoint(settings, meter)
-    limited = SemaphoreProvider(endpoint, limit=settings.max_concurrent_calls, gate=gate)
+    limited = SemaphoreProvider(endpoint, slots=Slots(settings.max_concurrent_calls), gate=gate)
     retried = RetryProvider(limited, policy=policy, gate=gate)
     return ProviderStack(
         retried if settings.record is None else RecordProvider(retried, settings.record), endpoint

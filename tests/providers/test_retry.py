@@ -25,7 +25,7 @@ from bot.providers.provider import (
     WaitTooLong,
 )
 from bot.providers.retry import RetryPolicy, RetryProvider
-from bot.providers.semaphore import SemaphoreProvider
+from bot.providers.semaphore import SemaphoreProvider, Slots
 from fakes.clock import FakeClock
 from fakes.provider import FakeProvider
 
@@ -71,7 +71,7 @@ class Scene:
         self.inner = FakeProvider(*script, then=then, answer=lambda _: "{}", wait=self.watch)
         gate = SharedGate(longest_wait=60, sleep=self.clock.sleep, clock=self.clock.now)
         policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: chance)
-        limited = SemaphoreProvider(self.inner, limit=limit, gate=gate)
+        limited = SemaphoreProvider(self.inner, slots=Slots(limit), gate=gate)
         self.provider = RetryProvider(limited, policy=policy, gate=gate)
 
     def complete(self) -> CompletionResponse:
@@ -302,7 +302,9 @@ def test_complete__cancellation_ends_a_wait_at_once(error: TransientError) -> No
         inner = FakeProvider(error)
         gate = SharedGate(longest_wait=60, sleep=sleep, clock=lambda: 0.0)
         policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
-        provider = RetryProvider(SemaphoreProvider(inner, limit=1, gate=gate), policy=policy, gate=gate)
+        provider = RetryProvider(
+            SemaphoreProvider(inner, slots=Slots(1), gate=gate), policy=policy, gate=gate
+        )
         call = asyncio.create_task(provider.complete(a_request()))
         await waits.wait()
         call.cancel()
@@ -311,3 +313,57 @@ def test_complete__cancellation_ends_a_wait_at_once(error: TransientError) -> No
         return len(inner.requests)
 
     assert asyncio.run(scenario()) == 1
+
+
+class Bucket:
+    """An endpoint's rate limit: so many requests at once, one more every so many seconds."""
+
+    def __init__(self, clock: FakeClock, *, burst: int, every: float, takes: float) -> None:
+        self.answered: list[float] = []
+        self.refused = 0
+        self._clock, self._every, self._takes = clock, every, takes
+        self._burst = burst
+        self._since = clock.now()
+        self._left = float(burst)
+
+    async def complete(self, _: CompletionRequest) -> CompletionResponse:
+        now = self._clock.now()
+        self._left = min(self._burst, self._left + (now - self._since) / self._every)
+        self._since = now
+        if self._left < 1:
+            self.refused += 1
+            raise rate_limited((1 - self._left) * self._every)
+        self._left -= 1
+        await self._clock.sleep(self._takes)
+        self.answered.append(self._clock.now())
+        return ANSWER
+
+
+@pytest.mark.parametrize("takes", [0.5, 4.5])
+@pytest.mark.parametrize("ceiling", [5, 20])
+def test_complete__one_request_a_second__nothing_is_lost_and_little_time(takes: float, ceiling: int) -> None:
+    clock = FakeClock(start=0.0)
+    bucket = Bucket(clock, burst=10, every=1.0, takes=takes)
+    gate = SharedGate(longest_wait=60, sleep=clock.sleep, clock=clock.now)
+    policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
+    provider = RetryProvider(
+        SemaphoreProvider(bucket, slots=Slots(ceiling), gate=gate), policy=policy, gate=gate
+    )
+
+    async def gathered() -> list[CompletionResponse | BaseException]:
+        each = (provider.complete(a_request(str(number))) for number in range(120))
+        return await asyncio.gather(*each, return_exceptions=True)
+
+    assert asyncio.run(gathered()) == [ANSWER] * 120
+    bound = max(120 - 10 + takes, 120 * takes / ceiling)
+    assert max(bucket.answered) <= 1.1 * bound
+    assert bucket.refused <= 120
+
+
+def test_complete__a_rate_limit_that_lets_nobody_through__still_ends() -> None:
+    scene = Scene(then=rate_limited(1.0), limit=5)
+
+    outcomes = scene.complete_all(10)
+
+    assert {type(outcome) for outcome in outcomes} == {RateLimited}
+    assert scene.made == 30
