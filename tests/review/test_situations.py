@@ -479,3 +479,18 @@ def test_git_does_not_answer__and_nothing_is_checked_out(at: Stage) -> None:
     reviewed = at.review(at.event("opened"), checkout=None, fills_workspace=False)
     assert (reviewed.delivery, talk(at)) == (Delivery.FAILED, [])
     assert reviewed.reason
+
+
+def test_the_test_file_is_in_the_diff__a_test_can_be_committed_by_a_click(tmp_path: Path) -> None:
+    own = "from shop.cart import add\n\n\ndef test_add_itself():\n    assert add(1) == 2\n"
+    files = {"shop/__init__.py": "", "shop/cart.py": module("add"), "tests/test_shop.py": own}
+    with stage(tmp_path, files) as at:
+        at.run()
+        (comment,) = at.shown()
+        assert (comment.path, comment.original_line) == ("tests/test_shop.py", 5)
+        code = comment.body.partition("```suggestion\n")[2].partition("\n```")[0]
+        assert code.startswith("    assert add(1) == 2\n\n\ndef test_add():\n")
+        before = talk(at)
+        at.push({"README.md": "other\n"})
+        at.run(action="synchronize")
+        assert talk(at) == before
