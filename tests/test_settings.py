@@ -85,6 +85,7 @@ def test_parse__an_endpoint_of_ones_own_needs_no_key() -> None:
         ({"base_url": "http://127.0.0.1/v1"}, "needs --model"),
         ({"base_url": "ftp://x", "model": "m"}, "http://"),
         ({"record": "a", "replay": "b"}, "exclude each other"),
+        ({"python": "/usr/bin/python3", "python_version": "3.12"}, "exclude each other"),
         ({"max_members": 0}, "at least 1"),
         ({"temperature": float("nan")}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
@@ -97,6 +98,13 @@ def test_parse__what_cannot_be_used(arguments: dict[str, Any], message: str) -> 
 
 def test_parse__whole_files_need_no_base() -> None:
     assert settings(base=None, all=["src"]).selection.all_paths == ("src",)
+
+
+def test_parse__a_setup_command_installs() -> None:
+    assert not settings().verification.installs
+    assert settings(install=True).verification.installs
+    assert settings(setup_command="make deps").verification.installs
+    assert not settings(setup_command="").verification.installs
 
 
 def test_secret__is_never_shown() -> None:

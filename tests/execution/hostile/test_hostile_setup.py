@@ -116,7 +116,7 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
     assert json.loads(results[0].removeprefix("/results/")) == [f"held: {name}" for name in ATTACKS]
     assert PLANTED not in repr(index.asked)
     assert told["notes"] == [
-        "the project could not be installed, only what it needs: \ufffd[2Jno such compiler",
+        "the project could not be installed, only what it needs: no such compiler",
         "installed without what may be private in PIP_INDEX_URL",
     ]
     assert [path.name for path in scratch.iterdir()] == ["installation"]
@@ -130,7 +130,7 @@ def test_setup__an_exchanged_environment_is_not_used(
 ) -> None:
     setup = """
 import os
-home = os.path.dirname(os.environ["VIRTUAL_ENV"])
+home = os.path.dirname(os.environ["UV_PROJECT_ENVIRONMENT"])
 os.rename(home + "/environment", home + "/moved")
 os.symlink("/", home + "/environment")
 """
