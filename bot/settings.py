@@ -559,6 +559,9 @@ def _check(settings: Settings, sources: Sources) -> None:
         raise UsageFailure(f"{prefix}base-url must begin with http:// or https://, not `{model.base_url}`.")
     if model.record is not None and model.replay is not None:
         raise UsageFailure("--record and --replay exclude each other; give one of them.")
+    verification = settings.verification
+    if verification.python is not None and verification.python_version is not None:
+        raise UsageFailure("--python and --python-version exclude each other; give one of them.")
 
 
 def resolved_provider(choice: ProviderChoice, model: ModelSettings) -> ProviderChoice:
