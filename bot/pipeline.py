@@ -66,6 +66,9 @@ from bot.verification.repair import Judged, Repairs, Standing
 _SHARE_OF_MAKING = 0.6
 """So much of the time that is left may go by while tests are made; the rest is for proving them."""
 
+_SHARE_OF_MEASURING = 0.7
+"""So much of it may measuring the project's own tests take, were it not to heed its own limit."""
+
 _SHARE_OF_OWN_TESTS = 0.25
 """So much of it may the project's own tests take with the mutants of a group."""
 
@@ -315,9 +318,16 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
 
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     """Measure the project's own tests, while candidates are made."""
-    members = _members(run)
     settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
-    return await measure_own_suite(workspace, members, settings, run.tools.measurements)
+    measuring = measure_own_suite(workspace, _members(run), settings, run.tools.measurements)
+    try:
+        suite = await run.deadline.within(measuring, _SHARE_OF_MEASURING)
+    except TimeIsOver:
+        return OwnSuite(notes=(f"own tests: {run.deadline.reason('they were measured')}",))
+    if not suite.notes or settings.suite_seconds == run.settings.verification.suite_seconds:
+        return suite
+    note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
+    return replace(suite, notes=(*suite.notes, note))
 
 
 def _with_suite_seconds(run: _Run, share: float) -> VerificationSettings:

@@ -87,6 +87,8 @@ def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
             bring_ignored_files(packages, made, root)
     for place in [root.relative_to(head.root) for root in head.source_roots]:
         built = installed.built / place
+        if built.resolve() != built:  # it leads elsewhere now
+            continue
         made = [path for path in imported_files(built, names) if not (head.root / place / path).exists()]
         for copy in copies:
             bring_ignored_files(built, made, copy.root / place)
