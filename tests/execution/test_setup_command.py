@@ -107,7 +107,8 @@ def passing(result: JobResult) -> set[str]:
 def test_setup_command__what_is_installed_editable_is_each_sides_own(index: PackageIndex) -> None:
     command = """
         test -z "$TESTSMITH_API_KEY"; env | grep -q secret && exit 3
-        pip install --quiet -e . -e libs/tills ./libs/coins
+        pip install --quiet -e . -e libs/tills
+        uv pip install --quiet ./libs/coins
         echo 'VALUE = 7' > src/shop/_made.py
     """
     with everybodys_folder() as folder:
