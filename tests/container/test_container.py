@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from fakes.arena import everybodys_folder
-from fakes.containers import ROOT, Engine
+from fakes.containers import ROOT, Engine, give_to_runner
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
-
-RUNNER = 1001
-"""The user that owns the workspace on GitHub's machines, while actions in containers are root."""
 
 SUITE = "tests/execution/hostile"
 
@@ -57,7 +52,7 @@ def test_container__suggests_tests_in_the_strictest_sandbox(engine: Engine) -> N
     with everybodys_folder() as base:
         repository = base / "shop"
         make_repository(repository)
-        _give(repository, RUNNER)
+        give_to_runner(repository)
         allowed = base / "gitconfig"
         allowed.write_text("[safe]\n\tdirectory = /work\n")
         done = engine.run(
@@ -77,10 +72,3 @@ def test_container__suggests_tests_in_the_strictest_sandbox(engine: Engine) -> N
     assert "src/shop/cart.py::Cart.add" in {one["member"] for one in report["suggestions"]}, report
     assert any("own user id" in note and "without" not in note for note in report["notes"]), report["notes"]
     assert status.stdout == ""
-
-
-def _give(folder: Path, user: int) -> None:
-    if os.geteuid() == 0:
-        for place, folders, files in os.walk(folder):
-            for name in (".", *folders, *files):
-                os.chown(Path(place, name), user, user, follow_symlinks=False)

@@ -27,6 +27,9 @@ BASE = "docker.io/library/python:3.13-slim"
 IMAGE = "testsmith"
 """What `make image` calls it."""
 
+RUNNER = 1001
+"""The user that owns the workspace on GitHub's machines, while actions in containers are root."""
+
 _CAPABILITIES = (
     *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
     *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"),
@@ -114,6 +117,14 @@ def _wait_for(path: Path, seconds: float = 30.0) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"nothing has made {path} in {seconds} s")
         time.sleep(0.02)
+
+
+def give_to_runner(folder: Path) -> None:
+    """Make all of a folder the runner's, where that can be done."""
+    if os.geteuid() == 0:
+        for place, folders, files in os.walk(folder):
+            for name in (".", *folders, *files):
+                os.chown(Path(place, name), RUNNER, RUNNER, follow_symlinks=False)
 
 
 def image_store() -> Path:
@@ -263,7 +274,7 @@ def _making_of_a_base(archive: Path) -> tuple[str, ...]:
     )
     return (
         *("mmdebstrap", "--quiet", "--variant=minbase"),
-        "--include=ca-certificates,git,python3,python3-pip,python3-venv",
+        "--include=ca-certificates,python3,python3-pip,python3-venv",
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _NOT_IN_THE_BASE),
         *(f"--customize-hook={hook}" for hook in hooks),
         *(_DEBIAN, str(archive)),
