@@ -9,11 +9,14 @@ import subprocess
 import pytest
 
 from fakes.arena import everybodys_folder
-from fakes.containers import ROOT, Engine, give_to_runner
+from fakes.containers import BASE, ROOT, Engine, give_to_runner
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 SUITE = "tests/execution/hostile"
+
+MOST_MEGABYTES = 280
+"""Of the image, beside its base: git, uv and ruff make half of it."""
 
 
 def test_container__is_as_docker_has_it(engine: Engine) -> None:
@@ -23,6 +26,13 @@ def test_container__is_as_docker_has_it(engine: Engine) -> None:
     assert status["Uid"].split()[0] == "0"
     assert status["CapEff"] == "00000000a80425fb"
     assert status["Seccomp"] == "2"
+
+
+def test_make_image__is_small_and_answers(engine: Engine) -> None:
+    sizes = (engine.call("image", "inspect", "--format", "{{.Size}}", name) for name in (engine.image, BASE))
+    whole, base = (int(told.stdout) for told in sizes)
+    assert whole - base < MOST_MEGABYTES * 1_000_000
+    assert "suggest" in engine.run("--help").stdout
 
 
 SUITES = {
