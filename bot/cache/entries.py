@@ -29,29 +29,33 @@ def encode_result(result: Result) -> dict[str, object]:
 
 def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
     """Return the member's result; None, which is a miss, where the value has not exactly the right shape."""
-    if value.get("schema") != VALUE_SCHEMA:
+    if not is_result(value):
         return None
-    if value.get("kind") == "candidate" and value.keys() == _CANDIDATE_SHAPE:
-        code = _text(value["code"])
-        return None if code is None else Candidate(member=member.id, code=code, origin=Origin.MODEL)
-    if value.get("kind") == "skipped" and value.keys() == _SKIPPED_SHAPE:
-        return _decode_skipped(value, member)
-    return None
-
-
-def _decode_skipped(value: Mapping[str, object], member: Member) -> Skipped | None:
-    reason = _text(value["reason"])
-    if value["stage"] != Stage.GENERATION or reason is None or len(reason) > MAX_REASON_CHARACTERS:
-        return None
+    if value["kind"] == "candidate":
+        return Candidate(member=member.id, code=str(value["code"]), origin=Origin.MODEL)
+    reason = str(value["reason"])
     return Skipped(path=member.path, member=member.id, stage=Stage.GENERATION, reason=reason, permanent=True)
 
 
-def _text(value: object) -> str | None:
-    """Return a value that can stand in a file: a text with something in it, no NUL, no lone surrogate."""
+def is_result(value: Mapping[str, object]) -> bool:
+    """Tell whether a value has exactly the shape that `encode_result` gives."""
+    if value.get("schema") != VALUE_SCHEMA:
+        return False
+    if value.get("kind") == "candidate" and value.keys() == _CANDIDATE_SHAPE:
+        return _is_text(value["code"])
+    if value.get("kind") == "skipped" and value.keys() == _SKIPPED_SHAPE:
+        reason = value["reason"]
+        is_short = isinstance(reason, str) and len(reason) <= MAX_REASON_CHARACTERS
+        return value["stage"] == Stage.GENERATION and is_short and _is_text(reason)
+    return False
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value can stand in a file: a text with something in it, no NUL, no lone surrogate."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return None
+        return False
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        return None
-    return value
+        return False
+    return True

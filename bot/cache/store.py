@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeVar
@@ -37,6 +37,11 @@ _READ = """
 _TOUCH = "UPDATE results SET used_at = ? WHERE key IN (SELECT value FROM json_each(?)) AND used_at < ?"
 """Notes the use of entries; those noted within a day are left out, so that most reads write nothing."""
 _WRITE = "INSERT OR REPLACE INTO results (key, value, used_at) VALUES (?, ?, ?)"
+_ADD = "INSERT OR IGNORE INTO results (key, value, used_at) VALUES (?, ?, ?)"
+_NEWEST = """
+    SELECT key, value, used_at FROM results
+    WHERE typeof(value) = 'blob' AND length(value) <= ? ORDER BY used_at DESC, key LIMIT ?
+"""
 _DELETE_OLDEST = "DELETE FROM results WHERE key IN (SELECT key FROM results ORDER BY used_at LIMIT ?)"
 
 _T = TypeVar("_T")
@@ -50,8 +55,27 @@ class StoreStats:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it is handed from store to store.
+
+    Attributes:
+        key: What it is found by.
+        value: Its JSON object.
+        used_at: When it was last of use, in seconds since the epoch.
+    """
+
+    key: str
+    value: Mapping[str, object]
+    used_at: float
+
+
 class ResultStore:
-    """The open store. No method raises for anything that is wrong with the file, the folder or the disk."""
+    """The open store. No method raises for anything that is wrong with the file, the folder or the disk.
+
+    Attributes:
+        written: How many values were put since it was opened; those that were added are not counted.
+    """
 
     def __init__(
         self,
@@ -67,6 +91,7 @@ class ResultStore:
         self._warn = warn
         self._opened: Opened | None = None
         self._mended = False
+        self.written = 0
 
     @classmethod
     def open(
@@ -113,9 +138,25 @@ class ResultStore:
 
     def put(self, key: str, value: Mapping[str, object]) -> None:
         """Store a value; once this returns, it outlives the process."""
-        data = json.dumps(value, separators=(",", ":")).encode("ascii")
+        data = _encoded(value)
         if len(data) <= MAX_VALUE_BYTES:
-            self._attempt(partial(_write, (key, data, self._clock())), None)
+            self.written += self._attempt(partial(_write, (key, data, self._clock())), 0)
+
+    def newest(self, most: int) -> list[StoredEntry]:
+        """Return entries, those first that were used last."""
+        nothing: list[StoredEntry] = []
+        return self._attempt(partial(_read_newest, most), nothing)
+
+    def add(self, entries: Iterable[StoredEntry]) -> int:
+        """Add those entries that the store lacks, as old as they are; return how many that were."""
+        now = self._clock()
+        encoded = ((entry, _encoded(entry.value)) for entry in entries)
+        rows = [
+            (entry.key, data, min(entry.used_at, now))
+            for entry, data in encoded
+            if len(data) <= MAX_VALUE_BYTES
+        ]
+        return self._attempt(partial(_add, rows), 0) if rows else 0
 
     def prune(self) -> int:
         """Remove what was not used for too long, then the longest unused until the store is small enough.
@@ -176,6 +217,10 @@ class ResultStore:
         )
 
 
+def _encoded(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
 def _read(keys: Sequence[str], connection: sqlite3.Connection) -> dict[str, dict[str, object]]:
     rows = connection.execute(_READ, (json.dumps(keys), MAX_VALUE_BYTES))
     parsed = ((key, _parse(value)) for key, value in rows)
@@ -194,8 +239,35 @@ def _touch(keys: Sequence[str], now: float, connection: sqlite3.Connection) -> N
     connection.execute(_TOUCH, (now, json.dumps(keys), now - DAY))
 
 
-def _write(entry: tuple[str, bytes, float], connection: sqlite3.Connection) -> None:
-    connection.execute(_WRITE, entry)
+def _read_newest(most: int, connection: sqlite3.Connection) -> list[StoredEntry]:
+    rows = connection.execute(_NEWEST, (MAX_VALUE_BYTES, most))
+    parsed = ((key, _parse(value), used_at) for key, value, used_at in rows)
+    return [
+        StoredEntry(key=key, value=value, used_at=used_at)
+        for key, value, used_at in parsed
+        if value is not None
+    ]
+
+
+def _add(rows: Sequence[tuple[str, bytes, float]], connection: sqlite3.Connection) -> int:
+    """Add all rows in one go: each by itself would be written to the disk by itself."""
+    with _transaction(connection):
+        return connection.executemany(_ADD, rows).rowcount
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _write(entry: tuple[str, bytes, float], connection: sqlite3.Connection) -> int:
+    return connection.execute(_WRITE, entry).rowcount
 
 
 def _prune(settings: CacheSettings, now: float, connection: sqlite3.Connection) -> int:
