@@ -22,6 +22,8 @@ from bot.settings import CacheSettings, ProviderChoice, Settings
 
 if TYPE_CHECKING:
     from bot.action.inputs import ActionContext
+    from bot.cache.keeping import Keeping
+    from bot.cache.place import ArchivePlace
     from bot.cache.store import ResultStore, StoreStats
     from bot.changes.fetching import Remote
     from bot.events import ReviewPullRequest
@@ -138,7 +140,27 @@ async def _suggest_for(
     from bot.pipeline import suggest
 
     settings = settings_of(context, base=states.base, head=states.head, file=states.values)
-    return await suggest(settings, _tools(settings, progress, stack), given)
+    keeping = _keeping(context)
+    await keeping.fetch()
+    report = await suggest(settings, _tools(settings, progress, stack, keeping), given)
+    await keeping.save()
+    return replace(report, notes=(*report.notes, keeping.note()))
+
+
+def _keeping(context: ActionContext) -> Keeping:
+    """Build what is kept of the run for the next: in the named folder, else in GitHub's cache."""
+    from bot.cache.actions import ActionsCache
+    from bot.cache.folder import FolderPlace
+    from bot.cache.keeping import Keeping, Nowhere
+
+    place: ArchivePlace = Nowhere(
+        "the runner names no cache service; the input `cache-dir` keeps results without"
+    )
+    if context.archives is not None:
+        place = FolderPlace(context.archives)
+    elif context.runner.cache is not None:
+        place = ActionsCache(context.runner.cache, sleep=time.sleep)
+    return Keeping(place, run=context.runner.run, clock=time.monotonic)
 
 
 class _Stopping:
@@ -218,9 +240,11 @@ def _run(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
 
 
 async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Report:
+    from bot.cache.keeping import Keeping, Nowhere
     from bot.pipeline import suggest
 
-    return await suggest(settings, _tools(settings, progress, stack))
+    keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
+    return await suggest(settings, _tools(settings, progress, stack, keeping))
 
 
 def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
@@ -250,12 +274,16 @@ async def _until_stopped(
         return await work(stack)
 
 
-def _tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Tools:
+def _tools(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping) -> Tools:
     from bot.execution.isolation.build import build_sandbox
     from bot.languages.registry import drivers
     from bot.pipeline import Tools
 
-    model = None if settings.provider is ProviderChoice.OFFLINE else _model(settings, progress, stack)
+    model = None
+    if settings.provider is not ProviderChoice.OFFLINE:
+        model = _model(settings, progress, stack, keeping)
+    measurements = _measurements(settings, progress, stack, keeping)
+    stack.enter_context(keeping)  # left before the stores are closed, however the run ends
     return Tools(
         drivers=drivers(),
         model=None if model is None else model.generator,
@@ -265,12 +293,15 @@ def _tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Too
         progress=progress,
         clock=time.monotonic,
         environment=dict(os.environ),
-        measurements=_measurements(settings, progress, stack),
+        measurements=measurements,
     )
 
 
-def _measurements(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Measurements:
+def _measurements(
+    settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping
+) -> Measurements:
     """Open where measurements of the project's own tests are kept, where any are made."""
+    from bot.cache.archive import MEASUREMENTS
     from bot.cache.measurements import MEASUREMENTS_FILE_NAME
     from bot.cache.store import ResultStore
     from bot.execution.own_tests.cache import NoMeasurements
@@ -281,6 +312,7 @@ def _measurements(settings: Settings, progress: Progress, stack: AsyncExitStack)
     store = ResultStore.open(settings.cache, warn=progress.warn, file_name=MEASUREMENTS_FILE_NAME)
     stack.enter_context(store)
     stack.callback(store.prune)
+    keeping.watch(MEASUREMENTS, store)
     return store
 
 
@@ -292,7 +324,8 @@ class _Model:
     meter: SpendingMeter
 
 
-def _model(settings: Settings, progress: Progress, stack: AsyncExitStack) -> _Model:
+def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping) -> _Model:
+    from bot.cache.archive import RESULTS
     from bot.cache.keys import KeyParts, result_key
     from bot.generation.cached import CachedGenerator
     from bot.generation.model.generator import ModelGenerator, model_identity
@@ -304,11 +337,13 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack) -> _Mo
     stack.push_async_callback(provider.aclose)
     store = stack.enter_context(_open_cache(settings.cache, progress.warn))
     stack.callback(store.prune)
+    keeping.watch(RESULTS, store)
     identity = model_identity(settings.model)
     generator = CachedGenerator(
         ModelGenerator(provider, settings.model),
         store,
         lambda request: result_key(KeyParts.of(request, identity)),
+        settled=keeping.save_soon,
     )
     return _Model(generator, meter)
 

@@ -84,6 +84,7 @@ class ActionContext:
         token: What GitHub is read and written with.
         review: How the pull request is reviewed.
         api_key: The model's key; None where there is none.
+        archives: The folder that the input `cache-dir` names; None where it names none.
         arguments: The other inputs, by the key that `settings.Sources` knows each by.
         notes: Sentences for the log and the job summary.
     """
@@ -92,14 +93,14 @@ class ActionContext:
     token: Secret
     review: ReviewSettings
     api_key: Secret | None = None
+    archives: Path | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def cache_folder(self) -> Path:
-        """The folder that the input `cache-dir` names, else one that goes with the job."""
-        named = self.arguments.get("cache_dir")
-        return Path(str(named)) if named else self.runner.temp / "testsmith-cache"
+        """Where the stores are while the job lasts."""
+        return self.runner.temp / "testsmith-cache"
 
 
 def given_input(environment: Mapping[str, str], name: str) -> str | None:
@@ -125,7 +126,7 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: ReviewPullR
         UsageFailure: An input holds what it cannot; the message names it.
     """
     given = {name: text for name in INPUTS if (text := given_input(environment, name)) is not None}
-    arguments = dict(_arguments(given, runner.workspace))
+    arguments = dict(_arguments(given))
     notes: tuple[str, ...] = ()
     if _lacks_key(given):
         arguments["provider"], notes = _without_key(arguments["provider"], task)
@@ -135,6 +136,7 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: ReviewPullR
         token=_token(given.get("token")),
         review=_review(given),
         api_key=Secret(key) if key else None,
+        archives=_within(runner.workspace, given.get("cache-dir")),
         arguments=arguments,
         notes=notes,
     )
@@ -218,14 +220,13 @@ def _truth(text: str | None, *, default: bool) -> bool:
     return _TRUTHS[text.lower()]
 
 
-def _arguments(given: Mapping[str, str], workspace: Path) -> Iterator[tuple[str, object]]:
+def _arguments(given: Mapping[str, str]) -> Iterator[tuple[str, object]]:
     """Give the settings' arguments that the inputs set."""
     yield "provider", _choice(given, "provider", ProviderChoice.AUTO)
     yield "sandbox", _choice(given, "sandbox", SandboxChoice.STRICT)
     for name in ("base-url", "setup-command", "test-command"):
         yield name.replace("-", "_"), given.get(name)
     yield "python_version", _version(given.get("python-version"))
-    yield "cache_dir", _within(workspace, given.get("cache-dir"))
     for option in _OPTIONS:
         if option.name in given:
             yield option.key, _option(option, given[option.name])

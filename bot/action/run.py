@@ -130,7 +130,8 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
 
 def _ended(step: _Step, task: ReviewPullRequest, context: ActionContext) -> Ended:
     """Let the pull request be reviewed; what goes wrong meanwhile is an ending, too."""
-    check_cache_folder(context.runner.workspace, context.cache_folder)
+    for folder in _folders(context):
+        check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
         with folded(step.world.stdout, f"Reviewing pull request {task.number}", secrets.token_hex(16)):
@@ -143,6 +144,11 @@ def _ended(step: _Step, task: ReviewPullRequest, context: ActionContext) -> Ende
         reviewed, is_internal = _internal(_told(step, error)), True
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
     return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
+
+
+def _folders(context: ActionContext) -> tuple[Path, ...]:
+    """Return the folders that something is kept in, for the job or for longer."""
+    return (context.cache_folder, *filter(None, (context.archives,)))
 
 
 def _told(step: _Step, error: Exception) -> str:
@@ -164,7 +170,8 @@ def _left(step: _Step, task: ReviewPullRequest, context: ActionContext, ended: E
     path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
     _write_summary(step, runner, task, ended.reviewed)
     _write_outputs(step, runner, report, path)
-    step.attempt(partial(give_to_owner, runner.workspace, context.cache_folder), None)
+    for folder in _folders(context):
+        step.attempt(partial(give_to_owner, runner.workspace, folder), None)
     step.annotate(annotations_of(ended))
     return ended.exit_code
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.cache.actions import CacheAccess
 from bot.events import FULL_NAME
 from bot.model import UsageFailure
+from bot.settings import Secret
 
 _RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
@@ -27,8 +29,10 @@ class Runner:
         graphql_url: Where its GraphQL API is.
         server_url: Where its pages are, without a slash at its end.
         run_url: The page of this run.
+        run: The run's number and its attempt, as `4711-1`.
         output: The file of the step's outputs; None where there is none.
         summary: The file of the step's summary; None where there is none.
+        cache: What the cache service is asked with; None where the runner names none.
     """
 
     repository: str
@@ -40,8 +44,10 @@ class Runner:
     graphql_url: str
     server_url: str
     run_url: str
+    run: str = "0-0"
     output: Path | None = None
     summary: Path | None = None
+    cache: CacheAccess | None = None
 
 
 def runner_of(environment: Mapping[str, str]) -> Runner:
@@ -63,8 +69,10 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
         graphql_url=_url(environment, "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
         server_url=server,
         run_url=f"{server}/{repository}/actions{f'/runs/{run}' if _RUN_ID.fullmatch(run) else ''}",
+        run=f"{_number(environment, 'GITHUB_RUN_ID')}-{_number(environment, 'GITHUB_RUN_ATTEMPT')}",
         output=_file(environment, "GITHUB_OUTPUT"),
         summary=_file(environment, "GITHUB_STEP_SUMMARY"),
+        cache=_cache(environment),
     )
 
 
@@ -87,6 +95,19 @@ def _url(environment: Mapping[str, str], name: str, default: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise UsageFailure(f"{name} must begin with https:// or http://; leave it as GitHub sets it.")
     return url
+
+
+def _number(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    return value if _RUN_ID.fullmatch(value) else "0"
+
+
+def _cache(environment: Mapping[str, str]) -> CacheAccess | None:
+    """Return what the cache service is asked with: nothing that is needed, so nothing here is an error."""
+    url, token = environment.get("ACTIONS_RESULTS_URL", ""), environment.get("ACTIONS_RUNTIME_TOKEN", "")
+    if not token or not url.startswith(("https://", "http://")):
+        return None
+    return CacheAccess(url=url, token=Secret(token), mode=environment.get("ACTIONS_CACHE_MODE", ""))
 
 
 def _file(environment: Mapping[str, str], name: str) -> Path | None:

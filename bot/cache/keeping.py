@@ -160,7 +160,8 @@ class Keeping:
         new = sum(one.new for one in self._watched.values())
         if self._saving is not None or self._gave_up or not new:
             return
-        entries = {name: _newest(name, one.store) for name, one in self._watched.items()}
+        watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
+        entries = {**self._contents.entries, **watched}  # what a run without a model has no use for stays
         seconds = SAVE_SECONDS if self._stop is None else self._stop.left
         limit = TimeLimit(self._clock, seconds)
         self._saving = _Saving(

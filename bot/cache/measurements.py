@@ -24,7 +24,7 @@ class MeasurementParts:
     Attributes:
         files: A digest of all files of head, as they are run.
         spans: Path, first and last line of each member that is looked at; their order does not matter.
-        interpreter: The interpreter's path and version.
+        interpreter: The interpreter's path, what it leads to, and version.
         distributions: The names and versions of what is installed for it; their order does not matter.
         layers: The layers of the sandbox: what they forbid decides which tests pass.
         version: The version of this program.

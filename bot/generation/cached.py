@@ -24,12 +24,20 @@ class CachedGenerator:
         inner: Who is asked for what the store does not hold.
         store: What is known.
         key_for: The key of a request's result, see `bot.cache.keys`.
+        settled: Called once all that was asked for has come, or no more will: what was paid for is stored.
     """
 
-    def __init__(self, inner: TestGenerator, store: ResultStore, key_for: Callable[[Request], str]) -> None:
+    def __init__(
+        self,
+        inner: TestGenerator,
+        store: ResultStore,
+        key_for: Callable[[Request], str],
+        settled: Callable[[], object] = bool,
+    ) -> None:
         self._inner = inner
         self._store = store
         self._key_for = key_for
+        self._settled = settled
         self._hits = 0
         self._misses = 0
 
@@ -97,6 +105,7 @@ class CachedGenerator:
                     arriving.put_nowait(result)
         finally:
             arriving.put_nowait(None)
+            self._settled()
 
     def _keep(self, key: str | None, result: Result) -> None:
         """Store a result that holds for good; what may pass is asked for again in the next run."""

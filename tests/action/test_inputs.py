@@ -51,7 +51,8 @@ def test_settings__each_input_arrives() -> None:
         "cache_dir": ".cache/testsmith",
     }
 
-    settings = settings_of(context(given), base=BASE, head=HEAD)
+    made = context(given)
+    settings = settings_of(made, base=BASE, head=HEAD)
 
     assert settings.provider is ProviderChoice.OPENAI
     assert (settings.model.api_key, settings.model.model) == (Secret("sk-1"), "small")
@@ -64,7 +65,8 @@ def test_settings__each_input_arrives() -> None:
     assert verification.setup_command == "pip install -e .\nmake"
     assert (verification.test_command, verification.python_version) == ("pytest -q", "3.12")
     assert verification.sandbox is SandboxChoice.BEST_EFFORT
-    assert settings.cache.folder == Path("/github/workspace/.cache/testsmith")
+    assert made.archives == Path("/github/workspace/.cache/testsmith")
+    assert settings.cache.folder == made.cache_folder == made.runner.temp / "testsmith-cache"
 
 
 def test_review__each_input_arrives() -> None:
@@ -131,7 +133,7 @@ def test_settings__what_contradicts_is_told(given: dict[str, str], told: str) ->
 def test_context__a_cache_folder_named_from_the_root() -> None:
     given = context({"cache_dir": "/github/workspace/.cache"})
 
-    assert given.cache_folder == Path("/github/workspace/.cache")
+    assert given.archives == Path("/github/workspace/.cache")
 
 
 @pytest.mark.parametrize("small", [False, True])

@@ -6,7 +6,9 @@ import pytest
 from action.given import environment
 
 from bot.action.runner import runner_of
+from bot.cache.actions import CacheAccess
 from bot.model import UsageFailure
+from bot.settings import Secret
 
 
 def test_runner_of__github() -> None:
@@ -61,3 +63,23 @@ def test_runner_of__odd_values_are_named(name: str, value: str) -> None:
 
 def test_runner_of__a_run_without_a_number() -> None:
     assert runner_of(environment(GITHUB_RUN_ID="../x")).run_url == "https://github.com/octo/shop/actions"
+
+
+def test_runner_of__the_run_and_its_attempt() -> None:
+    assert runner_of(environment(GITHUB_RUN_ID="4711", GITHUB_RUN_ATTEMPT="2")).run == "4711-2"
+    assert runner_of(environment(GITHUB_RUN_ID="x-1", GITHUB_RUN_ATTEMPT="")).run == "0-0"
+
+
+def test_runner_of__the_cache_service() -> None:
+    given = {"ACTIONS_RESULTS_URL": "https://results.example.org/", "ACTIONS_RUNTIME_TOKEN": "eyJ.secret"}
+
+    cache = runner_of(environment(**given, ACTIONS_CACHE_MODE="read")).cache
+
+    assert cache == CacheAccess(url="https://results.example.org/", token=Secret("eyJ.secret"), mode="read")
+    assert "secret" not in repr(cache)
+    for missing in (
+        {"ACTIONS_RESULTS_URL": ""},
+        {"ACTIONS_RESULTS_URL": "ftp://a"},
+        {"ACTIONS_RUNTIME_TOKEN": ""},
+    ):
+        assert runner_of(environment(**{**given, **missing})).cache is None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.cache.actions import ActionsCache, CacheAccess
-from bot.cache.archive import RESULTS, Archive, archive_name, pack, unpack
+from bot.cache.archive import MEASUREMENTS, RESULTS, Archive, archive_name, pack, unpack
 from bot.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
 from bot.cache.store import ResultStore
@@ -104,6 +104,23 @@ def test_save__both_stores(tmp_path: Path) -> None:
             return [two.results.stats().entries, two.measurements.stats().entries]
 
     assert asyncio.run(both()) == [1, 1]
+
+
+def test_save__a_run_without_a_model_keeps_the_results_of_others(tmp_path: Path) -> None:
+    shelf = Shelf()
+    run(shelf, tmp_path / "1", "a")
+
+    async def offline() -> None:
+        with job(shelf, tmp_path / "2") as one:
+            await one.keeping.fetch()
+            one.keeping.watch(MEASUREMENTS, one.measurements)
+            one.measurements.put(key_of("m"), {"schema": 1, "lines": [1]})
+            await one.keeping.save()
+
+    asyncio.run(offline())
+
+    assert held(shelf.archives[-1]) == {key_of("a")}
+    assert len(unpack(shelf.archives[-1].data).entries[MEASUREMENTS]) == 1
 
 
 def test_save_soon__goes_on_beside_the_run_and_what_comes_later_is_saved_at_its_end(tmp_path: Path) -> None:

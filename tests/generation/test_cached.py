@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bot.generation.generator import BatchTestGenerator, NotedGenerator, TestGen
 from bot.generation.model.generator import ModelGenerator, model_identity
 from bot.generation.side_by_side import results
 from bot.model import CacheStats, CacheStatsReporter, Candidate, Context, Member, Request, Result, Skipped
-from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed
+from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed, SpendingEnded
 from bot.settings import CacheSettings, ModelSettings
 from fakes.faults import extra_members, half_the_members, plain_text, truncated
 from fakes.provider import FakeProvider, Step
@@ -347,3 +347,34 @@ def test_notes__are_those_of_the_generator_inside(store: ResultStore) -> None:
     noted: NotedGenerator = generator
     answers(generator, make_requests(1, 2))
     assert noted.notes() == ("ignored entries of the model's answers: 1 for members that were not asked for",)
+
+
+def test_settled__once_all_that_was_paid_for_is_stored(store: ResultStore) -> None:
+    entries: list[int] = []
+    for provider in (FakeProvider(), FakeProvider(QuotaEmpty("empty"))):
+        generator = CachedGenerator(
+            ModelGenerator(provider, SETTINGS),
+            store,
+            key_for,
+            settled=lambda: entries.append(store.stats().entries),
+        )
+        requests = make_requests(1 + len(entries), 3)
+        with suppress(SpendingEnded):
+            asyncio.run(collect(generator.generate_batch(requests)))
+
+    assert entries == [3, 3]
+
+
+def test_settled__also_where_the_run_is_stopped(store: ResultStore) -> None:
+    settled: list[bool] = []
+    generator = CachedGenerator(
+        ModelGenerator(FakeProvider(), SETTINGS), store, key_for, settled=lambda: settled.append(True)
+    )
+
+    async def stop_early() -> None:
+        async with aclosing(generator.generate_batch(make_requests(1, 3))) as stream:
+            async for _ in stream:
+                break
+
+    asyncio.run(stop_early())
+    assert settled == [True]

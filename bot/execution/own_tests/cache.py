@@ -47,17 +47,23 @@ class NoMeasurements:
 def suite_key(workspace: Workspace, members: Iterable[Member]) -> str:
     """Return the key of a measurement; every file of head is read for it."""
     interpreter = workspace.interpreter
+    places = [_lasting(path, workspace) for path in (interpreter.path, interpreter.path.resolve())]
     return measurement_key(
         MeasurementParts(
             files=_digest(workspace.head.root),
             spans=tuple((member.path, member.line, member.end_line) for member in members),
-            interpreter=f"{interpreter.path} {interpreter.version}",
+            interpreter=f"{places[0]} {places[1]} {interpreter.version}",
             distributions=tuple(sorted(set(_distributions(interpreter)))),
             layers=workspace.sandbox.layers(),
             version=__version__,
             command=repr(workspace.test_command),
         )
     )
+
+
+def _lasting(path: Path, workspace: Workspace) -> Path:
+    """Return a path without the folder that was made for this run alone: the next run has another one."""
+    return path.relative_to(workspace.scratch) if path.is_relative_to(workspace.scratch) else path
 
 
 def _digest(root: Path) -> str:

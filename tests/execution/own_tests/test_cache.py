@@ -141,3 +141,15 @@ def test_suite_key__files_interpreter_and_what_is_installed(tmp_path: Path) -> N
     older = replace(place.interpreter, version=(3, 12))
     keys.append(suite_key(replace(place, interpreter=older), MEMBERS))
     assert len(set(keys)) == len(keys) == 9
+
+
+def test_suite_key__an_interpreter_that_is_installed_anew_in_each_run(tmp_path: Path) -> None:
+    keys = []
+    for name, python in (("one", "/usr/bin/env"), ("other", "/usr/bin/env"), ("newer", "/usr/bin/true")):
+        link = tmp_path / name / "env" / "bin" / "python"
+        link.parent.mkdir(parents=True)
+        (tmp_path / name / "head").mkdir()
+        link.symlink_to(python)
+        keys.append(suite_key(workspace(tmp_path / name), MEMBERS))
+
+    assert keys[0] == keys[1] != keys[2]
