@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from bot.forge.state import decode
+from cache.stores import archive_of
+from fakes.actions_cache import ActionsCacheService
 from fakes.arena import everybodys_folder
 from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun, Finished, Step
@@ -26,6 +30,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-I", "-m", "bot")
+SIGTERM_AFTER = 7.5
+"""Seconds after SIGINT in which a job that is cancelled gets a second signal."""
+
 GRANTED = {"contents": "read", "pull_requests": "write"}
 ALL = {"Cart.add", "Cart.size", "cents", "discounted", "reserve", "shipping"}
 
@@ -60,6 +67,7 @@ class Shop:
     folder: Path
     index: str
     granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
+    services: Mapping[str, str] = field(default_factory=dict)
     runs: int = 0
 
     def run(self, **inputs: str) -> Finished:
@@ -72,12 +80,18 @@ class Shop:
             action=ROOT / "action.yml",
             inputs={name.replace("_", "-"): value for name, value in inputs.items()},
             variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
+            services=self.services,
             checkout=Checkout(persist_credentials=False),
         )
         event = Events(self.github).pull_request(
             self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
         )
         return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
+
+    def keep_in(self, service: ActionsCacheService, *scopes: str) -> None:
+        """Have the runs from now on use a cache service, as runs in the first of some scopes."""
+        token = service.token(*scopes)
+        self.services = {"ACTIONS_RESULTS_URL": service.url, "ACTIONS_RUNTIME_TOKEN": token}
 
     def token(self) -> Token:
         return self.github.workflow_token(self.repository, self.pull, self.granted)
@@ -170,6 +184,70 @@ def test_action__asks_a_model_and_heeds_base_alone(shop: Shop) -> None:
     assert shop.pull.review_comments == {}
     everything = done.stdout + done.stderr + done.summary + json.dumps(done.outputs)
     assert everything.count("sk-secret") == everything.count("::add-mask::sk-secret")
+
+
+def notes(run: ActionsRun) -> list[str]:
+    """Return what the report says of the cache."""
+    report = json.loads((run.workspace / "testsmith-report" / "report.json").read_text())
+    return [note for note in report["notes"] if note.startswith("cache: ")]
+
+
+def test_action__what_the_default_branch_has_paid_for_a_pull_request_finds(shop: Shop) -> None:
+    asking = {"include": "src/shop/stock.py", "model": "small"}
+    with Endpoint() as endpoint, ActionsCacheService() as service:
+        shop.keep_in(service, "refs/heads/main")
+        run = shop.prepared(base_url=endpoint.url, **asking)
+        paid, told = shop.finished(run), notes(run)
+        calls = len(endpoint.requests)
+        shop.pull = shop.github.pull_request(shop.repository, head="change")
+        shop.keep_in(service, f"refs/pull/{shop.pull.number}/merge", "refs/heads/main")
+        run = shop.prepared(base_url=endpoint.url, **asking)
+        known, told = shop.finished(run), told + notes(run)
+
+    assert told[0].startswith("cache: nothing to restore; saved ")
+    assert told[1].startswith("cache: restored ")
+    assert len(endpoint.requests) == calls >= 1
+    assert known.outputs["api-calls"] == "0"
+    assert int(known.outputs["cache-hits"]) >= 1
+    assert told[1].endswith("; nothing new to save")
+    everything = json.dumps([paid.stdout, paid.summary, known.stdout, known.summary, told])
+    assert not [secret for secret in service.secrets() if secret in everything]
+    assert service.violations == []
+
+
+def test_action__a_folder_of_the_workflow_is_read_in_place_of_the_service(shop: Shop) -> None:
+    shop.github.commit(shop.repository, "words", {"docs/guide.md": "A guide.\n"}, start="main")
+    shop.pull = shop.github.pull_request(shop.repository, head="words")
+    archive = archive_of("a", "b")
+    with ActionsCacheService() as service:
+        shop.keep_in(service, "refs/pull/1/merge")
+        run = shop.prepared(cache_dir=".testsmith-cache", model="small", base_url="http://127.0.0.1:9/")
+        (run.workspace / ".testsmith-cache").mkdir()
+        (run.workspace / ".testsmith-cache" / f"{archive.name}.jsonl.gz").write_bytes(archive.data)
+        shop.finished(run)
+
+    assert notes(run) == ["cache: restored 2 entries; nothing new to save"]
+    assert service.heard == []
+
+
+def test_action__a_cancelled_job_has_saved_what_it_paid_for(shop: Shop) -> None:
+    with Endpoint() as endpoint, ActionsCacheService() as service:
+        shop.keep_in(service, "refs/pull/1/merge")
+        run = shop.prepared(base_url=endpoint.url, model="small", include="src/shop/cart.py")
+        process = subprocess.Popen(
+            COMMAND, cwd=run.workspace, env=run.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        while "CreateCacheEntry" not in service.heard and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        process.communicate(timeout=60)
+        seconds = time.monotonic() - started
+
+    assert process.returncode == 128 + signal.SIGINT
+    assert len(service.keys()) == 1
+    assert shop.pull.comments == {}
+    assert seconds < SIGTERM_AFTER
 
 
 def test_action__a_fork_finds_its_review_in_the_job_summary(shop: Shop) -> None:
