@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bench.archive import measure_archive
 from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
 from bench.figures import Figure, print_figures
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "peers": measure_peers,
     "suites": measure_suites,
     "pulls": measure_pulls,
+    "archive": measure_archive,
 }
 
 
