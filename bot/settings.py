@@ -153,6 +153,22 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheAccess:
+    """What the runner hands to a job for the cache service.
+
+    Attributes:
+        url: Its base, as ACTIONS_RESULTS_URL.
+        token: The job's runtime token, as ACTIONS_RUNTIME_TOKEN.
+        mode: What the workflow allows, as ACTIONS_CACHE_MODE: `read`, `write` (both ways), `write-only` or
+            `none`; anything else, as nothing at all, leaves it to the service.
+    """
+
+    url: str
+    token: Secret
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSettings:
     """How candidates are proven.
 

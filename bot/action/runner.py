@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cache.actions import CacheAccess
 from bot.events import FULL_NAME
 from bot.model import UsageFailure
-from bot.settings import Secret
+from bot.settings import CacheAccess, Secret
 
 _RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 

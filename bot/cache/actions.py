@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from bot.cache.archive import PREFIX, Archive, is_archive_name
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
 from bot.cache.service import AlreadyThere, CacheService, Expired, NoService
-from bot.settings import Secret
+from bot.settings import CacheAccess
 
 _VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
 """What the service tells our entries from those of other programs by."""
@@ -25,22 +24,6 @@ _WRITABLE = frozenset({"write", "write-only"})
 _MODES = _READABLE | _WRITABLE | {"none"}
 _SAID_BY_WORKFLOW = "the workflow says `cache-mode: {mode}`"
 _NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action works everywhere"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheAccess:
-    """What the runner hands to a job for the cache service.
-
-    Attributes:
-        url: Its base, as ACTIONS_RESULTS_URL.
-        token: The job's runtime token, as ACTIONS_RUNTIME_TOKEN.
-        mode: What the workflow allows, as ACTIONS_CACHE_MODE: `read`, `write` (both ways), `write-only` or
-            `none`; anything else, as nothing at all, leaves it to the service.
-    """
-
-    url: str
-    token: Secret
-    mode: str = ""
 
 
 class ActionsCache:

@@ -6,9 +6,8 @@ import pytest
 from action.given import environment
 
 from bot.action.runner import runner_of
-from bot.cache.actions import CacheAccess
 from bot.model import UsageFailure
-from bot.settings import Secret
+from bot.settings import CacheAccess, Secret
 
 
 def test_runner_of__github() -> None:

@@ -8,10 +8,10 @@ from traceback import format_exception
 
 import pytest
 
-from bot.cache.actions import ActionsCache, CacheAccess
+from bot.cache.actions import ActionsCache
 from bot.cache.archive import PREFIX, Archive
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
-from bot.settings import Secret
+from bot.settings import CacheAccess, Secret
 from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService, CacheFault
 

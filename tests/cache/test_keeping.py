@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.actions import ActionsCache, CacheAccess
+from bot.cache.actions import ActionsCache
 from bot.cache.archive import MEASUREMENTS, RESULTS, Archive, archive_name, pack, unpack
 from bot.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
 from bot.cache.store import ResultStore
-from bot.settings import Secret
+from bot.settings import CacheAccess, Secret
 from cache.stores import archive_of, begun, entry, job, key_of, result
 from fakes.actions_cache import ActionsCacheService
 
