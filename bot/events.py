@@ -73,9 +73,42 @@ class ReviewPullRequest:
     has_small_token: bool = False
 
     @property
+    def what(self) -> str:
+        """What is looked at, in a few words."""
+        return f"pull request {self.number}"
+
+    @property
     def is_fork(self) -> bool:
         """Whether the head is in another repository, or in one that is gone."""
         return _is_fork(self.repository, self.head_repository)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedCache:
+    """Make tests for what was pushed to the default branch, for pull requests with the same code to find.
+
+    Attributes:
+        repository: Full name of the repository, as `octo/shop`.
+        branch: The default branch's name.
+        base_sha: Full object id of what the branch was before.
+        head_sha: Full object id of what it is now.
+    """
+
+    repository: str
+    branch: str
+    base_sha: str
+    head_sha: str
+    has_small_token = False
+
+    @property
+    def what(self) -> str:
+        """What is looked at, in a few words."""
+        return f"the push to {self.branch}"
+
+    @property
+    def base_ref(self) -> str:
+        """What is compared with."""
+        return self.base_sha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +124,10 @@ class Nothing:
     is_warning: bool = False
 
 
-Task = ReviewPullRequest | Nothing
+Work = ReviewPullRequest | SeedCache
+"""What tests are made for."""
+
+Task = Work | Nothing
 """What there is to do."""
 
 
@@ -123,9 +159,11 @@ def task_of(event_name: str, payload: object, heeding: Heeding | None = None) ->
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
     if event_name == "merge_group":
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
-    if event_name != "pull_request":
+    if event_name not in {"pull_request", "push"}:
         return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
     try:
+        if event_name == "push":
+            return _push_task(payload)
         return _pull_request_task(payload, heeding or Heeding())
     except _Misshapen as problem:
         return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
@@ -145,6 +183,19 @@ def unless_own_commit(task: Task, *, author: str | None, message: str, own_login
     if isinstance(task, ReviewPullRequest) and by_us and told:
         return Nothing(reason="The head commit is the bot's own.")
     return task
+
+
+def _push_task(payload: object) -> Task:
+    branch = _matching(payload, "repository.default_branch", _REFERENCE)
+    if _taken(payload, "ref", str) != f"refs/heads/{branch}":
+        return Nothing(
+            reason="A push to another branch than the default one is looked at in its pull request."
+        )
+    before, after = (_matching(payload, place, _OBJECT_ID) for place in ("before", "after"))
+    if not before.strip("0") or not after.strip("0"):
+        return Nothing(reason="The branch is new or gone, so there is nothing to compare.")
+    repository = _matching(payload, "repository.full_name", FULL_NAME)
+    return SeedCache(repository=repository, branch=branch, base_sha=before, head_sha=after)
 
 
 def _pull_request_task(payload: object, heeding: Heeding) -> Task:

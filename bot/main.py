@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
+from bot.events import SeedCache
 from bot.model import CacheStats, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bot.cache.place import ArchivePlace
     from bot.cache.store import ResultStore, StoreStats
     from bot.changes.fetching import Remote
-    from bot.events import ReviewPullRequest
+    from bot.events import ReviewPullRequest, Work
     from bot.execution.own_tests.cache import Measurements
     from bot.forge.github import GitHub
     from bot.forge.reviewed import Reviewed
@@ -81,10 +82,27 @@ def _act(stopping: _Stopping, stdout: TextIO) -> int:
     return action.run(world)
 
 
-def _review(
-    stopping: _Stopping, task: ReviewPullRequest, context: ActionContext, progress: Progress
+def _review(stopping: _Stopping, task: Work, context: ActionContext, progress: Progress) -> Reviewed:
+    work = partial(_seed, task) if isinstance(task, SeedCache) else partial(_review_with_clients, task)
+    return _finished(stopping, partial(work, context, progress))
+
+
+async def _seed(
+    task: SeedCache, context: ActionContext, progress: Progress, stack: AsyncExitStack
 ) -> Reviewed:
-    return _finished(stopping, partial(_review_with_clients, task, context, progress))
+    """Make tests for a push, which has nobody to be shown to: they are kept."""
+    from bot.execution.threads import in_thread
+    from bot.forge.reviewed import Delivery, Reviewed
+    from bot.review.states import open_pushed_states
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
+    states = await in_thread(open_pushed_states, context.runner.workspace, folder, task)
+    report = await _suggest_for(context, progress, stack, states, states.given())
+    return Reviewed(
+        delivery=Delivery.NOTHING,
+        report=report,
+        reason="A push is not reviewed: what was made is kept for pull requests with the same code.",
+    )
 
 
 async def _review_with_clients(

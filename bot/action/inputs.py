@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from bot.action.runner import Runner
-from bot.events import DEFAULT_SKIP_LABEL, ReviewPullRequest
+from bot.events import DEFAULT_SKIP_LABEL, Work
 from bot.forge.settling import MOST_COMMENTS
 from bot.model import UsageFailure
 from bot.settings import (
@@ -118,8 +118,8 @@ def skip_label(environment: Mapping[str, str]) -> str:
     return given_input(environment, "skip-label") or DEFAULT_SKIP_LABEL
 
 
-def context_of(environment: Mapping[str, str], runner: Runner, task: ReviewPullRequest) -> ActionContext:
-    """Read the inputs for the review of a pull request.
+def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> ActionContext:
+    """Read the inputs for a piece of work.
 
     Raises:
         NoToken: There is no token.
@@ -185,7 +185,7 @@ def _lacks_key(given: Mapping[str, str]) -> bool:
     return wants_model and "api-key" not in given and "base-url" not in given
 
 
-def _without_key(choice: object, task: ReviewPullRequest) -> tuple[ProviderChoice, tuple[str, ...]]:
+def _without_key(choice: object, task: Work) -> tuple[ProviderChoice, tuple[str, ...]]:
     """Return what answers in place of a model, and a sentence that says why."""
     if not task.has_small_token:
         raise UsageFailure(

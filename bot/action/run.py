@@ -21,7 +21,7 @@ from bot.action.ending import Ended, about_the_run, annotations_of, last_lines, 
 from bot.action.files import append_outputs, append_summary, check_cache_folder, give_to_owner, write_report
 from bot.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
 from bot.action.runner import Runner, runner_of
-from bot.events import Heeding, Nothing, ReviewPullRequest, task_of
+from bot.events import Heeding, Nothing, Work, task_of
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.model import Failure, Progress, Report, UsageFailure
 from bot.report.annotations import Annotation
@@ -46,7 +46,7 @@ class World:
 
     environment: Mapping[str, str]
     stdout: TextIO
-    review: Callable[[ReviewPullRequest, ActionContext, Progress], Reviewed]
+    review: Callable[[Work, ActionContext, Progress], Reviewed]
 
 
 def run(world: World) -> int:
@@ -128,13 +128,13 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
     return 0
 
 
-def _ended(step: _Step, task: ReviewPullRequest, context: ActionContext) -> Ended:
-    """Let the pull request be reviewed; what goes wrong meanwhile is an ending, too."""
+def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
+    """Let the work be done; what goes wrong meanwhile is an ending, too."""
     for folder in _folders(context):
         check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
-        with folded(step.world.stdout, f"Reviewing pull request {task.number}", secrets.token_hex(16)):
+        with folded(step.world.stdout, f"Reviewing {task.what}", secrets.token_hex(16)):
             reviewed = step.world.review(task, context, PlainProgress(step.log))
     except UsageFailure:
         raise
@@ -162,7 +162,7 @@ def _internal(failure: str) -> Reviewed:
     return Reviewed(delivery=Delivery.FAILED, reason=failure, report=report)
 
 
-def _left(step: _Step, task: ReviewPullRequest, context: ActionContext, ended: Ended) -> int:
+def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
     """Leave all that is told of a review, and return the exit code."""
     runner, report = context.runner, ended.reviewed.report
     for sentence in last_lines(ended):
@@ -180,7 +180,7 @@ def _write_report(workspace: Path, report: Report) -> str:
     return write_report(workspace, render_json(report))
 
 
-def _write_summary(step: _Step, runner: Runner, task: ReviewPullRequest, reviewed: Reviewed) -> None:
+def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) -> None:
     from bot.report.job_summary import job_summary
 
     if runner.summary is not None:

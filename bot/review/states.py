@@ -12,7 +12,7 @@ from bot.changes.fetching import CannotFetch, Remote, ensure_commits
 from bot.changes.git import Repository
 from bot.changes.patches import ComparedStates, rebuild_base
 from bot.changes.trusted import settings_values
-from bot.events import ReviewPullRequest
+from bot.events import ReviewPullRequest, SeedCache
 from bot.forge.forge import Forge, ForgeFailure
 from bot.languages.driver import SourceTree
 from bot.pipeline import Given
@@ -97,6 +97,37 @@ def open_states(
         head=fetched.head,
         trusted=base,
         message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
+        values=settings_values(base),
+    )
+
+
+def open_pushed_states(workspace: Path, folder: Path, push: SeedCache) -> States:
+    """Return what a branch was before a push, and is now.
+
+    Args:
+        workspace: The checkout; nothing in it is changed.
+        folder: An empty folder of the bot's own.
+        push: The push.
+
+    Raises:
+        CannotFetch: The checkout lacks one of them.
+        UsageFailure: There is no git, or base holds settings that cannot be used.
+    """
+    repository = open_checkout(workspace, folder)
+    for commit in (push.base_sha, push.head_sha):
+        try:
+            repository.git.line("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        except GitFailed as failure:
+            raise CannotFetch(
+                f"The checkout lacks commit {commit[:7]} of the push: let actions/checkout fetch the whole "
+                "history, by `fetch-depth: 0`."
+            ) from failure
+    base = repository.commit_tree(push.base_sha)
+    return States(
+        repository=repository,
+        base=push.base_sha,
+        head=push.head_sha,
+        trusted=base,
         values=settings_values(base),
     )
 

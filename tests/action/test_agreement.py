@@ -91,16 +91,31 @@ def test_workflows__ask_for_no_more_than_is_needed(action: Any, path: Path) -> N
     (job,) = workflow["jobs"].values()
     checkout, step = job["steps"][0], job["steps"][-1]
 
+    assert workflow["permissions"] == {}
+    assert checkout["with"]["persist-credentials"] is False
+    assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"])
+    assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_workflows__reviewing_pull_requests() -> None:
+    workflow = read_yaml(ROOT / "examples" / "workflows" / "testsmith.yml")
+    (job,) = workflow["jobs"].values()
+
     assert workflow["on"]["pull_request"]["types"] == [
         "opened",
         "synchronize",
         "reopened",
         "ready_for_review",
     ]
-    assert workflow["permissions"] == {}
     assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert job["concurrency"]["cancel-in-progress"] is True
     assert "github.event.pull_request.number" in job["concurrency"]["group"]
-    assert checkout["with"] == {"persist-credentials": False}
-    assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"])
-    assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_workflows__seeding_has_the_history_and_writes_nothing() -> None:
+    workflow = read_yaml(ROOT / "examples" / "workflows" / "seed.yml")
+    (job,) = workflow["jobs"].values()
+
+    assert list(workflow["on"]) == ["push"]
+    assert job["permissions"] == {"contents": "read"}
+    assert job["steps"][0]["with"]["fetch-depth"] == 0

@@ -14,13 +14,13 @@ from action.given import TOKEN, inputs
 
 from bot.action.inputs import ActionContext
 from bot.action.run import World, run
-from bot.events import ReviewPullRequest
+from bot.events import Work
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.model import Failure, Progress, Report, UsageFailure
 from fakes.github.runner import Log, parse_file
 from fakes.reports import sample_report
 
-Review = Callable[[ReviewPullRequest, ActionContext, Progress], Reviewed]
+Review = Callable[[Work, ActionContext, Progress], Reviewed]
 
 PAYLOAD: dict[str, Any] = {
     "action": "opened",
@@ -42,7 +42,7 @@ class Step:
     """A step of a workflow in a folder of its own."""
 
     folder: Path
-    asked: list[ReviewPullRequest] = field(default_factory=list)
+    asked: list[Work] = field(default_factory=list)
     text: str = ""
 
     def run(self, review: Reviewed | Review, payload: object = PAYLOAD, **given: str) -> int:
@@ -58,7 +58,7 @@ class Step:
             "RUNNER_TEMP": str(self.folder),
         }
 
-        def reviewing(task: ReviewPullRequest, context: ActionContext, progress: Progress) -> Reviewed:
+        def reviewing(task: Work, context: ActionContext, progress: Progress) -> Reviewed:
             self.asked.append(task)
             return review if isinstance(review, Reviewed) else review(task, context, progress)
 
@@ -100,7 +100,7 @@ def test_run__a_review(step: Step) -> None:
 
     assert step.run(Reviewed(delivery=Delivery.POSTED, report=report)) == 0
 
-    assert [task.number for task in step.asked] == [7]
+    assert [task.what for task in step.asked] == ["pull request 7"]
     assert len(step.report["members"]) == len(report.members)
     assert step.outputs["suggestions"] == str(len(report.suggestions))
     assert step.outputs["report"] == "testsmith-report/report.json"
@@ -117,7 +117,7 @@ def test_run__secrets_are_masked_before_anything_else(step: Step) -> None:
 
 
 def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
-    def review(_: ReviewPullRequest, __: ActionContext, progress: Progress) -> Reviewed:
+    def review(_: Work, __: ActionContext, progress: Progress) -> Reviewed:
         progress.phase("\n::set-env name=PATH::/evil", 1)
         progress.warn("a ##[add-path]/evil")
         raise Failure("x\n::add-path::/evil ##[error]y")

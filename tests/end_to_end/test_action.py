@@ -21,7 +21,7 @@ from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun, Finished, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.clock import WallClock
-from fakes.github.events import Events
+from fakes.github.events import Event, Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.packages import PackageIndex, shop_wheels
@@ -68,6 +68,7 @@ class Shop:
     index: str
     granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
     services: Mapping[str, str] = field(default_factory=dict)
+    event: Event | None = None
     runs: int = 0
 
     def run(self, **inputs: str) -> Finished:
@@ -81,9 +82,9 @@ class Shop:
             inputs={name.replace("_", "-"): value for name, value in inputs.items()},
             variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
             services=self.services,
-            checkout=Checkout(persist_credentials=False),
+            checkout=Checkout(persist_credentials=False, depth=0 if self.event else 1),
         )
-        event = Events(self.github).pull_request(
+        event = self.event or Events(self.github).pull_request(
             self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
         )
         return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
@@ -163,13 +164,17 @@ def test_action__reviews_then_is_quiet_then_looks_at_what_changed(shop: Shop) ->
     assert {entry.number for entry in state.entries if entry.member.endswith("reserve")} == {8}
 
 
+def files_of(repository: Repository, branch: str) -> dict[str, bytes]:
+    git = repository.git
+    paths = git.run("ls-tree", "-r", "-z", "--name-only", branch).decode().split("\0")[:-1]
+    return {path: git.run("show", f"{branch}:{path}") for path in paths}
+
+
 def test_action__asks_a_model_and_heeds_base_alone(shop: Shop) -> None:
     """Settings and conventions are those of base: a pull request can neither spend nor instruct."""
     base = {"TESTSMITH.md": "Conventions of base.\n", "testsmith.toml": 'include = ["src/shop/cart.py"]\n'}
     head = {"TESTSMITH.md": "Conventions of head.\n", "testsmith.toml": 'exclude = ["**"]\nmax-members = 1\n'}
-    git = shop.repository.git
-    paths = git.run("ls-tree", "-r", "-z", "--name-only", "change").decode().split("\0")[:-1]
-    changed = {path: git.run("show", f"change:{path}") for path in paths}
+    changed = files_of(shop.repository, "change")
     shop.github.commit(shop.repository, "main", dict(base))
     shop.github.commit(shop.repository, "steered", {**changed, **head}, start="main")
     shop.pull = shop.github.pull_request(shop.repository, head="steered")
@@ -192,24 +197,31 @@ def notes(run: ActionsRun) -> list[str]:
     return [note for note in report["notes"] if note.startswith("cache: ")]
 
 
-def test_action__what_the_default_branch_has_paid_for_a_pull_request_finds(shop: Shop) -> None:
+def test_action__what_a_push_has_paid_for_a_backport_finds(shop: Shop) -> None:
     asking = {"include": "src/shop/stock.py", "model": "small"}
+    before = shop.repository.branch("main")
+    assert before
+    shop.github.commit(shop.repository, "release", {"docs/notes.md": "Of old.\n"}, start="main")
+    shop.github.commit(shop.repository, "main", dict(files_of(shop.repository, "change")))
     with Endpoint() as endpoint, ActionsCacheService() as service:
         shop.keep_in(service, "refs/heads/main")
+        shop.event = Events(shop.github).push(shop.repository, "main", before)
         run = shop.prepared(base_url=endpoint.url, **asking)
         paid, told = shop.finished(run), notes(run)
         calls = len(endpoint.requests)
-        shop.pull = shop.github.pull_request(shop.repository, head="change")
-        shop.keep_in(service, f"refs/pull/{shop.pull.number}/merge", "refs/heads/main")
+        shop.event = None
+        shop.pull = shop.github.pull_request(shop.repository, head="change", base="release")
+        shop.keep_in(service, f"refs/pull/{shop.pull.number}/merge", "refs/heads/release", "refs/heads/main")
         run = shop.prepared(base_url=endpoint.url, **asking)
         known, told = shop.finished(run), told + notes(run)
 
+    assert "A push is not reviewed" in paid.summary
+    assert paid.outputs["members"] == known.outputs["members"] == "1"
     assert told[0].startswith("cache: nothing to restore; saved ")
     assert told[1].startswith("cache: restored ")
     assert len(endpoint.requests) == calls >= 1
     assert known.outputs["api-calls"] == "0"
     assert int(known.outputs["cache-hits"]) >= 1
-    assert told[1].endswith("; nothing new to save")
     everything = json.dumps([paid.stdout, paid.summary, known.stdout, known.summary, told])
     assert not [secret for secret in service.secrets() if secret in everything]
     assert service.violations == []

@@ -40,7 +40,8 @@ def check_out(workspace: Path, url: str, event: Event, token: Token, how: Checko
     depth = (f"--depth={how.depth}",) if how.depth else ()
     everything = () if how.depth else ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
     fetch = ("fetch", "-q", "--no-tags", "--prune", "--no-recurse-submodules", *depth, "origin")
-    _git(workspace, *fetch, *everything, f"+{wanted}:{local}")
+    is_among_all = everything and local.startswith("refs/remotes/origin/")
+    _git(workspace, *fetch, *everything, *(() if is_among_all else (f"+{wanted}:{local}",)))
     if local.startswith("refs/remotes/origin/"):
         _git(workspace, "checkout", "-q", "--force", "-B", local.removeprefix("refs/remotes/origin/"), local)
     else:

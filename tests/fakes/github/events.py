@@ -176,6 +176,19 @@ class Events:
             actor=repository.owner,
         )
 
+    def push(self, repository: Repository, branch: str, before: str) -> Event:
+        """Return the event of a push to a branch, which was at `before`."""
+        ref, sha = self._on(repository, branch)
+        payload = self._about(repository, repository.owner) | {"ref": ref, "before": before, "after": sha}
+        return Event(
+            name="push",
+            payload=self._whole("push", payload),
+            repository=repository,
+            ref=ref,
+            sha=sha,
+            actor=repository.owner,
+        )
+
     def _on(self, repository: Repository, branch: str) -> tuple[str, str]:
         tip = repository.branch(branch)
         assert tip, f"no branch {branch}"
