@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.cache.entries import VALUE_SCHEMA, is_result
+from bot.cache.entries import VALUE_SCHEMA, is_result, json_object
 from bot.cache.keys import KEY_SCHEMA, canonical_digest
 from bot.cache.measurements import MEASUREMENT_SCHEMA
 from bot.cache.store import MAX_VALUE_BYTES, StoredEntry
@@ -152,7 +152,7 @@ def unpack(data: bytes) -> Contents:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             lines = _lines(file)
-            if _parsed(next(lines, b"")) != _HEADER:
+            if json_object(next(lines, b"")) != _HEADER:
                 raise BadArchive("is of another version")
             return _contents(lines)
     except (EOFError, OSError, zlib.error) as error:
@@ -173,7 +173,7 @@ def _contents(lines: Iterable[bytes]) -> Contents:
     found: dict[str, list[StoredEntry]] = {store: [] for store in MOST_ENTRIES}
     refused = 0
     for line in lines:
-        read = _entry(_parsed(line))
+        read = _entry(json_object(line))
         if read is None:
             refused += 1
         else:
@@ -181,16 +181,9 @@ def _contents(lines: Iterable[bytes]) -> Contents:
     return Contents(entries=found, refused=refused)
 
 
-def _parsed(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _entry(line: Any) -> tuple[str, StoredEntry] | None:
+def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
     """Return a line's store and entry; None where it has not exactly the right shape."""
-    if not isinstance(line, dict) or line.keys() != _SHAPE:
+    if line is None or line.keys() != _SHAPE:
         return None
     store, key, used, value = (line[name] for name in ("store", "key", "used", "value"))
     if not isinstance(store, str) or store not in MOST_ENTRIES or not isinstance(value, dict):

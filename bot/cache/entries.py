@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from bot.model import Candidate, Member, Origin, Result, Skipped, Stage
 
@@ -14,6 +16,15 @@ MAX_REASON_CHARACTERS = 2_000
 
 _CANDIDATE_SHAPE = {"schema", "kind", "code"}
 _SKIPPED_SHAPE = {"schema", "kind", "stage", "reason"}
+
+
+def json_object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that some bytes are; None where they are none."""
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def encode_result(result: Result) -> dict[str, object]:

@@ -31,8 +31,8 @@ from bot.cache.store import ResultStore, StoredEntry
 FETCH_SECONDS = 20.0
 """What fetching may take; a run does without rather than wait for longer."""
 
-SAVE_SECONDS = 60.0
-"""What saving may take, while the run goes on beside it."""
+SAVE_SECONDS = 30.0
+"""What saving may take, at first while the run goes on beside it."""
 
 STOPPED_SECONDS = 5.0
 """What it may take where the run was told to stop: GitHub gives it 7.5 seconds, and 2.5 for a second word."""

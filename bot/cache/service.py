@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from bot.cache.archive import MOST_BYTES
+from bot.cache.entries import json_object
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
 from bot.settings import Secret
 
@@ -226,16 +227,19 @@ class CacheService:
             raise PlaceFailure("the cache service gave an address without encryption")
 
     def _object(self, answer: _Answer) -> dict[str, Any]:
-        parsed = _parsed(answer.body)
+        parsed = json_object(answer.body)
         words = self.told(parsed.get("msg") or parsed.get("message") or "") if parsed else ""
         if answer.status in _OK:
             if parsed is None:
                 raise _Passing("the cache service answered no JSON")
             self._check_denied(words)
             return parsed
-        if answer.status == _CONFLICT or (parsed or {}).get("code") == "already_exists":
+        code = (parsed or {}).get("code")
+        if answer.status == _CONFLICT or code == "already_exists":
             raise AlreadyThere("there is an entry of that name")
         self._check_denied(words)
+        if answer.status in _ABSENT and code != "not_found":
+            raise NoService(f"there is no cache service of version 2 here ({answer.status})")
         raise _failure(answer, words)
 
     def _check_denied(self, words: str) -> None:
@@ -266,8 +270,6 @@ def _failure(answer: _Answer, words: str) -> PlaceFailure:
         return _Passing("GitHub allows no more requests to its cache now (429)", _retry_after(answer))
     if status in _PASSING and "insufficient usage" not in words:
         return _Passing(f"the cache service failed ({status}){told}")
-    if status in _ABSENT:
-        return NoService(f"there is no cache service of version 2 here ({status})")
     if status in _REFUSED:
         return PlaceFailure(f"the cache service refused the job's token ({status}){told}")
     return PlaceFailure(f"the cache service answered {status}{told}")
@@ -276,14 +278,6 @@ def _failure(answer: _Answer, words: str) -> PlaceFailure:
 def _retry_after(answer: _Answer) -> float | None:
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdecimal() else None
-
-
-def _parsed(body: bytes) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _read(response: Response, most: int, limit: TimeLimit) -> bytes:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Self, TypeVar
 
 from bot.cache.database import Opened, is_broken, open_database
+from bot.cache.entries import json_object
 from bot.settings import CacheSettings
 
 FILE_NAME = "results-v1.sqlite3"
@@ -223,16 +224,8 @@ def _encoded(value: Mapping[str, object]) -> bytes:
 
 def _read(keys: Sequence[str], connection: sqlite3.Connection) -> dict[str, dict[str, object]]:
     rows = connection.execute(_READ, (json.dumps(keys), MAX_VALUE_BYTES))
-    parsed = ((key, _parse(value)) for key, value in rows)
+    parsed = ((key, json_object(value)) for key, value in rows)
     return {key: value for key, value in parsed if value is not None}
-
-
-def _parse(value: bytes) -> dict[str, object] | None:
-    try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _touch(keys: Sequence[str], now: float, connection: sqlite3.Connection) -> None:
@@ -241,7 +234,7 @@ def _touch(keys: Sequence[str], now: float, connection: sqlite3.Connection) -> N
 
 def _read_newest(most: int, connection: sqlite3.Connection) -> list[StoredEntry]:
     rows = connection.execute(_NEWEST, (MAX_VALUE_BYTES, most))
-    parsed = ((key, _parse(value), used_at) for key, value, used_at in rows)
+    parsed = ((key, json_object(value), used_at) for key, value, used_at in rows)
     return [
         StoredEntry(key=key, value=value, used_at=used_at)
         for key, value, used_at in parsed

@@ -32,7 +32,7 @@ class CachedGenerator:
         inner: TestGenerator,
         store: ResultStore,
         key_for: Callable[[Request], str],
-        settled: Callable[[], object] = bool,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._inner = inner
         self._store = store

@@ -237,6 +237,15 @@ def test_call__no_such_service_is_told_with_the_other_way(
         client.leave(archive_of("a"))
 
 
+@pytest.mark.parametrize("at", [FINALIZE, "PUT"])
+def test_leave__what_is_not_found_is_no_missing_service(
+    client: Client, service: ActionsCacheService, at: str
+) -> None:
+    service.faults = [CacheFault(at=at, status=404, body=b'{"code": "not_found", "msg": "no such entry"}')]
+
+    assert client.trouble(lambda: client.leave(archive_of("a"))).startswith("the cache service answered 404")
+
+
 def test_leave__denied_as_to_a_run_that_anybody_may_start(service: ActionsCacheService) -> None:
     client = Client(service, service.token(MAIN, may_write=False))
 

@@ -30,7 +30,7 @@ class Shelf:
     archives: list[Archive] = field(default_factory=list)
     unreadable: str = ""
     unwritable: str = ""
-    first: Callable[[TimeLimit], object] = id
+    first: Callable[[TimeLimit], object] = repr
     calls: int = 0
 
     def newest(self, limit: TimeLimit) -> Archive | None:

@@ -143,7 +143,7 @@ class ActionsCacheService:
             return self._blob(method, parts.query, headers, body), fault
 
     def _call(self, name: str, headers: Mapping[str, str], body: bytes) -> _Answer:
-        rights = self._rights.get(headers.get("Authorization", "").removeprefix("Bearer "))
+        rights = self._rights.get(headers.get("authorization", "").removeprefix("Bearer "))
         if rights is None:
             return _refused(401, "unauthenticated", "invalid token")
         asked = json.loads(body)
@@ -154,7 +154,7 @@ class ActionsCacheService:
         }
         if len(asked.get("key", "")) > _MOST_NAME or "," in asked.get("key", ","):
             self.violations.append(f"{name}: a name that is none")
-        if name not in calls or headers.get("Content-Type") != "application/json":
+        if name not in calls or not headers.get("content-type", "").startswith("application/json"):
             return _refused(404, "bad_route", f"no handler for path {name}")
         return calls[name](asked, rights)
 
@@ -207,7 +207,7 @@ class ActionsCacheService:
         return f"{self.url}blob/{entry.number}?sv=2025-11-05&sp=rw&sig={quote(signature, safe='')}"
 
     def _blob(self, method: str, query: str, headers: Mapping[str, str], body: bytes) -> _Answer:
-        if "Authorization" in headers:
+        if "authorization" in headers:
             self.violations.append(f"{method}: a token at a signed address")
         signed = self._signatures.get(parse_qs(query).get("sig", [""])[0])
         if self.expired or signed is None or signed[0] != method:
@@ -242,7 +242,9 @@ def _handler(service: ActionsCacheService) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            answer, fault = service.answer(self.command, self.path, dict(self.headers), body)
+            answer, fault = service.answer(
+                self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body
+            )
             if fault is not None and fault.status is None:
                 self.close_connection = True
                 return
