@@ -88,7 +88,8 @@ class CallTable:
 def ask(folder: Path, url: str, *arguments: str) -> Measured:
     """Ask the endpoint for every changed member, and prove nothing."""
     endpoint = ("--base-url", url, "--model", "measured", "--no-verify", "--max-members", "100000")
-    return run_program(folder, *endpoint, "--max-concurrent-calls", str(IN_FLIGHT), *arguments)
+    endless = ("--max-calls", "100000", "--max-tokens", "1000000000")
+    return run_program(folder, *endpoint, "--max-concurrent-calls", str(IN_FLIGHT), *endless, *arguments)
 
 
 def measure_calls(folder: Path) -> Iterator[Figure]:

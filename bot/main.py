@@ -351,7 +351,7 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
     from bot.providers.stack import build_provider
 
     meter = SpendingMeter()
-    provider = build_provider(settings.model, meter)
+    provider = build_provider(settings.model, meter, budget=settings.budget)
     stack.push_async_callback(provider.aclose)
     store = stack.enter_context(_open_cache(settings.cache, progress.warn))
     stack.callback(store.prune)

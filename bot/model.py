@@ -335,11 +335,19 @@ class CacheStatsReporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What model calls cost so far; `api_calls` counts HTTP requests, retries included."""
+    """What model calls cost so far.
+
+    Attributes:
+        api_calls: HTTP requests, retries included.
+        prompt_tokens: As the endpoint counts them.
+        completion_tokens: Likewise.
+        cost: US dollars; None where no price is known for a model that was asked.
+    """
 
     api_calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost: float | None = 0.0
 
 
 class SpendingReporter(Protocol):

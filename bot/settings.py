@@ -108,6 +108,8 @@ class ModelSettings:
         api_key: The key; None where there is none.
         base_url: Another OpenAI-compatible endpoint; None for the SDK's own.
         model: The model's id.
+        fallback_model: The id of the model that is asked where the first one fails however often it is tried,
+            or is not there; None for none.
         temperature: 0 for the least variation.
         tokens_per_member: Output tokens reckoned for one member.
         max_output_tokens: The most output tokens of one call.
@@ -124,6 +126,7 @@ class ModelSettings:
     api_key: Secret | None = None
     base_url: str | None = None
     model: str = DEFAULT_MODEL
+    fallback_model: str | None = None
     temperature: float = 0.0
     tokens_per_member: int = 300
     max_output_tokens: int = 8192
@@ -225,9 +228,20 @@ class BudgetSettings:
 
     Attributes:
         max_minutes: Minutes after which no further member is begun; what is proven until then is shown.
+        max_calls: The most calls to the model that are answered.
+        max_tokens: The most tokens, of prompts and answers together.
+        max_cost: The most US dollars, where the price is known.
+        prompt_price: US dollars a million tokens of prompts; None for what the list of prices says. Both
+            prices count, or none.
+        completion_price: Likewise, of answers.
     """
 
     max_minutes: float = 10.0
+    max_calls: int = 20
+    max_tokens: int = 500_000
+    max_cost: float = 0.50
+    prompt_price: float | None = None
+    completion_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +322,7 @@ OPTIONS = (
         "references between an affected member and what changed",
     ),
     Option("model", "model", "model", str, "the model's id"),
+    Option("fallback-model", "model", "fallback_model", str, "model for what the first one fails at"),
     Option("temperature", "model", "temperature", float, "of the model's answers"),
     Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
     Option("max-output-tokens", "model", "max_output_tokens", int, "output tokens of one call", 1),
@@ -329,6 +344,11 @@ OPTIONS = (
         "longest Retry-After that is obeyed, in seconds",
     ),
     Option("max-minutes", "budget", "max_minutes", float, "minutes one run may take", 0.01),
+    Option("max-calls", "budget", "max_calls", int, "calls to the model that may be answered in one run"),
+    Option("max-tokens", "budget", "max_tokens", int, "tokens of prompts and answers one run may take"),
+    Option("max-cost", "budget", "max_cost", float, "US dollars one run may cost, where prices are known"),
+    Option("prompt-price", "budget", "prompt_price", float, "US dollars a million prompt tokens"),
+    Option("completion-price", "budget", "completion_price", float, "US dollars a million answer tokens"),
     Option("runs", "verification", "runs", int, "runs of each test on head", 1),
     Option(
         "test-seconds",

@@ -17,7 +17,7 @@ class TestGenerator(Protocol):
     """Answers one request at a time."""
 
     async def generate(self, request: Request) -> Result:
-        """Return a candidate, or the member skipped with stage `generation` and the reason."""
+        """Return a candidate, or the member skipped with stage `generation` or `budget` and the reason."""
         ...
 
 
@@ -39,13 +39,15 @@ class NotedGenerator(Protocol):
         ...
 
 
-def skipped(requests: Iterable[Request], reason: str, *, permanent: bool = False) -> tuple[Skipped, ...]:
+def skipped(
+    requests: Iterable[Request], reason: str, *, permanent: bool = False, stage: Stage = Stage.GENERATION
+) -> tuple[Skipped, ...]:
     """Return each request's member as skipped, for one reason."""
     return tuple(
         Skipped(
             path=request.member.path,
             member=request.member.id,
-            stage=Stage.GENERATION,
+            stage=stage,
             reason=reason,
             permanent=permanent,
         )

@@ -18,10 +18,12 @@ class SpendingMeter:
         """Count one HTTP request, whatever comes of it."""
         self._spent = replace(self._spent, api_calls=self._spent.api_calls + 1)
 
-    def count_tokens(self, usage: Usage) -> None:
-        """Count the tokens of one answer."""
+    def count_tokens(self, usage: Usage, cost: float | None = None) -> None:
+        """Count the tokens of one answer, and what they cost in US dollars; None where nobody knows."""
+        before = self._spent.cost
         self._spent = replace(
             self._spent,
+            cost=None if before is None or cost is None else before + cost,
             prompt_tokens=self._spent.prompt_tokens + usage.prompt_tokens,
             completion_tokens=self._spent.completion_tokens + usage.completion_tokens,
         )

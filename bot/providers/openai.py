@@ -13,10 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bot.providers.budget import Budget, Hold
 from bot.providers.dialect import Dialect
 from bot.providers.limits import pause_after
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError, Usage
+from bot.providers.provider import (
+    CannotConnect,
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ProviderError,
+    Usage,
+)
 from bot.providers.refusal import (
     Refusal,
     Target,
@@ -52,7 +59,7 @@ class OpenAIProvider:
         connect: Callable[[], openai.AsyncOpenAI],
         *,
         target: Target,
-        meter: SpendingMeter,
+        budget: Budget,
         limit: str = "max_tokens",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -61,14 +68,14 @@ class OpenAIProvider:
         Args:
             connect: Makes the SDK's client at the first call.
             target: Who is asked, for messages, and for how long.
-            meter: Counts requests and tokens.
+            budget: Counts requests and tokens, and says what may be spent.
             limit: The name to try first for the output limit.
             clock: Seconds since the epoch.
         """
         self._connect = connect
         self._client: openai.AsyncOpenAI | None = None
         self._target = target
-        self._meter = meter
+        self._budget = budget
         self._limit = limit
         self._clock = clock
         self._dialects: dict[str, Dialect] = {}
@@ -78,19 +85,28 @@ class OpenAIProvider:
         import openai
 
         dialect = self._dialects.setdefault(request.model, Dialect(limit=self._limit))
+        target = replace(self._target, model=request.model)
         while True:
             sent = dialect.arguments(request)
+            hold = await self._hold(request)
             try:
                 content, headers = await self._post(sent)
-                return replace(self._read(content), pause=pause_after(headers, self._clock()))
+                return replace(self._read(content, target, hold), pause=pause_after(headers, self._clock()))
             except openai.APIStatusError as error:
+                hold.release()
                 said = self._refusal(error.status_code, error.body, error.response.headers)
                 if not dialect.learn(said, sent):
-                    raise refused(said, self._target) from error
+                    raise refused(said, target) from error
             except UnicodeEncodeError as error:
+                hold.release()
                 raise not_sendable() from error
             except (openai.OpenAIError, TimeoutError) as error:
-                raise broken_off(error, self._target) from error
+                broken = broken_off(error, target)
+                if isinstance(broken, CannotConnect):
+                    hold.release()
+                raise broken from error
+            finally:
+                hold.keep()
 
     async def aclose(self) -> None:
         """Close the connections, if any were made."""
@@ -98,37 +114,41 @@ class OpenAIProvider:
             await self._client.close()
             self._client = None
 
+    async def _hold(self, request: CompletionRequest) -> Hold:
+        prompt = request.system_prompt + request.user_prompt
+        return await self._budget.hold(request.model, prompt, request.max_tokens)
+
     async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
         """Send one HTTP request; return the answer's body and headers.
 
         The time limit holds for all of it, however slowly the answer drips.
         """
         self._client = self._client or self._connect()
-        self._meter.count_call()
+        self._budget.meter.count_call()
         async with asyncio.timeout(self._target.timeout_seconds):
             raw = await self._client.chat.completions.with_raw_response.create(**sent)
         return raw.http_response.content, raw.headers
 
-    def _read(self, content: bytes) -> CompletionResponse:
+    def _read(self, content: bytes, target: Target, hold: Hold) -> CompletionResponse:
         try:
             body = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise no_completion(self._target) from error
+            raise no_completion(target) from error
         response = read_completion(body)
         if response is None:
-            raise self._embedded_error(body)
-        self._meter.count_tokens(response.usage)
+            raise self._embedded_error(body, target)
+        hold.settle(response.usage)
         if response.finish_reason == "content_filter" and not response.text:
-            raise content_filtered(self._target)
+            raise content_filtered(target)
         return response
 
-    def _embedded_error(self, body: object) -> ProviderError:
+    def _embedded_error(self, body: object, target: Target) -> ProviderError:
         """Read a good status around an error with a status of its own, as OpenRouter sends it."""
         error = body.get("error") if isinstance(body, dict) else None
         status = error.get("code") if isinstance(error, dict) else None
         if not isinstance(status, int) or status < _FIRST_ERROR_STATUS:
-            return no_completion(self._target)
-        return refused(self._refusal(status, body, {}), self._target)
+            return no_completion(target)
+        return refused(self._refusal(status, body, {}), target)
 
     def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
         return read_refusal(status, headers, body, target=self._target, now=self._clock())
@@ -161,9 +181,11 @@ def _text(content: object) -> str | None:
 
 def _usage(said: object) -> Usage:
     fields = said if isinstance(said, dict) else {}
+    details = fields.get("prompt_tokens_details")
     return Usage(
         prompt_tokens=_count(fields.get("prompt_tokens")),
         completion_tokens=_count(fields.get("completion_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
     )
 
 

@@ -20,12 +20,14 @@ The errors form one tree, and each class decides whether trying again can help:
         EndpointUnreachable     never connected, however often it was tried
         ReplayMissed            `--replay` has no answer for this request
       WaitTooLong               the endpoint asks for a longer wait than the settings allow
+      OverBudget                the run may spend no more, or not so much; nothing was sent
+        CallTooLarge            a smaller call may still fit
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length", "content_filter", "other"]
 
@@ -53,10 +55,17 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the endpoint counts them; 0 where it does not say."""
+    """Tokens as the endpoint counts them; 0 where it does not say.
+
+    Attributes:
+        prompt_tokens: Of the prompt.
+        completion_tokens: Of the answer.
+        cached_tokens: Those of the prompt that the endpoint had kept from an earlier one.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +94,15 @@ class Provider(Protocol):
         Raises:
             ProviderError: There is none; the class says whether another attempt could help.
         """
+        ...
+
+
+@runtime_checkable
+class NotedProvider(Protocol):
+    """Has something to say about its answers as a whole."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the report should know of the answers so far."""
         ...
 
 
@@ -142,6 +160,14 @@ class ContentFiltered(RequestRefused):
 
 class WaitTooLong(ProviderError):
     """The endpoint asks for a longer wait than the settings allow."""
+
+
+class OverBudget(ProviderError):
+    """The run may not spend what this call may cost; nothing was sent."""
+
+
+class CallTooLarge(OverBudget):
+    """The call may cost more than is left to spend; a smaller one may not."""
 
 
 class SpendingEnded(ProviderError):

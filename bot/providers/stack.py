@@ -6,20 +6,24 @@ import asyncio
 import random as chance
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bot.model import UsageFailure
+from bot.providers.budget import Budget, Caps
+from bot.providers.fallback import FallbackProvider
 from bot.providers.gate import SharedGate
 from bot.providers.meter import SpendingMeter
 from bot.providers.openai import OpenAIProvider
+from bot.providers.prices import OwnPrices, Prices
 from bot.providers.provider import CompletionRequest, CompletionResponse, Provider
 from bot.providers.refusal import Target
 from bot.providers.replay import RecordProvider, ReplayProvider
 from bot.providers.retry import RetryPolicy, RetryProvider
 from bot.providers.semaphore import SemaphoreProvider, Slots
-from bot.settings import ModelSettings, Secret
+from bot.settings import BudgetSettings, ModelSettings, Secret
 
 if TYPE_CHECKING:
     import openai
@@ -34,13 +38,20 @@ CONNECT_SECONDS = 10.0
 class ProviderStack:
     """The assembled layers: a `Provider` whose connections are closed after its last call."""
 
-    def __init__(self, provider: Provider, endpoint: OpenAIProvider | None) -> None:
+    def __init__(
+        self, provider: Provider, endpoint: OpenAIProvider | None, fallback: FallbackProvider | None = None
+    ) -> None:
         self._provider = provider
         self._endpoint = endpoint
+        self._fallback = fallback
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`."""
         return await self._provider.complete(request)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the report should know of the answers so far."""
+        return () if self._fallback is None else self._fallback.notes()
 
     async def aclose(self) -> None:
         """Close the connections, in the event loop in which the calls were made."""
@@ -48,10 +59,11 @@ class ProviderStack:
             await self._endpoint.aclose()
 
 
-def build_provider(
+def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     settings: ModelSettings,
     meter: SpendingMeter,
     *,
+    budget: BudgetSettings | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
     random: Callable[[], float] = chance.random,
@@ -63,6 +75,7 @@ def build_provider(
     Args:
         settings: How the model is asked.
         meter: Counts what is spent.
+        budget: What may be spent; None for no end.
         sleep: As `asyncio.sleep`.
         clock: As `time.monotonic`.
         random: A number from 0 up to 1.
@@ -72,22 +85,53 @@ def build_provider(
     """
     if settings.replay is not None:
         return ProviderStack(ReplayProvider(settings.replay), None)
-    gate = SharedGate(longest_wait=settings.max_retry_after_seconds, sleep=sleep, clock=clock)
+    endpoint = _endpoint(settings, _budget(settings, meter, budget))
+    slots = Slots(settings.max_concurrent_calls)
+    layers = partial(_layers, endpoint, slots, settings, Waits(sleep=sleep, clock=clock, random=random))
+    provider: Provider = layers()
+    fallback = None
+    if settings.fallback_model is not None:
+        provider = fallback = FallbackProvider(provider, layers(), settings.fallback_model)
+    if settings.record is not None:
+        provider = RecordProvider(provider, settings.record)
+    return ProviderStack(provider, endpoint, fallback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """What waits are made of: `asyncio.sleep`, `time.monotonic`, and a number from 0 up to 1."""
+
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    random: Callable[[], float]
+
+
+def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, waits: Waits) -> Provider:
+    """Return retry around semaphore around endpoint, for one model, whose limits are its own."""
+    gate = SharedGate(longest_wait=settings.max_retry_after_seconds, sleep=waits.sleep, clock=waits.clock)
     policy = RetryPolicy(
         attempts=settings.max_retry_attempts,
         base_seconds=settings.retry_base_seconds,
         longest_wait=settings.max_retry_after_seconds,
-        random=random,
+        random=waits.random,
     )
-    endpoint = _endpoint(settings, meter)
-    limited = SemaphoreProvider(endpoint, slots=Slots(settings.max_concurrent_calls), gate=gate)
-    retried = RetryProvider(limited, policy=policy, gate=gate)
-    return ProviderStack(
-        retried if settings.record is None else RecordProvider(retried, settings.record), endpoint
-    )
+    return RetryProvider(SemaphoreProvider(endpoint, slots=slots, gate=gate), policy=policy, gate=gate)
 
 
-def _endpoint(settings: ModelSettings, meter: SpendingMeter) -> OpenAIProvider:
+def _budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:
+    if budget is None:
+        return Budget(meter)
+    caps = Caps(calls=budget.max_calls, tokens=budget.max_tokens, cost=budget.max_cost)
+    return Budget(meter, caps=caps, cost=prices_of(settings, budget).cost)
+
+
+def prices_of(settings: ModelSettings, budget: BudgetSettings) -> Prices:
+    """Return what the tokens of a run's models cost."""
+    own = OwnPrices(prompt=budget.prompt_price, completion=budget.completion_price)
+    return Prices(settings.base_url or OPENAI_URL, own)
+
+
+def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
     key = _usable_key(settings)
     url = _usable_url(settings.base_url or OPENAI_URL)
     target = Target(
@@ -96,7 +140,7 @@ def _endpoint(settings: ModelSettings, meter: SpendingMeter) -> OpenAIProvider:
     return OpenAIProvider(
         partial(connect, url, key, settings),
         target=target,
-        meter=meter,
+        budget=budget,
         limit="max_completion_tokens" if url.rstrip("/") == OPENAI_URL else "max_tokens",
     )
 

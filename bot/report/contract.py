@@ -97,6 +97,7 @@ def _statistics(statistics: Statistics) -> dict[str, Any]:
         "cache_entries": statistics.cache.entries,
         "prompt_tokens": statistics.spending.prompt_tokens,
         "completion_tokens": statistics.spending.completion_tokens,
+        "cost": None if statistics.spending.cost is None else round(statistics.spending.cost, 6),
         "seconds": round(statistics.seconds, 3),
         "funnel": _funnel(statistics.funnel),
     }

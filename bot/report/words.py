@@ -339,7 +339,14 @@ def _call_words(statistics: Statistics) -> str:
     if not spending.api_calls:
         return "no model calls"
     tokens = spending.prompt_tokens + spending.completion_tokens
-    return f"{count(spending.api_calls, 'model call')}, {count(tokens, 'token')}"
+    facts = (count(spending.api_calls, "model call"), count(tokens, "token"), *_cost(spending.cost))
+    return ", ".join(facts)
+
+
+def _cost(cost: float | None) -> tuple[str, ...]:
+    if cost is None:
+        return ("cost unknown",)
+    return (f"{cost:.4f} USD",) if cost else ()
 
 
 def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:

@@ -70,6 +70,9 @@ def test_defaults__documentation_tells_those_of_the_code(action: Any) -> None:
     numbers = {
         "max-members": SelectionSettings().max_members,
         "max-minutes": BudgetSettings().max_minutes,
+        "max-calls": BudgetSettings().max_calls,
+        "max-tokens": BudgetSettings().max_tokens,
+        "max-cost": BudgetSettings().max_cost,
         "max-concurrent-calls": ModelSettings().max_concurrent_calls,
         "max-retry-attempts": ModelSettings().max_retry_attempts,
     }

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 import bot
+from fakes import faults
 from fakes.command_line import CommandLine
 from fakes.endpoint import Endpoint
 
@@ -126,6 +127,34 @@ def test_suggest__a_model_through_an_endpoint_of_ones_own(command_line: CommandL
     assert [one["evidence"] for one in first.report["suggestions"]] == [None] * 6
     assert first.report["stats"]["cache_misses"] == second.report["stats"]["cache_hits"] == 6
     assert "LLM cache — hits: 6  misses: 0  entries: 6" in second.stderr
+
+
+def test_suggest__spends_no_more_than_it_may(command_line: CommandLine, shop: Path) -> None:
+    with Endpoint() as endpoint:
+        arguments = ("--base", "main", "--head", "change", "--base-url", endpoint.url, "--model", "small")
+        none = command_line.suggest(shop, *arguments, "--no-verify", "--max-calls", "0")
+        assert endpoint.requests == []
+        tight = command_line.suggest(shop, *arguments, "--no-verify", "--max-tokens", "4000")
+
+    assert none.code == tight.code == 0, none.stderr + tight.stderr
+    assert {one["stage"] for one in none.report["skipped"]} == {"budget"}
+    assert "--max-calls allows more" in none.report["skipped"][0]["reason"]
+    suggested, left = tight.report["suggestions"], tight.report["skipped"]
+    assert (len(suggested) + len(left), {one["stage"] for one in left}) == (6, {"budget"})
+    stats = tight.report["stats"]
+    assert 0 < stats["prompt_tokens"] + stats["completion_tokens"] <= 4000
+    assert stats["cost"] is None
+
+
+def test_suggest__another_model_answers_where_the_first_is_not_there(
+    command_line: CommandLine, shop: Path
+) -> None:
+    with Endpoint(faults=[faults.model_unknown()]) as endpoint:
+        arguments = ("--base", "main", "--head", "change", "--base-url", endpoint.url, "--model", "small")
+        ran = command_line.suggest(shop, *arguments, "--no-verify", "--fallback-model", "other")
+    assert ran.code == 0, ran.stderr
+    assert [request.body["model"] for request in endpoint.requests] == ["small", "other"]
+    assert len(ran.report["suggestions"]) == 6
 
 
 def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bot.model import Spending
+from bot.providers.budget import Budget
 from bot.providers.meter import SpendingMeter
 from bot.providers.openai import OpenAIProvider, read_completion
 from bot.providers.provider import (
@@ -55,7 +56,7 @@ class Client:
         settings = ModelSettings(timeout_seconds=timeout)
         target = Target(url=url, model="small-1", key=KEY, timeout_seconds=timeout)
         self.provider = OpenAIProvider(
-            lambda: connect(url, KEY, settings), target=target, meter=self.meter, clock=lambda: 0.0
+            lambda: connect(url, KEY, settings), target=target, budget=Budget(self.meter), clock=lambda: 0.0
         )
 
     def ask(self, request: CompletionRequest = REQUEST, *, times: int = 1) -> list[CompletionResponse]:
@@ -104,7 +105,10 @@ def test_complete__what_comes_back() -> None:
     usage = Usage(prompt_tokens=-(-prompt_characters // 4), completion_tokens=-(-len(text) // 4))
     assert response == CompletionResponse(text=text, finish_reason="stop", usage=usage)
     assert client.meter.spending() == Spending(
-        api_calls=1, prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
+        api_calls=1,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost=None,  # nobody has named a price
     )
 
 

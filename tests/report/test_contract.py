@@ -114,6 +114,7 @@ def test_render_json__has_the_figures_of_the_run() -> None:
         "cache_entries": 20,
         "prompt_tokens": 2480,
         "completion_tokens": 640,
+        "cost": 0.0,
         "seconds": 12.34,
         "funnel": {"asked": 13, "answered": 12, "ran": 11, "stable": 10, "gains": 7, "posted": 6},
     }

@@ -327,6 +327,14 @@ def test_funnel_words__are_empty_where_nothing_was_asked() -> None:
             ),
             "1 model call, 1 token · 1 member from the cache · 61.2 s · head 1a2b3c4",
         ),
+        (
+            Statistics(spending=Spending(api_calls=2, prompt_tokens=3_000, cost=0.00421)),
+            "2 model calls, 3,000 tokens, 0.0042 USD · 0.0 s · head 1a2b3c4",
+        ),
+        (
+            Statistics(spending=Spending(api_calls=1, prompt_tokens=1, cost=None)),
+            "1 model call, 1 token, cost unknown · 0.0 s · head 1a2b3c4",
+        ),
     ],
 )
 def test_cost_words__say_what_was_spent(statistics: Statistics, words: str) -> None:

@@ -13,7 +13,13 @@ from bot.generation.model.prompts import PROMPT_VERSION, Prompts
 from bot.generation.model.rounds import Outcome, after_answer, after_error
 from bot.generation.side_by_side import SideBySide
 from bot.model import Request, Result
-from bot.providers.provider import CompletionRequest, Provider, ProviderError, SpendingEnded
+from bot.providers.provider import (
+    CompletionRequest,
+    NotedProvider,
+    Provider,
+    ProviderError,
+    SpendingEnded,
+)
 from bot.settings import ModelSettings
 
 
@@ -100,9 +106,10 @@ class ModelGenerator:
             raise ended
 
     def notes(self) -> tuple[str, ...]:
-        """Return how many entries of the answers so far were of no use, where there are any."""
+        """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
         note = self._ignored.note()
-        return (note,) if note else ()
+        told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
+        return (*((note,) if note else ()), *told)
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:

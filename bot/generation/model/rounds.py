@@ -13,11 +13,13 @@ from bot.generation.generator import skipped
 from bot.generation.model.context import lower_tier
 from bot.generation.model.packing import Batch, BatchLimits, split
 from bot.generation.model.parsing import Answer
-from bot.model import Candidate, Origin, Request, Result
+from bot.model import Candidate, Origin, Request, Result, Stage
 from bot.providers.provider import (
+    CallTooLarge,
     ContentFiltered,
     ContextTooLong,
     FinishReason,
+    OverBudget,
     ProviderError,
     SpendingEnded,
 )
@@ -67,10 +69,19 @@ def after_error(batch: Batch, error: ProviderError, limits: BatchLimits) -> Outc
             return Outcome(results=skipped(batch.requests, str(error)), ended=error)
         case ContextTooLong():
             return _after_overflow(batch, error, limits)
+        case OverBudget():
+            return _after_end_of_budget(batch, error, limits)
         case ContentFiltered():
             return _apart(batch, batch.requests, limits, str(error))
         case _:
             return Outcome(results=skipped(batch.requests, str(error)))
+
+
+def _after_end_of_budget(batch: Batch, error: OverBudget, limits: BatchLimits) -> Outcome:
+    """The call may not be made: half of it may, unless no call may at all."""
+    if isinstance(error, CallTooLarge) and len(batch.requests) > 1:
+        return Outcome(again=_smaller(batch, batch.requests, _half(batch), limits))
+    return Outcome(results=skipped(batch.requests, str(error), stage=Stage.BUDGET))
 
 
 def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) -> Outcome:

@@ -7,9 +7,11 @@ from bot.generation.model.parsing import Answer
 from bot.generation.model.rounds import Outcome, after_answer, after_error
 from bot.model import Candidate, Context, Origin, Skipped, Stage
 from bot.providers.provider import (
+    CallTooLarge,
     ContentFiltered,
     ContextTooLong,
     FinishReason,
+    OverBudget,
     ProviderError,
     QuotaEmpty,
     RequestRefused,
@@ -202,6 +204,20 @@ def test_error__skips_the_calls_members_for_this_run(kind: type[ProviderError]) 
         (result.reason, result.permanent) for result in outcome.results if isinstance(result, Skipped)
     } == {("no answer after 3 attempts", False)}
     assert len(outcome.results) == 3
+
+
+def test_budget__a_call_that_is_too_large_is_halved_until_one_member_is_left() -> None:
+    outcome = after_error(batch_of(9), CallTooLarge("0.50 USD"), LIMITS)
+    assert (sizes(outcome), outcome.results) == ([4, 5], ())
+    [alone] = after_error(batch_of(1), CallTooLarge("0.50 USD"), LIMITS).results
+    assert isinstance(alone, Skipped)
+    assert (alone.stage, alone.permanent, alone.reason) == (Stage.BUDGET, False, "0.50 USD")
+
+
+def test_budget__without_any_call_left_all_members_are_listed() -> None:
+    outcome = after_error(batch_of(3), OverBudget("20 calls"), LIMITS)
+    assert {one.stage for one in outcome.results if isinstance(one, Skipped)} == {Stage.BUDGET}
+    assert (len(outcome.results), outcome.again, outcome.ended) == (3, (), None)
 
 
 def test_error__the_end_of_spending_is_told() -> None:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.providers.prices import OwnPrices, Prices
+from bot.providers.provider import Usage
+from bot.settings import DEFAULT_MODEL
+
+MILLION = 1_000_000
+USAGE = Usage(prompt_tokens=MILLION, completion_tokens=MILLION)
+OPENAI = "https://api.openai.com/v1"
+
+
+def test_cost__of_listed_models_by_the_endpoint_or_their_name() -> None:
+    listed = Prices(OPENAI).cost(DEFAULT_MODEL, USAGE)
+    assert listed
+    assert listed == Prices("http://127.0.0.1:1/v1").cost(DEFAULT_MODEL, USAGE)
+    half = Usage(prompt_tokens=MILLION // 2, completion_tokens=MILLION // 2)
+    assert Prices(OPENAI).cost(DEFAULT_MODEL, half) == pytest.approx(listed / 2)
+
+
+def test_cost__of_cached_tokens_is_less() -> None:
+    cached = Usage(prompt_tokens=MILLION, completion_tokens=MILLION, cached_tokens=MILLION)
+    cheaper, whole = (Prices(OPENAI).cost(DEFAULT_MODEL, usage) for usage in (cached, USAGE))
+    assert cheaper
+    assert whole
+    assert cheaper < whole
+
+
+def test_cost__of_a_model_that_nobody_lists_is_not_known() -> None:
+    prices = Prices(OPENAI)
+    assert [prices.cost("no-such-model-at-all", USAGE) for _ in range(2)] == [None, None]
+
+
+def test_cost__by_the_settings_wins() -> None:
+    own = OwnPrices(prompt=1.0, completion=10.0)
+    assert Prices(OPENAI, own).cost(DEFAULT_MODEL, USAGE) == 11.0
+    assert Prices(OPENAI, own).cost("no-such-model-at-all", Usage(prompt_tokens=500_000)) == 0.5
+    assert Prices(OPENAI, OwnPrices(prompt=1.0)).cost("no-such-model-at-all", USAGE) is None
