@@ -35,6 +35,8 @@ _DELIVERY_WORDS = {
     Delivery.NOTHING: "There was nothing to review.",
 }
 
+_NOT_LOOKED_AT = "The pull request was not looked at."
+
 _READ_ONLY = "GitHub gives the runs of forks and of Dependabot a token that may only read."
 
 _PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
@@ -84,7 +86,9 @@ def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
 
 def _alert(reviewed: Reviewed) -> str:
     """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
-    words = " ".join(each for each in (_DELIVERY_WORDS[reviewed.delivery], _reason(reviewed)) if each)
+    is_whole = reviewed.delivery is not Delivery.FAILED or reviewed.report is not None
+    delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_LOOKED_AT
+    words = " ".join(each for each in (delivery, _reason(reviewed)) if each)
     lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
     if not lines:
         return ""

@@ -153,3 +153,10 @@ def test_job_summary__never_has_too_many_bytes(code: str) -> None:
     assert page.endswith(
         f"\n… and {200 - shown} more suggestions; the JSON report of this run has them all.\n"
     )
+
+
+def test_job_summary__of_a_pull_request_that_was_not_looked_at_claims_no_review() -> None:
+    summary = job_summary(Reviewed(delivery=Delivery.FAILED, reason="GitHub is away."), VIEW)
+
+    assert summary.startswith("> [!WARNING]\n> The pull request was not looked at. GitHub is away.")
+    assert "stands here" not in summary
