@@ -14,6 +14,7 @@ from bench.candidates import measure_candidates
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
 from bench.peers import measure_peers
+from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
 from bench.runs import measure_example, measure_start
 from bench.suites import measure_suites
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "start": measure_start,
     "calls": measure_calls,
     "faults": measure_faults,
+    "pressure": measure_pressure,
     "size": measure_size,
     "example": measure_example,
     "candidates": measure_candidates,
