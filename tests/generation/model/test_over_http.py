@@ -256,3 +256,17 @@ def test_wire__source_and_plain_name_in_the_user_message_and_one_system_message(
         assert (user["role"], call.body["response_format"]) == ("user", {"type": "json_object"})
         assert "def f0(a, b):\n    return a + b" in user["content"]
         assert "- plain name: f0\n" in user["content"]
+
+
+def test_prefix__is_the_same_in_every_call_of_every_run() -> None:
+    prompts: set[str] = set()
+    for members in (7, 5):
+        with Endpoint() as endpoint:
+            requests = [
+                replace(one, conventions="One file a module." if number % 2 else "")
+                for number, one in enumerate(make_requests(4, members))
+            ]
+            assert run(endpoint, requests).answered == 4 * members
+            prompts |= {one.body["messages"][0]["content"] for one in endpoint.requests}
+    plain, with_conventions = sorted(prompts, key=len)
+    assert with_conventions.startswith(plain)
