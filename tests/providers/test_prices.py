@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from bot.providers.prices import OwnPrices, Prices
@@ -37,3 +40,16 @@ def test_cost__by_the_settings_wins() -> None:
     assert Prices(OPENAI, own).cost(DEFAULT_MODEL, USAGE) == 11.0
     assert Prices(OPENAI, own).cost("no-such-model-at-all", Usage(prompt_tokens=500_000)) == 0.5
     assert Prices(OPENAI, OwnPrices(prompt=1.0)).cost("no-such-model-at-all", USAGE) is None
+
+
+def test_cost__needs_no_network() -> None:
+    script = (
+        "import socket\n"
+        "def refuse(*_: object, **__: object) -> None:\n    raise AssertionError('a connection')\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from bot.providers.prices import Prices\n"
+        "from bot.providers.provider import Usage\n"
+        f"print(Prices('{OPENAI}').cost('gpt-5-mini', Usage(prompt_tokens=1000)) > 0)\n"
+    )
+    done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")

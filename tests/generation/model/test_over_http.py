@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bot.generation.model.generator import ModelGenerator
-from bot.model import Candidate, Request, Result, Skipped
+from bot.model import Candidate, Request, Result, Skipped, Stage
 from bot.providers.meter import SpendingMeter
 from bot.providers.provider import KeyRefused, QuotaEmpty, SpendingEnded
 from bot.providers.stack import build_provider
-from bot.settings import ModelSettings, Secret
+from bot.settings import BudgetSettings, ModelSettings, Secret
 from fakes.clock import FakeClock
 from fakes.endpoint import Body, Endpoint, code_for, members_in
 from fakes.faults import (
@@ -55,27 +55,42 @@ class Run:
     ended: SpendingEnded | None
     api_calls: int
     waits: list[float]
+    cost: float | None
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        return [result for result in self.results if isinstance(result, Skipped)]
 
     @property
     def reasons(self) -> set[str]:
-        return {result.reason for result in self.results if isinstance(result, Skipped)}
+        return {result.reason for result in self.skipped}
 
     @property
     def answered(self) -> int:
         return sum(isinstance(result, Candidate) for result in self.results)
 
 
-def run(endpoint: Endpoint, requests: Sequence[Request], settings: ModelSettings | None = None) -> Run:
+def run(
+    endpoint: Endpoint,
+    requests: Sequence[Request],
+    settings: ModelSettings | None = None,
+    budget: BudgetSettings | None = None,
+) -> Run:
     """Ask for all, with waits that take no time, and check that no member is lost or given twice."""
 
     async def asked() -> Run:
         clock, meter = FakeClock(), SpendingMeter()
-        provider = build_provider(asking, meter, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0)
+        provider = build_provider(
+            asking, meter, budget=budget, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0
+        )
         try:
             results, ended = await read_all(ModelGenerator(provider, asking).generate_batch(requests))
         finally:
             await provider.aclose()
-        return Run(results=results, ended=ended, api_calls=meter.spending().api_calls, waits=clock.slept)
+        spent = meter.spending()
+        return Run(
+            results=results, ended=ended, api_calls=spent.api_calls, waits=clock.slept, cost=spent.cost
+        )
 
     asking = replace(
         settings or ModelSettings(), base_url=endpoint.url, model="a-model", timeout_seconds=10.0
@@ -256,6 +271,56 @@ def test_wire__source_and_plain_name_in_the_user_message_and_one_system_message(
         assert (user["role"], call.body["response_format"]) == ("user", {"type": "json_object"})
         assert "def f0(a, b):\n    return a + b" in user["content"]
         assert "- plain name: f0\n" in user["content"]
+
+
+def test_max_calls__what_does_not_fit_is_listed_under_budget() -> None:
+    settings = ModelSettings(max_output_tokens=900)
+    with Endpoint() as endpoint:
+        came = run(endpoint, make_requests(6, 3), settings, BudgetSettings(max_calls=2))
+    assert came.answered == 6
+    assert came.ended is None
+    assert {(one.stage, one.permanent) for one in came.skipped} == {(Stage.BUDGET, False)}
+    assert len(endpoint.requests) == 2
+
+
+def test_max_tokens__a_call_that_is_too_large_is_made_for_fewer_members() -> None:
+    with Endpoint() as endpoint:
+        came = run(endpoint, make_requests(1, 20), None, BudgetSettings(max_tokens=7_000))
+    assert 0 < came.answered < 20
+    assert all("--max-tokens" in reason for reason in came.reasons)
+    assert all(len(call.members) < 20 for call in endpoint.requests)
+
+
+def test_max_cost__of_a_model_with_a_price() -> None:
+    budget = BudgetSettings(max_cost=0.01, prompt_price=1.0, completion_price=10.0)
+    with Endpoint() as endpoint:
+        came = run(endpoint, make_requests(10, 20), None, budget)
+    assert all("0.01 USD, and --max-cost" in reason for reason in came.reasons)
+    assert came.skipped
+    assert came.cost is not None
+    assert came.cost <= 0.01
+
+
+def test_max_cost__of_a_model_without_a_price__other_caps_hold() -> None:
+    with Endpoint() as endpoint:
+        came = run(endpoint, make_requests(2, 20), None, BudgetSettings(max_cost=0.0))
+    assert (came.answered, came.cost) == (40, None)
+
+
+def test_fallback_model__where_the_first_is_unknown() -> None:
+    settings = ModelSettings(fallback_model="another")
+    with Endpoint(faults=[model_unknown()]) as endpoint:
+        came = run(endpoint, make_requests(4, 20), settings)
+    assert came.answered == 80
+    assert [call.body["model"] for call in endpoint.requests].count("a-model") <= 4
+    assert came.ended is None
+
+
+def test_fallback_model__that_fails_as_well__is_named() -> None:
+    with Endpoint(faults=[model_unknown()] * 9) as endpoint:
+        came = run(endpoint, make_requests(1, 2), ModelSettings(fallback_model="another"))
+    [reason] = came.reasons
+    assert "There is no model another" in reason
 
 
 def test_prefix__is_the_same_in_every_call_of_every_run() -> None:
