@@ -13,6 +13,7 @@ from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
+from bench.packing import measure_packing
 from bench.peers import measure_peers
 from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "example": measure_example,
     "candidates": measure_candidates,
     "mutants": measure_mutants,
+    "packing": measure_packing,
     "peers": measure_peers,
     "suites": measure_suites,
     "pulls": measure_pulls,
