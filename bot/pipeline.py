@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from bot import __version__
@@ -100,10 +100,6 @@ class Tools:
     measurements: Measurements = field(default_factory=NoMeasurements)
 
 
-def _nothing_known(_member: str, _source: str) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What a run is given, and need not find out itself.
@@ -113,14 +109,15 @@ class Given:
         compared: Both states, where base is not in the repository; then nothing is run on base.
         trusted: The files that conventions are read from, where head may be anybody's; None for head's.
         is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
-            outcome is remembered; such a member costs no call and no proof.
+            outcome is remembered; such a member costs no call and no proof. None where nobody remembers:
+            then no digest is made.
         reason: What is said of such a member.
     """
 
     repository: Repository | None = None
     compared: ComparedStates | None = None
     trusted: SourceTree | None = None
-    is_unchanged: Callable[[str, str], bool] = _nothing_known
+    is_unchanged: Callable[[str, str], bool] | None = None
     reason: str = "it has not changed since it was last looked at"
 
 
@@ -206,8 +203,10 @@ def _begun(
 ) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
     requests = _requests(repository, search, tools.drivers, given.trusted)
-    sources = _sources(settings, search, requests)
-    unchanged = {member for member, source in sources.items() if given.is_unchanged(member, source)}
+    sources, unchanged = dict[str, str](), set[str]()
+    if given.is_unchanged is not None:
+        sources = _sources(settings, search, requests)
+        unchanged = {member for member, source in sources.items() if given.is_unchanged(member, source)}
     left_alone = [asked.request.member for member, asked in requests.items() if member in unchanged]
     return _Run(
         settings=settings,
@@ -251,15 +250,22 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
         generators=f"{settings.provider} {settings.model.base_url or ''} {settings.model.model}",
         rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
     )
+    base_text = _read_once(search.base_tree)
+    own_tests = _read_once(search.head_tree)
     return {
         member: source_digest(
             asked.request,
             ground,
-            base=None if search.base_tree is None else search.base_tree.read(asked.request.member.path),
-            own_tests=search.head_tree.read(asked.request.test_path),
+            base=base_text(asked.request.member.path),
+            own_tests=own_tests(asked.request.test_path),
         )
         for member, asked in requests.items()
     }
+
+
+def _read_once(tree: SourceTree | None) -> Callable[[str], bytes | None]:
+    """Return what reads a tree's files, each once for all of its members; nothing where there is no tree."""
+    return cache((lambda _: None) if tree is None else tree.read)
 
 
 def _notes_of(generator: object) -> tuple[str, ...]:

@@ -132,6 +132,7 @@ class Stage:
         selection = SelectionSettings(base=states.base, head=states.head, max_members=self.max_members)
         search = find_members(states.repository, selection, drivers(), given.compared)
         sources = {member.id: _source(member) for member in search.members}
+        assert given.is_unchanged
         unchanged = {id_ for id_, source in sources.items() if given.is_unchanged(id_, source)}
         made = [_made(member) for member in search.members if member.id not in unchanged]
         self.looked_at += [one.member.partition("::")[2] for one in made if one.member]
