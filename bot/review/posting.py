@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from bot.forge.forge import (
-    Applied,
     CreateReview,
-    Forbidden,
     Forge,
     HeadMoved,
-    Operation,
     OutcomeUnknown,
-    ResolveThread,
-    UnresolveThread,
 )
 from bot.forge.plan import Plan, plan
 from bot.forge.settling import Limits, Settled, Wanted
@@ -76,7 +71,7 @@ def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posti
         expect_head(forge, number, wanted.head)  # making a review does so by itself
     for operation in planned.operations:
         try:
-            applied = _applied(forge, number, operation)
+            applied = forge.apply(number, operation)
         except OutcomeUnknown as failure:
             posting.note((str(failure),))
             return wanted
@@ -85,16 +80,6 @@ def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posti
         if applied.refused:
             return replace(wanted, refused=wanted.refused | frozenset(applied.refused))
     return wanted
-
-
-def _applied(forge: Forge, number: int, operation: Operation) -> Applied:
-    """Do one thing; that a thread may not be resolved costs nothing else."""
-    try:
-        return forge.apply(number, operation)
-    except Forbidden as failure:
-        if isinstance(operation, ResolveThread | UnresolveThread):
-            return Applied(operation=operation, note=str(failure))
-        raise
 
 
 def expect_head(forge: Forge, number: int, head: str) -> None:

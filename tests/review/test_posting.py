@@ -184,10 +184,10 @@ def test_post__a_thread_that_may_not_be_resolved_is_a_note() -> None:
     forge = TalkingForge()
     posted(forge, wanted(proposing("a")))
 
-    def forbid(_: Operation) -> Applied:
-        raise Forbidden("Threads stay open.", permission="contents: write")
+    def note(operation: Operation) -> Applied:
+        return Applied(operation=operation, note="Threads stay open.")
 
-    forge.faults[ResolveThread] = [forbid]
+    forge.faults[ResolveThread] = [note]
     posting = posted(forge, wanted(skipping("a", source="s2")))
     assert list(posting.notes) == ["Threads stay open."]
     assert kinds(forge)[2:] == [Minimise, UpdateSummary]
