@@ -157,7 +157,7 @@ async def _suggest_for(
     from bot.action.inputs import settings_of
     from bot.pipeline import suggest
 
-    settings = settings_of(context, base=states.base, head=states.head, file=states.values)
+    settings = settings_of(context, base=states.base, head=states.head, file=states.values())
     keeping = _keeping(context)
     await keeping.fetch()
     report = await suggest(settings, _tools(settings, progress, stack, keeping), given)

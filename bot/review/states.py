@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.changes.checkout import open_checkout
@@ -34,7 +34,6 @@ class States:
         head: Full object id of what is looked at: the head, or without history what is checked out of it.
         trusted: The files of base, in which nobody without the right to write has set or asked anything.
         message: The message of the head commit; empty where it is not there.
-        values: What the settings file of base holds, by option name.
         compared: Both states, where base had to be rebuilt.
         notes: Sentences for the log and the job summary.
     """
@@ -44,7 +43,6 @@ class States:
     head: str
     trusted: SourceTree
     message: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
     compared: ComparedStates | None = None
     notes: tuple[str, ...] = ()
 
@@ -52,6 +50,14 @@ class States:
     def root(self) -> Path:
         """The git root."""
         return self.repository.root
+
+    def values(self) -> Mapping[str, object]:
+        """Return what the settings file of base holds, by option name.
+
+        Raises:
+            UsageFailure: It holds what cannot be used.
+        """
+        return settings_values(self.trusted)
 
     @property
     def head_tree(self) -> SourceTree:
@@ -81,7 +87,7 @@ def open_states(
     Raises:
         CannotFetch: They cannot be had.
         HeadMoved: Base had to be rebuilt, and the pull request has a new head.
-        UsageFailure: There is no git, or base holds settings that cannot be used.
+        UsageFailure: There is no git.
     """
     repository = open_checkout(workspace, folder)
     try:
@@ -97,7 +103,6 @@ def open_states(
         head=fetched.head,
         trusted=base,
         message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
-        values=settings_values(base),
     )
 
 
@@ -111,7 +116,7 @@ def open_pushed_states(workspace: Path, folder: Path, push: SeedCache) -> States
 
     Raises:
         CannotFetch: The checkout lacks one of them.
-        UsageFailure: There is no git, or base holds settings that cannot be used.
+        UsageFailure: There is no git.
     """
     repository = open_checkout(workspace, folder)
     for commit in (push.base_sha, push.head_sha):
@@ -128,7 +133,6 @@ def open_pushed_states(workspace: Path, folder: Path, push: SeedCache) -> States
         base=push.base_sha,
         head=push.head_sha,
         trusted=base,
-        values=settings_values(base),
     )
 
 
@@ -148,7 +152,6 @@ def _rebuilt(repository: Repository, forge: Forge, task: ReviewPullRequest, fail
         base=task.base_sha,
         head=checked_out,
         trusted=compared.base,
-        values=settings_values(compared.base),
         compared=compared,
         notes=(_REBUILT.format(reason=failure),),
     )

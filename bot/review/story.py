@@ -22,9 +22,8 @@ from bot.forge.forge import (
     HeadMoved,
     Viewer,
 )
-from bot.forge.plan import plan
 from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Limits, Settled, Texts, Wanted, remember
+from bot.forge.settling import Limits, Settled, Texts, Wanted, remember, settle
 from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
 from bot.model import Progress, Report
@@ -179,13 +178,12 @@ class _Told:
 
 def _wanted(begun: _Begun, report: Report, tools: Tools, posting: Posting) -> Wanted:
     """Return what the pull request is to have, now that the report is there."""
-    files = _shown_files(begun.task.number, report, tools.forge, posting)
-    changes = suggested_changes(
-        report.suggestions, files, begun.states.head_tree, tools.drivers, begun.states.root
-    )
+    states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
+    changes = {}
+    if files:  # else none of them is shown, and head need not be listed
+        changes = suggested_changes(report.suggestions, files, states.head_tree, tools.drivers, states.root)
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
     view = _view(begun)
-
     committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
 
     def write(settled: Settled, before: str) -> Texts:
@@ -219,4 +217,4 @@ def _view(begun: _Begun) -> View:
 
 def _settled_alone(wanted: Wanted, limits: Limits) -> Settled:
     """Return the numbers that proposals have where no comment can be read."""
-    return plan(Existing(viewer=Viewer(login="")), wanted, limits).settled
+    return settle(Existing(viewer=Viewer(login="")), wanted, limits)
