@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.languages.python.mutants import Mutant
+from bot.languages.python.operators import Operator
 from bot.model import Change, Evidence, Member
-from bot.verification.mutants import Mutant
 from bot.verification.mutation import Mutation
-from bot.verification.operators import Operator
 from bot.verification.proof import FunctionProof, Proof, Status
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}

@@ -16,8 +16,16 @@ from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, b
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
+from bot.languages.python.mutants import (
+    Edit,
+    InFunction,
+    Mutant,
+    TakenAway,
+    mutants_of,
+    plain_text,
+    taken_away,
+)
 from bot.model import MemberKind, Progress
-from bot.verification.mutants import Edit, InFunction, Mutant, TakenAway, mutants_of, plain_text, taken_away
 from bot.verification.proof import Proof
 from bot.verification.table import GateTable
 
@@ -194,7 +202,7 @@ def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | Non
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())
         gone = taken_away(source, member)
-        mutants = mutants_of(source, member, table)
+        mutants = mutants_of(source, member, table.max_mutants, table.mutants_a_line)
     except (OSError, CannotParse):
         return None
     return None if gone is None else _Trial(proof=proof, source=source, mutants=mutants, gone=gone)

@@ -10,9 +10,9 @@ from bot.execution.own_suite import MemberBaseline, OwnSuite, changes_noticed
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
 from bot.languages.driver import CannotParse
+from bot.languages.python.mutants import Mutant, plain_text
 from bot.model import Member, Progress
 from bot.verification.gains import OwnEvidence
-from bot.verification.mutants import Mutant, plain_text
 from bot.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
 from bot.verification.proof import Proof
 

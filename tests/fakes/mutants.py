@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.verification.mutants import Edit, InFunction, Mutant
+from bot.languages.python.mutants import Edit, InFunction, Mutant
+from bot.languages.python.operators import Operator
 from bot.verification.mutation import Mutation
-from bot.verification.operators import Operator
 
 
 def a_mutant(

@@ -7,6 +7,7 @@ import pytest
 
 from bot.execution.answers import Reached
 from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.languages.python.operators import Operator
 from bot.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from bot.verification.gains import (
     Gains,
@@ -20,7 +21,6 @@ from bot.verification.gains import (
     with_reach,
 )
 from bot.verification.mutation import Mutation
-from bot.verification.operators import Operator
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from fakes.mutants import a_mutant, a_mutation
 from fakes.reports import a_member

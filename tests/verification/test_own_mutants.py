@@ -8,12 +8,12 @@ import pytest
 
 from bot.execution.answers import Reached
 from bot.execution.own_suite import MemberBaseline, OwnSuite
+from bot.languages.python.mutants import Mutant
 from bot.languages.python.test_modules import test_functions as names_of_tests
 from bot.model import Candidate, Origin
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.gains import OwnEvidence
-from bot.verification.mutants import Mutant
 from bot.verification.mutation import Mutation, gather_mutants
 from bot.verification.own_mutants import OwnTests, own_tests_reaching
 from bot.verification.table import DEFAULTS

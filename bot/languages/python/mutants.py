@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.languages.driver import CannotParse
-from bot.languages.python.parsing import parse_untrusted
-from bot.model import Member
-from bot.verification.operators import (
+from bot.languages.python.operators import (
     Operator,
     Swap,
     condition_swaps,
@@ -23,7 +21,8 @@ from bot.verification.operators import (
     statement_swaps,
     swaps_within,
 )
-from bot.verification.table import DEFAULTS, GateTable
+from bot.languages.python.parsing import parse_untrusted
+from bot.model import Member
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 _LOG_METHODS = frozenset(
@@ -126,13 +125,14 @@ def plain_text(data: bytes) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def mutants_of(source_text: str, member: Member, table: GateTable = DEFAULTS) -> tuple[Mutant, ...]:
+def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> tuple[Mutant, ...]:
     """Return the mutants of a member, the most telling first; the same each time.
 
     Args:
         source_text: Its module's text, see `plain_text`.
         member: The member.
-        table: How many there are at most.
+        most: How many there are at most.
+        a_line: How many of one line there are at most, each by another operator.
 
     Raises:
         CannotParse: The text is no Python.
@@ -143,11 +143,11 @@ def mutants_of(source_text: str, member: Member, table: GateTable = DEFAULTS) ->
     places = _Places(source_text)
     found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
     every = [mutant for mutant in found if mutant is not None]
-    ranked = sorted(_ranked(every, table.mutants_a_line), key=_telling)
+    ranked = sorted(_ranked(every, a_line), key=_telling)
     changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
     others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
-    kept = _spread(changed, table.max_mutants)
-    return (*kept, *_spread(others, table.max_mutants - len(kept)))
+    kept = _spread(changed, most)
+    return (*kept, *_spread(others, most - len(kept)))
 
 
 def taken_away(source_text: str, member: Member) -> TakenAway | None:

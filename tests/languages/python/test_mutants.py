@@ -8,14 +8,16 @@ from dataclasses import replace
 import pytest
 
 from bot.languages.driver import CannotParse
+from bot.languages.python.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
+from bot.languages.python.operators import Operator, snippet
 from bot.model import Change, Member, MemberKind
-from bot.verification.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
-from bot.verification.operators import Operator, snippet
 from fakes.workspaces import function_member
+
+MOST = 30
 
 
 def mutants(source: str, name: str = "f") -> tuple[Mutant, ...]:
-    return mutants_of(source, function_member(source, name))
+    return mutants_of(source, function_member(source, name), MOST)
 
 
 def changes(body: str, head: str = "def f(a, b):") -> set[str]:
@@ -163,7 +165,7 @@ def test_mutants_of__the_text_of_an_error_stays_and_so_does_what_decorates_and_a
             raise ValueError("text", 4)
     """)
     member = replace(function_member(source, "f"), line=1)
-    assert [mutant.words for mutant in mutants_of(source, member)] == [
+    assert [mutant.words for mutant in mutants_of(source, member, MOST)] == [
         "`2` to `3` on line 2",
         "`ValueError` to `TypeError` on line 3",
         "`raise ValueError('text', 4)` to `pass` on line 3",
@@ -184,7 +186,7 @@ def test_mutants_of__overloads_are_no_code() -> None:
             return a
     """)
     member = replace(function_member(source, "f"), line=3, end_line=4)
-    assert [mutant.words for mutant in mutants_of(source, member)] == [
+    assert [mutant.words for mutant in mutants_of(source, member, MOST)] == [
         "`return a` to `return None` on line 4"
     ]
 
@@ -204,11 +206,11 @@ def test_mutants_of__two_a_line_the_changed_lines_first_and_so_many_in_all() -> 
     lines = [f"    x{number} = a < {number} and b + {number + 1}" for number in range(50)]
     source = "\n".join(["def f(a, b):", *lines, ""])
     member = replace(function_member(source, "f"), changed_lines=frozenset({40, 41}))
-    found = mutants_of(source, member)
+    found = mutants_of(source, member, MOST)
     assert len(found) == 30
     assert [mutant.line for mutant in found[:4]] == [40, 41, 40, 41]
     assert max(mutant.line for mutant in found) > 45
-    assert found == mutants_of(source, member)
+    assert found == mutants_of(source, member, MOST)
     assert all(sum(mutant.line == other.line for other in found) <= 2 for mutant in found)
 
 
@@ -248,9 +250,9 @@ def test_mutants_of__a_method_is_found_by_its_line() -> None:
         source="",
         module="shop",
     )
-    assert [mutant.line for mutant in mutants_of(source, member)] == [8]
-    assert [mutant.line for mutant in mutants_of(source, replace(member, line=2, end_line=4))] == [4, 4]
-    assert mutants_of(source, replace(member, name="C.y")) == ()
+    assert [mutant.line for mutant in mutants_of(source, member, MOST)] == [8]
+    assert [mutant.line for mutant in mutants_of(source, replace(member, line=2, end_line=4), MOST)] == [4, 4]
+    assert mutants_of(source, replace(member, name="C.y"), MOST) == ()
     assert taken_away(source, replace(member, name="D.x")) is None
 
 
