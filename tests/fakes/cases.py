@@ -9,7 +9,7 @@ from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Home
 from bot.generation.offline.expressions import Expression, Import, Layer
 from bot.generation.offline.observations import Fact, Observation, Outcome
-from bot.generation.offline.trials import Trial
+from bot.generation.offline.trial import Trial
 
 
 def call(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.generation.offline.calls import call_text
 from bot.generation.offline.observations import Fact, Observation, Outcome
-from bot.generation.offline.trials import Trial
+from bot.generation.offline.trial import Trial
 
 MOST_CHANGES = 2
 """How many changes of its object one test states at most."""

@@ -11,7 +11,7 @@ from bot.generation.offline.choice import shortlist
 from bot.generation.offline.explorer import FIRST, ON_BASE, SECOND, Explorer, Job, Setting
 from bot.generation.offline.observations import Observation
 from bot.generation.offline.subjects import Subject
-from bot.generation.offline.trials import Trial
+from bot.generation.offline.trial import Trial
 from bot.model import Change
 
 _Numbered = Mapping[int, tuple[str, Trial]]

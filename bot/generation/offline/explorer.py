@@ -11,7 +11,7 @@ from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.generation.offline.observations import Told, read_told
-from bot.generation.offline.trials import Trial
+from bot.generation.offline.trial import Trial
 
 LONGEST_VALUE = 200
 """The most characters of a value that is pinned."""

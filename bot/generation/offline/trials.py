@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -13,16 +12,15 @@ from bot.generation.offline.calls import (
     Argument,
     Pieces,
     Slot,
-    call_text,
     method_pieces,
     variable_for,
 )
 from bot.generation.offline.columns import Columns, imports_of
 from bot.generation.offline.documentation import DocumentedCall
-from bot.generation.offline.expressions import Expression, Import, Imports, Layer, quoted
+from bot.generation.offline.expressions import Expression, Import, Layer, quoted
 from bot.generation.offline.objects import Objects, Prior
 from bot.generation.offline.subjects import Subject, reference
-from bot.languages.driver import DocumentedExample
+from bot.generation.offline.trial import FILE, Trial
 from bot.model import MemberKind
 
 MOST_TRIALS = 56
@@ -30,59 +28,6 @@ MOST_TRIALS = 56
 
 _MOST_DRAWS = 200
 _MOST_WITH_FILES = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One call, with all that it needs.
-
-    Attributes:
-        imports: What its text needs.
-        setup: Statements before the call; the first makes the object, where there is one.
-        pieces: The call's text around its object and arguments.
-        receiver: The object's name; empty where there is none.
-        arguments: The call's arguments.
-        watched: Names of objects that are looked at afterwards.
-        probes: Expressions that are looked at afterwards.
-        inside: Whether the object that is given is told by what it shows, even where it has a source text.
-        layer: Where its inputs come from.
-        example: The documented example that it is; None for all others.
-        priors: Names of the methods that were called before.
-    """
-
-    imports: Imports
-    setup: tuple[str, ...] = ()
-    pieces: Pieces
-    receiver: str = ""
-    arguments: tuple[Argument, ...] = ()
-    watched: tuple[str, ...] = ()
-    probes: tuple[str, ...] = ()
-    inside: bool = False
-    layer: Layer = Layer.ORDINARY
-    example: DocumentedExample | None = None
-    priors: tuple[str, ...] = ()
-
-    @property
-    def call(self) -> str:
-        """The call's text."""
-        return call_text(self.pieces, self.receiver, [argument.text() for argument in self.arguments])
-
-    @property
-    def text(self) -> str:
-        """The whole trial's text, by which equal ones are known."""
-        return "\n".join((*self.setup, self.call))
-
-    @property
-    def file_content(self) -> str | None:
-        """The text of the file that is set up; None where there is none."""
-        prefix = f"Path({quoted(_FILE)}).write_text("
-        first = self.setup[0] if self.setup else ""
-        return str(ast.literal_eval(first[len(prefix) : -1])) if first.startswith(prefix) else None
-
-    @property
-    def made(self) -> str:
-        """The text that makes the object, where that is all that is set up; else empty."""
-        return self.setup[0].partition(" = ")[2] if self.receiver and len(self.setup) == 1 else ""
 
 
 def plan(subject: Subject, seed: int) -> list[Trial]:
@@ -166,11 +111,11 @@ class _Planner:
     def _with_files(self, trial: Trial) -> Iterator[Trial]:
         """Yield calls on a file that is there, for a member that is given the name of one."""
         base = self._columns.ordinary(self._subject.callee) or []
-        if not any(_FILE in argument.value.text for argument in base):
+        if not any(FILE in argument.value.text for argument in base):
             return
         needed = trial.imports | {Import("pathlib", "Path")}
         for content in _FILE_CONTENTS:
-            setup = (f"Path({quoted(_FILE)}).write_text({quoted(content)})",)
+            setup = (f"Path({quoted(FILE)}).write_text({quoted(content)})",)
             yield self._with(replace(trial, imports=needed, setup=setup), base)
 
     def _object_trials(self) -> Iterator[Trial]:
@@ -235,7 +180,6 @@ class _Planner:
         )
 
 
-_FILE = "file.txt"
 _FILE_CONTENTS = ("key=value\n", "first line\nsecond line\n", "")
 
 

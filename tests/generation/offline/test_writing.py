@@ -12,7 +12,7 @@ from bot.generation.offline.description import Home
 from bot.generation.offline.expressions import Import
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.observations import Outcome
-from bot.generation.offline.trials import Trial
+from bot.generation.offline.trial import Trial
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.languages.driver import DocumentedExample
 from fakes.cases import call, case, fact, gives, on_object, raises
