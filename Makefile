@@ -45,8 +45,8 @@ lock: ## renew requirements-dev.lock and requirements.lock from pyproject.toml (
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
-bench: .venv/.installed ## measure speed: calls, seconds, memory
-	$(BIN)/python -m bench
+bench: .venv/.installed ## measure speed, and the worth of the offline tests
+	$(BIN)/python -m bench $(PARTS)
 
 image: ## build the container image testsmith (needs docker or podman)
 	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \

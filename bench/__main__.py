@@ -1,16 +1,22 @@
-"""Measure speed: calls, seconds and memory. `make bench` measures all of it; name parts to measure those."""
+"""Measure speed (calls, seconds, memory), and what the offline engine's tests are worth.
+
+`make bench` measures all of it; name parts to measure those.
+"""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from bench.archive import measure_archive
 from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
+from bench.engine import measure_engine
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
 from bench.packing import measure_packing
@@ -37,19 +43,40 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
 }
 
 
+class MeasuresSeveral(Protocol):
+    """Measures several things that have names."""
+
+    def __call__(self, folder: Path, only: Sequence[str]) -> Iterable[Figure]:
+        """Measure those that are named, or all."""
+
+
+OF_SEVERAL: dict[str, MeasuresSeveral] = {
+    "engine": measure_engine,
+}
+"""Parts that measure several things by name, of which `--only` takes some."""
+
+
 def main() -> None:
     """Measure the parts that are named, each in a folder of its own, and print what came of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
-    chosen = parser.parse_args().parts or list(PARTS)
-    if unknown := [name for name in chosen if name not in PARTS]:
+    names = [*PARTS, *OF_SEVERAL]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(names)} (default: all)")
+    several = ", ".join(OF_SEVERAL)
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help=f"of {several}: measure this one alone"
+    )
+    arguments = parser.parse_args()
+    parts = dict(PARTS)
+    parts |= {name: partial(part, only=arguments.only) for name, part in OF_SEVERAL.items()}
+    chosen = arguments.parts or names
+    if unknown := [name for name in chosen if name not in parts]:
         parser.error(f"there is no part {', '.join(unknown)}")
     started = time.perf_counter()
     figures: list[Figure] = []
     for name in chosen:
         print(f"measuring: {name}", flush=True)
         with tempfile.TemporaryDirectory(prefix="testsmith-bench-") as folder:
-            figures += PARTS[name](Path(folder).resolve())
+            figures += parts[name](Path(folder).resolve())
     print_figures(figures)
     print(f"\nmeasured in {time.perf_counter() - started:.0f} s")
 

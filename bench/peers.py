@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.figures import Figure
+from bench.modules import ENCODING, FILESIZE, Module
 from bench.places import order_for
 from bench.projects import commit_all
 from bench.subjects import NotToBeHad, environment_with, fetched
@@ -42,34 +43,7 @@ TIMES_FASTER = 3.0
 _ALL_MUTANTS = replace(DEFAULTS, max_mutants=10_000, mutants_a_line=100, mutation_seconds=120.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Module:
-    """What is mutated, and by which tests.
-
-    Attributes:
-        requirement: The project.
-        path: The module's file in the project.
-        tests: The test file.
-    """
-
-    requirement: str
-    path: str
-    tests: str
-
-    @property
-    def name(self) -> str:
-        """The module's dotted name."""
-        return self.path.removeprefix("src/").removesuffix(".py").replace("/", ".")
-
-
-MODULES = (
-    Module(requirement="humanize==4.17.0", path="src/humanize/filesize.py", tests="tests/test_filesize.py"),
-    Module(
-        requirement="itsdangerous==2.2.0",
-        path="src/itsdangerous/encoding.py",
-        tests="tests/test_itsdangerous/test_encoding.py",
-    ),
-)
+MODULES = (FILESIZE, ENCODING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
