@@ -1,14 +1,18 @@
-"""Explore members: describe them, or run trials, each in a child of its own.
+"""Explore members: describe them, or run trials, in children that are forked for them.
 
-The module under test is loaded once, then a child is forked for each trial; a hostile or hanging trial costs
-its time limit and no more. The job comes as one JSON object on standard input:
+The module under test is loaded once, then a child is forked for each member or trial; a hostile or hanging
+trial costs its time limit and no more. The job comes as one JSON object on standard input:
 
     roots, hidden, owned, refused      as for the tests; see `imports.arrange`
     module      the public module to load
     days        how far the clock is moved ahead
     describe    names of members to describe, in this process
-    trials      a list of trials
+    trials      a list of trials, those of a member one after another
+    apart       whether each trial has a child of its own; else those of a member share one
     file        the file whose lines are traced; null for no tracing
+    source      its text, where a search wants to know what trials notice and are compared with; else null
+    changes     by member the changes that its trials may notice: `{"number", "edit", "function",
+                "statement"}`, as for the tests, and the first and the last line of what is changed
     limits      `{"seconds", "cpu_seconds", "memory", "longest", "failures"}`: those of one trial, the most
                 characters of a value's text, and after how many trials of a member that ran into a limit or
                 died its others are not run
@@ -31,6 +35,8 @@ What is told back are lines of JSON:
                                                            name of a module that is not there
     {"description": {...}}                                 one a name; see `describe`
     {"number", "outcome", "state", "writes", "lines", "branches"}    one a trial; see `observe`
+    {"noticed": {...}}                                     one a change that is noticed; see `noticing`
+    {"compared", "pairs"}                                  one a trial; see `comparing`
 
 State is a list of `{"of", "text", "imports", "before"}`: what the watched objects, the probes
 and the files in the working folder show after the call, and the text that they showed before it; `writes`
@@ -39,23 +45,25 @@ says whether there are such files.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
+import itertools
 import json
-import os
-import shutil
+import operator
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from .children import DONE, SAYINGS, Send, become_parent, run_child
+from .children import SAYINGS, Patience, Send, become_parent, run_child
 from .clock import move_clock
+from .comparing import Comparing
 from .describe import describe
 from .imports import arrange
+from .noticing import Noticing, Seen
 from .observe import Told, nothing
 from .teller import Teller
-from .trial import TrialRun
+from .trial import Trials, remove_all
+
+_MOST_BYTES_A_TRIAL = 1024**2
 
 
 def main() -> None:
@@ -87,74 +95,81 @@ def _load(module: str) -> Told:
 
 
 def _run_trials(job: Told, teller: Teller) -> None:
-    runner = _Runner(job, teller.descriptor)
-    for trial in job["trials"]:
-        teller.tell({"number": trial["number"], **runner.run(trial)})
+    runner = _Runner(job, teller)
+    for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
+        runner.run([*trials])
 
 
 class _Runner:
-    """Runs trials, each in a child of its own.
+    """Runs the trials of one member after another.
 
     Args:
         job: The job.
-        closed: The file descriptor that no child may have.
+        teller: What tells the results.
     """
 
-    def __init__(self, job: Told, closed: int) -> None:
+    def __init__(self, job: Told, teller: Teller) -> None:
         self._job = job
-        self._closed = closed
+        self._teller = teller
         self._folder = Path("trial").resolve()
-        self._failures: dict[str, int] = {}
-        self._before: dict[str, list[Told]] = {}
+        self._noticing = Noticing(job, self._folder, teller.descriptor)
+        self._comparing = Comparing(job, self._folder, teller.descriptor)
 
-    def run(self, trial: Told) -> Told:
-        """Run a trial, and return what was observed."""
-        member = trial["member"]
-        if self._failures.get(member, 0) >= self._job["limits"]["failures"]:
-            return _unseen("others of its trials ran into a limit")
-        run = TrialRun(
-            folder=self._folder,
-            trial=trial,
-            roots=self._job["roots"],
-            file=self._job["file"],
-            limits=self._job["limits"],
-            before=[],
-        )
-        run = run._replace(before=self._state_before(run))
-        heard, ending = self._in_child(run.carry_out)
-        if ending != DONE or heard is None:
-            self._failures[member] = self._failures.get(member, 0) + 1
-            return _unseen(f"it {SAYINGS[ending]}")
-        return {name: heard.get(name) for name in _unseen("")}
+    def run(self, trials: list[Told]) -> None:
+        """Run trials of one member; tell what was observed, and what a search goes by."""
+        seen = self._observe(trials)
+        if self._job["source"] is None:
+            return
+        for each in self._noticing.run(trials[0]["member"], seen):
+            self._teller.tell({"noticed": each})
+        for each in self._comparing.run([each.trial for each in seen]):
+            self._teller.tell(each)
 
-    def _state_before(self, run: TrialRun) -> list[Told]:
-        """Look at the objects before the call, in a child, since looking may change them; once a setup."""
-        trial = run.trial
-        if not trial["watched"] and not trial["probes"]:
-            return []
-        key = json.dumps([trial["setup"], trial["watched"], trial["probes"]])
-        if key not in self._before:
-            heard, _ = self._in_child(run.look)
-            state = heard.get("state") if heard else None
-            self._before[key] = state if isinstance(state, list) else []
-        return self._before[key]
+    def _observe(self, trials: list[Told]) -> list[Seen]:
+        """Run trials, tell what was observed, and return those that were run to their end.
 
-    def _in_child(self, body: Callable[[Send], None]) -> tuple[Told | None, str]:
-        """Run a function in a child, in an empty folder; return its last message, and how it ended."""
-        heard: list[Told] = []
+        They share a child unless each is to have its own; after one that ran into a limit or ended its child
+        the others go on in a new one.
+        """
+        failures, limits = 0, self._job["limits"]
+        left = trials
+        found: list[Seen] = []
+        while left and failures < limits["failures"]:
+            part = left[:1] if self._job["apart"] else left
+            seen, ending = self._in_child(part)
+            for trial, observation in zip(part, seen):  # noqa: B905 - Python 3.9 has no `strict`
+                self._tell(trial, observation)
+                found.append(Seen(trial, observation))
+            left = left[len(seen) :]
+            if len(seen) < len(part):
+                failures += 1
+                self._tell(left[0], _unseen(f"it {SAYINGS[ending]}"))
+                left = left[1:]
+        for trial in left:
+            self._tell(trial, _unseen("others of its trials ran into a limit"))
+        return found
+
+    def _tell(self, trial: Told, observation: Told) -> None:
+        heard = {name: observation.get(name) for name in _unseen("")}
+        self._teller.tell({"number": trial["number"], **heard})
+
+    def _in_child(self, trials: list[Told]) -> tuple[list[Told], str]:
+        """Run trials in a child, in an empty folder; return what came of those run, and how it ended."""
+        job, seen = self._job, list[Told]()
+        seconds = job["limits"]["seconds"]
         self._folder.mkdir(exist_ok=True)
-        ending = run_child(body, self._job["limits"]["seconds"], heard.append, self._closed)
+
+        def body(send: Send) -> None:
+            carried = Trials(self._folder, job["roots"], job["file"], job["limits"])
+            for trial in trials:
+                send({"kind": "observation", **carried.observe(trial)})
+
+        patience = Patience(silence=seconds, most_bytes=_MOST_BYTES_A_TRIAL * len(trials))
+        ending = run_child(body, seconds * len(trials), seen.append, self._teller.descriptor, patience)
         if any(self._folder.iterdir()):
-            _remove(self._folder)
-        return heard[-1] if heard else None, ending
+            remove_all(self._folder)
+        return seen[: len(trials)], ending
 
 
 def _unseen(reason: str) -> Told:
     return {"outcome": nothing(reason), "state": [], "writes": False, "lines": [], "branches": []}
-
-
-def _remove(folder: Path) -> None:
-    for path, _, _ in os.walk(folder):
-        with contextlib.suppress(OSError):
-            Path(path).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

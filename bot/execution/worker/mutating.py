@@ -10,25 +10,23 @@ pass then say nothing.
 """
 
 from __future__ import annotations
-import __future__
 
-import ast
 import gc
 import importlib.util
 import os
 import sys
 import time
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
 from .account import Account
 from .children import CRASHED, Message, Send, become_parent, run_child
+from .exchanging import Edit, Exchange, LoadedModule, applied, compiled
 from .testing import TEST_FILE, ModuleRun, function_name, pytest_arguments, run_tests
 
 CLEAN = -1
@@ -38,8 +36,6 @@ _LEAST_SECONDS = 1.0
 _TIMES_AS_LONG = 5.0
 _MOST_ENDINGS = 3
 """So many functions may hang or end the process with one mutant, before the others are left."""
-
-_FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
 class Mutant(NamedTuple):
@@ -54,15 +50,14 @@ class Mutant(NamedTuple):
     """
 
     number: int
-    edit: tuple[int, int, str]
+    edit: Edit
     function: tuple[str, int] | None
     tests: frozenset[str]
     whole: bool
 
     def applied(self, source: str) -> str:
         """Return a text with the change made."""
-        start, end, text = self.edit
-        return source[:start] + text + source[end:]
+        return applied(source, self.edit)
 
 
 class MutantRun(NamedTuple):
@@ -213,7 +208,7 @@ class _Stage:
             return True
         limit = _limit(time.monotonic() - started)
         for mutant in self._mutants:
-            exchange = module.exchange(mutant)
+            exchange = module.exchange(mutant.edit, mutant.function)
             if exchange is None:
                 self._send({"kind": "unplaced", "number": mutant.number})
             else:
@@ -222,7 +217,7 @@ class _Stage:
         return True
 
     def _try(
-        self, items: Sequence[pytest.Item], mutant: Mutant, exchange: _Exchange, seconds: float
+        self, items: Sequence[pytest.Item], mutant: Mutant, exchange: Exchange, seconds: float
     ) -> dict[str, str]:
         """Run tests in a child with some code exchanged; tell how they ended."""
         account = Account()
@@ -314,88 +309,6 @@ class QuickCase:
             self.status = "skipped"
         elif report.when == "call":
             self.status = "passed"
-
-
-_Exchange = Sequence[tuple[FunctionType, CodeType]]
-
-
-class LoadedModule:
-    """The module that is changed, where it is loaded already.
-
-    Args:
-        file: Its file, as code objects name it.
-        source: Its text.
-    """
-
-    def __init__(self, file: str, source: str) -> None:
-        self._file = file
-        self._source = source
-        self._functions = _functions_of(file)
-        self._rows = source.split("\n")
-        self._statements = [_lines(statement) for statement in ast.parse(source).body]
-
-    def exchange(self, mutant: Mutant) -> _Exchange | None:
-        """Return a mutant's functions with their new code; None where it cannot take the place of the old."""
-        targets = [function for function in self._functions if _place(function.__code__) == mutant.function]
-        code = self._new_code(mutant, targets[0].__code__) if targets else None
-        if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
-            return None
-        return [(function, code) for function in targets]
-
-    def _new_code(self, mutant: Mutant, old: CodeType) -> CodeType | None:
-        """Compile no more than the statement of the module that the function stands in."""
-        line = old.co_firstlineno
-        for first, last in self._statements:
-            if first <= line <= last:
-                part = self._changed_part(mutant, first, last)
-                code = compiled(part, self._file, old.co_flags & _FUTURE_FLAGS)
-                inner = () if code is None else _codes(code)
-                return next((found for found in inner if _place(found) == mutant.function), None)
-        return None
-
-    def _changed_part(self, mutant: Mutant, first: int, last: int) -> str:
-        """Return the changed text of some lines, with as many empty ones before."""
-        before = sum(len(row) + 1 for row in self._rows[: first - 1])
-        after = sum(len(row) + 1 for row in self._rows[last:])
-        changed = mutant.applied(self._source)
-        return "\n" * (first - 1) + changed[before : len(changed) - after]
-
-
-def _functions_of(file: str) -> list[FunctionType]:
-    """Return all functions whose code stands in a file, whatever wraps them."""
-    return [
-        thing
-        for thing in gc.get_objects()
-        if type(thing) is FunctionType and thing.__code__.co_filename == file
-    ]
-
-
-def _lines(statement: ast.stmt) -> tuple[int, int]:
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
-    return first, statement.end_lineno or statement.lineno
-
-
-def _place(code: CodeType) -> tuple[str, int]:
-    return code.co_name, code.co_firstlineno
-
-
-def compiled(source: str, file: str, flags: int = 0) -> CodeType | None:
-    """Compile a module's text; return None where it is no program."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            code: CodeType = compile(source, file, "exec", flags=flags, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-    return code
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield constant
-            yield from _codes(constant)
 
 
 class _Loading:

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from .children import CRASHED, DONE, Message, Patience, Send, become_parent, run_child
-from .mutating import LoadedModule, Mutant, MutantFinder, QuickCase, compiled
+from .exchanging import LoadedModule, compiled
+from .mutating import Mutant, MutantFinder, QuickCase
 from .suite_pytest import UNUSABLE, InOneProcess, OnlyTheseFiles, Place, suite_arguments, test_id
 
 MOST_SECONDS_TO_LOAD = 3.0
@@ -283,7 +284,7 @@ class _Stage:
         choice = choose(clean, mutant.tests)
         if mutant.function is None or not choice.tests or self._run.left <= 0:
             return
-        exchange = self._modules[change.module].exchange(mutant)
+        exchange = self._modules[change.module].exchange(mutant.edit, mutant.function)
         told = {"module": change.module, "number": mutant.number}
         if exchange is None:
             self._send({"kind": "unplaced", **told})

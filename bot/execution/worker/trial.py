@@ -1,17 +1,18 @@
-"""One trial in a child: its setup, its call, and what is there to see afterwards."""
+"""Trials in a child, one after another: setup, call, and what is there to see afterwards."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import resource
+import shutil
 import signal
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .children import Send
 from .literals import quoted, written
 from .observe import (
     Raises,
@@ -34,47 +35,96 @@ _MOST_FILES = 2
 _LONGEST_FILE = 200
 
 
-class TrialRun(NamedTuple):
-    """One trial, carried out in a child.
+class Trials:
+    """Carries out trials one after another in this process, each with the folder and the variables as new.
 
-    Attributes:
-        folder: Its working folder.
-        trial: The trial, as the job has it.
+    What a trial leaves in the project's own modules, the next one meets.
+
+    Args:
+        folder: Their working folder, which is empty.
         roots: Folders of the project.
         file: The file whose lines are traced; None for no tracing.
+        limits: The limits, as the job has them.
+    """
+
+    def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Told) -> None:
+        self._folder = folder
+        self._roots = roots
+        self._limits = limits
+        self._before: dict[str, list[Told]] = {}
+        os.chdir(folder)
+        os.environ.update(HOME=str(folder), TMPDIR=str(folder))
+        self._variables = dict(os.environ)
+        warnings.simplefilter("ignore")
+        _limit_memory(limits["memory"])
+        self._tracing = Tracing(file)
+        self._refusal = Refusal(str(folder))
+
+    def observe(self, trial: Told) -> Told:
+        """Carry out a trial; return its outcome, its state, whether it left files, and what it reached."""
+        reached = Reached()
+        run = TrialRun(trial, self._roots, self._limits, self._state_before(trial))
+        self._renew()
+        outcome, state = run.observe(self._tracing, reached)
+        if self._refusal.reason is not None:
+            outcome, state = nothing(self._refusal.reason), []
+        return {"outcome": outcome, "state": state, "writes": self._has_files(), **reached.as_json()}
+
+    def _state_before(self, trial: Told) -> list[Told]:
+        """Look at the objects without the call; once a setup."""
+        if not trial["watched"] and not trial["probes"]:
+            return []
+        key = json.dumps([trial["setup"], trial["watched"], trial["probes"]])
+        if key not in self._before:
+            self._renew()
+            self._before[key] = TrialRun(trial, self._roots, self._limits, []).look()
+        return self._before[key]
+
+    def _renew(self) -> None:
+        """Make all as it was before the first trial, as far as that goes within one process."""
+        os.chdir(self._folder)
+        if self._has_files():
+            _empty(self._folder)
+        if os.environ != self._variables:
+            os.environ.clear()
+            os.environ.update(self._variables)
+        self._refusal.reason = None
+        signal.setitimer(signal.ITIMER_PROF, self._limits["cpu_seconds"])
+
+    def _has_files(self) -> bool:
+        return any(self._folder.iterdir())
+
+
+class TrialRun(NamedTuple):
+    """One trial.
+
+    Attributes:
+        trial: The trial, as the job has it.
+        roots: Folders of the project.
         limits: The limits, as the job has them.
         before: What the objects and probes show before the call.
     """
 
-    folder: Path
     trial: Told
     roots: list[str]
-    file: str | None
     limits: Told
     before: list[Told]
 
-    def carry_out(self, send: Send) -> None:
-        """Run the trial, and tell what was seen."""
-        refusal = self._settle_in()
-        reached = Reached()
-        outcome, state = self._observe(reached)
-        if refusal.reason is not None:
-            outcome, state = nothing(refusal.reason), []
-        seen = {"outcome": outcome, "state": state, "writes": any(self.folder.iterdir())}
-        send({"kind": "observation", **seen, **reached.as_json()})
-
-    def look(self, send: Send) -> None:
-        """Tell what the objects and probes show after the setup, without the call."""
-        self._settle_in()
+    def look(self) -> list[Told]:
+        """Return what the objects and probes show after the setup, without the call."""
         namespace, problem = self._set_up()
-        send({"kind": "state", "state": [] if problem else self._state(namespace)})
+        return [] if problem else self._state(namespace)
 
-    def _settle_in(self) -> Refusal:
-        os.chdir(self.folder)
-        os.environ.update(HOME=str(self.folder), TMPDIR=str(self.folder))
-        warnings.simplefilter("ignore")
-        _limit(self.limits)
-        return Refusal(str(self.folder))
+    def observe(self, tracing: Tracing, reached: Reached) -> tuple[Told, list[Told]]:
+        """Carry it out; return what came of the call, and what the objects show afterwards."""
+        namespace, problem = self._set_up()
+        if problem:
+            return nothing(f"its setup raises {problem}"), []
+        files = _files()
+        tracing.note_into(reached)  # what the setup reaches is not the call's
+        outcome = self._call(namespace)
+        tracing.pause()  # nor is what looking at the state reaches
+        return outcome, _with_before([*self._state(namespace), *_files()], [*self.before, *files])
 
     def _set_up(self) -> tuple[Told, str]:
         """Carry out imports and setup; return the names, and what went wrong."""
@@ -85,16 +135,6 @@ class TrialRun(NamedTuple):
         except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
             return namespace, f"{type(error).__name__}: {error}"
         return namespace, ""
-
-    def _observe(self, reached: Reached) -> tuple[Told, list[Told]]:
-        namespace, problem = self._set_up()
-        if problem:
-            return nothing(f"its setup raises {problem}"), []
-        files = _files()
-        tracing = _Tracing(self.file, reached)  # what the setup reaches is not the call's
-        outcome = self._call(namespace)
-        tracing.stop()  # nor is what looking at the state reaches
-        return outcome, _with_before([*self._state(namespace), *_files()], [*self.before, *files])
 
     def _call(self, namespace: Told) -> Told:
         """Make the call, and return its outcome."""
@@ -145,19 +185,26 @@ class TrialRun(NamedTuple):
         return [] if text is None else [{"of": probe, **told(text)}]
 
 
-class _Tracing:
-    """The tracing of one file's lines, which may be none."""
+class Tracing:
+    """The tracing of one file's lines.
 
-    def __init__(self, file: str | None, reached: Reached) -> None:
+    Args:
+        file: The file; None for no tracing.
+    """
+
+    def __init__(self, file: str | None) -> None:
         self._tracer = None if file is None else make_tracer(Span(file, 1, _LAST_LINE))
         if self._tracer is not None:
-            self._tracer.exchange(reached)
             self._tracer.start()
 
-    def stop(self) -> None:
-        """Note nothing more."""
+    def note_into(self, reached: Reached) -> None:
+        """Note from now on what is reached."""
         if self._tracer is not None:
-            self._tracer.exchange(Reached())
+            self._tracer.exchange(reached)
+
+    def pause(self) -> None:
+        """Note nothing more."""
+        self.note_into(Reached())
 
 
 def _files() -> list[Told]:
@@ -194,10 +241,25 @@ def _evaluate(call: str, namespace: Told) -> Any:
     return eval(code, namespace)  # noqa: S307 - as above
 
 
-def _limit(limits: Told) -> None:
-    """Limit memory and processor time; the parent watches the clock on the wall."""
-    for what, wanted in ((resource.RLIMIT_AS, limits["memory"]), (resource.RLIMIT_CORE, 0)):
+def _limit_memory(wanted: int) -> None:
+    """Limit memory; the parent watches the clock on the wall."""
+    for what, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(what)
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(what, (most, hard))
-    signal.setitimer(signal.ITIMER_PROF, limits["cpu_seconds"])
+        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a trial has left in its folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            remove_all(path)
+        else:
+            path.unlink()
+
+
+def remove_all(folder: Path) -> None:
+    """Remove a folder with all that it holds, whatever its files allow."""
+    for path, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(path).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

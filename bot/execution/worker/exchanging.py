@@ -1,0 +1,120 @@
+"""Exchange the code of functions that are loaded already for that of a changed text."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import gc
+import warnings
+from collections.abc import Iterator, Sequence
+from types import CodeType, FunctionType
+
+Edit = tuple[int, int, str]
+"""The first character of a text that goes, the first that stays, and the text in between."""
+
+Exchange = Sequence[tuple[FunctionType, CodeType]]
+"""Functions, each with the code that takes the place of its own."""
+
+_FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+
+
+def applied(source: str, edit: Edit) -> str:
+    """Return a text with a change made."""
+    start, end, text = edit
+    return source[:start] + text + source[end:]
+
+
+class LoadedModule:
+    """The module that is changed, where it is loaded already.
+
+    Args:
+        file: Its file, as code objects name it.
+        source: Its text.
+    """
+
+    def __init__(self, file: str, source: str) -> None:
+        self._file = file
+        self._source = source
+        self._functions = _functions_of(file)
+        self._rows = source.split("\n")
+        self._statements = [_lines(statement) for statement in ast.parse(source).body]
+
+    def exchange(self, edit: Edit, place: tuple[str, int] | None) -> Exchange | None:
+        """Return the functions with their new code; None where it cannot take the place of the old.
+
+        Args:
+            edit: The change.
+            place: Plain name and first line of the function that it is in; None where it is in none.
+        """
+        targets = [function for function in self._functions if _place(function.__code__) == place]
+        code = self._new_code(edit, targets[0].__code__) if targets else None
+        if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
+            return None
+        return [(function, code) for function in targets]
+
+    def exchange_all(self, tree: ast.Module) -> Exchange:
+        """Return all functions that another form of the whole module has as well, with their code there."""
+        flags = self._functions[0].__code__.co_flags & _FUTURE_FLAGS if self._functions else 0
+        code = compiled(tree, self._file, flags)
+        by_place = {} if code is None else {_place(found): found for found in _codes(code)}
+        pairs = [(function, by_place.get(_place(function.__code__))) for function in self._functions]
+        return [
+            (function, new)
+            for function, new in pairs
+            if new is not None and new.co_freevars == function.__code__.co_freevars
+        ]
+
+    def _new_code(self, edit: Edit, old: CodeType) -> CodeType | None:
+        """Compile no more than the statement of the module that the function stands in."""
+        line = old.co_firstlineno
+        for first, last in self._statements:
+            if first <= line <= last:
+                part = self._changed_part(edit, first, last)
+                code = compiled(part, self._file, old.co_flags & _FUTURE_FLAGS)
+                inner = () if code is None else _codes(code)
+                return next((found for found in inner if _place(found) == _place(old)), None)
+        return None
+
+    def _changed_part(self, edit: Edit, first: int, last: int) -> str:
+        """Return the changed text of some lines, with as many empty ones before."""
+        before = sum(len(row) + 1 for row in self._rows[: first - 1])
+        after = sum(len(row) + 1 for row in self._rows[last:])
+        changed = applied(self._source, edit)
+        return "\n" * (first - 1) + changed[before : len(changed) - after]
+
+
+def _functions_of(file: str) -> list[FunctionType]:
+    """Return all functions whose code stands in a file, whatever wraps them."""
+    return [
+        thing
+        for thing in gc.get_objects()
+        if type(thing) is FunctionType and thing.__code__.co_filename == file
+    ]
+
+
+def _lines(statement: ast.stmt) -> tuple[int, int]:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    return first, statement.end_lineno or statement.lineno
+
+
+def _place(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
+
+
+def compiled(source: str | ast.Module, file: str, flags: int = 0) -> CodeType | None:
+    """Compile a module's text or tree; return None where it is no program."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            code: CodeType = compile(source, file, "exec", flags=flags, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+    return code
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
