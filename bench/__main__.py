@@ -1,6 +1,7 @@
 """Measure speed (calls, seconds, memory), and what the offline engine's tests are worth.
 
-`make bench` measures all of it; name parts to measure those.
+`make bench` measures all of it but `engine-peers`, which takes half an hour the first time; name parts to
+measure those.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bench.archive import measure_archive
 from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
 from bench.engine import measure_engine
+from bench.engine_peers import measure_engine_peers
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
 from bench.packing import measure_packing
@@ -52,15 +54,19 @@ class MeasuresSeveral(Protocol):
 
 OF_SEVERAL: dict[str, MeasuresSeveral] = {
     "engine": measure_engine,
+    "engine-peers": measure_engine_peers,
 }
 """Parts that measure several things by name, of which `--only` takes some."""
+
+ONLY_BY_NAME = frozenset({"engine-peers"})
+"""Parts that take half an hour the first time."""
 
 
 def main() -> None:
     """Measure the parts that are named, each in a folder of its own, and print what came of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [*PARTS, *OF_SEVERAL]
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(names)} (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(names)}")
     several = ", ".join(OF_SEVERAL)
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help=f"of {several}: measure this one alone"
@@ -68,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = dict(PARTS)
     parts |= {name: partial(part, only=arguments.only) for name, part in OF_SEVERAL.items()}
-    chosen = arguments.parts or names
+    chosen = arguments.parts or [name for name in names if name not in ONLY_BY_NAME]
     if unknown := [name for name in chosen if name not in parts]:
         parser.error(f"there is no part {', '.join(unknown)}")
     started = time.perf_counter()

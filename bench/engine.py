@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,11 @@ from bot.model import Candidate, Result, Skipped
 
 MOST_SECONDS = 10.0
 
-_NEEDED = ("pytest==8.4.2", "freezegun", "click", "sh", "pytest-mock", "pytest-benchmark")
-"""What the projects and their own tests need."""
+NEEDED = (
+    *("pytest==8.4.2", "freezegun", "click", "sh", "pytest-mock", "pytest-benchmark"),
+    "hypothesis==6.170.17",
+)
+"""What the projects need, their own tests, and those that others write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def measure_engine(folder: Path, only: Sequence[str] = ()) -> Iterator[Figure]:
     rows: list[Row] = []
     for module in chosen(only):
         try:
-            root, interpreter = fetched(module.requirement, folder / module.name), environment()
+            root, interpreter = fetched(module.requirement, folder / module.name), kept_environment(*NEEDED)
         except NotToBeHad as reason:
             print(f"not measured: {module.name}: {reason}")
             continue
@@ -77,21 +79,19 @@ def chosen(only: Sequence[str]) -> list[Module]:
     return [module for module in MODULES if not only or module.name in only]
 
 
-def environment() -> Path:
-    """Return the interpreter of an environment with what the projects need, which is kept.
+def kept_environment(*requirements: str) -> Path:
+    """Return the interpreter of an environment with some packages, which is kept for the next time.
 
     Raises:
         NotToBeHad: It cannot be made.
     """
-    kept = user_cache_path("testsmith-bench") / f"environment-{_digest(*_NEEDED)}"
-    if not kept.exists():
-        made = Path(tempfile.mkdtemp(prefix="environment-", dir=user_cache_path("testsmith-bench")))
-        environment_with(made, *_NEEDED)
-        try:
-            made.rename(kept)
-        except OSError:  # another one was faster
-            shutil.rmtree(made)
-    return kept / "bin/python"
+    folder = user_cache_path("testsmith-bench") / f"environment-{_digest(*requirements)}"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        environment_with(folder, *requirements)
+        ready.touch()
+    return folder / "bin/python"
 
 
 async def _measure_module(module: Module, root: Path, interpreter: Path) -> tuple[Row, Row]:
