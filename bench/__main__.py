@@ -22,6 +22,7 @@ from bench.engine_peers import measure_engine_peers
 from bench.figures import Figure, print_figures
 from bench.mutants import measure_mutants
 from bench.packing import measure_packing
+from bench.pairs import measure_pairs
 from bench.peers import measure_peers
 from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
@@ -55,6 +56,7 @@ class MeasuresSeveral(Protocol):
 OF_SEVERAL: dict[str, MeasuresSeveral] = {
     "engine": measure_engine,
     "engine-peers": measure_engine_peers,
+    "pairs": measure_pairs,
 }
 """Parts that measure several things by name, of which `--only` takes some."""
 
