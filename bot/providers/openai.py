@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot.providers.budget import Budget, Hold
-from bot.providers.dialect import Dialect
+from bot.providers.dialect import ANY, Capabilities, Dialect
+from bot.providers.first_call import FirstCall
 from bot.providers.limits import pause_after
 from bot.providers.provider import (
     CannotConnect,
@@ -60,7 +61,7 @@ class OpenAIProvider:
         *,
         target: Target,
         budget: Budget,
-        limit: str = "max_tokens",
+        capabilities: Capabilities = ANY,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare, without connecting or importing the SDK, which takes longer than the rest of a cached run.
@@ -69,22 +70,35 @@ class OpenAIProvider:
             connect: Makes the SDK's client at the first call.
             target: Who is asked, for messages, and for how long.
             budget: Counts requests and tokens, and says what may be spent.
-            limit: The name to try first for the output limit.
+            capabilities: What to try first.
             clock: Seconds since the epoch.
         """
         self._connect = connect
         self._client: openai.AsyncOpenAI | None = None
         self._target = target
         self._budget = budget
-        self._limit = limit
+        self._capabilities = capabilities
         self._clock = clock
-        self._dialects: dict[str, Dialect] = {}
+        self._models: dict[str, tuple[Dialect, FirstCall]] = {}
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`."""
+        dialect, first = self._model(request.model)
+        async with first.passed():
+            response = await self._complete(request, dialect)
+            first.is_answered = True
+            return response
+
+    def _model(self, model: str) -> tuple[Dialect, FirstCall]:
+        """Return what all calls of a model share."""
+        if model not in self._models:
+            first = FirstCall(self._capabilities.patience)
+            self._models[model] = (Dialect(self._capabilities), first)
+        return self._models[model]
+
+    async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
         import openai
 
-        dialect = self._dialects.setdefault(request.model, Dialect(limit=self._limit))
         target = replace(self._target, model=request.model)
         while True:
             sent = dialect.arguments(request)

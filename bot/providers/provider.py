@@ -26,8 +26,9 @@ The errors form one tree, and each class decides whether trying again can help:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length", "content_filter", "other"]
 
@@ -43,6 +44,7 @@ class CompletionRequest:
         max_tokens: The most tokens the answer may have.
         temperature: 0 for the least variation.
         response_format: `json_object` asks the endpoint for a JSON answer; None leaves it free.
+        schema: The JSON Schema of such an answer, for endpoints that hold it to one; None for any JSON.
     """
 
     system_prompt: str
@@ -51,6 +53,7 @@ class CompletionRequest:
     max_tokens: int
     temperature: float = 0.0
     response_format: Literal["json_object"] | None = "json_object"
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,10 +93,13 @@ _MODEL_CODES = frozenset({"model_not_found", "deploymentnotfound", "invalid_mode
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _CONTEXT_WORDS = re.compile(
-    r"context (length|window|size)|maximum context|(prompt|input) is too long|too many (input )?tokens",
+    r"context (length|window|size)|maximum context|(prompt|input) is too long|too many (input )?tokens"
+    r"|token count.{0,40} exceeds|max_tokens must be at least 1, got -",
     re.IGNORECASE,
 )
-_MODEL_WORDS = re.compile(r"\bmodel\b", re.IGNORECASE)
+_MODEL_WORDS = re.compile(r"\bmodels?\b|no endpoints (found|available)", re.IGNORECASE)
+"""The second is how a service says it that passes requests on to others."""
+_RETRY_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _REDIRECTING = range(300, 400)
 _TOO_LARGE = 413  # named differently before and after Python 3.13
 _PASSING = frozenset({408, 409, 425, *range(500, 600)})
@@ -125,9 +128,9 @@ _RULES = (
         "Leave the member out, or use another model.",
     ),
     _Rule(
-        lambda said: said.status == HTTPStatus.UNAUTHORIZED,
+        lambda said: said.status == HTTPStatus.UNAUTHORIZED or "api_key_invalid" in said.codes,
         KeyRefused,
-        "The key is not accepted by {url} (401)",
+        "The key is not accepted by {url} ({status})",
         "Check TESTSMITH_API_KEY or OPENAI_API_KEY, and that the key belongs to this endpoint.",
     ),
     _Rule(
@@ -156,6 +159,7 @@ _RULES = (
         lambda said: (
             bool(said.codes & _MODEL_CODES)
             or (said.status == HTTPStatus.BAD_REQUEST and said.parameter == "model")
+            or "not a valid model" in said.words
             or (said.status == HTTPStatus.NOT_FOUND and bool(_MODEL_WORDS.search(said.words)))
         ),
         ModelUnknown,
@@ -202,16 +206,35 @@ def read_refusal(
         target: Who answered.
         now: Seconds since the epoch, for a `Retry-After` that is a date.
     """
-    error = body.get("error", body) if isinstance(body, dict) else body
+    whole = body[0] if isinstance(body, list) and body else body  # Gemini puts it into a list
+    error = whole.get("error", whole) if isinstance(whole, dict) else whole
     fields = error if isinstance(error, dict) else {}
     said = fields.get("message") or fields.get("detail") or ("" if isinstance(error, dict) else error)
+    metadata, details = fields.get("metadata"), _details(fields)
+    raw = (
+        metadata.get("raw") if isinstance(metadata, dict) else None
+    )  # who was asked in the end, at OpenRouter
+    codes = [*(fields.get(name) for name in ("code", "type")), *(one.get("reason") for one in details)]
+    asked = retry_after_seconds(headers, now)
     return Refusal(
         status=status,
-        words=_clean(said, target.key),
-        codes=frozenset(str(fields.get(name)).lower() for name in ("code", "type")),
+        words=_clean(f"{said}: {raw}" if raw else said, target.key),
+        codes=frozenset(str(code).lower() for code in codes),
         parameter=str(fields.get("param") or ""),
-        retry_after=retry_after_seconds(headers, now),
+        retry_after=_retry_delay(details) if asked is None else asked,
     )
+
+
+def _details(fields: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return what Google's services tell beside the message."""
+    details = fields.get("details")
+    return [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+
+
+def _retry_delay(details: list[dict[str, object]]) -> float | None:
+    """Return the seconds to wait that Google's services name in the body, as `34s`."""
+    delays = (_RETRY_DELAY.fullmatch(str(one.get("retryDelay"))) for one in details)
+    return next((float(delay[1]) for delay in delays if delay), None)
 
 
 def refused(said: Refusal, target: Target) -> ProviderError:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from bot.model import UsageFailure
 from bot.providers.budget import Budget, Caps
+from bot.providers.dialect import capabilities_at, is_azure
 from bot.providers.fallback import FallbackProvider
 from bot.providers.gate import SharedGate
 from bot.providers.meter import SpendingMeter
@@ -141,29 +142,42 @@ def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
         partial(connect, url, key, settings),
         target=target,
         budget=budget,
-        limit="max_completion_tokens" if url.rstrip("/") == OPENAI_URL else "max_tokens",
+        capabilities=capabilities_at(url),
     )
 
 
 def connect(url: str, key: Secret | None, settings: ModelSettings) -> openai.AsyncOpenAI:
     """Make the SDK's client. What the SDK would look for in the environment is given here instead.
 
-    Proxies and certificates are the machine's business and stay as the environment has them.
+    Proxies and certificates are the machine's business and stay as the environment has them. What an address
+    has after a `?`, as Azure's `api-version`, goes with every request.
     """
     import openai
 
     timeout = openai.Timeout(settings.timeout_seconds, connect=min(CONNECT_SECONDS, settings.timeout_seconds))
     value = key.value if key else "none"  # the SDK insists on a key; endpoints that need none ignore it
+    hooks: dict[str, list[Callable[..., Any]]] = {}
+    if is_azure(url):
+        hooks = {"request": [partial(_key_as_azure_wants_it, value)]}
     client = openai.AsyncOpenAI(
         api_key=value,
-        base_url=url,
+        base_url=urlunsplit(urlsplit(url)._replace(query="", fragment="")),
         max_retries=0,
         timeout=timeout,
         default_headers={"Authorization": f"Bearer {value}"},  # stands above OPENAI_CUSTOM_HEADERS
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout),
+        default_query=dict(parse_qsl(urlsplit(url).query)),
+        http_client=openai.DefaultAsyncHttpxClient(
+            follow_redirects=False, timeout=timeout, event_hooks=hooks
+        ),
     )
     client.organization = client.project = None
     return client
+
+
+async def _key_as_azure_wants_it(key: str, request: Any) -> None:
+    """Move the key of an HTTP request: a bearer is a token of Entra to Azure's versioned addresses."""
+    del request.headers["Authorization"]
+    request.headers["api-key"] = key
 
 
 def shown_url(url: str) -> str:

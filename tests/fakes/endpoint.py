@@ -98,6 +98,23 @@ class Received:
         return members_in(self.body)
 
 
+def take_everything(_body: Body) -> Fault | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """How the compatible endpoint of one service differs from others.
+
+    Attributes:
+        path: What stands after the host in its base URL, with a query where it wants one.
+        refuses: What it answers to a request that it does not take; None where it takes it.
+    """
+
+    path: str = "/v1"
+    refuses: Callable[[Body], Fault | None] = take_everything
+
+
 class Endpoint:
     """The server; it runs in its own thread for as long as the context lasts.
 
@@ -115,6 +132,7 @@ class Endpoint:
         latency: Callable[[int], float] = no_latency,
         answer: Callable[[Body], str] = answer_all,
         refuses: Iterable[str] = (),
+        service: Service | None = None,
         key: str | None = None,
         port: int = 0,
     ) -> None:
@@ -125,6 +143,7 @@ class Endpoint:
             latency: Seconds until the answer, from the number of members in the prompt.
             answer: The completion's text for a request.
             refuses: Parameters that this endpoint does not know, as `max_tokens` and `response_format`.
+            service: Whose endpoint this is one of; None for one that takes everything.
             key: The only key that is accepted; None accepts every caller.
             port: 0 for any that is free.
         """
@@ -136,6 +155,7 @@ class Endpoint:
         self._latency = latency
         self._answer = answer
         self._refuses = tuple(refuses)
+        self._service = service or Service()
         self._key = key
         self._port = port
         self._numbers = count(1)
@@ -146,7 +166,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """What goes into `--base-url`."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self._port}{self._service.path}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -203,11 +223,14 @@ class Endpoint:
 
     def _refusal(self, received: Received) -> Fault | None:
         """What this endpoint answers to any such call, whatever the script says."""
-        if received.path != "/v1/chat/completions":
+        path, _, query = self._service.path.partition("?")
+        if received.path != f"{path}/chat/completions" + (f"?{query}" if query else ""):
             return refusal(404, f"Unknown request URL: {received.path}")
         if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":
             return key_refused()
-        return next((_REFUSALS[name] for name in self._refuses if name in received.body), None)
+        return self._service.refuses(received.body) or next(
+            (_REFUSALS[name] for name in self._refuses if name in received.body), None
+        )
 
     def _completion(self, request: Body, fault: Fault) -> str:
         prompt = "".join(message["content"] for message in request["messages"])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bot.providers.dialect import Dialect
+from bot.providers.dialect import Capabilities, Dialect, capabilities_at
 from bot.providers.provider import CompletionRequest
 from bot.providers.refusal import Refusal
 
@@ -15,13 +17,13 @@ OPENAI_SAYS = (
 
 def learned(words: str, *, status: int = 400, parameter: str = "", limit: str = "max_tokens") -> set[str]:
     """The parameters that are still sent after a refusal."""
-    dialect = Dialect(limit=limit)
+    dialect = Dialect(Capabilities(limit=limit))
     dialect.learn(Refusal(status=status, words=words, parameter=parameter), dialect.arguments(REQUEST))
     return set(dialect.arguments(REQUEST)) - {"model", "messages"}
 
 
 def test_arguments__all_of_a_request() -> None:
-    assert Dialect(limit="max_tokens").arguments(REQUEST) == {
+    assert Dialect().arguments(REQUEST) == {
         "model": "m",
         "messages": [
             {"role": "system", "content": "Answer in JSON."},
@@ -55,7 +57,7 @@ def test_learn__the_other_name_of_the_output_limit() -> None:
 
 
 def test_learn__no_output_limit_where_both_names_are_refused() -> None:
-    dialect = Dialect(limit="max_tokens")
+    dialect = Dialect()
     for words in (OPENAI_SAYS, "Unknown argument: max_completion_tokens"):
         assert dialect.learn(Refusal(status=400, words=words), dialect.arguments(REQUEST))
 
@@ -78,7 +80,7 @@ def test_learn__no_temperature() -> None:
     ],
 )
 def test_learn__nothing_from_other_refusals(status: int, words: str) -> None:
-    dialect = Dialect(limit="max_tokens")
+    dialect = Dialect()
     before = dialect.arguments(REQUEST)
 
     assert not dialect.learn(Refusal(status=status, words=words), before)
@@ -86,7 +88,7 @@ def test_learn__nothing_from_other_refusals(status: int, words: str) -> None:
 
 
 def test_learn__what_another_call_has_learned_meanwhile() -> None:
-    dialect = Dialect(limit="max_tokens")
+    dialect = Dialect()
     sent = dialect.arguments(REQUEST)
 
     assert dialect.learn(Refusal(status=400, words=OPENAI_SAYS), sent)
@@ -95,7 +97,7 @@ def test_learn__what_another_call_has_learned_meanwhile() -> None:
 
 
 def test_learn__does_not_ask_forever() -> None:
-    dialect = Dialect(limit="max_tokens")
+    dialect = Dialect()
     said = Refusal(
         status=400, words="unsupported: max_tokens max_completion_tokens temperature response_format"
     )
@@ -104,3 +106,71 @@ def test_learn__does_not_ask_forever() -> None:
         times += 1
 
     assert times == 4
+
+
+SCHEMA = {"type": "object"}
+
+
+def formats_after(*refusals: str) -> list[str]:
+    """How JSON is asked for, at first and after each refusal."""
+    dialect, ways = Dialect(), []
+    request = replace(REQUEST, schema=SCHEMA)
+    for words in (*refusals, None):
+        sent = dialect.arguments(request)
+        ways.append(sent.get("response_format", {}).get("type", ""))
+        if words is not None:
+            assert dialect.learn(Refusal(status=400, words=words), sent)
+    return ways
+
+
+def test_arguments__json_by_a_schema_where_there_is_one() -> None:
+    sent = Dialect().arguments(replace(REQUEST, schema=SCHEMA))
+    assert sent["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA},
+    }
+
+
+@pytest.mark.parametrize(
+    ("refusals", "ways"),
+    [
+        (["This response_format type is unavailable now"], ["json_schema", "json_object"]),
+        (["response_format.type `json_schema` is unavailable"], ["json_schema", "json_object"]),
+        (["'response_format' is not supported by this model."], ["json_schema", ""]),
+        (
+            ["json_schema is not supported", "'response_format' is not supported"],
+            ["json_schema", "json_object", ""],
+        ),
+    ],
+)
+def test_learn__the_next_way_to_ask_for_json(refusals: list[str], ways: list[str]) -> None:
+    assert formats_after(*refusals) == ways
+
+
+def test_learn__two_calls_that_were_refused_alike_take_one_step() -> None:
+    dialect, request = Dialect(), replace(REQUEST, schema=SCHEMA)
+    sent, said = dialect.arguments(request), Refusal(status=400, words="json_schema is not supported")
+
+    assert dialect.learn(said, sent)
+    assert dialect.learn(said, sent)
+    assert dialect.arguments(request)["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(
+    ("url", "limit", "formats"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens", ("json_schema", "json_object")),
+        ("https://mine.openai.azure.com/openai/v1/", "max_completion_tokens", ("json_schema", "json_object")),
+        ("https://api.anthropic.com/v1/", "max_tokens", ()),
+        ("https://api.deepseek.com", "max_tokens", ("json_object",)),
+        ("https://openrouter.ai/api/v1", "max_tokens", ("json_schema", "json_object")),
+        ("https://notapi.openai.com.evil.test/v1", "max_tokens", ("json_schema", "json_object")),
+    ],
+)
+def test_capabilities_at__what_is_known_beforehand(url: str, limit: str, formats: tuple[str, ...]) -> None:
+    assert capabilities_at(url) == Capabilities(limit=limit, formats=formats)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "http://[::1]/v1"])
+def test_capabilities_at__this_machine_is_asked_by_all_at_once(url: str) -> None:
+    assert capabilities_at(url).patience == 0

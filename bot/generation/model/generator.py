@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.cache.keys import ModelIdentity
 from bot.generation.generator import skipped
 from bot.generation.model.packing import Batch, BatchLimits, pack
-from bot.generation.model.parsing import Answer, parse_answer
+from bot.generation.model.parsing import ANSWER_SCHEMA, Answer, parse_answer
 from bot.generation.model.prompts import PROMPT_VERSION, Prompts
 from bot.generation.model.rounds import Outcome, after_answer, after_error
 from bot.generation.side_by_side import SideBySide
@@ -128,6 +128,7 @@ class ModelGenerator:
             model=self._settings.model,
             max_tokens=batch.max_tokens,
             temperature=self._settings.temperature,
+            schema=ANSWER_SCHEMA,
         )
 
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.generation.model.prompts import shown
 from bot.model import Member
@@ -23,6 +24,24 @@ MAX_ANSWER_CHARACTERS = 4 * 1024**2
 
 MAX_BROKEN_STARTS = 50
 """After so many beginnings that are no JSON the rest is not searched: the search stays linear."""
+
+ANSWER_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "tests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "code": {"type": "string"}},
+                "required": ["name", "code"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["tests"],
+    "additionalProperties": False,
+}
+"""The JSON Schema of the first form; the same for all calls, since endpoints prepare each schema once."""
 
 _START = re.compile(r'\{\s*"(?:tests|name|code)"\s*:')
 _FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")

@@ -268,7 +268,8 @@ def test_wire__source_and_plain_name_in_the_user_message_and_one_system_message(
     assert len(systems) == 1
     for call in endpoint.requests:
         [_, user] = call.body["messages"]
-        assert (user["role"], call.body["response_format"]) == ("user", {"type": "json_object"})
+        assert (user["role"], call.body["response_format"]["type"]) == ("user", "json_schema")
+        assert call.body["response_format"]["json_schema"]["strict"]
         assert "def f0(a, b):\n    return a + b" in user["content"]
         assert "- plain name: f0\n" in user["content"]
 
