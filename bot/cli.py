@@ -13,6 +13,7 @@ from bot import __version__
 from bot.model import Failure, Progress, Report, UsageFailure
 from bot.settings import (
     DEFAULT_MODEL,
+    ON_PULL_REQUESTS,
     OPTIONS,
     CacheSettings,
     Option,
@@ -154,6 +155,8 @@ def _add_output(group: Any) -> None:
 
 def _add_options(group: Any) -> None:
     for option in OPTIONS:
+        if option.name in ON_PULL_REQUESTS:
+            continue
         group.add_argument(f"--{option.name}", help=_option_help(option), **_option_kind(option))
 
 
@@ -164,6 +167,8 @@ def _option_help(option: Option) -> str:
 def _option_kind(option: Option) -> dict[str, Any]:
     if option.kind is list:
         return {"action": "append", "metavar": "GLOB"}
+    if option.kind is bool:
+        return {"action": argparse.BooleanOptionalAction, "default": None}
     return {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "NAME")}
 
 

@@ -5,6 +5,7 @@ Rooms take the group they need. Nothing here reads the environment or a file by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -52,6 +53,14 @@ class SandboxChoice(StrEnum):
     STRICT = "strict"
     BEST_EFFORT = "best-effort"
     OFF = "off"
+
+
+class Mode(StrEnum):
+    """What becomes of proven tests on a pull request."""
+
+    SUGGEST = "suggest"
+    COMMIT = "commit"
+    PULL_REQUEST = "pull-request"
 
 
 class OutputFormat(StrEnum):
@@ -260,6 +269,24 @@ class ReviewSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitSettings:
+    """How tests get into the project's test tree.
+
+    Attributes:
+        mode: What becomes of proven tests on a pull request.
+        mark_tests: Whether each test gets a comment that says what it was made for, by which it is found
+            again when that changes.
+        sign_off: Who signs a commit off, as `Name <address>`; empty for nobody.
+        co_author: Who is named as a commit's co-author, likewise.
+    """
+
+    mode: Mode = Mode.SUGGEST
+    mark_tests: bool = True
+    sign_off: str = ""
+    co_author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of one run's settings.
 
@@ -278,6 +305,7 @@ class Settings:
     cache: CacheSettings
     verification: VerificationSettings
     budget: BudgetSettings = BudgetSettings()
+    commits: CommitSettings = CommitSettings()
     write: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
@@ -294,20 +322,25 @@ class Option:
         kind: What its value is; `list` is a list of texts.
         help: One line for `--help`.
         least: The smallest number allowed.
+        pattern: What a text must look like; empty for any.
     """
 
     name: str
     group: str
     field: str
-    kind: type[int | float | str | list[str]]
+    kind: type[int | float | bool | str | list[str]]
     help: str
     least: float = 0
+    pattern: str = ""
 
     @property
     def key(self) -> str:
         """The name as an argument parser stores it."""
         return self.name.replace("-", "_")
 
+
+PERSON = r"[^<>@\s][^<>@\x00-\x1f\x7f-\x9f]{0,98}[^<>@\s] <[^<>@\s]{1,64}@[^<>@\s]{1,190}>"
+"""What a person looks like at the end of a commit's message: a name and an address, on one line."""
 
 OPTIONS = (
     Option("include", "selection", "include", list, "glob of files to look at"),
@@ -369,9 +402,16 @@ OPTIONS = (
     Option("repairs", "verification", "repairs", int, "times a failing candidate goes back to the model"),
     Option("install-seconds", "verification", "install_seconds", float, "seconds --install may take", 1),
     Option("cache-max-bytes", "cache", "max_bytes", int, "size of the cache", 1),
+    Option("mode", "commits", "mode", Mode, "on a pull request: suggest, commit or pull-request"),
+    Option("mark-tests", "commits", "mark_tests", bool, "a comment above each test that is written"),
+    Option("sign-off", "commits", "sign_off", str, "who signs commits off, Name <address>", 0, PERSON),
+    Option("co-author", "commits", "co_author", str, "co-author of commits, Name <address>", 0, PERSON),
     Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
 )
-"""Every setting that a repository's file may hold; the command line has a flag for each."""
+"""Every setting that a repository's file may hold; the command line has a flag for most of them."""
+
+ON_PULL_REQUESTS = frozenset({"mode", "sign-off", "co-author"})
+"""Those that mean nothing on the command line."""
 
 NEVER_FROM_A_FILE = frozenset(
     {
@@ -469,12 +509,26 @@ def checked_value(option: Option, value: object, place: str) -> object:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise UsageFailure(f"{place}: `{option.name}` must be a list of texts.")
         return tuple(value)
+    if issubclass(option.kind, StrEnum):
+        return _chosen(option.kind, option.name, value, place)
     wanted = (int, float) if option.kind is float else option.kind
-    if isinstance(value, bool) or not isinstance(value, wanted):
+    is_truth = isinstance(value, bool)
+    if is_truth is not (option.kind is bool) or not isinstance(value, wanted):
         raise UsageFailure(f"{place}: `{option.name}` must be of type {option.kind.__name__}.")
+    if isinstance(value, str) and option.pattern and not re.fullmatch(option.pattern, value):
+        raise UsageFailure(f"{place}: `{option.name}` must look like `Name <address>`.")
+    if is_truth:
+        return value
     if isinstance(value, int | float) and not option.least <= value < float("inf"):
         raise UsageFailure(f"{place}: `{option.name}` must be at least {option.least:g}.")
     return value
+
+
+def _chosen(kind: type[StrEnum], name: str, value: object, place: str) -> StrEnum:
+    try:
+        return kind(str(value))
+    except ValueError:
+        raise UsageFailure(f"{place}: `{name}` must be one of {', '.join(kind)}.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

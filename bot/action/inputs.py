@@ -51,6 +51,10 @@ INPUTS = (
     "test-command",
     "python-version",
     "sandbox",
+    "mode",
+    "mark-tests",
+    "sign-off",
+    "co-author",
     "cache-dir",
     "skip-label",
     "fail-on-error",
@@ -204,7 +208,7 @@ def _review(given: Mapping[str, str]) -> ReviewSettings:
     return ReviewSettings(
         max_comments=_comments(given.get("max-comments"), default.max_comments),
         skip_label=given.get("skip-label", default.skip_label),
-        fail_on_error=_truth(given.get("fail-on-error"), default=default.fail_on_error),
+        fail_on_error=_truth("fail-on-error", given.get("fail-on-error", str(default.fail_on_error))),
     )
 
 
@@ -216,11 +220,9 @@ def _comments(text: str | None, default: int) -> int:
     return int(text)
 
 
-def _truth(text: str | None, *, default: bool) -> bool:
-    if text is None:
-        return default
+def _truth(name: str, text: str) -> bool:
     if text.lower() not in _TRUTHS:
-        raise _wrong("fail-on-error", "true or false", text)
+        raise _wrong(name, "true or false", text)
     return _TRUTHS[text.lower()]
 
 
@@ -248,7 +250,9 @@ def _option(option: Option, text: str) -> Any:
     if option.kind is list:
         found = [part.strip() for part in _SEPARATORS.split(text)]
         value: Any = [part for part in found if part]
-    elif option.kind is str:
+    elif option.kind is bool:
+        value = _truth(option.name, text)
+    elif issubclass(option.kind, str):
         value = text
     else:
         value = _number(option, text)

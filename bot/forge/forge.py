@@ -33,6 +33,8 @@ class PullRequest:
         base_sha: Full object id of the tip of its base branch.
         base_ref: The base branch's name.
         head_repository: Full name of the repository the head is in; None where a fork was deleted.
+        head_ref: The head branch's name, in that repository.
+        default_branch: Name of the default branch of the repository it is for.
         is_open: Whether it is neither closed nor merged.
         is_draft: Whether it is a draft.
         files: How many files it changes; a list of them may be cut short.
@@ -44,6 +46,8 @@ class PullRequest:
     base_sha: str
     base_ref: str
     head_repository: str | None
+    head_ref: str = ""
+    default_branch: str = ""
     is_open: bool = True
     is_draft: bool = False
     files: int = 0
@@ -56,10 +60,14 @@ class Commit:
     Attributes:
         author: Login of the account that has made it; None where no account is known for it.
         message: All of its message.
+        parents: Full object ids of the commits that it follows.
+        url: Where people read it; empty where the forge tells none.
     """
 
     author: str | None
     message: str
+    parents: tuple[str, ...] = ()
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

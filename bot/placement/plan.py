@@ -10,7 +10,8 @@ from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, Sourc
 from bot.languages.registry import driver_for
 from bot.model import Suggestion
 
-_FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
+FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
+"""What no part of a test file's path may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class _Unplaceable(Exception):
 
 
 def _refuse_path(path: str, paths: frozenset[str], driver: LanguageDriver) -> None:
-    if "\0" in path or "\\" in path or not _FORBIDDEN_PARTS.isdisjoint(path.split("/")):
+    if "\0" in path or "\\" in path or not FORBIDDEN_PARTS.isdisjoint(path.split("/")):
         raise _Unplaceable("its test path leads out of the repository")
     if not driver.is_test(path):
         raise _Unplaceable("its test path lies in no test tree")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.changes.patches import FilePatch
+from bot.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
 from bot.forge.forge import (
     Applied,
     Commit,
@@ -20,7 +21,9 @@ from bot.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
+from bot.forge.github.commits import Branches, read_ahead, read_branch
 from bot.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
+from bot.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
 from bot.forge.github.pulls import read_commit, read_file_patches, read_pull_request
 from bot.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote
 from bot.forge.github.reviewing import Reviewing, delete_pending
@@ -31,7 +34,7 @@ from bot.forge.settling import own_summaries
 
 
 class GitHub:
-    """A repository on GitHub: see `Forge`. Made by `build_forge`."""
+    """A repository on GitHub: see `Forge` and `CommittingForge`. Made by `build_forge`."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -59,6 +62,38 @@ class GitHub:
     def existing(self, number: int) -> Existing:
         """See `Forge.existing`."""
         return read_existing(self._remote, number)
+
+    def branch(self, name: str) -> Branch | None:
+        """See `CommittingForge.branch`."""
+        return read_branch(self._remote, name)
+
+    def commit_files(self, order: NewCommit) -> MadeCommit:
+        """See `CommittingForge.commit_files`."""
+        return Branches(self._remote).commit(order)
+
+    def create_branch(self, name: str, sha: str) -> None:
+        """See `CommittingForge.create_branch`."""
+        Branches(self._remote).create(name, sha)
+
+    def advance_branch(self, name: str, sha: str) -> None:
+        """See `CommittingForge.advance_branch`."""
+        Branches(self._remote).advance(name, sha)
+
+    def ahead(self, base: str, head: str) -> Ahead:
+        """See `CommittingForge.ahead`."""
+        return read_ahead(self._remote, base, head)
+
+    def follow_up(self, branch: str, onto: str) -> FollowUp | None:
+        """See `CommittingForge.follow_up`."""
+        return read_follow_up(self._remote, branch, onto)
+
+    def open_follow_up(self, branch: str, onto: str, title: str, body: str) -> FollowUp:
+        """See `CommittingForge.open_follow_up`."""
+        return open_follow_up(self._remote, branch, onto, title=title, body=body)
+
+    def update_follow_up(self, number: int, body: str) -> None:
+        """See `CommittingForge.update_follow_up`."""
+        update_follow_up(self._remote, number, body)
 
     def apply(self, number: int, operation: Operation) -> Applied:
         """See `Forge.apply`."""

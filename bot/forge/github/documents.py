@@ -82,5 +82,12 @@ mutation Unresolve($input: UnresolveReviewThreadInput!) {
 }
 """
 
-DOCUMENTS = (TALK, THREAD, MINIMISE, RESTORE, RESOLVE, UNRESOLVE)
+COMMIT = """\
+mutation Commit($input: CreateCommitOnBranchInput!) {
+  createCommitOnBranch(input: $input) { commit { oid url } }
+}
+"""
+"""One commit on a branch that is where it is expected to be, signed by GitHub."""
+
+DOCUMENTS = (TALK, THREAD, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
 """All of them."""

@@ -29,6 +29,8 @@ def read_pull_request(remote: Remote, number: int) -> PullRequest:
             base_sha=taken(told, "base.sha", str),
             base_ref=taken(told, "base.ref", str),
             head_repository=maybe(told, "head.repo.full_name", str),
+            head_ref=taken(told, "head.ref", str),
+            default_branch=maybe(told, "base.repo.default_branch", str) or "",
             is_open=taken(told, "state", str) == "open",
             is_draft=maybe(told, "draft", bool) or False,
             files=taken(told, "changed_files", int),
@@ -40,7 +42,12 @@ def read_commit(remote: Remote, sha: str) -> Commit:
     what = f"read commit {sha}"
     with understood(what):
         told = remote.get(what, f"/commits/{sha}", {"per_page": 1}, permission=READ_CONTENTS)
-        return Commit(author=maybe(told, "author.login", str), message=taken(told, "commit.message", str))
+        return Commit(
+            author=maybe(told, "author.login", str),
+            message=taken(told, "commit.message", str),
+            parents=tuple(taken(one, "sha", str) for one in entries(told.get("parents"))),
+            url=maybe(told, "html_url", str) or "",
+        )
 
 
 def read_file_patches(remote: Remote, number: int) -> tuple[FilePatch, ...]:

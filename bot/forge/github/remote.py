@@ -56,8 +56,18 @@ class Remote:
         ask, place = Ask(what=what, permission=READ_PULLS), {"owner": self._owner, "name": self._name}
         return self._calls.read(ask, lambda: self._wire.graphql(document, place | dict(variables)))
 
+    @property
+    def repository(self) -> str:
+        """The repository's full name."""
+        return f"{self._owner}/{self._name}"
+
     def write(
-        self, what: str, send: Callable[[], _Answer], look_up: Callable[[], _Answer | None]
+        self,
+        what: str,
+        send: Callable[[], _Answer],
+        look_up: Callable[[], _Answer | None],
+        *,
+        permission: str = WRITE_PULLS,
     ) -> Done[_Answer]:
         """Do something once, as `Calls.write`; an answer that cannot be read is one that was lost."""
 
@@ -67,11 +77,15 @@ class Remote:
             except Unreadable as error:
                 raise Lost(str(error)) from error
 
-        return self._calls.write(Ask(what=what, permission=WRITE_PULLS), sent, look_up)
+        return self._calls.write(Ask(what=what, permission=permission), sent, look_up)
 
     def rest(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send one request that changes something; only within `write`."""
         return self._wire.rest(method, self._path(path), body)
+
+    def graphql(self, document: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send one document that changes something; only within `write`."""
+        return self._wire.graphql(document, {"input": dict(told)})
 
     def mutate(self, what: str, document: str, told: Mapping[str, str], *, permission: str) -> None:
         """Change something by GraphQL that does no harm when it is done twice."""

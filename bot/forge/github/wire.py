@@ -109,6 +109,12 @@ def _detail(error: object) -> str:
 def _graphql_error(errors: object) -> Exception:
     """Return what errors of GraphQL are; without a word for what they are, the outcome is not known."""
     told = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-    kinds = tuple(one["type"] for one in told if isinstance(one.get("type"), str))
+    kinds = tuple(kind for one in told if isinstance(kind := _kind_of(one), str))
     message = " ".join(one["message"] for one in told if isinstance(one.get("message"), str))
     return Rejected(200, message, kinds=kinds) if kinds else Lost(message or "an error without words")
+
+
+def _kind_of(error: Mapping[str, Any]) -> object:
+    """Return GitHub's word for an error; for a document that it cannot read that stands in its extensions."""
+    extensions = error.get("extensions")
+    return error.get("type") or (extensions.get("code") if isinstance(extensions, dict) else None)

@@ -23,6 +23,8 @@ def test_pull_request__as_it_is(desk: Desk) -> None:
         base_sha=pull.base,
         base_ref="main",
         head_repository="octo/shop",
+        head_ref="change",
+        default_branch="main",
         files=2,
     )
 
@@ -60,7 +62,10 @@ def test_head__is_read_anew_but_costs_nothing_where_it_is_the_same(desk: Desk) -
 
 def test_commit__its_account_and_message(desk: Desk) -> None:
     forge = desk.forge()
-    assert forge.commit(desk.at.pull.head) == Commit(author="ada", message="Change change")
+    pull, url = desk.at.pull, f"{desk.at.github.url}/octo/shop/commit"
+    assert forge.commit(pull.head) == Commit(
+        author="ada", message="Change change", parents=(pull.base,), url=f"{url}/{pull.head}"
+    )
     ours = desk.at.github.commit(desk.at.shop, "change", {"a.py": "a = 1\n"}, by=ACTIONS_BOT)
     assert forge.commit(ours).author == ACTIONS_BOT
     with pytest.raises(ForgeFailure, match="Cannot read commit"):

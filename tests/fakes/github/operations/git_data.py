@@ -10,6 +10,7 @@ from typing import Any
 from fakes.github.git_store import GitFailed, Person, TreeEntry
 from fakes.github.operations.room import Room
 from fakes.github.state import Repository
+from fakes.github.views import url_path
 from fakes.github.wire import Answer, Asked, Refused, conflict, not_found, unprocessable
 
 
@@ -136,6 +137,8 @@ class GitData(Room):
         now, wanted = repository.git.resolve(name), asked.told("sha")
         if now is None:
             raise Refused(422, "Reference does not exist")
+        if name.removeprefix("refs/heads/") in repository.protected:
+            raise Refused(422, f"Protected branch update failed for {name}.")
         self._require_commit(repository, wanted)
         if not asked.told("force", False) and not repository.git.is_ancestor(now, wanted):
             raise Refused(422, "Update is not a fast forward")
@@ -164,7 +167,7 @@ class GitData(Room):
             "git-ref",
             ref=name,
             node_id=f"REF_{name}",
-            url=f"{root}/git/{name}",
+            url=f"{root}/git/{url_path(name)}",
             object={"type": "commit", "sha": sha, "url": f"{root}/git/commits/{sha}"},
         )
 

@@ -29,7 +29,8 @@ class Repos(Room):
         tip = repository.branch(name)
         if tip is None:
             raise Refused(404, "Branch not found")
-        url = f"{self.views.repository_url(repository)}/branches/{name}"
+        shown = url_path(name)
+        url = f"{self.views.repository_url(repository)}/branches/{shown}"
         return Answer(
             body=self.views.make(
                 "branch-with-protection",
@@ -37,7 +38,7 @@ class Repos(Room):
                 commit=self.views.commit(repository, repository.git.commit(tip)),
                 protected=name in repository.protected,
                 protection_url=f"{url}/protection",
-                _links={"self": url, "html": f"{self.world.url}/{repository.full_name}/tree/{name}"},
+                _links={"self": url, "html": f"{self.world.url}/{repository.full_name}/tree/{shown}"},
             )
         )
 

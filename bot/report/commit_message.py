@@ -1,0 +1,86 @@
+"""What a commit of the bot's says: what it adds, and what running it has shown. All pure.
+
+Names of members are all that is quoted of the project: a message may close issues and call people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bot import __version__
+from bot.events import COMMIT_TRAILER
+from bot.forge.marks import run_digest
+from bot.model import BaseOutcome, Evidence, Suggestion
+from bot.report.prose import one_line
+from bot.report.words import count
+from bot.settings import CommitSettings
+
+HEADLINE_LIMIT = 72
+"""The most characters of a message's first line, by git's custom."""
+
+_MOST_TOLD = 50
+_NAME_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A commit's message: its first line, and the rest."""
+
+    headline: str
+    body: str
+
+
+def commit_message(suggestions: Sequence[Suggestion], head: str, settings: CommitSettings) -> Message:
+    """Return the message of the commit that adds some suggestions.
+
+    Args:
+        suggestions: What it adds, at least one.
+        head: The commit that they were proven on.
+        settings: Who signs it off, and who is named beside the bot.
+    """
+    told = [f"- {_name(one)}: {', '.join(_facts(one))}" for one in suggestions[:_MOST_TOLD]]
+    if len(suggestions) > _MOST_TOLD:
+        told.append(f"- and {len(suggestions) - _MOST_TOLD} more")
+    proven = f"Each test was run, and proven, on {head}:"
+    paragraphs = ("\n".join((proven, "", *told)), "\n".join(_trailers(suggestions, head, settings)))
+    return Message(headline=_headline(suggestions), body="\n\n".join(paragraphs))
+
+
+def _headline(suggestions: Sequence[Suggestion]) -> str:
+    names = list(dict.fromkeys(_name(one) for one in suggestions))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    headline = f"Add tests for {names[0]}{more}"
+    tests = count(sum(len(one.tests) for one in suggestions), "test")
+    return headline if len(headline) <= HEADLINE_LIMIT else f"Add {tests}"
+
+
+def _name(suggestion: Suggestion) -> str:
+    return one_line(suggestion.member.rpartition("::")[2], _NAME_LIMIT)
+
+
+def _facts(suggestion: Suggestion) -> Iterator[str]:
+    yield count(len(suggestion.tests), "test")
+    evidence = suggestion.evidence
+    if evidence is None:
+        return
+    yield f"passes {evidence.passes} of {evidence.runs}"
+    if evidence.base is BaseOutcome.FAILS:
+        yield "fails before this change"
+    yield from _gains(evidence)
+
+
+def _gains(evidence: Evidence) -> Iterator[str]:
+    if evidence.mutants:
+        yield f"notices {evidence.mutants_killed or 0} of {count(evidence.mutants, 'mutant')}"
+    if evidence.lines_gained:
+        yield f"reaches {count(evidence.lines_gained, 'more line')}"
+
+
+def _trailers(suggestions: Sequence[Suggestion], head: str, settings: CommitSettings) -> Iterator[str]:
+    yield f"{COMMIT_TRAILER} {run_digest(head, (one.member + one.code for one in suggestions))}"
+    yield f"Generated-by: TestSmith Bot {__version__}"
+    if settings.co_author:
+        yield f"Co-authored-by: {settings.co_author}"
+    if settings.sign_off:
+        yield f"Signed-off-by: {settings.sign_off}"
