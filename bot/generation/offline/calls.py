@@ -21,7 +21,8 @@ class Slot(Enum):
     SECOND = auto()
 
 
-Pieces = tuple[str | Slot, ...]
+Piece = str | Slot
+Pieces = tuple[Piece, ...]
 """A call: fixed text, and the places of its object and its arguments."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.generation.offline.calls import call_text
 from bot.generation.offline.observations import Fact, Observation, Outcome
+from bot.generation.offline.soup import is_soup
 from bot.generation.offline.trial import Trial
 
 MOST_CHANGES = 2
@@ -49,6 +50,25 @@ class Case:
     def is_documented(self) -> bool:
         """Whether the documentation says what comes of it."""
         return self.outcome.agrees is not None
+
+    @property
+    def is_soup(self) -> bool:
+        """Whether what it gives is past reading."""
+        shown = [self.outcome.value, *(fact.value for fact in self.outcome.facts)]
+        return any(value is not None and is_soup(value.text) for value in shown)
+
+    @property
+    def holds(self) -> bool:
+        """Whether what a relation's call states is true."""
+        return self.outcome.value is not None and self.outcome.value.text == "True"
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its relation shows nothing, since the member leaves the input as it is."""
+        relation = self.trial.relation
+        return relation is not None and any(
+            fact.of == relation.idle and fact.value.text == "True" for fact in self.seen.state
+        )
 
     @property
     def changes(self) -> tuple[Fact, ...]:
@@ -160,6 +180,8 @@ def with_base(case: Case, base: Observation | None) -> Case:
         return case
     if base.outcome.kind == "none" and not base.outcome.error:
         return case
+    if case.trial.relation is not None:
+        base = replace(base, state=())
     return replace(case, base=base)
 
 

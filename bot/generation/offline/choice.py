@@ -1,7 +1,8 @@
 """Which cases become tests: few, each with something of its own, the most telling first.
 
 In this order: what the documentation says; witnesses, on which base and head differ; what reaches lines and
-branches that nothing before does; what differs in its outcome, boundaries first.
+branches that nothing before does; what differs in its outcome, boundaries first; relations. A value past
+reading is taken only where neither a readable one nor a relation reaches as much.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from bot.generation.offline.cases import Case, signature
 from bot.generation.offline.expressions import Layer
 from bot.generation.offline.grouping import FEWEST_ROWS, shape
+from bot.generation.offline.holding import related, with_true_relations
 
 MOST_CASES = 14
 """How many cases one member's tests hold at most, rows of a table counted one by one."""
@@ -23,23 +25,34 @@ _ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
 _MOST_LISTED = 28
+_MOST_RELATIONS = 2
+_RELATED_ROWS = 4
 
 
 def choose(cases: Sequence[Case]) -> list[Case]:
     """Return the cases to write, in the order of their worth."""
-    ranked = sorted(_trustworthy(cases), key=_cost)
+    ranked = sorted(with_true_relations(_trustworthy(cases)), key=_cost)
+    plain = [case for case in ranked if case.trial.relation is None]
+    readable = [case for case in plain if not case.is_soup]
+    relations = related(ranked)
     chosen = _Chosen()
-    _take_documented(ranked, chosen)
+    _take_documented(plain, chosen)
     _take_witnesses(ranked, chosen)
-    _take_new_ways(ranked, chosen)
-    _take_new_outcomes(ranked, chosen)
+    _take_new_ways(readable, chosen)
+    _take_relations([group for group in relations if any(map(chosen.new_ways, group))], chosen)
+    _take_new_ways(plain, chosen)
+    _take_new_outcomes(readable, chosen)
+    _take_relations(relations, chosen)
     return _with_one_state(chosen.cases)
 
 
 def shortlist(cases: Sequence[Case]) -> list[int]:
     """Return the places of the cases that are worth running again: the choice, and some to fall back on."""
     chosen = [case.trial for case in choose(cases)]
-    ranked = sorted(range(len(cases)), key=lambda place: _cost(cases[place]))
+    true = with_true_relations(cases)
+    ranked = sorted(
+        (place for place, case in enumerate(cases) if case in true), key=lambda place: _cost(cases[place])
+    )
     best = [place for place in ranked if cases[place].trial in chosen]
     return [*best, *(place for place in ranked if place not in best)][:_MOST_LISTED]
 
@@ -51,10 +64,10 @@ def _trustworthy(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.is_documented or case.outcome.kind == "raised"]
 
 
-def _cost(case: Case) -> tuple[int, int, bool]:
-    """Return what a reader pays for a case: inputs from afar, much set up, a long text."""
+def _cost(case: Case) -> tuple[bool, int, int, bool]:
+    """Return what a reader pays: what is past reading, inputs from afar, much set up, a long text."""
     value = case.outcome.value.text if case.outcome.value else ""
-    return case.trial.layer, len(case.trial.setup), len(case.trial.text) + len(value) > _LONG
+    return case.is_soup, case.trial.layer, len(case.trial.setup), len(case.trial.text) + len(value) > _LONG
 
 
 class _Chosen:
@@ -123,6 +136,15 @@ def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
         if best is None or not chosen.new_ways(best) or len(chosen.cases) >= MOST_CASES:
             return
         chosen.take(best)
+
+
+def _take_relations(relations: Sequence[Sequence[Case]], chosen: _Chosen) -> None:
+    """Take a few rows of each relation."""
+    for group in relations[:_MOST_RELATIONS]:
+        if any(case in chosen.cases for case in group):
+            continue
+        for case in group[:_RELATED_ROWS]:
+            chosen.take(case)
 
 
 def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:

@@ -83,9 +83,9 @@ def joined(template: str, parts: Iterable[Expression], imports: Imports = NONE) 
     return Expression(text, imports.union(*(part.imports for part in parts)))
 
 
-def quoted(text: str) -> str:
-    """Return a string literal, in double quotes unless single ones save escapes."""
-    literal = repr(text)
-    if literal[0] == "'" and '"' not in text:
-        return '"' + literal[1:-1].replace("\\'", "'") + '"'
-    return literal
+def quoted(text: str | bytes) -> str:
+    """Return the literal of a text or of bytes, in double quotes unless single ones save escapes."""
+    start, mark, body = repr(text).partition("'")
+    if start in {"", "b"} and mark and '"' not in body:
+        return start + '"' + body[:-1].replace("\\'", "'") + '"'
+    return repr(text)

@@ -7,6 +7,7 @@ machine is: budgets are counts, and the same project gives the same text in ever
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
@@ -14,7 +15,7 @@ from bot.execution.workspace import Workspace
 from bot.generation.generator import skipped
 from bot.generation.offline.cases import Case, says_something
 from bot.generation.offline.choice import choose
-from bot.generation.offline.description import Description
+from bot.generation.offline.description import Callee, Description
 from bot.generation.offline.documentation import Shown, read_documentation
 from bot.generation.offline.exploration import DIFFERS, Findings, Work, explore
 from bot.generation.offline.explorer import FIRST, Explorer, Job
@@ -22,6 +23,7 @@ from bot.generation.offline.grouping import Test, tests_of
 from bot.generation.offline.hints import read_hints
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
+from bot.generation.offline.pairs import related_names
 from bot.generation.offline.sources import ModuleSource, is_bare, read_module
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.telling import sayings
@@ -32,6 +34,7 @@ from bot.languages.python.examples import documented_examples, shown_calls
 from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
+_MOST_PARTNERS = 4
 
 
 class OfflineGenerator:
@@ -78,12 +81,14 @@ class OfflineGenerator:
         if any(member.language != "python" for member in members):
             return [*skipped(requests, "the offline engine knows only Python", permanent=True)]
         names = tuple(dict.fromkeys(member.name for member in members))
-        told = await self._explorer.run(Job(module=members[0].module, describe=names), FIRST)
+        source = self._source(members[0])
+        partners = {name: _partners(name, source) for name in names}
+        described = tuple(dict.fromkeys([*names, *(other for each in partners.values() for other in each)]))
+        told = await self._explorer.run(Job(module=members[0].module, describe=described), FIRST)
         problem = self._problem(told)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        source = self._source(members[0])
-        prepared = [self._prepared(member, told.descriptions.get(member.name), source) for member in members]
+        prepared = [self._prepared(member, told, source, partners[member.name]) for member in members]
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
         return [_answer(each, next(found)) if isinstance(each, Work) else each for each in prepared]
@@ -109,24 +114,30 @@ class OfflineGenerator:
         return read_module(text, member.module, is_package=path.name == "__init__.py")
 
     def _prepared(
-        self, member: Member, description: Description | None, source: ModuleSource
+        self, member: Member, told: Told, source: ModuleSource, partners: Sequence[str]
     ) -> Work | Skipped:
         """Plan the trials of a member, or say why there are none."""
+        description = told.descriptions.get(member.name)
         if description is None or description.problem is not None:
             why = description.problem if description else "the explorer says nothing of it"
             return _skip(member, Stage.GENERATION, f"it cannot be reached by its public name: {why}")
+        others = [told.descriptions[name] for name in partners if name in told.descriptions]
+        callees = [other.callee for other in others if other.problem is None]
         try:
-            return self._planned(member, description, source)
+            return self._planned(member, description, source, callees)
         except RecursionError:
             return _skip(member, Stage.GENERATION, "its source is nested too deep to be read")
 
-    def _planned(self, member: Member, description: Description, source: ModuleSource) -> Work | Skipped:
+    def _planned(
+        self, member: Member, description: Description, source: ModuleSource, partners: Sequence[Callee]
+    ) -> Work | Skipped:
         subject = Subject(
             member=member,
             description=description,
             source=source,
             hints=read_hints(member, source),
             documentation=read_documentation(member, source, _shown(member)),
+            partners=partners,
         )
         if is_bare(source.definitions.get(member.name)):
             return _skip(member, Stage.GENERATION, "it has no code of its own")
@@ -134,6 +145,16 @@ class OfflineGenerator:
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))
         return Work(subject=subject, trials=tuple(trials))
+
+
+def _partners(name: str, source: ModuleSource) -> list[str]:
+    """Return the names of a module's public functions that may undo or check one of its functions."""
+    definitions = source.definitions
+    if not isinstance(definitions.get(name), ast.FunctionDef):
+        return []
+    others = [other for other, node in definitions.items() if isinstance(node, ast.FunctionDef)]
+    public = [other for other in others if "." not in other and not other.startswith("_")]
+    return related_names(name, public)[:_MOST_PARTNERS] if "." not in name else []
 
 
 def _skip(member: Member, stage: Stage, reason: str) -> Skipped:

@@ -255,7 +255,7 @@ def _is_usable(value: Value) -> bool:
 
 
 def _written(value: Value) -> Expression:
-    text = quoted(value) if isinstance(value, str) else repr(value)
+    text = quoted(value) if isinstance(value, str | bytes) else repr(value)
     return Expression(text, layer=Layer.BOUNDARY)
 
 

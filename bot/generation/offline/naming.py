@@ -72,6 +72,8 @@ class Names:
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
         """Yield what could be said of a test, the shortest and most telling first."""
         case = test.first
+        if case.trial.relation is not None:
+            yield (case.trial.relation.words,)
         after = self._after(case)
         if case.outcome.kind == "raised":
             yield from self._raised(case, after)
@@ -202,7 +204,7 @@ def _words(argument: Argument) -> str:
     """Return an argument in words; with the parameter's name where the value alone says little."""
     text, name = argument.value.text, snake(argument.name)
     words = value_words(text, argument.name)
-    says_little = text[:1] in {'"', "'"} and not words.endswith(name)
+    says_little = text.removeprefix("b")[:1] in {'"', "'"} and not words.endswith(name)
     if words and (says_little or words[:1].isdigit() or words in {"true", "false", "none"}):
         return f"{name}_{words}"
     return words

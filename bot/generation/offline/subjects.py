@@ -24,6 +24,7 @@ class Subject:
         source: Its module's text.
         hints: What that text says of its inputs.
         documentation: The examples of its docstring.
+        partners: Functions of its module that may undo or check it.
     """
 
     member: Member
@@ -31,6 +32,7 @@ class Subject:
     source: ModuleSource
     hints: Hints
     documentation: Documentation
+    partners: Sequence[Callee] = ()
 
     @property
     def callee(self) -> Callee:
@@ -58,13 +60,13 @@ class Subject:
         return gives_nothing(self.source.definitions.get(f"{owner}.{name}"))
 
 
-def reference(member: Member) -> tuple[str, Import]:
-    """Return how a test names the member's function or class, and the import for it.
+def reference(name: str, public_module: str) -> tuple[str, Import]:
+    """Return how a test names a member's function or class, and the import for it.
 
     A name that would hide a built-in one, or that pytest would take for a test, is reached by its module.
     """
-    top = member.name.partition(".")[0]
+    top = name.partition(".")[0]
     if not hasattr(builtins, top) and not top.lower().startswith("test"):
-        return top, Import(member.module, top)
-    package, _, module = member.module.rpartition(".")
+        return top, Import(public_module, top)
+    package, _, module = public_module.rpartition(".")
     return f"{module}.{top}", Import(package, module) if package else Import(module)

@@ -61,10 +61,14 @@ def _called(case: Case) -> str:
 
 
 def _does(case: Case, changed: Sequence[Fact], other: Outcome | None = None) -> str:
+    if case.trial.relation is not None:
+        return "holds" if case.holds else "does not hold"
     return _told(case, changed, other, ("gives", "raises", "prints", "leaves"))
 
 
 def _did(case: Case, changed: Sequence[Fact], other: Outcome | None = None) -> str:
+    if case.trial.relation is not None:
+        return "held" if case.holds else "did not hold"
     return _told(case, changed, other, ("gave", "raised", "printed", "left"))
 
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from bot.generation.offline.calls import Argument, Pieces, call_text
+from bot.generation.offline.calls import Argument, Pieces, Slot, call_text
 from bot.generation.offline.expressions import Imports, Layer, quoted
 from bot.languages.driver import DocumentedExample
 
 FILE = "file.txt"
 """The file that a trial on files works on."""
+
+
+class Relation(NamedTuple):
+    """What a call states by being True, instead of by its value.
+
+    Attributes:
+        words: What holds, in words for the test's name, as `reverses_encode`.
+        idle: An expression that is True where the input shows nothing of it, since nothing happens to it.
+    """
+
+    words: str
+    idle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,7 @@ class Trial:
         layer: Where its inputs come from.
         example: The documented example that it is; None for all others.
         priors: Names of the methods that were called before.
+        relation: The relation that it states; None for all others.
     """
 
     imports: Imports
@@ -42,6 +56,7 @@ class Trial:
     layer: Layer = Layer.ORDINARY
     example: DocumentedExample | None = None
     priors: tuple[str, ...] = ()
+    relation: Relation | None = None
 
     @property
     def call(self) -> str:
@@ -62,5 +77,6 @@ class Trial:
 
     @property
     def made(self) -> str:
-        """The text that makes the object, where that is all that is set up; else empty."""
-        return self.setup[0].partition(" = ")[2] if self.receiver and len(self.setup) == 1 else ""
+        """The text that makes the object, where nothing else is set up and it is used once; else empty."""
+        alone = self.receiver and len(self.setup) == 1 and self.pieces.count(Slot.RECEIVER) <= 1
+        return self.setup[0].partition(" = ")[2] if alone else ""

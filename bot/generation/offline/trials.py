@@ -16,9 +16,11 @@ from bot.generation.offline.calls import (
     variable_for,
 )
 from bot.generation.offline.columns import Columns, imports_of
+from bot.generation.offline.description import Callee
 from bot.generation.offline.documentation import DocumentedCall
 from bot.generation.offline.expressions import Expression, Import, Layer, quoted
 from bot.generation.offline.objects import Objects, Prior
+from bot.generation.offline.relations import Party, Relations
 from bot.generation.offline.subjects import Subject, reference
 from bot.generation.offline.trial import FILE, Trial
 from bot.model import MemberKind
@@ -35,9 +37,12 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
     documented = [_documented(subject, call) for call in subject.documentation.calls]
     found = {trial.text: trial for trial in documented}
     most = MOST_TRIALS + len(found)
-    for trial in _Planner(subject, Random(f"{seed}:{subject.member.id}")).trials():  # noqa: S311 - no secret
+    planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
+    for trial in planner.trials():
         if len(found) >= most:
             break
+        found.setdefault(trial.text, trial)
+    for trial in planner.related():
         found.setdefault(trial.text, trial)
     return [*found.values()]
 
@@ -47,7 +52,7 @@ def _documented(subject: Subject, call: DocumentedCall) -> Trial:
     plain = Trial(imports=call.imports, setup=call.setup, pieces=(call.text,), layer=Layer.DOCUMENTED)
     if call.around is None:
         return replace(plain, example=call.example)
-    name, imported = reference(subject.member)
+    name, imported = reference(subject.member.name, subject.member.module)
     own = subject.member.name.partition(".")[0]
     is_function = subject.member.kind is MemberKind.FUNCTION
     function = name if is_function else call.around.function
@@ -75,7 +80,7 @@ class _Planner:
         self._random = random
         self._member = subject.member
         self._columns = Columns(subject)
-        name, self._import = reference(subject.member)
+        name, self._import = reference(subject.member.name, subject.member.module)
         self._path = name + self._member.name.removeprefix(self._member.name.partition(".")[0])
 
     def trials(self) -> Iterator[Trial]:
@@ -88,6 +93,35 @@ class _Planner:
         if self._member.kind in {MemberKind.METHOD, MemberKind.PROPERTY}:
             return self._object_trials()
         return self._function_trials()
+
+    def related(self) -> Iterator[Trial]:
+        """Yield the trials of relations between the member and others."""
+        if self._member.kind is MemberKind.FUNCTION:
+            plain = Trial(imports=frozenset({self._import}), pieces=())
+            own = Party(callee=self._subject.callee, opening=(f"{self._path}(",))
+            others = [self._function_party(callee) for callee in self._subject.partners]
+            return Relations(self._columns, plain, own, others).trials()
+        if self._member.kind is MemberKind.METHOD:
+            return self._related_methods()
+        return iter(())
+
+    def _function_party(self, callee: Callee) -> Party:
+        name, imported = reference(callee.name, self._member.module)
+        return Party(callee=callee, opening=(f"{name}(",), imports=frozenset({imported}))
+
+    def _related_methods(self) -> Iterator[Trial]:
+        path, owner = self._path.rpartition(".")[0], self._subject.owner
+        made = Objects(self._subject, self._columns, path, self._import).made()
+        names = {method.name: method for method in owner.methods} if owner else {}
+        if not made or self._member.plain_name not in names:
+            return iter(())
+        variable = variable_for(path, {self._import.bound})
+        parties = {
+            name: Party(callee=method, opening=(Slot.RECEIVER, f".{name}(")) for name, method in names.items()
+        }
+        own = parties.pop(self._member.plain_name)
+        bare = _on(made[0], variable, (), ())
+        return Relations(self._columns, bare, own, [*parties.values()]).trials()
 
     def _enum_trials(self) -> Iterator[Trial]:
         pieces = (f"{{member.name: member.value for member in {self._path}}}",)

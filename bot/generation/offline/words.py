@@ -11,6 +11,35 @@ _LONGEST_SHOWN = 30
 _MOST_WORDS = 4
 
 
+_MARKS = {
+    "!": "exclamation_mark",
+    "#": "hash",
+    "%": "percent_sign",
+    "&": "ampersand",
+    "*": "star",
+    "+": "plus",
+    ",": "comma",
+    "-": "dash",
+    ".": "dot",
+    "/": "slash",
+    ":": "colon",
+    ";": "semicolon",
+    "<": "less_than_sign",
+    "=": "equals_sign",
+    ">": "greater_than_sign",
+    "?": "question_mark",
+    "@": "at_sign",
+    "_": "underscore",
+    "|": "bar",
+    "~": "tilde",
+    '"': "double_quote",
+    "'": "single_quote",
+    "\\": "backslash",
+    "$": "dollar_sign",
+}
+"""Marks that are a whole text, in words."""
+
+
 def snake(name: str) -> str:
     """Return a name or a text as lower-case words with underscores between them."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
@@ -29,8 +58,8 @@ def value_words(text: str, name: str) -> str:
     """
     node = _parsed(text)
     match node:
-        case ast.Constant(value=str() as value):
-            return _text_words(value, name)
+        case ast.Constant(value=str() | bytes() as value):
+            return _text_words(_as_text(value), name)
         case ast.Constant() | ast.UnaryOp():
             return _number_words(text) or snake(text)
         case ast.Call(func=function, args=arguments, keywords=keywords):
@@ -47,11 +76,17 @@ def _parsed(text: str) -> ast.expr | None:
         return None
 
 
+def _as_text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
 def _text_words(value: str, name: str) -> str:
     if not value:
         return f"empty_{snake(name)}"
     if not value.strip():
         return f"blank_{snake(name)}"
+    if value in _MARKS:
+        return _MARKS[value]
     words = snake(value)
     return words if 0 < len(words) <= _LONGEST_SHOWN and words.count("_") < _MOST_WORDS else ""
 
@@ -109,8 +144,8 @@ def _duration_words(keyword: ast.keyword) -> str:
 def id_words(text: str, name: str) -> str:
     """Return a value's source text in words for the id of a row, as `empty list` or the text itself."""
     node = _parsed(text)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _text_id(node.value, name)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        return _text_id(_as_text(node.value), name)
     match node:
         case ast.List(elts=[_, *_] as parts) | ast.Tuple(elts=[_, *_] as parts) | ast.Set(elts=parts):
             items = ", ".join(_item_words(part) for part in parts)
@@ -132,7 +167,8 @@ def _text_id(value: str, name: str) -> str:
     if value and plain and len(value) <= _LONGEST_SHOWN:
         return value
     words = value_words(repr(value), name).replace("_", " ")
-    return words or ascii(value)[1:_LONGEST_SHOWN].removesuffix("'")
+    strange = not value.isascii() or not value.replace("\n", "").isprintable()
+    return (not strange and words) or ascii(value)[1:_LONGEST_SHOWN].removesuffix("'")
 
 
 def _item_words(node: ast.expr) -> str:

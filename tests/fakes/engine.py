@@ -1,0 +1,45 @@
+"""The offline engine at work on a small project, with what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.generation.generator import BatchTestGenerator
+from bot.generation.offline.generator import OfflineGenerator
+from bot.languages.registry import drivers
+from bot.model import Candidate, Change, Member, Request, Result, Skipped
+from fakes.trees import MemoryTree
+from fakes.workspaces import small_workspace
+
+
+def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[Member]:
+    """Return all members as the driver finds them, with another reason to be looked at."""
+    driver = drivers()[0]
+    found = driver.all_members(MemoryTree(files), sorted(files), "").members
+    fields = Member.__slots__
+    return [Member(**{**{name: getattr(each, name) for name in fields}, "change": change}) for each in found]
+
+
+async def answers(
+    folder: Path, head: Mapping[str, str], base: Mapping[str, str] | None = None
+) -> dict[str, Result]:
+    """Return what the engine says of every member of a project, by the member's name."""
+    members = members_of(head, Change.ADDED if base is None else Change.CHANGED)
+    requests = [Request(member=member, test_path="tests/test_x.py") for member in members]
+    async with small_workspace(folder, head, base) as workspace:
+        generator = OfflineGenerator(workspace)
+        assert isinstance(generator, BatchTestGenerator)
+        results = [result async for result in generator.generate_batch(requests)]
+    assert [result.member for result in results] == [member.id for member in members]
+    return {member.name: result for member, result in zip(members, results, strict=True)}
+
+
+def candidate(result: Result) -> Candidate:
+    assert isinstance(result, Candidate), result
+    return result
+
+
+def reason(result: Result) -> str:
+    assert isinstance(result, Skipped), result
+    return result.reason
