@@ -24,9 +24,11 @@ def measure_packing(folder: Path) -> Iterator[Figure]:
     for number, (way, arguments) in enumerate(ways.items()):
         cache = ("--cache-dir", str(folder / f"cache-{number}"), "--head", "change")
         with Endpoint() as endpoint:
+            estimate = ask(repository, endpoint.url, *cache, *arguments, "--estimate").report
             report = ask(repository, endpoint.url, *cache, *arguments).report
         what = f"{name} {old} to {new}, {len(report['members'])} members, {way}"
         yield from _figures(what, report["stats"], endpoint.requests)
+        yield from _estimated(what, estimate["stats"], report["stats"])
 
 
 def _figures(what: str, stats: dict[str, int], requests: Sequence[Received]) -> Iterator[Figure]:
@@ -37,6 +39,13 @@ def _figures(what: str, stats: dict[str, int], requests: Sequence[Received]) -> 
     texts = [message["content"] for one in requests for message in one.body["messages"]]
     share = _same(systems) * len(systems) / sum(map(len, texts))
     yield Figure(name=f"{what}: same first part", value=100 * share, unit="% of prompts")
+
+
+def _estimated(what: str, estimated: dict[str, int], counted: dict[str, int]) -> Iterator[Figure]:
+    """Answers are short here, so that only calls and prompts can be compared with what was reckoned."""
+    for figure, name in {"api_calls": "calls", "prompt_tokens": "prompt tokens"}.items():
+        share = estimated[figure] / counted[figure]
+        yield Figure(name=f"{what}: {name} by --estimate", value=share, unit="times", most=1.2)
 
 
 def _same(texts: Sequence[str]) -> int:

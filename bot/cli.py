@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from bot import __version__
-from bot.model import Failure, Progress, Report, UsageFailure
+from bot.model import Estimate, Failure, Progress, Report, UsageFailure
 from bot.settings import (
     DEFAULT_MODEL,
     ON_PULL_REQUESTS,
@@ -149,6 +149,11 @@ def _add_proof(group: Any) -> None:
 
 def _add_output(group: Any) -> None:
     group.add_argument("--write", action="store_true", help="write the tests into the project's test tree")
+    group.add_argument(
+        "--estimate",
+        action="store_true",
+        help="only say what a model would be asked, and what that would cost: no call, no key, nothing run",
+    )
     group.add_argument("--verbose", action="store_true", help="say more on stderr, cache statistics included")
     group.add_argument("--format", choices=[choice.value for choice in OutputFormat], help="default: text")
 
@@ -204,6 +209,7 @@ class World:
         stderr: Where everything else goes.
         cache_folder: The cache folder where none is named.
         run: Builds the clients of one run, runs it to its report, and closes them.
+        estimate: Reckons what a run would ask a model, without asking one.
         write: Writes a report's tests into the test tree, and says what was written.
         open_cache: Opens the result cache; the function it is given tells the person what went wrong.
     """
@@ -213,6 +219,7 @@ class World:
     stderr: TextIO
     cache_folder: Path
     run: Callable[[Settings, Progress], Report]
+    estimate: Callable[[Settings, Progress], Estimate]
     write: Callable[[Report, Settings], tuple[str, ...]]
     open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
 
@@ -246,12 +253,24 @@ def _warn(world: World, message: str) -> None:
 
 def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     settings = _settings(arguments, world)
+    if settings.estimate:
+        return _estimate(settings, world)
     report = _report(settings, world)
     written = _write(report, settings, world) if settings.write else ()
     _put_out(_rendered(report, settings, arguments, world), world)
     for line in (*written, *_statistics(report, settings)):
         print(line, file=world.stderr)
     return 0 if report.failure is None else _told(world, report.failure, 1)
+
+
+def _estimate(settings: Settings, world: World) -> int:
+    from bot.report.estimate import render_estimate
+    from bot.report.terminal import open_progress, terminal_of
+
+    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
+        estimate = world.estimate(settings, progress)
+    _put_out(render_estimate(estimate, settings.output_format, settings.model.model), world)
+    return 0
 
 
 def _put_out(text: str, world: World) -> None:

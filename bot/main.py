@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
 from bot.events import SeedCache
-from bot.model import CacheStats, Progress, Report, Spending
+from bot.model import CacheStats, Estimate, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.forge.github import GitHub
     from bot.forge.reviewed import Reviewed
     from bot.generation.cached import CachedGenerator
+    from bot.generation.generator import TestGenerator
     from bot.pipeline import Given, Tools
     from bot.providers.meter import SpendingMeter
     from bot.review.states import States
@@ -66,6 +67,7 @@ def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
         stderr=stderr,
         cache_folder=_cache_folder(),
         run=partial(_run, stopping),
+        estimate=partial(_estimated, stopping),
         write=_write,
         open_cache=_Keeper,
     )
@@ -265,6 +267,35 @@ async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack
     return await suggest(settings, _tools(settings, progress, stack, keeping))
 
 
+def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> Estimate:
+    return _finished(stopping, partial(_estimate, settings, progress))
+
+
+async def _estimate(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Estimate:
+    """Reckon what a run would ask: with its packing, prompts, caps and cache, and without its provider."""
+    from bot.execution.isolation.build import build_sandbox
+    from bot.generation.model.estimate import EstimatingGenerator
+    from bot.languages.registry import drivers
+    from bot.pipeline import Tools, estimate
+    from bot.providers.meter import SpendingMeter
+    from bot.providers.stack import build_budget
+
+    meter = SpendingMeter()
+    reckoned = EstimatingGenerator(settings.model, build_budget(settings.model, meter, settings.budget))
+    store = stack.enter_context(_open_cache(settings.cache, progress.warn))
+    cached = _cached(reckoned, store, settings)
+    tools = Tools(
+        drivers=drivers(),
+        model=None if settings.provider is ProviderChoice.OFFLINE else cached,
+        build_sandbox=build_sandbox,
+        cache=cached,
+        spending=meter,
+        progress=progress,
+        clock=time.monotonic,
+    )
+    return await estimate(settings, tools, reckoned)
+
+
 def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
     """Run work to its end, and close what it has opened."""
     import asyncio
@@ -344,9 +375,7 @@ class _Model:
 
 def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping) -> _Model:
     from bot.cache.archive import RESULTS
-    from bot.cache.keys import KeyParts, result_key
-    from bot.generation.cached import CachedGenerator
-    from bot.generation.model.generator import ModelGenerator, model_identity
+    from bot.generation.model.generator import ModelGenerator
     from bot.providers.meter import SpendingMeter
     from bot.providers.stack import build_provider
 
@@ -356,14 +385,25 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
     store = stack.enter_context(_open_cache(settings.cache, progress.warn))
     stack.callback(store.prune)
     keeping.watch(RESULTS, store)
+    asking = ModelGenerator(provider, settings.model)
+    return _Model(_cached(asking, store, settings, settled=keeping.save_soon), meter)
+
+
+def _cached(
+    generator: TestGenerator,
+    store: ResultStore,
+    settings: Settings,
+    settled: Callable[[], None] = lambda: None,
+) -> CachedGenerator:
+    """Wrap a generator that asks a model into what is known of earlier runs."""
+    from bot.cache.keys import KeyParts, result_key
+    from bot.generation.cached import CachedGenerator
+    from bot.generation.model.generator import model_identity
+
     identity = model_identity(settings.model)
-    generator = CachedGenerator(
-        ModelGenerator(provider, settings.model),
-        store,
-        lambda request: result_key(KeyParts.of(request, identity)),
-        settled=keeping.save_soon,
+    return CachedGenerator(
+        generator, store, lambda request: result_key(KeyParts.of(request, identity)), settled=settled
     )
-    return _Model(generator, meter)
 
 
 class _Nothing:

@@ -416,6 +416,52 @@ class Report:
     unchanged: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedCall:
+    """A call to the model that a run would make.
+
+    Attributes:
+        members: The ids of the members it would ask for.
+        prompt_tokens: Reckoned from the prompt's length.
+        completion_tokens: Reckoned from the number of members.
+    """
+
+    members: tuple[str, ...]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ExpectedCallsReporter(Protocol):
+    """Anything that can say which calls a run would make, without the asker importing the generators."""
+
+    def expected_calls(self) -> tuple[ExpectedCall, ...]:
+        """Return the calls in the order in which they would be made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run would ask a model, and what that would cost; nobody was asked, and nothing was run.
+
+    Attributes:
+        members: As of a report.
+        calls: The calls that the caps leave.
+        cached: Ids of the members whose results are known already.
+        skipped: Members and files that would not be asked for: under `budget` what the caps leave out.
+        statistics: The figures that the calls would come to.
+        base: As of a report.
+        head: As of a report.
+    """
+
+    members: tuple[Member, ...]
+    calls: tuple[ExpectedCall, ...]
+    cached: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    statistics: Statistics
+    base: str | None
+    head: str | None
+
+
 class Failure(Exception):
     """The run cannot go on; the message says what could not be done and what to do next.
 

@@ -36,6 +36,8 @@ from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, Sourc
 from bot.model import (
     CacheStatsReporter,
     Candidate,
+    Estimate,
+    ExpectedCallsReporter,
     Funnel,
     Label,
     Member,
@@ -187,21 +189,48 @@ async def suggest(settings: Settings, tools: Tools, given: Given | None = None) 
         UsageFailure: The folder is no repository, or a revision is unknown.
     """
     started = tools.clock()
-    given = given or Given()
-    repository = given.repository or Repository.open(settings.folder)
-    tools.progress.phase("finding changed members", 1)
-    search = find_members(repository, settings.selection, tools.drivers, given.compared)
-    run = _begun(settings, tools, repository, search, given)
+    run = _begun(settings, tools, given or Given())
     outcome = await _outcome(run) if run.requests else Outcome()
     report = _report(run, outcome, tools.clock() - started)
     check(report)
     return report
 
 
-def _begun(
-    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch, given: Given
-) -> _Run:
+async def estimate(settings: Settings, tools: Tools, reckoned: ExpectedCallsReporter) -> Estimate:
+    """Return what a run would ask a model, without asking one and without running anything.
+
+    Args:
+        settings: What was set.
+        tools: The clients; the generator only reckons, and `spending` says what it comes to.
+        reckoned: Who knows the calls that the generator has reckoned with.
+
+    Raises:
+        UsageFailure: As of `suggest`.
+    """
+    started = tools.clock()
+    run = _begun(settings, tools, Given())
+    run.progress.phase("reckoning calls", len(run.requests))
+    answers = _joined([await _asked(run, generator) for generator in _generators(run, None)])
+    calls = reckoned.expected_calls()
+    left_out = tuple(one for one in answers.skipped.values() if one.stage is Stage.BUDGET)
+    asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
+    known = (*answers.candidates, *answers.skipped)
+    return Estimate(
+        members=run.search.found,
+        calls=calls,
+        cached=tuple(member for member in known if member not in asked),
+        skipped=(*run.search.skipped, *left_out),
+        statistics=_statistics(run, Funnel(), tools.clock() - started),
+        base=run.search.base,
+        head=run.search.head,
+    )
+
+
+def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
+    repository = given.repository or Repository.open(settings.folder)
+    tools.progress.phase("finding changed members", 1)
+    search = find_members(repository, settings.selection, tools.drivers, given.compared)
     requests = _requests(repository, search, tools.drivers, given.trusted)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:
@@ -226,18 +255,23 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
         members=search.found,
         suggestions=numbered(search.found, outcome.suggestions),
         skipped=(*search.skipped, *run.unchanged, *outcome.skipped),
-        statistics=Statistics(
-            spending=tools.spending.spending(),
-            cache=tools.cache.cache_stats(),
-            funnel=outcome.funnel,
-            seconds=seconds,
-        ),
+        statistics=_statistics(run, outcome.funnel, seconds),
         base=search.base,
         head=search.head,
         failure=outcome.failure,
         notes=(*outcome.notes, *_notes_of(tools.model)),
         sources=run.sources,
         unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
+    )
+
+
+def _statistics(run: _Run, funnel: Funnel, seconds: float) -> Statistics:
+    tools = run.tools
+    return Statistics(
+        spending=tools.spending.spending(),
+        cache=tools.cache.cache_stats(),
+        funnel=funnel,
+        seconds=seconds,
     )
 
 

@@ -294,6 +294,7 @@ class Settings:
         folder: The folder the person named with `--repo`, as an absolute path.
         provider: Never `auto`: that is resolved when the settings are parsed.
         write: Whether suggestions are written into the project's test tree.
+        estimate: Whether only the calls to the model are reckoned, without one being made.
         verbose: Whether progress details and the statistics line are printed.
         output_format: How the report is printed.
     """
@@ -307,6 +308,7 @@ class Settings:
     budget: BudgetSettings = BudgetSettings()
     commits: CommitSettings = CommitSettings()
     write: bool = False
+    estimate: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
 
@@ -576,12 +578,15 @@ def parse(folder: Path, sources: Sources) -> Settings:
         cache=CacheSettings(folder=Path(arguments.get("cache_dir") or sources.cache_folder)),
         verification=_with_interpreter(VerificationSettings(), arguments),
         write=bool(arguments.get("write")),
+        estimate=bool(arguments.get("estimate")),
         verbose=bool(arguments.get("verbose")),
         output_format=OutputFormat(arguments.get("format") or OutputFormat.TEXT),
     )
     settings = _with_options(settings, sources)
     _check(settings, sources)
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
+    if settings.estimate and choice is not ProviderChoice.OFFLINE:
+        return replace(settings, provider=ProviderChoice.OPENAI)  # who is not asked needs no key
     return replace(settings, provider=resolved_provider(choice, settings.model))
 
 
@@ -649,6 +654,8 @@ def _check(settings: Settings, sources: Sources) -> None:
         raise UsageFailure(f"{prefix}base-url must begin with http:// or https://, not `{model.base_url}`.")
     if model.record is not None and model.replay is not None:
         raise UsageFailure("--record and --replay exclude each other; give one of them.")
+    if settings.estimate and settings.output_format not in {OutputFormat.TEXT, OutputFormat.JSON}:
+        raise UsageFailure("--estimate is shown as text or JSON: give no other --format with it.")
     verification = settings.verification
     if verification.python is not None and verification.python_version is not None:
         raise UsageFailure("--python and --python-version exclude each other; give one of them.")

@@ -86,7 +86,7 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     """
     if settings.replay is not None:
         return ProviderStack(ReplayProvider(settings.replay), None)
-    endpoint = _endpoint(settings, _budget(settings, meter, budget))
+    endpoint = _endpoint(settings, build_budget(settings, meter, budget))
     slots = Slots(settings.max_concurrent_calls)
     layers = partial(_layers, endpoint, slots, settings, Waits(sleep=sleep, clock=clock, random=random))
     provider: Provider = layers()
@@ -119,7 +119,8 @@ def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, wai
     return RetryProvider(SemaphoreProvider(endpoint, slots=slots, gate=gate), policy=policy, gate=gate)
 
 
-def _budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:
+def build_budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:
+    """Return what holds a run to what it may spend; None for no end."""
     if budget is None:
         return Budget(meter)
     caps = Caps(calls=budget.max_calls, tokens=budget.max_tokens, cost=budget.max_cost)

@@ -20,7 +20,12 @@ def render_json(report: Report) -> str:
     What a terminal would obey or an encoder refuse (undecodable bytes of a path among it) is escaped as
     `\uXXXX`, everything else stands as it is.
     """
-    document = json.dumps(contract(report), ensure_ascii=False, indent=2)
+    return json_document(contract(report))
+
+
+def json_document(keys: dict[str, Any]) -> str:
+    """Return keys and values as one JSON document, escaped as `render_json` says."""
+    document = json.dumps(keys, ensure_ascii=False, indent=2)
     return _UNPRINTABLE.sub(_escaped, document) + "\n"
 
 
@@ -35,15 +40,16 @@ def contract(report: Report) -> dict[str, Any]:
         "base": report.base,
         "head": report.head,
         "failure": report.failure,
-        "members": [_member(member) for member in report.members],
+        "members": [member_keys(member) for member in report.members],
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
-        "skipped": [_skipped(entry) for entry in report.skipped],
-        "stats": _statistics(report.statistics),
+        "skipped": [skipped_keys(entry) for entry in report.skipped],
+        "stats": statistics_keys(report.statistics),
         "notes": list(report.notes),
     }
 
 
-def _member(member: Member) -> dict[str, Any]:
+def member_keys(member: Member) -> dict[str, Any]:
+    """Return a member as the contract's keys and values."""
     return {
         "id": member.id,
         "path": member.path,
@@ -85,11 +91,13 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _skipped(entry: Skipped) -> dict[str, Any]:
+def skipped_keys(entry: Skipped) -> dict[str, Any]:
+    """Return what was skipped as the contract's keys and values."""
     return {"member": entry.member, "path": entry.path, "stage": entry.stage.value, "reason": entry.reason}
 
 
-def _statistics(statistics: Statistics) -> dict[str, Any]:
+def statistics_keys(statistics: Statistics) -> dict[str, Any]:
+    """Return a run's figures as the contract's keys and values."""
     return {
         "api_calls": statistics.spending.api_calls,
         "cache_hits": statistics.cache.hits,

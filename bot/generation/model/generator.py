@@ -71,9 +71,7 @@ class ModelGenerator:
         self._provider = provider
         self._settings = settings
         self._prompts = Prompts()
-        self._limits = BatchLimits(
-            tokens_per_member=settings.tokens_per_member, max_output_tokens=settings.max_output_tokens
-        )
+        self._limits = limits_of(settings)
         self._ignored = IgnoredEntries()
 
     async def generate(self, request: Request) -> Result:
@@ -113,7 +111,8 @@ class ModelGenerator:
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:
-            response = await self._provider.complete(self._completion_request(batch))
+            request = completion_request(batch, self._prompts, self._settings)
+            response = await self._provider.complete(request)
         except ProviderError as error:
             return after_error(batch, error, self._limits)
         members = [request.member for request in batch.requests]
@@ -121,15 +120,24 @@ class ModelGenerator:
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response.finish_reason, self._limits)
 
-    def _completion_request(self, batch: Batch) -> CompletionRequest:
-        return CompletionRequest(
-            system_prompt=self._prompts.system(batch.requests[0]),
-            user_prompt=self._prompts.user(batch, self._settings.prompt_token_budget),
-            model=self._settings.model,
-            max_tokens=batch.max_tokens,
-            temperature=self._settings.temperature,
-            schema=ANSWER_SCHEMA,
-        )
+
+def limits_of(settings: ModelSettings) -> BatchLimits:
+    """Return how large one call may be."""
+    return BatchLimits(
+        tokens_per_member=settings.tokens_per_member, max_output_tokens=settings.max_output_tokens
+    )
+
+
+def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) -> CompletionRequest:
+    """Return what a provider is asked for the members of one call."""
+    return CompletionRequest(
+        system_prompt=prompts.system(batch.requests[0]),
+        user_prompt=prompts.user(batch, settings.prompt_token_budget),
+        model=settings.model,
+        max_tokens=batch.max_tokens,
+        temperature=settings.temperature,
+        schema=ANSWER_SCHEMA,
+    )
 
 
 async def _not_asked(batch: Batch, ended: SpendingEnded) -> Outcome:
