@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,3 +46,18 @@ def candidate(result: Result) -> Candidate:
 def reason(result: Result) -> str:
     assert isinstance(result, Skipped), result
     return result.reason
+
+
+def run_pytest(folder: Path, modules: Mapping[str, str], tests: Mapping[str, str]) -> str:
+    """Run plain pytest as a person would: in a folder of tests alone, with the source roots on the path."""
+    for place, files in (("roots", modules), ("tests", tests)):
+        (folder / place).mkdir()
+        for name, text in files.items():
+            file = name if place == "roots" else f"test_{name.replace('.', '_')}"
+            (folder / place / f"{file}.py").write_text(text)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder / "roots")}
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+    done = subprocess.run(
+        command, cwd=folder / "tests", env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout

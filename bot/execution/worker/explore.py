@@ -26,6 +26,9 @@ with each trial
     watched     names of objects that the setup makes, which are looked at afterwards
     probes      expressions that are looked at afterwards
     inside      whether an object is told by what it shows, even where it has a source text
+    in_loop     whether all of it runs inside one coroutine, in which its text may await
+    enters      whether an object that can be entered is entered, and told of from inside
+    allowed     the name of an exception's class that may happen to the project; empty for none
     expected    the value that is documented, as an expression; null for none
     exception   the name of the documented exception's class; null for none
 
@@ -60,6 +63,7 @@ from .describe import describe
 from .imports import arrange
 from .noticing import Noticing, Seen
 from .observe import Told, nothing
+from .stage import prepare
 from .teller import Teller
 from .trial import Trials, remove_all
 
@@ -80,6 +84,7 @@ def main() -> None:
         return
     for name in job["describe"]:
         teller.tell({"description": describe(job["module"], name)})
+    prepare(statement for trial in job["trials"] for statement in trial["setup"])
     gc.collect()
     gc.freeze()  # the children's collections pass over what is loaded now
     _run_trials(job, teller)

@@ -29,6 +29,7 @@ Import = tuple[str, str]
 _MOST_PARTS = 60
 _DEEPEST = 6
 _EXACT_FLOAT = 8
+_LARGEST_WHOLE = 1e12
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
@@ -132,7 +133,7 @@ def _write_float(value: float, _depth: int) -> Written:
     if math.isinf(value):
         return Written("math.inf" if value > 0 else "-math.inf", frozenset({("math", "")}))
     text = repr(value)
-    if len(text.lstrip("-")) <= _EXACT_FLOAT:
+    if len(text.lstrip("-")) <= _EXACT_FLOAT or (value.is_integer() and abs(value) < _LARGEST_WHOLE):
         return Written(text)
     return Written(f"pytest.approx({value:.9g})", frozenset({("pytest", "")}), approximate=True)
 

@@ -18,6 +18,7 @@ tests. A fact is `{"of", "text", "imports"}`, `of` being a template such as `len
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dis
 import functools
 import inspect
@@ -30,6 +31,7 @@ from typing import Any
 
 from .homes import public_home
 from .literals import Written, is_of_this_machine, quoted, written
+from .stage import TRIAL
 
 Told = dict[str, Any]
 
@@ -41,15 +43,66 @@ _LONGEST_MESSAGE = 200
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
-def form_of(value: Any) -> str:
+class Bringing:
+    """Brings the value that matters out of what a call gave; what was entered for it is left at the end.
+
+    Args:
+        in_loop: Whether it happens inside a running loop.
+        enters: Whether an object that can be entered is entered, whatever its class.
+
+    Attributes:
+        form: How it is brought out.
+    """
+
+    def __init__(self, *, in_loop: bool, enters: bool) -> None:
+        self.form = "plain"
+        self._in_loop = in_loop
+        self._enters = enters
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> None:
+        await self._stack.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
+
+    async def out(self, given: Any) -> Any:
+        """Return the value."""
+        self.form = form_of(given, enters=self._enters)
+        if self._in_loop and self.form in _IN_LOOP:
+            self.form = _IN_LOOP[self.form]
+            return await self._out_in_loop(given)
+        if self.form == "entered":
+            return self._stack.enter_context(given)
+        self.form, value = settle(given, self.form)
+        return value
+
+    async def _out_in_loop(self, given: Any) -> Any:
+        if self.form == "await":
+            return await given
+        if self.form == "async with":
+            return await self._stack.enter_async_context(given)
+        items = await _async_items(given)
+        if len(items) > _MOST_ITEMS:
+            self.form = "async for, begun"
+        return _first(items)
+
+
+_IN_LOOP = {"awaited": "await", "async listed": "async for", "async entered": "async with"}
+"""Forms outside of a loop, and what they are inside one."""
+
+
+def form_of(value: Any, *, enters: bool = False) -> str:
     """Tell how the value that matters is brought out of what a call gave."""
     if inspect.iscoroutine(value):
         return "awaited"
-    if inspect.isasyncgen(value):
+    if inspect.isasyncgen(value) or hasattr(type(value), "__anext__"):
         return "async listed"
-    if _is_context(value, "_GeneratorContextManager"):
+    if _is_context(value, "_GeneratorContextManager") or (enters and hasattr(type(value), "__enter__")):
         return "entered"
-    if _is_context(value, "_AsyncGeneratorContextManager"):
+    if _is_context(value, "_AsyncGeneratorContextManager") or (enters and hasattr(type(value), "__aenter__")):
         return "async entered"
     if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
         return "listed"
@@ -61,15 +114,19 @@ def settle(value: Any, form: str) -> tuple[str, Any]:
     if form == "awaited":
         return form, asyncio.run(value)
     if form == "async listed":
-        return form, asyncio.run(_async_items(value))
-    if form == "entered":
-        return form, value.__enter__()
+        items = asyncio.run(_async_items(value))
+        return form if len(items) <= _MOST_ITEMS else "async begun", _first(items)
     if form == "async entered":
         return form, asyncio.run(_enter(value))
     if form == "listed":
         items = [*itertools.islice(value, _MOST_ITEMS + 1)]
-        return (form, items) if len(items) <= _MOST_ITEMS else ("begun", items[:_FIRST_ITEMS])
+        return form if len(items) <= _MOST_ITEMS else "begun", _first(items)
     return form, value
+
+
+def _first(items: list[Any]) -> list[Any]:
+    """Return all items, or the first ones where there are too many to list."""
+    return items if len(items) <= _MOST_ITEMS else items[:_FIRST_ITEMS]
 
 
 def _is_context(value: object, name: str) -> bool:
@@ -82,7 +139,7 @@ async def _async_items(value: Any) -> list[Any]:
     async for item in value:
         found.append(item)
         if len(found) > _MOST_ITEMS:
-            raise TooManyItems
+            break
     return found
 
 
@@ -224,11 +281,13 @@ class Raises:
     """Tells the exceptions that the project raises itself from those that happen to it.
 
     Args:
-        roots: Folders of the project.
+        roots: Folders of the project, and other places whose own `raise` counts.
+        allowed: The name of a class that may happen to the project all the same; empty for none.
     """
 
-    def __init__(self, roots: list[str]) -> None:
+    def __init__(self, roots: list[str], allowed: str = "") -> None:
         self._roots = tuple(roots)
+        self._allowed = allowed
 
     def outcome(self, error: BaseException, documented: str | None) -> Told:
         """Return the outcome of a call that raised.
@@ -246,12 +305,17 @@ class Raises:
         ):
             message = None if place is None else self._message(error)
             return {"kind": "raised", "home": home, "message": message, "line": place, "agrees": True}
+        if home is not None and type(error).__name__ == self._allowed:
+            return {"kind": "raised", "home": home, "message": None, "line": place or 0}
         if place is None or home is None:
             return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         return {"kind": "raised", "home": home, "message": self._message(error), "line": place}
 
     def _raise_place(self, trace: TracebackType | None) -> int | None:
-        """Return the line of the `raise` statement of the project that raised; None where it was none."""
+        """Return the line of the `raise` statement of the project that raised, 0 for one of the trial's own.
+
+        None where it was neither.
+        """
         if trace is None:
             return None
         while trace.tb_next is not None:
@@ -261,7 +325,9 @@ class Raises:
             return None
         instruction, argument = code.co_code[trace.tb_lasti : trace.tb_lasti + 2]
         # A bare `raise` has no argument: it hands on what may well be an exception of the interpreter's.
-        return trace.tb_lineno if instruction == _RAISE and argument else None
+        if instruction != _RAISE or not argument:
+            return None
+        return 0 if code.co_filename == TRIAL else trace.tb_lineno
 
     def _message(self, error: BaseException) -> str | None:
         """Return the message where it is the project's own text alone, and the same everywhere."""

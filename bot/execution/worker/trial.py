@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -15,18 +16,18 @@ from typing import Any, NamedTuple
 
 from .literals import quoted, written
 from .observe import (
+    Bringing,
     Raises,
     Told,
     facts,
-    form_of,
     is_documented,
     nothing,
     printed,
-    settle,
     told,
     value_outcome,
 )
 from .refusal import Refusal
+from .stage import GIVEN_FOLDER, TRIAL, WaitsForever, carried_out, evaluated, fixtures, take_back
 from .tracer import Reached, Span, make_tracer
 
 _LAST_LINE = 10**9
@@ -68,7 +69,7 @@ class Trials:
         outcome, state = run.observe(self._tracing, reached)
         if self._refusal.reason is not None:
             outcome, state = nothing(self._refusal.reason), []
-        return {"outcome": outcome, "state": state, "writes": self._has_files(), **reached.as_json()}
+        return {"outcome": outcome, "state": state, "writes": self._leaves_files(), **reached.as_json()}
 
     def _state_before(self, trial: Told) -> list[Told]:
         """Look at the objects without the call; once a setup."""
@@ -94,6 +95,10 @@ class Trials:
     def _has_files(self) -> bool:
         return any(self._folder.iterdir())
 
+    def _leaves_files(self) -> bool:
+        """Tell whether there are files beside those in pytest's folder."""
+        return any(path.name != GIVEN_FOLDER for path in self._folder.iterdir())
+
 
 class TrialRun(NamedTuple):
     """One trial.
@@ -112,63 +117,97 @@ class TrialRun(NamedTuple):
 
     def look(self) -> list[Told]:
         """Return what the objects and probes show after the setup, without the call."""
-        namespace, problem = self._set_up()
-        return [] if problem else self._state(namespace)
+        try:
+            state: list[Told] = carried_out(self._look(), in_loop=self.trial["in_loop"])
+        except WaitsForever:
+            return []
+        return state
+
+    async def _look(self) -> list[Told]:
+        namespace, problem = await self._set_up()
+        state = [] if problem else await self._state(namespace)
+        take_back(namespace)
+        return state
 
     def observe(self, tracing: Tracing, reached: Reached) -> tuple[Told, list[Told]]:
         """Carry it out; return what came of the call, and what the objects show afterwards."""
-        namespace, problem = self._set_up()
-        if problem:
-            return nothing(f"its setup raises {problem}"), []
-        files = _files()
-        tracing.note_into(reached)  # what the setup reaches is not the call's
-        outcome = self._call(namespace)
-        tracing.pause()  # nor is what looking at the state reaches
-        return outcome, _with_before([*self._state(namespace), *_files()], [*self.before, *files])
+        try:
+            seen: tuple[Told, list[Told]] = carried_out(
+                self._observe(tracing, reached), in_loop=self.trial["in_loop"]
+            )
+        except WaitsForever:
+            return nothing("it waits for something that does not come"), []
+        finally:
+            tracing.pause()
+        return seen
 
-    def _set_up(self) -> tuple[Told, str]:
+    async def _observe(self, tracing: Tracing, reached: Reached) -> tuple[Told, list[Told]]:
+        namespace, problem = await self._set_up()
+        try:
+            if problem:
+                return nothing(f"its setup raises {problem}"), []
+            files = _files(namespace)
+            tracing.note_into(reached)  # what the setup reaches is not the call's
+            outcome = await self._call(namespace)
+            tracing.pause()  # nor is what looking at the state reaches
+            state = [*await self._state(namespace), *_files(namespace)]
+        finally:
+            take_back(namespace)
+        return outcome, _with_before(state, [*self.before, *files])
+
+    async def _set_up(self) -> tuple[Told, str]:
         """Carry out imports and setup; return the names, and what went wrong."""
         namespace: Told = {"__name__": "trial"}
         try:
+            namespace.update(fixtures("\n".join([*self.trial["setup"], self.trial["call"]])))
             for statement in [*self.trial["imports"], *self.trial["setup"]]:
-                exec(statement, namespace)  # noqa: S102 - this is the sandbox, made for it
+                await evaluated(statement, namespace)
         except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
             return namespace, f"{type(error).__name__}: {error}"
         return namespace, ""
 
-    def _call(self, namespace: Told) -> Told:
+    async def _call(self, namespace: Told) -> Told:
         """Make the call, and return its outcome."""
-        known = {name: namespace[name] for name in self.trial["watched"] if name in namespace}
         out = io.StringIO()
-        form = "plain"
+        outcome = nothing("it hides what happens inside it")
+        bringing = Bringing(in_loop=self.trial["in_loop"], enters=self.trial["enters"])
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-                given = _evaluate(self.trial["call"], namespace)
-                form = form_of(given)
-                form, value = settle(given, form)
-        except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
-            return {**Raises(self.roots).outcome(error, self.trial["exception"]), "form": form}
+                async with bringing:
+                    value = await bringing.out(await evaluated(self.trial["call"], namespace))
+                    outcome = await self._outcome(bringing.form, value, namespace)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and self.trial["in_loop"]:
+                raise  # our own patience is at its end
+            return {**self._raised(error), "form": bringing.form}
         if value is None and out.getvalue():
             return printed(out.getvalue(), self.limits["longest"])
+        return outcome
+
+    def _raised(self, error: BaseException) -> Told:
+        return Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
+
+    async def _outcome(self, form: str, value: Any, namespace: Told) -> Told:
+        known = {name: namespace[name] for name in self.trial["watched"] if name in namespace}
         longest = 0 if self.trial["inside"] else self.limits["longest"]
         outcome = value_outcome(form, value, known, longest)
-        return {**outcome, "agrees": self._agrees(value, namespace)}
+        return {**outcome, "agrees": await self._agrees(value, namespace)}
 
-    def _agrees(self, value: Any, namespace: Told) -> bool | None:
+    async def _agrees(self, value: Any, namespace: Told) -> bool | None:
         """Tell whether a value is the documented one; None where that cannot be said."""
         if self.trial["exception"] is not None:
             return False
         if self.trial["expected"] is None:
             return None
         try:
-            return is_documented(value, _evaluate(self.trial["expected"], namespace))
+            return is_documented(value, await evaluated(self.trial["expected"], namespace))
         except Exception:  # noqa: BLE001 - a foreign constructor or comparison may raise anything
             return None
 
-    def _state(self, namespace: Told) -> list[Told]:
+    async def _state(self, namespace: Told) -> list[Told]:
         """Return what the objects and the probes show now; probes that change an object show nothing."""
         found = self._facts(namespace)
-        probed = [fact for probe in self.trial["probes"] for fact in self._probed(probe, namespace)]
+        probed = [fact for probe in self.trial["probes"] for fact in await self._probed(probe, namespace)]
         if probed and self._facts(namespace) == found:
             found += probed
         return found[:_MOST_CHECKS]
@@ -177,9 +216,9 @@ class TrialRun(NamedTuple):
         names = [name for name in self.trial["watched"] if name in namespace]
         return [{**fact, "of": fact["of"].format(name)} for name in names for fact in facts(namespace[name])]
 
-    def _probed(self, probe: str, namespace: Told) -> list[Told]:
+    async def _probed(self, probe: str, namespace: Told) -> list[Told]:
         try:
-            text = written(_evaluate(probe, namespace), self.limits["longest"])
+            text = written(await evaluated(probe, namespace), self.limits["longest"])
         except Exception:  # noqa: BLE001 - foreign code raises what it likes
             return []
         return [] if text is None else [{"of": probe, **told(text)}]
@@ -207,18 +246,28 @@ class Tracing:
         self.note_into(Reached())
 
 
-def _files() -> list[Told]:
-    """Return what stands in the files of the working folder, where that is short text."""
+def _files(namespace: Told) -> list[Told]:
+    """Return what stands in the files of the working folder, or in pytest's, where that is short text."""
     found: list[Told] = []
-    for file in sorted(Path().iterdir()):
+    given = namespace.get("tmp_path")
+    for file in sorted([*Path().iterdir(), *(given.iterdir() if given else ())]):
         try:
             text = written(file.read_text(encoding="utf-8"), _LONGEST_FILE)
         except (OSError, ValueError):
             continue
         if text is not None:
-            of = f"Path({quoted(file.name)}).read_text()"
-            found.append({**told(text), "of": of, "imports": [("pathlib", "Path")]})
+            found.append({**told(text), **_named(file, namespace)})
     return found[:_MOST_FILES]
+
+
+def _named(file: Path, namespace: Told) -> Told:
+    """Return how a test reads a file: by the variable that holds its path, where there is one."""
+    for name, value in namespace.items():
+        if isinstance(value, Path) and value == file and not name.startswith("_"):
+            return {"of": f"{name}.read_text()", "imports": []}
+    if file.is_absolute():
+        return {"of": f"(tmp_path / {quoted(file.name)}).read_text()", "imports": []}
+    return {"of": f"Path({quoted(file.name)}).read_text()", "imports": [("pathlib", "Path")]}
 
 
 def _with_before(state: list[Told], before: list[Told]) -> list[Told]:
@@ -228,17 +277,7 @@ def _with_before(state: list[Told], before: list[Told]) -> list[Told]:
 
 def _absent(of: str) -> str | None:
     """Return the text before of something that was not there: a file was empty, all else is not known."""
-    return "" if of.startswith("Path(") else None
-
-
-def _evaluate(call: str, namespace: Told) -> Any:
-    """Return an expression's value; carry out what is a statement."""
-    try:
-        code = compile(call, "<call>", "eval")
-    except SyntaxError:
-        exec(compile(call, "<call>", "exec"), namespace)  # noqa: S102 - this is the sandbox, made for it
-        return None
-    return eval(code, namespace)  # noqa: S307 - as above
+    return "" if of.endswith(".read_text()") else None
 
 
 def _limit_memory(wanted: int) -> None:

@@ -67,6 +67,29 @@ def _async_listed(call: str) -> Brought:
     return Brought("asyncio.run(items())", frozenset({_ASYNCIO}), before)
 
 
+def _async_begun(call: str) -> Brought:
+    before = (
+        "async def first_items():",
+        "    found = []",
+        f"    async for item in {call}:",
+        "        found.append(item)",
+        f"        if len(found) == {_FIRST_ITEMS}:",
+        "            return found",
+    )
+    return Brought("asyncio.run(first_items())", frozenset({_ASYNCIO}), before)
+
+
+def _begun_in_loop(call: str) -> Brought:
+    before = (
+        "items = []",
+        f"async for item in {call}:",
+        "    items.append(item)",
+        f"    if len(items) == {_FIRST_ITEMS}:",
+        "        break",
+    )
+    return Brought("items", before=before)
+
+
 def _async_entered(call: str) -> Brought:
     before = ("async def enter():", f"    async with {call} as entered:", "        return entered")
     return Brought("asyncio.run(enter())", frozenset({_ASYNCIO}), before)
@@ -78,7 +101,12 @@ _FORMS: dict[str, Callable[[str], Brought]] = {
     "begun": lambda call: Brought(f"list(islice({call}, {_FIRST_ITEMS}))", frozenset({_ISLICE})),
     "entered": lambda call: Brought("entered", block=f"with {call} as entered:"),
     "async listed": _async_listed,
+    "async begun": _async_begun,
     "async entered": _async_entered,
+    "await": lambda call: Brought(f"await {call}"),
+    "async for": lambda call: Brought(f"[item async for item in {call}]"),
+    "async for, begun": _begun_in_loop,
+    "async with": lambda call: Brought("entered", block=f"async with {call} as entered:"),
 }
 
 
@@ -91,7 +119,7 @@ def act_and_assert(case: Case, call: str) -> Written:
     lines, imports = _WRITERS[case.outcome.kind](case, call)
     if not case.states_changes:
         return lines, imports
-    checks, more = _fact_lines(case.shown_changes[:1])
+    checks, more = _fact_lines(case.shown_changes[: None if case.trial.noted else 1])
     return [*lines, *checks], imports | more
 
 
@@ -136,10 +164,14 @@ def refusal(form: str, call: str, exception: str, match: str = "") -> Written:
         match: The pattern of its message, as source text; empty for any.
     """
     brought = brought_out(form, call)
-    expression = f"{call}.__enter__()" if brought.block else brought.expression
+    expression = _entered_text(form, call) if brought.block else brought.expression
     arguments = exception + (f", match={match}" if match else "")
-    lines = [f"with pytest.raises({arguments}):", f"{_INDENT}{expression}"]
+    lines = [f"with pytest.raises({arguments}):", *indented(expression.splitlines())]
     return brought._replace(block="").framed(lines), brought.imports | {PYTEST}
+
+
+def _entered_text(form: str, call: str) -> str:
+    return f"await {call}.__aenter__()" if form == "async with" else f"{call}.__enter__()"
 
 
 def exception_imports(outcome: Outcome) -> Imports:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -21,9 +21,9 @@ class Slot(Enum):
     SECOND = auto()
 
 
-Piece = str | Slot
+Piece = str | Slot | int
 Pieces = tuple[Piece, ...]
-"""A call: fixed text, and the places of its object and its arguments."""
+"""A call: fixed text, and the places of its object and its arguments, of which one may be meant by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,13 @@ def call_text(pieces: Pieces, receiver: str, arguments: Sequence[str]) -> str:
         Slot.FIRST: arguments[0] if arguments else "",
         Slot.SECOND: arguments[1] if len(arguments) > 1 else "",
     }
-    return "".join(piece if isinstance(piece, str) else filled[piece] for piece in pieces)
+    return "".join(_piece_text(piece, filled, arguments) for piece in pieces)
+
+
+def _piece_text(piece: Piece, filled: Mapping[Slot, str], arguments: Sequence[str]) -> str:
+    if isinstance(piece, str):
+        return piece
+    return filled[piece] if isinstance(piece, Slot) else arguments[piece]
 
 
 _R, _A, _B = Slot.RECEIVER, Slot.FIRST, Slot.SECOND

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot.generation.offline.calls import call_text
 from bot.generation.offline.observations import Fact, Observation, Outcome
 from bot.generation.offline.soup import is_soup
-from bot.generation.offline.trial import Trial
+from bot.generation.offline.trial import NAPS, Trial
 
 MOST_CHANGES = 2
 """How many changes of its object one test states at most."""
@@ -73,9 +73,12 @@ class Case:
     @property
     def changes(self) -> tuple[Fact, ...]:
         """What the call has changed of the objects it was made on."""
-        return tuple(
-            fact for fact in self.seen.state if fact.before is not None and fact.before != fact.value.text
-        )
+        return tuple(fact for fact in self.seen.state if self._is_change(fact))
+
+    def _is_change(self, fact: Fact) -> bool:
+        """Tell whether a fact is one that the call has brought about; what is recorded always is."""
+        is_other = fact.before is not None and fact.before != fact.value.text
+        return is_other or fact.of in self.trial.noted
 
     @property
     def shown_changes(self) -> tuple[Fact, ...]:
@@ -89,7 +92,7 @@ class Case:
     @property
     def states_changes(self) -> bool:
         """Whether the test states what the call leaves behind."""
-        return self.with_state and bool(self.changes)
+        return (self.with_state or bool(self.trial.noted)) and bool(self.changes)
 
     @property
     def gives_none(self) -> bool:
@@ -168,10 +171,24 @@ def stable_case(trial: Trial, first: Observation, second: Observation | None) ->
     """Return a trial as a case where both settings saw the same that a test can state; else None."""
     if second is None or replace(first.outcome, line=None) != replace(second.outcome, line=None):
         return None
+    trial, first = _awake(trial, first)
+    if trial.only_refusals and first.outcome.kind != "raised":
+        return None
     if first.outcome.kind not in _STATABLE and first.outcome.agrees is None:
         return None
     state = tuple(fact for fact in first.state if fact in second.state)
     return Case(trial=trial, seen=replace(first, state=state))
+
+
+def _awake(trial: Trial, seen: Observation) -> tuple[Trial, Observation]:
+    """Return a trial and what was seen without what keeps it from sleeping, where it would not sleep."""
+    slept = next((fact.value.text for fact in seen.state if fact.of == NAPS), "")
+    if slept != "[]":
+        return trial, seen
+    still = tuple(statement for statement in trial.still if NAPS not in statement)
+    watched = tuple(name for name in trial.watched if name != NAPS)
+    state = tuple(fact for fact in seen.state if fact.of != NAPS)
+    return replace(trial, still=still, watched=watched), replace(seen, state=state)
 
 
 def with_base(case: Case, base: Observation | None) -> Case:

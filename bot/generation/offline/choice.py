@@ -67,7 +67,8 @@ def _trustworthy(cases: Sequence[Case]) -> list[Case]:
 def _cost(case: Case) -> tuple[bool, int, int, bool]:
     """Return what a reader pays: what is past reading, inputs from afar, much set up, a long text."""
     value = case.outcome.value.text if case.outcome.value else ""
-    return case.is_soup, case.trial.layer, len(case.trial.setup), len(case.trial.text) + len(value) > _LONG
+    before = len(case.trial.setup) + len(case.trial.still)
+    return case.is_soup, case.trial.layer, before, len(case.trial.text) + len(value) > _LONG
 
 
 class _Chosen:
@@ -99,13 +100,16 @@ def _ways(case: Case) -> set[Hashable]:
         ways.add(("raised", case.outcome.line))
     if case.changes:
         ways.add("changes its object")
+    if case.trial.recording is not None and case.trial.recording.fails and case.outcome.kind == "value":
+        ways.add("goes on after a failure")
     return ways
 
 
 def _outcome(case: Case) -> Hashable:
     if case.outcome.kind == "raised":
         return ("raised", case.outcome.line)
-    changed = tuple((fact.of, fact.value.text) for fact in case.changes) if case.gives_none else ()
+    told = case.gives_none or bool(case.trial.noted)
+    changed = tuple((fact.of, fact.value.text) for fact in case.changes) if told else ()
     return ("outcome", signature(case.outcome), changed)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from bot.generation.offline.calls import Argument
-from bot.generation.offline.description import Callee, Parameter
+from bot.generation.offline.description import Callee, Parameter, Shape
 from bot.generation.offline.expressions import NONE, Expression, Imports, Layer, unique
 from bot.generation.offline.inputs import inputs, shape_of
 from bot.generation.offline.subjects import Subject
@@ -33,9 +33,16 @@ class Columns:
             names = [each.name for each in self._subject.parameters]
             place = names.index(parameter.name) if parameter.name in names else -1
             documented = self._subject.documentation.arguments_for(place, parameter.name)
-            found = inputs(parameter, self._subject.hints, documented)
+            found = self._turned(parameter, inputs(parameter, self._subject.hints, documented))
             self._known[parameter.name] = unique([*self._keys_for(parameter), *found]) if found else []
         return self._known[parameter.name]
+
+    def _turned(self, parameter: Parameter, found: list[Expression]) -> list[Expression]:
+        """Return other functions first for a parameter that is not the first to take one."""
+        hints = self._subject.hints
+        functions = [each for each in self._subject.parameters if takes_function(shape_of(each, hints))]
+        turns = functions.index(parameter) % len(found) if found and parameter in functions else 0
+        return [*found[turns:], *found[:turns]]
 
     def _keys_for(self, parameter: Parameter) -> list[Expression]:
         """Return a key of a mapping that the member is given as well, for a text that may be one."""
@@ -97,6 +104,12 @@ def given(parameter: Parameter, value: Expression, *, by_keyword: bool = True) -
     """Return an argument for a parameter, by name where it is optional unless that is not wanted."""
     is_named = by_keyword and not parameter.required and parameter.mode != "rest"
     return Argument(parameter.name, value, is_named or parameter.mode == "keyword")
+
+
+def takes_function(shape: Shape) -> bool:
+    """Tell whether a parameter of a shape may be given a function."""
+    options = shape.parts if shape.kind == "union" else (shape,)
+    return any(option.kind == "callable" for option in options)
 
 
 def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:

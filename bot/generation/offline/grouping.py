@@ -52,7 +52,8 @@ def shape(case: Case) -> Hashable | None:
     trial, outcome = case.trial, case.outcome
     on_variables = (bool(trial.watched) and not trial.receiver) or case.in_folder
     alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
-    if alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
+    if alone or trial.stands_alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
         return None
     names = tuple((argument.name, argument.by_keyword) for argument in trial.arguments)
-    return (outcome.kind, outcome.form, trial.setup, trial.pieces, trial.receiver, names, outcome.home)
+    before = (*trial.still, *trial.setup)
+    return (outcome.kind, outcome.form, before, trial.pieces, trial.receiver, names, outcome.home)

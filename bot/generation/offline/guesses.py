@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bot.generation.offline.description import Home, Parameter, Shape
 
@@ -80,7 +81,7 @@ _NAMES = _table(
         ),
     ),
     (TEXTS, "lines names paths strings texts tokens words"),
-    (DICT, "config d dct dictionary env headers kwargs mapping options params"),
+    (DICT, "cache config d dct dictionary env headers kwargs mapping options params"),
     (CALLABLE, "callback f factory fn func function handler pred predicate"),
     (DATETIME, "datetime dt moment when"),
     (DATE, "date"),
@@ -109,7 +110,15 @@ def guessed(parameter: Parameter, uses: frozenset[str]) -> Shape:
     by_name = _by_name(parameter.name)
     if by_name is not None and not (found and len(parameter.name) == 1):
         found = [by_name, *found] if by_name in found or not found else [*found, by_name]
-    return _either(found[:2]) if found else UNTYPED
+    return _either(_called(shape, uses) for shape in found[:2]) if found else UNTYPED
+
+
+def _called(shape: Shape, uses: frozenset[str]) -> Shape:
+    """Return a function's shape with as many arguments as the text calls it with, where one is not right."""
+    count = next((number for number in (0, 2, 3) if f"({number})" in uses), 1)
+    if shape is not CALLABLE or count == 1:
+        return shape
+    return replace(shape, parts=(Shape(kind="any"),) * (count + 1))
 
 
 def _either(shapes: Iterable[Shape]) -> Shape:

@@ -150,6 +150,7 @@ class _Reader:
                 self._hints.anywhere.extend(map(_written, met))
             case ast.Name(id=name):
                 self._use(name, "()")
+                self._use(name, f"({len(node.args) + len(node.keywords)})")
         self._passed(ast.unparse(node.func), node.args)
 
     def _passed(self, function: str, arguments: list[ast.expr]) -> None:

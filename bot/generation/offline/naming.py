@@ -75,6 +75,7 @@ class Names:
         if case.trial.relation is not None:
             yield (case.trial.relation.words,)
         after = self._after(case)
+        yield from _recorded(case)
         if case.outcome.kind == "raised":
             yield from self._raised(case, after)
             return
@@ -189,6 +190,20 @@ class Names:
             if isinstance(node, ast.If) and _returns_from(node.body, case.seen.lines):
                 found = condition_words(node.test, parameters) or found
         return found
+
+
+def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
+    """What a function of the test's own was called with, where it noted that."""
+    recording = case.trial.recording
+    if recording is None:
+        return
+    noted = next((fact.value.text for fact in case.changes if fact.of == recording.name), "[]")
+    node = ast.parse(noted, mode="eval").body
+    count = len(node.elts) if isinstance(node, ast.List) else 0
+    again = "again" if recording.calls.endswith("at_first") else "twice"
+    times = {0: "", 1: "once", 2: again}.get(count, f"{count}_times")
+    verb = "calls" if count else "does_not_call"
+    yield (f"{verb}_{snake(recording.calls)}", times, recording.when)
 
 
 def subject_words(member: Member) -> str:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bot.generation.offline.calls import BINARY, COMPARISONS, Argument
-from bot.generation.offline.columns import Columns, imports_of, texts_of
+from bot.generation.offline.columns import Columns, exchange, imports_of, takes_function, texts_of
 from bot.generation.offline.description import Callee, Home, Owner, Parameter
 from bot.generation.offline.expressions import Expression, Import, Imports, Layer, unique
 from bot.generation.offline.inputs import shape_of
 from bot.generation.offline.subjects import Subject
+from bot.generation.offline.trial import CALLS
 from bot.generation.offline.values import constructions
 
 _MOST_OBJECTS = 5
@@ -52,11 +53,19 @@ _LIKES = {
 
 
 class Prior(NamedTuple):
-    """A call made before the one that is looked at."""
+    """A call made before the one that is looked at.
+
+    Attributes:
+        name: The method's name.
+        text: The call.
+        imports: What it needs.
+        callback: The parameter that is given a function that notes its calls; empty for none.
+    """
 
     name: str
     text: str
     imports: Imports
+    callback: str = ""
 
 
 class Objects:
@@ -107,9 +116,17 @@ class Objects:
         for method in methods:
             arguments = self._columns.ordinary(method)
             if arguments is not None:
-                text = f"{variable}.{method.name}({texts_of(arguments)})"
-                found.append(Prior(method.name, text, imports_of(arguments)))
+                found.append(self._prior(variable, method, arguments))
         return found[:_MOST_PRIORS]
+
+    def _prior(self, variable: str, method: Callee, arguments: Sequence[Argument]) -> Prior:
+        """Return a call of a method; a function that it is given notes its calls."""
+        hints = self._subject.hints
+        functions = [each.name for each in method.parameters or () if takes_function(shape_of(each, hints))]
+        noting = Expression(f"{CALLS}.append")
+        given = exchange(arguments, functions[0], noting) if functions else arguments
+        text = f"{variable}.{method.name}({texts_of(given)})"
+        return Prior(method.name, text, imports_of(given), "".join(functions[:1]))
 
     def _brings(self, method: Callee) -> bool:
         if method.name == self._subject.member.plain_name or not method.parameters:

@@ -32,7 +32,7 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[S
 
 def _shows(case: Case) -> str:
     """Return one clause on a case; empty where nothing short can be said."""
-    if case.contradicts or (case.trial.setup and not case.trial.receiver):
+    if case.contradicts or (case.trial.setup and not case.trial.receiver and case.trial.recording is None):
         return ""
     text = f"{_called(case)} {_does(case, case.changes)}"
     return text if len(text) <= _LONGEST else ""
@@ -55,6 +55,9 @@ def _differing(facts: Sequence[Fact], others: Sequence[Fact]) -> tuple[Fact, ...
 
 def _called(case: Case) -> str:
     """Return the call in words, with what was called before it."""
+    recording = case.trial.recording
+    if recording is not None and recording.under:
+        return f"`{case.expression}` under `@{recording.under}`"
     after = case.trial.setup[1:] if case.trial.receiver else ()
     before = f" after {' and '.join(f'`{statement}`' for statement in after)}" if after else ""
     return f"`{case.expression}`{before}"

@@ -10,6 +10,12 @@ from bot.generation.offline.calls import Argument, Pieces, Slot, call_text
 from bot.generation.offline.expressions import Imports, Layer, quoted
 from bot.languages.driver import DocumentedExample
 
+CALLS = "calls"
+"""The list in which a function of the test's own notes what it is called with."""
+
+NAPS = "naps"
+"""The list that notes how long a member would have slept."""
+
 FILE = "file.txt"
 """The file that a trial on files works on."""
 
@@ -26,12 +32,31 @@ class Relation(NamedTuple):
     idle: str
 
 
+class Recording(NamedTuple):
+    """A list in which a function of the test's own notes what it is called with.
+
+    Attributes:
+        name: The list's name.
+        calls: Which function notes, and what it notes, in words for the test's name.
+        when: When it does so, in words for the test's name; may be empty.
+        under: The decorator that the function stands under, as it is told in words; empty for none.
+        fails: Whether the function raises, the first time at least.
+    """
+
+    name: str
+    calls: str
+    when: str = ""
+    under: str = ""
+    fails: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One call, with all that it needs.
 
     Attributes:
         imports: What its text needs.
+        still: Statements before all others, which hold the clock or chance still.
         setup: Statements before the call; the first makes the object, where there is one.
         pieces: The call's text around its object and arguments.
         receiver: The object's name; empty where there is none.
@@ -43,9 +68,15 @@ class Trial:
         example: The documented example that it is; None for all others.
         priors: Names of the methods that were called before.
         relation: The relation that it states; None for all others.
+        in_loop: Whether all of it runs inside one coroutine, in which its text may await.
+        enters: Whether an object that can be entered is entered, and told of from inside.
+        allowed: The name of an exception's class that may happen to the project; empty for none.
+        only_refusals: Whether a value that it gives is by chance, so that only what is refused counts.
+        recording: What notes the calls of a function that it gives the member; None for nothing.
     """
 
     imports: Imports
+    still: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     pieces: Pieces
     receiver: str = ""
@@ -57,6 +88,17 @@ class Trial:
     example: DocumentedExample | None = None
     priors: tuple[str, ...] = ()
     relation: Relation | None = None
+    in_loop: bool = False
+    enters: bool = False
+    allowed: str = ""
+    only_refusals: bool = False
+    recording: Recording | None = None
+
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """The lists of the test's own in which something is noted: a test always states what they hold."""
+        naps = (NAPS,) if any(statement.startswith(f"{NAPS} = ") for statement in self.still) else ()
+        return naps if self.recording is None else (self.recording.name, *naps)
 
     @property
     def call(self) -> str:
@@ -66,7 +108,7 @@ class Trial:
     @property
     def text(self) -> str:
         """The whole trial's text, by which equal ones are known."""
-        return "\n".join((*self.setup, self.call))
+        return "\n".join((*self.still, *self.setup, self.call))
 
     @property
     def file_content(self) -> str | None:
@@ -74,6 +116,11 @@ class Trial:
         prefix = f"Path({quoted(FILE)}).write_text("
         first = self.setup[0] if self.setup else ""
         return str(ast.literal_eval(first[len(prefix) : -1])) if first.startswith(prefix) else None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is too much for a row of a table."""
+        return self.in_loop or self.enters or self.recording is not None
 
     @property
     def made(self) -> str:

@@ -19,10 +19,12 @@ from bot.generation.offline.columns import Columns, imports_of
 from bot.generation.offline.description import Callee
 from bot.generation.offline.documentation import DocumentedCall
 from bot.generation.offline.expressions import Expression, Import, Layer, quoted
+from bot.generation.offline.frozen import with_stillness
+from bot.generation.offline.functions import function_trials
 from bot.generation.offline.objects import Objects, Prior
 from bot.generation.offline.relations import Party, Relations
 from bot.generation.offline.subjects import Subject, reference
-from bot.generation.offline.trial import FILE, Trial
+from bot.generation.offline.trial import CALLS, FILE, Recording, Trial
 from bot.model import MemberKind
 
 MOST_TRIALS = 56
@@ -38,7 +40,7 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
     found = {trial.text: trial for trial in documented}
     most = MOST_TRIALS + len(found)
     planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
-    for trial in planner.trials():
+    for trial in with_stillness(subject, planner.trials()):
         if len(found) >= most:
             break
         found.setdefault(trial.text, trial)
@@ -140,6 +142,7 @@ class _Planner:
     def _function_trials(self) -> Iterator[Trial]:
         trial = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
         yield from islice(self._with_files(trial), _MOST_WITH_FILES)
+        yield from function_trials(self._subject, self._columns, trial, self._path)
         yield from self._calls(trial)
 
     def _with_files(self, trial: Trial) -> Iterator[Trial]:
@@ -165,6 +168,9 @@ class _Planner:
         probes = () if is_property else objects.probes(variable)
         bare = [_on(each, variable, pieces, probes) for each in made]
         yield from self._operand_trials(objects, made, bare)
+        if not is_property and not plain_name.startswith("__"):
+            alone = replace(bare[0], receiver="")
+            yield from function_trials(self._subject, self._columns, alone, f"{variable}.{plain_name}")
         priors = objects.priors(variable) + ([] if is_property else list(objects.again(variable)))
         yield from islice(self._calls(bare[0]), MOST_TRIALS // 2)
         for trial in (*(_after(bare[0], prior) for prior in priors), *bare[1:]):
@@ -232,9 +238,12 @@ def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]
 
 def _after(trial: Trial, prior: Prior) -> Trial:
     """Return a trial with another method of the object called before."""
+    made = (f"{CALLS} = []",) if prior.callback else ()
     return replace(
         trial,
+        watched=(*trial.watched, *([CALLS] if prior.callback else [])),
+        recording=Recording(CALLS, prior.callback) if prior.callback else trial.recording,
         imports=trial.imports | prior.imports,
-        setup=(*trial.setup, prior.text),
+        setup=(*trial.setup, *made, prior.text),
         priors=(*trial.priors, prior.name),
     )

@@ -126,6 +126,8 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     ),
     "datetime.datetime": (
         "datetime(2024, 2, 29, 13, 30)",
+        "datetime(2024, 2, 29, 13, 25)",
+        "datetime(2024, 2, 28, 13, 30)",
         "datetime(2023, 1, 1)",
         "datetime(1999, 12, 31, 23, 59, 59)",
         "datetime(2024, 2, 29, 13, 30, tzinfo=timezone.utc)",
@@ -281,14 +283,19 @@ def _tuples_of(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
     return [*some, Expression("()"), *(joined("({},)", [item]) for item in items[:1])]
 
 
-def _dicts(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
+def _dicts(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
     keys = _keys(shape, depth)
     held = _items(shape, "value", depth, at=1)
     pairs = [
         Expression(f"{key.text}: {value.text}", key.imports | value.imports)
         for key, value in zip(keys, [*held, *held], strict=False)
     ]
-    return [joined("{{}}", pairs[:count]) for count in (2, 0, 1) if len(pairs) >= count]
+    counts = (0, 2, 1) if _FILLED_LATER.intersection(_words(name)) else (2, 0, 1)
+    return [joined("{{}}", pairs[:count]) for count in counts if len(pairs) >= count]
+
+
+_FILLED_LATER = frozenset({"cache", "memo", "registry", "seen"})
+"""Names of what is empty at first."""
 
 
 def _keys(shape: Shape, depth: int) -> list[Expression]:

@@ -96,20 +96,38 @@ def _written(name: str, test: Test) -> Written:
 def _single(name: str, case: Case) -> Written:
     """Write a test of one case."""
     lines, imports = _body(case)
-    fixtures = ["capsys"] if case.outcome.kind == "printed" else []
+    if case.trial.in_loop:
+        lines = ["async def scenario():", *indented(lines), "", "asyncio.run(scenario())"]
+        imports |= {_ASYNCIO}
     if case.in_folder:
-        fixtures += ["monkeypatch", "tmp_path"]
         lines = ["monkeypatch.chdir(tmp_path)", *lines]
+    text = "\n".join(lines)
+    fixtures = [fixture for fixture in _FIXTURES if re.search(rf"\b{fixture}\b", text)]
     return [f"def {name}({', '.join(fixtures)}):", *indented(lines)], imports
+
+
+_FIXTURES = ("capsys", "monkeypatch", "tmp_path")
+_ASYNCIO = Import("asyncio")
 
 
 def _body(case: Case) -> Written:
     trial = case.trial
     setup, call = _setup_and_call(case)
     lines, imports = act_and_assert(case, call)
-    before = [line for statement in setup for line in statement.splitlines()]
+    before = [line for statement in (*trial.still, *setup) for line in _spaced(statement)]
     blank = [""] if len(before) > 1 and not lines[0].startswith("assert") else []
-    return [*before, *blank, *lines], trial.imports | imports
+    return _with_single_blanks([*before, *blank, *lines]), trial.imports | imports
+
+
+def _spaced(statement: str) -> Lines:
+    """Return the lines of a statement, a function or class with room around it."""
+    lines = statement.splitlines()
+    return ["", *lines, ""] if statement.startswith(("@", "def ", "async def ", "class ")) else lines
+
+
+def _with_single_blanks(lines: Lines) -> Lines:
+    """Return lines with one empty line where there are several, and none at the beginning."""
+    return [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
 
 
 def _setup_and_call(case: Case) -> tuple[Lines, str]:
@@ -134,7 +152,8 @@ def _table(name: str, test: Test) -> Written:
     call = call_text(case.trial.pieces, _receiver(case), arguments)
     head = [*columns.values(), *([results.column] if results.column else [])]
     lines, imports = results.body(call)
-    signature = ", ".join(head)
+    still = [line for statement in case.trial.still for line in _spaced(statement)]
+    signature = ", ".join([*head, *(["monkeypatch"] if still else [])])
     needed = NONE.union(*(each.trial.imports for each in test.cases), imports, {PYTEST})
     rows = [_row(each, varying, results) for each in test.cases]
     return [
@@ -145,7 +164,7 @@ def _table(name: str, test: Test) -> Written:
         f"{_INDENT}],",
         ")",
         f"def {name}({signature}):",
-        *indented([*_table_setup(case), *lines]),
+        *indented(_with_single_blanks([*still, *_table_setup(case), *lines])),
     ], needed
 
 

@@ -105,7 +105,8 @@ def year():
 
 def trial(call: str, **more: object) -> dict[str, Any]:
     plain = {"member": call, "imports": ["from subject import *"], "setup": [], "watched": [], "probes": []}
-    return {**plain, "call": call, "inside": False, "expected": None, "exception": None, **more}
+    unasked = {"inside": False, "in_loop": False, "enters": False, "allowed": ""}
+    return {**plain, **unasked, "call": call, "expected": None, "exception": None, **more}
 
 
 def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -> list[dict[str, Any]]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from bot.generation.offline.generator import OfflineGenerator
 from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
-from fakes.engine import answers, candidate, members_of, reason
+from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.golden import check_golden
 from fakes.workspaces import small_workspace
 
@@ -25,21 +21,6 @@ def summary_of(made: Candidate) -> str:
 
 def witness_of(made: Candidate) -> str | None:
     return made.witness({each.test for each in made.sayings})
-
-
-def run_pytest(folder: Path, modules: Mapping[str, str], tests: Mapping[str, str]) -> str:
-    """Run plain pytest as a person would: in a folder of tests alone, with the source roots on the path."""
-    for place, files in (("roots", modules), ("tests", tests)):
-        (folder / place).mkdir()
-        for name, text in files.items():
-            file = name if place == "roots" else f"test_{name.replace('.', '_')}"
-            (folder / place / f"{file}.py").write_text(text)
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder / "roots")}
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
-    done = subprocess.run(
-        command, cwd=folder / "tests", env=environment, capture_output=True, text=True, check=False
-    )
-    return done.stdout
 
 
 def test_kiosk__tests_are_as_a_person_found_them_good_and_pass(tmp_path: Path) -> None:
