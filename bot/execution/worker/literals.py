@@ -15,6 +15,7 @@ import importlib
 import math
 import os
 import pathlib
+import platform
 import re
 import sys
 import types
@@ -28,7 +29,7 @@ Import = tuple[str, str]
 
 _MOST_PARTS = 60
 _DEEPEST = 6
-_EXACT_FLOAT = 8
+_EXACT_DIGITS = 9
 _LARGEST_WHOLE = 1e12
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
@@ -57,10 +58,18 @@ def written(value: object, longest: int) -> Written | None:
 
 
 def is_of_this_machine(text: str) -> bool:
-    """Tell whether a text holds an address, or a path of this machine or run."""
+    """Tell whether a text holds an address, a path of this machine or run, or what is installed on it."""
     if _ADDRESS.search(text):
         return True
-    return any(place in text for place in _places())
+    return any(place in text for place in _places()) or any(version in text for version in _versions())
+
+
+def _versions() -> list[str]:
+    """Return the versions that change with every release: Python's, and those of packages that are loaded."""
+    packages = [name for name in list(sys.modules) if "." not in name and name not in sys.stdlib_module_names]
+    told = [getattr(sys.modules[name], "__dict__", {}).get("__version__") for name in packages]
+    full = [version for version in told if isinstance(version, str) and version.count(".") > 1]
+    return [platform.python_version(), platform.release(), *full]
 
 
 def _places() -> list[str]:
@@ -133,9 +142,10 @@ def _write_float(value: float, _depth: int) -> Written:
     if math.isinf(value):
         return Written("math.inf" if value > 0 else "-math.inf", frozenset({("math", "")}))
     text = repr(value)
-    if len(text.lstrip("-")) <= _EXACT_FLOAT or (value.is_integer() and abs(value) < _LARGEST_WHOLE):
+    is_whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
+    if is_whole or float(f"{value:.{_EXACT_DIGITS}g}") == value:
         return Written(text)
-    return Written(f"pytest.approx({value:.9g})", frozenset({("pytest", "")}), approximate=True)
+    return Written(f"pytest.approx({value:.{_EXACT_DIGITS}g})", frozenset({("pytest", "")}), approximate=True)
 
 
 def _write_plain(value: object, _depth: int) -> Written:

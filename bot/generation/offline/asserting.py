@@ -26,6 +26,9 @@ _SINGLETONS = frozenset({"None", "True", "False"})
 _LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
 """What binds no closer than a comparison."""
 
+_MEANING = r"\\^$.|?*+()\[\]{}"
+"""The characters that mean something in a pattern, as they stand in a set of them."""
+
 Lines = list[str]
 Written = tuple[Lines, Imports]
 
@@ -197,13 +200,15 @@ def _raised(case: Case, call: str) -> Written:
 def match_text(message: str | None) -> str:
     """Return the pattern for a message, as source text; empty where there is none worth giving.
 
-    The message's longest part without characters that mean something in a pattern, where that is most of
-    it; else the whole message with those escaped.
+    The message's longest part of whole words without characters that mean something in a pattern, where that
+    is most of it; else the whole message with those escaped.
     """
     if not message or not message.strip():
         return ""
     short = message if len(message) <= _LONGEST_MATCH else message[:_LONGEST_MATCH].rpartition(" ")[0]
-    plain = max(re.split(r"[\\^$.|?*+()\[\]{}]", short), key=len).strip()
+    parts = re.findall(rf"(?:^|(?<= ))[^{_MEANING}]+(?=[{_MEANING}]?(?: |$))", short)
+    whole = [part for part in parts if part == short or not part.count("'") % 2]
+    plain = max(whole, key=len, default="").strip()
     if len(plain) * 3 >= len(short) * 2:
         return quoted(plain)
     escaped = re.escape(short).replace("\\ ", " ").replace("\\'", "'").replace('\\"', '"').replace("\\-", "-")

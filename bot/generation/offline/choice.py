@@ -64,11 +64,11 @@ def _trustworthy(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.is_documented or case.outcome.kind == "raised"]
 
 
-def _cost(case: Case) -> tuple[bool, int, int, bool]:
-    """Return what a reader pays: what is past reading, inputs from afar, much set up, a long text."""
-    value = case.outcome.value.text if case.outcome.value else ""
+def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
+    """Return what a reader pays: noise, inputs from afar, much set up, strange letters, a long text."""
     before = len(case.trial.setup) + len(case.trial.still)
-    return case.is_soup, case.trial.layer, before, len(case.trial.text) + len(value) > _LONG
+    strange = not case.trial.text.isascii()
+    return case.is_soup, case.trial.layer, before, strange, _is_long(case)
 
 
 class _Chosen:
@@ -157,6 +157,8 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
     for case in ranked:
         if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
             continue
+        if _is_long(case) and sum(map(_is_long, chosen.cases)) >= FEWEST_ROWS:
+            continue
         if not _could_share(case, ranked):
             single += 1
             if single > _MOST_SINGLE:
@@ -178,8 +180,20 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
     for case in ranked:
         alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
         is_boundary = case.trial.layer is Layer.BOUNDARY and case.outcome.kind != "raised"
-        if is_boundary and alike + 1 >= FEWEST_ROWS and len(chosen.cases) < _ENOUGH_WITH_BOUNDARIES:
+        says_more = alike < FEWEST_ROWS or _differ(case, chosen.cases)
+        enough = len(chosen.cases) >= _ENOUGH_WITH_BOUNDARIES or not says_more or _is_long(case)
+        if is_boundary and alike + 1 >= FEWEST_ROWS and not enough:
             chosen.take(case)
+
+
+def _differ(case: Case, chosen: Sequence[Case]) -> bool:
+    """Tell whether the chosen rows of a case's shape come to different things."""
+    return len({_outcome(other) for other in chosen if shape(other) == shape(case)}) > 1
+
+
+def _is_long(case: Case) -> bool:
+    value = case.outcome.value.text if case.outcome.value else ""
+    return len(case.trial.text) + len(value) > _LONG
 
 
 def _with_one_state(cases: Sequence[Case]) -> list[Case]:

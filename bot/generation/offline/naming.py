@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from bot.generation.offline.calls import Argument, variable_for
 from bot.generation.offline.cases import Case
+from bot.generation.offline.expressions import Expression
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.sources import Function, parameter_names
 from bot.generation.offline.subjects import Subject
@@ -15,6 +17,8 @@ from bot.model import Member, MemberKind
 
 _LONGEST_NAME = 70
 _LONGEST_CELL = 20
+
+_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", *(f"{number}th" for number in range(7, 100)))
 
 _SPECIAL = {
     "__eq__": "equality",
@@ -59,15 +63,10 @@ class Names:
         plain = f"test_{self._subject}"
         proposals = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
         short = [name for name in proposals if len(name) <= _LONGEST_NAME] or [plain[:_LONGEST_NAME]]
-        found = next((name for name in short if name not in self._taken), None) or self._numbered(short[0])
+        more = (f"{short[0]}_in_a_{ordinal}_case" for ordinal in _ORDINALS)
+        found = next(name for name in (*short, *more) if name not in self._taken)
         self._taken.add(found)
         return found
-
-    def _numbered(self, name: str) -> str:
-        number = 2
-        while f"{name}_{number}" in self._taken:
-            number += 1
-        return f"{name}_{number}"
 
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
         """Yield what could be said of a test, the shortest and most telling first."""
@@ -81,7 +80,9 @@ class Names:
             return
         options = self._options(case)
         if test.is_table:
-            yield from ((*after, *options), ("of_several_values", *after, *options))
+            yield (*after, *options)
+            yield from self._of_a_new(case)
+            yield ("of_several_values", *after, *options)
             return
         if case.is_documented:
             yield (*options, "as_documented")
@@ -110,18 +111,26 @@ class Names:
         values = self._values(case)
         if options or after:
             yield (*after, *options)
-        elif case.trial.receiver and not case.trial.arguments:
-            yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
+        elif not case.trial.arguments:
+            yield from self._of_a_new(case)
         branch = self._branch(case)
         if branch:
             yield ("of", branch, *after)
         if values:
             yield ("of", values, *after, *options)
         yield (*after, *options)
-        plain = [_words(each) for each in case.trial.arguments if not self._is_option(each)]
+        plain = [_words(_as_set_up(each, case)) for each in case.trial.arguments if not self._is_option(each)]
         every = "_and_".join(filter(None, plain))
         if every:
             yield ("of", every, *after, *options)
+        given = value_words(case.outcome.value.text, self._subject) if case.outcome.value else ""
+        if given and case.outcome.kind == "value":
+            yield ("gives", given, *after, *options)
+
+    def _of_a_new(self, case: Case) -> Iterator[tuple[str, ...]]:
+        """That nothing has been brought into the object yet."""
+        if case.trial.receiver and not set("[{") & set(case.trial.made or "["):
+            yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
@@ -145,7 +154,8 @@ class Names:
         for argument in case.trial.arguments:
             if self._is_option(argument):
                 without = argument.value.text in {"False", "None"}
-                found.append(("without_" if without else "with_") + snake(argument.name))
+                plain = snake(argument.name).removeprefix("with_")
+                found.append(("without_" if without else "with_") + plain)
         return tuple(found[:2])
 
     def _is_option(self, argument: Argument) -> bool:
@@ -158,7 +168,7 @@ class Names:
         for argument in case.trial.arguments:
             if self._is_option(argument) or self._is_common(argument):
                 continue
-            words = _words(argument)
+            words = _words(_as_set_up(argument, case))
             if words:
                 return words
         return ""
@@ -169,12 +179,13 @@ class Names:
     def _guard(self, case: Case) -> str:
         """Return the condition behind which the exception is raised, in words."""
         line = case.outcome.line
+        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
         for name, definition in self._source.definitions.items():
             if line is None or not isinstance(definition, Function):
                 continue
             if definition.lineno <= line <= (definition.end_lineno or 0):
                 words = _guard_words(definition, line)
-                if words:
+                if words and words not in empty:
                     return words
                 if name == self._subject:
                     break
@@ -185,10 +196,12 @@ class Names:
         if not isinstance(self._definition, Function):
             return ""
         parameters = parameter_names(self._definition)
+        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
         found = ""
         for node in ast.walk(self._definition):
             if isinstance(node, ast.If) and _returns_from(node.body, case.seen.lines):
-                found = condition_words(node.test, parameters) or found
+                words = condition_words(node.test, parameters)
+                found = found if words in empty else words or found
         return found
 
 
@@ -225,17 +238,31 @@ def _words(argument: Argument) -> str:
     return words
 
 
+def _is_no_container(argument: Argument) -> bool:
+    """Tell whether a value is one that can be false, but not empty."""
+    return argument.value.text in {"False", "None", "0", "0.0"}
+
+
+def _as_set_up(argument: Argument, case: Case) -> Argument:
+    """Return an argument with the value that the test's setup gives it, where it stands for one."""
+    start = f"{argument.value.text} = "
+    for statement in case.trial.setup:
+        if statement.startswith(start):
+            return replace(argument, value=Expression(statement.removeprefix(start)))
+    return argument
+
+
 def _guard_words(definition: Function, line: int) -> str:
     """Return the condition right around a line, in words."""
     parameters = parameter_names(definition)
+    nodes = [node for node in ast.walk(definition) if isinstance(node, ast.If)]
+    chained = [node.orelse[0] for node in nodes if len(node.orelse) == 1]
     found = ""
-    for node in ast.walk(definition):
-        if not isinstance(node, ast.If):
-            continue
+    for node in nodes:
         if _holds(node.body, line):
             found = condition_words(node.test, parameters)
         elif _holds(node.orelse, line):
-            opposite = negated(node.test)
+            opposite = None if node in chained else negated(node.test)  # one of several says too little
             found = condition_words(opposite, parameters) if opposite else ""
     return found
 
@@ -251,7 +278,8 @@ def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
 
 def _short_text(argument: Argument) -> str:
     text = argument.value.text
-    return text if len(text) <= _LONGEST_CELL and not text.endswith(")") else id_words(text, argument.name)
+    is_plain = len(text) <= _LONGEST_CELL and not text.endswith(")") and text[-1:] not in {'"', "'"}
+    return text if is_plain else id_words(text, argument.name)
 
 
 def row_id(case: Case, varying: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _LONGEST_SHOWN = 30
@@ -103,17 +103,27 @@ def _number_words(text: str) -> str:
 
 
 def _container_words(node: ast.expr | None) -> str:
+    parts: Sequence[ast.expr | None]
     match node:
-        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(keys=parts):
             count = len(parts)
-        case ast.Dict(keys=keys):
-            count = len(keys)
         case _:
             return ""
     kind = type(node).__name__.lower()
     if not count:
         return f"empty_{kind}"
+    items = "" if isinstance(node, ast.Dict | ast.Set) else _items_words(parts)
+    if items:
+        return items
     return f"one_item_{kind}" if count == 1 else f"{kind}_of_{_number_words(str(count))}"
+
+
+def _items_words(parts: Sequence[ast.expr | None]) -> str:
+    """Return the items of a short list in words, as `three_one_two`; empty where that is too much."""
+    words = [_constant_words(part) if part is not None else "" for part in parts]
+    joined = "_".join(words)
+    fits = 1 < len(words) <= _MOST_WORDS and all(words) and len(joined) <= _LONGEST_SHOWN
+    return joined if fits and joined.count("_") < _MOST_WORDS else ""
 
 
 def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> str:
@@ -147,8 +157,8 @@ def id_words(text: str, name: str) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         return _text_id(_as_text(node.value), name)
     match node:
-        case ast.List(elts=[_, *_] as parts) | ast.Tuple(elts=[_, *_] as parts) | ast.Set(elts=parts):
-            items = ", ".join(_item_words(part) for part in parts)
+        case ast.List(elts=[_, *_]) | ast.Tuple(elts=[_, *_]) | ast.Set() | ast.Dict(keys=[_, *_]):
+            items = _items_id(node)
             return items if len(items) <= _LONGEST_SHOWN else value_words(text, name).replace("_", " ")
         case ast.Call(func=function, args=[ast.Constant(value=str()) | ast.Call() as inner], keywords=[]):
             return id_words(ast.unparse(inner), snake(ast.unparse(function)))
@@ -169,6 +179,14 @@ def _text_id(value: str, name: str) -> str:
     words = value_words(repr(value), name).replace("_", " ")
     strange = not value.isascii() or not value.replace("\n", "").isprintable()
     return (not strange and words) or ascii(value)[1:_LONGEST_SHOWN].removesuffix("'")
+
+
+def _items_id(node: ast.List | ast.Tuple | ast.Set | ast.Dict) -> str:
+    """Return what a container holds as people write it."""
+    if not isinstance(node, ast.Dict):
+        return ", ".join(map(_item_words, node.elts))
+    pairs = zip(node.keys, node.values, strict=True)
+    return ", ".join(f"{_item_words(key)}: {_item_words(value)}" for key, value in pairs if key is not None)
 
 
 def _item_words(node: ast.expr) -> str:
@@ -232,19 +250,36 @@ def _kind_words(thing: ast.expr, kind: ast.expr, parameters: Collection[str]) ->
 def _comparison_words(
     left: ast.expr, operator: ast.cmpop, right: ast.expr, parameters: Collection[str]
 ) -> str:
+    if isinstance(operator, ast.In | ast.NotIn):
+        return _membership_words(left, operator, right, parameters)
     if isinstance(right, ast.Name) and right.id in parameters and isinstance(left, ast.Constant):
         mirrored = _MIRRORED.get(type(operator), type(operator))
         return _comparison_words(right, mirrored(), left, parameters)
     if not isinstance(left, ast.Name) or left.id not in parameters:
         return ""
     name = snake(left.id)
-    if isinstance(operator, ast.NotIn):
-        return f"an_unknown_{name}"
     if isinstance(right, ast.Constant) and right.value is None:
         return f"no_{name}" if isinstance(operator, ast.Is) else ""
     other = _other_words(right)
     template = _COMPARED.get(type(operator))
     return template.format(article=_article(name), name=name, other=other) if template and other else ""
+
+
+def _membership_words(
+    left: ast.expr, operator: ast.cmpop, right: ast.expr, parameters: Collection[str]
+) -> str:
+    """Return what is looked for in a parameter, or that a parameter is none of what is known, in words."""
+    if isinstance(right, ast.Name) and right.id in parameters:
+        sought = snake(left.id) if isinstance(left, ast.Name) else _constant_words(left)
+        link = "with" if isinstance(operator, ast.In) else "without"
+        return f"{_article(right.id)}_{snake(right.id)}_{link}_{sought}" if sought else ""
+    if isinstance(left, ast.Name) and left.id in parameters and isinstance(operator, ast.NotIn):
+        return f"an_unknown_{snake(left.id)}"
+    return ""
+
+
+def _constant_words(node: ast.expr) -> str:
+    return value_words(ast.unparse(node), "text") if isinstance(node, ast.Constant) else ""
 
 
 def _other_words(node: ast.expr) -> str:
@@ -267,4 +302,4 @@ def negated(test: ast.expr) -> ast.expr | None:
 
 
 def _article(name: str) -> str:
-    return "an" if name[:1] in "aeiou" else "a"
+    return "an" if name[:1] in "aeiou" or name in set("fhlmnrsx") else "a"

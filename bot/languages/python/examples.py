@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import doctest
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.languages.driver import DocumentedExample
@@ -163,15 +164,25 @@ def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
     wanted = set(_loaded(tree))
     alterable = frozenset[str]().union(*(each.binds for each in before if not each.constant))
     kept: list[str] = []
-    for statement in reversed(before):
+    for at, statement in reversed([*enumerate(before)]):
         touches = statement.binds | (statement.loads & alterable)
-        if statement.optional and not touches & wanted:
+        if statement.optional and not touches & _linked(wanted, before[:at], alterable):
             continue
         kept.append(statement.source)
         if statement.optional:
             wanted -= statement.binds - statement.loads
         wanted |= statement.loads
     return tuple(reversed(kept))
+
+
+def _linked(names: AbstractSet[str], before: Sequence[_Statement], alterable: AbstractSet[str]) -> set[str]:
+    """Return names with those that may share something with them: bound together, or one from the other."""
+    found = set(names)
+    for statement in reversed(before):
+        together = statement.binds | (statement.loads & alterable)
+        if not statement.constant and statement.binds & found:
+            found |= together
+    return found
 
 
 def _bound(tree: ast.Module) -> frozenset[str]:
@@ -248,16 +259,22 @@ def _shown_expression(source: str) -> str | None:
         return None
     if any(isinstance(part, ast.Await | ast.NamedExpr) for part in ast.walk(node)):
         return None
-    if _is_print(node):
+    printer = _printer(node)
+    if printer:
         match node:
             case ast.Call(args=[argument], keywords=[]) if not isinstance(argument, ast.Starred):
-                return f"str({ast.get_source_segment(source, argument)})"
+                printed = ast.get_source_segment(source, argument)
+                return printed if printer == "pprint" else f"str({printed})"
         return None
     return source
 
 
-def _is_print(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+def _printer(node: ast.expr) -> str:
+    """Return what prints: `print`, or `pprint`, which shows a value as it is written; else nothing."""
+    match node:
+        case ast.Call(func=ast.Name(id="print" | "pprint" as name)):
+            return name
+    return ""
 
 
 def _documented(step: _Step) -> DocumentedExample | None:
@@ -265,7 +282,11 @@ def _documented(step: _Step) -> DocumentedExample | None:
     if call is None:
         return None
     exception = None if step.exception is None else step.exception.partition(":")[0].strip()
-    expected = None if exception else _expected(step, printed=call != step.source)
+    expected = (
+        None
+        if exception
+        else _expected(step, printed=call != step.source and not step.source.startswith("pprint"))
+    )
     if expected is None and not exception:
         return None
     return DocumentedExample(

@@ -85,6 +85,19 @@ def test_documented_examples__keeps_earlier_examples_that_share_an_object() -> N
     assert examples[1].setup == ("it = iter([1, 2])", "next(it)")
 
 
+def test_documented_examples__keeps_earlier_examples_of_what_was_made_together() -> None:
+    text = """
+        >>> first, others = f(iter("abc"))
+        >>> list(first)
+        ['a']
+        >>> list(others)
+        ['b', 'c']
+        """
+    examples = documented_examples(member(text))
+
+    assert examples[1].setup == ('first, others = f(iter("abc"))', "list(first)")
+
+
 def test_documented_examples__knows_that_nothing_alters_a_constant() -> None:
     examples = documented_examples(
         member(
@@ -148,6 +161,12 @@ def test_documented_examples__takes_a_printed_text_as_the_value_of_str() -> None
     example = only(">>> print(f(1))\none\n<BLANKLINE>\ntwo")
 
     assert (example.call, example.expected) == ("str(f(1))", repr("one\n\ntwo"))
+
+
+def test_documented_examples__takes_what_pprint_shows_as_the_value() -> None:
+    example = only(">>> pprint(f(1))\n{'a': 1,\n 'b': 2}")
+
+    assert (example.call, example.expected) == ("f(1)", "{'a': 1, 'b': 2}")
 
 
 @pytest.mark.parametrize(
