@@ -68,7 +68,7 @@ def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
     """Return what a reader pays: noise, inputs from afar, much set up, strange letters, a long text."""
     before = len(case.trial.setup) + len(case.trial.still)
     strange = not case.trial.text.isascii()
-    return case.is_soup, case.trial.layer, before, strange, _is_long(case)
+    return case.is_soup, case.trial.layer, before, strange, _is_long(case.trial.text, case)
 
 
 class _Chosen:
@@ -157,7 +157,7 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
     for case in ranked:
         if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
             continue
-        if _is_long(case) and sum(map(_is_long, chosen.cases)) >= FEWEST_ROWS:
+        if _is_long_row(case) and sum(map(_is_long_row, chosen.cases)) >= FEWEST_ROWS:
             continue
         if not _could_share(case, ranked):
             single += 1
@@ -181,7 +181,7 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
         alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
         is_boundary = case.trial.layer is Layer.BOUNDARY and case.outcome.kind != "raised"
         says_more = alike < FEWEST_ROWS or _differ(case, chosen.cases)
-        enough = len(chosen.cases) >= _ENOUGH_WITH_BOUNDARIES or not says_more or _is_long(case)
+        enough = len(chosen.cases) >= _ENOUGH_WITH_BOUNDARIES or not says_more or _is_long_row(case)
         if is_boundary and alike + 1 >= FEWEST_ROWS and not enough:
             chosen.take(case)
 
@@ -191,9 +191,13 @@ def _differ(case: Case, chosen: Sequence[Case]) -> bool:
     return len({_outcome(other) for other in chosen if shape(other) == shape(case)}) > 1
 
 
-def _is_long(case: Case) -> bool:
+def _is_long(text: str, case: Case) -> bool:
     value = case.outcome.value.text if case.outcome.value else ""
-    return len(case.trial.text) + len(value) > _LONG
+    return len(text) + len(value) > _LONG
+
+
+def _is_long_row(case: Case) -> bool:
+    return _is_long(case.trial.call, case)
 
 
 def _with_one_state(cases: Sequence[Case]) -> list[Case]:
