@@ -2,16 +2,18 @@
 
 A description is
 
-    {"name", "problem", "home", "parameters", "returns", "generator", "owner"}
+    {"name", "problem", "home", "parameters", "returns", "generator", "set_to", "owner"}
 
 where `problem` says why the member cannot be had, and is null where it can; `parameters` is null where it
-tells none. The owner of a method or a property, or the class itself, is
+tells none; `set_to` is what a property is set to. The owner of a method or property, or the class itself, is
 
-    {"home", "kind", "abstract", "members", "builtin", "parameters", "methods", "factories"}
+    {"home", "kind", "abstract", "members", "builtin", "parameters", "methods", "awaited", "factories",
+     "asynchronous", "special"}
 
 with `kind` one of class, enum, exception; `members` the names of an enum's members; `builtin` the nearest
-built-in class that it derives from; methods as descriptions without an owner; `factories` likewise the class
-and static methods that say that they return the class.
+built-in class that it derives from; methods as descriptions without an owner, coroutine functions among them
+as `awaited`; `factories` likewise the class and static methods that say that they return the class;
+`asynchronous` whether some of what it does is awaited; `special` the names of some special methods.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def describe(module: str, name: str) -> Shape:
     if inspect.isclass(found):
         return {**description, "owner": describe_class(found), **_called(found)}
     details = {} if owner is None else {"owner": describe_class(owner)}
-    return {**description, **details, **_called(_bound(found, owner, plain), owner)}
+    setter = found.fset if isinstance(found, property) else None
+    set_to = _called(setter, owner)["parameters"][-1:] if setter is not None else None
+    return {**description, **details, **_called(_bound(found, owner, plain), owner), "set_to": set_to}
 
 
 def _lookup(module: str, name: str) -> tuple[Any, Any]:
@@ -97,8 +101,25 @@ def describe_class(cls: Any) -> Shape:
         "builtin": next((base.__name__ for base in cls.__mro__[1:-1] if base.__module__ == "builtins"), None),
         "parameters": class_parameters(cls),
         "methods": [_method(cls, name) for name in _public(cls, _is_plain_method)],
+        "awaited": [_method(cls, name) for name in _public(cls, inspect.iscoroutinefunction)],
+        "asynchronous": _is_asynchronous(cls),
+        "special": [name for name in SPECIAL if _is_own(cls, name)],
         "factories": [_method(cls, name) for name in _public(cls, functools.partial(_is_factory, cls))],
     }
+
+
+SPECIAL = ("__enter__", "__exit__", "__aenter__", "__aexit__", "__aiter__", "__anext__", "__call__")
+"""Special methods that are told of, where the class has them."""
+
+
+def _is_asynchronous(cls: Any) -> bool:
+    special = any(_is_own(cls, name) for name in ("__aenter__", "__aiter__", "__anext__"))
+    return special or any(map(inspect.iscoroutinefunction, vars(cls).values()))
+
+
+def _is_own(cls: Any, name: str) -> bool:
+    """Tell whether a class, or one that it derives from, defines a method in Python."""
+    return inspect.isfunction(inspect.getattr_static(cls, name, None))
 
 
 def _class_kind(cls: Any) -> str:

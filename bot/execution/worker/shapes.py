@@ -202,7 +202,7 @@ class Shapes:
         if issubclass(cls, enum.Enum):
             return {"kind": "enum", "home": _home(cls), "values": [*cls.__members__]}
         if cls.__module__.partition(".")[0] in _KNOWN_MODULES:
-            return {"kind": "known", "home": [cls.__module__, cls.__qualname__]}
+            return {"kind": "known", "home": _known_home(cls)}
         if hasattr(cls, "__required_keys__"):
             return self._typed_dict(cls)
         usable = (
@@ -225,6 +225,13 @@ class Shapes:
             for name, hint in cls.__annotations__.items()
         ]
         return {"kind": "typed dict", "parameters": parameters}
+
+
+def _known_home(cls: Any) -> list[str]:
+    """Return where a class of the standard library is taken from, which may be defined in a part of it."""
+    top = cls.__module__.partition(".")[0]
+    is_there = getattr(sys.modules.get(top), cls.__qualname__, None) is cls
+    return [top if is_there else cls.__module__, cls.__qualname__]
 
 
 def _union(options: list[Shape]) -> Shape:

@@ -75,7 +75,7 @@ class Trials:
         """Look at the objects without the call; once a setup."""
         if not trial["watched"] and not trial["probes"]:
             return []
-        key = json.dumps([trial["setup"], trial["watched"], trial["probes"]])
+        key = json.dumps([trial["setup"], trial["watched"], trial["probes"], trial["in_loop"]])
         if key not in self._before:
             self._renew()
             self._before[key] = TrialRun(trial, self._roots, self._limits, []).look()
@@ -188,7 +188,8 @@ class TrialRun(NamedTuple):
         return Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
 
     async def _outcome(self, form: str, value: Any, namespace: Told) -> Told:
-        known = {name: namespace[name] for name in self.trial["watched"] if name in namespace}
+        watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself
+        known = {name: namespace[name] for name in watched if name in namespace}
         longest = 0 if self.trial["inside"] else self.limits["longest"]
         outcome = value_outcome(form, value, known, longest)
         return {**outcome, "agrees": await self._agrees(value, namespace)}

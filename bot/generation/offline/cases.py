@@ -204,4 +204,5 @@ def with_base(case: Case, base: Observation | None) -> Case:
 
 def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
     """Tell whether a test of this case would state more than that nothing came of it."""
-    return not case.gives_none or bool(case.changes) or not member_gives_nothing
+    nothing = member_gives_nothing or case.trial.is_statement
+    return not case.gives_none or bool(case.changes) or not nothing

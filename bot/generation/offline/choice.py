@@ -109,8 +109,13 @@ def _outcome(case: Case) -> Hashable:
     if case.outcome.kind == "raised":
         return ("raised", case.outcome.line)
     told = case.gives_none or bool(case.trial.noted)
-    changed = tuple((fact.of, fact.value.text) for fact in case.changes) if told else ()
+    changed = tuple((_place(fact.of), fact.value.text) for fact in case.changes) if told else ()
     return ("outcome", signature(case.outcome), changed)
+
+
+def _place(of: str) -> str:
+    """Return what is looked at, by whatever path a file is read."""
+    return "a file" if of.endswith(".read_text()") else of
 
 
 def _take_documented(ranked: Sequence[Case], chosen: _Chosen) -> None:

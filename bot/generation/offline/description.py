@@ -103,6 +103,9 @@ class Owner:
         builtin: The nearest built-in class that it derives from; empty for none.
         parameters: Of its constructor; None where it tells none.
         methods: Its public plain methods.
+        awaited: Its public methods that are coroutine functions.
+        asynchronous: Whether some of what it does is awaited.
+        special: Names of special methods that it has, of those that work by a statement.
         factories: Class and static methods that return an object of it.
     """
 
@@ -113,6 +116,9 @@ class Owner:
     builtin: str = ""
     parameters: tuple[Parameter, ...] | None = ()
     methods: tuple[Callee, ...] = ()
+    awaited: tuple[Callee, ...] = ()
+    asynchronous: bool = False
+    special: tuple[str, ...] = ()
     factories: tuple[Callee, ...] = ()
 
 
@@ -125,12 +131,14 @@ class Description:
         problem: Why it cannot be had; None where it can.
         callee: What is called.
         owner: The class around it, or itself.
+        set_to: What it may be set to, where it is a property; None where it cannot be set.
     """
 
     name: str
     problem: str | None
     callee: Callee
     owner: Owner | None = None
+    set_to: Parameter | None = None
 
 
 UNKNOWN = Shape(kind="unknown")
@@ -149,6 +157,7 @@ def read_description(told: Mapping[str, Any]) -> Description:
             problem=None if told["problem"] is None else str(told["problem"])[:_LONGEST_TEXT],
             callee=_callee(told),
             owner=None if owner is None else _owner(owner),
+            set_to=next(iter(_parameters(told.get("set_to")) or ()), None),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotUnderstood(str(error)) from error
@@ -172,6 +181,9 @@ def _owner(told: Mapping[str, Any]) -> Owner:
         builtin=str(told["builtin"] or ""),
         parameters=_parameters(told["parameters"]),
         methods=tuple(map(_callee, told["methods"][:_MOST_PARTS])),
+        awaited=tuple(map(_callee, told["awaited"][:_MOST_PARTS])),
+        asynchronous=bool(told["asynchronous"]),
+        special=_names(told["special"]),
         factories=tuple(map(_callee, told["factories"][:_MOST_PARTS])),
     )
 

@@ -90,7 +90,7 @@ def with_stillness(subject: Subject, trials: Iterator[Trial]) -> Iterator[Trial]
     by_chance = any(origin.partition(".")[0] not in _CLOCKS for origin in reads.values())
     for at, trial in enumerate(trials):
         made = _held(trial, awake, (NAPS,) if naps else ())
-        yield replace(made, only_refusals=by_chance)
+        yield replace(made, only_refusals=True) if by_chance else made
         if still.statements and (by_chance or at < _MOST_VARIANTS):
             yield _held(made, still)
 

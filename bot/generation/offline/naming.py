@@ -75,6 +75,9 @@ class Names:
             yield (case.trial.relation.words,)
         after = self._after(case)
         yield from _recorded(case)
+        if _is_about(case):
+            yield (case.trial.about, *after)
+            return
         if case.outcome.kind == "raised":
             yield from self._raised(case, after)
             return
@@ -203,6 +206,12 @@ class Names:
                 words = condition_words(node.test, parameters)
                 found = found if words in empty else words or found
         return found
+
+
+def _is_about(case: Case) -> bool:
+    """Tell whether a case shows what its trial is about: where a value is refused, that says more."""
+    is_refusal = case.outcome.kind == "raised" and bool(case.trial.arguments) and not case.trial.allowed
+    return bool(case.trial.about) and not is_refusal
 
 
 def _recorded(case: Case) -> Iterator[tuple[str, ...]]:

@@ -108,9 +108,10 @@ class Objects:
                 text = f"{self._path}.{factory.name}({texts_of(arguments)})"
                 yield Expression(text, imports_of(arguments) | {self._import})
 
-    def priors(self, variable: str) -> list[Prior]:
-        """Return calls of other methods that bring something into an object."""
-        methods = [method for method in self._owner.methods if self._brings(method)]
+    def priors(self, variable: str, *, in_loop: bool = False) -> list[Prior]:
+        """Return calls of other methods that bring something into an object, in a loop awaited ones too."""
+        awaited = self._owner.awaited if in_loop else ()
+        methods = [method for method in (*self._owner.methods, *awaited) if self._brings(method)]
         methods.sort(key=lambda method: method.name.split("_")[0] not in _MAKING)
         found = []
         for method in methods:
@@ -125,7 +126,8 @@ class Objects:
         functions = [each.name for each in method.parameters or () if takes_function(shape_of(each, hints))]
         noting = Expression(f"{CALLS}.append")
         given = exchange(arguments, functions[0], noting) if functions else arguments
-        text = f"{variable}.{method.name}({texts_of(given)})"
+        wait = "await " if method in self._owner.awaited else ""
+        text = f"{wait}{variable}.{method.name}({texts_of(given)})"
         return Prior(method.name, text, imports_of(given), "".join(functions[:1]))
 
     def _brings(self, method: Callee) -> bool:
@@ -161,12 +163,13 @@ class Objects:
         foreign = [*likes, *strange] if _takes_anything(self._subject.parameters) else []
         return [Argument("other", each) for each in [made.at(Layer.ORDINARY), *others, *foreign]]
 
-    def again(self, variable: str) -> Iterator[Prior]:
+    def again(self, variable: str, *, in_loop: bool = False) -> Iterator[Prior]:
         """Yield the member's own call, for one that is made twice; an operator changes nothing."""
         name = self._subject.member.plain_name
         arguments = self._columns.ordinary(self._subject.callee)
         if arguments is not None and not name.startswith("__"):
-            yield Prior(name, f"{variable}.{name}({texts_of(arguments)})", imports_of(arguments))
+            wait = "await " if in_loop and name in {each.name for each in self._owner.awaited} else ""
+            yield Prior(name, f"{wait}{variable}.{name}({texts_of(arguments)})", imports_of(arguments))
 
 
 def _takes_anything(parameters: Sequence[Parameter] | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.generation.offline.calls import Argument, Pieces, Slot, call_text
-from bot.generation.offline.expressions import Imports, Layer, quoted
+from bot.generation.offline.expressions import Imports, Layer
 from bot.languages.driver import DocumentedExample
 
 CALLS = "calls"
@@ -66,6 +66,7 @@ class Trial:
         inside: Whether the object that is given is told by what it shows, even where it has a source text.
         layer: Where its inputs come from.
         example: The documented example that it is; None for all others.
+        about: What it shows, in words for the test's name; empty where its call says that.
         priors: Names of the methods that were called before.
         relation: The relation that it states; None for all others.
         in_loop: Whether all of it runs inside one coroutine, in which its text may await.
@@ -86,6 +87,7 @@ class Trial:
     inside: bool = False
     layer: Layer = Layer.ORDINARY
     example: DocumentedExample | None = None
+    about: str = ""
     priors: tuple[str, ...] = ()
     relation: Relation | None = None
     in_loop: bool = False
@@ -107,15 +109,29 @@ class Trial:
 
     @property
     def text(self) -> str:
-        """The whole trial's text, by which equal ones are known."""
+        """The whole trial's text."""
         return "\n".join((*self.still, *self.setup, self.call))
+
+    @property
+    def key(self) -> tuple[str, bool, bool]:
+        """What equal trials have in common."""
+        return self.text, self.in_loop, self.enters
 
     @property
     def file_content(self) -> str | None:
         """The text of the file that is set up; None where there is none."""
-        prefix = f"Path({quoted(FILE)}).write_text("
-        first = self.setup[0] if self.setup else ""
-        return str(ast.literal_eval(first[len(prefix) : -1])) if first.startswith(prefix) else None
+        prefix = "path.write_text("
+        written = next((each for each in self.setup if each.startswith(prefix)), None)
+        return None if written is None else str(ast.literal_eval(written[len(prefix) : -1]))
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether its call is no expression, and so gives nothing."""
+        try:
+            ast.parse(self.call, mode="eval")
+        except SyntaxError:
+            return True
+        return False
 
     @property
     def stands_alone(self) -> bool:

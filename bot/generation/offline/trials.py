@@ -18,34 +18,36 @@ from bot.generation.offline.calls import (
 from bot.generation.offline.columns import Columns, imports_of
 from bot.generation.offline.description import Callee
 from bot.generation.offline.documentation import DocumentedCall
-from bot.generation.offline.expressions import Expression, Import, Layer, quoted
+from bot.generation.offline.entering import entering_trials, is_entered, setting_trials
+from bot.generation.offline.expressions import Expression, Layer
+from bot.generation.offline.files import file_trials
 from bot.generation.offline.frozen import with_stillness
 from bot.generation.offline.functions import function_trials
 from bot.generation.offline.objects import Objects, Prior
 from bot.generation.offline.relations import Party, Relations
 from bot.generation.offline.subjects import Subject, reference
-from bot.generation.offline.trial import CALLS, FILE, Recording, Trial
+from bot.generation.offline.trial import CALLS, Recording, Trial
 from bot.model import MemberKind
 
 MOST_TRIALS = 56
 """How many trials are planned for one member, beside those of its documentation."""
 
 _MOST_DRAWS = 200
-_MOST_WITH_FILES = 6
+_MOST_ROWS = 16
 
 
 def plan(subject: Subject, seed: int) -> list[Trial]:
     """Return the trials of a member, those of its documentation first, each text once."""
     documented = [_documented(subject, call) for call in subject.documentation.calls]
-    found = {trial.text: trial for trial in documented}
+    found = {trial.key: trial for trial in documented}
     most = MOST_TRIALS + len(found)
     planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
     for trial in with_stillness(subject, planner.trials()):
         if len(found) >= most:
             break
-        found.setdefault(trial.text, trial)
+        found.setdefault(trial.key, trial)
     for trial in planner.related():
-        found.setdefault(trial.text, trial)
+        found.setdefault(trial.key, trial)
     return [*found.values()]
 
 
@@ -135,25 +137,31 @@ class _Planner:
         plain = Trial(imports=frozenset({self._import}), pieces=pieces, inside=True)
         is_own = self._member.kind is MemberKind.CLASS or self._member.plain_name == "__init__"
         yield from islice(self._calls(plain) if is_own else (), MOST_TRIALS // 2)
-        for made in Objects(self._subject, self._columns, path, self._import).made():
+        objects = Objects(self._subject, self._columns, path, self._import).made()
+        if self._member.kind is MemberKind.CLASS:
+            yield from self._entering_trials(path, objects)
+        for made in objects:
             yield replace(plain, imports=made.imports, pieces=(made.text,), layer=made.layer)
         yield from self._calls(plain) if is_own else ()
 
+    def _entering_trials(self, path: str, objects: Sequence[Expression]) -> Iterator[Trial]:
+        """Yield what the special methods of a class do that has no others."""
+        variable = variable_for(path, {self._import.bound})
+        for name in self._subject.owner.special if self._subject.owner else ():
+            if is_entered(name):
+                yield from entering_trials(name, [_on(each, variable, (), ()) for each in objects])
+
     def _function_trials(self) -> Iterator[Trial]:
         trial = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
-        yield from islice(self._with_files(trial), _MOST_WITH_FILES)
+        yield from self._with_files(trial)
         yield from function_trials(self._subject, self._columns, trial, self._path)
         yield from self._calls(trial)
 
     def _with_files(self, trial: Trial) -> Iterator[Trial]:
-        """Yield calls on a file that is there, for a member that is given the name of one."""
-        base = self._columns.ordinary(self._subject.callee) or []
-        if not any(FILE in argument.value.text for argument in base):
-            return
-        needed = trial.imports | {Import("pathlib", "Path")}
-        for content in _FILE_CONTENTS:
-            setup = (f"Path({quoted(FILE)}).write_text({quoted(content)})",)
-            yield self._with(replace(trial, imports=needed, setup=setup), base)
+        """Return calls on files, for a member that is given the name of one."""
+        base = self._columns.ordinary(self._subject.callee)
+        rows = [] if base is None else [base, *islice(self._columns.exchanged(base), _MOST_ROWS)]
+        return file_trials(trial, rows, self._member.source)
 
     def _object_trials(self) -> Iterator[Trial]:
         """Yield calls on objects: plain ones, then after other methods, then on other objects."""
@@ -168,13 +176,25 @@ class _Planner:
         probes = () if is_property else objects.probes(variable)
         bare = [_on(each, variable, pieces, probes) for each in made]
         yield from self._operand_trials(objects, made, bare)
+        if is_entered(plain_name):
+            yield from entering_trials(plain_name, bare)
+            return
+        set_to = self._subject.description.set_to
+        if set_to is not None:
+            yield from setting_trials(bare[0], set_to, plain_name, self._subject.hints)
+        yield from self._with_files(bare[0])
         if not is_property and not plain_name.startswith("__"):
             alone = replace(bare[0], receiver="")
             yield from function_trials(self._subject, self._columns, alone, f"{variable}.{plain_name}")
         priors = objects.priors(variable) + ([] if is_property else list(objects.again(variable)))
         yield from islice(self._calls(bare[0]), MOST_TRIALS // 2)
-        for trial in (*(_after(bare[0], prior) for prior in priors), *bare[1:]):
+        for trial in (*_sequences(bare[0], priors), *bare[1:]):
             yield from islice(self._calls(trial), MOST_TRIALS // 8)
+        if self._subject.owner is not None and self._subject.owner.asynchronous:
+            inside = replace(bare[0], in_loop=True)
+            awaited = [*objects.priors(variable, in_loop=True), *objects.again(variable, in_loop=True)]
+            for trial in (inside, *_sequences(inside, awaited)):
+                yield from islice(self._calls(trial), MOST_TRIALS // 8)
         yield from self._calls(bare[0])
 
     def _operand_trials(
@@ -220,9 +240,6 @@ class _Planner:
         )
 
 
-_FILE_CONTENTS = ("key=value\n", "first line\nsecond line\n", "")
-
-
 def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]) -> Trial:
     """Return a call on an object that is made before."""
     return Trial(
@@ -234,6 +251,12 @@ def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]
         probes=probes,
         layer=made.layer,
     )
+
+
+def _sequences(trial: Trial, priors: Sequence[Prior]) -> list[Trial]:
+    """Return a trial after each of some calls of other methods, and after the first two of them."""
+    one = [_after(trial, prior) for prior in priors]
+    return one if len(priors) < 2 else [*one, _after(one[0], priors[1])]  # noqa: PLR2004 - a pair
 
 
 def _after(trial: Trial, prior: Prior) -> Trial:

@@ -53,7 +53,11 @@ class Shelf(dict):
     def wide(cls) -> Self: return cls(9)
     @staticmethod
     def of(n: int) -> Shelf: return Shelf(n)
+    @size.setter
+    def size(self, size: int) -> None: ...
     def __len__(self) -> int: return 0
+    def __enter__(self) -> Shelf: return self
+    def __exit__(self, *error) -> None: ...
 
 def f(p: ANNOTATION, /, q=1, *rest, k: str, **more) -> str: ...
 '''
@@ -181,6 +185,9 @@ def test_description__of_a_class() -> None:
     assert [each["name"] for each in owner["parameters"]] == ["width", "label"]
     assert [each["name"] for each in owner["methods"]] == ["put", "find"]
     assert [each["name"] for each in owner["factories"]] == ["wide", "of"]
+    assert [each["name"] for each in owner["awaited"]] == ["later"]
+    assert owner["asynchronous"] is True
+    assert owner["special"] == ["__enter__", "__exit__"]
 
 
 @pytest.mark.parametrize(
@@ -201,3 +208,9 @@ def test_description__leaves_out_the_object_itself(name: str, parameters: list[s
 
 def test_description__of_what_is_not_there() -> None:
     assert describe("described", "Shelf.absent")["problem"] == "AttributeError: absent"
+
+
+def test_property__says_what_it_is_set_to() -> None:
+    (parameter,) = describe("described", "Shelf.size")["set_to"]
+
+    assert (parameter["name"], parameter["shape"]) == ("size", {"kind": "int"})

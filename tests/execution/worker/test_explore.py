@@ -64,6 +64,19 @@ async def many(n):
     for i in range(n):
         yield i
 
+async def endless_later():
+    while True:
+        yield 1
+
+class Door:
+    def __init__(self):
+        self.open = None
+    def __enter__(self):
+        self.open = True
+        return self
+    def __exit__(self, *error):
+        self.open = False
+
 @contextmanager
 def inside():
     yield "in"
@@ -304,6 +317,65 @@ def test_lines__are_those_of_the_call_alone(tmp_path: Path) -> None:
 
     texts = [MODULE.splitlines()[number - 1].strip() for number in line["lines"]]
     assert texts == ["self.items.append(item)", "return len(self.items)"]
+
+
+def test_trial_in_a_loop__may_await_and_is_given_up_where_nothing_comes(tmp_path: Path) -> None:
+    setup = ["queue = asyncio.Queue()", "await queue.put('a')"]
+    calls = ["await queue.get()", "later(2)", "many(2)", "endless_later()", "asyncio.Event().wait()"]
+
+    found = outcomes(tmp_path, *(trial(call, setup=setup, in_loop=True) for call in calls))
+
+    assert [(each.get("form"), each.get("text")) for each in found] == [
+        ("plain", '"a"'),
+        ("await", "2"),
+        ("async for", "[0, 1]"),
+        ("async for, begun", "[1, 1, 1, 1, 1]"),
+        (None, None),
+    ]
+    assert found[-1]["reason"] == "it waits for something that does not come"
+
+
+def test_object_that_is_entered__is_told_of_from_inside_and_left(tmp_path: Path) -> None:
+    asked = trial("door", setup=["door = Door()"], watched=["door"], enters=True, inside=True)
+
+    (line,) = explore(tmp_path, [asked])[1:]
+
+    assert line["outcome"]["form"] == "entered"
+    assert [(fact["of"], fact["text"]) for fact in line["outcome"]["facts"]] == [("{}.open", "True")]
+    assert [(fact["of"], fact["before"], fact["text"]) for fact in line["state"]] == [
+        ("door.open", "None", "False")
+    ]
+
+
+def test_exception_of_the_tests_own_function__counts(tmp_path: Path) -> None:
+    setup = ["def fail():\n    raise ValueError('no luck')", "def slip():\n    return [][1]"]
+
+    raised, slipped = outcomes(tmp_path, trial("fail()", setup=setup), trial("slip()", setup=setup))
+
+    assert (raised["kind"], raised["message"], raised["line"]) == ("raised", "no luck", 0)
+    assert slipped["kind"] == "none"
+
+
+def test_exception_that_is_allowed__may_happen_to_the_project(tmp_path: Path) -> None:
+    call = "open(tmp_path / 'missing.txt')"
+
+    allowed, other = outcomes(tmp_path, trial(call, allowed="FileNotFoundError"), trial(call))
+
+    assert (allowed["kind"], allowed["message"]) == ("raised", None)
+    assert other["kind"] == "none"
+
+
+def test_fixtures_of_pytest__are_there_and_taken_back(tmp_path: Path) -> None:
+    setup = ["path = tmp_path / 'out.txt'", "monkeypatch.setattr('subject.double', lambda x: 'patched')"]
+
+    patched, plain = explore(
+        tmp_path,
+        [trial("path.write_text(subject.double(1))", setup=["import subject", *setup]), trial("double(1)")],
+    )[1:]
+
+    assert [(fact["of"], fact["text"]) for fact in patched["state"]] == [("path.read_text()", '"patched"')]
+    assert patched["writes"] is False
+    assert plain["outcome"]["text"] == "2"
 
 
 def test_clock__is_moved(tmp_path: Path) -> None:
