@@ -385,6 +385,34 @@ class Statistics:
     seconds: float = 0.0
 
 
+class Fate(StrEnum):
+    """What is to become of a marked test whose member has changed or is gone."""
+
+    REMOVE = "remove"  # its member is gone
+    MEND = "mend"  # it was edited by hand, and fails: people mend it, or take it out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierTest:
+    """A test that the bot has made earlier and that somebody should look at.
+
+    Attributes:
+        path: Its file.
+        name: Its name.
+        member: What it was made for.
+        fate: What is to become of it.
+        is_edited: Whether somebody has edited it.
+        fails: Whether it was seen to fail; None where it was not run.
+    """
+
+    path: str
+    name: str
+    member: str
+    fate: Fate
+    is_edited: bool
+    fails: bool | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All that one run found, proposes and left out.
@@ -402,6 +430,10 @@ class Report:
             same digest need not be looked at again. Without one it is to be looked at anew.
         unchanged: Ids of the members that were not looked at, since what is remembered of them still holds;
             each is in `skipped`, too.
+        digests: By member id, the digest of what the member does on head, for the marks of its tests.
+        failing: The project's own tests that do not pass on head, as `tests/test_cart.py::test_add`, and test
+            files that do not load; None where they were not all run.
+        earlier: Tests of earlier runs that somebody should look at.
     """
 
     members: tuple[Member, ...]
@@ -414,6 +446,9 @@ class Report:
     notes: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     unchanged: frozenset[str] = frozenset()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    failing: frozenset[str] | None = None
+    earlier: tuple[EarlierTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,8 @@ from bot.model import (
     Statistics,
     Suggestion,
 )
-from bot.placement.plan import plan_edits
+from bot.placement.life import LookedAfter, Now, look_after
+from bot.placement.plan import Marking, plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
@@ -141,6 +142,7 @@ class Outcome:
     funnel: Funnel = field(default_factory=Funnel)
     failure: str | None = None
     notes: tuple[str, ...] = ()
+    failing: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
 
 def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
     search, tools = run.search, run.tools
+    looked_after = _looked_after(run, outcome)
     return Report(
         members=search.found,
         suggestions=numbered(search.found, outcome.suggestions),
@@ -262,6 +265,9 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
         notes=(*outcome.notes, *_notes_of(tools.model)),
         sources=run.sources,
         unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
+        digests=looked_after.digests,
+        failing=outcome.failing,
+        earlier=looked_after.earlier,
     )
 
 
@@ -273,6 +279,19 @@ def _statistics(run: _Run, funnel: Funnel, seconds: float) -> Statistics:
         funnel=funnel,
         seconds=seconds,
     )
+
+
+def _looked_after(run: _Run, outcome: Outcome) -> LookedAfter:
+    """Return what has become of the tests that earlier runs have put into the project's test tree."""
+    search = run.search
+    now = Now(
+        tree=search.head_tree,
+        files=search.files,
+        members=search.found,
+        project=run.repository.project,
+        failing=outcome.failing,
+    )
+    return look_after(now, run.tools.drivers)
 
 
 def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:
@@ -555,6 +574,7 @@ async def _proven(run: _Run, place: _Place, answers: Answers) -> Outcome:
         funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=repairs.failure,
         notes=(*_notes(run, place), *repairs.notes()),
+        failing=place.own_suite.failed,
     )
 
 
@@ -718,10 +738,17 @@ def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
 def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
     """Write a report's green suggestions into the working tree, and say in lines what came of it."""
     repository = Repository.open(settings.folder)
-    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, repository.root)
+    marking = Marking.of(report, marks=settings.commits.mark_tests)
+    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, repository.root, marking)
     done = write_edits(repository.root, plan.edits)
     return (
         *(f"wrote {path}" for path in done.paths),
+        *(
+            f"replaced {edit.path}::{name}"
+            for edit in plan.edits
+            if edit.path in done.paths
+            for name in edit.removed
+        ),
         *(f"already there: the tests of {member}" for member in plan.unchanged),
         *(f"did not write {one.path}: {one.reason}" for one in plan.refused),
         *(f"did not write {one.path}: {one.reason}" for one in done.refused),

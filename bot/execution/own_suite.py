@@ -15,7 +15,15 @@ from bot.execution.answers import Reached
 from bot.execution.harness import ChangedModules
 from bot.execution.own_tests.answers import OwnTest, SuiteAnswer
 from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
-from bot.execution.own_tests.cache import Kept, Measurements, NoMeasurements, keep, kept_suite, suite_key
+from bot.execution.own_tests.cache import (
+    MOST_FAILED,
+    Kept,
+    Measurements,
+    NoMeasurements,
+    keep,
+    kept_suite,
+    suite_key,
+)
 from bot.execution.own_tests.changes import try_changes
 from bot.execution.own_tests.command import ShellCommand
 from bot.execution.own_tests.coverage_files import suite_from_coverage
@@ -108,7 +116,14 @@ def _concluded(workspace: Workspace, members: Sequence[Member], answer: SuiteAns
         members={one: baseline for one, baseline in found.items() if one not in unknown},
         partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
         notes=notes,
+        failed=_failed(answer),
     )
+
+
+def _failed(answer: SuiteAnswer) -> frozenset[str] | None:
+    """Return what did not pass or load; None where that is not known of all, or is too much to be kept."""
+    failed = frozenset((*(f"{test.file}::{test.name}" for test in answer.failed), *answer.broken))
+    return failed if answer.is_whole and len(failed) <= MOST_FAILED else None
 
 
 def _left_early(members: Sequence[Member], answer: SuiteAnswer) -> frozenset[str]:

@@ -92,6 +92,38 @@ class DocumentedExample:
     line: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestMark:
+    """What the comment above a test says that the bot has put into a test file.
+
+    Attributes:
+        version: The bot's version.
+        source: Digest of what the member did when the test was made; see `LanguageDriver.source_digest`.
+        member: The member's id then.
+    """
+
+    __test__ = False
+
+    version: str
+    source: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedTest:
+    """A test of a test file that has a mark.
+
+    Attributes:
+        name: Its name at the file's own level: a function's, or a class's that holds tests.
+        mark: What the mark says.
+        is_edited: Whether it is not as the bot has put it there.
+    """
+
+    name: str
+    mark: TestMark
+    is_edited: bool
+
+
 class LanguageDriver(Protocol):
     """What knows one language. See `bot/languages/python/driver.py` for the first."""
 
@@ -136,12 +168,49 @@ class LanguageDriver(Protocol):
         """
         ...
 
-    def place(self, existing: str | None, code: str) -> str:
+    def source_digest(self, source: str) -> str:
+        """Return the digest of what a member does; its name and its documentation do not count."""
+        ...
+
+    def mark(self, code: str, mark: TestMark) -> str:
+        """Return a test module with a mark above each of its tests; `seal` makes it whole.
+
+        Raises:
+            CannotParse: The code is not of this language.
+        """
+        ...
+
+    def seal(self, text: str) -> str:
+        """Return a test file whose new marks know how their tests look, as they came into the file.
+
+        Raises:
+            CannotParse: The text is not of this language.
+        """
+        ...
+
+    def marked_tests(self, text: str) -> tuple[MarkedTest, ...]:
+        """Return the tests of a test file that have a mark, in order.
+
+        Raises:
+            CannotParse: The text is not of this language.
+        """
+        ...
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """Return a test file without the tests of these names, their marks, and imports only they used.
+
+        Raises:
+            CannotParse: The text is not of this language.
+        """
+        ...
+
+    def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
         """Return a test file's text with a test module's tests added.
 
         What stands in `existing` is kept to the letter; imports are merged, and names that would collide
         are changed in what is added. With None it is a new file. Tests that the file already holds, under
-        whatever name, are not added again.
+        whatever name, are not added again. Where tests are named that the new ones stand for, those go, and
+        the new ones stand where the first of them stood.
 
         Raises:
             CannotParse: One of the two is not of this language.

@@ -25,8 +25,11 @@ def _file(edit: FileEdit) -> Iterator[str]:
         yield "new file mode 100644\n"
         if not edit.new:
             yield "index 0000000..e69de29\n"
-    old, new = (_lines(edit.old or b""), _lines(edit.new))
-    for line in unified_diff(old, new, _NOWHERE if edit.old is None else before, after):
+    if edit.removes_file:
+        yield "deleted file mode 100644\n"
+    old, new = _lines(edit.old or b""), [] if edit.removes_file else _lines(edit.new)
+    names = _NOWHERE if edit.old is None else before, _NOWHERE if edit.removes_file else after
+    for line in unified_diff(old, new, *names):
         yield line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
+from bot import __version__
+from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree, TestMark
 from bot.languages.registry import driver_for
-from bot.model import Suggestion
+from bot.model import EarlierTest, Report, Suggestion
+from bot.placement.life import followed, is_outdated
 
 FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
 """What no part of a test file's path may be."""
@@ -23,6 +25,7 @@ class FileEdit:
         old: What stands there now; None for a new file.
         new: What shall stand there.
         tests: Names of the test functions that it adds, as they are called in the file.
+        removed: Names of those that it takes out.
         members: Ids of the members whose suggestions it takes up, in order.
     """
 
@@ -30,7 +33,13 @@ class FileEdit:
     old: bytes | None
     new: bytes
     tests: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+
+    @property
+    def removes_file(self) -> bool:
+        """Whether nothing is left of a file that was there."""
+        return bool(self.old) and not self.new.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +66,36 @@ class Plan:
     unchanged: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """How new tests are marked, and which marked ones they stand for.
+
+    Attributes:
+        version: The bot's version; empty for no marks.
+        members: The digest of what each member does now, by its id: see `LanguageDriver.source_digest`.
+        failing: The project's own tests that do not pass, as `tests/test_cart.py::test_add`, and test files
+            that do not load; None where that is not known.
+    """
+
+    version: str = ""
+    members: Mapping[str, str] = field(default_factory=dict)
+    failing: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, report: Report, *, marks: bool) -> Marking:
+        """Return how the tests of a report are marked; without marks, what they stand for all the same."""
+        return cls(version=__version__ if marks else "", members=report.digests, failing=report.failing)
+
+
+_UNMARKED = Marking()
+
+
 def plan_edits(
     suggestions: Iterable[Suggestion],
     tree: SourceTree,
     drivers: Sequence[LanguageDriver],
     folder: Path,
+    marking: Marking = _UNMARKED,
 ) -> Plan:
     """Return the edits that put the green suggestions, formatted and in order, into the project's test files.
 
@@ -70,13 +104,15 @@ def plan_edits(
         tree: The working tree that is written to.
         drivers: The languages.
         folder: The git root, whose settings the linter goes by.
+        marking: How new tests are marked, and which marked ones they stand for.
     """
     paths = frozenset(tree.paths())
     by_path: dict[str, list[Suggestion]] = {}
     for suggestion in suggestions:
         if suggestion.is_green:
             by_path.setdefault(suggestion.test_path, []).append(suggestion)
-    merges = [_merge(path, group, _Place(tree, paths, drivers, folder)) for path, group in by_path.items()]
+    place = _Place(tree, paths, drivers, folder, marking)
+    merges = [_merge(path, group, place) for path, group in by_path.items()]
     edits = [merge.edit for merge in merges if merge.edit is not None]
     return Plan(
         edits=(*_companions(edits, paths, drivers), *edits),
@@ -93,6 +129,7 @@ class _Place:
     paths: frozenset[str]
     drivers: Sequence[LanguageDriver]
     folder: Path
+    marking: Marking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +147,7 @@ def _merge(path: str, group: Sequence[Suggestion], place: _Place) -> _Merge:
         return _Merge(refused=tuple(_not_placed(each, "no language knows such a file") for each in group))
     try:
         _refuse_path(path, place.paths, driver)
-        return _merged(path, _text(place.tree.read(path)), group, driver, place.folder)
+        return _merged(path, _text(place.tree.read(path)), group, driver, place)
     except _Unplaceable as reason:
         return _Merge(refused=tuple(_not_placed(each, str(reason)) for each in group))
 
@@ -140,7 +177,7 @@ def _merged(
     existing: str | None,
     group: Sequence[Suggestion],
     driver: LanguageDriver,
-    folder: Path,
+    place: _Place,
 ) -> _Merge:
     text = existing
     refused: list[NotPlaced] = []
@@ -148,7 +185,7 @@ def _merged(
     unchanged: list[str] = []
     for suggestion in group:
         try:
-            placed = driver.place(text, driver.format(suggestion.code, path, folder))
+            placed = _placed(text, suggestion, driver, place)
         except (CannotParse, CannotPlace) as error:
             refused.append(_not_placed(suggestion, str(error)))
             continue
@@ -156,15 +193,56 @@ def _merged(
         text = placed
     edit = None
     if text is not None and members:
-        finished = driver.finish(text, existing, path, folder)
+        finished = driver.seal(driver.finish(text, existing, path, place.folder))
         edit = FileEdit(
             path=path,
             old=None if existing is None else existing.encode(),
             new=finished.encode(),
             tests=_added_tests(existing or "", finished, driver),
+            removed=_added_tests(finished, existing or "", driver),
             members=tuple(members),
         )
     return _Merge(edit=edit, refused=tuple(refused), unchanged=tuple(unchanged))
+
+
+def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, place: _Place) -> str:
+    """Return a file's text with a suggestion's tests, in the place of those that they stand for.
+
+    Raises:
+        CannotParse: One of the two is not of the language.
+        CannotPlace: The tests would act on those that are there.
+    """
+    marking, path = place.marking, suggestion.test_path
+    code = driver.format(suggestion.code, path, place.folder)
+    source = marking.members.get(suggestion.member)
+    if source is not None and marking.version:
+        mark = TestMark(version=marking.version, source=source, member=suggestion.member)
+        code = driver.mark(code, mark)
+    marked = () if text is None else driver.marked_tests(text)
+    outdated = [
+        one.name
+        for one in marked
+        if followed(one.mark, marking.members, place.paths) == suggestion.member
+        and is_outdated(one, path, source, marking.failing)
+    ]
+    return driver.place(text, code, outdated)
+
+
+def with_removals(
+    plan: Plan, tests: Iterable[EarlierTest], tree: SourceTree, drivers: Sequence[LanguageDriver]
+) -> Plan:
+    """Return a plan that takes tests out of their files, too."""
+    edits = {edit.path: edit for edit in plan.edits}
+    by_path: dict[str, list[str]] = {}
+    for test in tests:
+        by_path.setdefault(test.path, []).append(test.name)
+    for path, names in by_path.items():
+        driver, old = driver_for(path, drivers), tree.read(path)
+        if driver is not None and old is not None:
+            edit = edits.get(path) or FileEdit(path=path, old=old, new=old)
+            new = driver.remove(edit.new.decode(), names).encode()
+            edits[path] = replace(edit, new=new, removed=(*edit.removed, *names))
+    return replace(plan, edits=tuple(edit for edit in edits.values() if edit.new != edit.old))
 
 
 def _added_tests(before: str, after: str, driver: LanguageDriver) -> tuple[str, ...]:

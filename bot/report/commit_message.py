@@ -31,20 +31,39 @@ class Message:
     body: str
 
 
-def commit_message(suggestions: Sequence[Suggestion], head: str, settings: CommitSettings) -> Message:
-    """Return the message of the commit that adds some suggestions.
+def commit_message(
+    suggestions: Sequence[Suggestion], removed: Sequence[str], head: str, settings: CommitSettings
+) -> Message:
+    """Return the message of the commit that adds some suggestions, and takes tests out.
 
     Args:
-        suggestions: What it adds, at least one.
+        suggestions: What it adds.
+        removed: The tests that it takes out, of which at least one is there where nothing is added.
         head: The commit that they were proven on.
         settings: Who signs it off, and who is named beside the bot.
     """
-    told = [f"- {_name(one)}: {', '.join(_facts(one))}" for one in suggestions[:_MOST_TOLD]]
-    if len(suggestions) > _MOST_TOLD:
-        told.append(f"- and {len(suggestions) - _MOST_TOLD} more")
-    proven = f"Each test was run, and proven, on {head}:"
-    paragraphs = ("\n".join((proven, "", *told)), "\n".join(_trailers(suggestions, head, settings)))
-    return Message(headline=_headline(suggestions), body="\n\n".join(paragraphs))
+    paragraphs = [*_added(suggestions, head), *_taken_out(removed)]
+    trailers = "\n".join(_trailers(suggestions, head, settings))
+    headline = _headline(suggestions) if suggestions else f"Remove {count(len(removed), 'test')}"
+    return Message(headline=headline, body="\n\n".join((*paragraphs, trailers)))
+
+
+def _added(suggestions: Sequence[Suggestion], head: str) -> Iterator[str]:
+    if suggestions:
+        yield f"Each test was run, and proven, on {head}:"
+        yield _listed([f"{_name(one)}: {', '.join(_facts(one))}" for one in suggestions])
+
+
+def _taken_out(removed: Sequence[str]) -> Iterator[str]:
+    if removed:
+        yield "Taken out, since what they were made for has changed or is gone:"
+        yield _listed([one_line(one.rpartition("::")[2], _NAME_LIMIT) for one in removed])
+
+
+def _listed(lines: Sequence[str]) -> str:
+    left = len(lines) - _MOST_TOLD
+    more = [f"- and {left} more"] if left > 0 else []
+    return "\n".join((*(f"- {line}" for line in lines[:_MOST_TOLD]), *more))
 
 
 def _headline(suggestions: Sequence[Suggestion]) -> str:

@@ -28,10 +28,10 @@ from bot.forge.commits import (
 from bot.forge.forge import Forbidden, ForgeFailure, HeadMoved, PullRequest
 from bot.forge.marks import is_same_login
 from bot.languages.driver import LanguageDriver
-from bot.model import Suggestion
+from bot.model import EarlierTest, Suggestion
 from bot.placement.allowed import why_not_allowed
 from bot.placement.patch import patch_of
-from bot.placement.plan import FileEdit, NotPlaced, Plan, plan_edits
+from bot.placement.plan import FileEdit, Marking, NotPlaced, Plan, plan_edits, with_removals
 from bot.report.commit_message import commit_message
 from bot.report.follow_up import follow_up_body, follow_up_title
 from bot.settings import CommitSettings, Mode
@@ -72,6 +72,8 @@ class CommitOrder:
         drivers: The languages.
         login: Whom the token speaks for.
         settings: Where the tests go, and what the message says.
+        marking: How the tests are marked, and which marked ones they stand for.
+        removals: Tests of gone members that are taken out beside that.
     """
 
     pull: PullRequest
@@ -82,6 +84,8 @@ class CommitOrder:
     drivers: Sequence[LanguageDriver]
     login: str
     settings: CommitSettings = field(default_factory=CommitSettings)
+    marking: Marking = field(default_factory=Marking)
+    removals: tuple[EarlierTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +299,8 @@ class _Attempt:
             _Refused: None does, or all together are too large.
         """
         order = self._order
-        planned = plan_edits(order.suggestions, tree, order.drivers, order.folder)
+        planned = plan_edits(order.suggestions, tree, order.drivers, order.folder, order.marking)
+        planned = with_removals(planned, order.removals, tree, order.drivers)
         self._plan = _within_bounds(planned, tree, order.drivers)
         if not self._plan.edits:
             raise _Refused(Committed.NOTHING, _why_nothing(self._plan))
@@ -317,7 +322,8 @@ class _Attempt:
 
     def _commit(self, branch: str, parent: str) -> NewCommit:
         order = self._order
-        message = commit_message(self._taken(), order.head, order.settings)
+        removed = [f"{edit.path}::{name}" for edit in self._plan.edits for name in edit.removed]
+        message = commit_message(self._taken(), removed, order.head, order.settings)
         return NewCommit(
             branch=branch,
             parent=parent,
@@ -330,7 +336,8 @@ class _Attempt:
         for edit in self._plan.edits:
             entry = self._order.tree.entry(edit.path)
             is_executable = entry is not None and entry.is_executable
-            yield FileChange(path=edit.path, content=edit.new, is_executable=is_executable)
+            content = None if edit.removes_file else edit.new
+            yield FileChange(path=edit.path, content=content, is_executable=is_executable)
 
     def _taken(self) -> tuple[Suggestion, ...]:
         """Return the suggestions that the planned edits take up."""

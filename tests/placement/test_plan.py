@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from bot.languages.python.driver import PythonDriver
-from bot.model import Label, Origin, Suggestion
-from bot.placement.plan import Plan, plan_edits
+from bot.model import EarlierTest, Fate, Label, Origin, Suggestion
+from bot.placement.plan import Marking, Plan, plan_edits, with_removals
 from bot.placement.write import write_edits
 from fakes.trees import MemoryTree
 
@@ -201,3 +201,96 @@ def test_plan_edits__what_is_written_runs_in_the_project_with_its_own_conftest(t
 
 def plan_ids(plan: Plan) -> list[str]:
     return [f"{edit.path}::{name}" for edit in plan.edits for name in ("test_add", *edit.tests)]
+
+
+def marking(source: str = "0123abcd", failing: frozenset[str] | None = None) -> Marking:
+    return Marking(version="1.2", members={"src/shop/cart.py::test_add": source}, failing=failing)
+
+
+def placed(folder: Path, existing: str | None, marks: Marking, code: str | None = None) -> str:
+    """Return a test file after a suggestion for its member came into it."""
+    (folder / "src" / "shop").mkdir(parents=True, exist_ok=True)
+    (folder / "src" / "shop" / "cart.py").write_bytes(b"")
+    tree = MemoryTree({} if existing is None else {TEST_PATH: existing})
+    plan = plan_edits([suggestion(code=code)], tree, [PythonDriver()], folder, marks)
+    return plan.edits[0].new.decode() if plan.edits else existing or ""
+
+
+OTHER = "from shop.cart import Cart\n\n\ndef test_add():\n    assert Cart.test_add(2)\n"
+MINE = "\n\ndef test_mine():\n    assert Cart.size\n"
+
+
+def test_marking__a_test_says_what_it_is_for(tmp_path: Path) -> None:
+    text = placed(tmp_path, None, marking())
+    (line,) = [line for line in text.splitlines() if line.startswith("#")]
+    assert re.fullmatch(r"# testsmith 1\.2 0123abcd [0-9a-f]{8} src/shop/cart\.py::test_add", line)
+    assert text.replace(f"{line}\n", "") == suggestion().code
+
+
+def test_marking__off_leaves_no_mark_and_renews_all_the_same(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking()) + MINE
+    unmarked = Marking(members={"src/shop/cart.py::test_add": "other000"})
+    text = placed(tmp_path, old, unmarked, OTHER)
+    assert "testsmith" not in text
+    assert "Cart.test_add(2)" in text
+    assert "def test_add_2" not in text
+
+
+def test_marking__a_changed_members_test_is_renewed_in_place(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking()) + MINE
+    text = placed(tmp_path, old, marking("cafe0000", frozenset({f"{TEST_PATH}::test_add"})), OTHER)
+    assert text.count("def test_add") == 1
+    assert text.count("# testsmith 1.2 cafe0000") == text.count("# testsmith") == 1
+    assert text.index("def test_add") < text.index("def test_mine")
+    assert text.endswith(MINE)
+    (one,) = PythonDriver().marked_tests(text)
+    assert (one.name, one.is_edited) == ("test_add", False)
+
+
+def test_marking__an_edited_test_is_left_alone(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking()).replace("pytest and Cart", "Cart")
+    text = placed(tmp_path, old, marking("cafe0000"), OTHER)
+    assert old.partition("def")[2] in text
+    assert "def test_add_2():" in text
+
+
+def test_marking__a_test_that_still_passes_stays(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking())
+    text = placed(tmp_path, old, marking("cafe0000", frozenset()), OTHER)
+    assert "def test_add():\n    assert pytest" in text
+    assert "def test_add_2():" in text
+
+
+def test_marking__more_tests_of_an_unchanged_member_come_beside(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking())
+    text = placed(tmp_path, old, marking(), OTHER)
+    assert text.count("# testsmith 1.2 0123abcd") == 2
+    assert not any(one.is_edited for one in PythonDriver().marked_tests(text))
+
+
+def test_marking__placed_again_nothing_changes(tmp_path: Path) -> None:
+    old = placed(tmp_path, None, marking())
+    assert placed(tmp_path, old, marking()) == old
+
+
+def earlier(name: str, path: str = TEST_PATH) -> EarlierTest:
+    member = "src/shop/cart.py::gone"
+    return EarlierTest(path=path, name=name, member=member, fate=Fate.REMOVE, is_edited=False, fails=True)
+
+
+def test_removals__beside_what_is_added(tmp_path: Path) -> None:
+    tree = MemoryTree({TEST_PATH: f"{EXISTING}{MINE}"})
+    plan = plan_edits([suggestion("test_size")], tree, [PythonDriver()], tmp_path)
+    tests = [earlier("test_mine"), earlier("test_add", "tests/nowhere.py")]
+    (edit,) = with_removals(plan, tests, tree, [PythonDriver()]).edits
+    assert (edit.tests, edit.removed) == (("test_size",), ("test_mine",))
+    assert "test_mine" not in edit.new.decode()
+    assert "test_size" in edit.new.decode()
+    assert not edit.removes_file
+
+
+def test_removals__the_last_test_goes_with_its_file() -> None:
+    tree = MemoryTree({TEST_PATH: EXISTING})
+    (edit,) = with_removals(Plan(), [earlier("test_add")], tree, [PythonDriver()]).edits
+    assert (edit.path, edit.removed, edit.removes_file) == (TEST_PATH, ("test_add",), True)
+    assert with_removals(Plan(), [], tree, [PythonDriver()]) == Plan()

@@ -35,8 +35,11 @@ class OwnSuite:
         notes: What a reader of the report should know.
         partly: Members that are not in `members`, with what the tests that did run showed: what these reach
             is reached, and what they notice is noticed; nothing follows from what they do not.
+        failed: The tests that did not pass, as `tests/test_cart.py::test_add`, and the test files that could
+            not be loaded; None where not all were run.
     """
 
     members: Mapping[str, MemberBaseline] = field(default_factory=dict)
     partly: Mapping[str, MemberBaseline] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    failed: frozenset[str] | None = None

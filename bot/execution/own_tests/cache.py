@@ -16,6 +16,9 @@ from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
 from bot.execution.workspace import Interpreter, Workspace
 from bot.model import Member
 
+MOST_FAILED = 1_000
+"""The most tests that did not pass, or files that did not load, that are kept."""
+
 _MOST_NOTES = 10
 _MOST_CHARACTERS = 2_000
 _ENVIRONMENTS = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
@@ -113,7 +116,12 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
     suite = kept.suite
     for member, baseline in {**suite.members, **suite.partly}.items():
         store.put(_member_key(key, member), _encoded(baseline))
-    named = {"members": sorted(suite.members), "partly": sorted(suite.partly), "notes": list(suite.notes)}
+    named = {
+        "members": sorted(suite.members),
+        "partly": sorted(suite.partly),
+        "notes": list(suite.notes),
+        "failed": None if suite.failed is None else sorted(suite.failed),
+    }
     head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
     store.put(key, {**head, **named})
 
@@ -139,7 +147,14 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
         partly = _baselines(store, key, head["partly"], asked)
     except (KeyError, IndexError, _OddValue):
         return None
-    return OwnSuite(members=whole, partly=partly, notes=notes)
+    return OwnSuite(members=whole, partly=partly, notes=notes, failed=_failed(head.get("failed")))
+
+
+def _failed(value: object) -> frozenset[str] | None:
+    """Return the tests that did not pass; None where that is not known."""
+    if not isinstance(value, list) or len(value) > MOST_FAILED or not all(map(_is_id, value)):
+        return None
+    return frozenset(value)
 
 
 def _baselines(

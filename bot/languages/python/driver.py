@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.languages.driver import DocumentedExample, Findings, Scope, SourceTree
-from bot.languages.python import context, examples, members, merging, test_modules
+from bot.languages.driver import DocumentedExample, Findings, MarkedTest, Scope, SourceTree, TestMark
+from bot.languages.python import context, examples, marking, members, merging, test_modules
 from bot.languages.python.formatting import Formatter, RuffFormatter
 from bot.languages.python.test_paths import is_test, package_files
 from bot.model import Member, Request
@@ -62,9 +62,31 @@ class PythonDriver:
         """See `LanguageDriver.keep_tests`."""
         return test_modules.keep_tests(code, names)
 
-    def place(self, existing: str | None, code: str) -> str:
+    def source_digest(self, source: str) -> str:
+        """See `LanguageDriver.source_digest`."""
+        return marking.source_digest(source)
+
+    def mark(self, code: str, mark: TestMark) -> str:
+        """See `LanguageDriver.mark`."""
+        return marking.marked(code, mark)
+
+    def seal(self, text: str) -> str:
+        """See `LanguageDriver.seal`."""
+        return marking.sealed(text)
+
+    def marked_tests(self, text: str) -> tuple[MarkedTest, ...]:
+        """See `LanguageDriver.marked_tests`."""
+        return marking.marked_tests(text)
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """See `LanguageDriver.remove`."""
+        from bot.languages.python.removing import without_tests
+
+        return without_tests(text, names).text
+
+    def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
         """See `LanguageDriver.place`."""
-        return merging.place(existing, code)
+        return merging.place(existing, code, instead_of)
 
     def format(self, code: str, test_path: str, folder: Path) -> str:
         """See `LanguageDriver.format`."""

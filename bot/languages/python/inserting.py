@@ -26,10 +26,15 @@ class Parts:
     definitions: str
 
 
-def inserted(text: str, parts: Parts) -> str:
+def inserted(text: str, parts: Parts, after: int | None = None) -> str:
     """Return a file's text with the parts put in, ended and indented as the file's own lines are.
 
     No line of the text is altered; a last one without an end is given one.
+
+    Args:
+        text: The file's text.
+        parts: What is put in.
+        after: How many statements stand before the definitions; None for the end of the file.
 
     Raises:
         CannotParse: The text is no Python.
@@ -40,6 +45,8 @@ def inserted(text: str, parts: Parts) -> str:
     if not lines[-1].endswith(("\n", "\r")):
         lines[-1] += newline
     first, last = _place_of_imports(body, lines), _place_of_definitions(body, lines)
+    if after and after < len(body):
+        last = min(last, max(first, _end_of_line(body, body[after - 1].end_lineno or 0)))
     added = [_import_lines(parts.imports, body, lines, first), _definition_lines(parts, lines, last)]
     imports, definitions = ([line.replace("\n", newline) for line in part] for part in added)
     return "".join([*lines[:first], *imports, *lines[first:last], *definitions, *lines[last:]])
@@ -126,5 +133,7 @@ def _definition_lines(parts: Parts, lines: Sequence[str], place: int) -> list[st
     before = lines[:place]
     present = next((i for i, line in enumerate(reversed(before)) if line.strip()), len(before))
     gap = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - present) if present < len(before) else []
-    after = ["\n"] * _BLANKS_BETWEEN_DEFINITIONS if place < len(lines) else []
+    behind = lines[place:]
+    follows = next((i for i, line in enumerate(behind) if line.strip()), len(behind))
+    after = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - follows) if follows < len(behind) else []
     return [*gap, *lines_of(parts.definitions), *after]

@@ -36,26 +36,38 @@ _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\
 """PEP 263's declaration of another encoding, in one of the first two lines."""
 
 
-def place(existing: str | None, code: str) -> str:
+def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
     """Return a test file's text with a test module's tests added.
 
     Args:
         existing: The file's text, line ends and byte order mark included; None for a new file.
         code: The test module.
+        instead_of: Names of tests of the file that go; the new ones stand where the first of them stood.
 
     Raises:
         CannotParse: One of the two is no Python.
         CannotPlace: The module would act on the tests that are already there, or they on it.
     """
-    if existing is None or not existing.strip("\ufeff \t\r\n"):
+    mark = (existing or "")[: (existing or "").startswith("\ufeff")]
+    addition = _Side(code.replace("\r\n", "\n"))
+    text, after = _remainder((existing or "").removeprefix(mark), instead_of, addition)
+    if not text.strip():
         return code if code.endswith("\n") else f"{code}\n"
-    mark = existing[: existing.startswith("\ufeff")]
-    file = _Side(existing.removeprefix(mark))
     with refusing_depth():
-        return mark + _placed(file, _Side(code.replace("\r\n", "\n")))
+        return mark + _placed(_Side(text), addition, after)
 
 
-def _placed(file: _Side, addition: _Side) -> str:
+def _remainder(text: str, instead_of: Collection[str], addition: _Side) -> tuple[str, int | None]:
+    """Return a file's text without some tests, and after how many statements they stood; None for nowhere."""
+    if not instead_of:
+        return text, None
+    from bot.languages.python.removing import without_tests
+
+    left = without_tests(text, instead_of, needed=addition.bindings.keys())
+    return left.text, left.after
+
+
+def _placed(file: _Side, addition: _Side, after: int | None) -> str:
     there = _already_there(file, addition)
     if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
         return file.text
@@ -63,7 +75,7 @@ def _placed(file: _Side, addition: _Side) -> str:
         raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
-    return inserted(file.text, _parts_to_add(file, addition, there))
+    return inserted(file.text, _parts_to_add(file, addition, there), after)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ BASELINE = MemberBaseline(
 )
 OTHER = MemberBaseline(reached=Reached(lines=frozenset({8})), tests={8: ("t.py::test_c",)})
 SUITE = OwnSuite(
+    failed=frozenset({"tests/test_a.py::test_b", "tests/test_c.py"}),
     members={MEMBERS[0].id: BASELINE},
     partly={MEMBERS[1].id: OTHER},
     notes=("1 of 2 own tests do not pass",),
