@@ -1,0 +1,139 @@
+"""The program with a real model behind a real server: the wire, and that nothing wrong comes of wrong tests.
+
+The model is far too small to write a test that holds, so nothing is asked of its answers but what became of
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.providers.meter import SpendingMeter
+from bot.providers.provider import CompletionRequest, CompletionResponse, ContextTooLong
+from bot.providers.stack import build_provider
+from bot.settings import ModelSettings
+from fakes.command_line import CommandLine
+from fakes.containers import CannotHave
+from fakes.small_model import CONTEXT, MODEL, interpreter_with_model, served
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"colour": {"enum": ["red", "green"]}, "large": {"type": "boolean"}},
+    "required": ["colour", "large"],
+    "additionalProperties": False,
+}
+RESERVE = "src/shop/stock.py::reserve"
+
+
+@pytest.fixture(name="interpreter", scope="module")
+def _interpreter() -> Path:
+    try:
+        return interpreter_with_model()
+    except CannotHave as reason:
+        pytest.skip(f"NOT SHOWN: what holds with a real model, since {reason}")
+
+
+@pytest.fixture(name="url", scope="module")
+def _url(interpreter: Path) -> Iterator[str]:
+    with served(interpreter) as url:
+        yield url
+
+
+def complete(url: str, user_prompt: str, *, max_tokens: int, schema: dict[str, Any]) -> CompletionResponse:
+    """Ask once, through the whole stack of providers and the real SDK."""
+
+    async def asked() -> CompletionResponse:
+        provider = build_provider(
+            ModelSettings(base_url=url, model=MODEL, timeout_seconds=300.0), SpendingMeter()
+        )
+        request = CompletionRequest(
+            system_prompt="Answer in JSON.",
+            user_prompt=user_prompt,
+            model=MODEL,
+            max_tokens=max_tokens,
+            schema=schema,
+        )
+        try:
+            return await provider.complete(request)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(asked())
+
+
+def suggest(command_line: CommandLine, shop: Path, url: str, *arguments: str) -> dict[str, Any]:
+    """Run the command line for the example's pull request, with short answers."""
+    asking = ("--repo", str(shop), "--base", "main", "--head", "change", "--base-url", url, "--model", MODEL)
+    short = ("--max-output-tokens", "64", "--tokens-per-member", "10", "--timeout", "300", "--repairs", "0")
+    ran = command_line.run("suggest", "--format", "json", *asking, *short, *arguments, seconds=400.0)
+    assert ran.code == 0, ran.stderr
+    return ran.report
+
+
+def test_real_model__holds_its_answer_to_the_schema(url: str) -> None:
+    response = complete(url, "Describe an apple.", max_tokens=60, schema=SCHEMA)
+
+    assert response.finish_reason == "stop"
+    answer = json.loads(response.text)
+    assert set(answer) == {"colour", "large"}
+    assert answer["colour"] in {"red", "green"}
+    assert 0 < response.usage.prompt_tokens < 60
+    assert 0 < response.usage.completion_tokens <= 60
+
+
+def test_real_model__says_that_its_answer_was_cut(url: str) -> None:
+    schema = {"type": "object", "properties": {"story": {"type": "string", "minLength": 2000}}}
+    response = complete(url, "Tell a long story.", max_tokens=20, schema=schema | {"required": ["story"]})
+
+    assert response.finish_reason == "length"
+    assert response.usage.completion_tokens == 20
+    with pytest.raises(ValueError, match="Unterminated"):
+        json.loads(response.text)
+
+
+def test_real_model__says_that_a_prompt_is_too_long(url: str) -> None:
+    with pytest.raises(ContextTooLong, match="longer than model smollm2 reads"):
+        complete(url, "word " * 2 * CONTEXT, max_tokens=20, schema=SCHEMA)
+
+
+def test_real_model__posts_nothing_that_is_not_proven(
+    command_line: CommandLine, shop: Path, url: str
+) -> None:
+    estimate = suggest(command_line, shop, url, "--only", RESERVE, "--estimate")
+    report = suggest(command_line, shop, url, "--only", RESERVE)
+
+    stats = report["stats"]
+    assert stats["api_calls"] == estimate["stats"]["api_calls"] == 1
+    assert estimate["stats"]["prompt_tokens"] == pytest.approx(stats["prompt_tokens"], rel=0.2)
+    assert 0 < stats["completion_tokens"] <= 64
+    for one in report["suggestions"]:
+        evidence = one["evidence"]
+        assert evidence["passes"] == evidence["runs"] == 5
+        assert evidence["mutants_killed"] or evidence["lines_gained"] or evidence["branches_gained"]
+    reasons = {one["member"]: one["reason"] for one in report["skipped"]}
+    assert set(reasons) | {one["member"] for one in report["suggestions"]} == {RESERVE}
+    if stats["completion_tokens"] == 64:
+        assert "cut off at 64 tokens" in reasons[RESERVE]
+
+
+def test_real_model__too_long_a_prompt_is_cut_down_to_one_member_and_its_source(
+    command_line: CommandLine, shop: Path, interpreter: Path
+) -> None:
+    """The server reads so little that nothing fits; it refuses each call before it reads a token."""
+    with served(interpreter, context=512) as url:
+        report = suggest(command_line, shop, url, "--no-verify")
+
+    assert len(report["members"]) == len(report["skipped"]) == 6
+    assert report["stats"]["api_calls"] > 2 * 6
+    assert report["stats"]["prompt_tokens"] == 0
+    for one in report["skipped"]:
+        assert "even asked for alone, with nothing but its source" in one["reason"]
+        assert f"longer than model {MODEL} reads" in one["reason"]
