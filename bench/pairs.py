@@ -40,7 +40,7 @@ PAIRS = (
     ("packaging", "23.2", "24.0"),
     ("wcwidth", "0.2.12", "0.2.13"),
 )
-"""Those that are named in what the engine has to show, and others, picked before any was measured, whose change has members."""
+"""Those that the engine was made with, and others that were picked before any was measured."""
 
 _NEEDED = (*NEEDED, "text-unidecode")
 
