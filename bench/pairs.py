@@ -42,7 +42,7 @@ PAIRS = (
 )
 """Those that the engine was made with, and others that were picked before any was measured."""
 
-_NEEDED = (*NEEDED, "text-unidecode")
+_NEEDED = (*NEEDED, "six")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
-from bot.execution.workspace import Workspace
+from bot.execution.workspace import ProjectCopy, Workspace
 from bot.generation.generator import skipped
 from bot.generation.offline.cases import Case, says_something
 from bot.generation.offline.choice import choose
@@ -31,10 +32,17 @@ from bot.generation.offline.trials import plan
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide
 from bot.languages.python.examples import documented_examples, shown_calls
-from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
+from bot.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_PARTNERS = 4
+
+
+class _Sources(NamedTuple):
+    """The text of a module on head, and on base where there is one."""
+
+    head: ModuleSource
+    base: ModuleSource | None
 
 
 class OfflineGenerator:
@@ -81,14 +89,14 @@ class OfflineGenerator:
         if any(member.language != "python" for member in members):
             return [*skipped(requests, "the offline engine knows only Python", permanent=True)]
         names = tuple(dict.fromkeys(member.name for member in members))
-        source = self._source(members[0])
-        partners = {name: _partners(name, source) for name in names}
+        sources = self._sources(members[0])
+        partners = {name: _partners(name, sources.head) for name in names}
         described = tuple(dict.fromkeys([*names, *(other for each in partners.values() for other in each)]))
         told = await self._explorer.run(Job(module=members[0].module, describe=described), FIRST)
         problem = self._problem(told)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        prepared = [self._prepared(member, told, source, partners[member.name]) for member in members]
+        prepared = [self._prepared(member, told, sources, partners[member.name]) for member in members]
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
         return [_answer(each, next(found)) if isinstance(each, Work) else each for each in prepared]
@@ -104,17 +112,16 @@ class OfflineGenerator:
         stage = Stage.ENVIRONMENT if foreign else Stage.GENERATION
         return stage, f"its module cannot be imported: {told.problem}"
 
-    def _source(self, member: Member) -> ModuleSource:
-        """Read the text of the module, which stands in the copy of head."""
-        path = self._workspace.head.root / member.path
-        try:
-            text = path.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
-        except OSError:
-            text = ""
-        return read_module(text, member.module, is_package=path.name == "__init__.py")
+    def _sources(self, member: Member) -> _Sources:
+        """Read the texts of the module, which stand in the copies of the project."""
+        base = self._workspace.base
+        return _Sources(
+            head=_source(self._workspace.head, member),
+            base=None if base is None else _source(base, member),
+        )
 
     def _prepared(
-        self, member: Member, told: Told, source: ModuleSource, partners: Sequence[str]
+        self, member: Member, told: Told, sources: _Sources, partners: Sequence[str]
     ) -> Work | Skipped:
         """Plan the trials of a member, or say why there are none."""
         description = told.descriptions.get(member.name)
@@ -124,18 +131,20 @@ class OfflineGenerator:
         others = [told.descriptions[name] for name in partners if name in told.descriptions]
         callees = [other.callee for other in others if other.problem is None]
         try:
-            return self._planned(member, description, source, callees)
+            return self._planned(member, description, sources, callees)
         except RecursionError:
             return _skip(member, Stage.GENERATION, "its source is nested too deep to be read")
 
     def _planned(
-        self, member: Member, description: Description, source: ModuleSource, partners: Sequence[Callee]
+        self, member: Member, description: Description, sources: _Sources, partners: Sequence[Callee]
     ) -> Work | Skipped:
+        source = sources.head
+        base = None if member.change is Change.ADDED else sources.base
         subject = Subject(
             member=member,
             description=description,
             source=source,
-            hints=read_hints(member, source),
+            hints=read_hints(member, source, base),
             documentation=read_documentation(member, source, _shown(member)),
             partners=partners,
         )
@@ -145,6 +154,15 @@ class OfflineGenerator:
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))
         return Work(subject=subject, trials=tuple(trials))
+
+
+def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
+    path = copy.root / member.path
+    try:
+        text = path.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return read_module(text, member.module, is_package=path.name == "__init__.py")
 
 
 def _partners(name: str, source: ModuleSource) -> list[str]:

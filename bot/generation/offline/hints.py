@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-import operator
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from typing import TypeVar
 
+from bot.generation.offline.constants import Value, constant_of, constants, takes_a_pattern, text_of
 from bot.generation.offline.expressions import Expression, Layer, quoted
+from bot.generation.offline.patterns import matching, nearly_matching
 from bot.generation.offline.sources import (
     Definition,
     Function,
@@ -21,16 +24,15 @@ from bot.generation.offline.sources import (
 from bot.model import Member
 
 _STEPS = 2
-_LONGEST_TEXT = 40
-_LARGEST = 10**15
-_MOST_ELEMENTS = 8
-_MOST_EXPONENT = 40
+_MOST_PATTERNS = 12
+_MOST_COMPARED = 400
 
+_LIKE_A_PATTERN = re.compile(r"\(\?P<|\\[dwsDWS]|\[[^\]]*[a-zA-Z0-9]-[a-zA-Z0-9][^\]]*\]")
 _SEARCHES = frozenset(
     {"split", "rsplit", "partition", "rpartition", "replace", "find", "index", "count", "strip"}
 )
 
-Value = str | bytes | int | float
+_Hint = TypeVar("_Hint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Hints:
         near: By parameter, values around each comparison with it: the boundary itself, then its neighbours.
         anywhere: Constants of the member and of what it uses in its module, in the order of their places.
         numbers: The numbers among them.
+        texts: Texts that match the regular expressions among them, or nearly do; each one's by turns.
         lengths: By parameter, lengths that are compared with.
         uses: By parameter, names of attributes, functions and operators that it meets.
     """
@@ -48,20 +51,67 @@ class Hints:
     near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
     anywhere: list[Expression] = field(default_factory=list)
     numbers: list[int | float] = field(default_factory=list)
+    texts: list[Expression] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def read_hints(member: Member, source: ModuleSource) -> Hints:
-    """Read the hints for a member: its own text, what it uses in its module, what has changed below."""
+def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None = None) -> Hints:
+    """Read the hints for a member: its own text, what it uses in its module, what has changed below.
+
+    Args:
+        member: The member.
+        source: Its module's text.
+        base: That text on base. What is said in one of them alone comes first: there the two may differ.
+    """
+    hints = _read(member, source, [read_module(text, member.module) for text in member.because_source])
+    return hints if base is None else _merged(hints, _read(member, base, ()))
+
+
+def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -> Hints:
     hints = Hints()
+    patterns: dict[tuple[str, int], None] = {}
     for at, definition in enumerate(reachable(member.name, source, _STEPS)):
         is_own = at == 0 or isinstance(definition, ast.ClassDef)
-        _Reader(definition, source, hints, parameters_count=is_own).read()
-    for text in member.because_source:
-        for node in read_module(text, member.module).tree.body:
-            _Reader(node, source, hints, parameters_count=False).read()
+        patterns |= _Reader(definition, source, hints, parameters_count=is_own).read()
+    for node in (node for each in below for node in each.tree.body):
+        patterns |= _Reader(node, source, hints, parameters_count=False).read()
+    hints.texts.extend(_texts_for([*patterns][:_MOST_PATTERNS]))
     return hints
+
+
+def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
+    """Yield a text that matches each expression, then another, then those that nearly match."""
+    found = [matching(pattern, flags) for pattern, flags in patterns]
+    for columns in (found, [nearly_matching(texts) for texts in found]):
+        for row in zip_longest(*columns):
+            yield from (_written(text) for text in row if text is not None)
+
+
+def _merged(head: Hints, base: Hints) -> Hints:
+    """Return the hints of both, those first that only one of them gives."""
+    return Hints(
+        near=_merged_by_name(head.near, base.near),
+        anywhere=_differing_first(head.anywhere, base.anywhere),
+        numbers=_differing_first(head.numbers, base.numbers),
+        texts=_differing_first(head.texts, base.texts),
+        lengths=_merged_by_name(head.lengths, base.lengths),
+        uses=head.uses,
+    )
+
+
+def _merged_by_name(head: dict[str, list[_Hint]], base: dict[str, list[_Hint]]) -> dict[str, list[_Hint]]:
+    names = head | base
+    return defaultdict(
+        list, {name: _differing_first(head.get(name, []), base.get(name, [])) for name in names}
+    )
+
+
+def _differing_first(head: Sequence[_Hint], base: Sequence[_Hint]) -> list[_Hint]:
+    ours, theirs = head[:_MOST_COMPARED], base[:_MOST_COMPARED]
+    added = [hint for hint in ours if hint not in theirs]
+    removed = [hint for hint in theirs if hint not in ours]
+    return [*added, *removed, *(hint for hint in ours if hint in theirs), *head[_MOST_COMPARED:]]
 
 
 class _Reader:
@@ -76,9 +126,14 @@ class _Reader:
         functions = [node for node in ast.walk(definition) if isinstance(node, Function)]
         names = [name for node in functions for name in parameter_names(node)]
         self._parameters = frozenset(names if parameters_count else ())
+        self._patterns: dict[tuple[str, int], None] = {}
 
-    def read(self) -> None:
-        """Read the bodies of the definition, without docstrings, messages and annotations."""
+    def read(self) -> dict[tuple[str, int], None]:
+        """Read the bodies of the definition, without docstrings, messages and annotations.
+
+        Returns:
+            The regular expressions that it uses, with their flags, in the order of their places.
+        """
         for node in _telling(self._definition):
             match node:
                 case ast.Compare():
@@ -97,6 +152,7 @@ class _Reader:
                     self._anywhere(value)
                 case ast.Name() | ast.Constant():
                     self._anywhere(node)
+        return self._patterns
 
     def _use(self, name: str, how: str) -> None:
         if name in self._parameters:
@@ -117,8 +173,23 @@ class _Reader:
         """Return the values of a constant, of a module's constant, or of what either holds."""
         if isinstance(node, ast.Name):
             named = self._source.constants.get(node.id)
-            return [] if named is None else list(_constants(named))
-        return list(_constants(node))
+            if isinstance(named, ast.Call):
+                self._pattern(named)
+            return [] if named is None else list(constants(named))
+        values = list(constants(node))
+        patterns = [value for value in values if isinstance(value, str) and _LIKE_A_PATTERN.search(value)]
+        self._patterns |= dict.fromkeys((pattern, 0) for pattern in patterns)
+        return [value for value in values if value not in patterns]
+
+    def _pattern(self, node: ast.Call) -> None:
+        """Note the regular expression that a function is called with, where it takes one."""
+        if not takes_a_pattern(node.func) or not node.args:
+            return
+        text = text_of(node.args[0], self._source)
+        if text is not None:
+            words = " ".join(map(ast.unparse, [*node.args[1:], *(each.value for each in node.keywords)]))
+            flags = [flag for flag in ("VERBOSE", "IGNORECASE", "DOTALL") if flag in words]
+            self._patterns[text, sum(getattr(re, flag) for flag in flags)] = None
 
     def _compare(self, node: ast.Compare) -> None:
         sides = [node.left, *node.comparators]
@@ -141,6 +212,7 @@ class _Reader:
         self._hints.near[parameter].append([_written(near) for near in _around(value)])
 
     def _call(self, node: ast.Call) -> None:
+        self._pattern(node)
         texts = [value for argument in node.args for value in self._values(argument)]
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=method) if name in self._parameters:
@@ -173,7 +245,7 @@ def _telling(node: ast.AST) -> Iterator[ast.AST]:
             continue
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
-        if isinstance(child, ast.Call) and _takes_a_pattern(child.func):
+        if isinstance(child, ast.Call) and takes_a_pattern(child.func):
             yield child
             continue
         if isinstance(node, Definition) and not isinstance(child, ast.stmt):
@@ -183,76 +255,8 @@ def _telling(node: ast.AST) -> Iterator[ast.AST]:
 
 def _telling_of(node: ast.AST) -> Iterator[ast.AST]:
     yield node
-    if _constant_of(node) is None:
+    if constant_of(node) is None:
         yield from _telling(node)
-
-
-def _constants(node: ast.expr) -> Iterator[Value]:
-    """Yield the value of a constant expression, or those that a container of such holds."""
-    value = _constant_of(node)
-    if value is not None:
-        if _is_usable(value):
-            yield value
-        return
-    match node:
-        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-            held: Sequence[ast.expr | None] = parts
-        case ast.Dict(keys=keys):
-            held = keys
-        case ast.Call(func=function, args=[ast.expr() as inner]) if not _takes_a_pattern(function):
-            held = [inner]
-        case _:
-            return
-    for part in held[:_MOST_ELEMENTS]:
-        if part is not None:
-            yield from _constants(part)
-
-
-def _takes_a_pattern(function: ast.expr) -> bool:
-    """Tell whether a function takes a regular expression: no text that anything is called with."""
-    name = ast.unparse(function)
-    return name.startswith("re.") or "regex" in name.lower() or name == "compile"
-
-
-def _constant_of(node: ast.AST) -> Value | None:
-    """Return the value of a constant, a negative one, or a product, power, sum or difference of such."""
-    match node:
-        case ast.Constant(value=str() | bytes() | int() | float() as value) if not isinstance(value, bool):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            inner = _constant_of(operand)
-            return -inner if isinstance(inner, int | float) else None
-        case ast.BinOp(left=left, op=operation, right=right):
-            return _calculated(_constant_of(left), operation, _constant_of(right))
-    return None
-
-
-def _calculated(left: Value | None, operation: ast.operator, right: Value | None) -> Value | None:
-    calculate = _OPERATORS.get(type(operation))
-    if calculate is None or not isinstance(left, int | float) or not isinstance(right, int | float):
-        return None
-    if abs(left) > _LARGEST or abs(right) > _LARGEST:
-        return None
-    return calculate(left, right)
-
-
-def _power(base: float, exponent: float) -> float | None:
-    small = isinstance(base, int) and isinstance(exponent, int) and 0 <= exponent < _MOST_EXPONENT
-    return base**exponent if small else None
-
-
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float | None]] = {
-    ast.Mult: operator.mul,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Pow: _power,
-}
-
-
-def _is_usable(value: Value) -> bool:
-    if isinstance(value, str | bytes):
-        return len(value) <= _LONGEST_TEXT
-    return abs(value) <= _LARGEST
 
 
 def _written(value: Value) -> Expression:

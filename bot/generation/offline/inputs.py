@@ -11,16 +11,18 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from bot.generation.offline.description import Home, Parameter, Shape
-from bot.generation.offline.expressions import Expression, Import, Layer, quoted, unique
+from bot.generation.offline.expressions import Expression, Import, Layer, joined, quoted, unique
 from bot.generation.offline.guesses import guessed
 from bot.generation.offline.hints import Hints
 from bot.generation.offline.values import accepted, fitting, interleaved, values
 
-_MOST = 24
+_MOST = 40
 _MOST_NEAR = 12
+_MOST_TEXTS = 10
 _LONGEST_SPELLED = 12
 _MOST_LENGTH = 200
 _LONGEST_MARK = 5
+_SMALLEST_UNIT = 60
 _MOST_NUMBERS = 8
 _TIMEDELTA = Home(module="datetime", path="timedelta")
 
@@ -42,10 +44,19 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
         *of_length(shape, hints.lengths.get(parameter.name, ())),
         *of_numbers(shape, hints.numbers),
     ]
-    others = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
-    first = [each.at(Layer.ORDINARY) for each in typed[:1]]
-    ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *first]
-    return unique([*ordinary, *near[:_MOST_NEAR], *typed[1:], *others, *near[_MOST_NEAR:]])[:_MOST]
+    texts = [*fitting(hints.texts, shape), *_files_with(hints.texts, shape), *_made_of(hints.texts, shape)]
+    constants = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
+    others = interleaved([constants, fitting(_just_below(hints.numbers), shape)])
+    typical = [each.at(Layer.ORDINARY) for each in typed[:1]]
+    ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *typical]
+    first = [*ordinary, *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
+    return unique([*first, *others, *near[_MOST_NEAR:], *texts[_MOST_TEXTS:]])[:_MOST]
+
+
+def _just_below(numbers: Iterable[int | float]) -> list[Expression]:
+    """Return what rounds up to large numbers of the source, where what counts in them changes its unit."""
+    sizes = [number for number in numbers if isinstance(number, int) and number >= _SMALLEST_UNIT]
+    return [Expression(str(size - 1), layer=Layer.BOUNDARY) for size in sizes]
 
 
 def _other_marks(parameter: Parameter) -> list[Expression]:
@@ -63,6 +74,17 @@ def _files_with(constants: Iterable[Expression], shape: Shape) -> list[Expressio
     texts = [each.text for each in constants if each.text[:1] in {'"', "'"}]
     imports = frozenset({Import("io", "StringIO")})
     return [Expression(f"StringIO({text})", imports, Layer.BOUNDARY) for text in texts]
+
+
+def _made_of(texts: Iterable[Expression], shape: Shape) -> list[Expression]:
+    """Return objects made of texts alone, for a shape whose constructor takes one, or a file of one."""
+    needed = [each for each in shape.parameters if each.required]
+    if shape.kind != "instance" or shape.home is None or len(needed) != 1:
+        return []
+    given = [*fitting(texts, needed[0].shape), *_files_with(texts, needed[0].shape)]
+    imports = frozenset({shape.home.imported})
+    template = f"{shape.home.path}({{}})"
+    return [joined(template, [each], imports).at(Layer.BOUNDARY) for each in given]
 
 
 def shape_of(parameter: Parameter, hints: Hints) -> Shape:

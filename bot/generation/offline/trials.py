@@ -27,10 +27,13 @@ from bot.generation.offline.objects import Objects, Prior
 from bot.generation.offline.relations import Party, Relations
 from bot.generation.offline.subjects import Subject, reference
 from bot.generation.offline.trial import CALLS, Recording, Trial
-from bot.model import MemberKind
+from bot.model import Change, MemberKind
 
 MOST_TRIALS = 56
 """How many trials are planned for one member, beside those of its documentation."""
+
+_TIMES_FOR_CHANGED = 2
+"""So many times as many for one that is on base as well: what differs there is worth a search."""
 
 _MOST_DRAWS = 200
 _MOST_ROWS = 16
@@ -40,7 +43,7 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
     """Return the trials of a member, those of its documentation first, each text once."""
     documented = [_documented(subject, call) for call in subject.documentation.calls]
     found = {trial.key: trial for trial in documented}
-    most = MOST_TRIALS + len(found)
+    most = len(found) + MOST_TRIALS * (1 if subject.member.change is Change.ADDED else _TIMES_FOR_CHANGED)
     planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
     for trial in with_stillness(subject, planner.trials()):
         if len(found) >= most:

@@ -33,8 +33,9 @@ def member(text: str, name: str = "f", because: tuple[str, ...] = ()) -> Member:
     )
 
 
-def hints(text: str, because: tuple[str, ...] = ()) -> Hints:
-    return read_hints(member(text, because=because), read_module(text, "m"))
+def hints(text: str, because: tuple[str, ...] = (), base: str | None = None) -> Hints:
+    before = None if base is None else read_module(base, "m")
+    return read_hints(member(text, because=because), read_module(text, "m"), before)
 
 
 def texts(expressions: list[Expression]) -> list[str]:
@@ -150,7 +151,6 @@ def test_inputs__meet_the_texts_of_the_source(text: str, expected: str) -> None:
         "def f(s):\n    'documented'\n    return s",
         "def f(s):\n    raise ValueError('documented')",
         "def f(s: 'documented'):\n    return s",
-        "def f(s):\n    return re.compile('documented')",
         "@mark('documented')\ndef f(s):\n    return s",
     ],
 )
@@ -162,6 +162,59 @@ def test_inputs__meet_the_constants_of_what_has_changed_below() -> None:
     found = hints("def f(n):\n    return n", because=("def _limit(x):\n    return x > 77",))
 
     assert "77" in texts(inputs(Parameter(name="n", shape=INT), found, ()))
+
+
+def test_inputs__meet_what_base_compares_with_and_head_does_not() -> None:
+    same = "\n    if n in (1, 2, 3, 4, 5, 6, 7, 8):\n        return 0"
+    head = f"def f(n):{same}\n    return n > 500"
+    base = f"def f(n):{same}\n    return n > 400"
+
+    found = texts(inputs(Parameter(name="n", shape=INT), hints(head, base=base), ()))
+
+    assert {"500", "400"} <= set(found[:8])
+
+
+def test_inputs__that_both_sides_meet_are_there_once() -> None:
+    text = "def f(n):\n    return n > 500"
+
+    assert hints(text, base=text) == hints(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(s):\n    return re.match(r'\\d+-[a-z]', s)",
+        "FORM = re.compile(r'\\d+-[a-z]')\ndef f(s):\n    return FORM.match(s)",
+        "NUMBER = r'\\d+-'\nFORM = re.compile(NUMBER + '[a-z]')\ndef f(s):\n    return FORM.match(s)",
+        "def _g(s):\n    return [r'\\d+-[a-z]', s]\ndef f(s):\n    return _g(s)",
+    ],
+)
+def test_inputs__match_the_regular_expressions_of_the_source_and_nearly_do(text: str) -> None:
+    found = texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))
+
+    assert {'"1-a"', '"1-ax"'} <= set(found)
+
+
+def test_inputs__that_are_objects_made_of_a_text_hold_one_that_matches() -> None:
+    needed = Parameter(name="stream", shape=Shape(kind="text file"))
+    reader = Shape(kind="instance", home=Home(module="m", path="Reader"), parameters=(needed,))
+    found = hints("def f(r):\n    return re.match('<[0-9]>', r.text)")
+
+    assert 'Reader(StringIO("<1>"))' in texts(inputs(Parameter(name="r", shape=reader), found, ()))
+
+
+def test_inputs__meet_the_numbers_of_a_comprehension_and_what_rounds_up_to_them() -> None:
+    text = "SIZES = [10**n for n in (3, 24)]\ndef f(n):\n    return bisect(SIZES, n)"
+
+    found = texts(inputs(Parameter(name="n", shape=INT), hints(text), ()))
+
+    assert {"1000", "999", str(10**24), str(10**24 - 1)} <= set(found)
+
+
+def test_inputs__of_a_constant_that_names_itself_are_the_ordinary_ones() -> None:
+    text = "A = A + 'x'\nB = re.compile(A)\ndef f(s):\n    return B.match(s)"
+
+    assert texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))[0] == '"hello world"'
 
 
 def test_inputs__of_a_duration_are_made_from_numbers() -> None:
