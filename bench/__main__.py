@@ -17,6 +17,7 @@ from typing import Protocol
 from bench.archive import measure_archive
 from bench.calls import measure_calls, measure_faults, measure_size
 from bench.candidates import measure_candidates
+from bench.competition import measure_competition
 from bench.engine import measure_engine
 from bench.engine_peers import measure_engine_peers
 from bench.figures import Figure, print_figures
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "suites": measure_suites,
     "pulls": measure_pulls,
     "archive": measure_archive,
+    "competition": measure_competition,
 }
 
 

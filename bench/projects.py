@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 _FUNCTION = '''def scale_{file}_{number}(value: int, factor: int = {number}) -> int:
@@ -18,6 +19,23 @@ def make_project(folder: Path, *, files: int, members: int) -> None:
     _write(folder, files=files, members=members, shift=1)
     commit_all(folder, "base")
     _write(folder, files=files, members=members, shift=2)
+
+
+def write_change(folder: Path, base: Mapping[str, str], head: Mapping[str, str]) -> Path:
+    """Make a repository whose branch `main` holds some files, and whose branch `change` holds others."""
+    _write_files(folder, base)
+    commit_all(folder, "base")
+    _git(folder, "checkout", "--quiet", "-b", "change")
+    _write_files(folder, head)
+    commit_all(folder, "change")
+    return folder
+
+
+def _write_files(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def edit_one_member(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -174,6 +175,8 @@ def _option_kind(option: Option) -> dict[str, Any]:
         return {"action": "append", "metavar": "GLOB"}
     if option.kind is bool:
         return {"action": argparse.BooleanOptionalAction, "default": None}
+    if issubclass(option.kind, StrEnum):
+        return {"choices": [word.value for word in option.kind]}
     return {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "NAME")}
 
 

@@ -159,11 +159,14 @@ class Context:
             between one and the next, the enclosing class's head and constructor first.
         style_sample: Tier 3: a part of a neighbouring test file, as a sample of style; may be empty.
         dependencies: Source of the private things that made it affected, normalised; part of the cache key.
+        observations: What came of running the member, a clause or sentence each with code in backticks, the
+            most telling first. Untrusted text.
     """
 
     signatures: str = ""
     style_sample: str = ""
     dependencies: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,12 +380,21 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """The figures of one run."""
+    """The figures of one run.
+
+    Attributes:
+        spending: What model calls cost.
+        cache: What the result cache did.
+        funnel: How far the test functions came.
+        seconds: How long it took.
+        not_asked: Members that no model was asked for, since the offline engine's tests show all of them.
+    """
 
     spending: Spending = Spending()
     cache: CacheStats = CacheStats()
     funnel: Funnel = Funnel()
     seconds: float = 0.0
+    not_asked: int = 0
 
 
 class Fate(StrEnum):

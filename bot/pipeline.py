@@ -1,7 +1,8 @@
 """The story of a run, phase by phase: changes, candidates, evidence, report.
 
-The only room that knows both generation and verification. Nothing goes back up, but for two second rounds:
-what the gate reduced is run again, as it would be posted, and what a model can mend is asked for once more.
+The only room that knows both generation and verification. Nothing goes back up, but for three second rounds:
+what the gate reduced is run again, as it would be posted, what a model can mend is asked for once more, and
+where that is set a model is asked only for what the offline engine's proven tests do not show.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.own_tests.cache import Measurements, NoMeasurements
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
-from bot.generation.generator import NotedGenerator, TestGenerator
+from bot.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
+from bot.generation.observing import TimedObserver
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
 from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
@@ -58,16 +60,20 @@ from bot.placement.plan import Marking, plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
-from bot.settings import ProviderChoice, SandboxChoice, Settings, VerificationSettings
+from bot.settings import ModelFor, ProviderChoice, SandboxChoice, Settings, VerificationSettings
 from bot.verification.evidence import Subject
 from bot.verification.gains import unmeasured_note
 from bot.verification.gate import Entry, Verdict
 from bot.verification.in_time import prove_in_time
 from bot.verification.proving import best_verdict, funnel, prove
 from bot.verification.repair import Judged, Repairs, Standing
+from bot.verification.sufficing import suffices
 
 _SHARE_OF_MAKING = 0.6
 """So much of the time that is left may go by while tests are made; the rest is for proving them."""
+
+_SHARE_OF_ENGINE = 0.3
+"""So much of it may the offline engine take where a model is asked after it, or told what it has observed."""
 
 _SHARE_OF_MEASURING = 0.7
 """So much of it may measuring the project's own tests take, were it not to heed its own limit."""
@@ -143,6 +149,7 @@ class Outcome:
     failure: str | None = None
     notes: tuple[str, ...] = ()
     failing: frozenset[str] | None = None
+    not_asked: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +186,23 @@ class _Place:
     own_suite: OwnSuite
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """The answers of generators, and what came of the candidates among them, in the same order."""
+
+    answers: Answers
+    candidates: tuple[Candidate, ...]
+    judged: tuple[Judged, ...]
+
+    def after(self, earlier: _Round) -> _Round:
+        """Return this round and an earlier one as one."""
+        return _Round(
+            answers=_joined([self.answers, earlier.answers]),
+            candidates=(*self.candidates, *earlier.candidates),
+            judged=(*self.judged, *earlier.judged),
+        )
+
+
 async def suggest(settings: Settings, tools: Tools, given: Given | None = None) -> Report:
     """Return the report of one run.
 
@@ -212,7 +236,7 @@ async def estimate(settings: Settings, tools: Tools, reckoned: ExpectedCallsRepo
     started = tools.clock()
     run = _begun(settings, tools, Given())
     run.progress.phase("reckoning calls", len(run.requests))
-    answers = _joined([await _asked(run, generator) for generator in _generators(run, None)])
+    answers = _joined([await _asked(run, generator, 1.0) for generator in _generators(run, None)])
     calls = reckoned.expected_calls()
     left_out = tuple(one for one in answers.skipped.values() if one.stage is Stage.BUDGET)
     asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
@@ -222,7 +246,7 @@ async def estimate(settings: Settings, tools: Tools, reckoned: ExpectedCallsRepo
         calls=calls,
         cached=tuple(member for member in known if member not in asked),
         skipped=(*run.search.skipped, *left_out),
-        statistics=_statistics(run, Funnel(), tools.clock() - started),
+        statistics=_statistics(run, Outcome(), tools.clock() - started),
         base=run.search.base,
         head=run.search.head,
     )
@@ -258,11 +282,11 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
         members=search.found,
         suggestions=numbered(search.found, outcome.suggestions),
         skipped=(*search.skipped, *run.unchanged, *outcome.skipped),
-        statistics=_statistics(run, outcome.funnel, seconds),
+        statistics=_statistics(run, outcome, seconds),
         base=search.base,
         head=search.head,
         failure=outcome.failure,
-        notes=(*outcome.notes, *_notes_of(tools.model)),
+        notes=(*outcome.notes, *_notes_of(tools.model), *_without_effect(run.settings)),
         sources=run.sources,
         unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
         digests=looked_after.digests,
@@ -271,13 +295,14 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
     )
 
 
-def _statistics(run: _Run, funnel: Funnel, seconds: float) -> Statistics:
+def _statistics(run: _Run, outcome: Outcome, seconds: float) -> Statistics:
     tools = run.tools
     return Statistics(
         spending=tools.spending.spending(),
         cache=tools.cache.cache_stats(),
-        funnel=funnel,
+        funnel=outcome.funnel,
         seconds=seconds,
+        not_asked=outcome.not_asked,
     )
 
 
@@ -300,7 +325,7 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
     rules = ("enabled", "runs", "max_mutants", "repairs", "sandbox", "setup_command", "test_command")
     ground = Ground(
         version=__version__,
-        generators=f"{settings.provider} {settings.model.base_url or ''} {settings.model.model}",
+        generators=_generators_of(settings),
         rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
     )
     base_text = _read_once(search.base_tree)
@@ -314,6 +339,13 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
         )
         for member, asked in requests.items()
     }
+
+
+def _generators_of(settings: Settings) -> str:
+    """Return who makes the tests, in words that stay the same where nothing was set."""
+    model = settings.model
+    words = f"{settings.provider} {model.base_url or ''} {model.model}"
+    return f"{words} {model.model_for}" if _asks_for_hard_alone(settings) else words
 
 
 def _read_once(tree: SourceTree | None) -> Callable[[str], bytes | None]:
@@ -347,7 +379,7 @@ def _requests(
 async def _outcome(run: _Run) -> Outcome:
     """Return what comes of the members, with a place to run code in where one is needed."""
     if not _runs_code(run.settings):
-        return _unproven(run, await _answers(run, None))
+        return _unproven(run, await _asked_together(run, _generators(run, None)))
     try:
         async with _workspace(run) as workspace:
             broken = await run.deadline.within(_not_loading(run, workspace))
@@ -367,12 +399,58 @@ def _members(run: _Run) -> list[Member]:
 
 
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
+    engine = OfflineGenerator(workspace)
     if not run.settings.verification.enabled:
-        return _unproven(run, await _answers(run, workspace))
+        return _unproven(run, await _asked_together(run, _generators(run, engine)))
+    observer = TimedObserver(engine, run.deadline, _SHARE_OF_ENGINE)
+    _observe_with(run.tools.model, observer)
     answers, own_suite, workspace = await asyncio.gather(
-        _answers(run, workspace), _own_suite(run, workspace), _with_other_python(run, workspace)
+        _answers(run, engine), _own_suite(run, workspace), _with_other_python(run, workspace)
     )
-    return await _proven(run, _Place(workspace=workspace, own_suite=own_suite), answers)
+    place = _Place(workspace=workspace, own_suite=own_suite)
+    proven = await _round(run, place, answers)
+    conclude = _after_the_engine if _asks_for_hard_alone(run.settings) else _concluded
+    outcome = await conclude(run, place, proven)
+    return replace(outcome, notes=(*outcome.notes, *observer.notes()))
+
+
+async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> Outcome:
+    """Ask the model for those members alone of which the engine's tests do not show all there is to show."""
+    shown = {one.proof.member.id for one in by_engine.judged if isinstance(one, Verdict) and suffices(one)}
+    hard = {member: asked for member, asked in run.requests.items() if member not in shown}
+    proven = by_engine
+    if hard and run.tools.model is not None:
+        left = replace(run, requests=hard)
+        run.progress.phase("making tests for what is hard", len(hard))
+        by_model = await _asked(left, run.tools.model, _SHARE_OF_MAKING)
+        proven = (await _round(left, place, by_model)).after(by_engine)
+    outcome = await _concluded(run, place, proven)
+    note = (
+        f"the model was asked for {len(hard)} of {len(run.requests)} members: of the others the offline "
+        "engine's tests kill all mutants, reach all lines and branches, and show what the change does"
+    )
+    return replace(outcome, not_asked=len(shown), notes=(*outcome.notes, note))
+
+
+def _asks_for_hard_alone(settings: Settings) -> bool:
+    """Tell whether the model is asked only once the engine's tests are proven."""
+    competes = settings.provider is ProviderChoice.OPENAI_AND_OFFLINE
+    return settings.model.model_for is ModelFor.HARD and competes and settings.verification.enabled
+
+
+def _without_effect(settings: Settings) -> tuple[str, ...]:
+    """Return what a reader should know of settings that could not be heeded."""
+    asks = settings.provider is not ProviderChoice.OFFLINE
+    if settings.model.model_for is ModelFor.ALL or not asks or _asks_for_hard_alone(settings):
+        return ()
+    return (
+        "the model was asked for all members: model-for hard needs the provider openai+offline, and proof",
+    )
+
+
+def _observe_with(generator: object, observer: Observer) -> None:
+    if isinstance(generator, ObservingGenerator):
+        generator.observe_with(observer)
 
 
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
@@ -454,24 +532,44 @@ def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skip
     )
 
 
-async def _answers(run: _Run, workspace: Workspace | None) -> Answers:
-    """Ask every generator that the settings name, the model while the offline engine works."""
-    asked = list(_generators(run, workspace))
+async def _answers(run: _Run, engine: OfflineGenerator) -> Answers:
+    """Ask every generator that the settings name, the engine first: what it has observed helps the model."""
+    model, provider = run.tools.model, run.settings.provider
+    rounds = 1 if _asks_for_hard_alone(run.settings) else len(list(_generators(run, engine)))
+    run.progress.phase("making tests", len(run.requests) * rounds)
+    if model is None:
+        return await _asked(run, engine, _SHARE_OF_MAKING)
+    if provider is ProviderChoice.OPENAI:
+        return await _asked(run, model, _SHARE_OF_MAKING)
+    by_engine = await _asked(run, engine, _SHARE_OF_ENGINE)
+    if _asks_for_hard_alone(run.settings):
+        return by_engine
+    return _joined([await _asked(run, model, _SHARE_OF_MAKING), by_engine])
+
+
+async def _asked_together(run: _Run, generators: Iterable[TestGenerator]) -> Answers:
+    """Ask generators at the same time, as nothing is proven, and nobody can help another."""
+    asked = list(generators)
     run.progress.phase("making tests", len(run.requests) * len(asked))
-    return _joined(await asyncio.gather(*(_asked(run, generator) for generator in asked)))
+    return _joined(await asyncio.gather(*(_asked(run, generator, 1.0) for generator in asked)))
 
 
-def _generators(run: _Run, workspace: Workspace | None) -> Iterator[TestGenerator]:
+def _generators(run: _Run, engine: OfflineGenerator | None) -> Iterator[TestGenerator]:
     if run.tools.model is not None:
         yield run.tools.model
-    if run.settings.provider is not ProviderChoice.OPENAI and workspace is not None:
-        yield OfflineGenerator(workspace)
+    if engine is not None and run.settings.provider is not ProviderChoice.OPENAI:
+        yield engine
 
 
-async def _asked(run: _Run, generator: TestGenerator) -> Answers:
-    """Ask one generator for all members; an end of spending, or of the time, keeps what was had."""
+async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
+    """Ask one generator for all members; an end of spending, or of the time, keeps what was had.
+
+    Args:
+        run: What every phase may look at.
+        generator: Who is asked.
+        share: So much of the time that is left may go by.
+    """
     found: list[Result] = []
-    share = _SHARE_OF_MAKING if run.settings.verification.enabled else 1.0
     try:
         await run.deadline.within(_take_answers(run, generator, found), share)
     except SpendingEnded as ended:
@@ -551,10 +649,16 @@ def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
     )
 
 
-async def _proven(run: _Run, place: _Place, answers: Answers) -> Outcome:
-    """Prove the candidates, and return the best of what is proven for each member."""
-    candidates = [candidate for ones in answers.candidates.values() for candidate in ones]
+async def _round(run: _Run, place: _Place, answers: Answers) -> _Round:
+    """Prove the candidates among the answers."""
+    candidates = tuple(candidate for ones in answers.candidates.values() for candidate in ones)
     judged = await _judged(run, place, candidates)
+    return _Round(answers=answers, candidates=candidates, judged=tuple(judged))
+
+
+async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
+    """Have mended what can be, and return the best of what is proven for each member."""
+    answers, candidates, judged = proven.answers, proven.candidates, proven.judged
     repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
     verdicts = _by_member(judged, repairs)
     best = {member: best_verdict(ones) for member, ones in verdicts.items()}
@@ -612,7 +716,7 @@ async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
             break
         mending = replace(run, requests={member: _to_mend(run, member, wanted[member]) for member in wanted})
         run.progress.phase("repairing", len(wanted))
-        answers = await _asked(mending, run.tools.model)
+        answers = await _asked(mending, run.tools.model, _SHARE_OF_MAKING)
         repairs = repairs.after(await _mended(mending, place, repairs, answers), answers.failure)
     return repairs
 

@@ -47,6 +47,16 @@ class ProviderChoice(StrEnum):
     OPENAI_AND_OFFLINE = "openai+offline"
 
 
+class ModelFor(StrEnum):
+    """Which members a model is asked for, where the offline engine makes tests as well.
+
+    `hard` are those of which the engine's tests do not show all that there is to show.
+    """
+
+    ALL = "all"
+    HARD = "hard"
+
+
 class SandboxChoice(StrEnum):
     """How much isolation is owed before untrusted code is run."""
 
@@ -119,10 +129,13 @@ class ModelSettings:
         model: The model's id.
         fallback_model: The id of the model that is asked where the first one fails however often it is tried,
             or is not there; None for none.
+        model_for: Which members it is asked for, with `openai+offline`.
         temperature: 0 for the least variation.
         tokens_per_member: Output tokens reckoned for one member.
         max_output_tokens: The most output tokens of one call.
         prompt_token_budget: The most tokens of context beside the members' own sources, a call.
+        observation_token_budget: The most tokens of what was observed of the members, a call; 0 to run none
+            of them before the model is asked.
         timeout_seconds: The time limit of one attempt, connection included.
         max_concurrent_calls: Calls in flight at most.
         max_retry_attempts: Attempts a call at most.
@@ -136,10 +149,12 @@ class ModelSettings:
     base_url: str | None = None
     model: str = DEFAULT_MODEL
     fallback_model: str | None = None
+    model_for: ModelFor = ModelFor.ALL
     temperature: float = 0.0
     tokens_per_member: int = 300
     max_output_tokens: int = 8192
     prompt_token_budget: int = 6000
+    observation_token_budget: int = 2000
     timeout_seconds: float = 120.0
     max_concurrent_calls: int = 5
     max_retry_attempts: int = 3
@@ -321,7 +336,7 @@ class Option:
         name: The flag without its dashes, which is also the key in the file, as `max-members`.
         group: The group of `Settings` it belongs to.
         field: The group's field that it sets.
-        kind: What its value is; `list` is a list of texts.
+        kind: What its value is; `list` is a list of texts, a `StrEnum` one of its words.
         help: One line for `--help`.
         least: The smallest number allowed.
         pattern: What a text must look like; empty for any.
@@ -358,6 +373,13 @@ OPTIONS = (
     ),
     Option("model", "model", "model", str, "the model's id"),
     Option("fallback-model", "model", "fallback_model", str, "model for what the first one fails at"),
+    Option(
+        "model-for",
+        "model",
+        "model_for",
+        ModelFor,
+        "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
+    ),
     Option("temperature", "model", "temperature", float, "of the model's answers"),
     Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
     Option("max-output-tokens", "model", "max_output_tokens", int, "output tokens of one call", 1),
@@ -367,6 +389,13 @@ OPTIONS = (
         "prompt_token_budget",
         int,
         "tokens of context beside the members' own sources",
+    ),
+    Option(
+        "observation-token-budget",
+        "model",
+        "observation_token_budget",
+        int,
+        "tokens a call of what running the members showed; 0 runs none before the model is asked",
     ),
     Option("timeout", "model", "timeout_seconds", float, "seconds one attempt of a call may take", 0.001),
     Option("max-concurrent-calls", "model", "max_concurrent_calls", int, "calls in flight", 1),

@@ -9,6 +9,7 @@ from bot.model import UsageFailure
 from bot.settings import (
     NEVER_FROM_A_FILE,
     OPTIONS,
+    ModelFor,
     OutputFormat,
     ProviderChoice,
     SandboxChoice,
@@ -43,6 +44,14 @@ def test_parse__the_command_line_wins_over_the_file() -> None:
 
     assert parsed.selection.max_members == 9
     assert parsed.verification.runs == 3
+
+
+def test_parse__a_word_is_one_of_those_that_are_known() -> None:
+    assert settings().model.model_for is ModelFor.ALL
+    assert settings(model_for="hard").model.model_for is ModelFor.HARD
+    values = file_values("testsmith.toml", 'model-for = "hard"')
+    assert values is not None
+    assert settings(file=values).model.model_for is ModelFor.HARD
 
 
 @pytest.mark.parametrize("name", ["TESTSMITH_API_KEY", "OPENAI_API_KEY"])
@@ -89,6 +98,7 @@ def test_parse__an_endpoint_of_ones_own_needs_no_key() -> None:
         ({"max_members": 0}, "at least 1"),
         ({"temperature": float("nan")}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
+        ({"model_for": "easy"}, "`model-for` must be one of all, hard"),
     ],
 )
 def test_parse__what_cannot_be_used(arguments: dict[str, Any], message: str) -> None:

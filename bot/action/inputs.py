@@ -37,6 +37,7 @@ INPUTS = (
     "base-url",
     "model",
     "fallback-model",
+    "model-for",
     "include",
     "exclude",
     "max-members",

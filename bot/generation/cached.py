@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from bot.cache.entries import decode_result, encode_result
 from bot.cache.store import ResultStore
-from bot.generation.generator import NotedGenerator, TestGenerator
+from bot.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
 from bot.generation.side_by_side import closing, results
 from bot.model import CacheStats, Request, Result, Skipped
 
@@ -79,6 +79,11 @@ class CachedGenerator:
         A member that is asked for again, for its tests to be mended, is looked up again, and counted again.
         """
         return CacheStats(hits=self._hits, misses=self._misses, entries=self._store.stats().entries)
+
+    def observe_with(self, observer: Observer) -> None:
+        """Have the other generator observe; members whose results are known are not."""
+        if isinstance(self._inner, ObservingGenerator):
+            self._inner.observe_with(observer)
 
     def notes(self) -> tuple[str, ...]:
         """Return what the other generator says about its answers."""

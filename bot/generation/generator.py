@@ -7,7 +7,7 @@ the stream after the results that were had.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from bot.model import Request, Result, Skipped, Stage
@@ -36,6 +36,26 @@ class NotedGenerator(Protocol):
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the report should know of the answers so far."""
+        ...
+
+
+class Observer(Protocol):
+    """Runs members, and tells what came of it."""
+
+    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
+        """Return what came of running each member, by its id, as `Context.observations` holds it.
+
+        What the documentation contradicts is left out, and so are members of which nothing is known.
+        """
+        ...
+
+
+@runtime_checkable
+class ObservingGenerator(Protocol):
+    """Shows whom it asks what was observed of the members."""
+
+    def observe_with(self, observer: Observer) -> None:
+        """Have members observed from now on, those alone that somebody is asked for."""
         ...
 
 

@@ -100,6 +100,7 @@ def statistics_keys(statistics: Statistics) -> dict[str, Any]:
     """Return a run's figures as the contract's keys and values."""
     return {
         "api_calls": statistics.spending.api_calls,
+        "not_asked": statistics.not_asked,
         "cache_hits": statistics.cache.hits,
         "cache_misses": statistics.cache.misses,
         "cache_entries": statistics.cache.entries,

@@ -170,9 +170,9 @@ def _verdict(case: _Case) -> Verdict:
 def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the verdicts of one member's candidates as one: one green entry, and each question once.
 
-    The best green entry is the one that fails on base, then the one that kills more mutants that the own
-    tests leave alive, then more mutants, then the one that gains more branches, then the one with fewer
-    tests; the first generator's where they are alike.
+    The best green entry is the one that shows more: that fails on base, then that kills more mutants that the
+    own tests leave alive, then more mutants, then that gains more branches, then more lines. Of those that
+    show as much the one with fewer tests is best, then the shorter one; the first where they are alike.
     """
     best = max(verdicts, key=_worth)
     others = [verdict for verdict in verdicts if verdict is not best]
@@ -195,7 +195,9 @@ def _worth(verdict: Verdict) -> tuple[int, ...]:
         evidence.mutants_gained or 0,
         evidence.mutants_killed or 0,
         evidence.branches_gained or 0,
+        evidence.lines_gained or 0,
         -len(verdict.green.tests),
+        -len(verdict.green.candidate.code.splitlines()),
     )
 
 

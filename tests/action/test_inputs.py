@@ -8,7 +8,15 @@ from action.given import TOKEN, context, inputs, task
 from bot.action.inputs import INPUTS, NoToken, context_of, given_input, settings_of, skip_label, variable_of
 from bot.action.runner import runner_of
 from bot.model import UsageFailure
-from bot.settings import NEVER_FROM_A_FILE, OPTIONS, ProviderChoice, ReviewSettings, SandboxChoice, Secret
+from bot.settings import (
+    NEVER_FROM_A_FILE,
+    OPTIONS,
+    ModelFor,
+    ProviderChoice,
+    ReviewSettings,
+    SandboxChoice,
+    Secret,
+)
 
 BASE, HEAD = "b" * 40, "a" * 40
 
@@ -38,6 +46,7 @@ def test_settings__each_input_arrives() -> None:
         "api_key": "sk-1",
         "base_url": "https://models.example.org/v1",
         "model": "small",
+        "model_for": "hard",
         "include": "src/**\n\n  lib/** ",
         "exclude": "a.py, b.py",
         "max_members": "7",
@@ -56,6 +65,7 @@ def test_settings__each_input_arrives() -> None:
 
     assert settings.provider is ProviderChoice.OPENAI
     assert (settings.model.api_key, settings.model.model) == (Secret("sk-1"), "small")
+    assert settings.model.model_for is ModelFor.HARD
     assert settings.model.base_url == "https://models.example.org/v1"
     assert settings.selection.include == ("src/**", "lib/**")
     assert settings.selection.exclude == ("a.py", "b.py")
@@ -88,6 +98,7 @@ def test_settings__inputs_win_over_the_file() -> None:
     ("name", "text", "told"),
     [
         ("provider", "gpt", "`provider` must be one of auto, openai, offline, openai"),
+        ("model-for", "easy", "the action's inputs: `model-for` must be one of all, hard"),
         ("sandbox", "none", "`sandbox` must be one of strict, best-effort, off, not `none`"),
         ("max-members", "many", "`max-members` must be a whole number, not `many`"),
         ("max-members", "0", "the action's inputs: `max-members` must be at least 1"),

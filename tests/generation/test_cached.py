@@ -18,6 +18,7 @@ from bot.model import CacheStats, CacheStatsReporter, Candidate, Context, Member
 from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed, SpendingEnded
 from bot.settings import CacheSettings, ModelSettings
 from fakes.faults import extra_members, half_the_members, plain_text, truncated
+from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider, Step
 from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
@@ -378,3 +379,23 @@ def test_settled__also_where_the_run_is_stopped(store: ResultStore) -> None:
 
     asyncio.run(stop_early())
     assert settled == [True]
+
+
+def test_observe_with__only_what_is_asked_for_is_observed(store: ResultStore) -> None:
+    known, new = make_requests(1, 2)
+    provider = FakeProvider()
+    answers(cached(provider, store), [known])
+    observer = FakeObserver({each.member.id: ("`f(1)` gives `2`",) for each in (known, new)})
+    generator = cached(provider, store)
+    generator.observe_with(observer)
+    answers(generator, [known, new])
+    answers(generator, [known, new])
+
+    assert observer.asked == [[new.member.id]]
+    assert provider.asked == [[known.member.id], [new.member.id]]
+
+
+def test_observe_with__what_is_observed_makes_no_other_key() -> None:
+    request = make_request()
+    told = replace(request, context=Context(observations=("`add(1, 2)` gives `3`",)))
+    assert key_for(told) == key_for(request)

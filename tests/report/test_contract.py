@@ -109,6 +109,7 @@ def test_render_json__is_the_contract_to_the_letter() -> None:
 def test_render_json__has_the_figures_of_the_run() -> None:
     assert contract(sample_report())["stats"] == {
         "api_calls": 2,
+        "not_asked": 0,
         "cache_hits": 4,
         "cache_misses": 3,
         "cache_entries": 20,

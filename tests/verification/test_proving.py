@@ -358,12 +358,21 @@ def test_best_verdict__goes_by_the_evidence_the_strongest_first() -> None:
         proven_by(mutants_gained=1, mutants_killed=9),
         proven_by(mutants_gained=1, mutants_killed=8, branches_gained=9),
         proven_by(mutants_gained=1, mutants_killed=8, branches_gained=1),
-        proven_by("test_a", "test_b", mutants_gained=1, mutants_killed=8, branches_gained=1),
+        proven_by("test_a", "test_b", mutants_gained=1, mutants_killed=8, branches_gained=1, lines_gained=0),
         proven_by("test_a", "test_b", "test_c"),
         verdict(),
     ]
     for number, best in enumerate(ranked):
         assert best_verdict(ranked[: number - 1 : -1] if number else ranked[::-1]).entries == best.entries
+
+
+def test_best_verdict__more_lines_count_and_then_the_fewer_and_shorter_tests() -> None:
+    more = proven_by("test_a", "test_b", "test_c", lines_gained=3)
+    fewer = proven_by("test_d", lines_gained=2)
+    long, short = (entry(code, None, "test_e") for code in ("a\nb\nc\n", "d\n"))
+    assert best_verdict([fewer, more]).entries == more.entries
+    assert best_verdict([proven_by("test_f", "test_g", lines_gained=2), fewer]).entries == fewer.entries
+    assert best_verdict([verdict(long), verdict(short)]).entries == (short,)
 
 
 def test_best_verdict__the_first_of_equals() -> None:

@@ -2,20 +2,23 @@
 
 Tier 1, the sources, is never dropped and stands outside the budget. Tier 2 is what the members use:
 signatures, and the private code whose change affected them. Tier 3, a sample of the project's own tests, goes
-first.
+first. What was observed of the members has a budget of its own, so that it takes no room from what they use.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from bot.model import Request
 
 CHARACTERS_PER_TOKEN = 4
 """The estimate for source text and English."""
+
+MOST_OBSERVED_CHARACTERS = 480
+"""So much of what was observed of one member is shown (some 120 tokens)."""
 
 USES_TIER = 2
 STYLE_TIER = 3
@@ -62,12 +65,54 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     return _arranged(kept, users, sample)
 
 
+def with_observations(request: Request, observations: Sequence[str]) -> Request:
+    """Return a request with as much of what was observed of its member as is shown of one."""
+    kept = _fitting(observations, MOST_OBSERVED_CHARACTERS)
+    return replace(request, context=replace(request.context, observations=kept))
+
+
+def _fitting(texts: Sequence[str], room: int) -> tuple[str, ...]:
+    """Return the first texts that have room together; one that has none gives way to the next."""
+    kept = []
+    for text in texts:
+        if len(text) <= room:
+            kept.append(text)
+            room -= len(text)
+    return tuple(kept)
+
+
+def fit_observations(
+    requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER
+) -> dict[str, tuple[str, ...]]:
+    """Choose what the prompt shows of what was observed, by member id; the first of every member comes first.
+
+    Args:
+        requests: The members of one call.
+        budget: The most tokens of all that is chosen.
+        tiers: Highest tier that may be shown; with the sources alone nothing observed is.
+    """
+    if tiers < USES_TIER:
+        return {}
+    ranks = zip_longest(*map(_observations_with_id, requests))
+    room = budget * CHARACTERS_PER_TOKEN
+    kept: dict[str, tuple[str, ...]] = {}
+    for member, text in (entry for rank in ranks for entry in rank if entry is not None):
+        if len(text) <= room:
+            kept[member] = (*kept.get(member, ()), text)
+            room -= len(text)
+    return kept
+
+
+def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
+    return ((request.member.id, text) for text in request.context.observations)
+
+
 def lower_tier(request: Request, tiers: int) -> int | None:
     """Return the next number of tiers that shows less of this request's context; None where none does."""
     context = request.context
     if tiers >= STYLE_TIER and context.style_sample.strip():
         return STYLE_TIER - 1
-    if tiers >= USES_TIER and (context.signatures.strip() or context.dependencies):
+    if tiers >= USES_TIER and (context.signatures.strip() or context.dependencies or context.observations):
         return USES_TIER - 1
     return None
 

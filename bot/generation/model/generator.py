@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from bot.cache.keys import ModelIdentity
-from bot.generation.generator import skipped
+from bot.generation.generator import Observer, skipped
+from bot.generation.model.context import with_observations
 from bot.generation.model.packing import Batch, BatchLimits, pack
 from bot.generation.model.parsing import ANSWER_SCHEMA, Answer, parse_answer
 from bot.generation.model.prompts import PROMPT_VERSION, Prompts
@@ -73,6 +74,11 @@ class ModelGenerator:
         self._prompts = Prompts()
         self._limits = limits_of(settings)
         self._ignored = IgnoredEntries()
+        self._observer: Observer | None = None
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show the model what is observed of the members, from now on."""
+        self._observer = observer
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -92,7 +98,7 @@ class ModelGenerator:
         """
         ended: SpendingEnded | None = None
         async with SideBySide[Outcome]() as calls:
-            for batch in pack(requests, self._limits):
+            for batch in pack(await self._observed(requests), self._limits):
                 calls.start(self._ask(batch))
             async for outcome in calls:
                 ended = ended or outcome.ended
@@ -108,6 +114,13 @@ class ModelGenerator:
         note = self._ignored.note()
         told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
         return (*((note,) if note else ()), *told)
+
+    async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests with what was observed of their members."""
+        if self._observer is None or not requests or not self._settings.observation_token_budget:
+            return requests
+        told = await self._observer.observe(requests)
+        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:
@@ -132,7 +145,7 @@ def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) 
     """Return what a provider is asked for the members of one call."""
     return CompletionRequest(
         system_prompt=prompts.system(batch.requests[0]),
-        user_prompt=prompts.user(batch, settings.prompt_token_budget),
+        user_prompt=prompts.user(batch, settings.prompt_token_budget, settings.observation_token_budget),
         model=settings.model,
         max_tokens=batch.max_tokens,
         temperature=settings.temperature,

@@ -24,7 +24,10 @@ ENVELOPE_TOKENS = 1024
 """Output tokens beside the tests: the envelope, and what a reasoning model thinks before it answers."""
 
 MAX_SOURCE_CHARACTERS = 60_000
-"""The most characters in one call of members' sources, and of what is to be mended (some 15,000 tokens)."""
+"""The most characters in one call of members' sources, of what was observed, and of what is to be mended.
+
+That is some 15,000 tokens.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,8 @@ class BatchLimits:
     Attributes:
         tokens_per_member: Output tokens reckoned for one member.
         max_output_tokens: The most output tokens of one call.
-        max_source_characters: The most characters of sources and of what is to be mended of one call; one
-            member alone may have more.
+        max_source_characters: The most characters of sources, of what was observed and of what is to be
+            mended of one call; one member alone may have more.
     """
 
     tokens_per_member: int = 300
@@ -182,7 +185,7 @@ def _characters(requests: Iterable[Request]) -> int:
 
 def _shown_characters(request: Request) -> int:
     """Return how long what is shown of a request is at least."""
-    source = len(request.member.source)
+    source = len(request.member.source) + sum(map(len, request.context.observations))
     if request.repair is None:
         return source
     said = sum(len(name) + len(text) for name, text in request.repair.failures)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bot.generation.model.context import SharedContext, fit_context
+from bot.generation.model.context import SharedContext, fit_context, fit_observations
 from bot.generation.model.packing import Batch
 from bot.model import Change, Member, Request
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 2
+PROMPT_VERSION = 3
 """Part of every result's cache key: raise it whenever a template changes what is asked."""
 
 _BACKTICKS = re.compile("`{3,}")
@@ -35,7 +35,10 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MemberBlock:
-    """One member as a user prompt shows it; the last two are empty where its tests are to be written."""
+    """One member as a user prompt shows it.
+
+    What was observed is empty where nothing was, the last two where its tests are to be written.
+    """
 
     id: str
     plain_name: str
@@ -44,6 +47,7 @@ class _MemberBlock:
     reason: str
     source: str
     uses: tuple[str, ...]
+    observations: tuple[str, ...]
     tests: str
     failures: str
 
@@ -76,15 +80,19 @@ class Prompts:
             fence=_fence([conventions]),
         )
 
-    def user(self, batch: Batch, context_budget: int) -> str:
+    def user(self, batch: Batch, context_budget: int, observation_budget: int = 0) -> str:
         """Return the user prompt for one call.
 
         Args:
             batch: The members to ask for.
             context_budget: The most tokens of context beside the members' own sources.
+            observation_budget: The most tokens of what was observed of them.
         """
         context = fit_context(batch.requests, context_budget, batch.tiers)
-        members = [_block(request, context) for request in batch.requests]
+        observed = fit_observations(batch.requests, observation_budget, batch.tiers)
+        members = [
+            _block(request, context, observed.get(request.member.id, ())) for request in batch.requests
+        ]
         return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
             language=batch.requests[0].member.language,
             members=members,
@@ -113,7 +121,7 @@ def _template(name: str, *, mends: bool) -> str:
     return f"mend/{name}" if mends else name
 
 
-def _block(request: Request, context: SharedContext) -> _MemberBlock:
+def _block(request: Request, context: SharedContext, observed: Iterable[str]) -> _MemberBlock:
     member, repair = request.member, request.repair
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
     return _MemberBlock(
@@ -124,6 +132,7 @@ def _block(request: Request, context: SharedContext) -> _MemberBlock:
         reason=_reason(member),
         source=member.source.strip("\n"),
         uses=context.own.get(member.id, ()),
+        observations=tuple(map(shown, observed)),
         tests="" if repair is None else repair.code.strip("\n"),
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
     )
@@ -169,6 +178,7 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
     for member in members:
         yield member.source
         yield from member.uses
+        yield from member.observations
         yield member.tests
         yield member.failures
 

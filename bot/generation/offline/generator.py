@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bot.execution.workspace import ProjectCopy, Workspace
-from bot.generation.generator import skipped
 from bot.generation.offline.cases import Case, says_something
 from bot.generation.offline.choice import choose
 from bot.generation.offline.description import Callee, Description
@@ -27,7 +27,7 @@ from bot.generation.offline.observations import Told
 from bot.generation.offline.pairs import related_names
 from bot.generation.offline.sources import ModuleSource, is_bare, read_module
 from bot.generation.offline.subjects import Subject
-from bot.generation.offline.telling import sayings
+from bot.generation.offline.telling import facts, sayings
 from bot.generation.offline.trials import plan
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide
@@ -36,6 +36,9 @@ from bot.model import Candidate, Change, Member, Origin, Request, Result, Skippe
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_PARTNERS = 4
+
+_Explored = tuple[Work, Findings] | Skipped
+"""What came of one member's trials, or why there were none."""
 
 
 class _Sources(NamedTuple):
@@ -46,7 +49,9 @@ class _Sources(NamedTuple):
 
 
 class OfflineGenerator:
-    """Answers requests by running the members: a `BatchTestGenerator` and a `TestGenerator`.
+    """Answers requests by running the members: a `BatchTestGenerator`, a `TestGenerator` and an `Observer`.
+
+    A member is run once, whoever asks first: its tests and what is observed of it come from the same trials.
 
     Args:
         workspace: Where the project is run.
@@ -57,6 +62,7 @@ class OfflineGenerator:
         self._workspace = workspace
         self._explorer = Explorer(workspace)
         self._seed = seed
+        self._known: dict[str, _Explored] = {}
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -64,7 +70,7 @@ class OfflineGenerator:
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        (result,) = await self._module([request])
+        [result] = [result async for result in self.generate_batch([request])]
         return result
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
@@ -73,21 +79,44 @@ class OfflineGenerator:
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        modules: dict[tuple[str, str], list[Request]] = {}
+        async for explored in self._explored(requests):
+            yield explored if isinstance(explored, Skipped) else _answer(*explored)
+
+    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
+        """See `Observer.observe`.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        found = [each async for each in self._explored(requests) if not isinstance(each, Skipped)]
+        told = {work.subject.member.id: facts(_chosen(work, findings)) for work, findings in found}
+        return {member: observed for member, observed in told.items() if observed}
+
+    async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
+        """Yield what came of each request's trials, those of a module together, modules side by side."""
+        modules: dict[tuple[str, str], list[Member]] = {}
         for request in requests:
-            modules.setdefault((request.member.path, request.member.module), []).append(request)
-        async with SideBySide[list[Result]]() as running:
+            member = request.member
+            modules.setdefault((member.path, member.module), []).append(member)
+        async with SideBySide[list[_Explored]]() as running:
             for group in modules.values():
                 running.start(self._module(group))
             async for results in running:
                 for result in results:
                     yield result
 
-    async def _module(self, requests: Sequence[Request]) -> list[Result]:
-        """Answer the requests for one module, in their order."""
-        members = [request.member for request in requests]
+    async def _module(self, members: Sequence[Member]) -> list[_Explored]:
+        """Run those of a module's members that were not run before; return what came of each, in order."""
+        new = [member for member in members if member.id not in self._known]
+        if new:
+            found = await self._explore(new)
+            self._known |= {member.id: each for member, each in zip(new, found, strict=True)}
+        return [self._known[member.id] for member in members]
+
+    async def _explore(self, members: Sequence[Member]) -> list[_Explored]:
         if any(member.language != "python" for member in members):
-            return [*skipped(requests, "the offline engine knows only Python", permanent=True)]
+            reason = "the offline engine knows only Python"
+            return [replace(_skip(each, Stage.GENERATION, reason), permanent=True) for each in members]
         names = tuple(dict.fromkeys(member.name for member in members))
         sources = self._sources(members[0])
         partners = {name: _partners(name, sources.head) for name in names}
@@ -99,7 +128,7 @@ class OfflineGenerator:
         prepared = [self._prepared(member, told, sources, partners[member.name]) for member in members]
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
-        return [_answer(each, next(found)) if isinstance(each, Work) else each for each in prepared]
+        return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
 
     def _problem(self, told: Told) -> tuple[Stage, str] | None:
         """Return why a module's members cannot be looked at, with the stage; None where they can."""
@@ -199,13 +228,17 @@ def _why_no_trials(description: Description) -> str:
     return f"no value is known for what it needs ({names})" if names else "it does not tell what it takes"
 
 
+def _chosen(work: Work, findings: Findings) -> list[Case]:
+    """Return the cases that tests are made of, and that are told of."""
+    nothing = work.subject.gives_nothing
+    return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
+
+
 def _answer(work: Work, findings: Findings) -> Result:
     """Write the tests of a member, or say why there are none."""
     subject = work.subject
     member = subject.member
-    nothing = subject.gives_nothing
-    telling = [case for case in findings.cases if says_something(case, member_gives_nothing=nothing)]
-    cases = choose(telling)
+    cases = _chosen(work, findings)
     if not cases:
         return _skip(member, Stage.GENERATION, _why_no_cases(findings))
     written = _written(subject, cases)

@@ -12,6 +12,18 @@ from bot.model import Saying
 
 _LONGEST = 120
 _SHORT = 50
+_MOST_FACTS = 8
+_LONGEST_FACT = 2 * _LONGEST
+
+_FORM_WORDS = {
+    "awaited": " (awaited)",
+    "listed": " (as a list)",
+    "begun": " (its first items, as a list)",
+    "async listed": " (as a list)",
+    "entered": " (once entered)",
+    "async entered": " (once entered)",
+}
+"""How a value was brought out of what a call gave, where that is not the value itself."""
 
 
 def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[Saying, ...]:
@@ -28,6 +40,25 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[S
         if case in names
     ]
     return tuple(dict.fromkeys(saying for saying in told if saying.shows or saying.witness))
+
+
+def facts(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return what came of each case that has something short to say, those on which base differs first.
+
+    What the documentation contradicts is no fact to rely on, and what works on files has none that is short.
+    """
+    told = [case for case in cases if not (case.contradicts or case.in_folder or case.outcome.kind == "none")]
+    ordered = sorted(told, key=lambda case: not case.is_witness)
+    return tuple(dict.fromkeys(text for text in map(_fact, ordered) if text))[:_MOST_FACTS]
+
+
+def _fact(case: Case) -> str:
+    """Return what came of a case, and on base where that differs; empty where it is long."""
+    if case.trial.setup and not case.trial.receiver:
+        return ""
+    text = _witness(case) or f"{_called(case)} {_does(case, case.changes)}"
+    text += _FORM_WORDS.get(case.outcome.form, "")
+    return text if len(text) <= _LONGEST_FACT else ""
 
 
 def _shows(case: Case) -> str:

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
-from bot.generation.model.context import SharedContext, fit_context, lower_tier
-from bot.model import Context
+from bot.generation.model.context import (
+    MOST_OBSERVED_CHARACTERS,
+    SharedContext,
+    fit_context,
+    fit_observations,
+    lower_tier,
+    with_observations,
+)
+from bot.model import Context, Request
 from fakes.requests import make_request
 
 ENOUGH = 6000
@@ -97,3 +104,44 @@ def test_lower_tier__skips_a_tier_that_shows_nothing() -> None:
     assert (lower_tier(whole, 3), lower_tier(whole, 2), lower_tier(whole, 1)) == (2, 1, None)
     assert lower_tier(make_request(context=Context(dependencies=("_A = 1",))), 3) == 1
     assert lower_tier(make_request(), 3) is None
+
+
+def observed(member_id: str, *texts: str) -> Request:
+    return make_request(member_id, context=Context(observations=texts))
+
+
+def test_with_observations__no_more_than_is_shown_of_one_member() -> None:
+    long = "x" * MOST_OBSERVED_CHARACTERS
+    assert with_observations(make_request(), ["`f(1)`", long, "`f(2)`"]).context.observations == (
+        "`f(1)`",
+        "`f(2)`",
+    )
+    assert with_observations(make_request(), [long, "`f(1)`"]).context.observations == (long,)
+
+
+def test_with_observations__the_rest_of_the_context_stays() -> None:
+    context = Context(signatures="def g(): ...", style_sample="s", dependencies=("_A = 1",))
+    request = make_request(context=context)
+    assert with_observations(request, ()) == request
+    assert with_observations(request, ["`f(1)`"]).context.signatures == "def g(): ..."
+
+
+def test_fit_observations__the_first_of_every_member_comes_first() -> None:
+    requests = [observed("src/a.py::f", "a1______", "a2______"), observed("src/b.py::f", "b1______")]
+    assert fit_observations(requests, 4) == {"src/a.py::f": ("a1______",), "src/b.py::f": ("b1______",)}
+    assert fit_observations(requests, 6)["src/a.py::f"] == ("a1______", "a2______")
+    assert fit_observations(requests, 0) == {}
+
+
+def test_fit_observations__one_that_is_too_long_gives_way_to_the_next() -> None:
+    assert fit_observations([observed("src/a.py::f", "x" * 50, "a2______")], 4) == {
+        "src/a.py::f": ("a2______",)
+    }
+
+
+def test_fit_observations__go_with_the_second_tier() -> None:
+    request = observed("src/a.py::f", "`f(1)` gives `2`")
+    assert fit_observations([request], ENOUGH, 2) != {}
+    assert fit_observations([request], ENOUGH, 1) == {}
+    assert lower_tier(request, 3) == 1
+    assert lower_tier(request, 1) is None

@@ -4,10 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from bot.generation.generator import BatchTestGenerator, TestGenerator
+from bot.generation.generator import BatchTestGenerator, ObservingGenerator, TestGenerator
 from bot.generation.model.generator import ModelGenerator, model_identity
 from bot.generation.model.prompts import PROMPT_VERSION
 from bot.model import Candidate, Origin, Request, Result, Skipped
@@ -33,6 +34,7 @@ from fakes.faults import (
     truncated,
     wrong_names,
 )
+from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider
 from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
@@ -340,3 +342,30 @@ def test_generate_batch__a_repair_without_an_answer_is_asked_again_as_a_repair()
     assert len(answers(provider, requests)) == 4
     assert sizes(provider) == [4, 2]
     assert all(request.system_prompt.startswith("You mend") for request in provider.requests)
+
+
+OBSERVED = {"src/shop/m0.py::f1": ("`f1(1, 2)` gives `3`",)}
+
+
+def test_observe_with__what_was_observed_stands_in_the_prompt() -> None:
+    provider, observer = FakeProvider(), FakeObserver(OBSERVED)
+    generator = generator_over(provider)
+    generator.observe_with(observer)
+    asyncio.run(read_all(generator.generate_batch(make_requests(1, 2))))
+    asyncio.run(read_all(generator.generate_batch([])))
+
+    [call] = provider.requests
+    assert observer.asked == [["src/shop/m0.py::f0", "src/shop/m0.py::f1"]]
+    assert call.user_prompt.count("Observed by running it") == 1
+    assert "`f1(1, 2)` gives `3`" in call.user_prompt.partition("### member: src/shop/m0.py::f1")[2]
+
+
+def test_observe_with__nothing_is_run_where_nothing_may_be_shown() -> None:
+    provider, observer = FakeProvider(), FakeObserver(OBSERVED)
+    generator = generator_over(provider, replace(SETTINGS, observation_token_budget=0))
+    generator.observe_with(observer)
+    asyncio.run(read_all(generator.generate_batch(make_requests(1, 2))))
+
+    assert observer.asked == []
+    assert "Observed" not in provider.requests[0].user_prompt
+    assert isinstance(generator, ObservingGenerator)

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from bot.generation.model.packing import Batch, BatchLimits, pack, split
-from bot.model import Repair, Request
+from bot.model import Context, Repair, Request
 from fakes.requests import make_repair, make_request, make_requests
 
 LIMITS = BatchLimits()
@@ -192,3 +192,11 @@ def test_split__equal_parts_in_order() -> None:
 def test_split__what_fits_stays_whole() -> None:
     requests = make_requests(1, 3)
     assert list(split(requests, 3)) == [tuple(requests)]
+
+
+def test_pack__what_was_observed_counts_for_the_input_limit() -> None:
+    requests = make_requests(1, 4)
+    told = [replace(request, context=Context(observations=("o" * 400,))) for request in requests]
+    limits = BatchLimits(max_source_characters=1000)
+    assert [len(batch.requests) for batch in pack(requests, limits)] == [4]
+    assert [len(batch.requests) for batch in pack(told, limits)] == [2, 2]

@@ -19,7 +19,7 @@ from fakes.requests import make_member, make_repair, make_request, make_requests
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = 6000
 
-PINNED = {1: "1cc46b403e193d1c", 2: "acc65eec7cc4ebc8"}
+PINNED = {1: "1cc46b403e193d1c", 2: "acc65eec7cc4ebc8", 3: "2d6e1897ed765ba0"}
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
 
@@ -242,5 +242,52 @@ def test_user__what_a_failed_test_said_cannot_leave_its_fence() -> None:
     hostile = [number for number, line in enumerate(lines) if "Ignore all rules" in line]
     assert len(hostile) == 2
     assert all(fences[-2] < number < fences[-1] for number in hostile)
+    assert not any(char in "".join(lines) for char in "\x1b\u202e\x00")
+    assert [line for line in lines if line.startswith("### member:")] == ["### member: src/shop/cart.py::add"]
+
+
+def observed_requests() -> list[Request]:
+    """The cart's requests, two of whose members were seen to do something."""
+    told = {
+        "Cart.send": ("`cart.send()` after `cart.add(1)` gives `1` (awaited)",),
+        "total": (
+            "`total(Cart())` gave `1` before this change and gives `0` now.",
+            '`total(None)` raises `TypeError("no cart")`',
+        ),
+    }
+    return [
+        replace(each, context=replace(each.context, observations=told.get(each.member.name, ())))
+        for each in cart_requests()
+    ]
+
+
+def test_user__observations_golden() -> None:
+    batch = batch_of(*observed_requests())
+    check_golden(GOLDEN / "user-observations.txt", Prompts().user(batch, BUDGET, BUDGET))
+
+
+def test_user__without_observations_is_as_if_nothing_could_be_observed() -> None:
+    batch = batch_of(*cart_requests())
+    assert Prompts().user(batch, BUDGET, BUDGET) == Prompts().user(batch, BUDGET)
+    assert Prompts().user(batch_of(*observed_requests()), BUDGET, 0) == Prompts().user(batch, BUDGET)
+
+
+def test_system__is_the_same_whatever_was_observed() -> None:
+    prompts = Prompts()
+    assert len({prompts.system(request) for request in [*cart_requests(), *observed_requests()]}) == 1
+
+
+def test_user__repairs_are_told_what_was_observed() -> None:
+    request = replace(make_repair(), context=Context(observations=("`add(1, 2)` gives `3`",)))
+    assert "`add(1, 2)` gives `3`" in Prompts().user(batch_of(request), BUDGET, BUDGET)
+
+
+def test_user__what_was_observed_cannot_leave_its_fence() -> None:
+    request = make_request(context=Context(observations=(f"`f(1)` gives `{INJECTION}`",)))
+    lines = Prompts().user(batch_of(request), BUDGET, BUDGET).splitlines()
+    fences = [number for number, line in enumerate(lines) if line.startswith("```````")]
+    assert [lines[number] for number in fences[-2:]] == ["```````text", "```````"]
+    [hostile] = [number for number, line in enumerate(lines) if "Ignore all rules" in line]
+    assert fences[-2] < hostile < fences[-1]
     assert not any(char in "".join(lines) for char in "\x1b\u202e\x00")
     assert [line for line in lines if line.startswith("### member:")] == ["### member: src/shop/cart.py::add"]

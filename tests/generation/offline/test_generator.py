@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot.generation.offline.generator import OfflineGenerator
-from bot.model import Candidate, Member, Origin, Request, Result, Skipped, Stage
+from bot.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
 from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.golden import check_golden
 from fakes.workspaces import small_workspace
@@ -173,3 +174,53 @@ def test_member_of_another_language__is_skipped(tmp_path: Path) -> None:
             return await OfflineGenerator(workspace).generate(Request(member=foreign, test_path="t"))
 
     assert reason(asyncio.run(answer())) == "the offline engine knows only Python"
+
+
+RATES = {
+    "rates.py": """
+def fee(weight: int) -> int:
+    if weight > 10:
+        return {dear}
+    return 1
+
+
+def doubled(text: str) -> str:
+    '''Repeat a text.
+
+    >>> doubled("a")
+    'aaa'
+    '''
+    if not text:
+        raise ValueError("empty")
+    return text * 2
+
+
+def now() -> float:
+    import time
+    return time.perf_counter()
+"""
+}
+
+
+def test_observe__the_trials_of_the_tests_are_told_and_not_run_again(tmp_path: Path) -> None:
+    head, base = ({name: text.format(dear=dear) for name, text in RATES.items()} for dear in (9, 7))
+    requests = [
+        Request(member=member, test_path="tests/test_rates.py") for member in members_of(head, Change.CHANGED)
+    ]
+
+    async def told() -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+        async with small_workspace(tmp_path, head, base) as workspace:
+            engine = OfflineGenerator(workspace)
+            before = await engine.observe(requests[:1])
+            results = [result async for result in engine.generate_batch(requests)]
+            assert len(results) == len(requests)
+            (workspace.head.root / "rates.py").unlink()
+            return before, await engine.observe(requests)
+
+    before, observed = asyncio.run(told())
+    fee = observed["rates.py::fee"]
+    assert before == {"rates.py::fee": fee}
+    assert fee[0].endswith("gave `7` before this change and gives `9` now.")
+    assert any(text.endswith("gives `1`") for text in fee)
+    assert observed["rates.py::doubled"] == ('`doubled("")` raises `ValueError("empty")`',)
+    assert "rates.py::now" not in observed

@@ -11,7 +11,7 @@ from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Home
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.observations import Observation, Outcome
-from bot.generation.offline.telling import sayings
+from bot.generation.offline.telling import facts, sayings
 from bot.model import Candidate, Origin
 from fakes.cases import call, case, fact, gives, on_object, raises
 
@@ -111,3 +111,38 @@ def test_witness__tells_both_sides(made: Case, words: str) -> None:
 )
 def test_witness__is_none_where_nothing_is_to_be_told(made: Case) -> None:
     assert witness([made]) is None
+
+
+def test_facts__what_came_of_each_case_those_first_on_which_base_differs() -> None:
+    cases = [
+        case(call("1"), gives("2"), base=gives("2")),
+        case(call('""'), raises("empty")),
+        case(call("100"), gives("1"), base=gives("0")),
+        case(call("1"), gives("2"), base=gives("2")),
+    ]
+    assert facts(cases) == (
+        "`f(100)` gave `0` before this change and gives `1` now.",
+        "`f(1)` gives `2`",
+        '`f("")` raises `ValueError("empty")`',
+    )
+
+
+def test_facts__tell_how_a_value_was_brought_out() -> None:
+    assert facts(
+        [case(call("1"), gives("2", form="awaited")), case(call("2"), gives("[1]", form="listed"))]
+    ) == (
+        "`f(1)` gives `2` (awaited)",
+        "`f(2)` gives `[1]` (as a list)",
+    )
+
+
+def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> None:
+    contradicted = case(call("1"), gives("2", agrees=False), base=gives("3"))
+    long = case(call('"' + "x" * 300 + '"'), gives("2"))
+    nothing = case(call("0"), Outcome(kind="none", agrees=True))
+    on_files = replace(case(call("3"), gives("4")), seen=Observation(outcome=gives("4"), writes=True))
+    assert facts([contradicted, long, nothing, on_files]) == ()
+
+
+def test_facts__few() -> None:
+    assert len(facts([case(call(str(number)), gives(str(number))) for number in range(50)])) == 8

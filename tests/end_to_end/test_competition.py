@@ -1,0 +1,124 @@
+"""A model that is told what members give, and the offline engine beside it: the whole program, real runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import parcels
+from fakes.command_line import CommandLine, Ran
+from fakes.endpoint import Endpoint, Received
+from fakes.git_repository import GitRepository
+from fakes.guessing import GuessingModel
+
+pytestmark = pytest.mark.slow
+
+MEMBERS = ("fee", "express", "tax", "pairs")
+
+
+@dataclass(frozen=True)
+class Parcels:
+    """The package with its change, and the program run on some of its members."""
+
+    project: GitRepository
+    command_line: CommandLine
+
+    def suggest(self, endpoint: Endpoint, *arguments: str, members: tuple[str, ...] = MEMBERS) -> Ran:
+        model = ("--base-url", endpoint.url, "--model", "guessing")
+        only = [part for name in members for part in ("--only", name)]
+        limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0")
+        ran = self.command_line.suggest(
+            self.project.folder, "--base", "main", *model, *only, *limits, *arguments, key="sk-test"
+        )
+        assert "Traceback" not in ran.stderr
+        assert ran.code == 0
+        return ran
+
+
+@pytest.fixture(name="change")
+def _change(tmp_path: Path, command_line: CommandLine) -> Parcels:
+    made = GitRepository.create(tmp_path / "project")
+    made.commit({**parcels.base()})
+    made.git("switch", "-qc", "change")
+    made.commit({**parcels.HEAD})
+    return Parcels(made, command_line)
+
+
+def model() -> GuessingModel:
+    return GuessingModel(parcels.INPUTS, parcels.namespace())
+
+
+def prompt(call: Received) -> str:
+    return str(call.body["messages"][1]["content"])
+
+
+def block(call: Received, name: str) -> str:
+    """What a prompt says of one member."""
+    return prompt(call).partition(f"::{name}\n")[2].partition("### member:")[0]
+
+
+def green(ran: Ran) -> dict[str, Mapping[str, Any]]:
+    return {one["member"].rpartition("::")[2]: one for one in ran.report["suggestions"]}
+
+
+def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(change: Parcels) -> None:
+    with Endpoint(answer=model()) as endpoint:
+        ran = change.suggest(endpoint)
+        warm = change.suggest(endpoint)
+        blind = change.suggest(endpoint, "--observation-token-budget", "0", "--cache-dir", "elsewhere")
+        unproven = change.suggest(endpoint, "--no-verify", "--cache-dir", "another")
+        told, *others = endpoint.requests
+
+    assert "Observed by running it" in block(told, "fee")
+    assert "before this change and gives" in block(told, "fee")
+    assert '`fee(0)` raises `ValueError("weight must be positive")`' in block(told, "fee")
+    assert "before this change and gives" in block(told, "express")
+    assert "before this change" not in block(told, "pairs")
+    assert [("Observed" in prompt(call)) for call in others] == [False, False]
+    systems = {str(call.body["messages"][0]["content"]) for call in (told, *others)}
+    assert len(systems) == 1
+    assert warm.report["stats"]["cache_hits"] == len(MEMBERS)
+    assert warm.report["suggestions"] == ran.report["suggestions"]
+    right, guessed = (one.report["stats"]["funnel"]["stable"] for one in (ran, blind))
+    assert right > guessed
+    assert len(unproven.report["suggestions"]) == len(MEMBERS)
+
+
+def test_model_for_hard__asks_only_for_what_the_engine_does_not_show(change: Parcels) -> None:
+    with Endpoint(answer=model()) as endpoint:
+        both = change.suggest(endpoint, "--provider", "openai+offline")
+        hard = change.suggest(
+            endpoint, "--provider", "openai+offline", "--model-for", "hard", "--cache-dir", "elsewhere"
+        )
+        calls = [call.members for call in endpoint.requests]
+
+    asked = {member.rpartition("::")[2] for member in calls[1]} if len(calls) > 1 else set()
+    shown = set(MEMBERS) - asked
+    assert set(map(short, calls[0])) == set(MEMBERS)
+    assert shown
+    assert hard.report["stats"]["not_asked"] == len(shown)
+    assert {green(hard)[name]["origin"] for name in shown} == {"offline"}
+    for name in shown:
+        evidence = green(hard)[name]["evidence"]
+        assert evidence["mutants_killed"] == evidence["mutants"]
+    [note] = [note for note in hard.report["notes"] if "was asked for" in note]
+    assert f"asked for {len(asked)} of {len(MEMBERS)} members" in note
+    assert both.report["stats"]["not_asked"] == 0
+    for ran in (both, hard):
+        assert sorted(green(ran)) == sorted(MEMBERS)
+        assert len(ran.report["suggestions"]) == len(MEMBERS)
+
+
+def test_model_for_hard__says_where_it_cannot_be_heeded(change: Parcels) -> None:
+    with Endpoint(answer=model()) as endpoint:
+        ran = change.suggest(endpoint, "--model-for", "hard", "--no-verify", members=("fee",))
+        assert len(endpoint.requests) == 1
+    assert [note for note in ran.report["notes"] if "asked for all members" in note]
+
+
+def short(member: str) -> str:
+    return member.rpartition("::")[2]
