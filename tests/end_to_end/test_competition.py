@@ -62,7 +62,11 @@ def block(call: Received, name: str) -> str:
 
 
 def green(ran: Ran) -> dict[str, Mapping[str, Any]]:
-    return {one["member"].rpartition("::")[2]: one for one in ran.report["suggestions"]}
+    """The tests to keep: a wrong guess may be what base gave, and is then asked about."""
+    kept = [one for one in ran.report["suggestions"] if one["label"] not in {"catches", "question"}]
+    found = {short(one["member"]): one for one in kept}
+    assert len(found) == len(kept)
+    return found
 
 
 def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(change: Parcels) -> None:
@@ -96,7 +100,7 @@ def test_model_for_hard__asks_only_for_what_the_engine_does_not_show(change: Par
         )
         calls = [call.members for call in endpoint.requests]
 
-    asked = {member.rpartition("::")[2] for member in calls[1]} if len(calls) > 1 else set()
+    asked = {short(member) for members in calls[1:] for member in members}
     shown = set(MEMBERS) - asked
     assert set(map(short, calls[0])) == set(MEMBERS)
     assert shown
@@ -110,7 +114,6 @@ def test_model_for_hard__asks_only_for_what_the_engine_does_not_show(change: Par
     assert both.report["stats"]["not_asked"] == 0
     for ran in (both, hard):
         assert sorted(green(ran)) == sorted(MEMBERS)
-        assert len(ran.report["suggestions"]) == len(MEMBERS)
 
 
 def test_model_for_hard__says_where_it_cannot_be_heeded(change: Parcels) -> None:
