@@ -79,7 +79,7 @@ class Row:
 def measure_competition(folder: Path) -> Iterator[Figure]:
     """Print the table of a change of 20 members, and of what it takes to have tests for them."""
     repository = write_change(folder / "parcels", parcels.base(), parcels.HEAD)
-    print(f"\n| {'asked':<31} | posted    | to pass   | killed  | engine  | calls | {_TOKENS} | not asked |")
+    print(f"\n| {'asked':<31} | posted    | fail base | killed  | engine  | calls | {_TOKENS} | not asked |")
     print(f"|{'-' * 33}|{'-' * 11}|{'-' * 11}|---------|---------|-------|{'-' * 10}|{'-' * 10}|{'-' * 11}|")
     for number, (way, arguments) in enumerate(WAYS.items()):
         row = measured(repository, folder / f"cache-{number}", way, arguments)
