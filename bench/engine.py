@@ -157,12 +157,12 @@ def _digest(*parts: str) -> str:
 def print_head() -> None:
     """Print the head of the table."""
     print(
-        "\n| module               | tool        | tests | pass | stable | line | branch | mutation      ",
+        "\n| module                | tool        | tests | pass | stable | line | branch | mutation      ",
         end="",
     )
     print("| held-out | seconds |  busy |")
     print(
-        "|----------------------|-------------|-------|------|--------|------|--------|---------------",
+        "|-----------------------|-------------|-------|------|--------|------|--------|---------------",
         end="",
     )
     print("|----------|---------|-------|", flush=True)
@@ -171,12 +171,13 @@ def print_head() -> None:
 def print_row(row: Row) -> None:
     """Print a row of the table."""
     score = row.score
-    seconds, busy = ("" if one is None else f"{one:.1f}" for one in (row.seconds, row.busy))
+    reached = f"{score.lines:>4.0f} | {score.branches:>6.0f}"
     mutation = f"{score.mutation:3.0f} ({score.killed}/{score.mutants})"
     held_out = f"{score.held_out_killed}/{score.held_out}"
+    seconds, busy = ("" if one is None else f"{one:.1f}" for one in (row.seconds, row.busy))
     print(
-        f"| {row.module:<20} | {row.tool:<11} | {score.tests:>5} | {score.passing:>4} | {score.stable:>6}"
-        f" | {score.lines:>4.0f} | {score.branches:>6.0f} | {mutation:<13} | {held_out:>8} | {seconds:>7} | {busy:>5} |",
+        f"| {row.module:<21} | {row.tool:<11} | {score.tests:>5} | {score.passing:>4} | {score.stable:>6}"
+        f" | {reached} | {mutation:<13} | {held_out:>8} | {seconds:>7} | {busy:>5} |",
         flush=True,
     )
 
