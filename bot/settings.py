@@ -31,6 +31,7 @@ DEFAULT_EXCLUDE = (
     "**/*_pb2.py",
     "**/*_pb2_grpc.py",
     "**/_version.py",
+    "**/versioneer.py",
     "docs/**",
     "**/setup.py",
     "**/noxfile.py",

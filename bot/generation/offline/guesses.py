@@ -55,6 +55,9 @@ _USES = _table(
 )
 """Shapes by what a parameter meets in the member's text."""
 
+_WEAK = (INT, FLOAT, LIST)
+"""Shapes whose uses say little against a text where the name speaks for one: texts have items, too."""
+
 _NAMES = _table(
     (
         INT,
@@ -109,7 +112,8 @@ def guessed(parameter: Parameter, uses: frozenset[str]) -> Shape:
     found = [shape for shape, marks in _USES if marks & uses]
     by_name = _by_name(parameter.name)
     if by_name is not None and not (found and len(parameter.name) == 1):
-        found = [by_name, *found] if by_name in found or not found else [*found, by_name]
+        is_first = by_name in found or not found or (by_name == STR and found[0] in _WEAK)
+        found = [by_name, *found] if is_first else [*found, by_name]
     return _either(_called(shape, uses) for shape in found[:2]) if found else UNTYPED
 
 

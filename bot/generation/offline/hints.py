@@ -6,7 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, zip_longest
 from typing import TypeVar
 
@@ -64,7 +64,8 @@ def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None =
         source: Its module's text.
         base: That text on base. What is said in one of them alone comes first: there the two may differ.
     """
-    hints = _read(member, source, [read_module(text, member.module) for text in member.because_source])
+    below = [read_module(text, member.module) for text in member.because_source]
+    hints = _read(member, source, below)
     return hints if base is None else _merged(hints, _read(member, base, ()))
 
 
@@ -72,8 +73,9 @@ def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -
     hints = Hints()
     patterns: dict[tuple[str, int], None] = {}
     for at, definition in enumerate(reachable(member.name, source, _STEPS)):
-        is_own = at == 0 or isinstance(definition, ast.ClassDef)
-        patterns |= _Reader(definition, source, hints, parameters_count=is_own).read()
+        is_class = isinstance(definition, ast.ClassDef)
+        for part in definition.body if is_class else [definition]:  # a method's names are its own
+            patterns |= _Reader(part, source, hints, parameters_count=at == 0 or is_class).read()
     for node in (node for each in below for node in each.tree.body):
         patterns |= _Reader(node, source, hints, parameters_count=False).read()
     hints.texts.extend(_texts_for([*patterns][:_MOST_PATTERNS]))
@@ -90,13 +92,13 @@ def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
 
 def _merged(head: Hints, base: Hints) -> Hints:
     """Return the hints of both, those first that only one of them gives."""
-    return Hints(
+    return replace(
+        head,
         near=_merged_by_name(head.near, base.near),
         anywhere=_differing_first(head.anywhere, base.anywhere),
         numbers=_differing_first(head.numbers, base.numbers),
         texts=_differing_first(head.texts, base.texts),
         lengths=_merged_by_name(head.lengths, base.lengths),
-        uses=head.uses,
     )
 
 
@@ -134,7 +136,7 @@ class _Reader:
         Returns:
             The regular expressions that it uses, with their flags, in the order of their places.
         """
-        for node in _telling(self._definition):
+        for node in _telling(ast.Module(body=[self._definition], type_ignores=[])):
             match node:
                 case ast.Compare():
                     self._compare(node)

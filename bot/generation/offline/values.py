@@ -107,6 +107,9 @@ _MORE_TEXTS = (
     "12",
     "äöü",
 )
+_ROWS = frozenset({"data", "rows", "table", "matrix", "grid"})
+"""Last words of names for what holds lists."""
+
 _MORE_INTS = (0, 1, -1, 2, 7, 10, 100, 1000)
 _MORE_FLOATS = ("0.0", "1.0", "-1.5", "0.1", "99.999", "100.0", "1234.5678")
 
@@ -228,6 +231,8 @@ def _nothing(_shape: Shape, _name: str, _depth: int) -> list[Expression]:
 def _items(shape: Shape, name: str, depth: int, at: int = 0) -> list[Expression]:
     """Return what a container holds, ordinary ones."""
     if len(shape.parts) <= at:
+        if at == 0 and depth == 0 and _words(name)[0] in _ROWS:
+            return _plain('["one", 1]', '["three", 22]')
         return _plain("3", "1", "2") if at == 0 else _plain("1", "2", "3")
     part = shape.parts[at]
     if part.kind == "any":

@@ -82,7 +82,10 @@ def _even_out_docstring(node: ast.AST) -> None:
 
 
 def _class_head(part: Placed) -> object:
-    """Return a class without its methods and nested classes: bases, decorators, class-level statements."""
+    """Return a class without its methods and nested classes: bases, decorators, class-level statements.
+
+    That every class derives from `object` need not be said.
+    """
     node = part.statement
     if not isinstance(node, ast.ClassDef):
         return part.guards, node
@@ -91,7 +94,8 @@ def _class_head(part: Placed) -> object:
         for inner in statements(node.body)
         if not isinstance(inner.statement, Function | ast.ClassDef) and not _is_note(inner.statement)
     ]
-    return part.guards, _decorators(node), node.bases, node.keywords, own
+    bases = [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "object")]
+    return part.guards, _decorators(node), bases, node.keywords, own
 
 
 def _written(thing: object) -> str:

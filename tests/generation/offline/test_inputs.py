@@ -243,6 +243,29 @@ def test_guessed__by_use_and_name(text: str, name: str, kind: str) -> None:
     assert guessed(Parameter(name=name, shape=ANY), uses).kind == kind
 
 
+@pytest.mark.parametrize(("use", "kinds"), [("len(text)", ["str", "list"]), ("text[0]", ["str", "list"])])
+def test_guessed__texts_come_first_where_the_name_speaks_for_one(use: str, kinds: list[str]) -> None:
+    uses = frozenset(hints(f"def f(text):\n    return {use}").uses["text"])
+
+    assert [part.kind for part in guessed(Parameter(name="text", shape=ANY), uses).parts] == kinds
+
+
+def test_hints__of_a_class_that_is_used_keep_to_the_method_that_has_the_name() -> None:
+    text = (
+        "def f(form):\n    return Made(form)\n"
+        "class Made:\n"
+        "    def __init__(self, form):\n        self.form = form.strip()\n"
+        "    def other(self):\n        form = {}\n        return form.items()\n"
+    )
+
+    assert hints(text).uses["form"] == {"Made()", "strip"}
+
+
+@pytest.mark.parametrize("name", ["rows", "data", "table"])
+def test_values__of_what_is_named_after_rows_hold_lists(name: str) -> None:
+    assert texts(values(Shape(kind="list"), name))[0] == '[["one", 1], ["three", 22]]'
+
+
 @pytest.mark.parametrize(
     ("default", "kind"),
     [

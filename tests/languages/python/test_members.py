@@ -71,6 +71,7 @@ def test_changed_members__changed_lines_are_those_of_the_diff() -> None:
         ("class A:\n def f(self): 1\n def g(self): 2\n", "class A:\n def g(self): 2\n def f(self): 1\n"),
         ("def f(x): 1\n", "@overload\ndef f(x: int): ...\ndef f(x): 1\n"),
         ("import a\ndef f(): 1\n", "import b\ndef f(): 1\n"),
+        ("class A(object):\n def f(self): 1\n", "class A:\n def f(self): 1\n"),
         ("def f(): 1\ndef g(): 2\n", "def f(): 1\n"),
         ("def f(): 1\n", "def f(): 1\ndef _g(): 1\n_X = 1\nY = 2\n"),
     ],
