@@ -131,9 +131,10 @@ def _class_kind(cls: Any) -> str:
 def _public(cls: Any, wanted: Any) -> list[str]:
     """Return the names of public attributes of a kind, in the order of their definitions, bases last."""
     found: dict[str, None] = {}
+    package = cls.__module__.partition(".")[0]
     for base in cls.__mro__:
-        if base.__module__ in {"builtins", "typing", "abc", "enum", "collections.abc", "_collections_abc"}:
-            continue
+        if base.__module__.partition(".")[0] != package:
+            continue  # what is inherited from elsewhere is not the project's
         for name, attribute in vars(base).items():
             if not is_private(name) and wanted(attribute):
                 found.setdefault(name)

@@ -238,7 +238,7 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
         return
     if hasattr(type(thing), "keys") and hasattr(type(thing), "__getitem__"):
         yield "dict({})", lambda: dict(thing)
-    elif hasattr(type(thing), "__iter__") and not isinstance(thing, Iterator):
+    elif _is_iterated(thing) and not isinstance(thing, Iterator):
         yield "list({})", lambda: _all_items(thing)
     elif hasattr(type(thing), "__len__"):
         yield "len({})", lambda: len(thing)
@@ -248,6 +248,15 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
         yield "str({})", lambda: str(thing)
     if _has_own(thing, "__repr__"):
         yield "repr({})", lambda: repr(thing)
+
+
+def _is_iterated(thing: Any) -> bool:
+    """Tell whether an object's own package, or Python, says what its items are."""
+    base = next((each for each in type(thing).__mro__ if "__iter__" in vars(each)), None)
+    if base is None:
+        return False
+    packages = {"builtins", "collections", "_collections_abc", "typing"}
+    return base.__module__.partition(".")[0] in {type(thing).__module__.partition(".")[0], *packages}
 
 
 def _all_items(thing: Any) -> list[Any]:
@@ -261,7 +270,7 @@ def _attributes(thing: Any) -> list[str]:
     """Return the names of public attributes and properties, in the order of their making."""
     names = [name for name in getattr(thing, "__dict__", ()) if isinstance(name, str)]
     for base in type(thing).__mro__:
-        if base.__module__ not in {"builtins", "abc", "typing"}:
+        if base.__module__.partition(".")[0] == type(thing).__module__.partition(".")[0]:
             slots = base.__dict__.get("__slots__", ())
             names += [slots] if isinstance(slots, str) else slots
             names += [name for name, own in vars(base).items() if _is_property(own)]

@@ -11,6 +11,7 @@ A shape is `{"kind", "home", "parts", "values", "parameters"}`; what is empty is
     known                                                     a class of the standard library, by home
     instance                                                  a class of the project: home, parameters
     typed dict                                                parameters are its keys
+    namespace                                                 parameters are the attributes of a protocol
     callable                                                  parts are its parameters, then what it returns
     class                                                     a class itself
     unknown                                                   the annotation cannot be read
@@ -171,6 +172,8 @@ class Shapes:
         return {"kind": "tuple", "parts": [self.of(argument) for argument in arguments if argument != ()]}
 
     def _callable(self, arguments: tuple[Any, ...]) -> Shape:
+        if arguments and arguments[0] is Ellipsis:
+            return {"kind": "callable", "values": ["..."], "parts": [self.of(arguments[1])]}
         if not arguments or not isinstance(arguments[0], list):
             return {"kind": "callable"}
         return {"kind": "callable", "parts": [self.of(part) for part in [*arguments[0], arguments[1]]]}
@@ -205,13 +208,29 @@ class Shapes:
             return {"kind": "known", "home": _known_home(cls)}
         if hasattr(cls, "__required_keys__"):
             return self._typed_dict(cls)
-        usable = (
-            self._depth < _DEEPEST and not getattr(cls, "_is_protocol", False) and not inspect.isabstract(cls)
-        )
-        parameters = class_parameters(cls, self._depth + 1) if usable else None
+        return UNKNOWN if self._depth >= _DEEPEST else self._own_class(cls)
+
+    def _own_class(self, cls: Any) -> Shape:
+        if getattr(cls, "_is_protocol", False) or inspect.isabstract(cls):
+            return self._standing_in(cls)
+        parameters = class_parameters(cls, self._depth + 1)
         if parameters is None:
             return UNKNOWN
         return {"kind": "instance", "home": _home(cls), "parameters": parameters}
+
+    def _standing_in(self, cls: Any) -> Shape:
+        """What may be given for an abstract class: one that derives from it, or what a protocol asks for."""
+        derived = concrete(cls)
+        if derived is not None:
+            return Shapes(_namespace_of(derived), self._depth + 1).of(derived)
+        if not getattr(cls, "_is_protocol", False):
+            return UNKNOWN
+        reader = Shapes(_namespace_of(cls), self._depth + 1)
+        parameters = [
+            {"name": name, "mode": "keyword", "required": True, "shape": reader.of(hint)}
+            for name, hint in _attributes_of(cls).items()
+        ]
+        return {"kind": "namespace", "parameters": parameters} if parameters else UNKNOWN
 
     def _typed_dict(self, cls: Any) -> Shape:
         reader = Shapes(_namespace_of(cls), self._depth + 1)
@@ -225,6 +244,33 @@ class Shapes:
             for name, hint in cls.__annotations__.items()
         ]
         return {"kind": "typed dict", "parameters": parameters}
+
+
+def concrete(cls: Any) -> Any:
+    """Return a public class that derives from an abstract one and can be made; None where there is none."""
+    found = [each for each in _derived(cls) if not inspect.isabstract(each) and _home(each) is not None]
+    return min(found, key=lambda each: (each.__module__, each.__qualname__), default=None)
+
+
+def _derived(cls: Any) -> list[Any]:
+    derived = [each for each in type.__subclasses__(cls) if not getattr(each, "_is_protocol", False)]
+    return [*derived, *(deeper for each in derived for deeper in _derived(each))]
+
+
+def _attributes_of(protocol: Any) -> dict[str, Any]:
+    """Return the public attributes of a protocol, each with its annotation; of methods, what they give."""
+    found: dict[str, Any] = {}
+    for base in reversed(protocol.__mro__):
+        if getattr(base, "_is_protocol", False):
+            found.update(getattr(base, "__annotations__", {}))
+            methods = {name: each for name, each in vars(base).items() if inspect.isfunction(each)}
+            found.update((name, Callable[..., _returned(each)]) for name, each in methods.items())
+    return {name: hint for name, hint in found.items() if not name.startswith("_")}
+
+
+def _returned(function: Any) -> Any:
+    hint = getattr(function, "__annotations__", {}).get("return", Any)
+    return typing.ForwardRef(hint) if isinstance(hint, str) else hint
 
 
 def _known_home(cls: Any) -> list[str]:
@@ -307,7 +353,18 @@ def names_for(function: Any, fallback: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checker_imports(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Carry out what a module imports for type checkers alone, each line by itself."""
+    """Return what a module imports for type checkers alone; a module is read once."""
+    path = namespace.get("__file__")
+    if path not in _CHECKED:
+        _CHECKED[path] = _carried_out(namespace)
+    return _CHECKED[path]
+
+
+_CHECKED: dict[Any, dict[str, Any]] = {}
+
+
+def _carried_out(namespace: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a module's imports for type checkers, each line by itself."""
     found: dict[str, Any] = {name: namespace.get(name) for name in ("__package__", "__name__", "__spec__")}
     for line in _checker_lines(namespace.get("__file__")):
         try:

@@ -319,7 +319,10 @@ def accepts_text_keys(shape: Shape) -> bool:
 
 
 def _callables(shape: Shape, _name: str, _depth: int) -> Iterable[Expression]:
-    if not shape.parts:
+    given = values(shape.parts[-1], "", 1)[:1] if shape.values else []
+    if given:  # it takes whatever it is given
+        return [joined("lambda *_: {}", given)]
+    if not shape.parts or shape.values:
         return _plain("str", "len", "bool")
     *taken, returned = shape.parts
     if not taken:
@@ -392,6 +395,17 @@ def _typed_dicts(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
     return [joined("{{}}", pairs)]
 
 
+def _namespaces(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
+    """Return objects with the attributes of a protocol; what is a method there gives one value."""
+    pairs = []
+    for each in shape.parameters:
+        found = values(each.shape, each.name, depth + 1)
+        if not found:
+            return []
+        pairs.append(Expression(f"{each.name}={found[0].text}", found[0].imports))
+    return [joined("SimpleNamespace({})", pairs, frozenset({Import("types", "SimpleNamespace")}))]
+
+
 def _instances(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
     return [] if shape.home is None else constructions(shape.home, shape.parameters, depth)
 
@@ -458,6 +472,7 @@ _MAKERS: dict[str, _Values] = {
     "callable": _callables,
     "class": _classes,
     "typed dict": _typed_dicts,
+    "namespace": _namespaces,
     "instance": _instances,
     "path": _paths,
     "text file": _files("StringIO"),

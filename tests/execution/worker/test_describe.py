@@ -100,7 +100,7 @@ def shape(annotation: str) -> dict[str, Any]:
         ("Callable", "callable"),
         ("type[int]", "class"),
         ("Options", "typed dict"),
-        ("Talks", "unknown"),
+        ("Talks", "namespace"),
         ("nobody.knows", "unknown"),
         ("1 + 1", "unknown"),
         ("re.Pattern[str]", "known"),
