@@ -32,7 +32,7 @@ _KINDS = frozenset({int, float, str, bytes, dt.date, dt.timedelta, dt.datetime})
 _LONGEST = 60
 _MOST_PAIRS = 40
 _MOST_OF_A_CONTAINER = 5
-_SECONDS_OF_SILENCE = 2.0
+_SECONDS_OF_SILENCE = 5.0
 
 
 class Comparing:
@@ -40,20 +40,19 @@ class Comparing:
 
     Args:
         job: The explorer's job.
+        module: The module.
         folder: The trials' working folder.
         closed: The file descriptor that no child may have.
     """
 
-    def __init__(self, job: Told, folder: Path, closed: int) -> None:
+    def __init__(self, job: Told, module: LoadedModule, folder: Path, closed: int) -> None:
         self._job = job
+        self._noting = NotingModule(module, job["source"])
         self._folder = folder
         self._closed = closed
-        self._noting: NotingModule | None = None
 
     def run(self, trials: Sequence[Told]) -> list[Told]:
         """Run trials in one child; return what each was compared with."""
-        if self._noting is None:
-            self._noting = NotingModule(self._job["file"], self._job["source"])
         noting, job = self._noting, self._job
         found: list[Told] = []
         self._folder.mkdir(exist_ok=True)
@@ -126,13 +125,13 @@ class NotingModule:
     """The functions of a module that is loaded, in a form that notes its comparisons.
 
     Args:
-        file: Its file, as code objects name it.
+        module: The module.
         source: Its text.
     """
 
-    def __init__(self, file: str, source: str) -> None:
+    def __init__(self, module: LoadedModule, source: str) -> None:
         tree = _Noting().visit(ast.parse(source))
-        self._exchange = LoadedModule(file, source).exchange_all(ast.fix_missing_locations(tree))
+        self._exchange = module.exchange_all(ast.fix_missing_locations(tree))
 
     def put_in_place(self) -> Pairs:
         """Have the functions note from now on, in this process; return where."""

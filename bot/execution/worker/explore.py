@@ -60,6 +60,7 @@ from .children import SAYINGS, Patience, Send, become_parent, run_child
 from .clock import move_clock
 from .comparing import Comparing
 from .describe import describe
+from .exchanging import LoadedModule
 from .imports import arrange
 from .noticing import Noticing, Seen
 from .observe import Told, nothing
@@ -85,9 +86,11 @@ def main() -> None:
     for name in job["describe"]:
         teller.tell({"description": describe(job["module"], name)})
     prepare(statement for trial in job["trials"] for statement in trial["setup"])
+    runner = _Runner(job, teller)
     gc.collect()
     gc.freeze()  # the children's collections pass over what is loaded now
-    _run_trials(job, teller)
+    for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
+        runner.run([*trials])
 
 
 def _load(module: str) -> Told:
@@ -99,10 +102,27 @@ def _load(module: str) -> Told:
     return {"problem": None, "missing": None}
 
 
-def _run_trials(job: Told, teller: Teller) -> None:
-    runner = _Runner(job, teller)
-    for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
-        runner.run([*trials])
+class _Search:
+    """Tells what a search goes by: what trials notice, and what they are compared with.
+
+    Args:
+        job: The job.
+        folder: The trials' working folder.
+        teller: What tells the results.
+    """
+
+    def __init__(self, job: Told, folder: Path, teller: Teller) -> None:
+        module = LoadedModule(job["file"], job["source"])  # before objects are hidden from the collector
+        self._teller = teller
+        self._noticing = Noticing(job, module, folder, teller.descriptor)
+        self._comparing = Comparing(job, module, folder, teller.descriptor)
+
+    def tell_of(self, seen: list[Seen]) -> None:
+        """Tell of the trials of one member."""
+        for each in self._noticing.run(seen):
+            self._teller.tell({"noticed": each})
+        for each in self._comparing.run([each.trial for each in seen]):
+            self._teller.tell(each)
 
 
 class _Runner:
@@ -117,18 +137,13 @@ class _Runner:
         self._job = job
         self._teller = teller
         self._folder = Path("trial").resolve()
-        self._noticing = Noticing(job, self._folder, teller.descriptor)
-        self._comparing = Comparing(job, self._folder, teller.descriptor)
+        self._search = None if job["source"] is None else _Search(job, self._folder, teller)
 
     def run(self, trials: list[Told]) -> None:
         """Run trials of one member; tell what was observed, and what a search goes by."""
         seen = self._observe(trials)
-        if self._job["source"] is None:
-            return
-        for each in self._noticing.run(trials[0]["member"], seen):
-            self._teller.tell({"noticed": each})
-        for each in self._comparing.run([each.trial for each in seen]):
-            self._teller.tell(each)
+        if self._search is not None:
+            self._search.tell_of(seen)
 
     def _observe(self, trials: list[Told]) -> list[Seen]:
         """Run trials, tell what was observed, and return those that were run to their end.

@@ -5,13 +5,14 @@ reach it, and puts the old code back; after one that hangs or ends the child the
 Only trials count of which the same comes in whatever order they are run, so that what one leaves behind for
 the next is never taken for the work of a change. What is told of each change that is noticed:
 
-    {"change", "member", "outcome", "state"}
+    {"change", "outcome", "state"}
 
 the numbers of the trials of which something else came, and of those that left something else behind.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,9 +26,9 @@ Told = dict[str, Any]
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ENOUGH = 8
 _MOST_TRIED = 24
-_CPU_SECONDS = 0.3
-_SECONDS_OF_SILENCE = 1.0
-_MOST_ENDINGS = 8
+_CPU_SECONDS = 0.1
+_SECONDS_OF_SILENCE = 5.0
+_MOST_ENDINGS = 6
 _CLEAN = -1
 
 
@@ -43,11 +44,14 @@ class Seen(NamedTuple):
 
     def differs(self, other: Told) -> tuple[bool, bool]:
         """Tell whether something else came of it, and whether it left something else behind."""
-        return _plain(self.observation) != _plain(other), self.observation["state"] != other["state"]
+        (one, one_state), (two, two_state) = _plain(self.observation), _plain(other)
+        return one != two, one_state != two_state
 
 
-def _plain(observation: Told) -> Told:
-    return {name: told for name, told in observation["outcome"].items() if name != "line"}
+def _plain(observation: Told) -> tuple[str, str]:
+    """Return what came of a trial and what it left as texts, so that it does not matter who told it."""
+    outcome = {name: told for name, told in observation["outcome"].items() if name != "line"}
+    return json.dumps(outcome, sort_keys=True), json.dumps(observation["state"], sort_keys=True)
 
 
 class Noticing:
@@ -55,41 +59,36 @@ class Noticing:
 
     Args:
         job: The explorer's job.
+        module: The module.
         folder: The trials' working folder.
         closed: The file descriptor that no child may have.
     """
 
-    def __init__(self, job: Told, folder: Path, closed: int) -> None:
+    def __init__(self, job: Told, module: LoadedModule, folder: Path, closed: int) -> None:
         self._job = job
+        self._module = module
         self._folder = folder
         self._closed = closed
-        self._module: LoadedModule | None = None
 
-    def run(self, member: str, seen: Sequence[Seen]) -> list[Told]:
-        """Try the changes that a member's trials reach; return those that were noticed."""
-        changes = self._job["changes"].get(member, ())
+    def run(self, seen: Sequence[Seen]) -> list[Told]:
+        """Try the changes that the trials of one member reach; return those that were noticed."""
         usable = [each for each in seen if each.observation["outcome"]["kind"] in _STATABLE]
+        member = usable[0].trial["member"] if usable else ""
+        changes = self._job["changes"].get(member, ())
         if not changes or not usable:
             return []
         steady = self._steady(usable)
-        noticed = self._tried(self._reached(changes, steady)) if steady else []
-        return [{"member": member, **each} for each in noticed]
+        return self._tried(self._reached(changes, steady)) if steady else []
 
     def _steady(self, seen: Sequence[Seen]) -> list[Seen]:
         """Return the trials of which the same comes the other way round."""
-        found: set[int] = set()
-
-        def receive(message: Told) -> None:
-            if message["outcome"] is False and message["state"] is False:
-                found.add(message["number"])
-
-        self._in_child([(_CLEAN, (), seen[::-1])], receive)
-        return [each for each in seen if each.trial["number"] in found]
+        heard = _Heard()
+        self._in_child([(_CLEAN, (), seen[::-1])], heard)
+        same = {number for (_, number), differs in heard.tried.items() if differs == (False, False)}
+        return [each for each in seen if each.trial["number"] in same]
 
     def _reached(self, changes: Sequence[Told], seen: Sequence[Seen]) -> list[_Attempt]:
         """Return the changes that can be put in place, each with the trials that reach it."""
-        if self._module is None:
-            self._module = LoadedModule(self._job["file"], self._job["source"])
         found: list[_Attempt] = []
         for change in changes:
             reaching = [each for each in seen if each.reaches(*change["statement"])][:_MOST_TRIED]
@@ -101,33 +100,16 @@ class Noticing:
 
     def _tried(self, attempts: Sequence[_Attempt]) -> list[Told]:
         """Try changes, in as many children as needed."""
-        found: dict[int, Told] = {}
-        begun: list[tuple[int, int]] = []
-        told: set[tuple[int, int]] = set()
-
-        def receive(message: Told) -> None:
-            key = message["change"], message["number"]
-            if message["kind"] == "begun":
-                begun.append(key)
-                return
-            told.add(key)
-            entry = found.setdefault(key[0], {"change": key[0], "outcome": [], "state": []})
-            for what in ("outcome", "state"):
-                if message[what]:
-                    entry[what].append(key[1])
-
+        heard = _Heard()
         left = list(attempts)
         for _ in range(_MOST_ENDINGS):
-            if not left or self._in_child(left, receive):
+            if not left or self._in_child(left, heard):
                 break
-            number = begun[-1][0] if begun else left[0][0]
-            if begun and begun[-1] not in told:  # it hangs with this change, or ends its process
-                entry = found.setdefault(number, {"change": number, "outcome": [], "state": []})
-                entry["outcome"].append(begun[-1][1])
-            left = left[[change for change, _, _ in left].index(number) + 1 :]
-        return [each for each in found.values() if each["outcome"] or each["state"]]
+            heard.give_up()
+            left = [each for each in left if each[0] not in heard.changes]
+        return heard.noticed()
 
-    def _in_child(self, attempts: Sequence[_Attempt], receive: Send) -> bool:
+    def _in_child(self, attempts: Sequence[_Attempt], heard: _Heard) -> bool:
         """Run the trials of each change in one child; tell whether it came to its end."""
         limits = {**self._job["limits"], "cpu_seconds": _CPU_SECONDS}
         self._folder.mkdir(exist_ok=True)
@@ -140,9 +122,49 @@ class Noticing:
         count = sum(len(seen) for _, _, seen in attempts)
         patience = Patience(silence=_SECONDS_OF_SILENCE, most_bytes=1000 * count)
         seconds = _SECONDS_OF_SILENCE + _CPU_SECONDS * count
-        ending = run_child(body, seconds, receive, self._closed, patience)
+        ending = run_child(body, seconds, heard.receive, self._closed, patience)
         remove_all(self._folder)
         return ending == "done"
+
+
+class _Heard:
+    """What a child tells of its attempts; it runs foreign code, so it may be anything.
+
+    Attributes:
+        tried: By change and trial whether something else came of it, and whether it left something else.
+        changes: The changes that were begun with.
+    """
+
+    def __init__(self) -> None:
+        self.tried: dict[tuple[int, int], tuple[bool, bool]] = {}
+        self.changes: set[int] = set()
+        self._begun: tuple[int, int] | None = None
+
+    def receive(self, message: Told) -> None:
+        """Take one message in."""
+        change, number = message.get("change"), message.get("number")
+        if not isinstance(change, int) or not isinstance(number, int):
+            return
+        if message["kind"] == "begun":
+            self._begun = change, number
+            self.changes.add(change)
+        else:
+            self.tried[change, number] = bool(message.get("outcome")), bool(message.get("state"))
+
+    def give_up(self) -> None:
+        """Take the trial that has not come to its end for one that notices: it hangs, or ends its process."""
+        if self._begun is not None and self._begun not in self.tried:
+            self.tried[self._begun] = True, False
+
+    def noticed(self) -> list[Told]:
+        """Return what is told of the changes that were noticed."""
+        found: dict[int, Told] = {}
+        for (change, number), differs in self.tried.items():
+            for what, does in zip(("outcome", "state"), differs):  # noqa: B905 - Python 3.9 has no `strict`
+                if does:
+                    told = found.setdefault(change, {"change": change, "outcome": [], "state": []})
+                    told[what].append(number)
+        return [*found.values()]
 
 
 _Attempt = tuple[int, Exchange, Sequence[Seen]]

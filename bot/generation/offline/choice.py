@@ -94,8 +94,9 @@ class _Chosen:
 
 
 def _ways(case: Case) -> set[Hashable]:
-    """Return what the choice is guided by; evidence of another kind would be added here."""
+    """Return what the choice is guided by: lines, branches, and changes of the module that are noticed."""
     ways: set[Hashable] = {*case.seen.lines, *case.seen.branches}
+    ways |= {("noticed", change) for change in case.seen.notices | case.seen.notices_state}
     if case.outcome.kind == "raised":
         ways.add(("raised", case.outcome.line))
     if case.changes:

@@ -1,32 +1,60 @@
-"""All trials of one module's members, run in two settings and on base: what is repeatable is a case."""
+"""All trials of one module's members, run in rounds, then in another setting: what is repeatable is a case.
+
+The first round is what was planned; each further one tries variations of what came close to something that no
+trial has shown yet. Rounds and trials are counted, so that the same project gives the same text in every run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.generation.offline.cases import Case, stable_case, with_base
 from bot.generation.offline.choice import shortlist
-from bot.generation.offline.explorer import FIRST, ON_BASE, SECOND, Explorer, Job, Setting
+from bot.generation.offline.explorer import (
+    FIRST,
+    FIRST_APART,
+    ON_BASE,
+    SECOND,
+    SECOND_APART,
+    Explorer,
+    Job,
+    Setting,
+)
+from bot.generation.offline.guidance import Known, further
 from bot.generation.offline.observations import Observation
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
+from bot.languages.python.mutants import Mutant
 from bot.model import Change
 
 _Numbered = Mapping[int, tuple[str, Trial]]
 _Seen = Mapping[int, Observation]
 
+ROUNDS = 3
+"""How many rounds follow the first."""
+
 _ENOUGH_TRIALS = 150
 """As many trials are worth a process of their own."""
+
+_MOST_A_ROUND = 1200
+"""How many trials a round adds for a module at most, so that large modules do not take as much longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A member with the trials planned for it."""
+    """A member with the trials planned for it.
+
+    Attributes:
+        subject: The member.
+        trials: Its trials.
+        mutants: The changes of its text that they may notice; none for no search.
+    """
 
     subject: Subject
     trials: tuple[Trial, ...]
+    mutants: tuple[Mutant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,33 +78,160 @@ async def explore(explorer: Explorer, work: Sequence[Work]) -> list[Findings]:
     """
     if not work:
         return []
-    member = work[0].subject.member
-    numbered = _numbered(work)
-    first = await _seen(explorer, Job(module=member.module, path=member.path, trials=numbered), FIRST)
-    cases = {
-        number: case
-        for number, (_, trial) in numbered.items()
-        if number in first and (case := stable_case(trial, first[number], first[number])) is not None
-    }
-    compared = {each.subject.member.name for each in work if each.subject.member.change is not Change.ADDED}
-    on_base = {number: numbered[number] for number in cases if numbered[number][0] in compared}
-    base = await _seen(explorer, Job(module=member.module, trials=on_base), ON_BASE)
-    cases = {number: with_base(case, base.get(number)) for number, case in cases.items()}
-    listed = {number: numbered[number] for number in _shortlisted(numbered, cases)}
-    second = await _seen(explorer, Job(module=member.module, trials=listed), SECOND)
-    return _by_member(work, first, second, cases)
+    exploration = _Exploration(explorer, work)
+    await exploration.look({at: each.trials for at, each in enumerate(work)})
+    for _ in range(ROUNDS):
+        trials = exploration.further()
+        if not trials:
+            break
+        await exploration.look(trials)
+    return await exploration.findings()
 
 
-def _numbered(work: Sequence[Work]) -> _Numbered:
-    flat = [(each.subject.member.name, trial) for each in work for trial in each.trials]
-    return dict(enumerate(flat))
+@dataclass(slots=True)
+class _Seeking:
+    """What has come of one member's trials so far."""
+
+    work: Work
+    trials: dict[int, Trial] = field(default_factory=dict)
+    seen: dict[int, Observation] = field(default_factory=dict)
+    cases: dict[int, Case] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.work.subject.member.name
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether base is to have the member as well."""
+        return self.work.subject.member.change is not Change.ADDED
+
+    @property
+    def known(self) -> Known:
+        return Known(
+            subject=self.work.subject,
+            trials=self.trials,
+            seen=self.seen,
+            cases=self.cases,
+            mutants=self.work.mutants,
+        )
+
+    def changes(self) -> dict[int, Mutant]:
+        """Return the changes that no case has noticed yet, by their numbers."""
+        noticed = self.known.noticed
+        return {number: each for number, each in enumerate(self.work.mutants) if number not in noticed}
+
+    def shortlisted(self) -> list[int]:
+        """Return the numbers of the cases that are worth running again."""
+        numbers = [*self.cases]
+        return [numbers[place] for place in shortlist([*self.cases.values()])]
 
 
-async def _seen(explorer: Explorer, job: Job, setting: Setting) -> _Seen:
-    """Run a job's trials, so many members a process that starting one pays off, side by side."""
-    parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
-    told = await asyncio.gather(*(explorer.run(part, setting) for part in parts))
-    return {number: seen for each in told for number, seen in each.observations.items()}
+class _Exploration:
+    """Runs the trials of one module's members."""
+
+    def __init__(self, explorer: Explorer, work: Sequence[Work]) -> None:
+        self._explorer = explorer
+        self._members = [_Seeking(each) for each in work]
+        member = work[0].subject.member
+        self._job = Job(module=member.module, path=member.path, source=work[0].subject.source.text)
+        self._count = 0
+
+    async def look(self, trials: Mapping[int, Sequence[Trial]]) -> None:
+        """Run further trials of members on head, and what came to something on base.
+
+        Args:
+            trials: The trials by the member's place in the work.
+        """
+        new = {place: self._numbered(each) for place, each in trials.items()}
+        changes = {self._members[place].name: self._members[place].changes() for place in new}
+        job = replace(self._job, trials=self._named(new), changes=changes)
+        first = await self._seen(job, FIRST)
+        for place, numbered in new.items():
+            self._note(self._members[place], numbered, first)
+        compared = {place: each for place, each in new.items() if self._members[place].is_compared}
+        await self._compare(compared)
+
+    def _numbered(self, trials: Sequence[Trial]) -> dict[int, Trial]:
+        start, self._count = self._count, self._count + len(trials)
+        return dict(enumerate(trials, start))
+
+    def _named(self, trials: Mapping[int, Mapping[int, Trial]]) -> _Numbered:
+        return {
+            number: (self._members[place].name, trial)
+            for place, numbered in trials.items()
+            for number, trial in numbered.items()
+        }
+
+    def _note(self, member: _Seeking, numbered: Mapping[int, Trial], first: _Seen) -> None:
+        """Take in what was seen of a member's trials."""
+        member.trials |= numbered
+        for number, trial in numbered.items():
+            seen = first.get(number)
+            case = None if seen is None else stable_case(trial, seen, seen)
+            if seen is not None:
+                member.seen[number] = seen
+            if case is not None:
+                member.cases[number] = case
+
+    async def _compare(self, trials: Mapping[int, Mapping[int, Trial]]) -> None:
+        """Run the trials that came to something on base."""
+        worth = {
+            place: {number: trial for number, trial in each.items() if number in self._members[place].cases}
+            for place, each in trials.items()
+        }
+        base = await self._seen(
+            replace(self._job, path=None, source=None, trials=self._named(worth)), ON_BASE
+        )
+        for place, numbered in worth.items():
+            cases = self._members[place].cases
+            cases |= {number: with_base(cases[number], base.get(number)) for number in numbered}
+
+    def further(self) -> dict[int, list[Trial]]:
+        """Return the trials of the next round, by the member's place in the work; none where all is shown."""
+        most = _MOST_A_ROUND // len(self._members)
+        found = {}
+        for place, member in enumerate(self._members):
+            has_witness = any(case.is_witness for case in member.cases.values())
+            wants_witness = member.is_compared and self._explorer.has_base and not has_witness
+            trials = further(member.known, wants_witness=wants_witness)[:most] if member.work.mutants else []
+            if trials:
+                found[place] = trials
+        return found
+
+    async def findings(self) -> list[Findings]:
+        """Run the best cases in another setting, the other way round; return what held of each member."""
+        listed = {place: member.shortlisted() for place, member in enumerate(self._members)}
+        second = await self._again(listed, SECOND)
+        found = [
+            _findings(member, member.seen, listed[at], second) for at, member in enumerate(self._members)
+        ]
+        # What differs may depend on what was run before in the same process.
+        shaken = {
+            at: listed[at]
+            for at, member in enumerate(self._members)
+            if _is_shaken(member, listed[at], second)
+        }
+        first_apart = await self._again(shaken, FIRST_APART)
+        second_apart = await self._again(shaken, SECOND_APART)
+        for at in shaken:
+            found[at] = _findings(self._members[at], first_apart, listed[at], second_apart)
+        return found
+
+    async def _again(self, listed: Mapping[int, Sequence[int]], setting: Setting) -> _Seen:
+        trials = {
+            place: {number: self._members[place].trials[number] for number in reversed(numbers)}
+            for place, numbers in listed.items()
+        }
+        return await self._seen(
+            replace(self._job, path=None, source=None, trials=self._named(trials)), setting
+        )
+
+    async def _seen(self, job: Job, setting: Setting) -> _Seen:
+        """Run a job's trials, so many members a process that starting one pays off, side by side."""
+        parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
+        told = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
+        return {number: seen for each in told for number, seen in each.observations.items()}
 
 
 def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
@@ -91,40 +246,31 @@ def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
     return parts
 
 
-def _shortlisted(numbered: _Numbered, cases: Mapping[int, Case]) -> list[int]:
-    """Return the numbers of the cases worth a second run, member by member."""
-    by_member: dict[str, list[int]] = {}
-    for number in cases:
-        by_member.setdefault(numbered[number][0], []).append(number)
-    found: list[int] = []
-    for numbers in by_member.values():
-        wanted = shortlist([cases[number] for number in numbers])
-        found += [numbers[place] for place in wanted]
-    return sorted(found)
+def _is_shaken(member: _Seeking, listed: Iterable[int], second: _Seen) -> bool:
+    """Tell whether something else came of a trial in the second setting."""
+    return any(
+        _repeated(member.cases[number], member.seen[number], second.get(number)) is None for number in listed
+    )
 
 
-def _by_member(
-    work: Sequence[Work], first: _Seen, second: _Seen, cases: Mapping[int, Case]
-) -> list[Findings]:
-    """Give each member what came of its own trials."""
-    found = []
-    start = 0
-    for each in work:
-        own = range(start, start + len(each.trials))
-        start = own.stop
-        repeated = {number: _repeated(cases[number], second[number]) for number in own if number in second}
-        failed = [
-            number for number in own if number not in cases or repeated.get(number, cases[number]) is None
-        ]
-        kept = tuple(case for case in repeated.values() if case is not None)
-        reasons = tuple(_reason(first.get(number), second.get(number)) for number in failed)
-        found.append(Findings(cases=kept, reasons=reasons))
-    return found
+def _findings(member: _Seeking, first: _Seen, listed: Sequence[int], second: _Seen) -> Findings:
+    """Return what came of one member's trials, given what was seen of the listed ones in two settings."""
+    repeated = {
+        number: _repeated(member.cases[number], first.get(number), second.get(number)) for number in listed
+    }
+    failed = [number for number in member.trials if repeated.get(number, member.cases.get(number)) is None]
+    return Findings(
+        cases=tuple(case for number in sorted(repeated) if (case := repeated[number]) is not None),
+        reasons=tuple(_reason(member.seen.get(number), second.get(number)) for number in failed),
+    )
 
 
-def _repeated(case: Case, second: Observation) -> Case | None:
+def _repeated(case: Case, first: Observation | None, second: Observation | None) -> Case | None:
     """Return a case as both settings saw it; None where they differ."""
-    kept = stable_case(case.trial, case.seen, second)
+    if first is None:
+        return None
+    seen = replace(case.seen, outcome=first.outcome, state=first.state, writes=first.writes)
+    kept = stable_case(case.trial, seen, second)
     return None if kept is None else with_base(kept, case.base)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.execution.threads import in_thread
 from bot.execution.workers import worker_command
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.generation.offline.observations import Told, read_told
 from bot.generation.offline.trial import Trial
+from bot.languages.python.mutants import Mutant
 
 LONGEST_VALUE = 200
 """The most characters of a value that is pinned."""
@@ -46,11 +47,11 @@ class Setting:
 
 
 FIRST = Setting(hash_seed=1, time_zone="UTC")
-SECOND = Setting(hash_seed=2, time_zone="JST-9", days=2345, apart=True)
+SECOND = Setting(hash_seed=2, time_zone="JST-9", days=2345)
 """What differs from the first setting in the second is nothing to pin."""
 
-FIRST_APART = replace(FIRST, apart=True)
-"""The first one, for members that remember what was done before."""
+FIRST_APART, SECOND_APART = replace(FIRST, apart=True), replace(SECOND, apart=True)
+"""Both for members that remember what was done before."""
 
 ON_BASE = replace(FIRST, on_base=True)
 """As the first setting, on the merge base."""
@@ -65,12 +66,16 @@ class Job:
         path: The file whose lines are traced, relative to the git root; None for no tracing.
         describe: Names of members to describe.
         trials: Trials by number, each with its member's name.
+        source: The file's text, where it is to be told what trials notice and are compared with; else None.
+        changes: By member name the changes of that text that its trials may notice, by their numbers.
     """
 
     module: str
     path: str | None = None
     describe: tuple[str, ...] = ()
     trials: Mapping[int, tuple[str, Trial]] | None = None
+    source: str | None = None
+    changes: Mapping[str, Mapping[int, Mutant]] = field(default_factory=dict)
 
 
 class Explorer:
@@ -83,6 +88,11 @@ class Explorer:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._slots = asyncio.Semaphore(workspace.parallel)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is a base to compare with."""
+        return self._workspace.base is not None
 
     async def run(self, job: Job, setting: Setting) -> Told:
         """Run one job in one process, and return what it told; that may be nothing.
@@ -129,8 +139,8 @@ def _planned(workspace: Workspace, copy: ProjectCopy, job: Job, setting: Setting
         "apart": setting.apart,
         "describe": list(job.describe),
         "file": None if job.path is None else str(copy.root / job.path),
-        "source": None,
-        "changes": {},
+        "source": job.source,
+        "changes": _planned_changes(job),
         "limits": {
             "seconds": _SECONDS_A_TRIAL,
             "cpu_seconds": _CPU_SECONDS_A_TRIAL,
@@ -139,6 +149,25 @@ def _planned(workspace: Workspace, copy: ProjectCopy, job: Job, setting: Setting
             "failures": _MOST_FAILURES,
         },
         "trials": [_planned_trial(number, *each) for number, each in (job.trials or {}).items()],
+    }
+
+
+def _planned_changes(job: Job) -> dict[str, list[dict[str, object]]]:
+    """Return the changes that can be put in place of functions that are loaded."""
+    members = {member for member, _ in (job.trials or {}).values()}
+    return {
+        member: [
+            {
+                "number": number,
+                "edit": (mutant.edit.start, mutant.edit.end, mutant.edit.text),
+                "function": (mutant.function.name, mutant.function.line),
+                "statement": mutant.statement,
+            }
+            for number, mutant in changes.items()
+            if mutant.function is not None
+        ]
+        for member, changes in job.changes.items()
+        if member in members
     }
 
 

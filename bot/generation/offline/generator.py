@@ -22,6 +22,7 @@ from bot.generation.offline.exploration import DIFFERS, Findings, Work, explore
 from bot.generation.offline.explorer import FIRST, Explorer, Job
 from bot.generation.offline.grouping import Test, tests_of
 from bot.generation.offline.hints import read_hints
+from bot.generation.offline.mutants_around import mutants_around
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
 from bot.generation.offline.pairs import related_names
@@ -31,7 +32,9 @@ from bot.generation.offline.telling import facts, sayings
 from bot.generation.offline.trials import plan
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide
+from bot.languages.driver import CannotParse
 from bot.languages.python.examples import documented_examples, shown_calls
+from bot.languages.python.mutants import plain_text
 from bot.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
@@ -182,16 +185,21 @@ class OfflineGenerator:
         trials = plan(subject, self._seed)
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))
-        return Work(subject=subject, trials=tuple(trials))
+        return Work(subject=subject, trials=tuple(trials), mutants=mutants_around(member, source))
 
 
 def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
     path = copy.root / member.path
     try:
-        text = path.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+        data = path.read_bytes()[:_MOST_SOURCE_BYTES]
     except OSError:
-        text = ""
-    return read_module(text, member.module, is_package=path.name == "__init__.py")
+        data = b""
+    is_package = path.name == "__init__.py"
+    try:
+        text = plain_text(data)
+    except CannotParse:
+        return read_module(data.decode("utf-8", "replace"), member.module, is_package=is_package)
+    return replace(read_module(text, member.module, is_package=is_package), text=text)
 
 
 def _partners(name: str, source: ModuleSource) -> list[str]:

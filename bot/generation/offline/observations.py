@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.generation.offline.description import (
@@ -18,6 +18,7 @@ from bot.generation.offline.expressions import Expression
 
 _MOST_REACHED = 20_000
 _LONGEST_REASON = 300
+_MOST_COMPARED = 100
 
 Arc = tuple[int, int]
 
@@ -79,6 +80,9 @@ class Observation:
         writes: Whether there were files in its folder afterwards.
         lines: The lines of the file that it reached.
         branches: The line-to-line arcs that it took from lines with more than one way on.
+        notices: The numbers of the changes of the module with which something else comes of the call.
+        notices_state: Those with which it leaves something else behind.
+        compared: Texts of what was compared with each other on its way.
     """
 
     outcome: Outcome
@@ -86,6 +90,9 @@ class Observation:
     writes: bool = False
     lines: frozenset[int] = frozenset()
     branches: frozenset[Arc] = frozenset()
+    notices: frozenset[int] = frozenset()
+    notices_state: frozenset[int] = frozenset()
+    compared: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +126,10 @@ def read_told(output: bytes) -> Told:
             elif "description" in line:
                 description = read_description(line["description"])
                 descriptions[description.name] = description
+            elif "noticed" in line:
+                _add_noticed(observations, line["noticed"])
+            elif "compared" in line:
+                _add_compared(observations, line)
             else:
                 observations[int(line["number"])] = _observation(line)
         except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
@@ -130,6 +141,24 @@ def read_told(output: bytes) -> Told:
         descriptions=descriptions,
         observations=observations,
     )
+
+
+def _add_noticed(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
+    """Add a change to what the trials that notice it have seen."""
+    change = frozenset({int(told["change"])})
+    for number in map(int, told["outcome"]):
+        seen = observations[number]
+        observations[number] = replace(seen, notices=seen.notices | change)
+    for number in map(int, told["state"]):
+        seen = observations[number]
+        observations[number] = replace(seen, notices_state=seen.notices_state | change)
+
+
+def _add_compared(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
+    """Add what a trial was compared with."""
+    number = int(told["compared"])
+    pairs = tuple((str(one), str(other)) for one, other in told["pairs"][:_MOST_COMPARED])
+    observations[number] = replace(observations[number], compared=pairs)
 
 
 def _lines(output: bytes) -> Iterator[Mapping[str, Any]]:

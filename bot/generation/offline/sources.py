@@ -18,12 +18,14 @@ class ModuleSource:
 
     Attributes:
         tree: Its syntax tree.
+        text: Its text, with lines that end in a line feed alone; None where that cannot be read.
         definitions: Its functions and classes by dotted name.
         constants: Expressions that are assigned to names at its top level.
         imports: Its imports by the name that they bind.
     """
 
     tree: ast.Module
+    text: str | None = None
     definitions: dict[str, Definition] = field(default_factory=dict)
     constants: dict[str, ast.expr] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)

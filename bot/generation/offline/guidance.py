@@ -1,0 +1,137 @@
+"""What to try next of a member: variations of the trials that came close to what none has shown yet.
+
+Pure. What a search is after: changes of the member's text that no trial notices, reached ones by the trials
+that reach them, others by those that come nearest; and for a member that base has too, a first input on which
+base differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from bot.generation.offline.cases import Case
+from bot.generation.offline.inputs import shape_of
+from bot.generation.offline.observations import Observation
+from bot.generation.offline.subjects import Subject
+from bot.generation.offline.trial import Trial
+from bot.generation.offline.variations import crossed, variations
+from bot.languages.python.mutants import Mutant
+
+MOST_FURTHER = 36
+"""How many trials one round adds for one member at most."""
+
+_MOST_PARENTS = 3
+_FIXED = frozenset({"literal", "enum", "class", "callable"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of one member after some rounds.
+
+    Attributes:
+        subject: The member.
+        trials: Its trials by number.
+        seen: What was seen of them.
+        cases: Those that are worth a test, so far.
+        mutants: The changes that its trials may notice, by their numbers.
+    """
+
+    subject: Subject
+    trials: Mapping[int, Trial]
+    seen: Mapping[int, Observation]
+    cases: Mapping[int, Case]
+    mutants: Sequence[Mutant]
+
+    @property
+    def noticed(self) -> frozenset[int]:
+        """The changes that a case notices."""
+        return frozenset[int]().union(
+            *(case.seen.notices | case.seen.notices_state for case in self.cases.values())
+        )
+
+    @property
+    def alive(self) -> list[Mutant]:
+        """The changes that no case notices."""
+        noticed = self.noticed
+        return [mutant for number, mutant in enumerate(self.mutants) if number not in noticed]
+
+
+def further(known: Known, *, wants_witness: bool) -> list[Trial]:
+    """Return the trials of the next round; none where nothing is left to be after.
+
+    Args:
+        known: What is known of the member.
+        wants_witness: Whether an input on which base differs is looked for, and none is found yet.
+    """
+    parents = [*_parents(known)]
+    if wants_witness:
+        parents += [*known.cases][:_MOST_PARENTS]
+    fixed = _fixed_parameters(known.subject)
+    rows = [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
+    tried = {trial.text for trial in known.trials.values()}
+    found: dict[str, Trial] = {}
+    for trial in _by_turns(rows):
+        if len(found) >= MOST_FURTHER:
+            break
+        if trial.text not in tried:
+            found.setdefault(trial.text, trial)
+    return [*found.values()]
+
+
+def _parents(known: Known) -> Iterator[int]:
+    """Yield the trials that came close, those of the changes by turns."""
+    by_cost = sorted(known.seen, key=lambda number: (known.trials[number].layer, number))
+    rows = [_closest(mutant, known, by_cost) for mutant in known.alive]
+    for rank in range(_MOST_PARENTS):
+        yield from (row[rank] for row in rows if rank < len(row))
+
+
+def _closest(mutant: Mutant, known: Known, by_cost: Sequence[int]) -> list[int]:
+    """Return the trials that reach a change, else those that come nearest before it."""
+    reaching = [number for number in by_cost if mutant.is_reached_by(known.seen[number].lines)]
+    if reaching:
+        return reaching[:_MOST_PARENTS]
+    first, _ = mutant.statement
+    nearest = {number: _last_before(first, known.seen[number].lines) for number in by_cost}
+    best = max(nearest.values(), default=0)
+    return [number for number in by_cost if best and nearest[number] == best][:_MOST_PARENTS]
+
+
+def _last_before(line: int, reached: Iterable[int]) -> int:
+    return max((each for each in reached if each < line), default=0)
+
+
+def _offspring(known: Known, number: int, fixed: frozenset[str]) -> Iterator[Trial]:
+    """Yield what a trial leads to: by its comparisons, by small changes, by arguments of others."""
+    trial = known.trials[number]
+    near = variations(trial, known.seen[number].compared, fixed)
+    others = [known.trials[case] for case in known.cases if case != number]
+    mixed = (made for other in others for made in crossed(trial, other))
+    while True:
+        batch = [*islice(near, 3), *islice(mixed, 1)]
+        if not batch:
+            return
+        yield from batch
+
+
+def _by_turns(rows: Sequence[Iterator[Trial]]) -> Iterator[Trial]:
+    left = list(rows)
+    while left:
+        for row in [*left]:
+            made = next(row, None)
+            if made is None:
+                left.remove(row)
+            else:
+                yield made
+
+
+def _fixed_parameters(subject: Subject) -> frozenset[str]:
+    """Return the names of the parameters whose values are all named, or that take no literals."""
+    found = set()
+    for parameter in subject.parameters:
+        shape = shape_of(parameter, subject.hints)
+        if any(part.kind in _FIXED for part in (shape, *shape.parts)):
+            found.add(parameter.name)
+    return frozenset(found)

@@ -1,0 +1,53 @@
+"""The changes of a module that the trials of one member may notice: of its own text, and of what it uses."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bot.generation.offline.sources import Definition, ModuleSource, reachable
+from bot.languages.driver import CannotParse
+from bot.languages.python.mutants import Mutant, mutants_of
+from bot.model import Member
+
+MOST_OWN = 40
+MOST_OF_OTHERS = 24
+
+_STEPS = 2
+
+
+def mutants_around(member: Member, source: ModuleSource) -> tuple[Mutant, ...]:
+    """Return the mutants of a member, then those of the private functions of its module that it uses.
+
+    There are none where the module's text cannot be read.
+    """
+    if source.text is None:
+        return ()
+    try:
+        own = mutants_of(source.text, member, MOST_OWN)
+        others = [
+            mutant
+            for other in _private_ones(member, source)
+            for mutant in mutants_of(source.text, other, MOST_OF_OTHERS)
+        ]
+    except (CannotParse, RecursionError):
+        return ()
+    return (*own, *others[:MOST_OF_OTHERS])
+
+
+def _private_ones(member: Member, source: ModuleSource) -> Iterator[Member]:
+    """Yield the private functions that a member uses, as if each were the member."""
+    used = reachable(member.name, source, _STEPS)[1:]
+    for name, definition in source.definitions.items():
+        if definition in used and _is_private(name) and not isinstance(definition, ast.ClassDef):
+            first = _first_line(definition)
+            yield replace(member, name=name, line=first, end_line=definition.end_lineno or first)
+
+
+def _is_private(name: str) -> bool:
+    return any(part.startswith("_") and not part.endswith("__") for part in name.split("."))
+
+
+def _first_line(definition: Definition) -> int:
+    return min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
