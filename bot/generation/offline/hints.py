@@ -46,6 +46,7 @@ class Hints:
         texts: Texts that match the regular expressions among them, or nearly do; each one's by turns.
         lengths: By parameter, lengths that are compared with.
         uses: By parameter, names of attributes, functions and operators that it meets.
+        calls: Names of all functions that are called.
     """
 
     near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
@@ -54,6 +55,7 @@ class Hints:
     texts: list[Expression] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    calls: set[str] = field(default_factory=set)
 
 
 def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None = None) -> Hints:
@@ -225,7 +227,9 @@ class _Reader:
             case ast.Name(id=name):
                 self._use(name, "()")
                 self._use(name, f"({len(node.args) + len(node.keywords)})")
-        self._passed(ast.unparse(node.func), node.args)
+        function = ast.unparse(node.func)
+        self._hints.calls.add(function.rpartition(".")[2])
+        self._passed(function, node.args)
 
     def _passed(self, function: str, arguments: list[ast.expr]) -> None:
         """Note to which functions parameters are passed, and which classes they are asked for."""

@@ -8,7 +8,7 @@ source; for what has no annotation a guess by use, default and name.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from bot.generation.offline.description import Home, Parameter, Shape
 from bot.generation.offline.expressions import Expression, Import, Layer, joined, quoted, unique
@@ -24,6 +24,7 @@ _MOST_LENGTH = 200
 _LONGEST_MARK = 5
 _SMALLEST_UNIT = 60
 _MOST_NUMBERS = 8
+_ASKS_FOR_AN_END = frozenset({"isfinite", "isinf", "isnan"})
 _TIMEDELTA = Home(module="datetime", path="timedelta")
 
 
@@ -43,6 +44,7 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
         *fitting(interleaved(hints.near.get(parameter.name, ())), shape),
         *of_length(shape, hints.lengths.get(parameter.name, ())),
         *of_numbers(shape, hints.numbers),
+        *without_end(shape, hints.calls),
     ]
     texts = [*fitting(hints.texts, shape), *_files_with(hints.texts, shape), *_made_of(hints.texts, shape)]
     constants = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
@@ -104,6 +106,17 @@ def fitting_or_made(documented: Iterable[Expression], shape: Shape) -> list[Expr
 
 def _is_scalar(text: str) -> bool:
     return isinstance(ast.parse(text, mode="eval").body, ast.Constant)
+
+
+def without_end(shape: Shape, calls: Collection[str]) -> list[Expression]:
+    """Return numbers that are none or have no end, for a shape that takes them, where they are asked for."""
+    if not _ASKS_FOR_AN_END & {*calls}:
+        return []
+    kinds = accepted(shape)
+    numbers = ("nan", "inf", "-inf") if kinds & {"float", "any"} else ()
+    texts = ("nan", "inf", "-inf") if "str" in kinds else ()
+    found = [*(f'float("{number}")' for number in numbers), *(f'"{text}"' for text in texts)]
+    return [Expression(text, layer=Layer.BOUNDARY) for text in found]
 
 
 def of_length(shape: Shape, lengths: Sequence[int]) -> list[Expression]:

@@ -52,6 +52,8 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
         fixed: Names of parameters whose literals may not be changed, as those of which an annotation names
             all values.
     """
+    if not _is_plain(trial):
+        return
     places = [place for place in _places(trial) if place.name not in set(fixed)]
     suggested = [made for place in places for made in place.suggested(pairs)]
     nearby = [made for row in zip_longest(*(place.nearby() for place in places)) for made in row]
@@ -65,7 +67,7 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
 
 def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
     """Yield a trial with one argument of another, for each that differs or that only the other one gives."""
-    if trial.pieces != other.pieces or trial.receiver != other.receiver:
+    if trial.pieces != other.pieces or trial.receiver != other.receiver or not _is_plain(trial):
         return
     own = {argument.name: argument for argument in trial.arguments}
     for argument in other.arguments:
@@ -75,6 +77,11 @@ def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
         elif before is not None and before.value.text != argument.value.text:
             changed = replace(before, value=argument.value)
             yield _given(trial, [changed if each is before else each for each in trial.arguments])
+
+
+def _is_plain(trial: Trial) -> bool:
+    """Tell whether a trial states no more than what comes of its call."""
+    return trial.relation is None and trial.recording is None
 
 
 def _given(trial: Trial, arguments: Sequence[Argument]) -> Trial:
