@@ -1,8 +1,9 @@
 """Which cases become tests: few, each with something of its own, the most telling first.
 
 In this order: what the documentation says; witnesses, on which base and head differ; what reaches lines and
-branches that nothing before does; what differs in its outcome, boundaries first; relations. A value past
-reading is taken only where neither a readable one nor a relation reaches as much.
+branches or notices changes of the module that nothing before does, inputs that only a search has found last;
+what differs in its outcome, boundaries first; relations. A value past reading is taken only where neither a
+readable one nor a relation reaches as much.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ def choose(cases: Sequence[Case]) -> list[Case]:
     ranked = sorted(with_true_relations(_trustworthy(cases)), key=_cost)
     plain = [case for case in ranked if case.trial.relation is None]
     readable = [case for case in plain if not case.is_soup]
+    planned = [case for case in readable if case.trial.layer < Layer.SEARCHED]
     relations = related(ranked)
     chosen = _Chosen()
     _take_documented(plain, chosen)
     _take_witnesses(ranked, chosen)
-    _take_new_ways(readable, chosen)
+    _take_new_ways(planned, chosen)
     _take_relations([group for group in relations if any(map(chosen.new_ways, group))], chosen)
+    _take_new_ways(readable, chosen)
     _take_new_ways(plain, chosen)
-    _take_new_outcomes(readable, chosen)
+    _take_new_outcomes(planned, chosen)
     _take_relations(relations, chosen)
     return _with_one_state(chosen.cases)
 
@@ -207,8 +210,9 @@ def _is_long_row(case: Case) -> bool:
 
 
 def _with_one_state(cases: Sequence[Case]) -> list[Case]:
-    """Have the first case that gives a value and changes its object state both, and those that must."""
-    first = next((case for case in cases if case.changes and not case.gives_none), None)
+    """Have the simplest case that gives a value and changes its object state both, and those that must."""
+    both = [case for case in cases if case.changes and not case.gives_none]
+    first = min(both, key=_cost, default=None)
     found = []
     for case in cases:
         wanted = case is first or case.gives_none or case.differs_in_state

@@ -15,6 +15,7 @@ class Layer(IntEnum):
     ORDINARY = 1
     BOUNDARY = 2
     TYPED = 3
+    SEARCHED = 4
 
 
 class Import(NamedTuple):

@@ -32,13 +32,23 @@ class Test:
 
 
 def tests_of(cases: Sequence[Case]) -> list[Test]:
-    """Return the tests for chosen cases, in the order of their worth; what is too much is left out."""
+    """Return the tests for chosen cases, given in the order of their worth; what is too much is left out.
+
+    They come in the order in which a reader meets a member: what this change does or its documentation says,
+    then what it gives, then what it refuses; the ordinary before the rare.
+    """
     groups: dict[Hashable, list[Case]] = {}
     for number, case in enumerate(cases):
         own = shape(case)
         groups.setdefault(number if own is None else own, []).append(case)
     tests = [test for group in groups.values() for test in _tests(group)]
-    return tests[:MOST_TESTS]
+    return sorted(tests[:MOST_TESTS], key=_place)
+
+
+def _place(test: Test) -> tuple[bool, bool, int]:
+    first = test.first
+    is_told = first.is_witness or first.is_documented
+    return not is_told, first.outcome.kind == "raised", 0 if is_told else first.trial.layer
 
 
 def _tests(group: Sequence[Case]) -> list[Test]:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import Any
 
 from bot.generation.offline.calls import Argument
 from bot.generation.offline.expressions import Expression, Layer, quoted
@@ -86,8 +87,12 @@ def _is_plain(trial: Trial) -> bool:
 
 def _given(trial: Trial, arguments: Sequence[Argument]) -> Trial:
     imports = trial.imports.union(*(argument.value.imports for argument in arguments))
-    layer = max([trial.layer, Layer.BOUNDARY, *(argument.value.layer for argument in arguments)])
-    return replace(trial, arguments=tuple(arguments), imports=imports, layer=layer, example=None)
+    return _searched(trial, arguments=tuple(arguments), imports=imports)
+
+
+def _searched(trial: Trial, **changed: Any) -> Trial:
+    """Return a trial with some of it changed; what is documented of it no longer holds."""
+    return replace(trial, layer=Layer.SEARCHED, example=None, **changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +110,31 @@ class _Place:
         for pair in pairs:
             for met, other in (pair, pair[::-1]):
                 if met == self.text and met.partition("(")[0] == other.partition("(")[0]:
-                    yield self._with(other, Layer.BOUNDARY)
+                    yield self._with(other)
         read = [(_read(one), _read(other)) for one, other in pairs]
         for leaf in _leaves(self.text):
             for text in _corresponding(leaf, read):
-                yield self._exchanged(leaf, text, Layer.BOUNDARY)
+                yield self._exchanged(leaf, text)
 
     def nearby(self) -> Iterator[Trial]:
         """Yield the trial with a literal changed a little."""
-        rows = [
-            [self._exchanged(leaf, text, Layer.TYPED) for text in _near(leaf)] for leaf in _leaves(self.text)
-        ]
+        rows = [[self._exchanged(leaf, text) for text in _near(leaf)] for leaf in _leaves(self.text)]
         for row in zip_longest(*rows):
             yield from (made for made in row if made is not None)
 
-    def _exchanged(self, leaf: Leaf, text: str, layer: Layer) -> Trial:
-        return self._with(self.text[: leaf.start] + text + self.text[leaf.end :], layer)
+    def _exchanged(self, leaf: Leaf, text: str) -> Trial:
+        return self._with(self.text[: leaf.start] + text + self.text[leaf.end :])
 
-    def _with(self, text: str, layer: Layer) -> Trial:
+    def _with(self, text: str) -> Trial:
         trial = self.trial
-        layer = max(layer, trial.layer)
         if not self.is_argument:
             setup = (*trial.setup[: self.number], text, *trial.setup[self.number + 1 :])
-            return replace(trial, setup=setup, layer=layer, example=None)
+            return _searched(trial, setup=setup)
         argument = trial.arguments[self.number]
-        value = Expression(text, argument.value.imports, layer)
+        value = Expression(text, argument.value.imports, Layer.SEARCHED)
         arguments = list(trial.arguments)
         arguments[self.number] = replace(argument, value=value)
-        return replace(trial, arguments=tuple(arguments), layer=layer, example=None)
+        return _searched(trial, arguments=tuple(arguments))
 
 
 def _places(trial: Trial) -> list[_Place]:
