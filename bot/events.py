@@ -7,10 +7,11 @@ that lacks what is needed is nothing to do, with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.forge.commands import Orders, orders_in
 from bot.settings import ReviewSettings
 
 DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
@@ -28,6 +29,7 @@ FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 
 _REFERENCE = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
 _NUMBER_LIMIT = 2**31
+_ID_LIMIT = 2**63
 _SHOWN_LIMIT = 60
 
 _USE_INSTEAD = (
@@ -112,6 +114,43 @@ class SeedCache:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObeyCommands:
+    """Obey the commands of a comment on a pull request, if who wrote it may command.
+
+    Attributes:
+        repository: Full name of the repository that the pull request is for, as `octo/shop`.
+        number: The pull request's number.
+        comment: The comment's number.
+        commander: Login of who wrote it.
+        orders: What it says.
+        is_on_diff: Whether it is a comment of a review, rather than one of the conversation.
+        thread: The number of the comment that began the thread it answers in; None where it answers in none.
+        head_sha: Full object id of the pull request's head when the event was sent; None where it tells none.
+        has_small_token: Whether the run has a token that may only read, as in reviews of a fork's changes.
+    """
+
+    repository: str
+    number: int
+    comment: int
+    commander: str
+    orders: Orders
+    is_on_diff: bool = False
+    thread: int | None = None
+    head_sha: str | None = None
+    has_small_token: bool = False
+
+    @property
+    def what(self) -> str:
+        """What is looked at, in a few words."""
+        return f"the commands on pull request {self.number}"
+
+    @property
+    def base_ref(self) -> str | None:
+        """What is compared with; an event of a comment tells none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
     """There is nothing to do.
 
@@ -124,8 +163,8 @@ class Nothing:
     is_warning: bool = False
 
 
-Work = ReviewPullRequest | SeedCache
-"""What tests are made for."""
+Work = ReviewPullRequest | SeedCache | ObeyCommands
+"""What there is something to do for."""
 
 Task = Work | Nothing
 """What there is to do."""
@@ -159,12 +198,16 @@ def task_of(event_name: str, payload: object, heeding: Heeding | None = None) ->
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
     if event_name == "merge_group":
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
-    if event_name not in {"pull_request", "push"}:
+    tasks: Mapping[str, Callable[[object], Task]] = {
+        "pull_request": lambda told: _pull_request_task(told, heeding or Heeding()),
+        "push": _push_task,
+        "issue_comment": lambda told: _comment_task(told, "issue"),
+        "pull_request_review_comment": lambda told: _comment_task(told, "pull_request"),
+    }
+    if event_name not in tasks:
         return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
     try:
-        if event_name == "push":
-            return _push_task(payload)
-        return _pull_request_task(payload, heeding or Heeding())
+        return tasks[event_name](payload)
     except _Misshapen as problem:
         return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
 
@@ -207,6 +250,58 @@ def _pull_request_task(payload: object, heeding: Heeding) -> Task:
     task = _review(payload, action)
     reason = _left_alone(task, heeding)
     return task if reason is None else Nothing(reason=reason)
+
+
+def _comment_task(payload: object, about: str) -> Task:
+    """Return what a comment asks for; `about` is where the payload tells of the pull request."""
+    reason = _no_command(payload, about)
+    if reason is not None:
+        return Nothing(reason=reason)
+    is_on_diff = about == "pull_request"
+    thread = _reply_to(payload) if is_on_diff else None
+    orders = orders_in(_body(payload), is_reply=thread is not None)
+    if not orders.lines:
+        return Nothing(reason="The comment holds no command.")
+    commander, _ = _account(payload, "comment.user")
+    return ObeyCommands(
+        repository=_matching(payload, "repository.full_name", FULL_NAME),
+        number=_number(payload, f"{about}.number"),
+        comment=_number(payload, "comment.id", _ID_LIMIT),
+        commander=commander,
+        orders=orders,
+        is_on_diff=is_on_diff,
+        thread=thread,
+        head_sha=_matching(payload, "pull_request.head.sha", _OBJECT_ID) if is_on_diff else None,
+        has_small_token=is_on_diff and _comes_from_fork(payload),
+    )
+
+
+def _no_command(payload: object, about: str) -> str | None:
+    """Return why a comment is no command, whatever it says; None where it may be one."""
+    if _taken(payload, "action", str) != "created":
+        return "Only a new comment is heeded, none that is edited or deleted."
+    if about == "issue" and _found(payload, "issue.pull_request") is None:
+        return "The comment is on an issue, not on a pull request."
+    if _taken(payload, f"{about}.state", str) != "open":
+        return "The pull request is closed."
+    commander, is_bot = _account(payload, "comment.user")
+    if is_bot or commander == _GHOST:
+        return f"The comment is a bot's, {_shown(commander)}, or nobody's."
+    return None
+
+
+def _body(payload: object) -> str:
+    return "" if _found(payload, "comment.body") is None else _taken(payload, "comment.body", str)
+
+
+def _reply_to(payload: object) -> int | None:
+    place = "comment.in_reply_to_id"
+    return None if _found(payload, place) is None else _number(payload, place, _ID_LIMIT)
+
+
+def _comes_from_fork(payload: object) -> bool:
+    repository = _matching(payload, "repository.full_name", FULL_NAME)
+    return _is_fork(repository, _head_repository(payload))
 
 
 def _left_alone(task: ReviewPullRequest, heeding: Heeding) -> str | None:
@@ -267,10 +362,10 @@ def _labels(payload: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _number(payload: object, place: str) -> int:
+def _number(payload: object, place: str, limit: int = _NUMBER_LIMIT) -> int:
     number = _taken(payload, place, int)
-    if isinstance(number, bool) or not 0 < number < _NUMBER_LIMIT:
-        raise _Misshapen(f"`{place}` is no number of a pull request")
+    if isinstance(number, bool) or not 0 < number < limit:
+        raise _Misshapen(f"`{place}` is no number of anything")
     return number
 
 

@@ -11,12 +11,14 @@ from bot.events import (
     COMMIT_TRAILER,
     Heeding,
     Nothing,
+    ObeyCommands,
     ReviewPullRequest,
     SeedCache,
     Task,
     task_of,
     unless_own_commit,
 )
+from bot.forge.commands import Command, Orders, Verb
 
 SHA = {"base": "b" * 40, "head": "a" * 40}
 
@@ -254,3 +256,94 @@ def test_own_commit__starts_no_run(author: str | None, message: str, *, is_own: 
 
     assert (then is task) is not is_own
     assert isinstance(then, Nothing) is is_own
+
+
+def comment(place: str = "", value: Any = None, *, on_diff: bool = False) -> dict[str, Any]:
+    """Return the payload of a comment with a command, with another value at a place."""
+    about = payload()["pull_request"] if on_diff else {"number": 7, "state": "open", "pull_request": {}}
+    whole: dict[str, Any] = {
+        "action": "created",
+        "repository": {"full_name": "octo/shop"},
+        "comment": {"id": 2**40, "body": "/testsmith apply 1", "user": {"login": "ada", "type": "User"}},
+        "pull_request" if on_diff else "issue": about,
+    }
+    *parents, last = place.split(".")
+    part = whole
+    for name in parents:
+        part = part[name]
+    if place:
+        part[last] = copy.deepcopy(value)
+    return whole
+
+
+APPLY = Orders(lines=(Command(verb=Verb.APPLY, numbers=(1,)),))
+
+
+def test_comment__in_the_conversation() -> None:
+    assert task_of("issue_comment", comment()) == ObeyCommands(
+        repository="octo/shop", number=7, comment=2**40, commander="ada", orders=APPLY
+    )
+
+
+def test_comment__on_the_diff() -> None:
+    assert task_of("pull_request_review_comment", comment(on_diff=True)) == ObeyCommands(
+        repository="octo/shop",
+        number=7,
+        comment=2**40,
+        commander="ada",
+        orders=APPLY,
+        is_on_diff=True,
+        head_sha=SHA["head"],
+    )
+
+
+def test_comment__a_bare_word_counts_only_as_an_answer() -> None:
+    told = comment("comment.body", "apply", on_diff=True)
+    assert isinstance(task_of("pull_request_review_comment", told), Nothing)
+    told["comment"]["in_reply_to_id"] = 12
+    task = task_of("pull_request_review_comment", told)
+    assert isinstance(task, ObeyCommands)
+    assert (task.thread, task.orders.is_shortcut) == (12, True)
+
+
+def test_comment__on_the_change_of_a_fork_has_a_small_token() -> None:
+    told = comment("pull_request.head", {"sha": SHA["head"], "repo": None}, on_diff=True)
+    task = task_of("pull_request_review_comment", told)
+    assert isinstance(task, ObeyCommands)
+    assert task.has_small_token
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("action", "edited", "Only a new comment"),
+        ("action", "deleted", "Only a new comment"),
+        ("issue.state", "closed", "is closed"),
+        ("issue.pull_request", None, "on an issue"),
+        ("comment.user", {"login": "renovate[bot]", "type": "Bot"}, "a bot's"),
+        ("comment.user", {"login": "robot", "type": "Bot"}, "a bot's"),
+        ("comment.user", None, "nobody's"),
+        ("comment.body", "Nice work!", "no command"),
+        ("comment.body", "> /testsmith apply 1", "no command"),
+        ("comment.body", None, "no command"),
+        ("comment.body", "apply", "no command"),
+    ],
+)
+def test_comment__that_is_none_to_obey(place: str, value: Any, told: str) -> None:
+    nothing_to_do = nothing(task_of("issue_comment", comment(place, value)))
+    assert (told in nothing_to_do.reason, nothing_to_do.is_warning) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("comment.id", "12"),
+        ("comment.id", True),
+        ("comment.body", ["/testsmith apply 1"]),
+        ("comment.user", {"login": 3}),
+        ("issue.number", 0),
+        ("repository.full_name", "octo/shop/../x"),
+    ],
+)
+def test_comment__of_the_wrong_shape(place: str, value: Any) -> None:
+    assert nothing(task_of("issue_comment", comment(place, value))).is_warning

@@ -80,6 +80,7 @@ class Comment:
         body: Its text in Markdown.
         author: Login of who wrote it.
         is_minimised: Whether somebody has hidden it.
+        editor: Login of who edited it last; None where nobody has.
     """
 
     id: int
@@ -87,6 +88,7 @@ class Comment:
     body: str
     author: str
     is_minimised: bool = False
+    editor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ class ReviewComment:
         thread: Its thread; None where threads could not be read.
         is_minimised: Whether somebody has hidden it.
         is_outdated: Whether the forge shows it as outdated: its lines have changed.
+        editor: Login of who edited it last; None where nobody has.
+        is_settled: Whether it is hidden as resolved, as the bot does with what is rejected.
     """
 
     id: int
@@ -131,6 +135,8 @@ class ReviewComment:
     thread: Thread | None = None
     is_minimised: bool = False
     is_outdated: bool = False
+    editor: str | None = None
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

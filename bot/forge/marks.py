@@ -22,6 +22,7 @@ DIGEST = re.compile(r"[0-9a-f]{16}")
 """The shape of the digests in marks."""
 
 _RUN = re.compile(r"<!-- testsmith:run ([0-9a-f]{16}) -->")
+_ANSWER = re.compile(r"<!-- testsmith:answer ([1-9][0-9]{0,18}) -->")
 _SUGGESTION = re.compile(r"<!-- testsmith:suggestion ([1-9][0-9]{0,5}) ([0-9a-f]{16}) -->")
 
 
@@ -39,6 +40,11 @@ class SuggestionMark:
 def run_mark(run: str) -> str:
     """Return the mark of a review."""
     return f"<!-- testsmith:run {run} -->"
+
+
+def answer_mark(comment: int) -> str:
+    """Return the mark of an answer to a comment."""
+    return f"<!-- testsmith:answer {comment} -->"
 
 
 def content_digest(member: str, code: str) -> str:
@@ -75,6 +81,12 @@ def run_of(body: str) -> str | None:
     """Return the digest in the mark of a review's body; None without one."""
     match = _RUN.fullmatch(_last_line(body))
     return match[1] if match else None
+
+
+def answer_to(body: str) -> int | None:
+    """Return the comment that the mark of an answer names; None without one."""
+    match = _ANSWER.fullmatch(_last_line(body))
+    return int(match[1]) if match else None
 
 
 def suggestion_of(body: str) -> SuggestionMark | None:

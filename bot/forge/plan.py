@@ -123,6 +123,10 @@ def _tidying(settled: Settled) -> Iterator[Operation]:
         thread = comment.thread
         if thread and thread.is_resolved and thread.viewer_may_unresolve:
             yield UnresolveThread(thread=thread.node_id)
+    for comment in settled.applied:
+        yield from _resolving(comment)
+    for comment in settled.rejected:
+        yield from _hiding(comment, Classifier.RESOLVED)
     for comment in settled.retired:
         yield from _hiding(comment, Classifier.OUTDATED)
     for comment in settled.duplicates:
@@ -131,6 +135,10 @@ def _tidying(settled: Settled) -> Iterator[Operation]:
 
 def _hiding(comment: ReviewComment, classifier: Classifier) -> Iterator[Operation]:
     yield Minimise(node_id=comment.node_id, classifier=classifier)
+    yield from _resolving(comment)
+
+
+def _resolving(comment: ReviewComment) -> Iterator[ResolveThread]:
     thread = comment.thread
     if thread and thread.viewer_may_resolve and not thread.is_resolved:
         yield ResolveThread(thread=thread.node_id)

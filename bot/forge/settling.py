@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.forge.forge import Anchor, Comment, Existing, Review, ReviewComment
-from bot.forge.marks import SuggestionMark, is_same_login, is_summary, run_of, suggestion_of
+from bot.forge.marks import SuggestionMark, answer_to, is_same_login, is_summary, run_of, suggestion_of
 from bot.forge.state import Entry, Outcome, Past, State, decode, merged
 from bot.model import Stage
 
@@ -69,6 +69,7 @@ class MemberOutcome:
         shown: A few words for the summary's row of a member that was left, to be remembered.
         is_unchanged: Whether it was not looked at, since what is remembered still holds.
         is_decided: Whether it could be judged; else what it has stays as it is.
+        is_asked: Whether a person has asked for it though the change has no such member.
     """
 
     member: str
@@ -78,6 +79,7 @@ class MemberOutcome:
     shown: str = ""
     is_unchanged: bool = False
     is_decided: bool = True
+    is_asked: bool = False
 
 
 class Posting(StrEnum):
@@ -124,6 +126,8 @@ class Settled:
         retired: Comments of ours whose suggestion no longer applies, and that are still shown.
         duplicates: Comments of ours that repeat an older one, and are still shown.
         restored: Comments that we have hidden and whose suggestion applies again.
+        rejected: Comments of ours whose suggestion a person has just rejected, and that are still shown.
+        applied: Comments of ours whose suggestion was just committed.
     """
 
     proposals: tuple[Proposal, ...]
@@ -131,11 +135,28 @@ class Settled:
     retired: tuple[ReviewComment, ...] = ()
     duplicates: tuple[ReviewComment, ...] = ()
     restored: tuple[ReviewComment, ...] = ()
+    rejected: tuple[ReviewComment, ...] = ()
+    applied: tuple[ReviewComment, ...] = ()
 
     def has_proposals(self) -> bool:
         """Tell whether there is something to propose or ask, of this run or of an earlier one."""
-        rejected = frozenset(self.state.rejected)
-        return any(entry.number and entry.content not in rejected for entry in self.state.entries)
+        done = frozenset((*self.state.rejected, *self.state.applied))
+        return any(entry.number and entry.content not in done for entry in self.state.entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person wants to be remembered of a pull request.
+
+    Attributes:
+        rejected: Contents that are rejected.
+        applied: Contents that were committed.
+        is_ignored: Whether the pull request is to be left alone; None for as it is.
+    """
+
+    rejected: frozenset[str] = frozenset()
+    applied: frozenset[str] = frozenset()
+    is_ignored: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +171,7 @@ class Wanted:
         is_complete: Whether the outcomes are all there are; else what other members have stays as it is.
         has_news: Whether there is something to say even with nothing to propose.
         refused: Contents that the forge has taken at no place in the diff.
+        wishes: What a person wants to be remembered.
     """
 
     head: str
@@ -158,6 +180,7 @@ class Wanted:
     is_complete: bool = True
     has_news: bool = False
     refused: frozenset[str] = frozenset()
+    wishes: Wishes = Wishes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +210,13 @@ def own_reviews(existing: Existing) -> tuple[Review, ...]:
     return tuple(one for one in existing.reviews if _is_ours(existing, one) and run_of(one.body))
 
 
+def own_answers(existing: Existing) -> dict[int, int]:
+    """Return the numbers of our answers, by the comment that each answers."""
+    said: tuple[Comment | ReviewComment, ...] = (*existing.comments, *existing.review_comments)
+    marked = ((answer_to(one.body), one.id) for one in said if _is_ours(existing, one))
+    return {comment: answer for comment, answer in marked if comment is not None}
+
+
 def _is_ours(existing: Existing, one: Comment | ReviewComment | Review) -> bool:
     return is_same_login(one.author, existing.viewer.login)
 
@@ -195,14 +225,18 @@ def remember(existing: Existing) -> State:
     """Return what is remembered of a pull request.
 
     Besides the hidden block, the marks of suggestions count, so that a number or content is known even where
-    somebody has deleted or damaged the summary.
+    somebody has deleted or damaged the summary. What is hidden as resolved is rejected, whatever the block
+    says: two runs that write it at the same moment lose one of two rejections.
     """
     summaries = own_summaries(existing)
     read = (*summaries[:1], *(one for one in summaries[1:] if not one.is_minimised))
     state = merged([block for block in (decode(one.body) for one in read) if block])
-    marks = [posted.mark for posted in own_suggestions(existing)]
+    posted = own_suggestions(existing)
+    marks = [one.mark for one in posted]
+    hidden = (one.mark.content for one in posted if one.comment.is_settled)
     return replace(
         state,
+        rejected=tuple(dict.fromkeys((*state.rejected, *hidden))),
         past=(*state.past, *_unknown(marks, state)),
         next_number=max([state.next_number, *(mark.number + 1 for mark in marks)]),
     )
@@ -220,7 +254,7 @@ def _unknown(marks: Iterable[SuggestionMark], state: State) -> Iterator[Past]:
 
 def settle(existing: Existing, wanted: Wanted, limits: Limits) -> Settled:
     """Return what becomes of each suggestion, given what is there."""
-    memory, posted = remember(existing), own_suggestions(existing)
+    memory, posted = _with_wishes(remember(existing), wanted.wishes), own_suggestions(existing)
     proposals, next_number = _numbered(wanted.outcomes, memory)
     choice = _Choice(memory, posted, wanted.refused, limits)
     proposals = tuple(replace(one, posting=choice.posting(one)) for one in proposals)
@@ -239,7 +273,22 @@ def settle(existing: Existing, wanted: Wanted, limits: Limits) -> Settled:
         retired=tuple(one.comment for one in retired),
         duplicates=tuple(_duplicates(posted, current)),
         restored=tuple(_restored(posted, current, memory)),
+        rejected=tuple(_shown_of(posted, wanted.wishes.rejected)),
+        applied=tuple(_shown_of(posted, wanted.wishes.applied)),
     )
+
+
+def _with_wishes(memory: State, wishes: Wishes) -> State:
+    return replace(
+        memory,
+        rejected=tuple(dict.fromkeys((*memory.rejected, *sorted(wishes.rejected)))),
+        applied=tuple(dict.fromkeys((*memory.applied, *sorted(wishes.applied)))),
+        is_ignored=memory.is_ignored if wishes.is_ignored is None else wishes.is_ignored,
+    )
+
+
+def _shown_of(posted: Iterable[Posted], contents: frozenset[str]) -> Iterator[ReviewComment]:
+    return (one.comment for one in posted if one.mark.content in contents and not one.comment.is_minimised)
 
 
 def _numbered(outcomes: Iterable[MemberOutcome], memory: State) -> tuple[tuple[Proposal, ...], int]:
@@ -314,16 +363,17 @@ def _entries(memory: State, wanted: Wanted, proposals: tuple[Proposal, ...]) -> 
 
 def _fresh_entries(memory: State, wanted: Wanted, proposals: tuple[Proposal, ...]) -> Iterator[Entry]:
     by_member = _by_member(memory.entries)
-    sources = {outcome.member: outcome.source for outcome in wanted.outcomes}
+    outcomes = {outcome.member: outcome for outcome in wanted.outcomes}
     for outcome in wanted.outcomes:
         before = by_member.get(outcome.member, ())
         if _stays(outcome) and before:
             yield from before
         elif not outcome.drafts and outcome.stage:
             yield _skipped_entry(outcome)
-    yield from (_proposal_entry(one, sources[one.member]) for one in proposals)
-    if not wanted.is_complete:
-        yield from (entry for entry in memory.entries if entry.member not in sources)
+    yield from (_proposal_entry(one, outcomes[one.member]) for one in proposals)
+    for entry in memory.entries:
+        if entry.member not in outcomes and (entry.is_asked or not wanted.is_complete):
+            yield entry
 
 
 def _by_member(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -343,14 +393,15 @@ def _skipped_entry(outcome: MemberOutcome) -> Entry:
     )
 
 
-def _proposal_entry(proposal: Proposal, source: str) -> Entry:
+def _proposal_entry(proposal: Proposal, outcome: MemberOutcome) -> Entry:
     return Entry(
         member=proposal.member,
-        source=source,
+        source=outcome.source,
         outcome=Outcome.QUESTION if proposal.draft.is_question else Outcome.SUGGESTED,
         number=proposal.number,
         content=proposal.draft.content,
         shown=proposal.draft.shown,
+        is_asked=outcome.is_asked,
     )
 
 

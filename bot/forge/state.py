@@ -39,8 +39,8 @@ _READ_LIMIT = 2 * STATE_LIMIT
 _MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS_SKIPPED = 10_000
-_TOP_KEYS = frozenset({"version", "next", "entries", "past", "rejected", "cut"})
-_ENTRY_KEYS = frozenset({"member", "source", "outcome", "number", "content", "stage", "shown"})
+_TOP_KEYS = frozenset({"version", "next", "entries", "past", "rejected", "applied", "ignored", "cut"})
+_ENTRY_KEYS = frozenset({"member", "source", "outcome", "number", "content", "stage", "shown", "asked"})
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 
@@ -70,6 +70,7 @@ class Entry:
         content: Digest of a suggestion's or question's content; empty for a skipped member.
         stage: Where a skipped member was left; None for the others.
         shown: A few words for the summary's row, untrusted text.
+        is_asked: Whether a person has asked for it, so that it stays though the change has no such member.
         extra: What another version has written beside that.
     """
 
@@ -80,6 +81,7 @@ class Entry:
     content: str = ""
     stage: Stage | None = None
     shown: str = ""
+    is_asked: bool = False
     extra: Extra = ()
 
 
@@ -106,6 +108,8 @@ class State:
         entries: What came of its members; those that were found first come first.
         past: Suggestions that no longer apply, likewise.
         rejected: Contents that a person has rejected.
+        applied: Contents that were committed.
+        is_ignored: Whether a person has asked that the pull request be left alone.
         next_number: The number that the next new suggestion or question gets.
         is_cut: Whether the hidden block that this was read from had no room for all of it.
         extra: What another version has written beside that.
@@ -114,6 +118,8 @@ class State:
     entries: tuple[Entry, ...] = ()
     past: tuple[Past, ...] = ()
     rejected: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    is_ignored: bool = False
     next_number: int = 1
     is_cut: bool = False
     extra: Extra = ()
@@ -140,6 +146,8 @@ def merged(states: Sequence[State]) -> State:
         entries=entries,
         past=tuple(_distinct_past(past, entries)),
         rejected=tuple(dict.fromkeys(content for state in states for content in state.rejected)),
+        applied=tuple(dict.fromkeys(content for state in states for content in state.applied)),
+        is_ignored=states[0].is_ignored,
         next_number=max(state.next_number for state in states),
         extra=states[0].extra,
     )
@@ -162,7 +170,8 @@ def encode(state: State) -> str:
 
     What does not fit is left out in this order: skipped members, the oldest first; the words shown and what
     other versions have written; then the members of suggestions, the lowest number first, of which number and
-    content stay; those of past ones, likewise; the oldest rejections. The next number stays always.
+    content stay; those of past ones, likewise; the oldest of what was committed, then of what was rejected.
+    The next number stays always, and that the pull request is ignored.
     """
     return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= STATE_LIMIT)
 
@@ -187,6 +196,8 @@ def _told(state: State) -> dict[str, Any]:
         "entries": [_told_entry(entry) for entry in state.entries],
         "past": [[past.number, past.content, int(past.was_hidden)] for past in state.past],
         "rejected": list(state.rejected),
+        **({"applied": list(state.applied)} if state.applied else {}),
+        **({"ignored": True} if state.is_ignored else {}),
         **({"cut": True} if state.is_cut else {}),
     } | _told_extra(state.extra)
 
@@ -200,6 +211,7 @@ def _told_entry(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "stage": entry.stage and entry.stage.value,
         "shown": entry.shown[:SHOWN_LIMIT],
+        "asked": entry.is_asked or None,
     }
     return {key: value for key, value in told.items() if value not in {None, ""}} | _told_extra(entry.extra)
 
@@ -216,6 +228,7 @@ def _ever_smaller(state: State) -> Iterator[State]:
         (_without_words, 1),
         (_without_members, len(state.entries)),
         (_without_past, len(state.entries) + len(state.past)),
+        (_without_applied, len(state.applied)),
         (_without_rejected, len(state.rejected)),
     ):
         state = _least_cut(state, cut, most)
@@ -270,6 +283,10 @@ def _without_past(state: State, count: int) -> State:
     return replace(state, past=state.past[count:])
 
 
+def _without_applied(state: State, count: int) -> State:
+    return replace(state, applied=state.applied[count:])
+
+
 def _without_rejected(state: State, count: int) -> State:
     return replace(state, rejected=state.rejected[count:])
 
@@ -287,6 +304,8 @@ def decode(body: str) -> State | None:
         entries=entries,
         past=past,
         rejected=_digests(told.get("rejected")),
+        applied=_digests(told.get("applied")),
+        is_ignored=told.get("ignored") is True,
         next_number=_next_number(told.get("next"), (*entries, *past)),
         is_cut=told.get("cut") is True,
         extra=_extra(told, _TOP_KEYS),
@@ -333,7 +352,14 @@ def _entry(told: Mapping[str, Any]) -> Entry | None:
         return None
     if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
         return None
-    entry = Entry(member=member, source=source, outcome=outcome, shown=shown, extra=_extra(told, _ENTRY_KEYS))
+    entry = Entry(
+        member=member,
+        source=source,
+        outcome=outcome,
+        shown=shown,
+        is_asked=told.get("asked") is True,
+        extra=_extra(told, _ENTRY_KEYS),
+    )
     return _skipped(entry, told) if outcome is Outcome.SKIPPED else _numbered(entry, told)
 
 

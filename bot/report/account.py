@@ -6,12 +6,12 @@ same content gives the same rows, whichever run speaks of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.forge.marks import content_digest
 from bot.forge.settling import Settled
-from bot.forge.state import SHOWN_LIMIT, Entry, Outcome
+from bot.forge.state import SHOWN_LIMIT, Entry, Outcome, State
 from bot.model import Member, Report, Skipped, Stage, Suggestion
 from bot.report.assembly import Totals, totals
 from bot.report.prose import one_line, text_of
@@ -23,16 +23,20 @@ class Account:
     """What stands, and what was left out.
 
     Attributes:
-        rows: Proposals and questions, the lowest number first; those that a person has rejected are none.
+        rows: Proposals and questions, the lowest number first; those rejected or committed are none.
         skipped: Files and members without a row, each with the reason.
         rejected: Numbers of proposals and questions that a person has rejected.
+        applied: Numbers of proposals that were committed.
         figures: What the headline speaks of.
+        is_ignored: Whether a person has asked that the pull request be left alone.
     """
 
     rows: tuple[Entry, ...]
     skipped: tuple[Skipped, ...]
     rejected: tuple[int, ...]
+    applied: tuple[int, ...]
     figures: Totals
+    is_ignored: bool = False
 
 
 def shown_words(found: Suggestion | Skipped) -> str:
@@ -64,13 +68,25 @@ def found_in(report: Report, settled: Settled | None = None) -> dict[str, Found]
 def account(report: Report, settled: Settled | None = None) -> Account:
     """Return what stands on a pull request; without numbers given there, what the run alone found."""
     entries = _entries(report) if settled is None else settled.state.entries
-    rejected_contents = frozenset(() if settled is None else settled.state.rejected)
+    state = State() if settled is None else settled.state
     proposals = sorted((one for one in entries if one.number), key=lambda one: one.number or 0)
-    rows = tuple(one for one in proposals if one.content not in rejected_contents)
-    rejected = tuple(one.number or 0 for one in proposals if one.content in rejected_contents)
+    rejected = _numbers(proposals, state.rejected)
+    applied = _numbers(proposals, frozenset(state.applied) - frozenset(state.rejected))
+    rows = tuple(one for one in proposals if one.number not in {*rejected, *applied})
     skipped = tuple(_skipped(report, entries))
     figures = totals(report) if settled is None else _figures(report, entries, rows, skipped)
-    return Account(rows=rows, skipped=skipped, rejected=rejected, figures=figures)
+    return Account(
+        rows=rows,
+        skipped=skipped,
+        rejected=rejected,
+        applied=applied,
+        figures=figures,
+        is_ignored=state.is_ignored,
+    )
+
+
+def _numbers(proposals: Iterable[Entry], contents: Collection[str]) -> tuple[int, ...]:
+    return tuple(one.number or 0 for one in proposals if one.content in contents)
 
 
 def _entries(report: Report) -> tuple[Entry, ...]:

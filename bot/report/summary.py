@@ -39,6 +39,8 @@ _NUMBERS_SHOWN = 20
 
 _FOLDS_SIDE_BY_SIDE = 3
 
+_IGNORED = "This pull request is left alone, as was asked for: `/testsmith resume` ends that."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
@@ -97,7 +99,7 @@ def summary_text(report: Report, told: Account, view: View, extras: Extras) -> s
             "chart": extras.chart,
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
-            "rejected": _rejected_words(told.rejected),
+            "settled": tuple(_settled_words(told)),
             "folds": tuple(extras.folds.values()),
             "folds_heading": _folds_heading(len(extras.folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
@@ -137,12 +139,20 @@ def _folds_heading(folds: int) -> str:
     return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
 
 
-def _rejected_words(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return ""
+def _settled_words(told: Account) -> Iterator[str]:
+    """Yield what people have decided."""
+    if told.applied:
+        yield f"Committed to the branch: {_numbers_words(told.applied)}."
+    if told.rejected:
+        yield f"Rejected, hence not shown: {_numbers_words(told.rejected)}."
+    if told.is_ignored:
+        yield _IGNORED
+
+
+def _numbers_words(numbers: Sequence[int]) -> str:
     shown = ", ".join(map(str, numbers[:_NUMBERS_SHOWN]))
     left = len(numbers) - _NUMBERS_SHOWN
-    return f"Rejected, hence not shown: {shown}{f' and {left:,} more' if left > 0 else ''}."
+    return f"{shown}{f' and {left:,} more' if left > 0 else ''}"
 
 
 def last_line(report: Report, view: View) -> str:

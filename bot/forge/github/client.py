@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.changes.patches import FilePatch
+from bot.forge.answering import Reaction, Role, Said
 from bot.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
 from bot.forge.forge import (
     Applied,
@@ -21,6 +22,7 @@ from bot.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
+from bot.forge.github.answering import answer, react, read_role
 from bot.forge.github.commits import Branches, read_ahead, read_branch
 from bot.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
 from bot.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
@@ -94,6 +96,18 @@ class GitHub:
     def update_follow_up(self, number: int, body: str) -> None:
         """See `CommittingForge.update_follow_up`."""
         update_follow_up(self._remote, number, body)
+
+    def role(self, login: str) -> Role:
+        """See `AnsweringForge.role`."""
+        return read_role(self._remote, login)
+
+    def react(self, said: Said, reaction: Reaction) -> None:
+        """See `AnsweringForge.react`."""
+        react(self._remote, said, reaction)
+
+    def answer(self, number: int, said: Said, body: str) -> None:
+        """See `AnsweringForge.answer`."""
+        answer(self._remote, number, said, body)
 
     def apply(self, number: int, operation: Operation) -> Applied:
         """See `Forge.apply`."""

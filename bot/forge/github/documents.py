@@ -11,7 +11,9 @@ query Talk(
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
       comments(first: 100, after: $comments) @include(if: $withComments) {
-        nodes { fullDatabaseId id body isMinimized author { __typename login } }
+        nodes {
+          fullDatabaseId id body isMinimized author { __typename login } editor { __typename login }
+        }
         pageInfo { hasNextPage endCursor }
       }
       reviews(first: 100, after: $reviews) @include(if: $withReviews) {
@@ -24,7 +26,10 @@ query Talk(
           node {
             id path line isOutdated isResolved viewerCanResolve viewerCanUnresolve
             comments(first: 50) {
-              nodes { fullDatabaseId id body isMinimized state author { __typename login } }
+              nodes {
+                fullDatabaseId id body isMinimized minimizedReason state
+                author { __typename login } editor { __typename login }
+              }
               pageInfo { hasNextPage endCursor }
             }
           }
@@ -47,7 +52,10 @@ query ThreadComments(
         nodes {
           id
           comments(first: 100, after: $comments) {
-            nodes { fullDatabaseId id body isMinimized state author { __typename login } }
+            nodes {
+              fullDatabaseId id body isMinimized minimizedReason state
+              author { __typename login } editor { __typename login }
+            }
             pageInfo { hasNextPage endCursor }
           }
         }

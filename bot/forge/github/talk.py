@@ -16,6 +16,7 @@ REQUESTS = 100
 
 _NOBODY = "ghost"
 _PENDING = "PENDING"
+_SETTLED = "resolved"
 _DIGITS = 19
 
 Told = Mapping[str, Any]
@@ -126,8 +127,9 @@ def _comment(told: Told) -> Comment:
         id=_number(told),
         node_id=taken(told, "id", str),
         body=taken(told, "body", str),
-        author=_author(told),
+        author=_login(told, "author") or _NOBODY,
         is_minimised=taken(told, "isMinimized", bool),
+        editor=_login(told, "editor"),
     )
 
 
@@ -135,7 +137,7 @@ def _review(told: Told) -> Review:
     return Review(
         id=_number(told),
         body=taken(told, "body", str),
-        author=_author(told),
+        author=_login(told, "author") or _NOBODY,
         is_pending=taken(told, "state", str) == _PENDING,
     )
 
@@ -147,10 +149,12 @@ def _review_comment(told: Told, thread: Told) -> ReviewComment:
         path=taken(thread, "path", str),
         line=maybe(thread, "line", int),
         body=taken(told, "body", str),
-        author=_author(told),
+        author=_login(told, "author") or _NOBODY,
         thread=_thread(thread),
         is_minimised=taken(told, "isMinimized", bool),
         is_outdated=taken(thread, "isOutdated", bool),
+        editor=_login(told, "editor"),
+        is_settled=maybe(told, "minimizedReason", str) == _SETTLED,
     )
 
 
@@ -171,10 +175,10 @@ def _number(told: Told) -> int:
     return int(number)
 
 
-def _author(told: Told) -> str:
-    """Return the login in REST's form: that of a bot ends in `[bot]`; of a deleted account, `ghost`."""
-    login = maybe(told, "author.login", str)
+def _login(told: Told, place: str) -> str | None:
+    """Return a login in REST's form, where a bot's ends in `[bot]`; None for nobody, or a deleted account."""
+    login = maybe(told, f"{place}.login", str)
     if login is None:
-        return _NOBODY
-    is_bot = maybe(told, "author.__typename", str) == "Bot"
+        return None
+    is_bot = maybe(told, f"{place}.__typename", str) == "Bot"
     return f"{login.removesuffix('[bot]')}[bot]" if is_bot else login

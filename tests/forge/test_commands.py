@@ -1,0 +1,227 @@
+"""What a comment tells the bot to do, and all the ways in which a comment only speaks of it."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from bot.forge.commands import (
+    BODY_LIMIT,
+    MOST_CHARACTERS,
+    MOST_COMMANDS,
+    Command,
+    Misread,
+    Orders,
+    Verb,
+    orders_in,
+)
+
+
+def only(body: str, *, is_reply: bool = False) -> Command | Misread:
+    (line,) = orders_in(body, is_reply=is_reply).lines
+    return line
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ("/testsmith", Command(verb=Verb.HELP)),
+        ("/testsmith help", Command(verb=Verb.HELP)),
+        ("  /TestSmith HELP  ", Command(verb=Verb.HELP)),
+        ("/testsmith ignore", Command(verb=Verb.IGNORE)),
+        ("/testsmith resume", Command(verb=Verb.RESUME)),
+        ("/testsmith suggest", Command(verb=Verb.SUGGEST)),
+        (
+            '/testsmith suggest src/Shop/__init__.py Cart.__eq__ `a b` "c  d" \'e',
+            Command(verb=Verb.SUGGEST, targets=("src/Shop/__init__.py", "Cart.__eq__", "a b", "c  d", "'e")),
+        ),
+        ("/testsmith apply", Command(verb=Verb.APPLY)),
+        ("/testsmith apply ALL", Command(verb=Verb.APPLY, is_all=True)),
+        ("/testsmith apply 1 3", Command(verb=Verb.APPLY, numbers=(1, 3))),
+        ("/testsmith apply 1,3", Command(verb=Verb.APPLY, numbers=(1, 3))),
+        ("/testsmith apply 1, #3, 2-4 1", Command(verb=Verb.APPLY, numbers=(1, 3, 2, 4))),
+        ("/testsmith reject 2", Command(verb=Verb.REJECT, numbers=(2,))),
+        (
+            "/testsmith reject 2 3 Not `useful`: 4  would do",
+            Command(verb=Verb.REJECT, numbers=(2, 3), reason="Not `useful`: 4 would do"),
+        ),
+        ("/testsmith retry", Command(verb=Verb.RETRY)),
+        ("/testsmith retry 5-5", Command(verb=Verb.RETRY, numbers=(5,))),
+        ("/testsmith explain 7", Command(verb=Verb.EXPLAIN, numbers=(7,))),
+        ("Thanks!\n/testsmith explain 7\r\nand more", Command(verb=Verb.EXPLAIN, numbers=(7,))),
+        ("> quoted\n\n/testsmith help", Command(verb=Verb.HELP)),
+        ("/testsmith help <!-- aside -->", Command(verb=Verb.HELP)),
+        ("/testsmith help\n---", Command(verb=Verb.HELP)),
+    ],
+)
+def test_command__is_read(body: str, command: Command) -> None:
+    assert only(body) == command
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "apply",
+        "testsmith apply 1",
+        "see /testsmith apply 1",
+        "/testsmithing apply 1",
+        "\\/testsmith apply 1",
+        "`/testsmith apply 1`",
+        "> /testsmith apply 1",
+        "> quoted\n/testsmith apply 1",
+        ">> twice\n> /testsmith apply 1",
+        "> ```\n> /testsmith apply 1\n> ```",
+        "    /testsmith apply 1",
+        "text\n\n\t/testsmith apply 1",
+        "```\n/testsmith apply 1\n```",
+        "~~~~ sh\n/testsmith apply 1\n~~~\n/testsmith apply 2\n~~~~",
+        "```\nnever closed\n\n/testsmith apply 1",
+        "- ```\n  /testsmith apply 1\n  ```",
+        "- /testsmith apply 1",
+        "1. item\n   /testsmith apply 1",
+        "a `\n/testsmith apply 1\n` b",
+        "<!-- /testsmith apply 1 -->",
+        "<!--\n\n/testsmith apply 1\n\n-->",
+        "text <!--\n/testsmith apply 1\n--> text",
+        "<pre>\n/testsmith apply 1\n</pre>",
+        "# /testsmith apply 1",
+        "| /testsmith apply 1 |",
+        "/testsmith\u00a0apply 1",
+    ],
+)
+def test_command__is_none(body: str) -> None:
+    assert orders_in(body).lines == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("/testsmith launch 1", "there is no such command"),
+        ("/testsmith help me", "takes nothing more"),
+        ("/testsmith apply one", "takes numbers"),
+        ("/testsmith apply all 3", "takes numbers"),
+        ("/testsmith apply 1 two", "takes numbers"),
+        ("/testsmith apply 0", "begin with 1"),
+        ("/testsmith apply 5-3", "goes upwards"),
+        ("/testsmith apply 1-999999", "at most 100"),
+        ("/testsmith apply " + " ".join(map(str, range(1, 102))), "at most 100"),
+        ("/testsmith apply 1234567", "takes numbers"),
+        ("/testsmith apply ٣", "takes numbers"),
+        ("/testsmith suggest " + " ".join(f"f{number}" for number in range(101)), "at most 100"),
+        ("/testsmith suggest " + "x" * 201, "at most 100"),
+    ],
+)
+def test_command__that_cannot_be_obeyed_says_why(body: str, told: str) -> None:
+    line = only(body)
+    assert isinstance(line, Misread)
+    assert told in line.problem
+    assert len(line.line) <= MOST_CHARACTERS
+
+
+def test_commands__several_keep_their_order() -> None:
+    orders = orders_in("Two things:\n\n/testsmith reject 2\nand\n/testsmith apply 1 3\n\n/testsmith fly")
+    assert orders.commands == (
+        Command(verb=Verb.REJECT, numbers=(2,)),
+        Command(verb=Verb.APPLY, numbers=(1, 3)),
+    )
+    assert [str(line) for line in orders.misread] == ["/testsmith fly"]
+
+
+def test_commands__of_too_many_none_is_obeyed() -> None:
+    most = orders_in("/testsmith help\n" * MOST_COMMANDS)
+    assert (len(most.commands), most.are_too_many) == (MOST_COMMANDS, False)
+    more = orders_in("/testsmith apply 1\n" * 200)
+    assert (more.commands, more.are_too_many) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ("apply", Command(verb=Verb.APPLY)),
+        (" Apply.\n", Command(verb=Verb.APPLY)),
+        ("explain", Command(verb=Verb.EXPLAIN)),
+        ("retry!", Command(verb=Verb.RETRY)),
+        ("reject", Command(verb=Verb.REJECT)),
+        ("Reject: it is Cart's business", Command(verb=Verb.REJECT, reason="it is Cart's business")),
+    ],
+)
+def test_shortcut__is_the_whole_of_a_reply(body: str, command: Command) -> None:
+    assert orders_in(body, is_reply=True) == Orders(lines=(command,), is_shortcut=True)
+    assert orders_in(body) == Orders()
+
+
+@pytest.mark.parametrize(
+    "body", ["apply it", "please apply", "> apply", "apply\napply", "reject this idea", "apply: now", "help"]
+)
+def test_shortcut__is_no_part_of_a_sentence(body: str) -> None:
+    assert orders_in(body, is_reply=True) == Orders()
+
+
+def a_command(draw: random.Random) -> Command:
+    verb = draw.choice(list(Verb))
+    numbers = tuple(dict.fromkeys(draw.randint(1, 999_999) for _ in range(draw.randint(0, 5))))
+    words = [
+        draw.choice(("a", "Not", "__eq__", "src/x y.py", "shop::Cart.add", "é*", "x_y_z")) for _ in "123"
+    ]
+    match verb:
+        case Verb.HELP | Verb.IGNORE | Verb.RESUME:
+            return Command(verb=verb)
+        case Verb.SUGGEST:
+            return Command(verb=verb, targets=tuple(dict.fromkeys(words)))
+        case Verb.APPLY if not numbers:
+            return Command(verb=verb, is_all=draw.random() < 0.5)
+        case Verb.REJECT:
+            return Command(verb=verb, numbers=numbers, reason=" ".join(words))
+        case _:
+            return Command(verb=verb, numbers=numbers)
+
+
+def test_command__what_it_is_written_as_is_read_as_the_same() -> None:
+    draw = random.Random(20261125)  # noqa: S311 - the same draws in each run
+    for _ in range(500):
+        commands = tuple(a_command(draw) for _ in range(draw.randint(1, 3)))
+        assert orders_in("\n\n".join(map(str, commands))).commands == commands
+
+
+def test_any_text__is_read_to_its_end() -> None:
+    draw = random.Random(7)  # noqa: S311 - the same draws in each run
+    pieces = (
+        *("/testsmith ", "apply ", "reject 1-", "9", "all", "\n", "\n\n", "> ", "    ", "\t", "```", "~~~"),
+        *(
+            "`",
+            "<!--",
+            "-->",
+            "<pre>",
+            "<",
+            "&",
+            "- ",
+            "1. ",
+            '"',
+            "\\",
+            "\x00",
+            "\ud800",
+            "é",
+            "\r",
+            "\u2028",
+        ),
+    )
+    for _ in range(1500):
+        body = "".join(draw.choice(pieces) for _ in range(draw.randint(0, 40)))
+        orders = orders_in(body, is_reply=draw.random() < 0.5)
+        assert all(isinstance(line, Command | Misread) for line in orders.lines)
+        for command in orders.commands:
+            again = orders_in(str(command)).lines
+            assert again in {(command,), ()} or command.reason or command.targets
+
+
+@pytest.mark.parametrize(
+    "piece", ["`a", "> ", "- ", "<!--", "<?", "<a ", "*", "[`", "```\n", "/testsmith help\n"]
+)
+def test_hostile_text__takes_no_time(piece: str) -> None:
+    body = "/testsmith help\n\n" + piece * (2 * BODY_LIMIT // len(piece))
+    started = time.process_time()
+    assert orders_in(body).lines
+    assert time.process_time() - started < 5
