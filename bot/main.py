@@ -13,11 +13,11 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
-from bot.events import SeedCache
+from bot.events import ObeyCommands, ReviewPullRequest, SeedCache
 from bot.model import CacheStats, Estimate, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.cache.place import ArchivePlace
     from bot.cache.store import ResultStore, StoreStats
     from bot.changes.fetching import Remote
-    from bot.events import ReviewPullRequest, Work
+    from bot.events import Work
     from bot.execution.own_tests.cache import Measurements
     from bot.forge.github import GitHub
     from bot.forge.reviewed import Reviewed
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bot.pipeline import Given, Tools
     from bot.providers.meter import SpendingMeter
     from bot.review.states import States
+    from bot.review.story import Tools as ReviewTools
+    from bot.settings import CommitSettings
 
 
 _INTERRUPTED = 130
@@ -85,8 +87,13 @@ def _act(stopping: _Stopping, stdout: TextIO) -> int:
 
 
 def _review(stopping: _Stopping, task: Work, context: ActionContext, progress: Progress) -> Reviewed:
-    work = partial(_seed, task) if isinstance(task, SeedCache) else partial(_review_with_clients, task)
-    return _finished(stopping, partial(work, context, progress))
+    match task:
+        case SeedCache():
+            return _finished(stopping, partial(_seed, task, context, progress))
+        case ObeyCommands():
+            return _finished(stopping, partial(_obey_with_clients, task, context, progress))
+        case ReviewPullRequest():
+            return _finished(stopping, partial(_review_with_clients, task, context, progress))
 
 
 async def _seed(
@@ -110,32 +117,63 @@ async def _seed(
 async def _review_with_clients(
     task: ReviewPullRequest, context: ActionContext, progress: Progress, stack: AsyncExitStack
 ) -> Reviewed:
+    from bot.review.story import review
+
+    return await review(
+        task, _review_tools(_forge(task.repository, context, stack), context, progress, stack)
+    )
+
+
+async def _obey_with_clients(
+    task: ObeyCommands, context: ActionContext, progress: Progress, stack: AsyncExitStack
+) -> Reviewed:
+    """Obey the commands of a comment."""
+    from bot.action.inputs import settings_of
+    from bot.review.commanding import obey
+    from bot.review.desk import CommandTools
+
+    def commits(states: States) -> CommitSettings:
+        return settings_of(context, base=states.base, head=states.head, file=states.values()).commits
+
+    forge = _forge(task.repository, context, stack)
+    tools = replace(_review_tools(forge, context, progress, stack), commands=True)
+    reading = context.review.explain_for
+    return await obey(task, CommandTools(forge=forge, review=tools, commits=commits, reading=reading))
+
+
+def _review_tools(
+    forge: GitHub, context: ActionContext, progress: Progress, stack: AsyncExitStack
+) -> ReviewTools:
     from bot.forge.settling import Limits
     from bot.languages.registry import drivers
     from bot.review.states import open_states
-    from bot.review.story import Tools, review
+    from bot.review.story import Tools
 
-    runner, forge = context.runner, _forge(task, context, stack)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
-    tools = Tools(
+
+    def opened(task: ReviewPullRequest) -> States:
+        own = Path(mkdtemp(dir=folder))  # a head that has moved is opened beside the one before
+        return open_states(context.runner.workspace, own, _remote(task, context), forge, task)
+
+    return Tools(
         forge=forge,
-        open_states=partial(open_states, runner.workspace, folder, _remote(task, context), forge),
+        open_states=opened,
         suggest=partial(_suggest_for, context, progress, stack),
         limits=Limits(max_comments=context.review.max_comments),
         drivers=drivers(),
         progress=progress,
+        commands=context.review.commands,
     )
-    return await review(task, tools)
 
 
-def _forge(task: ReviewPullRequest, context: ActionContext, stack: AsyncExitStack) -> GitHub:
+def _forge(repository: str, context: ActionContext, stack: AsyncExitStack) -> GitHub:
     from bot.forge.github import build_forge
 
     forge = build_forge(
         url=context.runner.api_url,
         graphql_url=context.runner.graphql_url,
         token=context.token,
-        repository=task.repository,
+        repository=repository,
         clock=time.time,
         sleep=time.sleep,
     )

@@ -121,6 +121,13 @@ class Given:
             outcome is remembered; such a member costs no call and no proof. None where nobody remembers:
             then no digest is made.
         reason: What is said of such a member.
+        paths: Files and folders whose public members all count as added, in place of what has changed; empty
+            for what has changed.
+        only: Which members of these paths are meant, by id, name or path; empty for all.
+        candidates: What is to be proven, by member id, in place of what a generator would make; None where
+            generators are asked.
+        repairs: By member id what was wrong with tests that are there, for a model to do better.
+        seed: What the offline engine's draws begin with; another one gives other tests.
     """
 
     repository: Repository | None = None
@@ -128,6 +135,11 @@ class Given:
     trusted: SourceTree | None = None
     is_unchanged: Callable[[str, str], bool] | None = None
     reason: str = "it has not changed since it was last looked at"
+    paths: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    candidates: Mapping[str, Candidate] | None = None
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +182,7 @@ class _Run:
     search: MemberSearch
     requests: Mapping[str, _Asked]
     deadline: Deadline
+    given: Given
     sources: Mapping[str, str] = field(default_factory=dict)
     unchanged: tuple[Skipped, ...] = ()
 
@@ -255,9 +268,10 @@ async def estimate(settings: Settings, tools: Tools, reckoned: ExpectedCallsRepo
 def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
     repository = given.repository or Repository.open(settings.folder)
+    settings, tools = _narrowed(settings, tools, given)
     tools.progress.phase("finding changed members", 1)
     search = find_members(repository, settings.selection, tools.drivers, given.compared)
-    requests = _requests(repository, search, tools.drivers, given.trusted)
+    requests = _with_repairs(_requests(repository, search, tools.drivers, given.trusted), given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:
         sources = _sources(settings, search, requests)
@@ -272,7 +286,25 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
         sources=sources,
         unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
         deadline=Deadline.after(settings.budget.max_minutes, tools.clock),
+        given=given,
     )
+
+
+def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:
+    """Return what a run goes by that was given its paths or its candidates."""
+    if given.paths:
+        selection = replace(settings.selection, base=None, all_paths=given.paths, only=given.only)
+        settings = replace(settings, selection=selection)
+    if given.candidates is not None:  # nobody is asked
+        settings, tools = replace(settings, provider=ProviderChoice.OFFLINE), replace(tools, model=None)
+    return settings, tools
+
+
+def _with_repairs(requests: Mapping[str, _Asked], repairs: Mapping[str, Repair]) -> dict[str, _Asked]:
+    return {
+        member: replace(asked, request=replace(asked.request, repair=repairs.get(member)))
+        for member, asked in requests.items()
+    }
 
 
 def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
@@ -399,7 +431,7 @@ def _members(run: _Run) -> list[Member]:
 
 
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
-    engine = OfflineGenerator(workspace)
+    engine = OfflineGenerator(workspace, run.given.seed)
     if not run.settings.verification.enabled:
         return _unproven(run, await _asked_together(run, _generators(run, engine)))
     observer = TimedObserver(engine, run.deadline, _SHARE_OF_ENGINE)
@@ -534,6 +566,9 @@ def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skip
 
 async def _answers(run: _Run, engine: OfflineGenerator) -> Answers:
     """Ask every generator that the settings name, the engine first: what it has observed helps the model."""
+    given = run.given.candidates
+    if given is not None:
+        return Answers(candidates={member: (given[member],) for member in run.requests if member in given})
     model, provider = run.tools.model, run.settings.provider
     rounds = 1 if _asks_for_hard_alone(run.settings) else len(list(_generators(run, engine)))
     run.progress.phase("making tests", len(run.requests) * rounds)

@@ -269,6 +269,20 @@ class BudgetSettings:
     completion_price: float | None = None
 
 
+class Role(StrEnum):
+    """What somebody may do in a repository, the least first."""
+
+    NONE = "none"
+    READ = "read"
+    TRIAGE = "triage"
+    WRITE = "write"
+
+    def covers(self, other: Role) -> bool:
+        """Tell whether who has this role may do all that the other one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSettings:
     """How a pull request is reviewed.
@@ -277,11 +291,15 @@ class ReviewSettings:
         max_comments: The most review comments of one run.
         skip_label: A pull request with this label is left alone; empty for none.
         fail_on_error: Whether a failure of the model's provider or of the forge fails the step.
+        commands: Whether the workflow runs on comments, too, so that proposals say how to answer them.
+        explain_for: The least role of those who may command what changes nothing.
     """
 
     max_comments: int = 10
     skip_label: str = "testsmith-skip"
     fail_on_error: bool = False
+    commands: bool = False
+    explain_for: Role = Role.WRITE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

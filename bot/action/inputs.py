@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from bot.action.runner import Runner
-from bot.events import DEFAULT_SKIP_LABEL, Work
+from bot.events import DEFAULT_SKIP_LABEL, ObeyCommands, Work
 from bot.forge.settling import MOST_COMMENTS
 from bot.model import UsageFailure
 from bot.settings import (
@@ -59,6 +59,8 @@ INPUTS = (
     "cache-dir",
     "skip-label",
     "fail-on-error",
+    "commands",
+    "explain-for",
 )
 """Every input of the action."""
 
@@ -75,6 +77,10 @@ _VERSION = re.compile(r"3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,3})?", re.ASCII)
 _NO_KEY_GIVEN = (
     "Runs for forks and Dependabot are given no secrets, so there is no key for a model, and the "
     "tests are made without one."
+)
+
+_ALWAYS_STRICT = (
+    "Runs for comments hold the repository's secrets, so the sandbox is strict, whatever the input says."
 )
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -139,6 +145,8 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
     notes: tuple[str, ...] = ()
     if _lacks_key(given):
         arguments["provider"], notes = _without_key(arguments["provider"], task)
+    if isinstance(task, ObeyCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
+        arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
     key = given.get("api-key")
     return ActionContext(
         runner=runner,
@@ -210,6 +218,8 @@ def _review(given: Mapping[str, str]) -> ReviewSettings:
         max_comments=_comments(given.get("max-comments"), default.max_comments),
         skip_label=given.get("skip-label", default.skip_label),
         fail_on_error=_truth("fail-on-error", given.get("fail-on-error", str(default.fail_on_error))),
+        commands=_truth("commands", given.get("commands", str(default.commands))),
+        explain_for=_choice(given, "explain-for", default.explain_for),
     )
 
 

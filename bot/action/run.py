@@ -184,7 +184,8 @@ def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) 
     from bot.report.job_summary import job_summary
 
     if runner.summary is not None:
-        view = View(project=runner.repository, command=("testsmith", "suggest", "--base", task.base_ref))
+        base = () if task.base_ref is None else ("--base", task.base_ref)
+        view = View(project=runner.repository, command=("testsmith", "suggest", *base))
         step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
 
 

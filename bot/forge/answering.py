@@ -7,20 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.forge.forge import Forge
-
-
-class Role(StrEnum):
-    """What somebody may do in a repository, the least first."""
-
-    NONE = "none"
-    READ = "read"
-    TRIAGE = "triage"
-    WRITE = "write"
-
-    def covers(self, other: Role) -> bool:
-        """Tell whether who has this role may do all that the other one may."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+from bot.settings import Role
 
 
 class Reaction(StrEnum):

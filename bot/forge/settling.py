@@ -164,7 +164,7 @@ class Wanted:
     """What a run wants to have on a pull request.
 
     Attributes:
-        head: Full object id of the head that was looked at.
+        head: Full object id of the head that was looked at; empty where it does not matter.
         outcomes: What came of every member.
         write: Makes the texts, once numbers and places are known, given the summary comment's body as it is,
             empty where there is none. Pure.

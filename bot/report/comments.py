@@ -13,6 +13,7 @@ from bot.forge.marks import DIGEST
 from bot.model import Member, Suggestion
 from bot.report.markup import change_block, code_block, inline, paragraph, tagged
 from bot.report.prose import Prose, Span, code, parse, plain, shown_code
+from bot.report.reading import hidden_code
 from bot.report.templating import fill
 from bot.report.view import View
 from bot.report.words import (
@@ -64,14 +65,15 @@ def suggestion_comment(
     module = shown_code(suggestion.code)
     lines = count(module.count("\n") + 1, "line")
     shown = (
-        _committable(suggestion, change),
-        code_block(module, member.language),
-        f"The test module has {lines}, too many for a comment; the command below prints it.",
+        (_committable(suggestion, change), hidden_code(suggestion.code)),
+        (code_block(module, member.language), ""),
+        (f"The test module has {lines}, too many for a comment; the command below prints it.", ""),
     )
     fold = "" if suggestion.is_green else fold_words(suggestion)
+    values = {"title": heading, "fold": fold}
     comments = (
-        _filled("suggestion.md.j2", suggestion, member, view, {"title": heading, "fold": fold, "code": one})
-        for one in shown
+        _filled("suggestion.md.j2", suggestion, member, view, {**values, "code": one, "hidden": hidden})
+        for one, hidden in shown
         if one
     )
     return next(comment for comment in comments if length(comment) <= COMMENT_LIMIT)

@@ -34,7 +34,8 @@ LABEL_WORDS = {
     Label.CATCHES: "catches a difference",
 }
 
-_ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
+ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
+"""Who made a suggestion."""
 
 _CHANGED_TO = re.compile("` to `")
 _SEPARATOR = " · "
@@ -269,7 +270,7 @@ def noun_words(suggestion: Suggestion) -> str:
 
 def origin_words(suggestion: Suggestion) -> str:
     """Return who made a suggestion."""
-    return _ORIGIN_WORDS[suggestion.origin]
+    return ORIGIN_WORDS[suggestion.origin]
 
 
 def check_command(suggestion: Suggestion, view: View) -> str:

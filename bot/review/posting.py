@@ -67,7 +67,8 @@ def post(forge: Forge, number: int, wanted: Wanted, limits: Limits, posting: Pos
 
 def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posting: Posting) -> Wanted:
     """Carry out a plan as far as it holds; return what is wanted from now on."""
-    if not any(isinstance(operation, CreateReview) for operation in planned.operations):
+    makes_review = any(isinstance(operation, CreateReview) for operation in planned.operations)
+    if wanted.head and not makes_review:
         expect_head(forge, number, wanted.head)  # making a review does so by itself
     for operation in planned.operations:
         try:

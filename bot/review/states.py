@@ -11,6 +11,7 @@ from bot.changes.command import GitFailed
 from bot.changes.fetching import CannotFetch, Remote, ensure_commits
 from bot.changes.git import Repository
 from bot.changes.patches import ComparedStates, rebuild_base
+from bot.changes.trees import RepositoryTree
 from bot.changes.trusted import settings_values
 from bot.events import ReviewPullRequest, SeedCache
 from bot.forge.forge import Forge, ForgeFailure
@@ -60,7 +61,7 @@ class States:
         return settings_values(self.trusted)
 
     @property
-    def head_tree(self) -> SourceTree:
+    def head_tree(self) -> RepositoryTree:
         """The files of head."""
         return self.repository.commit_tree(self.head)
 

@@ -41,6 +41,10 @@ _NOT_LISTED = (
     "code; all proposals stand in the summary comment."
 )
 
+_IGNORED = (
+    "The pull request is left alone, as a comment has asked for; the comment `/testsmith resume` ends that."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -53,6 +57,7 @@ class Tools:
         limits: How much is posted at once.
         drivers: The languages.
         progress: Where the run tells how far it is.
+        commands: Whether replies such as `apply` are understood.
     """
 
     forge: Forge
@@ -61,6 +66,7 @@ class Tools:
     limits: Limits
     drivers: Sequence[LanguageDriver]
     progress: Progress
+    commands: bool = False
 
 
 async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
@@ -81,14 +87,16 @@ async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
         return begun
     report = await tools.suggest(begun.states, begun.given())
     tools.progress.phase("posting", 1)
-    return await in_thread(_deliver, begun, report, tools)
+    return await in_thread(deliver, begun, report, tools)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Begun:
+class Begun:
     """A pull request that is to be looked at.
 
     Attributes:
+        task: What is to be done.
+        states: Its two states.
         remembered: What its comments remember; nothing where they may not be read.
         unreadable: Why they may not be read; None where they may.
     """
@@ -106,7 +114,7 @@ class _Begun:
         )
 
 
-def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
+def _begin(task: ReviewPullRequest, tools: Tools) -> Begun | Reviewed:
     """Read what is there; return why there is nothing to look at, if so."""
     pull = tools.forge.pull_request(task.number)
     if not pull.is_open:
@@ -118,11 +126,14 @@ def _begin(task: ReviewPullRequest, tools: Tools) -> _Begun | Reviewed:
     try:
         existing = tools.forge.existing(task.number)
     except Forbidden as failure:
-        return _Begun(task=task, states=states, unreadable=failure)
+        return Begun(task=task, states=states, unreadable=failure)
     own = _own_commit(task, states.message, existing, tools.forge)
     if own is not None:
         return Reviewed(delivery=Delivery.NOTHING, reason=own.reason)
-    return _Begun(task=task, states=states, remembered=remember(existing))
+    remembered = remember(existing)
+    if remembered.is_ignored:
+        return Reviewed(delivery=Delivery.NOTHING, reason=_IGNORED)
+    return Begun(task=task, states=states, remembered=remembered)
 
 
 def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> Nothing | None:
@@ -134,10 +145,23 @@ def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge
     return told if isinstance(told, Nothing) else None
 
 
-def _deliver(begun: _Begun, report: Report, tools: Tools) -> Reviewed:
-    """Do to the pull request what is to be done, and tell what came of it."""
+def _as_it_is(wanted: Wanted) -> Wanted:
+    return wanted
+
+
+def deliver(
+    begun: Begun, report: Report, tools: Tools, aimed: Callable[[Wanted], Wanted] = _as_it_is
+) -> Reviewed:
+    """Do to the pull request what is to be done, and tell what came of it.
+
+    Args:
+        begun: The pull request.
+        report: What the run found.
+        tools: The clients.
+        aimed: Makes of all that a review would want what is wanted here.
+    """
     posting = Posting(notes=dict.fromkeys(begun.states.notes))
-    wanted = _wanted(begun, report, tools, posting)
+    wanted = aimed(_wanted(begun, report, tools, posting))
     told = _Told(begun, report, posting)
     try:
         if begun.unreadable is not None:
@@ -157,7 +181,7 @@ def _deliver(begun: _Begun, report: Report, tools: Tools) -> Reviewed:
 class _Told:
     """What is told of a review, however it ended."""
 
-    begun: _Begun
+    begun: Begun
     report: Report
     posting: Posting
 
@@ -176,14 +200,14 @@ class _Told:
         )
 
 
-def _wanted(begun: _Begun, report: Report, tools: Tools, posting: Posting) -> Wanted:
+def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wanted:
     """Return what the pull request is to have, now that the report is there."""
     states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
     changes = {}
     if files:  # else none of them is shown, and head need not be listed
         changes = suggested_changes(report.suggestions, files, states.head_tree, tools.drivers, states.root)
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
-    view = _view(begun)
+    view = _view(begun, tools)
     committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
 
     def write(settled: Settled, before: str) -> Texts:
@@ -207,11 +231,12 @@ def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) ->
     return {}
 
 
-def _view(begun: _Begun) -> View:
+def _view(begun: Begun, tools: Tools) -> View:
     repository = begun.task.repository
     return View(
         project=repository.rpartition("/")[2],
         command=("testsmith", "suggest", "--base", begun.task.base_ref),
+        commands=tools.commands,
     )
 
 

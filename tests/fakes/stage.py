@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -18,18 +18,20 @@ from textwrap import dedent
 
 from bot.changes.fetching import Remote
 from bot.changes.members import find_members
-from bot.events import Nothing, ReviewPullRequest, task_of
+from bot.events import Nothing, ObeyCommands, ReviewPullRequest, task_of
 from bot.forge.github import GitHub, build_forge
-from bot.forge.reviewed import Reviewed
+from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.settling import Limits
 from bot.languages.registry import drivers
 from bot.model import Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
 from bot.model import Stage as At
 from bot.pipeline import Given
 from bot.report.terminal import PlainProgress
+from bot.review.commanding import obey
+from bot.review.desk import CommandTools
 from bot.review.states import States, open_states
 from bot.review.story import Tools, review
-from bot.settings import Secret, SelectionSettings
+from bot.settings import CommitSettings, Role, Secret, SelectionSettings
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.clock import StepClock
 from fakes.github.events import Event, Events
@@ -56,6 +58,8 @@ class Stage:
     Attributes:
         naps: How long the client waited for GitHub, in seconds each time.
         looked_at: The names of the members that were looked at, of all runs.
+        no_longer_held: The names of members whose tests do not hold when they are proven again.
+        given: What the runs were given.
     """
 
     github: FakeGitHub
@@ -68,6 +72,10 @@ class Stage:
     max_members: int = 40
     naps: list[float] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
+    explain_for: Role = Role.WRITE
+    commits: CommitSettings = field(default_factory=CommitSettings)
+    no_longer_held: set[str] = field(default_factory=set)
+    given: list[Given] = field(default_factory=list)
     while_proving: Callable[[], object] = lambda: None
 
     def push(self, files: Files, branch: str | None = None) -> str:
@@ -103,7 +111,7 @@ class Stage:
         (folder / "own").mkdir()
         remote = Remote(server_url=self.github.url, repository=task.repository, token=Secret(token.value))
         places = (folder / "workspace", folder / "own")
-        with (folder / "log").open("w") as log, closing(self._forge(task, token)) as forge:
+        with (folder / "log").open("w") as log, closing(self._forge(task.repository, token)) as forge:
             tools = Tools(
                 forge=forge,
                 open_states=partial(open_states, *places, remote, forge),
@@ -114,12 +122,78 @@ class Stage:
             )
             return asyncio.run(review(task, tools))
 
-    def _forge(self, task: ReviewPullRequest, token: Token) -> GitHub:
+    def say(self, body: str, by: str = "ada", *, in_thread: ReviewComment | None = None) -> Spoken:
+        """Let somebody comment, and return the comment with its event."""
+        events = Events(self.github)
+        if in_thread is not None:
+            reply = self.github.reply(self.pull, in_thread, by, body)
+            return Spoken(reply, events.review_comment(self.shop, self.pull, reply))
+        comment = self.github.say(self.pull, by, body)
+        return Spoken(comment, events.issue_comment(self.shop, self.pull, comment))
+
+    def command(
+        self,
+        body: str,
+        by: str = "ada",
+        *,
+        in_thread: ReviewComment | None = None,
+        token: Token | None = None,
+    ) -> Commanded:
+        """Let somebody comment, and the action obey it."""
+        return self.obey(self.say(body, by, in_thread=in_thread), token=token)
+
+    def obey(self, spoken: Spoken, *, token: Token | None = None) -> Commanded:
+        """Let the action obey a comment."""
+        event = spoken.event
+        task = task_of(event.name, event.payload)
+        if isinstance(task, Nothing):
+            return Commanded(Reviewed(delivery=Delivery.NOTHING, reason=task.reason), spoken.comment, [])
+        assert isinstance(task, ObeyCommands), task
+        token = token or self.token
+        before = {*self.pull.comments, *self.pull.review_comments}
+        with self._tools(task.repository, event, token) as tools:
+            forge = tools.forge
+            assert isinstance(forge, GitHub)
+            obeying = CommandTools(
+                forge=forge,
+                review=replace(tools, commands=True),
+                commits=lambda _: self.commits,
+                reading=self.explain_for,
+            )
+            reviewed = asyncio.run(obey(task, obeying))
+        said = {**self.pull.comments, **self.pull.review_comments}
+        answers = [
+            one.body for one in said.values() if one.id not in before and "testsmith:answer" in one.body
+        ]
+        return Commanded(reviewed, spoken.comment, answers)
+
+    @contextmanager
+    def _tools(self, repository: str, event: Event, token: Token) -> Iterator[Tools]:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        (folder / "workspace").mkdir()
+        check_out(folder / "workspace", self.github.url, event, token, Checkout())
+        remote = Remote(server_url=self.github.url, repository=repository, token=Secret(token.value))
+        with (folder / "log").open("w") as log, closing(self._forge(repository, token)) as forge:
+
+            def opened(task: ReviewPullRequest) -> States:
+                own = Path(tempfile.mkdtemp(dir=folder))
+                return open_states(folder / "workspace", own, remote, forge, task)
+
+            yield Tools(
+                forge=forge,
+                open_states=opened,
+                suggest=self._suggest,
+                limits=self.limits,
+                drivers=drivers(),
+                progress=PlainProgress(log),
+            )
+
+    def _forge(self, repository: str, token: Token) -> GitHub:
         return build_forge(
             url=self.github.url,
             graphql_url=self.github.graphql_url,
             token=Secret(token.value),
-            repository=task.repository,
+            repository=repository,
             clock=self.clock.now,
             sleep=self._nap,
         )
@@ -129,12 +203,15 @@ class Stage:
         self.clock.advance(seconds)
 
     async def _suggest(self, states: States, given: Given) -> Report:
+        self.given.append(given)
         selection = SelectionSettings(base=states.base, head=states.head, max_members=self.max_members)
+        if given.paths:
+            selection = replace(selection, base=None, all_paths=given.paths, only=given.only)
         search = find_members(states.repository, selection, drivers(), given.compared)
         sources = {member.id: _source(member) for member in search.members}
         assert given.is_unchanged
         unchanged = {id_ for id_, source in sources.items() if given.is_unchanged(id_, source)}
-        made = [_made(member) for member in search.members if member.id not in unchanged]
+        made = [self._made(member, given) for member in search.members if member.id not in unchanged]
         self.looked_at += [one.member.partition("::")[2] for one in made if one.member]
         await asyncio.to_thread(self.while_proving)
         suggestions = [one for one in made if isinstance(one, Suggestion)]
@@ -156,6 +233,15 @@ class Stage:
             sources=sources,
             unchanged=frozenset(unchanged),
         )
+
+    def _made(self, member: Member, given: Given) -> Suggestion | Skipped:
+        """Return what comes of a member; what is given to be proven holds to the letter, or not at all."""
+        made = _made(member, given.seed)
+        if given.candidates is None or not isinstance(made, Suggestion):
+            return made
+        if member.plain_name in self.no_longer_held:
+            return Skipped(path=member.path, stage=At.GATE, reason="its test fails", member=member.id)
+        return replace(made, code=given.candidates[member.id].code)
 
     def summaries(self) -> list[IssueComment]:
         """Return the bot's comments in the conversation that are not hidden."""
@@ -182,6 +268,27 @@ class Stage:
         counts.reads = len(made) - counts.writes
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """A comment, and the event that tells of it."""
+
+    comment: IssueComment | ReviewComment
+    event: Event
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """What came of a comment: what is told of it, the comment itself, and the answers."""
+
+    reviewed: Reviewed
+    comment: IssueComment | ReviewComment
+    answers: list[str]
+
+    @property
+    def reactions(self) -> list[str]:
+        return [one.content for one in self.comment.reactions]
+
+
 @dataclass
 class Counts:
     """How many requests were made to REST and GraphQL."""
@@ -194,7 +301,7 @@ def _source(member: Member) -> str:
     return sha256(member.source.encode()).hexdigest()[:16]
 
 
-def _made(member: Member) -> Suggestion | Skipped:
+def _made(member: Member, seed: int = 0) -> Suggestion | Skipped:
     """Return what comes of a member, by its name: `quiet_…` is left out, `asks_…` asks, `lost_…` is lost."""
     kind = member.plain_name.partition("_")[0]
     if kind == "quiet":
@@ -207,7 +314,7 @@ def _made(member: Member) -> Suggestion | Skipped:
 
 
         def test_{member.plain_name}():
-            assert {member.plain_name}(1) == {_source(member)!r}
+            assert {member.plain_name}(1) == {_source(member) + f":{seed}" * bool(seed)!r}
         """
     )
     label = Label.QUESTION if kind == "asks" else Label.NEW_BEHAVIOUR

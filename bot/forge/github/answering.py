@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from bot.forge.answering import Reaction, Role, Said
+from bot.forge.answering import Reaction, Said
 from bot.forge.forge import NotFound
 from bot.forge.github.remote import Remote, understood
 from bot.forge.github.talk import read_existing
 from bot.forge.github.told import maybe, taken
 from bot.forge.marks import answer_to
 from bot.forge.settling import own_answers
+from bot.settings import Role
 
 _READ_METADATA = "metadata: read"
 _MAY_WRITE = frozenset({"admin", "write"})

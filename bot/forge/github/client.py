@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.changes.patches import FilePatch
-from bot.forge.answering import Reaction, Role, Said
+from bot.forge.answering import Reaction, Said
 from bot.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
 from bot.forge.forge import (
     Applied,
@@ -33,6 +33,7 @@ from bot.forge.github.talk import read_existing
 from bot.forge.github.told import taken
 from bot.forge.plan import is_same_summary
 from bot.forge.settling import own_summaries
+from bot.settings import Role
 
 
 class GitHub:

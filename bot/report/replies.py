@@ -1,0 +1,110 @@
+"""What the bot answers to commands. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bot.forge.bodies import composed
+from bot.forge.commands import MOST_COMMANDS, PREFIX, Command, Misread, Verb
+from bot.forge.marks import answer_mark
+from bot.model import Member, Suggestion
+from bot.report.markup import code_block, inline, paragraph
+from bot.report.prose import Prose, code, joined, parse, plain
+from bot.report.view import View
+from bot.report.words import body_words, check_command, evidence_words, facts_line, origin_words, title_words
+
+_USES = {
+    Verb.SUGGEST: ("[path or member ...]", "look again, at these alone, also where the change has not been"),
+    Verb.APPLY: ("[numbers or all]", "commit these tests to the branch, proven on its head once more"),
+    Verb.REJECT: ("numbers [reason]", "never propose these again"),
+    Verb.RETRY: ("[numbers]", "make other tests in place of these, or for what has none"),
+    Verb.EXPLAIN: ("number", "show all that running the tests has shown"),
+    Verb.IGNORE: ("", "leave this pull request alone"),
+    Verb.RESUME: ("", "look at it again"),
+    Verb.HELP: ("", "show this"),
+}
+
+_NUMBERS = (
+    "Numbers are those of the summary: `1 3`, `1,3` or `2-4`. In a suggestion's own thread, `apply`, "
+    "`reject`, `retry` or `explain` alone will do."
+)
+
+_PATCH_LIMIT = 50_000
+
+
+def reply(comment: int, parts: Iterable[str]) -> str:
+    """Return the body of the one answer to a comment, never longer than the forge takes."""
+    return composed("\n\n".join(part for part in parts if part), answer_mark(comment))
+
+
+def help_words() -> str:
+    """Return what can be commanded."""
+    rows = (
+        f"| `{' '.join(filter(None, (PREFIX, verb, *use[:1])))}` | {use[1]} |" for verb, use in _USES.items()
+    )
+    return "\n".join(
+        (
+            "| comment | what it does |",
+            "|---|---|",
+            *rows,
+            "",
+            _NUMBERS,
+        )
+    )
+
+
+def about(line: Command | Misread, words: str) -> str:
+    """Return words on one line of a comment, below that line."""
+    return f"{inline(code(str(line)))}\n\n{words}" if words else ""
+
+
+def misread_words(line: Misread) -> str:
+    """Return why a line is no command."""
+    return paragraph((*plain("Not understood: "), *parse(line.problem), *plain(".")))
+
+
+def too_many_words(number: int) -> str:
+    """Return why nothing of a comment is obeyed."""
+    return (
+        f"{number:,} commands stand in this comment, and at most {MOST_COMMANDS} are obeyed at once, so none "
+        "was. Nothing has been done."
+    )
+
+
+def sentences(told: Iterable[str]) -> str:
+    """Return foreign sentences as a list; a single one as it is."""
+    lines = [paragraph(parse(one)) for one in told]
+    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+
+
+def patch_words(patch: str) -> str:
+    """Return a patch as a fold; one that is too long is in the job summary alone."""
+    if not patch or len(patch) > _PATCH_LIMIT:
+        return ""
+    return (
+        "<details><summary>The tests as a patch, for <code>git apply</code></summary>\n\n"
+        f"{code_block(patch, 'diff')}\n\n</details>"
+    )
+
+
+def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
+    """Return the evidence for a suggestion in full, with what it showed on this very head."""
+    title = facts_line((code(member.name), *title_words(suggestion, member)))
+    parts = (
+        f"**{inline((*plain(f'{suggestion.number} · '), *title[:1]))}**{inline(title[1:])}",
+        paragraph(body_words(suggestion)),
+        "\n".join(f"- {inline(fact)}" for fact in _facts(suggestion, member)),
+        f"<sub>{inline((*plain('check it: '), *code(check_command(suggestion, view))))}</sub>",
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(suggestion: Suggestion, member: Member) -> Iterator[Prose]:
+    tests: Sequence[str] = suggestion.tests
+    yield (*plain("tests: "), *joined(", ", (code(name) for name in tests)))
+    yield from evidence_words(suggestion, member)
+    for words in suggestion.evidence.killed if suggestion.evidence else ():
+        yield (*plain("mutant noticed: "), *parse(words))
+    if suggestion.witness:
+        yield parse(suggestion.witness)
+    yield plain(f"{origin_words(suggestion)}; read back from its comment and run again for this answer")

@@ -1,0 +1,110 @@
+"""The commands of one comment, from its event to the last reaction.
+
+Who may is looked up, and who may sees a reaction at once. The head is frozen then: what is proven, posted
+and committed is of it, and a push in between is said or proven again. A comment is answered in words at most
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.changes.fetching import CannotFetch
+from bot.events import ObeyCommands
+from bot.execution.threads import in_thread
+from bot.forge.answering import Reaction
+from bot.forge.commands import Command, Misread, Verb
+from bot.forge.forge import Forbidden, ForgeFailure
+from bot.forge.reviewed import Delivery, Reviewed
+from bot.forge.settling import own_answers
+from bot.report.replies import about, help_words, misread_words, patch_words, reply, sentences, too_many_words
+from bot.review.admission import said, why_not_admitted
+from bot.review.desk import CommandTools, Desk, Told
+from bot.review.obeying import obey_one
+
+
+async def obey(task: ObeyCommands, tools: CommandTools) -> Reviewed:
+    """Obey the commands of a comment, as far as who wrote it may command."""
+    try:
+        refused = await in_thread(why_not_admitted, task, tools.forge, tools.reading)
+        if refused:
+            return Reviewed(delivery=Delivery.NOTHING, reason=refused)
+        return await _obeyed(task, tools)
+    except Forbidden as failure:
+        return Reviewed(
+            delivery=Delivery.NOT_ALLOWED,
+            reason=str(failure),
+            missing=(failure.permission,),
+            is_read_only=task.has_small_token,
+        )
+    except ForgeFailure as failure:
+        return Reviewed(delivery=Delivery.FAILED, reason=str(failure))
+
+
+async def _obeyed(task: ObeyCommands, tools: CommandTools) -> Reviewed:
+    pull = await in_thread(tools.forge.pull_request, task.number)
+    if not pull.is_open:
+        return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
+    desk = Desk(task, tools, pull)
+    if task.comment in own_answers(await desk.existing()):
+        return Reviewed(delivery=Delivery.NOTHING, reason="The comment was answered by an earlier run.")
+    answer = _Answer()
+    if task.orders.are_too_many:
+        answer.refuse(too_many_words(len(task.orders.lines)))
+    for line in task.orders.misread[:1] if not task.orders.are_too_many else ():
+        answer.refuse(about(line, f"{misread_words(line)}\n\n{help_words()}"))
+    for command in _in_order(task.orders.commands):
+        answer.take(command, await _done(desk, command))
+    return await in_thread(_end, desk, answer)
+
+
+def _in_order(commands: Iterable[Command]) -> Sequence[Command]:
+    """Return commands in their order, but those that move the head last: the others are about this one."""
+    return sorted(commands, key=lambda command: command.verb is Verb.APPLY)
+
+
+async def _done(desk: Desk, command: Command) -> Told:
+    try:
+        return await obey_one(desk, command)
+    except CannotFetch as failure:
+        return Told(is_done=False, words=sentences([str(failure)]))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What there is to say so far.
+
+    Attributes:
+        parts: Words, in Markdown.
+        is_done: Whether all was done.
+        reviewed: What came of the pull request last; None where nothing was to be done to it.
+        notes: Sentences for the log and the job summary.
+    """
+
+    parts: list[str] = field(default_factory=list)
+    is_done: bool = True
+    reviewed: Reviewed | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def refuse(self, words: str) -> None:
+        """Say why something is not done."""
+        self.parts.append(words)
+        self.is_done = False
+
+    def take(self, command: Command | Misread, told: Told) -> None:
+        """Add what came of a command."""
+        self.parts += [about(command, told.words), patch_words(told.patch)]
+        self.is_done = self.is_done and told.is_done
+        self.reviewed = told.reviewed or self.reviewed
+        self.notes.append(f"{command}: {'done' if told.is_done else 'not done'}")
+
+
+def _end(desk: Desk, answer: _Answer) -> Reviewed:
+    """Say what there is to say, and show that it is over."""
+    task, forge = desk.task, desk.tools.forge
+    if any(answer.parts):
+        forge.answer(task.number, said(task), reply(task.comment, answer.parts))
+    forge.react(said(task), Reaction.DONE if answer.is_done else Reaction.REFUSED)
+    done = answer.reviewed or Reviewed(delivery=Delivery.POSTED)
+    return replace(done, notes=(*done.notes, *answer.notes))
