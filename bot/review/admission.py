@@ -31,7 +31,7 @@ def why_not_admitted(task: ObeyCommands, forge: AnsweringForge, reading: Role) -
     role, needed = forge.role(task.commander), _needed(task, reading)
     if not role.covers(needed):
         forge.react(said(task), Reaction.REFUSED)
-        return f"@{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
+        return f"{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
     forge.react(said(task), Reaction.SEEN)
     return ""
 

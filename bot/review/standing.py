@@ -123,7 +123,7 @@ def _standing(
     edited = [one for one in everyone if one.node_id in strange]
     standing = Standing(entry=entry, comments=tuple(one.id for one in (*ours, *edited)))
     if edited:
-        trouble = f"its comment was edited by @{edited[0].editor}, who may not write here"
+        trouble = f"its comment was edited by {edited[0].editor}, who may not write here"
         return replace(standing, trouble=trouble)
     text = ours[0].body if ours else folds.get(entry.content, "")
     code = code_in(text)

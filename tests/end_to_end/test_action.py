@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,24 +13,17 @@ import pytest
 from bot.forge.state import decode
 from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService
-from fakes.arena import everybodys_folder
 from fakes.endpoint import Endpoint
-from fakes.github.actions_run import ActionsRun, Finished, Step
-from fakes.github.checkouts import Checkout
-from fakes.github.clock import WallClock
-from fakes.github.events import Event, Events
-from fakes.github.github import FakeGitHub, fake_github
-from fakes.github.state import Pull, Repository, Token
-from fakes.packages import PackageIndex, shop_wheels
+from fakes.github.actions_run import ActionsRun
+from fakes.github.events import Events
+from fakes.github.state import Repository
+from fakes.shop import COMMAND, Shop
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-I", "-m", "bot")
 SIGTERM_AFTER = 7.5
 """Seconds after SIGINT in which a job that is cancelled gets a second signal."""
 
-GRANTED = {"contents": "read", "pull_requests": "write"}
 ALL = {"Cart.add", "Cart.size", "cents", "discounted", "reserve", "shipping"}
 
 HOSTILE = {
@@ -55,71 +45,6 @@ HOSTILE_CONFIG = {
     "http.proxy": "http://127.0.0.1:9",
     "url.http://127.0.0.1:9/.insteadOf": "http://",
 }
-
-
-@dataclass
-class Shop:
-    """The example project on the fake GitHub, and runs of the action for its pull request."""
-
-    github: FakeGitHub
-    repository: Repository
-    pull: Pull
-    folder: Path
-    index: str
-    granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
-    services: Mapping[str, str] = field(default_factory=dict)
-    event: Event | None = None
-    runs: int = 0
-
-    def run(self, **inputs: str) -> Finished:
-        return self.finished(self.prepared(**inputs))
-
-    def prepared(self, **inputs: str) -> ActionsRun:
-        """Return a run whose workspace is there, but which has not begun."""
-        self.runs += 1
-        step = Step(
-            action=ROOT / "action.yml",
-            inputs={name.replace("_", "-"): value for name, value in inputs.items()},
-            variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
-            services=self.services,
-            checkout=Checkout(persist_credentials=False, depth=0 if self.event else 1),
-        )
-        event = self.event or Events(self.github).pull_request(
-            self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
-        )
-        return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
-
-    def keep_in(self, service: ActionsCacheService, *scopes: str) -> None:
-        """Have the runs from now on use a cache service, as runs in the first of some scopes."""
-        token = service.token(*scopes)
-        self.services = {"ACTIONS_RESULTS_URL": service.url, "ACTIONS_RUNTIME_TOKEN": token}
-
-    def token(self) -> Token:
-        return self.github.workflow_token(self.repository, self.pull, self.granted)
-
-    def finished(self, run: ActionsRun) -> Finished:
-        done = run.run(COMMAND)
-        assert done.status == 0, done.stdout + done.stderr
-        return done
-
-    def proposed(self) -> set[str]:
-        shown = (one for one in self.pull.review_comments.values() if one.minimised is None)
-        return {one.body.partition("`")[2].partition("`")[0] for one in shown}
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    from make_repository import make_repository
-
-    make_repository(tmp_path / "source")
-    with (
-        everybodys_folder() as folder,
-        PackageIndex(shop_wheels()).serving() as index,
-        fake_github(tmp_path / "github", clock=WallClock()) as github,
-    ):
-        repository = github.repository("octo/shop", tmp_path / "source")
-        pull = github.pull_request(repository, head="change")
-        yield Shop(github, repository, pull, folder, f"http://{index.host}/simple/")
 
 
 def test_action__reviews_then_is_quiet_then_looks_at_what_changed(shop: Shop) -> None:

@@ -331,7 +331,7 @@ def test_attack__a_comment_edited_by_somebody_who_may_no_longer_write(at: Stage,
     edited.edit(edited.body.replace("assert", "import os; assert"), user, 0.0)
     done = at.command("/testsmith apply 2")
     assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
-    told = "@mallory, who may not write here" if place == "comment" else "there is no such suggestion"
+    told = "mallory, who may not write here" if place == "comment" else "there is no such suggestion"
     assert told in done.answers[0]
 
 

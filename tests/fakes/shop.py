@@ -1,0 +1,83 @@
+"""The example project on the fake GitHub, and runs of the action for its pull request, as processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fakes.actions_cache import ActionsCacheService
+from fakes.github.actions_run import ActionsRun, Finished, Step
+from fakes.github.checkouts import Checkout
+from fakes.github.events import Event, Events
+from fakes.github.github import FakeGitHub
+from fakes.github.state import Pull, Repository, ReviewComment, Token
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-I", "-m", "bot")
+GRANTED = {"contents": "read", "pull_requests": "write"}
+
+
+@dataclass
+class Shop:
+    """The example project on the fake GitHub, and runs of the action for its pull request."""
+
+    github: FakeGitHub
+    repository: Repository
+    pull: Pull
+    folder: Path
+    index: str
+    granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
+    services: Mapping[str, str] = field(default_factory=dict)
+    event: Event | None = None
+    runs: int = 0
+
+    def run(self, **inputs: str) -> Finished:
+        return self.finished(self.prepared(**inputs))
+
+    def prepared(self, **inputs: str) -> ActionsRun:
+        """Return a run whose workspace is there, but which has not begun."""
+        self.runs += 1
+        step = Step(
+            action=ROOT / "action.yml",
+            inputs={name.replace("_", "-"): value for name, value in inputs.items()},
+            variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
+            services=self.services,
+            checkout=Checkout(persist_credentials=False, depth=0 if self.event else 1),
+        )
+        event = self.event or Events(self.github).pull_request(
+            self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
+        )
+        return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
+
+    def keep_in(self, service: ActionsCacheService, *scopes: str) -> None:
+        """Have the runs from now on use a cache service, as runs in the first of some scopes."""
+        token = service.token(*scopes)
+        self.services = {"ACTIONS_RESULTS_URL": service.url, "ACTIONS_RUNTIME_TOKEN": token}
+
+    def command(self, body: str, by: str = "ada", *, in_thread: ReviewComment | None = None) -> Finished:
+        """Let somebody comment, and the action obey it, in a workflow that runs on comments."""
+        events = Events(self.github)
+        if in_thread is None:
+            comment = self.github.say(self.pull, by, body)
+            self.event = events.issue_comment(self.repository, self.pull, comment)
+        else:
+            reply = self.github.reply(self.pull, in_thread, by, body)
+            self.event = events.review_comment(self.repository, self.pull, reply)
+        try:
+            return self.run()
+        finally:
+            self.event = None
+
+    def token(self) -> Token:
+        return self.github.workflow_token(self.repository, self.pull, self.granted)
+
+    def finished(self, run: ActionsRun) -> Finished:
+        done = run.run(COMMAND)
+        assert done.status == 0, done.stdout + done.stderr
+        return done
+
+    def proposed(self) -> set[str]:
+        shown = (one for one in self.pull.review_comments.values() if one.minimised is None)
+        return {one.body.partition("`")[2].partition("`")[0] for one in shown}
