@@ -56,6 +56,8 @@ def test_defaults__are_those_of_the_code(action: Any) -> None:
         "sandbox": SandboxChoice.STRICT.value,
         "skip-label": review.skip_label,
         "fail-on-error": str(review.fail_on_error).lower(),
+        "commands": str(review.commands).lower(),
+        "explain-for": review.explain_for.value,
     }
     declared = {name: one["default"] for name, one in action["inputs"].items() if "default" in one}
 

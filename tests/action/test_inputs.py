@@ -7,6 +7,8 @@ from action.given import TOKEN, context, inputs, task
 
 from bot.action.inputs import INPUTS, NoToken, context_of, given_input, settings_of, skip_label, variable_of
 from bot.action.runner import runner_of
+from bot.events import ObeyCommands
+from bot.forge.commands import Orders
 from bot.model import UsageFailure
 from bot.settings import (
     NEVER_FROM_A_FILE,
@@ -14,6 +16,7 @@ from bot.settings import (
     ModelFor,
     ProviderChoice,
     ReviewSettings,
+    Role,
     SandboxChoice,
     Secret,
 )
@@ -193,5 +196,16 @@ def test_inputs__have_the_settings_names() -> None:
         "cache-dir",
         "skip-label",
         "fail-on-error",
+        "commands",
+        "explain-for",
     }
     assert variable_of("max-members") == "TESTSMITH_MAX_MEMBERS"
+
+
+def test_comments__run_in_the_strict_sandbox_alone() -> None:
+    commands = ObeyCommands(repository="octo/shop", number=1, comment=2, commander="ada", orders=Orders())
+    variables = inputs(sandbox="off", commands="true", explain_for="read")
+    given = context_of(variables, runner_of(variables), commands)
+    assert given.arguments["sandbox"] is SandboxChoice.STRICT
+    assert "the sandbox is strict" in given.notes[0]
+    assert (given.review.commands, given.review.explain_for) == (True, Role.READ)

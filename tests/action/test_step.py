@@ -51,12 +51,12 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
     at.github.label(labelled, "testsmith-skip")
     closed = at.github.pull_request(at.shop, head="change")
     at.github.close(at.shop, closed)
-    comment = at.github.say(at.pull, "bob", "/testsmith apply 1")
+    comment = at.github.say(at.pull, "bob", "Nice work!")
     return {
         "merge_group": (at.events.merge_group(at.shop, at.pull), "A merge queue has no pull request"),
         "schedule": (at.events.schedule(at.shop), "nothing to do for the event 'schedule'"),
         "dispatch": (at.events.workflow_dispatch(at.shop, "main"), "the event 'workflow_dispatch'"),
-        "comment": (at.events.issue_comment(at.shop, at.pull, comment), "the event 'issue_comment'"),
+        "comment": (at.events.issue_comment(at.shop, at.pull, comment), "holds no command"),
         "bot": (at.events.pull_request(at.shop, bot), "is a bot's, 'renovate[bot]'"),
         "draft": (at.events.pull_request(at.shop, draft), "is a draft"),
         "label": (at.events.pull_request(at.shop, labelled), "has the label 'testsmith-skip'"),

@@ -6,7 +6,15 @@ import pytest
 from forge.talk import BOT, PERSON, Talk, content_of, draft, proposing, wanted
 
 from bot.forge.marks import SUMMARY_MARK, SuggestionMark
-from bot.forge.settling import Limits, MemberOutcome, Posting, own_suggestions, own_summaries, settle
+from bot.forge.settling import (
+    Limits,
+    MemberOutcome,
+    Posting,
+    Wishes,
+    own_suggestions,
+    own_summaries,
+    settle,
+)
 from bot.forge.state import Entry, Outcome, Past, State, encode
 from bot.model import Stage
 
@@ -194,3 +202,30 @@ def test_settle__of_two_contents_with_one_number_the_older_keeps_it() -> None:
         ("b", 2, Posting.STANDING),
         ("a", 1, Posting.STANDING),
     ]
+
+
+def test_settle__what_a_person_wants_is_remembered_and_its_comment_put_away() -> None:
+    state = State(entries=(suggested("a", 1), suggested("b", 2)), next_number=3)
+    talk = Talk()
+    talk.say(summary_of(state), BOT)
+    for member, number in (("a", 1), ("b", 2)):
+        talk.remark(mark(member, number), BOT)
+    wishes = Wishes(
+        rejected=frozenset({content_of("a")}), applied=frozenset({content_of("b")}), is_ignored=True
+    )
+    settled = settle(talk.existing(), replace(wanted(is_complete=False), wishes=wishes), LIMITS)
+    assert settled.state.rejected == (content_of("a"),)
+    assert settled.state.applied == (content_of("b"),)
+    assert settled.state.is_ignored
+    assert settled.state.entries == state.entries
+    assert [one.body for one in settled.rejected] == [mark("a", 1)]
+    assert [one.body for one in settled.applied] == [mark("b", 2)]
+    assert not settled.has_proposals()
+
+
+def test_settle__what_was_asked_for_stays_though_the_change_has_it_not() -> None:
+    state = State(entries=(replace(suggested("a", 1), is_asked=True), suggested("b", 2)), next_number=3)
+    talk = Talk()
+    talk.say(summary_of(state), BOT)
+    settled = settle(talk.existing(), wanted(proposing("c")), LIMITS)
+    assert [entry.member for entry in settled.state.entries] == ["a", "c"]
