@@ -399,3 +399,94 @@ def test_descriptions__come_before_the_trials(tmp_path: Path) -> None:
     assert [each["name"] for each in described] == ["double", "Bag.size", "nothing"]
     assert described[2]["problem"].startswith("AttributeError")
     assert lines[4]["outcome"]["text"] == "2"
+
+
+def search(folder: Path, changes: Sequence[tuple[str, str]], trials: Sequence[Mapping[str, Any]]) -> Any:
+    """Return what trials of the member `m` notice of changes of the module's text, and are compared with."""
+    told = [
+        {
+            "number": number,
+            "edit": (MODULE.index(old), MODULE.index(old) + len(old), new),
+            "function": _function_around(old),
+            "statement": (_line_of(old), _line_of(old)),
+        }
+        for number, (old, new) in enumerate(changes)
+    ]
+    lines = explore(folder, trials, apart=False, source=MODULE, changes={"m": told})
+    noticed = {line["noticed"]["change"]: line["noticed"] for line in lines if "noticed" in line}
+    compared = {line["compared"]: line["pairs"] for line in lines if "compared" in line}
+    return noticed, compared
+
+
+def _line_of(text: str) -> int:
+    return MODULE[: MODULE.index(text)].count("\n") + 1
+
+
+def _function_around(text: str) -> tuple[str, int]:
+    before = MODULE[: MODULE.index(text)]
+    head = before[before.rindex("def ") :]
+    return head[4 : head.index("(")], before[: before.rindex("def ")].count("\n") + 1
+
+
+def test_noticed__names_the_trials_by_what_comes_of_them(tmp_path: Path) -> None:
+    trials = [trial(f"double({value})", member="m") for value in (0, 3)]
+
+    noticed, _ = search(tmp_path, [("x * 2", "x * 3"), ("x < 0", "x <= 0"), ("x * 2", "2 * x")], trials)
+
+    assert noticed == {
+        0: {"change": 0, "outcome": [1], "state": []},
+        1: {"change": 1, "outcome": [0], "state": []},
+    }
+
+
+def test_noticed__names_the_trials_by_what_they_leave_behind(tmp_path: Path) -> None:
+    made = {"setup": ["bag = Bag()"], "watched": ["bag"], "member": "m"}
+
+    noticed, _ = search(
+        tmp_path, [("self.items.append(item)", "self.items.append(0)")], [trial("bag.put(3)", **made)]
+    )
+
+    assert noticed == {0: {"change": 0, "outcome": [], "state": [0]}}
+
+
+def test_noticed__counts_a_change_that_never_ends(tmp_path: Path) -> None:
+    changes = [("return x * 2", "\n    while 1: pass"), ("x * 2", "x * 3")]
+
+    noticed, _ = search(tmp_path, changes, [trial("double(3)", member="m")])
+
+    assert {number: each["outcome"] for number, each in noticed.items()} == {0: [0], 1: [0]}
+
+
+def test_noticed__says_nothing_of_what_depends_on_the_trials_before(tmp_path: Path) -> None:
+    trials = [trial(f"remember({value})", member="m") for value in (1, 2)]
+
+    noticed, _ = search(tmp_path, [("list(state)", "list(state)[::-1]")], trials)
+
+    assert noticed == {}
+
+
+def test_compared__tells_both_sides(tmp_path: Path) -> None:
+    _, compared = search(tmp_path, [], [trial("double(3)", member="m"), trial("double(0.5)", member="m")])
+
+    assert compared == {0: [["3", "0"]], 1: [["0.5", "0"]]}
+
+
+def test_trials_of_one_process__find_folder_and_variables_as_new(tmp_path: Path) -> None:
+    trials = [
+        trial("write('here')", member="m"),
+        trial("os.environ.update(LEFT='1')", member="m"),
+        trial("(os.listdir(), os.environ.get('LEFT'))", member="m"),
+    ]
+
+    *_, last = [line["outcome"] for line in explore(tmp_path, trials, apart=False)[1:]]
+
+    assert last["text"] == "([], None)"
+
+
+def test_trials_of_one_process__go_on_after_one_that_ends_it(tmp_path: Path) -> None:
+    trials = [trial("double(1)", member="m"), trial("die()", member="m"), trial("double(2)", member="m")]
+
+    first, second, third = (line["outcome"] for line in explore(tmp_path, trials, apart=False)[1:])
+
+    assert (first["text"], third["text"]) == ("2", "4")
+    assert second["reason"] == "it ended the test process"
