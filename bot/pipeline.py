@@ -75,6 +75,9 @@ _SHARE_OF_MAKING = 0.6
 _SHARE_OF_ENGINE = 0.3
 """So much of it may the offline engine take where a model is asked after it, or told what it has observed."""
 
+_SHARE_OF_TELLING = 0.05
+"""So much of it may pass until a model is told what the engine has observed before: that takes no time."""
+
 _SHARE_OF_MEASURING = 0.7
 """So much of it may measuring the project's own tests take, were it not to heed its own limit."""
 
@@ -434,7 +437,9 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
     engine = OfflineGenerator(workspace, run.given.seed)
     if not run.settings.verification.enabled:
         return _unproven(run, await _asked_together(run, _generators(run, engine)))
-    observer = TimedObserver(engine, run.deadline, _SHARE_OF_ENGINE)
+    runs_for_model = run.settings.provider is ProviderChoice.OPENAI
+    share = _SHARE_OF_ENGINE if runs_for_model else _SHARE_OF_TELLING
+    observer = TimedObserver(engine, run.deadline, share)
     _observe_with(run.tools.model, observer)
     answers, own_suite, workspace = await asyncio.gather(
         _answers(run, engine), _own_suite(run, workspace), _with_other_python(run, workspace)
@@ -453,15 +458,27 @@ async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> Outc
     proven = by_engine
     if hard and run.tools.model is not None:
         left = replace(run, requests=hard)
-        run.progress.phase("making tests for what is hard", len(hard))
-        by_model = await _asked(left, run.tools.model, _SHARE_OF_MAKING)
-        proven = (await _round(left, place, by_model)).after(by_engine)
+        proven = (await _round(left, place, await _asked_in_time(left, run.tools.model))).after(by_engine)
     outcome = await _concluded(run, place, proven)
-    note = (
-        f"the model was asked for {len(hard)} of {len(run.requests)} members: of the others the offline "
-        "engine's tests kill all mutants, reach all lines and branches, and show what the change does"
-    )
-    return replace(outcome, not_asked=len(shown), notes=(*outcome.notes, note))
+    return replace(outcome, not_asked=len(shown), notes=(*outcome.notes, *_shown_note(run, len(shown))))
+
+
+async def _asked_in_time(run: _Run, model: TestGenerator) -> Answers:
+    """Ask the model, where an answer could still be proven."""
+    if not next_group(len(run.requests), run.deadline.left, None):
+        reason = run.deadline.reason("the model was asked")
+        return _sorted_out(_skipped(_members(run), Stage.BUDGET, reason), None)
+    run.progress.phase("making tests for what is hard", len(run.requests))
+    return await _asked(run, model, _SHARE_OF_MAKING)
+
+
+def _shown_note(run: _Run, shown: int) -> tuple[str, ...]:
+    """Return for how many members the model was asked, and why not for the others."""
+    if not shown:
+        return ()
+    every = len(run.requests)
+    why = "the offline engine's tests kill all mutants, reach all lines and branches, and show the change"
+    return (f"the model was asked for {every - shown} of {every} members: of the others {why}",)
 
 
 def _asks_for_hard_alone(settings: Settings) -> bool:

@@ -7,7 +7,7 @@ the stream after the results that were had.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from bot.model import Request, Result, Skipped, Stage
@@ -42,10 +42,11 @@ class NotedGenerator(Protocol):
 class Observer(Protocol):
     """Runs members, and tells what came of it."""
 
-    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
-        """Return what came of running each member, by its id, as `Context.observations` holds it.
+    def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Yield members' ids with what came of running them, as `Context.observations` holds it.
 
-        What the documentation contradicts is left out, and so are members of which nothing is known.
+        Each comes as soon as it is known. What the documentation contradicts is left out, and so are members
+        of which nothing is known.
         """
         ...
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from bot.deadline import Deadline, TimeIsOver
 from bot.execution.sandbox import CannotRun
 from bot.generation.generator import Observer
+from bot.generation.side_by_side import closing
 from bot.model import Request
 
 
 class TimedObserver:
-    """An observer whose failure is no one's: nothing is observed then, and that is noted.
+    """An observer that ends in time, and whose failure is nobody's: what is known until then counts.
 
     Args:
         inner: Who runs the members.
@@ -25,17 +26,26 @@ class TimedObserver:
         self._share = share
         self._notes: dict[str, None] = {}
 
-    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
-        """See `Observer.observe`; nothing is known where it took too long or could not be run."""
+    async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """See `Observer.observe`; what takes too long or cannot be run is left out."""
+        found: dict[str, tuple[str, ...]] = {}
         try:
-            return await self._deadline.within(self._inner.observe(requests), self._share)
+            await self._deadline.within(self._take(requests, found), self._share)
         except TimeIsOver:
-            reason = "running them took too long; --max-minutes allows more"
+            self._note("running them takes too long; --max-minutes allows more")
         except CannotRun as failure:
-            reason = str(failure)
-        self._notes[f"the model was asked without what members give: {reason}"] = None
-        return {}
+            self._note(str(failure))
+        for member, told in found.items():
+            yield member, told
 
     def notes(self) -> tuple[str, ...]:
-        """Return why nothing was observed, once each."""
+        """Return why something was not observed, once each."""
         return tuple(self._notes)
+
+    async def _take(self, requests: Sequence[Request], found: dict[str, tuple[str, ...]]) -> None:
+        async with closing(self._inner.observe(requests)) as stream:
+            async for member, told in stream:
+                found.setdefault(member, told)
+
+    def _note(self, reason: str) -> None:
+        self._notes[f"the model was not told what all members give: {reason}"] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bot.model import Request
 
@@ -18,6 +18,8 @@ class FakeObserver:
         self.asked: list[list[str]] = []
         self._told = told
 
-    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
+    async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
         self.asked.append([request.member.id for request in requests])
-        return {member: self._told[member] for member in self.asked[-1] if member in self._told}
+        for member in self.asked[-1]:
+            if member in self._told:
+                yield member, self._told[member]

@@ -12,7 +12,7 @@ from bot.generation.model.packing import Batch, BatchLimits, pack
 from bot.generation.model.parsing import ANSWER_SCHEMA, Answer, parse_answer
 from bot.generation.model.prompts import PROMPT_VERSION, Prompts
 from bot.generation.model.rounds import Outcome, after_answer, after_error
-from bot.generation.side_by_side import SideBySide
+from bot.generation.side_by_side import SideBySide, closing
 from bot.model import Request, Result
 from bot.providers.provider import (
     CompletionRequest,
@@ -119,7 +119,8 @@ class ModelGenerator:
         """Return requests with what was observed of their members."""
         if self._observer is None or not requests or not self._settings.observation_token_budget:
             return requests
-        told = await self._observer.observe(requests)
+        async with closing(self._observer.observe(requests)) as stream:
+            told = {member: observed async for member, observed in stream}
         return [with_observations(request, told.get(request.member.id, ())) for request in requests]
 
     async def _ask(self, batch: Batch) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from bot.generation.offline.subjects import Subject
 from bot.generation.offline.telling import facts, sayings
 from bot.generation.offline.trials import plan
 from bot.generation.offline.writing import CannotWrite, write_module
-from bot.generation.side_by_side import SideBySide
+from bot.generation.side_by_side import SideBySide, closing
 from bot.languages.driver import CannotParse
 from bot.languages.python.examples import documented_examples, shown_calls
 from bot.languages.python.mutants import plain_text
@@ -82,18 +82,20 @@ class OfflineGenerator:
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        async for explored in self._explored(requests):
-            yield explored if isinstance(explored, Skipped) else _answer(*explored)
+        async with closing(self._explored(requests)) as stream:
+            async for explored in stream:
+                yield explored if isinstance(explored, Skipped) else _answer(*explored)
 
-    async def observe(self, requests: Sequence[Request]) -> Mapping[str, tuple[str, ...]]:
+    async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
         """See `Observer.observe`.
 
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        found = [each async for each in self._explored(requests) if not isinstance(each, Skipped)]
-        told = {work.subject.member.id: facts(_chosen(work, findings)) for work, findings in found}
-        return {member: observed for member, observed in told.items() if observed}
+        async with closing(self._explored(requests)) as stream:
+            async for explored in stream:
+                if not isinstance(explored, Skipped) and (told := facts(_chosen(*explored))):
+                    yield explored[0].subject.member.id, told
 
     async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
         """Yield what came of each request's trials, those of a module together, modules side by side."""

@@ -211,11 +211,11 @@ def test_observe__the_trials_of_the_tests_are_told_and_not_run_again(tmp_path: P
     async def told() -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
         async with small_workspace(tmp_path, head, base) as workspace:
             engine = OfflineGenerator(workspace)
-            before = await engine.observe(requests[:1])
+            before = {member: told async for member, told in engine.observe(requests[:1])}
             results = [result async for result in engine.generate_batch(requests)]
             assert len(results) == len(requests)
             (workspace.head.root / "rates.py").unlink()
-            return before, await engine.observe(requests)
+            return before, {member: told async for member, told in engine.observe(requests)}
 
     before, observed = asyncio.run(told())
     fee = observed["rates.py::fee"]
