@@ -128,28 +128,28 @@ async def _obey_with_clients(
     task: ObeyCommands, context: ActionContext, progress: Progress, stack: AsyncExitStack
 ) -> Reviewed:
     """Obey the commands of a comment."""
-    from bot.action.inputs import settings_of
     from bot.review.commanding import obey
     from bot.review.desk import CommandTools
-
-    def commits(states: States) -> CommitSettings:
-        return settings_of(context, base=states.base, head=states.head, file=states.values()).commits
 
     forge = _forge(task.repository, context, stack)
     tools = replace(_review_tools(forge, context, progress, stack), commands=True)
     reading = context.review.explain_for
-    return await obey(task, CommandTools(forge=forge, review=tools, commits=commits, reading=reading))
+    return await obey(task, CommandTools(forge=forge, review=tools, reading=reading))
 
 
 def _review_tools(
     forge: GitHub, context: ActionContext, progress: Progress, stack: AsyncExitStack
 ) -> ReviewTools:
+    from bot.action.inputs import settings_of
     from bot.forge.settling import Limits
     from bot.languages.registry import drivers
     from bot.review.states import open_states
     from bot.review.story import Tools
 
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
+
+    def commits(states: States) -> CommitSettings:
+        return settings_of(context, base=states.base, head=states.head, file=states.values()).commits
 
     def opened(task: ReviewPullRequest) -> States:
         own = Path(mkdtemp(dir=folder))  # a head that has moved is opened beside the one before
@@ -163,6 +163,7 @@ def _review_tools(
         drivers=drivers(),
         progress=progress,
         commands=context.review.commands,
+        commits=commits,
     )
 
 

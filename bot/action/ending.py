@@ -13,7 +13,17 @@ from bot.report.annotations import Annotation
 from bot.report.annotations import annotations_of as proposals_of
 from bot.report.words import headline
 
-OUTPUTS = ("members", "suggestions", "skipped", "api-calls", "cache-hits", "report")
+OUTPUTS = (
+    "members",
+    "suggestions",
+    "skipped",
+    "api-calls",
+    "cache-hits",
+    "report",
+    "commit",
+    "pull-request",
+    "patch",
+)
 """Every output of the action."""
 
 _TITLE = "TestSmith"
@@ -64,14 +74,16 @@ def annotations_of(ended: Ended) -> Iterator[tuple[Level, Annotation]]:
     yield from ((Level.NOTICE, one) for one in proposals_of(reviewed))
 
 
-def outputs_of(report: Report | None, path: str) -> dict[str, str]:
+def outputs_of(reviewed: Reviewed | None, report: str = "", patch: str = "") -> dict[str, str]:
     """Return the step's outputs.
 
     Args:
-        report: What was found; None where nothing was looked at.
-        path: Where the report is, relative to the workspace; empty for nowhere.
+        reviewed: What came of the review; None where nothing was looked at.
+        report: Where the report is, relative to the workspace; empty for nowhere.
+        patch: Where the patch is, likewise.
     """
-    found = report or Report(members=())
+    reviewed = reviewed or Reviewed(delivery=Delivery.NOTHING)
+    found = reviewed.report or Report(members=())
     figures = (
         len(found.members),
         len(found.suggestions),
@@ -79,7 +91,8 @@ def outputs_of(report: Report | None, path: str) -> dict[str, str]:
         found.statistics.spending.api_calls,
         found.statistics.cache.hits,
     )
-    return dict(zip(OUTPUTS, (*map(str, figures), path), strict=True))
+    landed = (reviewed.commit, "" if reviewed.follow_up is None else str(reviewed.follow_up))
+    return dict(zip(OUTPUTS, (*map(str, figures), report, *landed, patch), strict=True))
 
 
 def last_lines(ended: Ended) -> Iterator[str]:

@@ -17,6 +17,7 @@ from bot.model import Failure, UsageFailure
 
 REPORT_FOLDER = "testsmith-report"
 REPORT_NAME = "report.json"
+PATCH_NAME = "tests.patch"
 
 _IGNORED = "*\n"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -68,15 +69,22 @@ def write_report(workspace: Path, document: str) -> str:
     Raises:
         Failure: It cannot be written, or the checkout holds something else of the folder's name.
     """
+    return _written(workspace, REPORT_NAME, document, "the report")
+
+
+def write_patch(workspace: Path, patch: str) -> str:
+    """Leave a patch beside the report; returns and raises as `write_report` does."""
+    return _written(workspace, PATCH_NAME, patch, "the patch")
+
+
+def _written(workspace: Path, name: str, text: str, what: str) -> str:
     try:
         with _opened(workspace) as root, _own_folder(root, REPORT_FOLDER) as folder:
             _replace(folder, ".gitignore", _IGNORED)
-            _replace(folder, REPORT_NAME, document)
+            _replace(folder, name, text)
     except OSError as error:
-        raise Failure(
-            f"the report cannot be written to {REPORT_FOLDER}/{REPORT_NAME}: {_reason(error)}."
-        ) from error
-    return f"{REPORT_FOLDER}/{REPORT_NAME}"
+        raise Failure(f"{what} cannot be written to {REPORT_FOLDER}/{name}: {_reason(error)}.") from error
+    return f"{REPORT_FOLDER}/{name}"
 
 
 def _reason(error: OSError) -> str:

@@ -18,7 +18,14 @@ from typing import TextIO, TypeVar
 
 from bot.action.commands import Level, annotation_command, folded, mask_command, safe_log, write_commands
 from bot.action.ending import Ended, about_the_run, annotations_of, last_lines, outputs_of
-from bot.action.files import append_outputs, append_summary, check_cache_folder, give_to_owner, write_report
+from bot.action.files import (
+    append_outputs,
+    append_summary,
+    check_cache_folder,
+    give_to_owner,
+    write_patch,
+    write_report,
+)
 from bot.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
 from bot.action.runner import Runner, runner_of
 from bot.events import Heeding, Nothing, Work, task_of
@@ -124,7 +131,7 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
         step.annotate([about_the_run(Level.WARNING, nothing.reason)])
     else:
         step.say(nothing.reason)
-    _write_outputs(step, runner, None, "")
+    _write_outputs(step, runner, outputs_of(None))
     return 0
 
 
@@ -168,8 +175,9 @@ def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
     for sentence in last_lines(ended):
         step.say(sentence)
     path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
+    patch = _write_patch(step, runner.workspace, ended.reviewed.patch)
     _write_summary(step, runner, task, ended.reviewed)
-    _write_outputs(step, runner, report, path)
+    _write_outputs(step, runner, outputs_of(ended.reviewed, path, patch))
     for folder in _folders(context):
         step.attempt(partial(give_to_owner, runner.workspace, folder), None)
     step.annotate(annotations_of(ended))
@@ -178,6 +186,10 @@ def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
 
 def _write_report(workspace: Path, report: Report) -> str:
     return write_report(workspace, render_json(report))
+
+
+def _write_patch(step: _Step, workspace: Path, patch: str) -> str:
+    return step.attempt(partial(write_patch, workspace, patch), "") if patch else ""
 
 
 def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) -> None:
@@ -189,7 +201,6 @@ def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) 
         step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
 
 
-def _write_outputs(step: _Step, runner: Runner, report: Report | None, path: str) -> None:
+def _write_outputs(step: _Step, runner: Runner, values: Mapping[str, str]) -> None:
     if runner.output is not None:
-        values = outputs_of(report, path)
         step.attempt(partial(append_outputs, runner.output, values, secrets.token_hex(16)), None)

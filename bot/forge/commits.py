@@ -115,6 +115,10 @@ class CommittingForge(Forge, Protocol):
         """
         ...
 
+    def await_head(self, number: int, sha: str) -> None:
+        """Wait until a pull request shows a commit of its branch as its head, for some seconds at most."""
+        ...
+
     def create_branch(self, name: str, sha: str) -> None:
         """Make a branch at a commit; one that is there stays where it is, and is no failure."""
         ...

@@ -31,6 +31,9 @@ class Reviewed:
         missing: Permissions that the token lacks, as a workflow grants them: `pull-requests: write`.
         notes: Sentences for the log and the job summary.
         is_read_only: Whether the run could not be expected to write: that of a fork, or Dependabot's.
+        patch: What could not be committed, for `git apply`; empty for nothing.
+        commit: Full object id of the commit that was made; empty for none.
+        follow_up: Number of the bot's own pull request that has it; None where it is on the branch itself.
     """
 
     delivery: Delivery
@@ -40,3 +43,6 @@ class Reviewed:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_read_only: bool = False
+    patch: str = ""
+    commit: str = ""
+    follow_up: int | None = None

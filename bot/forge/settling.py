@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bot.forge.forge import Anchor, Comment, Existing, Review, ReviewComment
 from bot.forge.marks import SuggestionMark, answer_to, is_same_login, is_summary, run_of, suggestion_of
-from bot.forge.state import Entry, Outcome, Past, State, decode, merged
+from bot.forge.state import LANDINGS, Entry, Landing, Outcome, Past, State, decode, merged
 from bot.model import Stage
 
 DEFAULT_COMMENTS = 10
@@ -89,6 +89,7 @@ class Posting(StrEnum):
     STANDING = "standing"  # as a comment that is there, hidden or not
     LISTED = "listed"  # in the summary only
     REJECTED = "rejected"  # nowhere any more
+    COMMITTED = "committed"  # nowhere any more: it is in the test tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +152,13 @@ class Wishes:
     Attributes:
         rejected: Contents that are rejected.
         applied: Contents that were committed.
+        place: Where, as `Landing.place`; empty for nowhere.
         is_ignored: Whether the pull request is to be left alone; None for as it is.
     """
 
     rejected: frozenset[str] = frozenset()
     applied: frozenset[str] = frozenset()
+    place: str = ""
     is_ignored: bool | None = None
 
 
@@ -283,8 +286,18 @@ def _with_wishes(memory: State, wishes: Wishes) -> State:
         memory,
         rejected=tuple(dict.fromkeys((*memory.rejected, *sorted(wishes.rejected)))),
         applied=tuple(dict.fromkeys((*memory.applied, *sorted(wishes.applied)))),
+        landings=_landings(memory, wishes),
         is_ignored=memory.is_ignored if wishes.is_ignored is None else wishes.is_ignored,
     )
+
+
+def _landings(memory: State, wishes: Wishes) -> tuple[Landing, ...]:
+    if not wishes.applied or not wishes.place:
+        return memory.landings
+    before = [one for one in memory.landings if one.place == wishes.place]
+    contents = {*wishes.applied, *(content for one in before for content in one.contents)}
+    others = [one for one in memory.landings if one.place != wishes.place]
+    return (*others, Landing(place=wishes.place, contents=tuple(sorted(contents))))[-LANDINGS:]
 
 
 def _shown_of(posted: Iterable[Posted], contents: frozenset[str]) -> Iterator[ReviewComment]:
@@ -318,6 +331,7 @@ class _Choice:
         self, memory: State, posted: Iterable[Posted], refused: frozenset[str], limits: Limits
     ) -> None:
         self._rejected = frozenset(memory.rejected)
+        self._applied = frozenset(memory.applied)
         self._posted = frozenset(one.mark.content for one in posted)
         self._known = memory.numbers().keys() | refused
         self._members = set[str]()
@@ -328,6 +342,8 @@ class _Choice:
         content = proposal.draft.content
         if content in self._rejected:
             return Posting.REJECTED
+        if content in self._applied:
+            return Posting.COMMITTED
         if content in self._posted:
             return Posting.STANDING
         if content in self._known or proposal.draft.anchor is None:

@@ -31,6 +31,10 @@ SHOWN_LIMIT = 200
 _VERSION = 1
 _OPENING = "<!-- testsmith:state "
 _CLOSING = " -->"
+LANDINGS = 20
+"""How many places of commits are remembered."""
+
+_LANDING = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|#[1-9][0-9]{0,9}")
 _SOURCE = re.compile(r"[0-9a-zA-Z:._-]{0,128}")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _EXTRA_LIMIT = 2_000
@@ -39,7 +43,9 @@ _READ_LIMIT = 2 * STATE_LIMIT
 _MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS_SKIPPED = 10_000
-_TOP_KEYS = frozenset({"version", "next", "entries", "past", "rejected", "applied", "ignored", "cut"})
+_TOP_KEYS = frozenset(
+    {"version", "next", "entries", "past", "rejected", "applied", "landings", "ignored", "cut"}
+)
 _ENTRY_KEYS = frozenset({"member", "source", "outcome", "number", "content", "stage", "shown", "asked"})
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
@@ -101,6 +107,19 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where contents were committed.
+
+    Attributes:
+        place: A commit's full object id, or a pull request as `#12`.
+        contents: Digests of what is there.
+    """
+
+    place: str
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What is remembered of a pull request.
 
@@ -109,6 +128,7 @@ class State:
         past: Suggestions that no longer apply, likewise.
         rejected: Contents that a person has rejected.
         applied: Contents that were committed.
+        landings: Where the last of them were committed, the oldest first.
         is_ignored: Whether a person has asked that the pull request be left alone.
         next_number: The number that the next new suggestion or question gets.
         is_cut: Whether the hidden block that this was read from had no room for all of it.
@@ -119,6 +139,7 @@ class State:
     past: tuple[Past, ...] = ()
     rejected: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
+    landings: tuple[Landing, ...] = ()
     is_ignored: bool = False
     next_number: int = 1
     is_cut: bool = False
@@ -147,6 +168,7 @@ def merged(states: Sequence[State]) -> State:
         past=tuple(_distinct_past(past, entries)),
         rejected=tuple(dict.fromkeys(content for state in states for content in state.rejected)),
         applied=tuple(dict.fromkeys(content for state in states for content in state.applied)),
+        landings=tuple(dict.fromkeys(one for state in states for one in state.landings))[-LANDINGS:],
         is_ignored=states[0].is_ignored,
         next_number=max(state.next_number for state in states),
         extra=states[0].extra,
@@ -168,10 +190,10 @@ def is_unchanged(state: State, member: str, source: str) -> bool:
 def encode(state: State) -> str:
     """Return the hidden block: one line, never longer than the limit.
 
-    What does not fit is left out in this order: skipped members, the oldest first; the words shown and what
-    other versions have written; then the members of suggestions, the lowest number first, of which number and
-    content stay; those of past ones, likewise; the oldest of what was committed, then of what was rejected.
-    The next number stays always, and that the pull request is ignored.
+    What does not fit is left out in this order: skipped members, the oldest first; the words shown, what
+    other versions have written, and the places of commits; then the members of suggestions, the lowest number
+    first, of which number and content stay; those of past ones, likewise; the oldest of what was committed,
+    then of what was rejected. The next number stays always, and that the pull request is ignored.
     """
     return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= STATE_LIMIT)
 
@@ -197,6 +219,7 @@ def _told(state: State) -> dict[str, Any]:
         "past": [[past.number, past.content, int(past.was_hidden)] for past in state.past],
         "rejected": list(state.rejected),
         **({"applied": list(state.applied)} if state.applied else {}),
+        **({"landings": [[one.place, *one.contents] for one in state.landings]} if state.landings else {}),
         **({"ignored": True} if state.is_ignored else {}),
         **({"cut": True} if state.is_cut else {}),
     } | _told_extra(state.extra)
@@ -265,7 +288,7 @@ def _without_skipped(state: State, count: int) -> State:
 
 def _without_words(state: State, count: int) -> State:
     plain = tuple(replace(entry, shown="", extra=()) for entry in state.entries)
-    return replace(state, entries=plain, extra=()) if count else state
+    return replace(state, entries=plain, extra=(), landings=()) if count else state
 
 
 def _without_members(state: State, count: int) -> State:
@@ -305,6 +328,7 @@ def decode(body: str) -> State | None:
         past=past,
         rejected=_digests(told.get("rejected")),
         applied=_digests(told.get("applied")),
+        landings=tuple(_landings(told.get("landings")))[-LANDINGS:],
         is_ignored=told.get("ignored") is True,
         next_number=_next_number(told.get("next"), (*entries, *past)),
         is_cut=told.get("cut") is True,
@@ -402,6 +426,13 @@ def _distinct_past(pasts: Iterable[Past], entries: Iterable[Entry]) -> Iterator[
         if past.number not in taken and past.content not in taken:
             taken |= {past.number, past.content}
             yield past
+
+
+def _landings(told: object) -> Iterator[Landing]:
+    for one in told if isinstance(told, list) else ():
+        place, contents = (one[0], _digests(one[1:])) if isinstance(one, list) and one else ("", ())
+        if isinstance(place, str) and _LANDING.fullmatch(place) and contents:
+            yield Landing(place=place, contents=contents)
 
 
 def _digests(told: object) -> tuple[str, ...]:

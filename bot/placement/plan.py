@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from bot import __version__
 from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree, TestMark
 from bot.languages.registry import driver_for
-from bot.model import EarlierTest, Report, Suggestion
+from bot.model import EarlierTest, Member, Report, Suggestion
 from bot.placement.life import followed, is_outdated
 
 FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
@@ -80,6 +80,19 @@ class Marking:
     version: str = ""
     members: Mapping[str, str] = field(default_factory=dict)
     failing: frozenset[str] | None = None
+
+    @classmethod
+    def of_members(
+        cls, members: Sequence[Member], drivers: Sequence[LanguageDriver], *, marks: bool
+    ) -> Marking:
+        """Return how the tests of some members are marked, where no more is known than those."""
+        digests = {
+            member.id: driver.source_digest(member.source)
+            for member in members
+            for driver in drivers
+            if driver.language == member.language
+        }
+        return cls(version=__version__ if marks else "", members=digests)
 
     @classmethod
     def of(cls, report: Report, *, marks: bool) -> Marking:

@@ -27,6 +27,7 @@ class Account:
         skipped: Files and members without a row, each with the reason.
         rejected: Numbers of proposals and questions that a person has rejected.
         applied: Numbers of proposals that were committed.
+        landings: Where those were committed of which that is known, with their numbers.
         figures: What the headline speaks of.
         is_ignored: Whether a person has asked that the pull request be left alone.
     """
@@ -37,6 +38,7 @@ class Account:
     applied: tuple[int, ...]
     figures: Totals
     is_ignored: bool = False
+    landings: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 def shown_words(found: Suggestion | Skipped) -> str:
@@ -71,7 +73,7 @@ def account(report: Report, settled: Settled | None = None) -> Account:
     state = State() if settled is None else settled.state
     proposals = sorted((one for one in entries if one.number), key=lambda one: one.number or 0)
     rejected = _numbers(proposals, state.rejected)
-    applied = _numbers(proposals, frozenset(state.applied) - frozenset(state.rejected))
+    applied = _ever_numbered(state, frozenset(state.applied) - frozenset(state.rejected))
     rows = tuple(one for one in proposals if one.number not in {*rejected, *applied})
     skipped = tuple(_skipped(report, entries))
     figures = totals(report) if settled is None else _figures(report, entries, rows, skipped)
@@ -82,7 +84,13 @@ def account(report: Report, settled: Settled | None = None) -> Account:
         applied=applied,
         figures=figures,
         is_ignored=state.is_ignored,
+        landings=tuple((one.place, _ever_numbered(state, one.contents)) for one in state.landings),
     )
+
+
+def _ever_numbered(state: State, contents: Collection[str]) -> tuple[int, ...]:
+    """Return the numbers of contents, of those too that no longer apply."""
+    return tuple(sorted(number for content, number in state.numbers().items() if content in contents))
 
 
 def _numbers(proposals: Iterable[Entry], contents: Collection[str]) -> tuple[int, ...]:

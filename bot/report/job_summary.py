@@ -23,6 +23,7 @@ BYTES_LIMIT = 1_000_000
 """The most bytes of a step's summary, under the 1,048,576 beyond which GitHub shows none of it."""
 
 _ROWS_LIMIT = 80_000
+_PATCH_LIMIT = 200_000
 _NOTES_LIMIT = 24_000
 _BYTES_FOR_CUT_NOTE = 200
 _ELSEWHERE = "the JSON report of this run"
@@ -43,7 +44,7 @@ _PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
 
 _PERMISSION_USES = {
     "contents: read": "to read the project",
-    "contents: write": "to resolve the threads of what no longer applies",
+    "contents: write": "to commit, and to resolve the threads of what no longer applies",
     "issues: write": "to write the summary comment",
     "pull-requests: read": "to read the pull request",
     "pull-requests: write": "to write the review and the summary comment",
@@ -61,6 +62,10 @@ def job_summary(reviewed: Reviewed, view: View) -> str:
         "alert": _alert(reviewed),
         "permissions": tuple(_permission_words(one) for one in _lacking(reviewed)),
         "workflow": code_block(_granting(reviewed.missing), "yaml"),
+        "patch": code_block(reviewed.patch.rstrip("\n"), "diff")
+        if 0 < _size(reviewed.patch) <= _PATCH_LIMIT
+        else "",
+        "has_patch": bool(reviewed.patch),
     }
     blocks, summary = tuple[str, ...](), ""
     if reviewed.report is not None:

@@ -13,6 +13,7 @@ from bot.forge.state import Entry
 from bot.model import Report
 from bot.report.account import Account
 from bot.report.assembly import SkippedGroup, display_names, skipped_groups
+from bot.report.earlier import earlier_words
 from bot.report.markup import cell, inline, tagged
 from bot.report.prose import Prose, code, parse, plain
 from bot.report.templating import fill
@@ -99,7 +100,7 @@ def summary_text(report: Report, told: Account, view: View, extras: Extras) -> s
             "chart": extras.chart,
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
-            "settled": tuple(_settled_words(told)),
+            "settled": (*_settled_words(told), *map(inline, earlier_words(report.earlier))),
             "folds": tuple(extras.folds.values()),
             "folds_heading": _folds_heading(len(extras.folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
@@ -141,8 +142,13 @@ def _folds_heading(folds: int) -> str:
 
 def _settled_words(told: Account) -> Iterator[str]:
     """Yield what people have decided."""
-    if told.applied:
-        yield f"Committed to the branch: {_numbers_words(told.applied)}."
+    placed = {number for _, numbers in told.landings for number in numbers}
+    elsewhere = tuple(number for number in told.applied if number not in placed)
+    if elsewhere:
+        yield f"Committed to the branch: {_numbers_words(elsewhere)}."
+    for place, numbers in told.landings:
+        if numbers:
+            yield f"Committed in {place}: {_numbers_words(numbers)}."
     if told.rejected:
         yield f"Rejected, hence not shown: {_numbers_words(told.rejected)}."
     if told.is_ignored:

@@ -80,12 +80,14 @@ class _Answer:
         is_done: Whether all was done.
         reviewed: What came of the pull request last; None where nothing was to be done to it.
         notes: Sentences for the log and the job summary.
+        patch: What could not be committed.
     """
 
     parts: list[str] = field(default_factory=list)
     is_done: bool = True
     reviewed: Reviewed | None = None
     notes: list[str] = field(default_factory=list)
+    patch: str = ""
 
     def refuse(self, words: str) -> None:
         """Say why something is not done."""
@@ -95,6 +97,7 @@ class _Answer:
     def take(self, command: Command | Misread, told: Told) -> None:
         """Add what came of a command."""
         self.parts += [about(command, told.words), patch_words(told.patch)]
+        self.patch = told.patch or self.patch
         self.is_done = self.is_done and told.is_done
         self.reviewed = told.reviewed or self.reviewed
         self.notes.append(f"{command}: {'done' if told.is_done else 'not done'}")
@@ -107,4 +110,4 @@ def _end(desk: Desk, answer: _Answer) -> Reviewed:
         forge.answer(task.number, said(task), reply(task.comment, answer.parts))
     forge.react(said(task), Reaction.DONE if answer.is_done else Reaction.REFUSED)
     done = answer.reviewed or Reviewed(delivery=Delivery.POSTED)
-    return replace(done, notes=(*done.notes, *answer.notes))
+    return replace(done, notes=(*done.notes, *answer.notes), patch=answer.patch or done.patch)

@@ -17,9 +17,8 @@ from bot.forge.settling import Wanted, Wishes
 from bot.model import Report
 from bot.pipeline import Given
 from bot.review.standing import Stand, stand_of
-from bot.review.states import States
 from bot.review.story import Begun, Tools, deliver
-from bot.settings import CommitSettings, Role
+from bot.settings import Role
 
 _NOT_ASKED = "it was not asked for"
 
@@ -36,12 +35,10 @@ class CommandTools:
         forge: Where the pull request lives.
         review: The clients of a review.
         reading: The role that is enough for what changes nothing.
-        commits: Tells how tests are committed.
     """
 
     forge: CommandForge
     review: Tools
-    commits: Callable[[States], CommitSettings]
     reading: Role = Role.WRITE
 
 

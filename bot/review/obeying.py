@@ -8,6 +8,7 @@ from functools import partial
 
 from bot.forge.commands import Command, Verb
 from bot.forge.settling import Wishes
+from bot.placement.plan import Marking
 from bot.report.replies import explanation, help_words, sentences
 from bot.report.view import View
 from bot.review.choosing import Chosen, chosen_by, say_which, told
@@ -136,9 +137,10 @@ async def _commit(desk: Desk, chosen: Chosen, proven: Sequence[Proven]) -> Told:
     committed = {one.number for one in made.suggestions}
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
     answer = told(_uncommitted(chosen, made), words=_where(made))
-    if not done or made.follow_up is not None:
+    if not done or made.commit is None:
         return replace(answer, patch=made.patch)
-    return replace(answer, reviewed=await desk.remember(Wishes(applied=done)))
+    place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
+    return replace(answer, reviewed=await desk.remember(Wishes(applied=done, place=place)))
 
 
 def _uncommitted(chosen: Chosen, made: Committing) -> Chosen:
@@ -152,17 +154,19 @@ def _uncommitted(chosen: Chosen, made: Committing) -> Chosen:
 
 
 async def _order(desk: Desk, proven: Sequence[Proven]) -> CommitOrder:
-    begun = await desk.begun()
-    existing = await desk.existing()
+    begun, tools = await desk.begun(), desk.tools.review
+    existing, settings = await desk.existing(), tools.commits(begun.states)
+    members = [one.member for one in proven if one.member is not None]
     return CommitOrder(
         pull=desk.pull,
         head=desk.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
         tree=begun.states.head_tree,
         folder=begun.states.root,
-        drivers=desk.tools.review.drivers,
+        drivers=tools.drivers,
         login=existing.viewer.login,
-        settings=desk.tools.commits(begun.states),
+        settings=settings,
+        marking=Marking.of_members(members, tools.drivers, marks=settings.mark_tests),
     )
 
 

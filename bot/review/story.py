@@ -13,6 +13,7 @@ from bot.changes.fetching import CannotFetch
 from bot.events import COMMIT_TRAILER, Nothing, ReviewPullRequest, unless_own_commit
 from bot.execution.threads import in_thread
 from bot.forge.anchors import ShownFile, shown_files
+from bot.forge.commits import CommittingForge
 from bot.forge.forge import (
     DiffTooLarge,
     Existing,
@@ -26,15 +27,18 @@ from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.settling import Limits, Settled, Texts, Wanted, remember, settle
 from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
-from bot.model import Progress, Report
+from bot.model import Progress, Report, Suggestion
 from bot.pipeline import Given
+from bot.placement.plan import FileEdit, Marking, plan_edits
 from bot.report.comments import SuggestedChange
 from bot.report.pull_request import texts
 from bot.report.view import View
+from bot.review.landing import Landing
 from bot.review.outcomes import Places, outcomes_of
 from bot.review.posting import Posting, post
 from bot.review.states import States
 from bot.review.suggested import suggested_changes
+from bot.settings import CommitSettings
 
 _NOT_LISTED = (
     "The pull request changes too many files for GitHub to list them all, so no comment can stand beside the "
@@ -58,15 +62,17 @@ class Tools:
         drivers: The languages.
         progress: Where the run tells how far it is.
         commands: Whether replies such as `apply` are understood.
+        commits: Tells how tests are committed.
     """
 
-    forge: Forge
+    forge: CommittingForge
     open_states: Callable[[ReviewPullRequest], States]
     suggest: Callable[[States, Given], Awaitable[Report]]
     limits: Limits
     drivers: Sequence[LanguageDriver]
     progress: Progress
     commands: bool = False
+    commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
 
 
 async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
@@ -87,7 +93,8 @@ async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
         return begun
     report = await tools.suggest(begun.states, begun.given())
     tools.progress.phase("posting", 1)
-    return await in_thread(deliver, begun, report, tools)
+    landing = await in_thread(_landing, begun, report, tools)
+    return landing.told(await in_thread(deliver, begun, report, tools, landing.aimed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +150,19 @@ def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge
     commit = forge.commit(task.head_sha)
     told = unless_own_commit(task, author=commit.author, message=message, own_login=existing.viewer.login)
     return told if isinstance(told, Nothing) else None
+
+
+def _landing(begun: Begun, report: Report, tools: Tools) -> Landing:
+    return Landing(
+        forge=tools.forge,
+        number=begun.task.number,
+        head=begun.task.head_sha,
+        states=begun.states,
+        report=report,
+        drivers=tools.drivers,
+        limits=tools.limits,
+        settings=tools.commits(begun.states),
+    )
 
 
 def _as_it_is(wanted: Wanted) -> Wanted:
@@ -205,7 +225,7 @@ def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wan
     states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
     changes = {}
     if files:  # else none of them is shown, and head need not be listed
-        changes = suggested_changes(report.suggestions, files, states.head_tree, tools.drivers, states.root)
+        changes = suggested_changes(report.suggestions, files, _edits_of(states, report, tools))
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
     view = _view(begun, tools)
     committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
@@ -214,8 +234,18 @@ def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wan
         return texts(report, settled, view, committable, before)
 
     return Wanted(
-        head=begun.task.head_sha, outcomes=outcomes_of(report, begun.remembered, places), write=write
+        head=begun.task.head_sha,
+        outcomes=outcomes_of(report, begun.remembered, places),
+        write=write,
+        has_news=bool(report.earlier),
     )
+
+
+def _edits_of(states: States, report: Report, tools: Tools) -> Callable[[Suggestion], Sequence[FileEdit]]:
+    """Return what tells how a suggestion alone would change the files of head."""
+    marking = Marking.of(report, marks=tools.commits(states).mark_tests)
+    tree, drivers, root = states.head_tree, tools.drivers, states.root
+    return lambda suggestion: plan_edits([suggestion], tree, drivers, root, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) -> Mapping[str, ShownFile]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
 
 from bot.forge.anchors import ShownFile, replaced_lines
 from bot.forge.forge import Anchor
 from bot.forge.marks import content_digest
-from bot.languages.driver import LanguageDriver, SourceTree
 from bot.model import Suggestion
-from bot.placement.plan import FileEdit, plan_edits
+from bot.placement.plan import FileEdit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +29,7 @@ class PlacedChange:
 def suggested_changes(
     suggestions: Iterable[Suggestion],
     files: Mapping[str, ShownFile],
-    tree: SourceTree,
-    drivers: Sequence[LanguageDriver],
-    folder: Path,
+    edits_of: Callable[[Suggestion], Sequence[FileEdit]],
 ) -> dict[str, PlacedChange]:
     """Return the suggested changes that are possible, by the content of their suggestions.
 
@@ -42,15 +38,13 @@ def suggested_changes(
     Args:
         suggestions: Those of a report; what is not green is left out.
         files: What the pull request's diff shows.
-        tree: The files of head.
-        drivers: The languages.
-        folder: The git root, whose settings tests are formatted by.
+        edits_of: Tells what a suggestion alone would change in the files of head.
     """
     found: dict[str, PlacedChange] = {}
     taken: dict[str, set[int]] = {}
     for suggestion in suggestions:
         if suggestion.is_green and suggestion.test_path in files:
-            change = _change(suggestion, files, plan_edits([suggestion], tree, drivers, folder).edits)
+            change = _change(suggestion, files, edits_of(suggestion))
             lines = set() if change is None else _lines(change.anchor)
             if change is not None and taken.setdefault(change.anchor.path, set()).isdisjoint(lines):
                 taken[change.anchor.path] |= lines

@@ -76,7 +76,7 @@ def test_annotations__none_where_the_review_is_posted() -> None:
 def test_outputs__figures_of_the_report() -> None:
     report = sample_report()
 
-    outputs = outputs_of(report, "testsmith-report/report.json")
+    outputs = outputs_of(Reviewed(delivery=Delivery.POSTED, report=report), "testsmith-report/report.json")
 
     assert tuple(outputs) == OUTPUTS
     assert outputs["members"] == str(len(report.members))
@@ -88,7 +88,16 @@ def test_outputs__figures_of_the_report() -> None:
 
 
 def test_outputs__nothing_looked_at() -> None:
-    assert list(outputs_of(None, "").values()) == ["0", "0", "0", "0", "0", ""]
+    assert list(outputs_of(None).values()) == ["0", "0", "0", "0", "0", "", "", "", ""]
+
+
+def test_outputs__what_was_committed_and_what_could_not_be() -> None:
+    reviewed = Reviewed(delivery=Delivery.POSTED, commit="1f2e", follow_up=12)
+
+    outputs = outputs_of(reviewed, patch="testsmith-report/tests.patch")
+
+    assert (outputs["commit"], outputs["pull-request"]) == ("1f2e", "12")
+    assert outputs["patch"] == "testsmith-report/tests.patch"
 
 
 def test_last_lines__notes_then_what_came_of_it() -> None:

@@ -119,6 +119,7 @@ class Stage:
                 limits=self.limits,
                 drivers=drivers(),
                 progress=PlainProgress(log),
+                commits=lambda _: self.commits,
             )
             return asyncio.run(review(task, tools))
 
@@ -157,7 +158,6 @@ class Stage:
             obeying = CommandTools(
                 forge=forge,
                 review=replace(tools, commands=True),
-                commits=lambda _: self.commits,
                 reading=self.explain_for,
             )
             reviewed = asyncio.run(obey(task, obeying))
@@ -186,6 +186,7 @@ class Stage:
                 limits=self.limits,
                 drivers=drivers(),
                 progress=PlainProgress(log),
+                commits=lambda _: self.commits,
             )
 
     def _forge(self, repository: str, token: Token) -> GitHub:

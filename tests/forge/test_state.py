@@ -11,6 +11,7 @@ from bot.forge.marks import SUMMARY_MARK
 from bot.forge.state import (
     STATE_LIMIT,
     Entry,
+    Landing,
     Outcome,
     Past,
     State,
@@ -305,3 +306,20 @@ def test_decode__random_damage_never_raises() -> None:
             letters[seeded.randrange(len(letters))] = seeded.choice('{}[]",:0159ax<>-\\\n\u00e9')
         read = decode("".join(letters))
         assert read is None or decode(encode(read)) == read
+
+
+def test_landings__places_in_a_wrong_shape_are_left_out() -> None:
+    sha, digest = "1f2e3d4c" * 5, "0123456789abcdef"
+    kept = (Landing(place=sha, contents=(digest,)), Landing(place="#12", contents=(digest,)))
+    assert decode(encode(State(landings=kept))) == State(landings=kept)
+    odd = [[sha], [], "x", ["@octo", digest], ["#0", digest], [7, digest], [sha, "x"], [["#1"], digest]]
+    told = {"version": 1, "next": 1, "landings": [*odd, ["#12", digest, "x"]]}
+    body = f"<!-- testsmith:state {json.dumps(told)} -->"
+    assert decode(body) == State(landings=kept[1:])
+
+
+def test_landings__only_the_last_are_kept() -> None:
+    many = tuple(Landing(place=f"#{number}", contents=("0123456789abcdef",)) for number in range(1, 60))
+    found = decode(encode(State(landings=many)))
+    assert found is not None
+    assert [one.place for one in found.landings] == [f"#{number}" for number in range(40, 60)]

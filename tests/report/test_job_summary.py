@@ -115,7 +115,7 @@ def test_job_summary__names_every_missing_permission_and_grants_them_together() 
 
     page = job_summary(reviewed, VIEW)
 
-    assert "- `contents: write`, to resolve the threads of what no longer applies\n" in page
+    assert "- `contents: write`, to commit, and to resolve the threads of what no longer applies\n" in page
     assert "- `checks: read`\n" in page
     workflow = "permissions:\n  contents: write\n  pull-requests: write\n  issues: write\n  checks: read"
     assert f"```yaml\n{workflow}\n```" in page
@@ -160,3 +160,12 @@ def test_job_summary__of_a_pull_request_that_was_not_looked_at_claims_no_review(
 
     assert summary.startswith("> [!WARNING]\n> The pull request was not looked at. GitHub is away.")
     assert "stands here" not in summary
+
+
+def test_job_summary__has_the_patch_of_what_could_not_be_committed() -> None:
+    patch = "diff --git a/t.py b/t.py\n--- /dev/null\n+++ b/t.py\n@@ -0,0 +1 @@\n+```\n"
+    reviewed = replace(settled(sample_report()), patch=patch)
+    assert f"````diff\n{patch}````" in job_summary(reviewed, VIEW)
+    long = job_summary(replace(reviewed, patch="+x\n" * 100_000), VIEW)
+    assert "the output `patch` names the file" in long
+    assert "git apply" not in job_summary(settled(sample_report()), VIEW)

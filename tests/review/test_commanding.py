@@ -86,7 +86,7 @@ def test_apply__commits_what_its_comments_show(at: Stage) -> None:
     assert "def test_drop" in committed(at)
     assert "def test_size" not in committed(at)
     assert {comment_of(at, name).id in at.pull.resolved for name in ("add", "drop")} == {True}
-    assert "Committed to the branch: 1, 3." in summary(at)
+    assert f"Committed in {at.pull.head}: 1, 3." in summary(at)
     assert at.looked_at == ["add", "drop"]
     again = at.command("/testsmith apply 1")
     assert (again.reactions, "committed before" in again.answers[0]) == (["eyes", "confused"], True)
@@ -134,7 +134,7 @@ def test_apply__a_reviewers_own_version_is_proven_and_committed(at: Stage) -> No
     assert (done.answers, done.reactions) == ([], ["eyes", "rocket"])
     assert "def test_size_of_one" in committed(at)
     assert at.given[-2].candidates
-    assert "Committed to the branch: 2." in summary(at)
+    assert f"Committed in {at.pull.head}: 2." in summary(at)
 
 
 def test_apply__in_a_pull_request_of_its_own(at: Stage) -> None:

@@ -10,6 +10,7 @@ from bot.forge.forge import Anchor
 from bot.forge.marks import content_digest
 from bot.languages.python.driver import PythonDriver
 from bot.model import Label, Suggestion
+from bot.placement.plan import plan_edits
 from bot.review.suggested import PlacedChange, suggested_changes
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
@@ -33,7 +34,9 @@ def changes(
     first, second = made.commit({TEST_PATH: before}), made.commit({TEST_PATH: after.encode()})
     files = shown_files([FilePatch(path=TEST_PATH, patch=made.git("diff", first, second))])
     tree = MemoryTree({TEST_PATH: after.encode()})
-    return suggested_changes(suggestions, files, tree, [PythonDriver()], folder)
+    return suggested_changes(
+        suggestions, files, lambda one: plan_edits([one], tree, [PythonDriver()], folder).edits
+    )
 
 
 def applied(change: PlacedChange, text: str = AFTER) -> str:

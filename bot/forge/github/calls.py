@@ -108,6 +108,10 @@ class Calls:
             "The next run looks again."
         ) from lost
 
+    def pause(self) -> None:
+        """Wait for as long as is between two writes."""
+        self._sleep(BETWEEN_WRITES)
+
     def _paced(self, send: Callable[[], _Answer]) -> _Answer:
         left = self._next_write - self._clock()
         if left > 0:

@@ -35,6 +35,9 @@ from bot.forge.plan import is_same_summary
 from bot.forge.settling import own_summaries
 from bot.settings import Role
 
+HEAD_LOOKS = 10
+"""How often is looked, a second apart, whether a pull request's head has followed its branch."""
+
 
 class GitHub:
     """A repository on GitHub: see `Forge` and `CommittingForge`. Made by `build_forge`."""
@@ -73,6 +76,13 @@ class GitHub:
     def commit_files(self, order: NewCommit) -> MadeCommit:
         """See `CommittingForge.commit_files`."""
         return Branches(self._remote).commit(order)
+
+    def await_head(self, number: int, sha: str) -> None:
+        """See `CommittingForge.await_head`."""
+        for _ in range(HEAD_LOOKS):
+            if self.head(number) == sha:
+                return
+            self._remote.pause()
 
     def create_branch(self, name: str, sha: str) -> None:
         """See `CommittingForge.create_branch`."""

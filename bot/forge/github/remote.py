@@ -96,6 +96,10 @@ class Remote:
 
         self._calls.write(Ask(what=what, permission=permission), send, lambda: None)
 
+    def pause(self) -> None:
+        """Let GitHub go on for a moment."""
+        self._calls.pause()
+
     def _path(self, path: str) -> str:
         return f"/repos/{quote(self._owner, safe='')}/{quote(self._name, safe='')}{path}"
 

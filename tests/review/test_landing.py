@@ -1,0 +1,189 @@
+"""What a pull request looks like after a review that commits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.events import COMMIT_TRAILER
+from bot.forge.reviewed import Delivery, Reviewed
+from bot.forge.state import decode
+from bot.settings import CommitSettings, Mode
+from fakes.github.faults import Fault
+from fakes.github.state import ACTIONS_BOT
+from fakes.stage import Stage, module, stage
+
+HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one", "asks_why")}
+TESTS = "tests/test_shop.py"
+MAY_COMMIT = {"contents": "write", "pull_requests": "write"}
+
+
+@pytest.fixture(name="at")
+def _at(tmp_path: Path) -> Iterator[Stage]:
+    with stage(tmp_path, HEAD) as made:
+        made.commits = CommitSettings(mode=Mode.COMMIT, mark_tests=False)
+        made.token = made.github.token(made.shop, MAY_COMMIT)
+        made.shop.roles["ada"] = "write"
+        yield made
+
+
+def text(at: Stage, branch: str = "change") -> str:
+    return at.shop.git.text("show", f"refs/heads/{branch}:{TESTS}")
+
+
+def summary(at: Stage) -> str:
+    (one,) = at.summaries()
+    return one.body
+
+
+def author(at: Stage) -> str:
+    return at.shop.git.text("log", "-1", "--format=%an", at.pull.head).strip()
+
+
+def pushed(at: Stage, body: str = "return a + 2") -> Reviewed:
+    """Let a person change `add`, and the action look at that."""
+    changed = HEAD["shop/cart.py"].replace("def add(a):\n    return a + 1", f"def add(a):\n    {body}")
+    at.push({"shop/cart.py": changed})
+    at.looked_at.clear()
+    return at.run(action="synchronize")
+
+
+def test_commit__what_is_proven_is_on_the_branch_and_questions_are_asked(at: Stage) -> None:
+    before = at.pull.head
+    reviewed = at.run()
+    assert (reviewed.delivery, reviewed.commit) == (Delivery.POSTED, at.pull.head)
+    assert at.shop.git.between(before, at.pull.head) == (at.pull.head,)
+    assert all(f"def test_{name}()" in text(at) for name in ("add", "size"))
+    assert "why" not in text(at)
+    assert at.proposed() == ["asks_why"]
+    assert f"Committed in {at.pull.head}: 1, 2." in summary(at)
+    state = decode(summary(at))
+    assert state is not None
+    assert [(one.place, len(one.contents)) for one in state.landings] == [(at.pull.head, 2)]
+    assert len(state.applied) == 2
+
+
+def test_commit__the_bots_own_commit_is_not_looked_at(at: Stage) -> None:
+    at.run()
+    at.looked_at.clear()
+    assert author(at) == ACTIONS_BOT
+    reviewed = at.run(action="synchronize")
+    assert (reviewed.delivery, reviewed.reason) == (Delivery.NOTHING, "The head commit is the bot's own.")
+    assert at.looked_at == []
+
+
+def test_commit__a_persons_next_commit_is_looked_at(at: Stage) -> None:
+    at.run()
+    ours = at.pull.head
+    reviewed = pushed(at)
+    assert at.looked_at == ["add"]
+    assert (reviewed.delivery, reviewed.commit) == (Delivery.POSTED, at.pull.head)
+    assert f"Committed in {ours}: 1, 2." in summary(at)
+    assert f"Committed in {at.pull.head}: 4." in summary(at)
+    assert text(at).count("def test_add") == 2
+
+
+def test_commit__what_was_committed_is_never_proposed_again(at: Stage) -> None:
+    at.run()
+    pushed(at)
+    before = at.pull.head
+    reviewed = pushed(at, "return a + 1")
+    assert at.looked_at == ["add"]
+    assert reviewed.commit == ""
+    assert at.shop.git.between(before, at.pull.head) == (at.pull.head,)
+    assert at.proposed() == ["asks_why"]
+
+
+def test_commit__what_was_proposed_before_is_resolved_when_it_is_committed(at: Stage) -> None:
+    at.commits = CommitSettings()
+    at.run()
+    assert at.proposed() == ["add", "asks_why", "size"]
+    at.commits = CommitSettings(mode=Mode.COMMIT)
+    at.command("/testsmith apply 1")
+    bodies = [at.pull.review_comments[one].body for one in at.pull.resolved]
+    assert [body.partition("`")[2].partition("`")[0] for body in bodies] == ["add"]
+    assert re.search(r"^# testsmith \S+ \S+ \S+ shop/cart.py::add\ndef test_add", text(at), re.MULTILINE)
+
+
+def test_commit__a_rejected_test_is_not_committed(at: Stage) -> None:
+    at.commits = CommitSettings()
+    at.run()
+    at.command("/testsmith reject 1")
+    pushed(at)
+    at.commits = CommitSettings(mode=Mode.COMMIT)
+    reviewed = pushed(at, "return a + 1")
+    assert (at.looked_at, reviewed.commit, reviewed.notes) == (["add"], "", ())
+
+
+def test_suggest__commits_nothing(at: Stage) -> None:
+    at.commits = CommitSettings()
+    before = at.pull.head
+    assert at.run().commit == ""
+    assert at.pull.head == before
+
+
+def test_not_allowed__proposes_instead_and_says_what_is_missing(at: Stage, tmp_path: Path) -> None:
+    at.token = at.github.token(at.shop, {"contents": "read", "pull_requests": "write"})
+    before = at.pull.head
+    reviewed = at.run()
+    assert (reviewed.delivery, at.pull.head) == (Delivery.POSTED, before)
+    assert reviewed.missing == ("contents: write",)
+    assert at.proposed() == ["add", "asks_why", "size"]
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=reviewed.patch.encode(), check=True)
+    assert "def test_add()" in (tmp_path / TESTS).read_text()
+
+
+def test_protected__proposes_instead(at: Stage) -> None:
+    at.shop.protected.add("change")
+    reviewed = at.run()
+    assert at.proposed() == ["add", "asks_why", "size"]
+    assert any("is protected" in note for note in reviewed.notes)
+    assert reviewed.patch
+
+
+def test_push_between__the_next_run_commits(at: Stage) -> None:
+    at.while_proving = lambda: at.push({"README.md": "other\n"})
+    reviewed = at.run()
+    assert (reviewed.delivery, reviewed.commit) == (Delivery.HEAD_MOVED, "")
+    at.while_proving = lambda: None
+    assert at.run(action="synchronize").commit == at.pull.head
+
+
+def test_two_runs_at_once__one_commit(at: Stage) -> None:
+    before, event = at.pull.head, at.event("opened")
+
+    def meanwhile() -> None:
+        at.while_proving = lambda: None
+        at.review(event)
+
+    at.while_proving = meanwhile
+    at.review(event)
+    assert len(at.shop.git.between(before, at.pull.head)) == 1
+    assert len(at.summaries()) == 1
+
+
+def test_pull_request__one_onto_the_branch(at: Stage) -> None:
+    at.commits = CommitSettings(mode=Mode.PULL_REQUEST)
+    before = at.pull.head
+    reviewed = at.run()
+    assert (at.pull.head, reviewed.follow_up) == (before, 2)
+    assert "def test_add()" in text(at, "testsmith/pr-1")
+    assert "Committed in #2: 1, 2." in summary(at)
+    assert at.proposed() == ["asks_why"]
+    second = pushed(at)
+    assert second.follow_up == 2
+    assert "Committed in #2: 1, 2, 4." in summary(at)
+    message = at.shop.git.text("log", "-1", "--format=%B", "testsmith/pr-1")
+    assert COMMIT_TRAILER in message
+
+
+def test_unreadable__github_fails_while_it_is_read(at: Stage) -> None:
+    at.github.fail(Fault(request="POST /graphql", status=502, skip=1, times=4))
+    before = at.pull.head
+    reviewed = at.run()
+    assert (reviewed.commit, at.pull.head) == ("", before)
+    assert any("no usable answer" in note for note in reviewed.notes)
