@@ -27,7 +27,7 @@ def _at(tmp_path: Path) -> Iterator[Stage]:
     with stage(tmp_path, HEAD) as made:
         made.commits = CommitSettings(mode=Mode.COMMIT, mark_tests=False)
         made.token = made.github.token(made.shop, MAY_COMMIT)
-        made.shop.roles["ada"] = "write"
+        made.shop.collaborators["ada"] = "write"
         yield made
 
 
