@@ -20,6 +20,7 @@ _ISLICE = Import("itertools", "islice")
 
 _FIRST_ITEMS = 5
 _LONGEST_MATCH = 60
+_LONGEST_UNSPREAD = 60
 _INDENT = "    "
 
 _SINGLETONS = frozenset({"None", "True", "False"})
@@ -31,6 +32,25 @@ _MEANING = r"\\^$.|?*+()\[\]{}"
 
 Lines = list[str]
 Written = tuple[Lines, Imports]
+
+
+def spread(text: str) -> str:
+    """Return the source text of a long text as one literal a line, as people write it; all else as it is."""
+    node = ast.parse(text, mode="eval").body if len(text) > _LONGEST_UNSPREAD else None
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return text
+    parts = [part for line in node.value.splitlines(keepends=True) for part in _wrapped(line)]
+    return f"({' '.join(map(quoted, parts))})" if len(parts) > 1 else text
+
+
+def _wrapped(line: str) -> Lines:
+    """Return a line in parts of at most a readable length, each with the blank that it ends on."""
+    parts = [""]
+    for word in re.findall(r"\S+\s*|^\s+", line):
+        if parts[-1] and len(parts[-1]) + len(word) > _LONGEST_UNSPREAD:
+            parts.append("")
+        parts[-1] += word
+    return parts
 
 
 def indented(lines: Iterable[str]) -> Lines:
@@ -154,7 +174,7 @@ def _assertion(expression: str, relation: str, text: str) -> str:
     if text == "True" and isinstance(node, ast.Compare):
         return f"assert {expression}"
     operand = f"({expression})" if isinstance(node, _LOOSE) else expression
-    return f"assert {operand} {relation} {text}"
+    return f"assert {operand} {relation} {spread(text)}"
 
 
 def refusal(form: str, call: str, exception: str, match: str = "") -> Written:
@@ -232,7 +252,7 @@ def _object(case: Case, call: str) -> Written:
 def _printed(case: Case, call: str) -> Written:
     text = case.outcome.value.text if case.outcome.value else '""'
     brought = brought_out(case.outcome.form, call)
-    lines = [brought.expression, "", f"assert capsys.readouterr().out == {text}"]
+    lines = [brought.expression, "", f"assert capsys.readouterr().out == {spread(text)}"]
     return brought.framed(lines), brought.imports
 
 
@@ -246,7 +266,7 @@ def _fact_lines(facts: Iterable[Fact], of: str = "{}") -> Written:
     lines, imports = [], NONE
     for fact in facts:
         relation = "is" if fact.value.text in _SINGLETONS else "=="
-        lines.append(f"assert {fact.of.replace('{}', of)} {relation} {fact.value.text}")
+        lines.append(f"assert {fact.of.replace('{}', of)} {relation} {spread(fact.value.text)}")
         imports |= fact.value.imports
     return lines, imports
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from bot.generation.offline.cases import Case
+from bot.generation.offline.words import size_of
 
 MOST_TESTS = 6
 """How many tests one member gets at most."""
@@ -54,13 +55,29 @@ def _place(test: Test) -> tuple[bool, bool, int]:
 def _tests(group: Sequence[Case]) -> list[Test]:
     if len(group) < FEWEST_ROWS:
         return [Test((case,)) for case in group]
-    return [Test(tuple(group))]
+    return [Test(tuple(_in_order(group)))]
+
+
+def _in_order(group: Sequence[Case]) -> Sequence[Case]:
+    """Return rows from the smallest to the largest, where all that differs is a number or a duration."""
+    names = [argument.name for argument in group[0].trial.arguments]
+    columns = {name: [_value_of(case, name) for case in group] for name in names}
+    (varying, *others) = [name for name in names if len(set(columns[name])) > 1] or [""]
+    sizes = [size_of(text) for text in columns.get(varying, ())]
+    if others or not sizes or None in sizes:
+        return group
+    return [case for _, case in sorted(zip(sizes, group, strict=True), key=lambda pair: pair[0] or 0)]
+
+
+def _value_of(case: Case, name: str) -> str:
+    return next(argument.value.text for argument in case.trial.arguments if argument.name == name)
 
 
 def shape(case: Case) -> Hashable | None:
     """Return what the rows of a table have in common; None for a case that stands alone."""
     trial, outcome = case.trial, case.outcome
     on_variables = (bool(trial.watched) and not trial.receiver) or case.in_folder
+    on_variables = on_variables or any(each.value.text.startswith("iter(") for each in trial.arguments)
     alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
     if alone or trial.stands_alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
         return None

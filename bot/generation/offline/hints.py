@@ -251,6 +251,10 @@ def _telling(node: ast.AST) -> Iterator[ast.AST]:
             continue
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
+        if isinstance(child, ast.Call) and _fills_a_template(child.func):
+            for argument in (*child.args, *child.keywords):
+                yield from _telling_of(argument)
+            continue
         if isinstance(child, ast.Call) and takes_a_pattern(child.func):
             yield child
             continue
@@ -263,6 +267,15 @@ def _telling_of(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     if constant_of(node) is None:
         yield from _telling(node)
+
+
+def _fills_a_template(function: ast.expr) -> bool:
+    """Tell whether a function fills a text of the source, which no input is like."""
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "format"
+        and isinstance(function.value, ast.Constant)
+    )
 
 
 def _written(value: Value) -> Expression:

@@ -17,6 +17,8 @@ from bot.model import Member, MemberKind
 
 _LONGEST_NAME = 70
 _LONGEST_CELL = 20
+_LONGEST_ID = 40
+_MOST_OPTIONS = 3
 
 _ORDINALS = ("second", "third", "fourth", "fifth", "sixth", *(f"{number}th" for number in range(7, 100)))
 
@@ -122,7 +124,7 @@ class Names:
         if values:
             yield ("of", values, *after, *options)
         yield (*after, *options)
-        plain = [_words(_as_set_up(each, case)) for each in case.trial.arguments if not self._is_option(each)]
+        plain = [_words(each) for each in _set_up(case) if not self._is_option(each)]
         every = "_and_".join(filter(None, plain))
         if every:
             yield ("of", every, *after, *options)
@@ -159,7 +161,7 @@ class Names:
                 without = argument.value.text in {"False", "None"}
                 plain = snake(argument.name).removeprefix("with_")
                 found.append(("without_" if without else "with_") + plain)
-        return tuple(found[:2])
+        return (found[0] + "".join(f"_and_{each}" for each in found[1:_MOST_OPTIONS]),) if found else ()
 
     def _is_option(self, argument: Argument) -> bool:
         """Tell whether a parameter need not be given, and other cases do without it."""
@@ -168,16 +170,16 @@ class Names:
 
     def _values(self, case: Case) -> str:
         """Return the first argument in words that not all cases have."""
-        for argument in case.trial.arguments:
+        for argument in _set_up(case):
             if self._is_option(argument) or self._is_common(argument):
                 continue
-            words = _words(_as_set_up(argument, case))
+            words = _words(argument)
             if words:
                 return words
         return ""
 
     def _is_common(self, argument: Argument) -> bool:
-        return len(self._cases) > 1 and all(argument in other.trial.arguments for other in self._cases)
+        return len(self._cases) > 1 and all(argument in _set_up(other) for other in self._cases)
 
     def _guard(self, case: Case) -> str:
         """Return the condition behind which the exception is raised, in words."""
@@ -252,6 +254,10 @@ def _is_no_container(argument: Argument) -> bool:
     return argument.value.text in {"False", "None", "0", "0.0"}
 
 
+def _set_up(case: Case) -> list[Argument]:
+    return [_as_set_up(argument, case) for argument in case.trial.arguments]
+
+
 def _as_set_up(argument: Argument, case: Case) -> Argument:
     """Return an argument with the value that the test's setup gives it, where it stands for one."""
     start = f"{argument.value.text} = "
@@ -301,3 +307,10 @@ def row_id(case: Case, varying: Sequence[str]) -> str:
     if not named:
         return ", ".join(texts)
     return ", ".join(f"{argument.name} {text}" for argument, text in zip(arguments, texts, strict=True))
+
+
+def full_id(case: Case, varying: Sequence[str]) -> str:
+    """Return what tells a row from others of the same words: the beginning of what it is given."""
+    texts = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
+    text = ", ".join(texts).replace('"', "'")
+    return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID].rpartition(' ')[0]} ..."

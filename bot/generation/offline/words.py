@@ -134,11 +134,13 @@ def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.key
         return "_".join(map(_duration_words, keywords)) or "no_time"
     if plain in {"date", "datetime", "decimal", "fraction", "range", "time"} and numbers:
         return f"{plain}_{snake('_'.join(numbers))}"
-    if plain in {"set", "frozenset"} and not arguments:
-        return f"empty_{plain}"
     match arguments:
+        case [ast.List() | ast.Tuple() as items] if plain == "iter":
+            return f"iterator_over_{_container_words(items)}"
         case [ast.Constant(value="" | b"")]:
             return f"empty_{plain}"
+        case [] if plain in {"set", "frozenset"}:
+            plain = f"empty_{plain}"
         case [ast.Call(func=inner, args=more, keywords=named)]:
             return f"{plain}_of_{_call_words(ast.unparse(inner), more, named)}"
     return plain
@@ -165,7 +167,7 @@ def id_words(text: str, name: str) -> str:
         case ast.Call(func=ast.Name(id="date" | "datetime"), args=arguments) if _are_numbers(arguments):
             return _moment([int(ast.unparse(argument)) for argument in arguments])
         case ast.Constant(value=int() | float()) if text not in {"0", "1", "True", "False"}:
-            return text
+            return text.replace("_", "")
     words = value_words(text, name).replace("_", " ")
     is_call = isinstance(node, ast.Call) and not text.startswith("timedelta")
     return text if (is_call and len(text) <= _LONGEST_SHOWN) or not words else words
@@ -203,6 +205,32 @@ def _moment(numbers: list[int]) -> str:
     day, time = numbers[:3], numbers[3:]
     text = "-".join(f"{number:02}" for number in day)
     return f"{text} {':'.join(f'{number:02}' for number in time)}" if time else text
+
+
+_SECONDS = {
+    "weeks": 604800.0,
+    "days": 86400.0,
+    "hours": 3600.0,
+    "minutes": 60.0,
+    "seconds": 1.0,
+    "milliseconds": 1e-3,
+    "microseconds": 1e-6,
+}
+
+
+def size_of(text: str) -> float | None:
+    """Return how large a number or a duration is, by its source text; None for all else."""
+    match _parsed(text):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = size_of(ast.unparse(operand))
+            return None if inner is None else -inner
+        case ast.Call(func=ast.Name(id="timedelta"), args=[], keywords=keywords):
+            sizes = [size_of(ast.unparse(keyword.value)) for keyword in keywords]
+            units = [_SECONDS.get(keyword.arg or "", 0.0) for keyword in keywords]
+            return sum((size or 0) * unit for size, unit in zip(sizes, units, strict=True))
+    return None
 
 
 _COMPARED: dict[type[ast.cmpop], str] = {

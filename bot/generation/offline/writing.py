@@ -22,12 +22,13 @@ from bot.generation.offline.asserting import (
     indented,
     match_text,
     refusal,
+    spread,
 )
 from bot.generation.offline.calls import call_text
 from bot.generation.offline.cases import Case
 from bot.generation.offline.expressions import NONE, Import, Imports, quoted
 from bot.generation.offline.grouping import Test
-from bot.generation.offline.naming import row_id
+from bot.generation.offline.naming import full_id, row_id
 
 _INDENT = "    "
 
@@ -231,10 +232,14 @@ class _Results:
 
 def _row(case: Case, varying: Sequence[str], results: _Results) -> str:
     cells = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
-    return ", ".join([*cells, *([results.of(case)] if results.column else [])])
+    return ", ".join(map(spread, [*cells, *([results.of(case)] if results.column else [])]))
 
 
 def _with_ids(rows: Sequence[str], test: Test, varying: Sequence[str]) -> list[str]:
     ids = [row_id(case, varying) for case in test.cases]
+    ids = [
+        name if ids.count(name) == 1 else full_id(case, varying)
+        for name, case in zip(ids, test.cases, strict=True)
+    ]
     unique = [name if ids.count(name) == 1 else f"{name} ({at + 1})" for at, name in enumerate(ids)]
     return [f"pytest.param({row}, id={quoted(name)})" for row, name in zip(rows, unique, strict=True)]

@@ -115,3 +115,43 @@ def test_grouped__makes_at_most_six_tests() -> None:
     cases = [case(call("1", options={f"o{n}": "1"}), gives(str(n))) for n in range(9)]
 
     assert len(grouped(cases)) == 6
+
+
+def test_grouped__sorts_rows_that_differ_in_a_number_or_a_duration() -> None:
+    numbers = [case(call(text, "0"), gives(text)) for text in ("10", "-1", "2.5")]
+    durations = [case(call(f"timedelta({text})"), gives("1")) for text in ("days=1", "seconds=59", "hours=2")]
+    mixed = [case(call(text), gives("1")) for text in ("5", "None", "1")]
+
+    assert calls([*grouped(numbers)[0].cases]) == ["f(-1, 0)", "f(2.5, 0)", "f(10, 0)"]
+    assert calls([*grouped(durations)[0].cases]) == [
+        "f(timedelta(seconds=59))",
+        "f(timedelta(hours=2))",
+        "f(timedelta(days=1))",
+    ]
+    assert calls([*grouped(mixed)[0].cases]) == ["f(5)", "f(None)", "f(1)"]
+
+
+def test_grouped__gives_an_iterator_a_test_of_its_own() -> None:
+    rows = [case(call(text), gives("1")) for text in ("[1]", "[2]", "[3]", "iter([4])")]
+
+    assert [len(test.cases) for test in grouped(rows)] == [3, 1]
+
+
+def test_choose__repeats_one_outcome_in_no_more_than_three_rows() -> None:
+    rows = [case(call(str(n), layer=Layer.BOUNDARY), gives("False"), lines={n}) for n in range(2)]
+    more = [case(call(str(n), layer=Layer.BOUNDARY), gives("False"), lines={1}) for n in range(5, 9)]
+
+    assert calls(choose([*rows, *more])) == ["f(0)", "f(1)", "f(5)"]
+
+
+def test_choose__prefers_ordinary_letters() -> None:
+    strange = case(call('"\u00df"'), gives("1"), lines={1})
+    plain = case(call('"s"'), gives("1"), lines={1})
+
+    assert calls(choose([strange, plain])) == ['f("s")']
+
+
+def test_choose__takes_no_more_than_three_long_rows_that_reach_nothing_new() -> None:
+    rows = [case(call(f'"{str(n) * 90}"'), gives(str(n)), lines={1}) for n in range(6)]
+
+    assert len(choose(rows)) == 3

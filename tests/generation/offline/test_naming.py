@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.calls import variable_for
+from bot.generation.offline.calls import Slot, variable_for
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Callee, Description, Parameter, Shape
 from bot.generation.offline.documentation import Documentation
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.hints import Hints
-from bot.generation.offline.naming import Names, row_id
+from bot.generation.offline.naming import Names, full_id, row_id
 from bot.generation.offline.sources import read_module
 from bot.generation.offline.subjects import Subject
+from bot.generation.offline.trial import Relation
 from bot.generation.offline.words import condition_words, id_words, value_words
 from bot.model import Change, Member, MemberKind
 from fakes.cases import call, case, gives, on_object, raises
@@ -118,6 +119,12 @@ def test_name__says_what_came_before() -> None:
         ("Color.RED", "red"),
         ('StringIO("")', "empty_string_io"),
         ("Cart()", "cart"),
+        ('b"hello"', "hello"),
+        ('"="', "equals_sign"),
+        ("[3, 1, 2]", "three_one_two"),
+        ('("a", "b")', "a_b"),
+        ('["one", "two", "three", "four", "five"]', "list_of_five"),
+        ("iter([1, 2])", "iterator_over_one_two"),
         ("None", "none"),
     ],
 )
@@ -130,11 +137,14 @@ def test_value_words__say_a_value(text: str, words: str) -> None:
     [
         ("0", "zero"),
         ("42", "42"),
-        ("1_000_000", "1_000_000"),
+        ("1_000_000", "1000000"),
         ('"plain text"', "plain text"),
         ('""', "empty text"),
         ('"one\\ntwo"', "one two"),
         ('["a", "b"]', "a, b"),
+        ('{"a": 1, "b": 2}', "a: 1, b: 2"),
+        ('b"hello"', "hello"),
+        (r'"\ufefftext"', "\\ufefftext"),
         ("date(2024, 2, 9)", "2024-02-09"),
         ("datetime(2024, 2, 9, 13, 5)", "2024-02-09 13:05"),
         ("timedelta(days=1)", "1 day"),
@@ -153,6 +163,9 @@ def test_id_words__are_for_people(text: str, words: str) -> None:
         ("1 > count", "a_count_below_one"),
         ("count >= 5", "a_count_from_five_on"),
         ("item not in known", "an_unknown_item"),
+        ("known not in item", "an_item_without_known"),
+        ("'.' in item", "an_item_with_dot"),
+        ("n < 1", "an_n_below_one"),
         ("item is None", "no_item"),
         ("not item", "an_empty_item"),
         ("not isinstance(item, str)", "an_item_that_is_no_str"),
@@ -162,7 +175,77 @@ def test_id_words__are_for_people(text: str, words: str) -> None:
     ],
 )
 def test_condition_words__say_a_condition_on_a_parameter(condition: str, words: str) -> None:
-    assert condition_words(ast.parse(condition, mode="eval").body, {"count", "item"}) == words
+    assert condition_words(ast.parse(condition, mode="eval").body, {"count", "item", "n"}) == words
+
+
+def test_name__of_a_second_case_is_a_word() -> None:
+    assert names(*[case(call("x"), gives("y"))] * 3) == [
+        "test_f",
+        "test_f_in_a_second_case",
+        "test_f_in_a_third_case",
+    ]
+
+
+def test_name__is_that_of_the_relation() -> None:
+    trial = replace(call("1"), relation=Relation("changes_nothing_twice", ""))
+
+    assert names(case(trial, gives("True"))) == ["test_f_changes_nothing_twice"]
+
+
+def test_name__joins_options() -> None:
+    plain = case(call("1"), gives("1"))
+    both = case(call("1", options={"with_b": "False", "c": "2"}), gives("2"))
+
+    assert names(plain, both)[1] == "test_f_without_b_and_with_c"
+
+
+def test_name__says_what_the_setup_gives() -> None:
+    trial = replace(call("words"), setup=('words = ["kiwi", "fig"]',), watched=("words",))
+    other = replace(call("words"), setup=('words = ["fig"]',), watched=("words",))
+
+    assert "test_f_of_kiwi_fig" in names(case(trial, gives("1")), case(other, gives("2")))
+
+
+def test_name__does_not_call_an_object_new_that_holds_something() -> None:
+    source = subject("Bag.size", MemberKind.PROPERTY)
+    bare = replace(on_object(), pieces=(Slot.RECEIVER, ".size"), arguments=())
+    filled = replace(bare, setup=('bag = Bag(["a"])',))
+
+    assert names(case(bare, gives("0")), case(filled, gives("1")), of=source) == [
+        "test_size_of_a_new_bag",
+        "test_size",
+    ]
+
+
+def test_name__does_not_call_a_number_empty() -> None:
+    text = "def f(a):\n    if not a:\n        return 1\n    return 2\n"
+    source = replace(subject(), source=read_module(text, "m"))
+
+    assert names(case(call("0"), gives("1"), lines={3}), of=source) == ["test_f_of_zero"]
+    assert names(case(call('""'), gives("1"), lines={3}), of=source) == ["test_f_of_an_empty_a"]
+
+
+def test_name__says_nothing_of_the_last_of_several_conditions() -> None:
+    text = """def f(a):
+    if a > 2:
+        pass
+    elif a == 1:
+        pass
+    else:
+        raise ValueError
+"""
+    source = replace(subject(), source=read_module(text, "m"))
+
+    assert names(case(call("0"), raises(None, line=7)), of=source) == ["test_f_refuses_zero"]
+
+
+def test_full_id__is_the_beginning_of_what_is_given() -> None:
+    texts = ('["a", "b"]', "[" + ", ".join(["1000"] * 20) + "]")
+
+    assert [full_id(case(call(text), gives("1")), ["a"]) for text in texts] == [
+        "['a', 'b']",
+        "[1000, 1000, 1000, 1000, 1000, 1000, ...",
+    ]
 
 
 def test_row_id__names_two_columns_and_no_more() -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from bot.generation.offline.calls import Slot
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Home
 from bot.generation.offline.grouping import Test
 from bot.generation.offline.observations import Observation, Outcome
 from bot.generation.offline.telling import facts, sayings
+from bot.generation.offline.trial import Relation
 from bot.model import Candidate, Origin
 from fakes.cases import call, case, fact, gives, on_object, raises
 
@@ -146,3 +148,13 @@ def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> Non
 
 def test_facts__few() -> None:
     assert len(facts([case(call(str(number)), gives(str(number))) for number in range(50)])) == 8
+
+
+def test_saying__of_a_relation_is_that_it_holds() -> None:
+    trial = replace(call("1"), pieces=("g(f(", Slot.ALL, "))"), relation=Relation("is_reversed_by_g", ""))
+    made = case(trial, gives("True"), base=gives("False"))
+
+    (saying,) = sayings([made], [("test_it", Test((made,)))])
+
+    assert saying.shows == "`g(f(1))` holds"
+    assert saying.witness == "`g(f(1))` did not hold before this change and holds now."

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.asserting import match_text
+from bot.generation.offline.asserting import match_text, spread
+from bot.generation.offline.calls import Slot
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Home
 from bot.generation.offline.expressions import Import
@@ -203,8 +204,37 @@ def test_table__gives_each_row_an_id_of_its_own() -> None:
         ("must be positive.", '"must be positive"'),
         ("got 'x', not 'y'", "\"got 'x', not 'y'\""),
         ("[a] (b) {c}", 'r"\\[a\\] \\(b\\) \\{c\\}"'),
+        ("No b'.' found", "r\"No b'\\.' found\""),
+        ("it's wrong", '"it\'s wrong"'),
         ("word " * 30, '"word word word word word word word word word word word word"'),
     ],
 )
 def test_match_text__is_plain_where_it_can_be(message: str | None, pattern: str) -> None:
     assert match_text(message) == pattern
+
+
+def test_long_text__stands_in_one_literal_a_line() -> None:
+    text = "a first line of some length\n" * 2 + "and another one that ends it\n"
+
+    assert body(case(call("1"), gives(repr(text).replace("'", '"')))) == (
+        "def test_it():\n"
+        '    assert f(1) == ("a first line of some length\\n" "a first line of some length\\n"'
+        ' "and another one that ends it\\n")\n'
+    )
+
+
+@pytest.mark.parametrize("text", ['"short\\n"', "[" + '"a", ' * 30 + "]", '"' + "x" * 70 + '"', '"a b"'])
+def test_spread__leaves_all_else_as_it_is(text: str) -> None:
+    assert spread(text) == text
+
+
+def test_spread__breaks_long_lines_between_words() -> None:
+    assert spread('"' + "word " * 20 + '"') == '("' + "word " * 12 + '" "' + "word " * 8 + '")'
+
+
+def test_single__makes_its_object_once_where_it_is_used_twice() -> None:
+    trial = replace(on_object(), pieces=(Slot.RECEIVER, ".get(", Slot.RECEIVER, ".put(", Slot.ALL, "))"))
+
+    assert body(case(trial, gives("1"))) == (
+        'def test_it():\n    bag = Bag()\n    assert bag.get(bag.put("x")) == 1\n'
+    )
