@@ -6,6 +6,7 @@ likewise; a function that is given back is called.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -24,6 +25,7 @@ from bot.generation.offline.returned import (
     returned_functions,
     ways_to_call,
 )
+from bot.generation.offline.sources import reachable
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import CALLS, Recording, Trial
 from bot.generation.offline.values import values
@@ -31,6 +33,10 @@ from bot.generation.offline.values import values
 _MOST_FACTORIES = 5
 _MOST_INNER = 8
 _MOST_OUTER = 6
+
+
+_MAY_BE_CALLED = frozenset({"any", "callable", "instance", "union", "unknown"})
+"""Kinds of what a decorator may say that it gives back."""
 
 
 class Scenario(NamedTuple):
@@ -77,7 +83,7 @@ def function_trials(subject: Subject, columns: Columns, plain: Trial, path: str)
         path: How a test names it.
     """
     definition = subject.source.definitions.get(subject.member.name)
-    given = returned_functions(definition)
+    given = returned_functions(definition, subject.source.definitions)
     decorator = decorator_in(given)
     if _is_decorator(subject, given):
         yield from _decorated(subject, plain, path)
@@ -102,7 +108,7 @@ def _is_decorator(subject: Subject, given: Sequence[Returned]) -> bool:
     parameters = [each for each in subject.parameters if each.mode in {"positional", "either"}]
     if not parameters or any(each.required for each in parameters[1:]) or subject.gives_nothing:
         return False
-    gives = bool(given) or subject.callee.returns.kind in {"any", "callable", "unknown"}
+    gives = bool(given) or subject.callee.returns.kind in _MAY_BE_CALLED
     return gives and takes_function(shape_of(parameters[0], subject.hints))
 
 
@@ -113,9 +119,11 @@ def _gives_decorators(subject: Subject) -> bool:
 
 
 def _decorated(subject: Subject, plain: Trial, decorator: str) -> Iterator[Trial]:
-    definition = subject.source.definitions.get(subject.member.name)
+    definitions = reachable(subject.member.name, subject.source, 1)
+    text = "\n".join(map(ast.unparse, definitions))
+    given = returned_functions(definitions[0] if definitions else None, subject.source.definitions)
     for scenario in _SCENARIOS:
-        for in_loop in ways_to_call(definition, subject.member.source):
+        for in_loop in ways_to_call(given, text):
             yield _scenario_trial(plain, decorator, scenario, in_loop=in_loop)
 
 

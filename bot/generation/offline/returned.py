@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from bot.generation.offline.description import Parameter, Shape
 from bot.generation.offline.guesses import guessed
@@ -14,8 +15,15 @@ _KINDS = frozenset({"bool", "bytes", "dict", "float", "int", "list", "set", "str
 Returned = Function | ast.Lambda
 
 
-def returned_functions(node: ast.AST | None) -> list[Returned]:
-    """Return the functions inside a function that it returns, by themselves or wrapped up."""
+def returned_functions(
+    node: ast.AST | None, known: Mapping[str, Definition] = MappingProxyType({})
+) -> list[Returned]:
+    """Return the functions inside a function that it returns, by themselves or wrapped up.
+
+    Args:
+        node: The function.
+        known: The definitions of its module by name: what one of them makes for it counts as well.
+    """
     if not isinstance(node, Returned):
         return []
     if isinstance(node, ast.Lambda):
@@ -30,7 +38,13 @@ def returned_functions(node: ast.AST | None) -> list[Returned]:
     }
     given = [each.value for each in _own_nodes(node) if isinstance(each, ast.Return) and each.value]
     found = [function for value in given for function in _functions_in(value, inner, bound)]
-    return list(dict.fromkeys(found))
+    made = [known[name] for name in map(_called_name, given) if name in known and known[name] is not node]
+    return list(dict.fromkeys([*found, *(each for maker in made for each in returned_functions(maker))]))
+
+
+def _called_name(value: ast.expr) -> str:
+    is_plain = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
+    return ast.unparse(value.func) if isinstance(value, ast.Call) and is_plain else ""
 
 
 def _own_nodes(node: Function) -> Iterator[ast.AST]:
@@ -94,15 +108,14 @@ def _guessed_kind(parameter: Parameter) -> str:
     return guessed(parameter, frozenset()).kind if parameter.shape.kind == "any" else parameter.shape.kind
 
 
-def ways_to_call(node: ast.AST | None, text: str) -> tuple[bool, ...]:
+def ways_to_call(given: Sequence[Returned], text: str) -> tuple[bool, ...]:
     """Return how a function is tried that a decorator has made: by itself, awaited, or both.
 
     Args:
-        node: The definition of the decorator, or of what makes it.
-        text: Its text.
+        given: What the decorator, or what makes it, gives back.
+        text: The text of all that has to do with it.
     """
-    given = returned_functions(node)
-    last = [each for outer in given for each in returned_functions(outer)] or given
+    last = [each for outer in given for each in returned_functions(outer)] or [*given]
     if last and all(isinstance(each, ast.AsyncFunctionDef) for each in last):
         return (True,)
     marks = ("await ", "async def ", "Awaitable", "Coroutine", "iscoroutine")
