@@ -13,6 +13,7 @@ from itertools import islice
 
 from bot.generation.offline.cases import Case
 from bot.generation.offline.inputs import shape_of
+from bot.generation.offline.ladder import ladder
 from bot.generation.offline.observations import Observation
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
@@ -69,7 +70,8 @@ def further(known: Known, *, wants_witness: bool) -> list[Trial]:
     if wants_witness:
         parents += [*known.cases][:_MOST_PARENTS]
     fixed = _fixed_parameters(known.subject)
-    rows = [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
+    rows = [ladder(known.subject, known.trials, known.seen)]
+    rows += [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
     found: dict[str, Trial] = {}
     for trial in _by_turns(rows):
