@@ -35,7 +35,7 @@ async def answers(
         assert isinstance(generator, BatchTestGenerator)
         results = [result async for result in generator.generate_batch(requests)]
     by_id = {result.member: result for result in results}  # one module may be done before another
-    assert sorted(by_id) == sorted(member.id for member in members)
+    assert by_id.keys() == {member.id for member in members}
     assert len(results) == len(members)
     return {member.name: by_id[member.id] for member in members}
 
