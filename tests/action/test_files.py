@@ -12,6 +12,7 @@ from bot.action.files import (
     append_summary,
     check_cache_folder,
     give_to_owner,
+    write_patch,
     write_report,
 )
 from bot.model import Failure, UsageFailure
@@ -54,6 +55,17 @@ def test_summary__is_added_to_what_is_there(tmp_path: Path) -> None:
     append_summary(path, "# Grüße \udcff\n")
 
     assert path.read_bytes() == "# before\n# Grüße \\udcff\n".encode()
+
+
+def test_write_patch__beside_the_report(workspace: Path) -> None:
+    write_report(workspace, "{}\n")
+    assert write_patch(workspace, "+ä\n") == "testsmith-report/tests.patch"
+    assert (workspace / "testsmith-report" / "tests.patch").read_bytes() == "+ä\n".encode()
+    assert (workspace / "testsmith-report" / "report.json").exists()
+    (workspace / "testsmith-report" / "tests.patch").unlink()
+    (workspace / "testsmith-report" / "tests.patch").mkdir()
+    with pytest.raises(Failure, match="the patch cannot be written"):
+        write_patch(workspace, "+")
 
 
 def test_report__lies_in_a_folder_that_git_ignores(workspace: Path) -> None:

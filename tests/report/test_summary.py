@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.forge.bodies import length
-from bot.model import Report, Skipped, Stage
+from bot.model import EarlierTest, Fate, Report, Skipped, Stage
 from bot.report.account import account
 from bot.report.pull_request import SUMMARY_LIMIT
 from bot.report.summary import Extras, summary_text
@@ -90,3 +90,12 @@ def test_summary_text__without_a_proposal_shows_at_once_why() -> None:
     report = Report(members=(member,), skipped=(skipped,), base="0" * 40)
 
     assert "<details open><summary>1 member without a proposal</summary>" in summary_of(report)
+
+
+def test_summary_text__says_which_tests_of_earlier_runs_to_look_at() -> None:
+    gone = EarlierTest(
+        path="tests/t.py", name="test_f", member="a.py::f", fate=Fate.REMOVE, is_edited=False, fails=None
+    )
+    assert "\n\n`f` is gone; remove its tests: `tests/t.py::test_f`.\n" in summary_of(
+        replace(sample_report(), earlier=(gone,))
+    )

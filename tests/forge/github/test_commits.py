@@ -215,3 +215,11 @@ def test_follow_up__where_workflows_may_open_none(desk: Desk) -> None:
     desk.fail(r"POST .*/pulls$", 403, body={"message": said})
     with pytest.raises(CannotOpenPulls, match="Allow GitHub Actions to create"):
         forge.open_follow_up("testsmith/pr-1", "change", "Tests", "body")
+
+
+def test_await_head__until_the_pull_request_shows_it(desk: Desk) -> None:
+    forge, head = client(desk), desk.at.pull.head
+    forge.await_head(1, head)
+    assert desk.naps == []
+    forge.await_head(1, "0" * 40)
+    assert desk.naps == [1.0] * 10
