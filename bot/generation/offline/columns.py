@@ -8,11 +8,15 @@ from random import Random
 from bot.generation.offline.calls import Argument
 from bot.generation.offline.description import Callee, Parameter, Shape
 from bot.generation.offline.expressions import NONE, Expression, Imports, Layer, unique
-from bot.generation.offline.inputs import inputs, shape_of
+from bot.generation.offline.inputs import fitting_or_made, inputs, shape_of
 from bot.generation.offline.subjects import Subject
+from bot.generation.offline.usage.calls import UsedCall
+from bot.generation.offline.usage.varying import varied
 from bot.generation.offline.values import FIRST_KEY, accepts_text_keys
 
 _MOST_OPTIONAL = 10
+_MOST_USED = 8
+_MOST_BEFORE_VARIED = 10
 _OPTIONAL_SHARE = 0.3
 
 
@@ -33,7 +37,9 @@ class Columns:
             names = [each.name for each in self._subject.parameters]
             place = names.index(parameter.name) if parameter.name in names else -1
             documented = self._subject.documentation.arguments_for(place, parameter.name)
-            found = self._turned(parameter, inputs(parameter, self._subject.hints, documented))
+            used = self._subject.usage.values(place, parameter.name)[:_MOST_USED]
+            found = self._turned(parameter, inputs(parameter, self._subject.hints, [*documented, *used]))
+            found = [*found[:_MOST_BEFORE_VARIED], *varied(used), *found[_MOST_BEFORE_VARIED:]]
             self._known[parameter.name] = unique([*self._keys_for(parameter), *found]) if found else []
         return self._known[parameter.name]
 
@@ -59,13 +65,45 @@ class Columns:
     def ordinary(self, callee: Callee) -> list[Argument] | None:
         """Return the arguments that a call must have; None where a value is not known."""
         found = []
-        for parameter in callee.parameters or ():
+        used = self._used(callee)
+        for place, parameter in enumerate(callee.parameters or ()):
             if not parameter.required:
                 continue
-            column = self.of(parameter)
+            value = used.given(place, parameter.name) if used else None
+            column = self._fitting(value, parameter) or self.of(parameter)
             if not column:
                 return None
             found.append(Argument(parameter.name, column[0], parameter.mode == "keyword"))
+        return found
+
+    def _used(self, callee: Callee) -> UsedCall | None:
+        """Return the first call that the project makes of a method, and that gives all it needs."""
+        usage = self._subject.usage
+        is_own = callee == self._subject.callee
+        calls = usage.calls if is_own else usage.others.get(callee.name, ())
+        return next((call for call in calls if call.is_whole and not call.fails), None)
+
+    def _fitting(self, value: Expression | None, parameter: Parameter) -> list[Expression]:
+        """Return a value that a call gives, where the parameter takes it."""
+        return [] if value is None else fitting_or_made([value], shape_of(parameter, self._subject.hints))
+
+    def used(self, call: UsedCall) -> list[Argument] | None:
+        """Return the arguments of a call that the project makes, what is not known of it filled in.
+
+        None where a value is not known for what it must be given, or where it gives what is not taken.
+        """
+        parameters = self._subject.parameters
+        taken = {each.name: each for each in parameters if each.mode not in {"rest", "keywords"}}
+        found = []
+        for place, argument in enumerate(call.arguments):
+            by_place = parameters[place] if place < len(parameters) else None
+            parameter = taken.get(argument.name or (by_place.name if by_place else ""))
+            if parameter is None:
+                return None
+            values = [argument.value] if argument.value else self.of(parameter)[:1]
+            if not values and parameter.required:
+                return None
+            found += [given(parameter, value) for value in values]
         return found
 
     def exchanged(self, base: Sequence[Argument]) -> Iterable[list[Argument]]:
@@ -76,8 +114,8 @@ class Columns:
                 rows.append([exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
             else:
                 by_keyword = not self._is_given_by_place(parameter, base)
-                values = self.optional(parameter)
-                rows.append([[*base, given(parameter, value, by_keyword=by_keyword)] for value in values])
+                values = [given(parameter, each, by_keyword=by_keyword) for each in self.optional(parameter)]
+                rows.append([[*others(base, parameter.name), value] for value in values])
         for rank in range(max(map(len, rows), default=0)):
             yield from (row[rank] for row in rows if rank < len(row))
 
@@ -110,6 +148,11 @@ def takes_function(shape: Shape) -> bool:
     """Tell whether a parameter of a shape may be given a function."""
     options = shape.parts if shape.kind == "union" else (shape,)
     return any(option.kind == "callable" for option in options)
+
+
+def others(base: Sequence[Argument], name: str) -> list[Argument]:
+    """Return arguments without one of them."""
+    return [each for each in base if each.name != name]
 
 
 def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:

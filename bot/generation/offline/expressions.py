@@ -12,10 +12,13 @@ class Layer(IntEnum):
     """Where an input comes from, the most telling first."""
 
     DOCUMENTED = 0
-    ORDINARY = 1
-    BOUNDARY = 2
-    TYPED = 3
-    SEARCHED = 4
+    USED = 1
+    ORDINARY = 2
+    BOUNDARY = 3
+    TYPED = 4
+    REPEATED = 5
+    """A call that the project's own tests make as it is."""
+    SEARCHED = 6
 
 
 class Import(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from bot.execution.threads import in_thread
 from bot.execution.workspace import ProjectCopy, Workspace
 from bot.generation.offline.cases import Case, says_something
 from bot.generation.offline.choice import choose
@@ -30,6 +31,7 @@ from bot.generation.offline.sources import ModuleSource, is_bare, read_module
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.telling import facts, sayings
 from bot.generation.offline.trials import plan
+from bot.generation.offline.usage.usages import Usages
 from bot.generation.offline.writing import CannotWrite, write_module
 from bot.generation.side_by_side import SideBySide, closing
 from bot.languages.driver import CannotParse
@@ -66,6 +68,8 @@ class OfflineGenerator:
         self._explorer = Explorer(workspace)
         self._seed = seed
         self._known: dict[str, _Explored] = {}
+        head = workspace.head
+        self._usages = Usages(head.root, head.source_roots, workspace.owned_modules)
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -130,7 +134,9 @@ class OfflineGenerator:
         problem = self._problem(told)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        prepared = [self._prepared(member, told, sources, partners[member.name]) for member in members]
+        prepared = await in_thread(
+            lambda: [self._prepared(each, told, sources, partners[each.name]) for each in members]
+        )
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
@@ -181,6 +187,7 @@ class OfflineGenerator:
             hints=read_hints(member, source, base),
             documentation=read_documentation(member, source, _shown(member)),
             partners=partners,
+            usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
         )
         if is_bare(source.definitions.get(member.name)):
             return _skip(member, Stage.GENERATION, "it has no code of its own")
@@ -212,6 +219,17 @@ def _partners(name: str, source: ModuleSource) -> list[str]:
     others = [other for other, node in definitions.items() if isinstance(node, ast.FunctionDef)]
     public = [other for other in others if "." not in other and not other.startswith("_")]
     return related_names(name, public)[:_MOST_PARTNERS] if "." not in name else []
+
+
+def _other_methods(description: Description) -> list[str]:
+    owner = description.owner
+    methods = (*owner.methods, *owner.factories) if owner else ()
+    return [method.name for method in methods if method.name != description.callee.name]
+
+
+def _imported(source: ModuleSource) -> set[str]:
+    """Return the top-level modules that a module imports."""
+    return {each.module.partition(".")[0] for each in source.imports.values()}
 
 
 def _skip(member: Member, stage: Stage, reason: str) -> Skipped:

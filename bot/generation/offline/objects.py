@@ -16,6 +16,7 @@ from bot.generation.offline.trial import CALLS
 from bot.generation.offline.values import constructions
 
 _MOST_OBJECTS = 5
+_MOST_USED = 3
 _MOST_PRIORS = 3
 _MOST_PROBES = 3
 
@@ -98,8 +99,13 @@ class Objects:
         made = [replace(each, imports=(each.imports - {home.imported}) | needed) for each in calls]
         contents = _CONTENTS.get(owner.builtin, ()) if _takes_anything(owner.parameters) else ()
         filled = [Expression(f"{self._path}({text})", needed) for text in contents]
+        used = [
+            each for each in self._subject.usage.objects if not owner.builtin or not each.text.endswith("()")
+        ]
         first = [each.at(Layer.ORDINARY) for each in (*made[:1], *filled[:1])]
-        return unique([*first, *made[1:], *filled[1:], *self._from_factories()])[:_MOST_OBJECTS]
+        return unique([*used[:_MOST_USED], *first, *made[1:], *filled[1:], *self._from_factories()])[
+            :_MOST_OBJECTS
+        ]
 
     def _from_factories(self) -> Iterator[Expression]:
         for factory in self._owner.factories:

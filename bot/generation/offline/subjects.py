@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.generation.offline.description import Callee, Description, Owner, Parameter
 from bot.generation.offline.documentation import Documentation
 from bot.generation.offline.expressions import Import
 from bot.generation.offline.hints import Hints
 from bot.generation.offline.sources import ModuleSource, gives_nothing
+from bot.generation.offline.usage.calls import Usage
 from bot.model import Member
 
 
@@ -25,6 +26,7 @@ class Subject:
         hints: What that text says of its inputs.
         documentation: The examples of its docstring.
         partners: Functions of its module that may undo or check it.
+        usage: How the project calls it.
     """
 
     member: Member
@@ -33,6 +35,7 @@ class Subject:
     hints: Hints
     documentation: Documentation
     partners: Sequence[Callee] = ()
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def callee(self) -> Callee:

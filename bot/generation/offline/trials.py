@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from random import Random
 
 from bot.generation.offline.calls import (
@@ -27,6 +27,7 @@ from bot.generation.offline.objects import Objects, Prior
 from bot.generation.offline.relations import Party, Relations
 from bot.generation.offline.subjects import Subject, reference
 from bot.generation.offline.trial import CALLS, Recording, Trial
+from bot.generation.offline.usage.calls import UsedCall, Where
 from bot.model import Change, MemberKind
 
 MOST_TRIALS = 56
@@ -37,18 +38,24 @@ _TIMES_FOR_CHANGED = 2
 
 _MOST_DRAWS = 200
 _MOST_ROWS = 16
+_MOST_USED = 12
+_MOST_CROSSED = 4
 
 
 def plan(subject: Subject, seed: int) -> list[Trial]:
-    """Return the trials of a member, those of its documentation first, each text once."""
+    """Return the trials of a member, those of its documentation and its usage first, each text once."""
+    planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
     documented = [_documented(subject, call) for call in subject.documentation.calls]
     found = {trial.key: trial for trial in documented}
+    for trial in with_stillness(subject, planner.used()):
+        found.setdefault(trial.key, trial)
     most = len(found) + MOST_TRIALS * (1 if subject.member.change is Change.ADDED else _TIMES_FOR_CHANGED)
-    planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
+    repeated = {trial.call for trial in found.values() if trial.layer is Layer.REPEATED}
     for trial in with_stillness(subject, planner.trials()):
         if len(found) >= most:
             break
-        found.setdefault(trial.key, trial)
+        again = trial.call in repeated and subject.member.plain_name in trial.priors
+        found.setdefault(trial.key, replace(trial, layer=Layer.REPEATED) if again else trial)
     for trial in planner.related():
         found.setdefault(trial.key, trial)
     return [*found.values()]
@@ -129,6 +136,32 @@ class _Planner:
         own = parties.pop(self._member.plain_name)
         bare = _on(made[0], variable, (), ())
         return Relations(self._columns, bare, own, [*parties.values()]).trials()
+
+    def used(self) -> Iterator[Trial]:
+        """Yield the calls that the project makes itself, of what is called by its name."""
+        if self._member.kind is MemberKind.PROPERTY or self._member.plain_name.startswith("__"):
+            return
+        for call in self._subject.usage.calls[:_MOST_USED]:
+            arguments = self._columns.used(call)
+            if arguments is not None and (call.is_whole or call.arguments):
+                trial = self._used_on(call)
+                if trial is not None:
+                    repeated = call.is_whole and call.where is Where.TESTS
+                    yield self._with(
+                        replace(trial, layer=Layer.REPEATED if repeated else Layer.USED), arguments
+                    )
+
+    def _used_on(self, call: UsedCall) -> Trial | None:
+        """Return the trial that a call of the project is made in; None where its object is not known."""
+        if self._member.kind is not MemberKind.METHOD:
+            plain = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
+            return replace(plain, inside=self._member.kind is MemberKind.CLASS)
+        path = self._path.rpartition(".")[0]
+        objects = Objects(self._subject, self._columns, path, self._import)
+        made = [call.receiver] if call.receiver else objects.made()[:1]
+        variable = variable_for(path, {self._import.bound})
+        pieces, probes = method_pieces(self._member.plain_name), objects.probes(variable)
+        return next((_on(each, variable, pieces, probes) for each in made), None)
 
     def _enum_trials(self) -> Iterator[Trial]:
         pieces = (f"{{member.name: member.value for member in {self._path}}}",)
@@ -215,10 +248,17 @@ class _Planner:
         yield self._with(trial, base)
         if not self._subject.parameters:
             return
-        for arguments in self._columns.exchanged(base):
+        for arguments in self._exchanged(base):
             yield self._with(trial, arguments)
         for _ in range(_MOST_DRAWS):
             yield self._with(trial, self._columns.drawn(self._random))
+
+    def _exchanged(self, base: Sequence[Argument]) -> Iterator[list[Argument]]:
+        """Yield arguments with one exchanged: those of the first call, and by turns those of the project."""
+        used = [self._columns.used(call) for call in self._subject.usage.calls[:_MOST_CROSSED]]
+        rows = [row for row in used if row is not None and row != base]
+        columns = [self._columns.exchanged(row) for row in (base, *rows)]
+        yield from (each for turn in zip_longest(*columns) for each in turn if each is not None)
 
     def _with(self, trial: Trial, arguments: Sequence[Argument]) -> Trial:
         ordered = sorted(arguments, key=lambda argument: argument.by_keyword)

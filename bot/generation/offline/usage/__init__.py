@@ -1,0 +1,1 @@
+"""How a project uses its own members: their calls in its tests, its documentation and its other code."""
