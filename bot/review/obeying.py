@@ -140,7 +140,9 @@ async def _commit(desk: Desk, chosen: Chosen, proven: Sequence[Proven]) -> Told:
     if not done or made.commit is None:
         return replace(answer, patch=made.patch)
     place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
-    return replace(answer, reviewed=await desk.remember(Wishes(applied=done, place=place)))
+    reviewed = await desk.remember(Wishes(applied=done, place=place))
+    follow_up = None if made.follow_up is None else made.follow_up.number
+    return replace(answer, reviewed=replace(reviewed, commit=made.commit.sha, follow_up=follow_up))
 
 
 def _uncommitted(chosen: Chosen, made: Committing) -> Chosen:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bot.changes.git import Repository
+from bot.changes.members import find_members
 from bot.languages.driver import ChangedFile, MarkedTest, TestMark
 from bot.languages.python.driver import PythonDriver
 from bot.model import EarlierTest, Fate
 from bot.placement.life import Now, fails, followed, is_outdated, look_after, removals
+from bot.settings import SelectionSettings
+from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 
 SOURCE = "def add(a):\n    return a + 1\n"
@@ -104,6 +110,33 @@ def test_look_after__a_changed_member() -> None:
     assert looked_after(changed, edit=True) == ()
     (found,) = looked_after(changed, edit=True, failing=failing)
     assert (found.fate, found.is_edited, found.fails) == (Fate.MEND, True, True)
+
+
+@pytest.mark.parametrize(
+    ("files", "gone"),
+    [
+        ({"shop/cart.py": None}, 1),
+        ({"shop/cart.py": None, "shop/till.py": SOURCE}, 0),
+        ({"shop/cart.py": None, "shop/kept.py": f"x = 1\n\n\n{SOURCE}"}, 0),
+        ({"shop/cart.py": SOURCE.replace("add", "plus")}, 0),
+        ({"shop/cart.py": "def other():\n    return 3\n"}, 1),
+        ({"shop/kept.py": "x = 2\n"}, 0),
+    ],
+    ids=["deleted", "file renamed", "moved", "renamed", "replaced", "another file"],
+)
+def test_look_after__what_git_tells(tmp_path: Path, files: dict[str, str | bytes | None], gone: int) -> None:
+    project, driver = GitRepository.create(tmp_path), PythonDriver()
+    test = driver.seal(driver.mark(TEST, mark()))
+    there = {
+        "shop/__init__.py": "",
+        "shop/cart.py": SOURCE,
+        "shop/kept.py": "x = 1\n",
+        "tests/test_cart.py": test,
+    }
+    base, head = project.commit(dict(there)), project.commit(files)
+    search = find_members(Repository.open(tmp_path), SelectionSettings(base=base, head=head), [driver])
+    now = Now(tree=search.head_tree, files=search.files, members=search.found)
+    assert len(look_after(now, [driver]).earlier) == gone
 
 
 def test_removals__only_what_was_seen_to_fail_and_nobody_edited() -> None:

@@ -12,7 +12,7 @@ import hashlib
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot.languages.driver import CannotParse, MarkedTest, TestMark
 from bot.languages.python.definitions import Function
@@ -73,11 +73,11 @@ def sealed(text: str) -> str:
         CannotParse: The text is no Python.
     """
     lines = lines_of(text)
-    for line, statement in _marked(text):
+    for line, statement in _marked(text, lines):
         match = _MARK.fullmatch(lines[line])
         if match is not None and match["test"] == _UNSEALED:
             start, end = match.span("test")
-            lines[line] = f"{lines[line][:start]}{_test_digest(text, statement)}{lines[line][end:]}"
+            lines[line] = f"{lines[line][:start]}{_test_digest(lines, statement)}{lines[line][end:]}"
     return "".join(lines)
 
 
@@ -89,18 +89,17 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     """
     lines = lines_of(text)
     found: list[MarkedTest] = []
-    for line, statement in _marked(text):
+    for line, statement in _marked(text, lines):
         match = _MARK.fullmatch(lines[line])
         if match is not None:
             mark = TestMark(version=match["version"], source=match["source"], member=match["member"])
-            is_edited = match["test"] != _test_digest(text, statement)
+            is_edited = match["test"] != _test_digest(lines, statement)
             found.append(MarkedTest(name=statement.name, mark=mark, is_edited=is_edited))
     return tuple(found)
 
 
-def _marked(text: str) -> Iterator[tuple[int, _Definition]]:
+def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]]:
     """Yield the number of each mark's line, from 0, and the test below it."""
-    lines = lines_of(text)
     if not any(map(_MARK.fullmatch, lines)):
         return
     for statement in _tests(text):
@@ -119,9 +118,9 @@ def _tests(text: str) -> list[_Definition]:
     return [each for each in body if isinstance(each, _Definition) and each.name in names]
 
 
-def _test_digest(text: str, statement: _Definition) -> str:
+def _test_digest(lines: Sequence[str], statement: _Definition) -> str:
     span = span_of(statement)
-    source = "".join(lines_of(text)[span.first - 1 : span.last]).replace("\r\n", "\n")
+    source = "".join(lines[span.first - 1 : span.last]).replace("\r\n", "\n")
     return _digest("\n".join((normalised_source(source), *_comments(source))))
 
 
