@@ -20,6 +20,8 @@ from bot.generation.offline.inputs import inputs, shape_of
 from bot.generation.offline.returned import (
     Returned,
     decorator_in,
+    innermost,
+    is_nullary,
     noting_calls,
     parameters_of,
     returned_functions,
@@ -72,6 +74,15 @@ _SCENARIOS = (
     Scenario("a_function_that_fails_at_first", "", "flaky", _FAILS_ONCE, ("3",), Layer.BOUNDARY, True),
 )
 
+_ANSWERS = ("return 42",)
+_ANSWERS_AT_LAST = (*_FAILS_ONCE[:2], "return 42")
+_NULLARY = (
+    Scenario("the_function", "for_two_calls", "answer", _ANSWERS, ("", ""), Layer.ORDINARY),
+    Scenario("a_failing_function", "", "fail", _FAILS, ("",), Layer.BOUNDARY, True),
+    Scenario("a_function_that_fails_at_first", "", "flaky", _ANSWERS_AT_LAST, ("",), Layer.BOUNDARY, True),
+)
+"""The same for decorators of functions that take nothing."""
+
 
 def function_trials(subject: Subject, columns: Columns, plain: Trial, path: str) -> Iterator[Trial]:
     """Yield the trials of a function that has to do with functions.
@@ -122,15 +133,17 @@ def _decorated(subject: Subject, plain: Trial, decorator: str) -> Iterator[Trial
     definitions = reachable(subject.member.name, subject.source, 1)
     text = "\n".join(map(ast.unparse, definitions))
     given = returned_functions(definitions[0] if definitions else None, subject.source.definitions)
-    for scenario in _SCENARIOS:
+    takes_nothing = bool(given) and all(map(is_nullary, innermost(given)))
+    for scenario in _NULLARY if takes_nothing else _SCENARIOS:
         for in_loop in ways_to_call(given, text):
             yield _scenario_trial(plain, decorator, scenario, in_loop=in_loop)
 
 
 def _scenario_trial(plain: Trial, decorator: str, scenario: Scenario, *, in_loop: bool) -> Trial:
-    lines = (f"{CALLS}.append(number)", *scenario.body)
+    takes, noted = ("number", "number") if any(scenario.given) else ("", '"called"')
+    lines = (f"{CALLS}.append({noted})", *scenario.body)
     prefix, wait = ("async ", "await ") if in_loop else ("", "")
-    head = f"@{decorator}\n{prefix}def {scenario.name}(number):"
+    head = f"@{decorator}\n{prefix}def {scenario.name}({takes}):"
     *before, last = scenario.given
     return replace(
         plain,

@@ -108,6 +108,17 @@ def _guessed_kind(parameter: Parameter) -> str:
     return guessed(parameter, frozenset()).kind if parameter.shape.kind == "any" else parameter.shape.kind
 
 
+def innermost(given: Sequence[Returned]) -> list[Returned]:
+    """Return what these functions give back in turn, or these themselves where they give back none."""
+    return [each for outer in given for each in returned_functions(outer)] or [*given]
+
+
+def is_nullary(node: Returned) -> bool:
+    """Tell whether a function takes nothing."""
+    arguments = node.args
+    return not (arguments.posonlyargs or arguments.args or arguments.vararg or arguments.kwonlyargs)
+
+
 def ways_to_call(given: Sequence[Returned], text: str) -> tuple[bool, ...]:
     """Return how a function is tried that a decorator has made: by itself, awaited, or both.
 
@@ -115,7 +126,7 @@ def ways_to_call(given: Sequence[Returned], text: str) -> tuple[bool, ...]:
         given: What the decorator, or what makes it, gives back.
         text: The text of all that has to do with it.
     """
-    last = [each for outer in given for each in returned_functions(outer)] or [*given]
+    last = innermost(given)
     if last and all(isinstance(each, ast.AsyncFunctionDef) for each in last):
         return (True,)
     marks = ("await ", "async def ", "Awaitable", "Coroutine", "iscoroutine")
