@@ -444,7 +444,7 @@ class Report:
             each is in `skipped`, too.
         digests: By member id, the digest of what the member does on head, for the marks of its tests.
         failing: The project's own tests that do not pass on head, as `tests/test_cart.py::test_add`, and test
-            files that do not load; None where they were not all run.
+            files that do not load, as far as they are known; None where none of them was measured.
         earlier: Tests of earlier runs that somebody should look at.
     """
 

@@ -730,7 +730,7 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
         funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=repairs.failure,
         notes=(*_notes(run, place), *repairs.notes()),
-        failing=place.own_suite.failed,
+        failing=place.own_suite.known_to_fail,
     )
 
 

@@ -74,7 +74,7 @@ class Marking:
         version: The bot's version; empty for no marks.
         members: The digest of what each member does now, by its id: see `LanguageDriver.source_digest`.
         failing: The project's own tests that do not pass, as `tests/test_cart.py::test_add`, and test files
-            that do not load; None where that is not known.
+            that do not load; None where nothing was measured.
     """
 
     version: str = ""

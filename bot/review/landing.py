@@ -104,9 +104,10 @@ class Landing:
             return reviewed if not self.trouble else replace(reviewed, notes=(*reviewed.notes, self.trouble))
         missing = ("contents: write",) if made.outcome is Committed.NOT_ALLOWED else ()
         unplaced = (f"The tests of `{one.member}` were not committed: {one.reason}." for one in made.unplaced)
+        reason = (made.reason,) if made.reason and made.outcome is not Committed.MOVED else ()
         return replace(
             reviewed,
-            notes=(*reviewed.notes, *filter(None, (made.reason,)), *unplaced),
+            notes=(*reviewed.notes, *reason, *unplaced),
             missing=(*reviewed.missing, *missing),
             patch=made.patch,
             commit="" if made.commit is None else made.commit.sha,

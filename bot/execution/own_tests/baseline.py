@@ -43,3 +43,10 @@ class OwnSuite:
     partly: Mapping[str, MemberBaseline] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     failed: frozenset[str] | None = None
+
+    @property
+    def known_to_fail(self) -> frozenset[str] | None:
+        """What is known not to pass; None where nothing was measured, so that no own test has counted."""
+        if self.failed is None and (self.members or self.partly):
+            return frozenset()
+        return self.failed

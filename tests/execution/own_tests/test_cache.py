@@ -154,3 +154,10 @@ def test_suite_key__an_interpreter_that_is_installed_anew_in_each_run(tmp_path: 
         keys.append(suite_key(workspace(tmp_path / name), MEMBERS))
 
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_known_to_fail__nothing_measured_is_not_nothing_failing() -> None:
+    assert OwnSuite().known_to_fail is None
+    assert SUITE.known_to_fail == SUITE.failed
+    assert replace(SUITE, failed=None).known_to_fail == frozenset()
+    assert OwnSuite(failed=frozenset()).known_to_fail == frozenset()
