@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -59,14 +60,18 @@ def _tests(group: Sequence[Case]) -> list[Test]:
 
 
 def _in_order(group: Sequence[Case]) -> Sequence[Case]:
-    """Return rows from the smallest to the largest, where all that differs is a number or a duration."""
+    """Return rows from the smallest to the largest, where all that differs is a number or a duration.
+
+    What is neither, as None among numbers, comes after them.
+    """
     names = [argument.name for argument in group[0].trial.arguments]
     columns = {name: [_value_of(case, name) for case in group] for name in names}
     (varying, *others) = [name for name in names if len(set(columns[name])) > 1] or [""]
     sizes = [size_of(text) for text in columns.get(varying, ())]
-    if others or not sizes or None in sizes:
+    if others or len(sizes) - sizes.count(None) < FEWEST_ROWS:
         return group
-    return [case for _, case in sorted(zip(sizes, group, strict=True), key=lambda pair: pair[0] or 0)]
+    pairs = sorted(zip(sizes, group, strict=True), key=lambda pair: math.inf if pair[0] is None else pair[0])
+    return [case for _, case in pairs]
 
 
 def _value_of(case: Case, name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _LONGEST_SHOWN = 30
 _MOST_WORDS = 4
+_LARGEST_FACTOR = 1e100
 
 
 _MARKS = {
@@ -219,10 +220,14 @@ _SECONDS = {
 
 
 def size_of(text: str) -> float | None:
-    """Return how large a number or a duration is, by its source text; None for all else."""
+    """Return how large a number, or a text of one, or a duration is, by its source; None for all else."""
     match _parsed(text):
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return value
+        case ast.Constant(value=str() as value) if value.isdecimal() and len(value) <= _LONGEST_SHOWN:
+            return int(value)
+        case ast.BinOp(left=left, op=ast.Pow() | ast.Mult() as operator, right=right):
+            return _combined(size_of(ast.unparse(left)), operator, size_of(ast.unparse(right)))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = size_of(ast.unparse(operand))
             return None if inner is None else -inner
@@ -231,6 +236,16 @@ def size_of(text: str) -> float | None:
             units = [_SECONDS.get(keyword.arg or "", 0.0) for keyword in keywords]
             return sum((size or 0) * unit for size, unit in zip(sizes, units, strict=True))
     return None
+
+
+def _combined(left: float | None, operator: ast.operator, right: float | None) -> float | None:
+    """Return a power or a product of what is not negative; None for one that is past imagining."""
+    if left is None or right is None or left < 0 or max(left, abs(right)) > _LARGEST_FACTOR:
+        return None
+    try:
+        return float(left) ** float(right) if isinstance(operator, ast.Pow) else left * right
+    except (ArithmeticError, TypeError):
+        return None
 
 
 _COMPARED: dict[type[ast.cmpop], str] = {

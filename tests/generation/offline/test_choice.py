@@ -120,6 +120,7 @@ def test_grouped__makes_at_most_six_tests() -> None:
 def test_grouped__sorts_rows_that_differ_in_a_number_or_a_duration() -> None:
     numbers = [case(call(text, "0"), gives(text)) for text in ("10", "-1", "2.5")]
     durations = [case(call(f"timedelta({text})"), gives("1")) for text in ("days=1", "seconds=59", "hours=2")]
+    powers = [case(call(text), gives("1")) for text in ("10**28", "None", '"300"', "7")]
     mixed = [case(call(text), gives("1")) for text in ("5", "None", "1")]
 
     assert calls([*grouped(numbers)[0].cases]) == ["f(-1, 0)", "f(2.5, 0)", "f(10, 0)"]
@@ -128,6 +129,7 @@ def test_grouped__sorts_rows_that_differ_in_a_number_or_a_duration() -> None:
         "f(timedelta(hours=2))",
         "f(timedelta(days=1))",
     ]
+    assert calls([*grouped(powers)[0].cases]) == ["f(7)", 'f("300")', "f(10**28)", "f(None)"]
     assert calls([*grouped(mixed)[0].cases]) == ["f(5)", "f(None)", "f(1)"]
 
 
