@@ -19,6 +19,7 @@ _LONGEST_NAME = 70
 _LONGEST_CELL = 20
 _LONGEST_ID = 40
 _MOST_OPTIONS = 3
+_LONGEST_OPTIONS = 42
 
 _ORDINALS = ("second", "third", "fourth", "fifth", "sixth", *(f"{number}th" for number in range(7, 100)))
 
@@ -161,7 +162,7 @@ class Names:
                 without = argument.value.text in {"False", "None"}
                 plain = snake(argument.name).removeprefix("with_")
                 found.append(("without_" if without else "with_") + plain)
-        return (found[0] + "".join(f"_and_{each}" for each in found[1:_MOST_OPTIONS]),) if found else ()
+        return _joined_options(found)
 
     def _is_option(self, argument: Argument) -> bool:
         """Tell whether a parameter need not be given, and other cases do without it."""
@@ -214,6 +215,20 @@ def _is_about(case: Case) -> bool:
     """Tell whether a case shows what its trial is about: where a value is refused, that says more."""
     is_refusal = case.outcome.kind == "raised" and bool(case.trial.arguments) and not case.trial.allowed
     return bool(case.trial.about) and not is_refusal
+
+
+def _joined_options(options: Sequence[str]) -> tuple[str, ...]:
+    """Return options as one part of a name, as many as it has room for."""
+    if not options:
+        return ()
+    joined, last = options[0], options[0].partition("_")[0]
+    for each in options[1:_MOST_OPTIONS]:
+        word = each.partition("_")[0]
+        longer = f"{joined}_and_{each.removeprefix(f'{last}_')}"
+        if len(longer) > _LONGEST_OPTIONS:
+            break
+        joined, last = longer, word
+    return (joined,)
 
 
 def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
@@ -312,5 +327,5 @@ def row_id(case: Case, varying: Sequence[str]) -> str:
 def full_id(case: Case, varying: Sequence[str]) -> str:
     """Return what tells a row from others of the same words: the beginning of what it is given."""
     texts = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
-    text = ", ".join(texts).replace('"', "'")
+    text = ", ".join(texts)
     return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID].rpartition(' ')[0]} ..."

@@ -196,7 +196,14 @@ def test_name__joins_options() -> None:
     plain = case(call("1"), gives("1"))
     both = case(call("1", options={"with_b": "False", "c": "2"}), gives("2"))
 
-    assert names(plain, both)[1] == "test_f_without_b_and_with_c"
+    many = case(
+        call("1", options={"max_length": "1", "word_boundary": "2", "save_order_of_words": "3"}), gives("3")
+    )
+
+    assert names(plain, both, many)[1:] == [
+        "test_f_without_b_and_with_c",
+        "test_f_with_max_length_and_word_boundary",
+    ]
 
 
 def test_name__says_what_the_setup_gives() -> None:
@@ -243,7 +250,7 @@ def test_full_id__is_the_beginning_of_what_is_given() -> None:
     texts = ('["a", "b"]', "[" + ", ".join(["1000"] * 20) + "]")
 
     assert [full_id(case(call(text), gives("1")), ["a"]) for text in texts] == [
-        "['a', 'b']",
+        '["a", "b"]',
         "[1000, 1000, 1000, 1000, 1000, 1000, ...",
     ]
 
