@@ -37,7 +37,8 @@ def tests_of(cases: Sequence[Case]) -> list[Test]:
     """Return the tests for chosen cases, given in the order of their worth; what is too much is left out.
 
     They come in the order in which a reader meets a member: what this change does or its documentation says,
-    then what it gives, then what it refuses; the ordinary before the rare.
+    then what it gives, then what it refuses; the ordinary before the rare. What is past reading comes last,
+    so that it falls where a relation shows as much.
     """
     groups: dict[Hashable, list[Case]] = {}
     for number, case in enumerate(cases):
@@ -47,10 +48,11 @@ def tests_of(cases: Sequence[Case]) -> list[Test]:
     return sorted(tests[:MOST_TESTS], key=_place)
 
 
-def _place(test: Test) -> tuple[bool, bool, int]:
+def _place(test: Test) -> tuple[bool, bool, bool, int]:
     first = test.first
     is_told = first.is_witness or first.is_documented
-    return not is_told, first.outcome.kind == "raised", 0 if is_told else first.trial.layer
+    is_soup = not is_told and first.is_soup
+    return not is_told, is_soup, first.outcome.kind == "raised", 0 if is_told else first.trial.layer
 
 
 def _tests(group: Sequence[Case]) -> list[Test]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.generation.offline.calls import Slot
 from bot.generation.offline.cases import Case
 from bot.generation.offline.choice import choose, shortlist
+from bot.generation.offline.grouping import tests_of as grouped
 from bot.generation.offline.holding import with_true_relations
 from bot.generation.offline.observations import Outcome
 from bot.generation.offline.trial import Relation
@@ -87,3 +88,10 @@ def test_shortlist__has_no_relation_that_does_not_hold() -> None:
     seen = [related('"a"'), related('"b"'), related('"c"', gives("False")), case(call("1"), gives("2"))]
 
     assert shortlist(seen) == [3]
+
+
+def test_tests__have_soup_last() -> None:
+    soup = case(call('"value"'), gives(SIGNED), lines={1, 2})
+    seen = [related('"a"'), related('"b"'), related('"c"')]
+
+    assert [test.first for test in grouped([soup, *seen])] == [seen[0], soup]
