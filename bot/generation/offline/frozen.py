@@ -61,7 +61,6 @@ _CLASSES = {
 }
 
 _SLEEPS = "time.sleep"
-_CLOCKS = frozenset({"datetime", "time"})
 _CLOCKS_OF_LOOPS = frozenset({"time.monotonic"})
 """What a running loop goes by: it would stand still as well."""
 
@@ -83,16 +82,28 @@ class Still(NamedTuple):
 def with_stillness(subject: Subject, trials: Iterator[Trial]) -> Iterator[Trial]:
     """Yield trials, none of which sleeps, and those with the clock and chance held still as well."""
     definitions = reachable(subject.member.name, subject.source, _STEPS)
-    reads = dict(_reads(definitions, subject.source)) if _is_defined_there(subject) else {}
+    found = [*_reads(definitions, subject.source)] if _is_defined_there(subject) else []
+    reads = dict(found)
     naps = {path: origin for path, origin in reads.items() if origin == _SLEEPS}
     awake = _naps(subject, naps)
     still = _still(subject, definitions, {path: reads[path] for path in reads if path not in naps})
-    by_chance = any(origin.partition(".")[0] not in _CLOCKS for origin in reads.values())
+    by_chance = _is_by_chance([origin for _, origin in found], can_be_held=bool(still.statements))
     for at, trial in enumerate(trials):
         made = _held(trial, awake, (NAPS,) if naps else ())
         yield replace(made, only_refusals=True) if by_chance else made
         if still.statements and (by_chance or at < _MOST_VARIANTS):
             yield _held(made, still)
+
+
+def _is_by_chance(origins: Sequence[str], *, can_be_held: bool) -> bool:
+    """Tell whether values may be the same in two runs by luck alone.
+
+    That is so of chance, and of what passes between two looks at a clock; where a clock cannot be held still,
+    what little it changes is put up with.
+    """
+    moments = [origin for origin in origins if origin != _SLEEPS]
+    by_date = [origin for origin in moments if origin in _OF_CLASSES or origin.startswith("time.time")]
+    return len(by_date) < len(moments) or (can_be_held and len(moments) > 1)
 
 
 def _is_defined_there(subject: Subject) -> bool:
