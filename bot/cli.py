@@ -26,10 +26,15 @@ from bot.settings import (
     parse,
     repository_values,
 )
+from bot.swept import SweepPlan, SweepReport
 
 _DESCRIPTION = """\
 Makes tests for the public members that a change adds, alters or affects, runs them in a sandbox,
 and shows only the proven ones."""
+
+_SWEEP_DESCRIPTION = """\
+Ranks the public members of a whole project by what a test of each is worth, takes them in that order
+until the budget is spent, and shows the tests that were proven."""
 
 _EPILOG = """\
 environment:
@@ -54,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"testsmith {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_suggest(commands)
+    _add_sweep(commands)
     _add_cache(commands)
     return whole
 
@@ -71,14 +77,48 @@ def _add_suggest(commands: Any) -> None:
     _add_selection(suggest.add_argument_group("what to look at"))
     _add_generation(suggest.add_argument_group("who makes the tests"))
     _add_proof(suggest.add_argument_group("how they are proven"))
-    _add_output(suggest.add_argument_group("what comes of it"))
+    output = suggest.add_argument_group("what comes of it")
+    _add_output(output)
+    output.add_argument(
+        "--estimate",
+        action="store_true",
+        help="only say what a model would be asked, and what that would cost: no call, no key, nothing run",
+    )
     _add_options(suggest.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too"))
 
 
-def _add_selection(group: Any) -> None:
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        usage="testsmith sweep [PATH ...] [option ...]",
+        help="suggest proven tests for what a whole project leaves untested",
+        description=_SWEEP_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = sweep.add_argument_group("what to look at")
+    group.add_argument(
+        "all", metavar="PATH", nargs="*", help="files and folders to sweep (default: the whole project)"
+    )
+    _add_place(group)
+    group.add_argument(
+        "--dry-run", action="store_true", help="only rank, and say what a sweep would take: nothing is spent"
+    )
+    _add_generation(sweep.add_argument_group("who makes the tests"))
+    _add_proof(sweep.add_argument_group("how they are proven"))
+    _add_output(sweep.add_argument_group("what comes of it"))
+    _add_options(sweep.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too"))
+
+
+def _add_place(group: Any) -> None:
     group.add_argument("--repo", metavar="DIR", default=".", help="the project's folder (default: this one)")
-    group.add_argument("--base", metavar="REV", help="revision to compare with; the merge base counts")
     group.add_argument("--head", metavar="REV", help="revision to look at (default: the working tree)")
+
+
+def _add_selection(group: Any) -> None:
+    group.add_argument("--base", metavar="REV", help="revision to compare with; the merge base counts")
+    _add_place(group)
     group.add_argument(
         "--all", metavar="PATH", nargs="+", help="take every public member of these files or folders as added"
     )
@@ -150,11 +190,6 @@ def _add_proof(group: Any) -> None:
 
 def _add_output(group: Any) -> None:
     group.add_argument("--write", action="store_true", help="write the tests into the project's test tree")
-    group.add_argument(
-        "--estimate",
-        action="store_true",
-        help="only say what a model would be asked, and what that would cost: no call, no key, nothing run",
-    )
     group.add_argument("--verbose", action="store_true", help="say more on stderr, cache statistics included")
     group.add_argument("--format", choices=[choice.value for choice in OutputFormat], help="default: text")
 
@@ -213,6 +248,8 @@ class World:
         cache_folder: The cache folder where none is named.
         run: Builds the clients of one run, runs it to its report, and closes them.
         estimate: Reckons what a run would ask a model, without asking one.
+        sweep: Builds the clients of one sweep, takes it to its report, and closes them.
+        plan: Ranks what a sweep could take, and reckons what it would ask a model.
         write: Writes a report's tests into the test tree, and says what was written.
         open_cache: Opens the result cache; the function it is given tells the person what went wrong.
     """
@@ -223,6 +260,8 @@ class World:
     cache_folder: Path
     run: Callable[[Settings, Progress], Report]
     estimate: Callable[[Settings, Progress], Estimate]
+    sweep: Callable[[Settings, Progress], SweepReport]
+    plan: Callable[[Settings, Progress], SweepPlan]
     write: Callable[[Report, Settings], tuple[str, ...]]
     open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
 
@@ -234,7 +273,7 @@ def run(argv: Sequence[str], world: World) -> int:
         SystemExit: From the argument parser, for `--help`, `--version` and what it cannot parse.
     """
     arguments = vars(parser().parse_args(argv))
-    command = {"suggest": _suggest, "cache": _cache}[arguments["command"]]
+    command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
     try:
         return command(arguments, world)
     except UsageFailure as failure:
@@ -264,6 +303,41 @@ def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     for line in (*written, *_statistics(report, settings)):
         print(line, file=world.stderr)
     return 0 if report.failure is None else _told(world, report.failure, 1)
+
+
+def _sweep(arguments: Mapping[str, Any], world: World) -> int:
+    settings = _settings({**arguments, "all": arguments["all"] or ["."]}, world)
+    if settings.dry_run:
+        return _plan(settings, world)
+    swept = _swept(settings, world)
+    written = _write(swept.report, settings, world) if settings.write else ()
+    _put_out(_rendered(swept.report, settings, arguments, world), world)
+    for line in (*written, *_statistics(swept.report, settings)):
+        print(line, file=world.stderr)
+    return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
+
+
+def _plan(settings: Settings, world: World) -> int:
+    from bot.report.terminal import open_progress, terminal_of
+
+    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
+        planned = world.plan(settings, progress)
+    _put_out("".join(f"{one.rank} {one.member.id}\n" for one in planned.ranked), world)
+    return 0
+
+
+def _swept(settings: Settings, world: World) -> SweepReport:
+    """Return the sweep's report; a fault of this program becomes a report that says so."""
+    from bot.report.terminal import open_progress, terminal_of
+
+    try:
+        with open_progress(terminal_of(world.stderr, world.environment)) as progress:
+            return world.sweep(settings, progress)
+    except Failure:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
+        report = Report(members=(), failure=_internal(error, world, settings))
+        return SweepReport(plan=SweepPlan(ranked=()), report=report)
 
 
 def _estimate(settings: Settings, world: World) -> int:

@@ -20,6 +20,7 @@ from bot import cli
 from bot.events import ObeyCommands, ReviewPullRequest, SeedCache
 from bot.model import CacheStats, Estimate, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
+from bot.swept import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
     from bot.action.inputs import ActionContext
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bot.review.states import States
     from bot.review.story import Tools as ReviewTools
     from bot.settings import CommitSettings
+    from bot.sweep.story import Tools as SweepTools
 
 
 _INTERRUPTED = 130
@@ -70,6 +72,8 @@ def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
         cache_folder=_cache_folder(),
         run=partial(_run, stopping),
         estimate=partial(_estimated, stopping),
+        sweep=partial(_sweep, stopping),
+        plan=partial(_plan, stopping),
         write=_write,
         open_cache=_Keeper,
     )
@@ -304,6 +308,35 @@ async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack
 
     keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
     return await suggest(settings, _tools(settings, progress, stack, keeping))
+
+
+def _sweep(stopping: _Stopping, settings: Settings, progress: Progress) -> SweepReport:
+    return _finished(stopping, partial(_sweep_with_clients, settings, progress))
+
+
+async def _sweep_with_clients(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepReport:
+    from bot.sweep.story import sweep
+
+    return await sweep(settings, _sweep_tools(settings, progress, stack))
+
+
+def _plan(stopping: _Stopping, settings: Settings, progress: Progress) -> SweepPlan:
+    return _finished(stopping, partial(_plan_with_clients, settings, progress))
+
+
+async def _plan_with_clients(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepPlan:
+    from bot.sweep.story import plan
+
+    offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
+    return await plan(settings, _sweep_tools(offline, progress, stack))
+
+
+def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepTools:
+    from bot.cache.keeping import Keeping, Nowhere
+    from bot.sweep.story import Tools
+
+    keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
+    return Tools(run=_tools(settings, progress, stack, keeping))
 
 
 def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> Estimate:

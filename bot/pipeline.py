@@ -131,6 +131,8 @@ class Given:
             generators are asked.
         repairs: By member id what was wrong with tests that are there, for a model to do better.
         seed: What the offline engine's draws begin with; another one gives other tests.
+        search: The members, as they were found already, in the order in which they are asked for; None where
+            they are to be found.
     """
 
     repository: Repository | None = None
@@ -143,6 +145,7 @@ class Given:
     candidates: Mapping[str, Candidate] | None = None
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0
+    search: MemberSearch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +276,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
     tools.progress.phase("finding changed members", 1)
-    search = find_members(repository, settings.selection, tools.drivers, given.compared)
+    search = given.search or find_members(repository, settings.selection, tools.drivers, given.compared)
     requests = _with_repairs(_requests(repository, search, tools.drivers, given.trusted), given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:

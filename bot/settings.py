@@ -329,6 +329,7 @@ class Settings:
         provider: Never `auto`: that is resolved when the settings are parsed.
         write: Whether suggestions are written into the project's test tree.
         estimate: Whether only the calls to the model are reckoned, without one being made.
+        dry_run: Of a sweep: whether it is only planned, without anything being spent.
         verbose: Whether progress details and the statistics line are printed.
         output_format: How the report is printed.
     """
@@ -343,6 +344,7 @@ class Settings:
     commits: CommitSettings = CommitSettings()
     write: bool = False
     estimate: bool = False
+    dry_run: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
 
@@ -627,13 +629,14 @@ def parse(folder: Path, sources: Sources) -> Settings:
         verification=_with_interpreter(VerificationSettings(), arguments),
         write=bool(arguments.get("write")),
         estimate=bool(arguments.get("estimate")),
+        dry_run=bool(arguments.get("dry_run")),
         verbose=bool(arguments.get("verbose")),
         output_format=OutputFormat(arguments.get("format") or OutputFormat.TEXT),
     )
     settings = _with_options(settings, sources)
     _check(settings, sources)
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
-    if settings.estimate and choice is not ProviderChoice.OFFLINE:
+    if (settings.estimate or settings.dry_run) and choice is not ProviderChoice.OFFLINE:
         return replace(settings, provider=ProviderChoice.OPENAI)  # who is not asked needs no key
     return replace(settings, provider=resolved_provider(choice, settings.model))
 

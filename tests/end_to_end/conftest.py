@@ -15,7 +15,7 @@ from fakes.shop import Shop
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def hosted(tmp_path: Path) -> Iterator[Shop]:
     from make_repository import make_repository
 
     make_repository(tmp_path / "source")

@@ -47,20 +47,20 @@ HOSTILE_CONFIG = {
 }
 
 
-def test_action__reviews_then_is_quiet_then_looks_at_what_changed(shop: Shop) -> None:
-    run = shop.prepared()
+def test_action__reviews_then_is_quiet_then_looks_at_what_changed(hosted: Shop) -> None:
+    run = hosted.prepared()
     for path, text in HOSTILE.items():
         (run.workspace / path).parent.mkdir(exist_ok=True)
         (run.workspace / path).write_text(text)
     for key, value in HOSTILE_CONFIG.items():
-        text = value.format(folder=shop.folder)
+        text = value.format(folder=hosted.folder)
         subprocess.run(("git", "config", "--local", key, text), cwd=run.workspace, check=True)
-    first = shop.finished(run)
+    first = hosted.finished(run)
 
-    assert shop.proposed() == ALL
-    (review,) = shop.pull.reviews.values()
-    (summary,) = shop.pull.comments.values()
-    assert (review.state, review.commit) == ("COMMENTED", shop.pull.head)
+    assert hosted.proposed() == ALL
+    (review,) = hosted.pull.reviews.values()
+    (summary,) = hosted.pull.comments.values()
+    assert (review.state, review.commit) == ("COMMENTED", hosted.pull.head)
     assert summary.body.startswith(
         "**TestSmith** proposes tests for all 6 changed members and asks 1 question."
     )
@@ -69,21 +69,23 @@ def test_action__reviews_then_is_quiet_then_looks_at_what_changed(shop: Shop) ->
     report = json.loads((run.workspace / first.outputs["report"]).read_text())
     assert {one["evidence"]["passes"] for one in report["suggestions"]} == {0, 5}
     assert any("own user id" in note and "without" not in note for note in report["notes"])
-    assert not list(shop.folder.glob("PWNED*"))
+    assert not list(hosted.folder.glob("PWNED*"))
     assert not Path("/tmp/PWNED-sitecustomize").exists()  # noqa: S108 - where the attack would leave its mark
     assert not first.log.all_annotations
 
-    before = len(shop.github.exchanges)
-    second = shop.run()
-    made = [one for one in shop.github.exchanges[before:] if one.operation != "git"]
+    before = len(hosted.github.exchanges)
+    second = hosted.run()
+    made = [one for one in hosted.github.exchanges[before:] if one.operation != "git"]
     assert (second.outputs["suggestions"], [one for one in made if one.is_write]) == ("0", [])
     assert len(made) <= 8
 
-    tree = shop.repository.git.run("show", f"{shop.pull.head}:src/shop/stock.py").decode()
-    shop.github.commit(shop.repository, "change", {"src/shop/stock.py": tree.replace("too few", "missing")})
-    third = shop.run()
+    tree = hosted.repository.git.run("show", f"{hosted.pull.head}:src/shop/stock.py").decode()
+    hosted.github.commit(
+        hosted.repository, "change", {"src/shop/stock.py": tree.replace("too few", "missing")}
+    )
+    third = hosted.run()
     assert json.loads(third.outputs["suggestions"]) == 1
-    assert shop.proposed() == ALL
+    assert hosted.proposed() == ALL
     state = decode(summary.body)
     assert state
     assert {entry.number for entry in state.entries if entry.member.endswith("reserve")} == {8}
@@ -95,23 +97,23 @@ def files_of(repository: Repository, branch: str) -> dict[str, bytes]:
     return {path: git.run("show", f"{branch}:{path}") for path in paths}
 
 
-def test_action__asks_a_model_and_heeds_base_alone(shop: Shop) -> None:
+def test_action__asks_a_model_and_heeds_base_alone(hosted: Shop) -> None:
     """Settings and conventions are those of base: a pull request can neither spend nor instruct."""
     base = {"TESTSMITH.md": "Conventions of base.\n", "testsmith.toml": 'include = ["src/shop/cart.py"]\n'}
     head = {"TESTSMITH.md": "Conventions of head.\n", "testsmith.toml": 'exclude = ["**"]\nmax-members = 1\n'}
-    changed = files_of(shop.repository, "change")
-    shop.github.commit(shop.repository, "main", dict(base))
-    shop.github.commit(shop.repository, "steered", {**changed, **head}, start="main")
-    shop.pull = shop.github.pull_request(shop.repository, head="steered")
+    changed = files_of(hosted.repository, "change")
+    hosted.github.commit(hosted.repository, "main", dict(base))
+    hosted.github.commit(hosted.repository, "steered", {**changed, **head}, start="main")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="steered")
     with Endpoint() as endpoint:
-        done = shop.run(base_url=endpoint.url, model="small", api_key="sk-secret", max_comments="0")
+        done = hosted.run(base_url=endpoint.url, model="small", api_key="sk-secret", max_comments="0")
     asked = {member for request in endpoint.requests for member in request.members}
     assert asked == {"src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.size"}
     prompts = json.dumps([request.body for request in endpoint.requests])
     assert "Conventions of base" in prompts
     assert "Conventions of head" not in prompts
     assert done.outputs["api-calls"] != "0"
-    assert shop.pull.review_comments == {}
+    assert hosted.pull.review_comments == {}
     everything = done.stdout + done.stderr + done.summary + json.dumps(done.outputs)
     assert everything.count("sk-secret") == everything.count("::add-mask::sk-secret")
 
@@ -122,23 +124,25 @@ def notes(run: ActionsRun) -> list[str]:
     return [note for note in report["notes"] if note.startswith("cache: ")]
 
 
-def test_action__what_a_push_has_paid_for_a_backport_finds(shop: Shop) -> None:
+def test_action__what_a_push_has_paid_for_a_backport_finds(hosted: Shop) -> None:
     asking = {"include": "src/shop/stock.py", "model": "small"}
-    before = shop.repository.branch("main")
+    before = hosted.repository.branch("main")
     assert before
-    shop.github.commit(shop.repository, "release", {"docs/notes.md": "Of old.\n"}, start="main")
-    shop.github.commit(shop.repository, "main", dict(files_of(shop.repository, "change")))
+    hosted.github.commit(hosted.repository, "release", {"docs/notes.md": "Of old.\n"}, start="main")
+    hosted.github.commit(hosted.repository, "main", dict(files_of(hosted.repository, "change")))
     with Endpoint() as endpoint, ActionsCacheService() as service:
-        shop.keep_in(service, "refs/heads/main")
-        shop.event = Events(shop.github).push(shop.repository, "main", before)
-        run = shop.prepared(base_url=endpoint.url, **asking)
-        paid, told = shop.finished(run), notes(run)
+        hosted.keep_in(service, "refs/heads/main")
+        hosted.event = Events(hosted.github).push(hosted.repository, "main", before)
+        run = hosted.prepared(base_url=endpoint.url, **asking)
+        paid, told = hosted.finished(run), notes(run)
         calls = len(endpoint.requests)
-        shop.event = None
-        shop.pull = shop.github.pull_request(shop.repository, head="change", base="release")
-        shop.keep_in(service, f"refs/pull/{shop.pull.number}/merge", "refs/heads/release", "refs/heads/main")
-        run = shop.prepared(base_url=endpoint.url, **asking)
-        known, told = shop.finished(run), told + notes(run)
+        hosted.event = None
+        hosted.pull = hosted.github.pull_request(hosted.repository, head="change", base="release")
+        hosted.keep_in(
+            service, f"refs/pull/{hosted.pull.number}/merge", "refs/heads/release", "refs/heads/main"
+        )
+        run = hosted.prepared(base_url=endpoint.url, **asking)
+        known, told = hosted.finished(run), told + notes(run)
 
     assert "A push is not reviewed" in paid.summary
     assert paid.outputs["members"] == known.outputs["members"] == "1"
@@ -152,25 +156,25 @@ def test_action__what_a_push_has_paid_for_a_backport_finds(shop: Shop) -> None:
     assert service.violations == []
 
 
-def test_action__a_folder_of_the_workflow_is_read_in_place_of_the_service(shop: Shop) -> None:
-    shop.github.commit(shop.repository, "words", {"docs/guide.md": "A guide.\n"}, start="main")
-    shop.pull = shop.github.pull_request(shop.repository, head="words")
+def test_action__a_folder_of_the_workflow_is_read_in_place_of_the_service(hosted: Shop) -> None:
+    hosted.github.commit(hosted.repository, "words", {"docs/guide.md": "A guide.\n"}, start="main")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="words")
     archive = archive_of("a", "b")
     with ActionsCacheService() as service:
-        shop.keep_in(service, "refs/pull/1/merge")
-        run = shop.prepared(cache_dir=".testsmith-cache", model="small", base_url="http://127.0.0.1:9/")
+        hosted.keep_in(service, "refs/pull/1/merge")
+        run = hosted.prepared(cache_dir=".testsmith-cache", model="small", base_url="http://127.0.0.1:9/")
         (run.workspace / ".testsmith-cache").mkdir()
         (run.workspace / ".testsmith-cache" / f"{archive.name}.jsonl.gz").write_bytes(archive.data)
-        shop.finished(run)
+        hosted.finished(run)
 
     assert notes(run) == ["cache: restored 2 entries; nothing new to save"]
     assert service.heard == []
 
 
-def test_action__a_cancelled_job_has_saved_what_it_paid_for(shop: Shop) -> None:
+def test_action__a_cancelled_job_has_saved_what_it_paid_for(hosted: Shop) -> None:
     with Endpoint() as endpoint, ActionsCacheService() as service:
-        shop.keep_in(service, "refs/pull/1/merge")
-        run = shop.prepared(base_url=endpoint.url, model="small", include="src/shop/cart.py")
+        hosted.keep_in(service, "refs/pull/1/merge")
+        run = hosted.prepared(base_url=endpoint.url, model="small", include="src/shop/cart.py")
         process = subprocess.Popen(
             COMMAND, cwd=run.workspace, env=run.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -183,15 +187,15 @@ def test_action__a_cancelled_job_has_saved_what_it_paid_for(shop: Shop) -> None:
 
     assert process.returncode == 128 + signal.SIGINT
     assert len(service.keys()) == 1
-    assert shop.pull.comments == {}
+    assert hosted.pull.comments == {}
     assert seconds < SIGTERM_AFTER
 
 
-def test_action__a_fork_finds_its_review_in_the_job_summary(shop: Shop) -> None:
-    fork = shop.github.fork(shop.repository, "bob")
-    shop.pull = shop.github.pull_request(shop.repository, head="change", source=fork, author="bob")
-    done = shop.run(include="src/shop/cart.py")
-    assert (shop.pull.reviews, shop.pull.comments) == ({}, {})
+def test_action__a_fork_finds_its_review_in_the_job_summary(hosted: Shop) -> None:
+    fork = hosted.github.fork(hosted.repository, "bob")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="change", source=fork, author="bob")
+    done = hosted.run(include="src/shop/cart.py")
+    assert (hosted.pull.reviews, hosted.pull.comments) == ({}, {})
     assert "def test_add" in done.summary
     notices = done.annotations("notice")
     assert [one.properties["file"] for one in notices] == ["src/shop/cart.py"] * 2

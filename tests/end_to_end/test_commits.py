@@ -15,32 +15,32 @@ WRITING = {"contents": "write", "pull_requests": "write"}
 ONE_FILE = "src/shop/stock.py"
 
 
-def test_commit__proven_tests_are_on_the_branch_and_nothing_follows(shop: Shop) -> None:
-    shop.granted, before = WRITING, shop.pull.head
-    done = shop.run(mode="commit", include=ONE_FILE, sign_off="Ada Bee <ada@shop.test>")
-    made = shop.pull.head
+def test_commit__proven_tests_are_on_the_branch_and_nothing_follows(hosted: Shop) -> None:
+    hosted.granted, before = WRITING, hosted.pull.head
+    done = hosted.run(mode="commit", include=ONE_FILE, sign_off="Ada Bee <ada@shop.test>")
+    made = hosted.pull.head
     assert done.outputs["commit"] == made != before
-    git = shop.repository.git
+    git = hosted.repository.git
     changed = git.text("diff", "--name-only", before, made).split()
     assert [path.startswith("tests/") for path in changed] == [True] * len(changed) != []
     text = "".join(git.text("show", f"{made}:{path}") for path in changed)
     assert re.search(r"^# testsmith \S+ \S{8} \S{8} src/shop/stock\.py::reserve$", text, re.MULTILINE)
     assert "\nSigned-off-by: Ada Bee <ada@shop.test>" in git.text("log", "-1", "--format=%B", made)
-    (summary,) = shop.pull.comments.values()
+    (summary,) = hosted.pull.comments.values()
     assert f"Committed in {made}: 1." in summary.body
-    assert "The head commit is the bot's own." in shop.run(mode="commit", include=ONE_FILE).stdout
-    assert shop.pull.head == made
+    assert "The head commit is the bot's own." in hosted.run(mode="commit", include=ONE_FILE).stdout
+    assert hosted.pull.head == made
 
 
-def test_commit__without_the_permission_leaves_a_patch(shop: Shop) -> None:
-    run = shop.prepared(mode="commit", include=ONE_FILE)
-    before = shop.pull.head
-    done = shop.finished(run)
-    assert (done.outputs["commit"], shop.pull.head) == ("", before)
+def test_commit__without_the_permission_leaves_a_patch(hosted: Shop) -> None:
+    run = hosted.prepared(mode="commit", include=ONE_FILE)
+    before = hosted.pull.head
+    done = hosted.finished(run)
+    assert (done.outputs["commit"], hosted.pull.head) == ("", before)
     assert "`contents: write`" in done.summary
     assert "```diff\ndiff --git a/tests/" in done.summary
     patch = run.workspace / done.outputs["patch"]
     command = ("git", "apply", "--check", str(patch))
     checked = subprocess.run(command, cwd=run.workspace, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert shop.proposed() == {"reserve"}
+    assert hosted.proposed() == {"reserve"}
