@@ -72,14 +72,18 @@ class Ahead:
     Attributes:
         authors: Logins of those who have made the commits; None for one that is no account's.
         messages: The commits' messages, in the same order.
+        parents: How many parents each of them has, in the same order.
         contents: The files that differ from where the two parted; None for one that is removed there.
         is_whole: Whether that is all: of very many commits or files a forge tells the first ones alone.
+        behind: How many commits the other one has that it has not.
     """
 
     authors: tuple[str | None, ...] = ()
     messages: tuple[str, ...] = ()
+    parents: tuple[int, ...] = ()
     contents: Mapping[str, bytes | None] = field(default_factory=dict)
     is_whole: bool = True
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

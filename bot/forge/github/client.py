@@ -29,10 +29,19 @@ from bot.forge.github.follow_ups import open_follow_up, read_follow_up, update_f
 from bot.forge.github.pulls import read_commit, read_file_patches, read_pull_request
 from bot.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote
 from bot.forge.github.reviewing import Reviewing, delete_pending
+from bot.forge.github.sweeps import (
+    bring_up_to_date,
+    open_sweep_pull,
+    read_default_branch,
+    read_login,
+    read_sweep_pulls,
+    update_pull,
+)
 from bot.forge.github.talk import read_existing
 from bot.forge.github.told import taken
 from bot.forge.plan import is_same_summary
 from bot.forge.settling import own_summaries
+from bot.forge.sweeps import PullText, SweepPull
 from bot.settings import Role
 
 HEAD_LOOKS = 10
@@ -40,7 +49,7 @@ HEAD_LOOKS = 10
 
 
 class GitHub:
-    """A repository on GitHub: see `Forge` and `CommittingForge`. Made by `build_forge`."""
+    """A repository on GitHub: see `Forge`, `CommittingForge`, `SweepForge`. Made by `build_forge`."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -107,6 +116,38 @@ class GitHub:
     def update_follow_up(self, number: int, body: str) -> None:
         """See `CommittingForge.update_follow_up`."""
         update_follow_up(self._remote, number, body)
+
+    def login(self) -> str:
+        """See `SweepForge.login`."""
+        return read_login(self._remote)
+
+    def default_branch(self) -> Branch:
+        """See `SweepForge.default_branch`."""
+        return read_default_branch(self._remote)
+
+    def sweep_pulls(self, branch: str, onto: str) -> tuple[SweepPull, ...]:
+        """See `SweepForge.sweep_pulls`."""
+        return read_sweep_pulls(self._remote, branch, onto)
+
+    def remove_branch(self, name: str, sha: str) -> None:
+        """See `SweepForge.remove_branch`."""
+        Branches(self._remote).remove(name, sha)
+
+    def bring_up_to_date(self, number: int, head: str) -> None:
+        """See `SweepForge.bring_up_to_date`."""
+        bring_up_to_date(self._remote, number, head, HEAD_LOOKS)
+
+    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
+        """See `SweepForge.commit_merge`."""
+        return Branches(self._remote).commit_merge(order, merged)
+
+    def open_sweep_pull(self, branch: str, onto: str, text: PullText) -> FollowUp:
+        """See `SweepForge.open_sweep_pull`."""
+        return open_sweep_pull(self._remote, branch, onto, text)
+
+    def update_pull(self, number: int, text: PullText) -> None:
+        """See `SweepForge.update_pull`."""
+        update_pull(self._remote, number, text)
 
     def role(self, login: str) -> Role:
         """See `AnsweringForge.role`."""

@@ -56,8 +56,10 @@ def read_ahead(remote: Remote, base: str, head: str) -> Ahead:
         return Ahead(
             authors=tuple(maybe(one, "author.login", str) for one in commits),
             messages=tuple(taken(one, "commit.message", str) for one in commits),
+            parents=tuple(len(entries(one.get("parents"))) for one in commits),
             contents={taken(one, "filename", str): _content(remote, one) for one in files},
             is_whole=is_whole,
+            behind=taken(told, "behind_by", int),
         )
 
 
@@ -99,6 +101,24 @@ class Branches:
 
         self._write(f"move branch {name} on", send, lambda: self._is_at(name, sha))
 
+    def remove(self, name: str, sha: str) -> None:
+        """See `SweepForge.remove_branch`."""
+        tip = read_branch(self._remote, name)
+        if tip is None:
+            return
+        self._expect_at(name, sha)
+        path = f"/git/refs/heads/{_quoted(name)}"
+
+        def send() -> bool:
+            self._remote.rest("DELETE", path)
+            return True
+
+        self._write(f"remove branch {name}", send, lambda: self._is_gone(name))
+
+    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
+        """See `SweepForge.commit_merge`."""
+        return self._commit_by_objects(order, merged)
+
     def commit(self, order: NewCommit) -> MadeCommit:
         """See `CommittingForge.commit_files`."""
         if any(change.is_executable for change in order.changes):
@@ -124,11 +144,15 @@ class Branches:
             "commit", lambda: self._meant(order.branch, order.parent, send), lambda: self._made(order)
         )
 
-    def _commit_by_objects(self, order: NewCommit) -> MadeCommit:
-        """Make the commit of blobs and a tree, without an author: so GitHub signs it for a bot."""
+    def _commit_by_objects(self, order: NewCommit, merged: str | None = None) -> MadeCommit:
+        """Make the commit of blobs and a tree, without an author: so GitHub signs it for a bot.
+
+        With a second parent, its files are those that the changes are to.
+        """
         self._expect_at(order.branch, order.parent)
+        parents = [order.parent, *([] if merged is None else [merged])]
         with understood("commit"):
-            what, path = "read the tree of a commit", f"/git/commits/{order.parent}"
+            what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
             parent = self._remote.get(what, path, permission=READ_CONTENTS)
             tree = self._made_object(
                 "/git/trees",
@@ -138,9 +162,7 @@ class Branches:
                 },
             )
             message = _message(order)
-            sha = self._made_object(
-                "/git/commits", {"message": message, "tree": tree, "parents": [order.parent]}
-            )
+            sha = self._made_object("/git/commits", {"message": message, "tree": tree, "parents": parents})
         path = f"/git/refs/heads/{_quoted(order.branch)}"
 
         def send() -> bool:
@@ -200,6 +222,9 @@ class Branches:
         tip = read_branch(self._remote, branch)
         if tip is None or tip.sha != sha:
             raise HeadMoved.seen(sha, "" if tip is None else tip.sha)
+
+    def _is_gone(self, branch: str) -> bool | None:
+        return True if read_branch(self._remote, branch) is None else None
 
     def _is_at(self, branch: str, sha: str) -> bool | None:
         tip = read_branch(self._remote, branch)

@@ -66,6 +66,11 @@ query ThreadComments(
 """
 """More comments of the thread that follows a place in the list of threads."""
 
+VIEWER = """\
+query Viewer { viewer { login } }
+"""
+"""Whom the token speaks for."""
+
 MINIMISE = """\
 mutation Minimise($input: MinimizeCommentInput!) {
   minimizeComment(input: $input) { minimizedComment { isMinimized } }
@@ -97,5 +102,5 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
 """
 """One commit on a branch that is where it is expected to be, signed by GitHub."""
 
-DOCUMENTS = (TALK, THREAD, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
+DOCUMENTS = (TALK, THREAD, VIEWER, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
 """All of them."""

@@ -1,4 +1,4 @@
-"""Pull requests of the bot's own, onto the branches of others."""
+"""Pull requests of the bot's own: onto the branches of others, and that of sweeps."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def read_follow_up(remote: Remote, branch: str, onto: str) -> FollowUp | None:
     return None
 
 
-def open_follow_up(remote: Remote, branch: str, onto: str, *, title: str, body: str) -> FollowUp:
-    """See `CommittingForge.open_follow_up`."""
+def open_follow_up(  # noqa: PLR0913 - what a pull request is made of
+    remote: Remote, branch: str, onto: str, *, title: str, body: str, name: str = "follow-up pull request"
+) -> FollowUp:
+    """See `CommittingForge.open_follow_up`; `name` is what it is called where it cannot be opened."""
     told = {"head": branch, "base": onto, "title": title, "body": body}
 
     def send() -> FollowUp:
@@ -31,14 +33,14 @@ def open_follow_up(remote: Remote, branch: str, onto: str, *, title: str, body: 
         except Rejected as rejected:
             if _NOT_PERMITTED in rejected.message.lower():
                 raise CannotOpenPulls(
-                    f"Cannot open the follow-up pull request: GitHub says {shown(rejected.message)}. Tick "
+                    f"Cannot open the {name}: GitHub says {shown(rejected.message)}. Tick "
                     "*Allow GitHub Actions to create and approve pull requests* in the repository's settings "
                     "of Actions, or give the step an app's token."
                 ) from rejected
             raise
         return FollowUp(number=taken(made, "number", int), url=taken(made, "html_url", str))
 
-    what = "open the follow-up pull request"
+    what = f"open the {name}"
     return remote.write(what, send, lambda: read_follow_up(remote, branch, onto)).answer
 
 

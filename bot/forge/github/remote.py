@@ -56,6 +56,11 @@ class Remote:
         ask, place = Ask(what=what, permission=READ_PULLS), {"owner": self._owner, "name": self._name}
         return self._calls.read(ask, lambda: self._wire.graphql(document, place | dict(variables)))
 
+    def ask(self, what: str, document: str) -> Mapping[str, Any]:
+        """Return what a document of GraphQL that is about no repository is answered by."""
+        ask = Ask(what=what, permission=READ_PULLS)
+        return self._calls.read(ask, lambda: self._wire.graphql(document, {}))
+
     @property
     def repository(self) -> str:
         """The repository's full name."""

@@ -194,15 +194,25 @@ class FakeGitHub:
             self.world.clock.tick()
             return pull
 
-    def close(self, repository: Repository, pull: Pull, *, merge: bool = False) -> None:
-        """Close a pull request, or merge it."""
+    def close(
+        self, repository: Repository, pull: Pull, *, merge: bool = False, squash: bool = False
+    ) -> None:
+        """Close a pull request, or merge it, as one commit where it is squashed."""
         with self.answering.lock:
             pull.closed = self.world.clock.now()
             if merge and pull.merge_commit:
                 pull.merged = pull.closed
                 pull.base = repository.branch(pull.base_branch) or pull.base
-                repository.git.set_ref(f"refs/heads/{pull.base_branch}", pull.merge_commit)
+                merged = self._squashed(repository, pull) if squash else pull.merge_commit
+                repository.git.set_ref(f"refs/heads/{pull.base_branch}", merged)
             self.world.happened(pull, "merged" if merge else "closed", pull.user)
+
+    def _squashed(self, repository: Repository, pull: Pull) -> str:
+        git, user = repository.git, pull.user.login
+        assert pull.merge_commit
+        author = Person(name=user, email=f"{user}@example.org", at=int(self.world.clock.now()))
+        tree = git.commit(pull.merge_commit).tree
+        return git.store_commit(tree, (pull.base,), f"{pull.title} (#{pull.number})", author)
 
     def reopen(self, pull: Pull) -> None:
         with self.answering.lock:

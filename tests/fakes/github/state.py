@@ -226,7 +226,8 @@ class Repository:
 
     Attributes:
         collaborators: Roles by login: admin, maintain, write, triage, read.
-        commit_runs: What to call when a branch has moved.
+        actions_may_open_pulls: Whether a workflow's own token may open pull requests, which is a box to
+            tick in the repository's settings.
     """
 
     owner: User
@@ -237,6 +238,7 @@ class Repository:
     default_branch: str = "main"
     parent: Repository | None = None
     is_deleted: bool = False
+    actions_may_open_pulls: bool = True
     protected: set[str] = field(default_factory=set)
     collaborators: dict[str, str] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)

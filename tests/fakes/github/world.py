@@ -176,6 +176,10 @@ class World:
         source = pull.head_repository
         head = source.branch(pull.head_branch) if source is not None and not source.is_deleted else None
         base = repository.branch(pull.base_branch)
+        if head is None and source is repository:
+            pull.closed = self.clock.now()
+            self.happened(pull, "closed", pull.user)
+            return
         if head is not None and head != pull.head:
             pull.previous_head, pull.head = pull.head, head
             pull.updated = self.clock.now()

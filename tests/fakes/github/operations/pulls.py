@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from fakes.github.git_store import Person
 from fakes.github.operations.room import Room
-from fakes.github.state import Pull, Repository
+from fakes.github.state import ACTIONS_BOT, Pull, Repository
 from fakes.github.wire import Answer, Asked, Refused, invalid, unprocessable
 
 _SORTS = {"created": "created", "updated": "updated"}
@@ -32,8 +33,11 @@ class Pulls(Room):
         head, base = source.branch(branch), repository.branch(asked.told("base"))
         if head is None or base is None:
             raise invalid("PullRequest", "base" if head else "head", "is not a branch")
+        if asked.login == ACTIONS_BOT and not repository.actions_may_open_pulls:
+            raise Refused(403, "GitHub Actions is not permitted to create or approve pull requests.")
         if head == base:
             raise invalid("PullRequest", "base", f"No commits between {asked.told('base')} and {branch}")
+        self._require_first(repository, source, branch, asked.told("base"))
         pull = self.open(repository, asked, source=source, branch=branch)
         return Answer(status=201, body=self.views.pull(repository, pull))
 
@@ -49,6 +53,14 @@ class Pulls(Room):
         )
         pull.is_draft = bool(asked.told("draft", False))
         return pull
+
+    def _require_first(self, repository: Repository, source: Repository, branch: str, base: str) -> None:
+        for pull in repository.pulls.values():
+            if pull.is_open and (pull.head_repository, pull.head_branch) == (source, branch):
+                if pull.base_branch == base:
+                    message = f"A pull request already exists for {_label(pull)}."
+                    error = {"resource": "PullRequest", "code": "custom", "message": message}
+                    raise Refused(422, "Validation Failed", [error])
 
     def _source(self, repository: Repository, owner: str) -> Repository:
         if not owner or owner == repository.owner.login:
@@ -103,12 +115,25 @@ class Pulls(Room):
             raise unprocessable("expected head sha didn't match current head ref.")
         if pull.merge_commit is None:
             raise Refused(422, "merge conflict between base and head", [])
+        base = repository.branch(pull.base_branch) or pull.base
+        if repository.git.is_ancestor(base, pull.head):
+            raise unprocessable("There are no new commits on the base branch.")
         source = pull.head_repository or repository
         source.git.run("fetch", "-q", str(repository.git.folder), f"refs/pull/{pull.number}/merge")
-        source.git.set_ref(f"refs/heads/{pull.head_branch}", pull.merge_commit)
+        source.git.set_ref(f"refs/heads/{pull.head_branch}", self._merge(asked, repository, pull, base))
         self.world.sync()
         url = self.views.pull_url(repository, pull)
         return Answer(status=202, body={"message": "Updating pull request branch.", "url": url})
+
+
+    def _merge(self, asked: Asked, repository: Repository, pull: Pull, base: str) -> str:
+        """Store the merge of the base branch into the head, by who asks for it."""
+        assert pull.merge_commit
+        git, user = repository.git, self.me(asked)
+        email = f"{user.id}+{user.login}@users.noreply.github.com"
+        author = Person(name=user.login, email=email, at=int(self.now))
+        message = f"Merge branch '{pull.base_branch}' into {pull.head_branch}"
+        return git.store_commit(git.commit(pull.merge_commit).tree, (pull.head, base), message, author)
 
 
 def _state(pull: Pull) -> str:
