@@ -6,13 +6,13 @@ is taken (`prove`), and one puts the reports together and concludes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot import pipeline
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
-from bot.model import Report, Skipped, Stage
+from bot.model import Member, Report, Skipped, Stage
 from bot.settings import Settings
 from bot.swept import Facts, RankedMember, SweepPlan, SweepReport, Terms
 
@@ -25,9 +25,14 @@ class Tools:
 
     Attributes:
         run: What a run of the pipeline needs.
+        repository: The repository that is swept; None for the one that holds the settings' folder.
+        why_not: Tells why a member is not to be taken, as its tests stand in an open pull request; empty
+            where it may be.
     """
 
     run: pipeline.Tools
+    repository: Repository | None = None
+    why_not: Callable[[Member], str] = lambda _: ""
 
 
 async def sweep(settings: Settings, tools: Tools, members: Sequence[str] | None = None) -> SweepReport:
@@ -56,6 +61,7 @@ async def plan(settings: Settings, tools: Tools) -> SweepPlan:
     """
     started = tools.run.clock()
     search = _search(settings, tools)
+    members, left_out = _without_left_out(search.members, tools)
     ranked = tuple(
         RankedMember(
             member=member,
@@ -63,12 +69,12 @@ async def plan(settings: Settings, tools: Tools) -> SweepPlan:
             terms=Terms(uncovered=1.0),
             facts=Facts(lines=1, lines_missed=1),
         )
-        for rank, member in enumerate(search.members, start=1)
+        for rank, member in enumerate(members, start=1)
     )
     return SweepPlan(
         ranked=ranked,
         taken=tuple(one.member.id for one in ranked[: settings.selection.max_members]),
-        skipped=search.skipped,
+        skipped=(*search.skipped, *left_out),
         head=search.head,
         seconds=tools.run.clock() - started,
     )
@@ -89,7 +95,8 @@ async def prove(settings: Settings, tools: Tools, members: Sequence[str]) -> Rep
     known = {member.id: member for member in search.members}
     taken = tuple(known[one] for one in dict.fromkeys(members) if one in known)
     narrowed = replace(search, members=taken, found=taken, skipped=())
-    return await pipeline.suggest(settings, tools.run, pipeline.Given(search=narrowed))
+    given = pipeline.Given(repository=tools.repository, search=narrowed)
+    return await pipeline.suggest(settings, tools.run, given)
 
 
 async def conclude(settings: Settings, tools: Tools, swept: SweepPlan, report: Report) -> SweepReport:
@@ -110,9 +117,22 @@ def failed(report: Report) -> tuple[Skipped, ...]:
     return tuple(one for one in report.skipped if one.member is not None and one.stage is not Stage.BUDGET)
 
 
+def _without_left_out(
+    members: Sequence[Member], tools: Tools
+) -> tuple[tuple[Member, ...], tuple[Skipped, ...]]:
+    """Return the members that may be taken, and the others with the reasons."""
+    reasons = {member.id: tools.why_not(member) for member in members}
+    left_out = (
+        Skipped(path=one.path, stage=Stage.CHANGES, reason=reasons[one.id], member=one.id)
+        for one in members
+        if reasons[one.id]
+    )
+    return tuple(one for one in members if not reasons[one.id]), tuple(left_out)
+
+
 def _search(settings: Settings, tools: Tools) -> MemberSearch:
     """Return every public member of the files and folders that are swept."""
-    repository = Repository.open(settings.folder)
+    repository = tools.repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=_EVERY_MEMBER)
     tools.run.progress.phase("finding members", 1)
     return find_members(repository, selection, tools.run.drivers)

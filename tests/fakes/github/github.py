@@ -194,9 +194,7 @@ class FakeGitHub:
             self.world.clock.tick()
             return pull
 
-    def close(
-        self, repository: Repository, pull: Pull, *, merge: bool = False, squash: bool = False
-    ) -> None:
+    def close(self, repository: Repository, pull: Pull, *, merge: bool = False, squash: bool = False) -> None:
         """Close a pull request, or merge it, as one commit where it is squashed."""
         with self.answering.lock:
             pull.closed = self.world.clock.now()

@@ -56,11 +56,12 @@ class Pulls(Room):
 
     def _require_first(self, repository: Repository, source: Repository, branch: str, base: str) -> None:
         for pull in repository.pulls.values():
-            if pull.is_open and (pull.head_repository, pull.head_branch) == (source, branch):
-                if pull.base_branch == base:
-                    message = f"A pull request already exists for {_label(pull)}."
-                    error = {"resource": "PullRequest", "code": "custom", "message": message}
-                    raise Refused(422, "Validation Failed", [error])
+            if not pull.is_open:
+                continue
+            if (pull.head_repository, pull.head_branch, pull.base_branch) == (source, branch, base):
+                message = f"A pull request already exists for {_label(pull)}."
+                error = {"resource": "PullRequest", "code": "custom", "message": message}
+                raise Refused(422, "Validation Failed", [error])
 
     def _source(self, repository: Repository, owner: str) -> Repository:
         if not owner or owner == repository.owner.login:
@@ -124,7 +125,6 @@ class Pulls(Room):
         self.world.sync()
         url = self.views.pull_url(repository, pull)
         return Answer(status=202, body={"message": "Updating pull request branch.", "url": url})
-
 
     def _merge(self, asked: Asked, repository: Repository, pull: Pull, base: str) -> str:
         """Store the merge of the base branch into the head, by who asks for it."""
