@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bot.changes.trees import RepositoryTree
 from bot.forge.forge import Forge, ForgeFailure
+from bot.placement.plan import FileEdit
+
+BYTES_LIMIT = 40_000_000
+"""The most bytes of a commit's files, encoded as they are sent: beyond, GitHub refuses the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,20 @@ class FileChange:
     path: str
     content: bytes | None
     is_executable: bool = False
+
+
+def changes_of(edits: Iterable[FileEdit], tree: RepositoryTree) -> Iterator[FileChange]:
+    """Yield what a commit does to the files of planned edits; `tree` tells which are executable."""
+    for edit in edits:
+        entry = tree.entry(edit.path)
+        is_executable = entry is not None and entry.is_executable
+        content = None if edit.removes_file else edit.new
+        yield FileChange(path=edit.path, content=content, is_executable=is_executable)
+
+
+def is_too_large(edits: Iterable[FileEdit]) -> bool:
+    """Tell whether planned edits are more than one commit can hold."""
+    return sum(len(base64.b64encode(edit.new)) for edit in edits) > BYTES_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

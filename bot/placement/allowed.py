@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from bot.changes.trees import RepositoryTree
 from bot.languages.driver import LanguageDriver
-from bot.placement.plan import FORBIDDEN_PARTS
+from bot.placement.plan import FORBIDDEN_PARTS, FileEdit, NotPlaced, Plan
 
 _FORGE_FOLDERS = frozenset({".github", ".gitlab", ".forgejo", ".gitea"})
 
@@ -30,3 +32,33 @@ def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[Languag
     if any(one in links for one in above):
         return "it is, or lies behind, a symbolic link or another repository"
     return ""
+
+
+def within_bounds(plan: Plan, tree: RepositoryTree, drivers: Sequence[LanguageDriver]) -> Plan:
+    """Return a plan without the edits that no commit may make.
+
+    Args:
+        plan: The plan.
+        tree: What it is made on.
+        drivers: The languages.
+    """
+    links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
+    reasons = {edit.path: why_not_allowed(edit.path, links, drivers) for edit in plan.edits}
+    kept = tuple(edit for edit in plan.edits if not reasons[edit.path])
+    refused = tuple(one for edit in plan.edits if reasons[edit.path] for one in _refusals(edit, reasons))
+    return replace(plan, edits=kept, refused=(*plan.refused, *refused))
+
+
+def _refusals(edit: FileEdit, reasons: Mapping[str, str]) -> Iterator[NotPlaced]:
+    for member in edit.members:
+        yield NotPlaced(member=member, path=edit.path, reason=reasons[edit.path])
+
+
+def why_nothing(plan: Plan) -> str:
+    """Return why a plan has no edit, in a sentence."""
+    if plan.refused:
+        one = plan.refused[0]
+        return f"Nothing could be committed: of {one.member}, {one.reason}."
+    if plan.unchanged:
+        return "There is nothing to commit: the tests stand in the test tree already."
+    return "There is nothing to commit."

@@ -104,7 +104,7 @@ def look_after(now: Now, drivers: Sequence[LanguageDriver]) -> LookedAfter:
         for path in now.tree.paths()
         for driver in drivers
         if driver.handles(path) and driver.is_test(path)
-        for test in _marked(now.tree.read(path), driver)
+        for test in marked_in(now.tree.read(path), driver)
     ]
     paths = frozenset(now.tree.paths())
     known = list(now.members) if not marked else [*_members_of_files(now, paths, drivers), *now.members]
@@ -144,7 +144,8 @@ class _Place:
     failing: frozenset[str] | None
 
 
-def _marked(data: bytes | None, driver: LanguageDriver) -> Iterable[MarkedTest]:
+def marked_in(data: bytes | None, driver: LanguageDriver) -> Iterable[MarkedTest]:
+    """Return the marked tests of a test file; none of one that is gone or cannot be read."""
     if data is None or b"# testsmith " not in data:
         return ()
     try:

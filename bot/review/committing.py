@@ -6,8 +6,7 @@ written. Where nothing can be committed, the outcome says why and has a patch wi
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,24 +19,22 @@ from bot.forge.commits import (
     BranchProtected,
     CannotOpenPulls,
     CommittingForge,
-    FileChange,
     FollowUp,
     MadeCommit,
     NewCommit,
+    changes_of,
+    is_too_large,
 )
 from bot.forge.forge import Forbidden, ForgeFailure, HeadMoved, PullRequest
 from bot.forge.marks import is_same_login
 from bot.languages.driver import LanguageDriver
 from bot.model import EarlierTest, Suggestion
-from bot.placement.allowed import why_not_allowed
+from bot.placement.allowed import why_nothing, within_bounds
 from bot.placement.patch import patch_of
-from bot.placement.plan import FileEdit, Marking, NotPlaced, Plan, plan_edits, with_removals
+from bot.placement.plan import Marking, NotPlaced, Plan, plan_edits, with_removals
 from bot.report.commit_message import commit_message
 from bot.report.follow_up import follow_up_body, follow_up_title
 from bot.settings import CommitSettings, Mode
-
-BYTES_LIMIT = 40_000_000
-"""The most bytes of a commit's files, encoded as they are sent: beyond, GitHub refuses the request."""
 
 FOLLOW_UP_BRANCH = "testsmith/pr-"
 """How the branch of a follow-up pull request begins; the number of the other one follows."""
@@ -301,10 +298,10 @@ class _Attempt:
         order = self._order
         planned = plan_edits(order.suggestions, tree, order.drivers, order.folder, order.marking)
         planned = with_removals(planned, order.removals, tree, order.drivers)
-        self._plan = _within_bounds(planned, tree, order.drivers)
+        self._plan = within_bounds(planned, tree, order.drivers)
         if not self._plan.edits:
-            raise _Refused(Committed.NOTHING, _why_nothing(self._plan))
-        if sum(len(base64.b64encode(edit.new)) for edit in self._plan.edits) > BYTES_LIMIT:
+            raise _Refused(Committed.NOTHING, why_nothing(self._plan))
+        if is_too_large(self._plan.edits):
             raise _Refused(
                 Committed.TOO_LARGE,
                 "The test files with the new tests are over 40 MB together, more than GitHub takes in one "
@@ -329,15 +326,8 @@ class _Attempt:
             parent=parent,
             headline=message.headline,
             body=message.body,
-            changes=tuple(self._changes()),
+            changes=tuple(changes_of(self._plan.edits, order.tree)),
         )
-
-    def _changes(self) -> Iterator[FileChange]:
-        for edit in self._plan.edits:
-            entry = self._order.tree.entry(edit.path)
-            is_executable = entry is not None and entry.is_executable
-            content = None if edit.removes_file else edit.new
-            yield FileChange(path=edit.path, content=content, is_executable=is_executable)
 
     def _taken(self) -> tuple[Suggestion, ...]:
         """Return the suggestions that the planned edits take up."""
@@ -348,26 +338,3 @@ class _Attempt:
         return Committing(
             outcome=Committed.DONE, commit=made, suggestions=self._taken(), unplaced=self._plan.refused
         )
-
-
-def _within_bounds(plan: Plan, tree: RepositoryTree, drivers: Sequence[LanguageDriver]) -> Plan:
-    """Return a plan without the edits that no commit may make."""
-    links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
-    reasons = {edit.path: why_not_allowed(edit.path, links, drivers) for edit in plan.edits}
-    kept = tuple(edit for edit in plan.edits if not reasons[edit.path])
-    refused = tuple(one for edit in plan.edits if reasons[edit.path] for one in _refusals(edit, reasons))
-    return replace(plan, edits=kept, refused=(*plan.refused, *refused))
-
-
-def _refusals(edit: FileEdit, reasons: dict[str, str]) -> Iterator[NotPlaced]:
-    for member in edit.members:
-        yield NotPlaced(member=member, path=edit.path, reason=reasons[edit.path])
-
-
-def _why_nothing(plan: Plan) -> str:
-    if plan.refused:
-        one = plan.refused[0]
-        return f"Nothing could be committed: of {one.member}, {one.reason}."
-    if plan.unchanged:
-        return "There is nothing to commit: the tests stand in the test tree already."
-    return "There is nothing to commit."

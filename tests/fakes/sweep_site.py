@@ -1,0 +1,142 @@
+"""A repository `octo/shop` on the fake GitHub whose default branch is swept; its tests need no proof."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from textwrap import dedent
+
+from bot.changes.checkout import open_checkout
+from bot.forge.github import GitHub, build_forge
+from bot.forge.sweep_memory import Remembered, encode
+from bot.forge.sweeps import PullText, remembered
+from bot.languages.registry import drivers
+from bot.model import Member, Report, Suggestion
+from bot.settings import CommitSettings, Secret
+from bot.sweep.landing import Given, SweepLanding, SweepOrder, land
+from fakes.github.checkouts import Checkout, check_out
+from fakes.github.clock import StepClock
+from fakes.github.events import Events
+from fakes.github.github import FakeGitHub, fake_github
+from fakes.github.state import Pull, Repository, Token
+from fakes.reports import a_member, a_suggestion
+
+MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
+"""What the example workflow grants."""
+
+SHOP = {"shop/__init__.py": "", "shop/cart.py": "def add(a):\n    return a + 1\n"}
+BRANCH = "testsmith/sweep"
+
+
+def member(name: str) -> Member:
+    return replace(a_member(name, "shop/cart.py"), source=f"def {name}(a):\n    return a + 1\n")
+
+
+def suggestion(name: str, path: str | None = None) -> Suggestion:
+    code = dedent(
+        f"""\
+        from shop.cart import {name}
+
+
+        def test_{name}():
+            assert {name}(1) == 2
+        """
+    )
+    made = a_suggestion(member(name), test_path=path or f"tests/test_{name}.py", code=code)
+    return replace(made, tests=(f"test_{name}",))
+
+
+def plain_text(given: Given) -> PullText:
+    names = sorted(one.partition("::")[2] for one in given.new)
+    body = f"New: {', '.join(names)}.\n\n{encode(given.memory)}"
+    return PullText(title=f"Tests for {len(given.memory.proposed)}", body=body)
+
+
+@dataclass
+class SweepSite:
+    """The repository, and sweeps of its default branch as it is."""
+
+    github: FakeGitHub
+    shop: Repository
+    folder: Path
+    clock: StepClock
+    permissions: Mapping[str, str] = field(default_factory=lambda: MAY_SWEEP)
+    settings: CommitSettings = field(default_factory=CommitSettings)
+
+    @property
+    def pulls(self) -> list[Pull]:
+        return list(self.shop.pulls.values())
+
+    @property
+    def tip(self) -> str | None:
+        return self.shop.branch(BRANCH)
+
+    def token(self) -> Token:
+        return self.github.token(self.shop, self.permissions)
+
+    @contextmanager
+    def forge(self) -> Iterator[GitHub]:
+        made = build_forge(
+            url=self.github.url,
+            graphql_url=self.github.graphql_url,
+            token=Secret(self.token().value),
+            repository="octo/shop",
+            clock=self.clock.now,
+            sleep=self.clock.advance,
+        )
+        with closing(made):
+            yield made
+
+    def order(self, *suggestions: Suggestion) -> SweepOrder:
+        """Return the order of a sweep of the default branch as it is now."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        workspace, own = folder / "workspace", folder / "own"
+        own.mkdir()
+        event = Events(self.github).schedule(self.shop)
+        check_out(workspace, self.github.url, event, self.token(), Checkout())
+        repository = open_checkout(workspace, own)
+        names = [one.member.partition("::")[2] for one in suggestions]
+        return SweepOrder(
+            head=event.sha,
+            report=Report(members=tuple(map(member, names)), suggestions=suggestions),
+            tree=repository.commit_tree(event.sha),
+            folder=repository.root,
+            drivers=drivers(),
+            text=plain_text,
+            settings=self.settings,
+        )
+
+    def land(self, *names: str) -> SweepLanding:
+        """Land the tests of some members."""
+        return self.carry_out(self.order(*map(suggestion, names)))
+
+    def carry_out(self, order: SweepOrder) -> SweepLanding:
+        with self.forge() as forge:
+            return land(forge, order)
+
+    def remembered(self) -> Remembered:
+        with self.forge() as forge:
+            return remembered(forge.sweep_pulls(BRANCH, "main"))
+
+    def paths(self, branch: str = BRANCH) -> set[str]:
+        """Return the test files on a branch."""
+        listed = self.shop.git.text("ls-tree", "-r", "--name-only", f"refs/heads/{branch}").split()
+        return {path for path in listed if path.startswith("tests/test_")}
+
+    def text(self, path: str, branch: str = BRANCH) -> str:
+        return self.shop.git.text("show", f"refs/heads/{branch}:{path}")
+
+
+@contextmanager
+def sweep_site(folder: Path) -> Iterator[SweepSite]:
+    """Run a fake GitHub with the repository in it."""
+    clock = StepClock()
+    with fake_github(folder / "github", clock=clock) as github:
+        shop = github.repository("octo/shop")
+        github.commit(shop, "main", dict(SHOP))
+        runs = folder / "runs"
+        runs.mkdir()
+        yield SweepSite(github=github, shop=shop, folder=runs, clock=clock)
