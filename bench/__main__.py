@@ -27,6 +27,7 @@ from bench.pairs import measure_pairs
 from bench.peers import measure_peers
 from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
+from bench.round_trip import measure_round_trip
 from bench.runs import measure_example, measure_start
 from bench.suites import measure_suites
 
@@ -59,6 +60,7 @@ OF_SEVERAL: dict[str, MeasuresSeveral] = {
     "engine": measure_engine,
     "engine-peers": measure_engine_peers,
     "pairs": measure_pairs,
+    "round-trip": measure_round_trip,
 }
 """Parts that measure several things by name, of which `--only` takes some."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.forge.commands import Orders, orders_in
+from bot.forge.marks import is_same_login
 from bot.settings import ReviewSettings
 
 DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
@@ -221,11 +222,15 @@ def unless_own_commit(task: Task, *, author: str | None, message: str, own_login
         message: The head commit's message.
         own_login: The login that the bot's token writes with.
     """
-    by_us = author is not None and author.casefold() == own_login.casefold()
-    told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
-    if isinstance(task, ReviewPullRequest) and by_us and told:
+    if isinstance(task, ReviewPullRequest) and is_own_commit(author, message, own_login):
         return Nothing(reason="The head commit is the bot's own.")
     return task
+
+
+def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
+    """Tell whether a commit is the bot's own: by its author *and* its trailer, which anybody can write."""
+    told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
+    return told and author is not None and is_same_login(author, own_login)
 
 
 def _push_task(payload: object) -> Task:

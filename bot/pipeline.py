@@ -367,16 +367,25 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
         rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
     )
     base_text = _read_once(search.base_tree)
-    own_tests = _read_once(search.head_tree)
+    used = {asked.driver.language: asked.driver for asked in requests.values()}
+    own_tests = {
+        language: cache(partial(_beside_ours, search.head_tree, driver)) for language, driver in used.items()
+    }
     return {
         member: source_digest(
             asked.request,
             ground,
             base=base_text(asked.request.member.path),
-            own_tests=own_tests(asked.request.test_path),
+            own_tests=own_tests[asked.driver.language](asked.request.test_path),
         )
         for member, asked in requests.items()
     }
+
+
+def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
+    """Return what stands in a test file beside tests of the bot's own: they change nothing that was found."""
+    data = tree.read(path)
+    return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
 
 
 def _generators_of(settings: Settings) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from bot.cache.keys import canonical_digest
 from bot.model import Request
 
-_SCHEMA = 1
+_SCHEMA = 2
 _LENGTH = 16
+_LENGTH_OF_TESTS = 8
+_BETWEEN = ":"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +32,18 @@ class Ground:
     rules: tuple[tuple[str, str], ...] = ()
 
 
-def source_digest(request: Request, ground: Ground, base: bytes | None, own_tests: bytes | None) -> str:
-    """Return the digest of all that a member's outcome is found from.
+def source_digest(request: Request, ground: Ground, base: bytes | None, own_tests: str) -> str:
+    """Return the digest of all that a member's outcome is found from, in two parts.
 
-    A member that moves within its file keeps it; comments and formatting do not count either.
+    A member that moves within its file keeps it; comments and formatting do not count either. The second part
+    is that of the tests that there are.
 
     Args:
         request: What is asked for the member.
         ground: What holds for the whole run.
         base: The member's file on base, with which head is compared; None where there is none.
-        own_tests: The test file that a suggestion would go into; None where there is none.
+        own_tests: What stands in the test file that a suggestion would go into, but for tests of the bot's
+            own, which change nothing that was found; empty for nothing.
     """
     member = request.member
     parts = {
@@ -50,11 +54,12 @@ def source_digest(request: Request, ground: Ground, base: bytes | None, own_test
         "because": [request.context.dependencies, member.because],
         "signatures": request.context.signatures,
         "conventions": request.conventions,
-        "base": _content(base),
-        "own_tests": _content(own_tests),
+        "base": None if base is None else hashlib.sha256(base).hexdigest(),
     }
-    return canonical_digest(parts)[:_LENGTH]
+    tests = hashlib.sha256(own_tests.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{canonical_digest(parts)[:_LENGTH]}{_BETWEEN}{tests[:_LENGTH_OF_TESTS]}"
 
 
-def _content(data: bytes | None) -> str | None:
-    return None if data is None else hashlib.sha256(data).hexdigest()
+def is_same_but_for_tests(one: str, other: str) -> bool:
+    """Tell whether two digests differ in nothing but the tests that there are."""
+    return one.partition(_BETWEEN)[0] == other.partition(_BETWEEN)[0]

@@ -14,8 +14,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import eq
 from typing import Any, TypeVar
 
+from bot.cache.sources import is_same_but_for_tests
 from bot.forge.marks import DIGEST, NUMBER_LIMIT
 from bot.model import Stage
 
@@ -178,13 +180,23 @@ def merged(states: Sequence[State]) -> State:
 def is_unchanged(state: State, member: str, source: str) -> bool:
     """Tell whether what is remembered of a member still holds, so that it costs no call, proof or comment.
 
+    Of one whose test was committed, it holds whatever becomes of the tests: no commit leads to the next.
+
     Args:
         state: What is remembered.
         member: The member's id.
         source: Digest of all that its outcome is found from, now.
     """
     entries = state.of_member(member)
-    return bool(source) and bool(entries) and all(entry.source == source for entry in entries)
+    if not source or not entries:
+        return False
+    is_same = is_same_but_for_tests if _is_in_the_tree(state, entries) else eq
+    return all(is_same(entry.source, source) for entry in entries)
+
+
+def _is_in_the_tree(state: State, entries: Sequence[Entry]) -> bool:
+    """Tell whether a test of a member was committed, which has changed the tests that there are."""
+    return any(entry.content in state.applied for entry in entries if entry.number)
 
 
 def encode(state: State) -> str:

@@ -196,6 +196,14 @@ class LanguageDriver(Protocol):
         """
         ...
 
+    def beside_marked(self, text: str) -> str:
+        """Return what a test file holds beside marked tests that nobody has edited, to be compared.
+
+        What tests nothing by itself (imports, comments, formatting) does not count. Empty for nothing; a text
+        that is not of this language counts as it is.
+        """
+        ...
+
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the tests of these names, their marks, and imports only they used.
 

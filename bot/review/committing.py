@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.changes.trees import OverlaidTree, RepositoryTree
-from bot.events import COMMIT_TRAILER
+from bot.events import is_own_commit
 from bot.execution.threads import in_thread
 from bot.forge.commits import (
     Branch,
@@ -26,7 +26,6 @@ from bot.forge.commits import (
     is_too_large,
 )
 from bot.forge.forge import Forbidden, ForgeFailure, HeadMoved, PullRequest
-from bot.forge.marks import is_same_login
 from bot.languages.driver import LanguageDriver
 from bot.model import EarlierTest, Suggestion
 from bot.placement.allowed import why_nothing, within_bounds
@@ -286,8 +285,7 @@ class _Attempt:
         return tip.sha
 
     def _is_own(self, author: str | None, message: str) -> bool:
-        told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
-        return told and author is not None and is_same_login(author, self._order.login)
+        return is_own_commit(author, message, self._order.login)
 
     def _plan_on(self, tree: RepositoryTree) -> None:
         """Decide which files change.

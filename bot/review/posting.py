@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from bot.events import is_own_commit
 from bot.forge.forge import (
     CreateReview,
     Forge,
@@ -17,6 +18,9 @@ from bot.forge.forge import (
 )
 from bot.forge.plan import Plan, plan
 from bot.forge.settling import Limits, Settled, Wanted
+
+MOST_OWN = 5
+"""How many commits of the bot's own are followed back at most."""
 
 ROUNDS = 4
 """How often is read and planned at most: once to write, once to see that it is done, and for two mishaps."""
@@ -52,16 +56,23 @@ def post(forge: Forge, number: int, wanted: Wanted, limits: Limits, posting: Pos
         posting: Is kept up to date with what is done, also where an error ends it.
 
     Raises:
-        HeadMoved: It has a new head; nothing was written for the old one since that was seen.
+        HeadMoved: It has a new head, and not by commits of the bot's own alone, for which no run will report;
+            nothing was written for the old one since that was seen.
         ForgeFailure: It could not be read or written.
     """
     for _ in range(ROUNDS):
-        planned = plan(forge.existing(number), wanted, limits)
+        existing = forge.existing(number)
+        planned = plan(existing, wanted, limits)
         posting.settled = planned.settled
         posting.note(planned.notes)
         if not planned.operations:
             return
-        wanted = _carried_out(forge, number, wanted, planned, posting)
+        try:
+            wanted = _carried_out(forge, number, wanted, planned, posting)
+        except HeadMoved as moved:
+            if not is_followed_by_own(forge, existing.viewer.login, wanted.head, moved.found):
+                raise
+            wanted = _at(moved.found, wanted)
     posting.note(("Other writers kept changing the comments; the next push sets right what is left.",))
 
 
@@ -81,6 +92,41 @@ def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posti
         if applied.refused:
             return replace(wanted, refused=wanted.refused | frozenset(applied.refused))
     return wanted
+
+
+def is_followed_by_own(forge: Forge, login: str, head: str, found: str) -> bool:
+    """Tell whether commits of the bot's own, and nothing else, lead from one head to another.
+
+    So it is where a command was obeyed meanwhile. No run will report on such a commit, so this one has to.
+
+    Args:
+        forge: Where the commits are.
+        login: Whom the token speaks for.
+        head: The head that was looked at.
+        found: The head that there is now.
+    """
+    for _ in range(MOST_OWN):
+        if found == head:
+            return True
+        commit = forge.commit(found)
+        if len(commit.parents) != 1 or not is_own_commit(commit.author, commit.message, login):
+            return False
+        found = commit.parents[0]
+    return found == head
+
+
+def _at(head: str, wanted: Wanted) -> Wanted:
+    """Return what is wanted at a head to which the bot's own commits have led: they change test files alone.
+
+    A place in a test file may lie elsewhere now, so what would stand there stands in the summary.
+    """
+    moved = {
+        draft.content
+        for outcome in wanted.outcomes
+        for draft in outcome.drafts
+        if draft.anchor is not None and draft.anchor.path != outcome.member.partition("::")[0]
+    }
+    return replace(wanted, head=head, refused=wanted.refused | moved)
 
 
 def expect_head(forge: Forge, number: int, head: str) -> None:

@@ -35,7 +35,7 @@ from bot.report.pull_request import texts
 from bot.report.view import View
 from bot.review.landing import Landing
 from bot.review.outcomes import Places, outcomes_of
-from bot.review.posting import Posting, post
+from bot.review.posting import Posting, is_followed_by_own, post
 from bot.review.states import States
 from bot.review.suggested import suggested_changes
 from bot.settings import CommitSettings
@@ -126,21 +126,37 @@ def _begin(task: ReviewPullRequest, tools: Tools) -> Begun | Reviewed:
     pull = tools.forge.pull_request(task.number)
     if not pull.is_open:
         return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
-    if pull.head_sha != task.head_sha:
-        raise HeadMoved.seen(task.head_sha, pull.head_sha)
+    is_overtaken = pull.head_sha != task.head_sha
+    if is_overtaken:
+        task = _overtaken(task, pull.head_sha, tools.forge)
     tools.progress.phase("fetching the pull request", 1)
     states = tools.open_states(task)
     try:
         existing = tools.forge.existing(task.number)
     except Forbidden as failure:
         return Begun(task=task, states=states, unreadable=failure)
-    own = _own_commit(task, states.message, existing, tools.forge)
+    own = None if is_overtaken else _own_commit(task, states.message, existing, tools.forge)
     if own is not None:
         return Reviewed(delivery=Delivery.NOTHING, reason=own.reason)
     remembered = remember(existing)
     if remembered.is_ignored:
         return Reviewed(delivery=Delivery.NOTHING, reason=_IGNORED)
     return Begun(task=task, states=states, remembered=remembered)
+
+
+def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRequest:
+    """Return the task at the head that there is now, to which a commit of the bot's own has led meanwhile.
+
+    Raises:
+        HeadMoved: Somebody else's has; the run for that will report.
+    """
+    try:
+        login = forge.existing(task.number).viewer.login
+    except Forbidden:  # nothing of the bot's own is there, then
+        raise HeadMoved.seen(task.head_sha, head) from None
+    if not is_followed_by_own(forge, login, task.head_sha, head):
+        raise HeadMoved.seen(task.head_sha, head)
+    return replace(task, head_sha=head)
 
 
 def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> Nothing | None:

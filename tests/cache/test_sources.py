@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cache.sources import Ground, source_digest
+from bot.cache.sources import Ground, is_same_but_for_tests, source_digest
 from bot.forge.state import Entry, Outcome, State, decode, encode
 from bot.model import Change, Context, Request, Stage
 from fakes.requests import make_request
@@ -17,7 +17,7 @@ def digest(
     request: Request = REQUEST,
     ground: Ground = GROUND,
     base: bytes | None = b"base",
-    own_tests: bytes | None = b"tests",
+    own_tests: str = "tests",
 ) -> str:
     return source_digest(request, ground, base, own_tests)
 
@@ -43,8 +43,8 @@ def with_member(**changes: object) -> Request:
         digest(base=b"other"),
         digest(base=None),
         digest(base=b""),
-        digest(own_tests=b"other"),
-        digest(own_tests=None),
+        digest(own_tests="other"),
+        digest(own_tests=""),
     ],
 )
 def test_source_digest__differs_with_all_that_the_outcome_is_found_from(other: str) -> None:
@@ -61,6 +61,11 @@ def test_source_digest__differs_with_all_that_the_outcome_is_found_from(other: s
 )
 def test_source_digest__stays_where_only_the_place_or_comments_differ(same: str) -> None:
     assert same == digest()
+
+
+def test_is_same_but_for_tests__tells_what_else_has_changed() -> None:
+    assert is_same_but_for_tests(digest(), digest(own_tests="other"))
+    assert not is_same_but_for_tests(digest(), digest(base=b"other"))
 
 
 def test_source_digest__can_be_remembered() -> None:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bot.forge.state import State, decode
-from fakes.github.github import Shown
+from bot.pipeline import Given
 from fakes.shop import Shop
 
 pytestmark = pytest.mark.slow
 
 WRITING = {"contents": "write", "pull_requests": "write"}
-
-
-def state_of(hosted: Shop) -> State:
-    states = (decode(one.body) for one in hosted.pull.comments.values())
-    return next(state for state in states if state is not None)
-
-
-def threads(hosted: Shop) -> dict[int, Shown]:
-    """Return the threads by the number that stands in their mark."""
-    shown = hosted.github.threads(hosted.repository, hosted.pull)
-    return {int(one.comments[0].body.rpartition("testsmith:suggestion ")[2].split()[0]): one for one in shown}
 
 
 def reactions(hosted: Shop) -> list[list[str]]:
@@ -33,19 +23,19 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     hosted.repository.collaborators["ada"] = "write"
     hosted.granted = WRITING
     hosted.run(commands="true")
-    before, first = hosted.pull.head, state_of(hosted)
+    before, first = hosted.pull.head, hosted.remembered()
     green = [one.number or 0 for one in first.entries if one.outcome == "suggested"]
     rejected, *applied = green[1], green[0], green[2]
-    assert "reply `apply`" in threads(hosted)[green[0]].comments[0].body
+    assert "reply `apply`" in hosted.threads()[green[0]].comments[0].body
 
     hosted.command(f"/testsmith reject {rejected} not useful")
-    assert (threads(hosted)[rejected].is_minimised, threads(hosted)[rejected].is_resolved) == (True, True)
+    assert (hosted.threads()[rejected].is_minimised, hosted.threads()[rejected].is_resolved) == (True, True)
     assert hosted.pull.head == before
 
     done = hosted.command(f"Good!\n\n/testsmith apply {applied[0]} {applied[1]}")
     assert "Committed" in hosted.pull.comments[min(hosted.pull.comments)].body, done.stdout + done.stderr
     assert hosted.pull.head != before
-    assert [threads(hosted)[number].is_resolved for number in applied] == [True, True]
+    assert [hosted.threads()[number].is_resolved for number in applied] == [True, True]
     changed = hosted.repository.git.run("diff", "--name-only", before, hosted.pull.head).decode().split()
     assert changed
     assert all(path.startswith("tests/") for path in changed)
@@ -55,7 +45,9 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     assert "The head commit is the bot's own." in quiet.stdout
     hosted.github.commit(hosted.repository, "change", {"docs/notes.md": "A word.\n"})
     posted = {one.id for one in hosted.pull.review_comments.values()}
-    hosted.run(commands="true")
+    run = hosted.prepared(commands="true")
+    report = json.loads((run.workspace / hosted.finished(run).outputs["report"]).read_text())
+    assert {one["reason"] for one in report["skipped"]} == {Given().reason}
     assert {one.id for one in hosted.pull.review_comments.values()} == posted
     summary = hosted.pull.comments[min(hosted.pull.comments)].body
     assert not [number for number in (rejected, *applied) if f"\n| {number} |" in summary]
@@ -66,7 +58,7 @@ def test_commands__in_a_thread_and_from_one_who_may_not(hosted: Shop) -> None:
     hosted.repository.collaborators.update(ada="write", bob="triage")
     hosted.granted = WRITING
     hosted.run(include="src/shop/stock.py")
-    (number, thread), *_ = sorted(threads(hosted).items())
+    (number, thread), *_ = sorted(hosted.threads().items())
     before = hosted.pull.head
     refused = hosted.command(f"/testsmith apply {number}", by="bob")
     assert hosted.pull.head == before

@@ -1,27 +1,35 @@
-"""The example project on the fake GitHub, and runs of the action for its pull request, as processes."""
+"""A project on the fake GitHub, and runs of the action for its pull request, as processes."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.forge.marks import suggestion_of
+from bot.forge.state import State, decode
 from fakes.actions_cache import ActionsCacheService
 from fakes.github.actions_run import ActionsRun, Finished, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.events import Event, Events
-from fakes.github.github import FakeGitHub
+from fakes.github.github import FakeGitHub, Shown
 from fakes.github.state import Pull, Repository, ReviewComment, Token
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-I", "-m", "bot")
+_ABOUT_PACKAGES = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 GRANTED = {"contents": "read", "pull_requests": "write"}
 
 
 @dataclass
 class Shop:
-    """The example project on the fake GitHub, and runs of the action for its pull request."""
+    """The example project, or another, on the fake GitHub, and runs of the action for its pull request.
+
+    Attributes:
+        index: Where packages are installed from; empty for where this machine gets them.
+    """
 
     github: FakeGitHub
     repository: Repository
@@ -42,7 +50,7 @@ class Shop:
         step = Step(
             action=ROOT / "action.yml",
             inputs={name.replace("_", "-"): value for name, value in inputs.items()},
-            variables={"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index},
+            variables=self.variables(),
             services=self.services,
             checkout=Checkout(persist_credentials=False, depth=0 if self.event else 1),
         )
@@ -50,6 +58,12 @@ class Shop:
             self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
         )
         return ActionsRun(self.github, event, self.token(), self.folder / f"run-{self.runs}", step)
+
+    def variables(self) -> dict[str, str]:
+        """Return how packages are installed, as a workflow's `env:` says it."""
+        if self.index:
+            return {"PIP_INDEX_URL": self.index, "UV_INDEX_URL": self.index}
+        return {name: value for name, value in os.environ.items() if name.startswith(_ABOUT_PACKAGES)}
 
     def keep_in(self, service: ActionsCacheService, *scopes: str) -> None:
         """Have the runs from now on use a cache service, as runs in the first of some scopes."""
@@ -77,6 +91,17 @@ class Shop:
         done = run.run(COMMAND)
         assert done.status == 0, done.stdout + done.stderr
         return done
+
+    def remembered(self) -> State:
+        """Return what the summary comment remembers."""
+        states = (decode(one.body) for one in self.pull.comments.values())
+        return next(state for state in states if state is not None)
+
+    def threads(self) -> dict[int, Shown]:
+        """Return the threads of suggestions by the number that stands in their mark."""
+        shown = self.github.threads(self.repository, self.pull)
+        marks = ((suggestion_of(one.comments[0].body), one) for one in shown)
+        return {mark.number: one for mark, one in marks if mark is not None}
 
     def proposed(self) -> set[str]:
         shown = (one for one in self.pull.review_comments.values() if one.minimised is None)

@@ -281,6 +281,18 @@ def test_is_unchanged__an_entry_without_a_source_is_looked_at_again() -> None:
     assert not is_unchanged(State(entries=(skipped("m", source=""),)), "m", "")
 
 
+@pytest.mark.parametrize(
+    ("applied", "source", "expected"),
+    [("a", "s1:t2", True), ("a", "s2:t1", False), ("", "s1:t2", False), ("", "s1:t1", True)],
+)
+def test_is_unchanged__after_a_commit_whatever_becomes_of_the_tests(
+    applied: str, source: str, expected: bool
+) -> None:
+    entry = replace(suggested(1, "a"), source="s1:t1")
+    state = State(entries=(entry,), applied=(entry.content,) if applied else ())
+    assert is_unchanged(state, entry.member, source) is expected
+
+
 def test_merged__the_first_counts_and_no_number_is_lost() -> None:
     first = State(entries=(suggested(1, "a"),), next_number=2, rejected=(digest(1),))
     other = State(

@@ -369,6 +369,42 @@ def test_a_push_that_breaks_nothing__is_proven_again_and_committed(at: Stage) ->
     assert "def test_size" in committed(at)
 
 
+PUSHED = {"shop/cart.py": module("add", "size", "drop", "fresh")}
+
+
+def test_a_review_that_apply_overtakes__reports_all_the_same(at: Stage) -> None:
+    def apply() -> None:
+        at.while_proving = lambda: None
+        at.command("/testsmith apply 1")
+
+    at.push(PUSHED)
+    at.while_proving = apply
+    assert at.run(action="synchronize").delivery is Delivery.POSTED
+    assert "def test_add" in committed(at)
+    assert "fresh" in at.proposed()
+    assert "Committed in" in summary(at)
+
+
+def test_a_review_that_apply_has_overtaken__looks_at_the_commit(at: Stage) -> None:
+    at.push(PUSHED)
+    event = at.event()
+    at.command("/testsmith apply 1\n/testsmith apply 2")
+    at.looked_at.clear()
+    assert at.review(event).delivery is Delivery.POSTED
+    assert (at.looked_at, "fresh" in at.proposed()) == (["fresh"], True)
+
+
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_a_review_that_a_person_overtakes__leaves_it_to_their_run(at: Stage, *, is_ours: bool) -> None:
+    at.push(PUSHED)
+    event = at.event()
+    if is_ours:
+        at.command("/testsmith apply 1")
+    at.push({"README.md": "newer\n"})
+    assert at.review(event).delivery is Delivery.HEAD_MOVED
+    assert "fresh" not in at.proposed()
+
+
 def test_attack__200_commands_in_a_comment(at: Stage) -> None:
     done = at.command("/testsmith apply 1\n" * 200)
     (answer,) = done.answers

@@ -78,6 +78,10 @@ class PythonDriver:
         """See `LanguageDriver.marked_tests`."""
         return marking.marked_tests(text)
 
+    def beside_marked(self, text: str) -> str:
+        """See `LanguageDriver.beside_marked`."""
+        return marking.beside_marked(text)
+
     def remove(self, text: str, names: Collection[str]) -> str:
         """See `LanguageDriver.remove`."""
         from bot.languages.python.removing import without_tests

@@ -98,6 +98,26 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     return tuple(found)
 
 
+def beside_marked(text: str) -> str:
+    """Return what a test file holds beside the tests that the bot has put there and nobody has edited.
+
+    Imports, comments and formatting do not count. A text that is no Python counts as it is.
+    """
+    try:
+        ours = {one.name for one in marked_tests(text) if not one.is_edited}
+        body = parse_untrusted(text).body
+    except CannotParse:
+        return text
+    left = [each for each in body if not (_says_nothing(each) or getattr(each, "name", None) in ours)]
+    return ast.unparse(ast.Module(body=left, type_ignores=[]))
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    """Tell whether a statement of a test file tests nothing by itself: an import, or a text."""
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_text or isinstance(statement, ast.Import | ast.ImportFrom)
+
+
 def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]]:
     """Yield the number of each mark's line, from 0, and the test below it."""
     if not any(map(_MARK.fullmatch, lines)):

@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from bot.languages.driver import CannotParse, TestMark
-from bot.languages.python.marking import marked, marked_tests, sealed, source_digest
+from bot.languages.python.marking import beside_marked, marked, marked_tests, sealed, source_digest
 
 MARK = TestMark(version="0.3.0", source="0123abcd", member="src/my shop/cart.py::Cart.add")
 LINE = "# testsmith 0.3.0 0123abcd "
@@ -127,6 +127,38 @@ def test_marked_tests__other_comments_may_stand_between() -> None:
 def test_marked_tests__no_python() -> None:
     with pytest.raises(CannotParse):
         marked_tests(f"{LINE}00000000 a.py::f\ndef test_f(:\n")
+
+
+OWN = "import pytest\n\n\ndef test_mine():\n    assert 1\n"
+
+
+FUNCTION, CLASS = "def test_x():\n    pass\n", "class TestX:\n    def test_x(self):\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OWN}\n\n{in_file(FUNCTION)}",
+        f"import datetime\n\n\n{in_file(CLASS)}\n\n{OWN}",
+        f'"""Tests."""\n\nfrom os import path\n\n{OWN}  # mine\n\n\n',
+    ],
+)
+def test_beside_marked__the_bots_own_tests_and_imports_do_not_count(text: str) -> None:
+    assert beside_marked(text) == beside_marked(OWN) != ""
+
+
+def test_beside_marked__a_file_of_the_bots_own_holds_nothing() -> None:
+    code = '"""Tests."""\n\nfrom __future__ import annotations\n\n\ndef test_x():\n    pass\n'
+    assert beside_marked(in_file(code)) == beside_marked("") == ""
+
+
+@pytest.mark.parametrize(("old", "new"), [("# once", "# twice"), ("size == 0", "size == 1")])
+def test_beside_marked__an_edited_test_counts(old: str, new: str) -> None:
+    assert beside_marked(in_file()) != beside_marked(in_file().replace(old, new))
+
+
+def test_beside_marked__no_python() -> None:
+    assert beside_marked("def test_x(:") == "def test_x(:"
 
 
 def test_source_digest__what_a_member_does() -> None:
