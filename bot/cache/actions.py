@@ -32,9 +32,11 @@ class ActionsCache:
     Args:
         access: What the runner hands to the job.
         sleep: Waits for some seconds, as `time.sleep`.
+        prefix: How the names of its archives begin.
     """
 
-    def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None]) -> None:
+    def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None], prefix: str = PREFIX) -> None:
+        self._prefix = prefix
         self._mode = access.mode if access.mode in _MODES else ""
         self._service = CacheService(access.url, access.token, sleep=sleep)
 
@@ -56,11 +58,11 @@ class ActionsCache:
             return self._found(limit)
 
     def _found(self, limit: TimeLimit) -> Archive | None:
-        answer = self._call("GetCacheEntryDownloadURL", {"key": PREFIX, "restore_keys": []}, limit)
+        answer = self._call("GetCacheEntryDownloadURL", {"key": self._prefix, "restore_keys": []}, limit)
         if not answer.get("ok"):
             return None
         name = str(answer.get("matched_key"))
-        if not is_archive_name(name):
+        if not is_archive_name(name, self._prefix):
             raise PlaceFailure("the cache service found an entry that is none of ours")
         return Archive(name=name, data=self._service.download(_address(answer, "download"), limit))
 

@@ -44,9 +44,14 @@ _LEVEL = 5
 
 _FINGERPRINT = canonical_digest([ARCHIVE_SCHEMA, KEY_SCHEMA, VALUE_SCHEMA, MEASUREMENT_SCHEMA])[:8]
 PREFIX = f"testsmith-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"
-"""How the names of all archives begin that this version can use."""
+"""How the names of all archives begin that this version can use, but for those of a sweep's shards."""
 
-_NAME = re.compile(rf"{PREFIX}[0-9]{{1,20}}-[0-9]{{1,6}}-(?P<digest>[0-9a-f]{{8}})", re.ASCII)
+_SHARDS = f"testsmith-sweep-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"  # no run finds it that asks for the other
+
+_NAME = re.compile(
+    rf"(?:{PREFIX}|{_SHARDS}shard-[0-9]{{1,3}}of[0-9]{{1,3}}-)[0-9]{{1,20}}-[0-9]{{1,6}}-(?P<digest>[0-9a-f]{{8}})",
+    re.ASCII,
+)
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEADER = {"archive": "testsmith", "schema": ARCHIVE_SCHEMA}
 _SHAPE = {"store", "key", "used", "value"}
@@ -87,19 +92,25 @@ class Contents:
         return sum(map(len, self.entries.values()))
 
 
-def archive_name(run: str, data: bytes) -> str:
+def shard_prefix(shard: str) -> str:
+    """Return how the names of the archives of a sweep's shard begin; `shard` is as `shard-2of4`."""
+    return f"{_SHARDS}{shard}-"
+
+
+def archive_name(run: str, data: bytes, prefix: str = PREFIX) -> str:
     """Return an archive's name: jobs of one run that keep different things have different names.
 
     Args:
         run: The run's number and its attempt, as `4711-1`.
         data: The archive's bytes.
+        prefix: How it begins: `PREFIX`, or that of a shard.
     """
-    return f"{PREFIX}{run}-{_digest(data)}"
+    return f"{prefix}{run}-{_digest(data)}"
 
 
-def is_archive_name(name: str) -> bool:
-    """Tell whether this version may have given a name."""
-    return _NAME.fullmatch(name) is not None
+def is_archive_name(name: str, prefix: str = PREFIX) -> bool:
+    """Tell whether this version may have given a name, to an archive of some kind."""
+    return name.startswith(prefix) and _NAME.fullmatch(name) is not None
 
 
 def is_whole(archive: Archive) -> bool:

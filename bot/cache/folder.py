@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bot.cache.archive import MOST_BYTES, Archive, is_archive_name
+from bot.cache.archive import MOST_BYTES, PREFIX, Archive, is_archive_name
 from bot.cache.place import PlaceFailure, TimeLimit
 
 _SUFFIX = ".jsonl.gz"
@@ -18,22 +18,24 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderPlace:
-    """A folder as an `ArchivePlace`; it holds one archive, the last. No link in it is followed.
+    """A folder as an `ArchivePlace`; it holds one archive of a kind, the last. No link in it is followed.
 
     Args:
         folder: Where it is; made where there is none.
+        prefix: How the names of its archives begin.
     """
 
     unreadable = ""
     unwritable = ""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: str = PREFIX) -> None:
         self._folder = folder
+        self._prefix = prefix
 
     def newest(self, _limit: TimeLimit) -> Archive | None:
         """See `ArchivePlace.newest`."""
         try:
-            usable = [one for one in self._archives() if is_archive_name(_name(one))]
+            usable = [one for one in self._archives() if is_archive_name(_name(one), self._prefix)]
             newest = max(usable, key=lambda file: file.lstat().st_mtime, default=None)
             return None if newest is None else Archive(name=_name(newest), data=_read(newest))
         except OSError as error:
@@ -53,8 +55,9 @@ class FolderPlace:
             raise PlaceFailure(f"{self._folder} cannot be written to: {error.strerror}") from error
 
     def _archives(self) -> Iterator[Path]:
-        """Yield the files that this program has left here, whichever its version."""
-        for file in self._folder.glob(_OURS):
+        """Yield the files of this kind that this program has left here, whichever its version."""
+        ours = _OURS if self._prefix == PREFIX else f"{self._prefix}*{_SUFFIX}"
+        for file in self._folder.glob(ours):
             if stat.S_ISREG(file.lstat().st_mode):
                 yield file
 

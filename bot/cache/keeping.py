@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 
 from bot.cache.archive import (
     MOST_ENTRIES,
+    PREFIX,
     Archive,
     BadArchive,
     Contents,
@@ -92,6 +93,25 @@ class _Saving:
     new: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """What a run shares with those of other machines.
+
+    Attributes:
+        prefix: How the names of the archives begin that it leaves.
+        also: Further places that is read from, but nothing left at: of what there is of one entry in several
+            of them, the one that was used last counts.
+        gathers: Whether what lies at those alone is to be left at the run's own place, too.
+    """
+
+    prefix: str = PREFIX
+    also: tuple[ArchivePlace, ...] = ()
+    gathers: bool = False
+
+
+ALONE = Sharing()
+
+
 class Keeping:
     """What is kept of one run for the next; leaving its `with` saves what is not saved yet.
 
@@ -99,10 +119,20 @@ class Keeping:
         place: Where archives lie.
         run: The run's number and its attempt, as `4711-1`.
         clock: Seconds that only ever grow.
+        sharing: What is shared with other machines; nothing by default.
     """
 
-    def __init__(self, place: ArchivePlace, *, run: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        place: ArchivePlace,
+        *,
+        run: str,
+        clock: Callable[[], float],
+        sharing: Sharing = ALONE,
+    ) -> None:
         self._place = place
+        self._sharing = sharing
+        self._gathered = 0
         self._run = run
         self._clock = clock
         self._contents = Contents()
@@ -131,10 +161,11 @@ class Keeping:
 
     async def fetch(self) -> None:
         """Fetch what earlier runs have left."""
-        if self._place.unreadable:
+        places = [one for one in (self._place, *self._sharing.also) if not one.unreadable]
+        if not places:
             return
         limit = TimeLimit(self._clock, FETCH_SECONDS)
-        fetching = _begun(partial(_fetched, self._place, limit))
+        fetching = _begun(partial(_fetched_all, places, limit))
         try:
             fetched = await asyncio.wait_for(asyncio.wrap_future(fetching), FETCH_SECONDS + _GRACE)
         except TimeoutError:
@@ -142,7 +173,8 @@ class Keeping:
         if isinstance(fetched, PlaceFailure):
             self._no_restore = str(fetched)
         else:
-            self._contents = fetched
+            self._contents = _together(fetched)
+            self._gathered = _beside_first(fetched) if self._sharing.gathers else 0
 
     def watch(self, name: str, store: ResultStore) -> None:
         """Add to a store what was fetched for it, and keep what it holds from now on.
@@ -157,7 +189,7 @@ class Keeping:
     def save_soon(self) -> None:
         """Begin to save in a thread, if there is something new, and nothing is under way."""
         self._conclude()
-        new = sum(one.new for one in self._watched.values())
+        new = sum(one.new for one in self._watched.values()) + self._gathered
         if self._saving is not None or self._gave_up or not new:
             return
         watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
@@ -165,7 +197,7 @@ class Keeping:
         seconds = SAVE_SECONDS if self._stop is None else self._stop.left
         limit = TimeLimit(self._clock, seconds)
         self._saving = _Saving(
-            future=_begun(partial(_save, self._place, self._run, entries, limit)),
+            future=_begun(partial(_save, self._place, (self._sharing.prefix, self._run), entries, limit)),
             limit=limit,
             written={name: one.store.written for name, one in self._watched.items()},
             new=new,
@@ -221,6 +253,7 @@ class Keeping:
             self._gave_up = True
         if failure is None:
             self._saved += saving.new
+            self._gathered = 0
             for name, written in saving.written.items():
                 self._watched[name].saved = written
 
@@ -228,6 +261,44 @@ class Keeping:
 def _newest(name: str, store: ResultStore) -> Sequence[StoredEntry]:
     store.prune()
     return store.newest(MOST_ENTRIES[name])
+
+
+def _fetched_all(places: Sequence[ArchivePlace], limit: TimeLimit) -> list[Contents]:
+    """Return what lies at each place; only where nothing can be had is that a failure."""
+    found, failures = list[Contents](), list[PlaceFailure]()
+    for place in places:
+        try:
+            found.append(_fetched(place, limit))
+        except PlaceFailure as failure:
+            failures.append(failure)
+            found.append(Contents())
+    if failures and not any(one.count for one in found):
+        raise failures[0]
+    return found
+
+
+def _beside_first(found: Sequence[Contents]) -> int:
+    """Return how many entries only others than the first place hold."""
+    known = {(store, entry.key) for store, own in found[0].entries.items() for entry in own}
+    others = {(store, entry.key) for one in found[1:] for store, own in one.entries.items() for entry in own}
+    return len(others - known)
+
+
+def _together(found: Sequence[Contents]) -> Contents:
+    """Return several contents as one, of each entry the one that was used last."""
+    if len(found) == 1:
+        return found[0]
+    entries = dict[str, dict[str, StoredEntry]]()
+    for contents in found:
+        for store, own in contents.entries.items():
+            known = entries.setdefault(store, {})
+            for entry in own:
+                if entry.key not in known or known[entry.key].used_at < entry.used_at:
+                    known[entry.key] = entry
+    ordered = {
+        store: sorted(own.values(), key=lambda entry: -entry.used_at) for store, own in entries.items()
+    }
+    return Contents(entries=ordered, refused=sum(one.refused for one in found))
 
 
 def _fetched(place: ArchivePlace, limit: TimeLimit) -> Contents:
@@ -243,13 +314,17 @@ def _fetched(place: ArchivePlace, limit: TimeLimit) -> Contents:
 
 
 def _save(
-    place: ArchivePlace, run: str, entries: Mapping[str, Sequence[StoredEntry]], limit: TimeLimit
+    place: ArchivePlace,
+    name: tuple[str, str],
+    entries: Mapping[str, Sequence[StoredEntry]],
+    limit: TimeLimit,
 ) -> None:
+    prefix, run = name
     try:
         data = pack(entries)
     except BadArchive as error:
         raise Denied(f"the archive {error}") from None
-    place.leave(Archive(name=archive_name(run, data), data=data), limit)
+    place.leave(Archive(name=archive_name(run, data, prefix), data=data), limit)
 
 
 def _begun(work: Callable[[], _Got]) -> futures.Future[_Got | PlaceFailure]:

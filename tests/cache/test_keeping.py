@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,8 +12,18 @@ from pathlib import Path
 import pytest
 
 from bot.cache.actions import ActionsCache
-from bot.cache.archive import MEASUREMENTS, RESULTS, Archive, archive_name, pack, unpack
-from bot.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere
+from bot.cache.archive import (
+    MEASUREMENTS,
+    PREFIX,
+    RESULTS,
+    Archive,
+    archive_name,
+    pack,
+    shard_prefix,
+    unpack,
+)
+from bot.cache.folder import FolderPlace
+from bot.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere, Sharing
 from bot.cache.place import Denied, PlaceFailure, TimeLimit
 from bot.cache.store import ResultStore
 from bot.settings import CacheAccess, Secret
@@ -349,3 +359,65 @@ def test_service__a_damaged_archive_of_the_default_branch(tmp_path: Path) -> Non
 
     assert first.startswith("cache: restored nothing: what was left there is not what its name says")
     assert second == "cache: restored 1 entry; nothing new to save"
+
+
+def gathering(shelves: list[Shelf], folder: Path, prefix: str = PREFIX, *, gathers: bool = True) -> str:
+    """Do one run that reads several places and leaves what it has at the first."""
+
+    async def one_run() -> str:
+        sharing = Sharing(prefix=prefix, also=tuple(shelves[1:]), gathers=gathers)
+        keeping = Keeping(shelves[0], run="4711-2", clock=time.monotonic, sharing=sharing)
+        with job(shelves[0], folder) as opened:
+            one = await begun(replace(opened, keeping=keeping))
+            with one.keeping:
+                await one.keeping.save()
+            return one.keeping.note()
+
+    return asyncio.run(one_run())
+
+
+def test_shards__what_each_has_paid_for_is_gathered_in_one_archive(tmp_path: Path) -> None:
+    main, first, second = Shelf([archive_of("a")]), Shelf([archive_of("a", "b")]), Shelf([archive_of("c")])
+    note = gathering([main, first, second], tmp_path)
+    assert note == "cache: restored 3 entries; saved 2 new"
+    assert held(main.archives[-1]) == {key_of(name) for name in "abc"}
+    assert (first.calls, second.calls) == (0, 0)
+    assert gathering([main, first, second], tmp_path / "2").endswith("nothing new to save")
+
+
+def test_shards__one_that_left_rubbish_costs_nothing_of_the_others(tmp_path: Path) -> None:
+    bad = Shelf([Archive(name=archive_name("1-1", b"x"), data=b"x")])
+    down = Shelf(first=raising(PlaceFailure("it is down")))
+    main = Shelf()
+    assert gathering([main, bad, down, Shelf([archive_of("b")])], tmp_path).endswith("saved 1 new")
+    assert held(main.archives[-1]) == {key_of("b")}
+
+
+def test_shards__one_begins_with_what_all_have_and_leaves_nothing_that_is_not_new(tmp_path: Path) -> None:
+    own, main = Shelf(), Shelf([archive_of("a")])
+    note = gathering([own, main], tmp_path, shard_prefix("shard-2of4"), gathers=False)
+    assert note == "cache: restored 1 entry; nothing new to save"
+    assert (own.calls, main.calls) == (0, 0)
+
+
+def test_shards__no_other_run_finds_their_archives(tmp_path: Path) -> None:
+    """The service finds by beginnings, so no name of one kind may begin as the other's do."""
+    prefix = shard_prefix("shard-2of4")
+    with ActionsCacheService() as service:
+        access = CacheAccess(url=service.url, token=Secret(service.token(MAIN)))
+
+        def place(prefix: str) -> ActionsCache:
+            return ActionsCache(access, sleep=time.sleep, prefix=prefix)
+
+        limit, data = TimeLimit(time.monotonic, 9), archive_of("a").data
+        for one in (prefix, shard_prefix("shard-2of40")):
+            place(one).leave(Archive(name=archive_name("1-1", data, one), data=data), limit)
+        assert place(PREFIX).newest(limit) is None
+        found = place(prefix).newest(limit)
+        assert found
+        assert found.name.startswith(f"{prefix}1-1-")
+    folders = [FolderPlace(tmp_path, one) for one in (PREFIX, prefix)]
+    for folder, one in zip(folders, (PREFIX, prefix), strict=True):
+        folder.leave(Archive(name=archive_name("1-1", data, one), data=data), limit)
+    assert [folder.newest(limit) is not None for folder in folders] == [True, True]
+    assert len(list(tmp_path.iterdir())) == 2
