@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -202,27 +203,30 @@ def _stable_runs(proof: Proof) -> list[Run]:
 
 
 async def _killed_by(ground: Ground, proofs: Sequence[Proof]) -> set[int]:
-    """Run test modules with the mutants that they reach; return the numbers of those that one notices."""
-    jobs = [job for number, proof in enumerate(proofs) if (job := _mutation_job(ground, number, proof))]
-    slots = asyncio.Semaphore(ground.workspace.parallel)
+    """Run test modules with the mutants that they reach; return the numbers of those that one notices.
 
-    async def killed_in(job: Job) -> set[int]:
-        async with slots:
-            results = await run_jobs(ground.workspace, _MUTATED, [job])
-        changed = results[job.number].changed
-        return {number for number, statuses in changed.items() if _is_noticed(statuses)}
-
-    return set().union(*await asyncio.gather(*map(killed_in, jobs)))
+    Some side by side, and the next with those mutants only that none before has noticed.
+    """
+    killed: set[int] = set()
+    step = ground.workspace.parallel
+    for start in range(0, len(proofs), step):
+        some = enumerate(proofs[start : start + step], start)
+        jobs = [job for number, proof in some if (job := _mutation_job(ground, number, proof, killed))]
+        told = await asyncio.gather(*(run_jobs(ground.workspace, _MUTATED, [job]) for job in jobs))
+        for job, results in zip(jobs, told, strict=True):
+            changed = results[job.number].changed
+            killed |= {number for number, statuses in changed.items() if _is_noticed(statuses)}
+    return killed
 
 
 def _is_noticed(statuses: Mapping[str, str]) -> bool:
     return any(status not in {Status.PASSED, Status.SKIPPED} for status in statuses.values())
 
 
-def _mutation_job(ground: Ground, number: int, proof: Proof) -> Job | None:
+def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet[int]) -> Job | None:
     lines = {function.name: function.lines for function in proof.functions if _is_stable(function)}
     loaded = frozenset[int]().union(*(run.import_lines for run in _stable_runs(proof)))
-    changes = _changes(ground, lines, loaded)
+    changes = [each for each in _changes(ground, lines, loaded) if each.number not in killed]
     if not changes:
         return None
     changed = _changed(ground, changes, frozenset(lines))

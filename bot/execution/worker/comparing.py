@@ -34,6 +34,9 @@ _MOST_PAIRS = 40
 _MOST_OF_A_CONTAINER = 5
 _SECONDS_OF_SILENCE = 5.0
 
+_Met = tuple[type, Any, type, Any]
+"""Two things that were compared, with their types, since `1 == True`."""
+
 
 class Comparing:
     """Notes the comparisons of one module.
@@ -76,15 +79,20 @@ class Pairs:
 
     def __init__(self) -> None:
         self._left: Any = None
-        self._texts: dict[tuple[str, str], None] = {}
+        self._met: dict[_Met, None] = {}
 
     def clear(self) -> None:
         """Forget all."""
-        self._texts = {}
+        self._met = {}
 
     def told(self) -> list[list[str]]:
         """Return the pairs as texts."""
-        return [list(pair) for pair in self._texts]
+        texts: dict[tuple[str, str], None] = {}
+        for _, one, _, other in self._met:
+            pair = written(one, _LONGEST), written(other, _LONGEST)
+            if pair[0] is not None and pair[1] is not None and pair[0].text != pair[1].text:
+                texts[pair[0].text, pair[1].text] = None
+        return [list(each) for each in texts]
 
     def left(self, value: Any) -> Any:
         """Note the left side; return it."""
@@ -94,18 +102,16 @@ class Pairs:
     def right(self, value: Any) -> Any:
         """Note the right side, which is the left one of what may follow; return it."""
         left, self._left = self._left, value
-        if len(self._texts) < _MOST_PAIRS:
+        if len(self._met) < _MOST_PAIRS:
             for one in _parts(left):
                 for other in _parts(value):
                     self._note(one, other)
         return value
 
     def _note(self, one: Any, other: Any) -> None:
-        if one is other or type(one) not in _KINDS or type(other) not in _KINDS:
-            return
-        texts = written(one, _LONGEST), written(other, _LONGEST)
-        if texts[0] is not None and texts[1] is not None and texts[0].text != texts[1].text:
-            self._texts[texts[0].text, texts[1].text] = None
+        # Written only at the end, and once, since a loop compares the same things often.
+        if one is not other and type(one) in _KINDS and type(other) in _KINDS:
+            self._met[type(one), one, type(other), other] = None
 
 
 def _parts(value: Any) -> Iterable[Any]:

@@ -69,6 +69,8 @@ from .teller import Teller
 from .trial import Trials, remove_all
 
 _MOST_BYTES_A_TRIAL = 1024**2
+_MOST_FIRST = 8
+"""A first input on which base differs is looked for from some of the first ones."""
 
 
 def main() -> None:
@@ -113,16 +115,38 @@ class _Search:
 
     def __init__(self, job: Told, folder: Path, teller: Teller) -> None:
         module = LoadedModule(job["file"], job["source"])  # before objects are hidden from the collector
+        self._changes = job["changes"]
         self._teller = teller
         self._noticing = Noticing(job, module, folder, teller.descriptor)
         self._comparing = Comparing(job, module, folder, teller.descriptor)
 
     def tell_of(self, seen: list[Seen]) -> None:
         """Tell of the trials of one member."""
-        for each in self._noticing.run(seen):
+        noticed = self._noticing.run(seen)
+        for each in noticed:
             self._teller.tell({"noticed": each})
-        for each in self._comparing.run([each.trial for each in seen]):
+        for each in self._comparing.run([each.trial for each in self._leading_on(seen, noticed)]):
             self._teller.tell(each)
+
+    def _leading_on(self, seen: list[Seen], noticed: list[Told]) -> list[Seen]:
+        """Return the trials to go on from: the first ones, and those near what none notices."""
+        if not seen:
+            return []
+        known = {each["change"] for each in noticed}
+        changes = self._changes.get(seen[0].trial["member"], ())
+        statements = {tuple(each["statement"]) for each in changes if each["number"] not in known}
+        near = {id(each) for first, last in statements for each in _nearest(seen, first, last)}
+        return [each for at, each in enumerate(seen) if at < _MOST_FIRST or id(each) in near]
+
+
+def _nearest(seen: list[Seen], first: int, last: int) -> list[Seen]:
+    """Return the trials that reach a statement, else those that come nearest before it."""
+    reaching = [each for each in seen if each.reaches(first, last)]
+    if reaching:
+        return reaching
+    before = [max((line for line in each.observation["lines"] if line < first), default=0) for each in seen]
+    best = max(before)
+    return [each for each, line in zip(seen, before) if line == best]  # noqa: B905 - Python 3.9 has no `strict`
 
 
 class _Runner:

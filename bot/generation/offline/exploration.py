@@ -1,7 +1,8 @@
 """All trials of one module's members, run in rounds, then in another setting: what is repeatable is a case.
 
 The first round is what was planned; each further one tries variations of what came close to something that no
-trial has shown yet. Rounds and trials are counted, so that the same project gives the same text in every run.
+trial has shown yet. A member rests once a round has shown nothing new of it. Rounds and trials are counted,
+so that the same project gives the same text in every run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bot.generation.offline.explorer import (
     Setting,
 )
 from bot.generation.offline.guidance import Known, further
-from bot.generation.offline.observations import Observation
+from bot.generation.offline.observations import Arc, Observation
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
 from bot.languages.python.mutants import Mutant
@@ -84,7 +85,7 @@ async def explore(explorer: Explorer, work: Sequence[Work]) -> list[Findings]:
         trials = exploration.further()
         if not trials:
             break
-        await exploration.look(trials)
+        await exploration.look_further(trials)
     return await exploration.findings()
 
 
@@ -96,6 +97,7 @@ class _Seeking:
     trials: dict[int, Trial] = field(default_factory=dict)
     seen: dict[int, Observation] = field(default_factory=dict)
     cases: dict[int, Case] = field(default_factory=dict)
+    rests: bool = False
 
     @property
     def name(self) -> str:
@@ -120,6 +122,17 @@ class _Seeking:
         """Return the changes that no case has noticed yet, by their numbers."""
         noticed = self.known.noticed
         return {number: each for number, each in enumerate(self.work.mutants) if number not in noticed}
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether base does something else with one of the inputs."""
+        return any(case.is_witness for case in self.cases.values())
+
+    @property
+    def shown(self) -> tuple[int, int, bool]:
+        """How much its trials have shown: changes noticed, branches reached, and whether base differs."""
+        reached = frozenset[Arc]().union(*(case.seen.branches for case in self.cases.values()))
+        return len(self.known.noticed), len(reached), self.has_witness
 
     def shortlisted(self) -> list[int]:
         """Return the numbers of the cases that are worth running again."""
@@ -151,6 +164,17 @@ class _Exploration:
             self._note(self._members[place], numbered, first)
         compared = {place: each for place, each in new.items() if self._members[place].is_compared}
         await self._compare(compared)
+
+    async def look_further(self, trials: Mapping[int, Sequence[Trial]]) -> None:
+        """Run the trials of a further round; who shows nothing new by them rests from then on.
+
+        Where nothing has come of any yet, the exceptions may still lead to what it takes.
+        """
+        before = {place: self._members[place].shown for place in trials}
+        await self.look(trials)
+        for place, shown in before.items():
+            member = self._members[place]
+            member.rests = bool(member.cases) and member.shown == shown
 
     def _numbered(self, trials: Sequence[Trial]) -> dict[int, Trial]:
         start, self._count = self._count, self._count + len(trials)
@@ -190,14 +214,17 @@ class _Exploration:
     def further(self) -> dict[int, list[Trial]]:
         """Return the trials of the next round, by the member's place in the work; none where all is shown."""
         most = _MOST_A_ROUND // len(self._members)
-        found = {}
-        for place, member in enumerate(self._members):
-            has_witness = any(case.is_witness for case in member.cases.values())
-            wants_witness = member.is_compared and self._explorer.has_base and not has_witness
-            trials = further(member.known, wants_witness=wants_witness)[:most] if member.work.mutants else []
-            if trials:
-                found[place] = trials
-        return found
+        searched = {
+            place: member
+            for place, member in enumerate(self._members)
+            if member.work.mutants and not member.rests
+        }
+        found = {place: self._further_of(member)[:most] for place, member in searched.items()}
+        return {place: trials for place, trials in found.items() if trials}
+
+    def _further_of(self, member: _Seeking) -> list[Trial]:
+        may_differ = member.is_compared and self._explorer.has_base
+        return further(member.known, wants_witness=may_differ and not member.has_witness)
 
     async def findings(self) -> list[Findings]:
         """Run the best cases in another setting, the other way round; return what held of each member."""

@@ -20,7 +20,8 @@ _STEPS = 2
 def mutants_around(member: Member, source: ModuleSource) -> tuple[Mutant, ...]:
     """Return the mutants of a member, then those of the private functions of its module that it uses.
 
-    There are none where the module's text cannot be read.
+    Only those inside of functions, since only these can be put in place of what is loaded. None where the
+    module's text cannot be read.
     """
     if source.text is None:
         return ()
@@ -33,7 +34,8 @@ def mutants_around(member: Member, source: ModuleSource) -> tuple[Mutant, ...]:
         ]
     except (CannotParse, RecursionError):
         return ()
-    return (*own, *others[:MOST_OF_OTHERS])
+    found = (*own, *others[:MOST_OF_OTHERS])
+    return tuple(mutant for mutant in found if mutant.function is not None)
 
 
 def _private_ones(member: Member, source: ModuleSource) -> Iterator[Member]:

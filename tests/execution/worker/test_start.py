@@ -30,6 +30,9 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         "describe": ["twice"],
         "trials": [],
         "file": None,
+        "source": None,
+        "apart": False,
+        "changes": {},
         "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
     }
     done = subprocess.run(
