@@ -137,7 +137,7 @@ async def row_of(
         seconds: How long it took to write them.
     """
     mutants = "".join(f"{mutant.edit}" for mutant in ground.mutants)
-    digest = _digest(tool, ground.source, mutants, *texts)
+    digest = _digest(tool, ground.source, mutants, f"{sorted(ground.held_out)}", *texts)
     file = user_cache_path("testsmith-bench") / "scores" / f"{ground.module.name}-{digest}.json"
     if file.exists():
         score = Score(**json.loads(file.read_text(encoding="utf-8")))

@@ -89,11 +89,6 @@ def mutants_of_module(module: Module, source: str) -> tuple[Mutant, ...]:
     return tuple(found[number] for number in sorted(drawn))
 
 
-def is_held_out(mutant: Mutant) -> bool:
-    """Tell whether the engine never sees a mutant while it chooses its tests."""
-    return mutant.edit.start % 2 == 1
-
-
 def function_spans(source: str) -> dict[int, int]:
     """Return the last line of each function of a module, by its first one, decorators included."""
     functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, _Definition))

@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from coverage.parser import PythonParser
 
-from bench.modules import Module, function_spans, is_held_out, mutants_of_module, whole
+from bench.modules import Module, function_spans, mutants_of_module, whole
 from bench.places import order_for
 from bench.projects import commit_all
 from bot.changes.git import Repository
@@ -26,9 +26,11 @@ from bot.execution.opening import open_workspace
 from bot.execution.own_suite import changes_noticed
 from bot.execution.own_tests.run import run_suite
 from bot.execution.workspace import Workspace
+from bot.generation.offline.mutants_around import mutants_around
+from bot.generation.offline.sources import read_module
 from bot.languages.python.mutants import Mutant, plain_text
 from bot.languages.registry import drivers
-from bot.model import Candidate, Origin
+from bot.model import Candidate, Member, Origin
 from bot.settings import SelectionSettings, VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.mutation import edit_of
@@ -57,7 +59,7 @@ class Score:
         branches: The same of its branches.
         mutants: Mutants of the module.
         killed: Those that a stable test fails with.
-        held_out: Mutants that the engine never sees.
+        held_out: Mutants that the engine does not use while it looks for inputs and chooses.
         held_out_killed: Those of them that a stable test fails with.
     """
 
@@ -91,6 +93,7 @@ class Ground:
         workspace: Where its project stands.
         search: Its public members.
         mutants: Its mutants, the same for every tool.
+        held_out: The numbers of those that the engine does not use.
     """
 
     module: Module
@@ -98,6 +101,7 @@ class Ground:
     workspace: Workspace
     search: MemberSearch
     mutants: tuple[Mutant, ...]
+    held_out: frozenset[int]
 
 
 @asynccontextmanager
@@ -115,14 +119,25 @@ async def open_ground(module: Module, root: Path, interpreter: Path) -> AsyncIte
     settings = VerificationSettings(python=interpreter, test_command=f"pytest {module.tests}")
     search = find_members(repository, selection, drivers())
     source = plain_text((root / module.path).read_bytes())
+    mutants = mutants_of_module(module, source)
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
         yield Ground(
             module=module,
             source=source,
             workspace=workspace,
             search=search,
-            mutants=mutants_of_module(module, source),
+            mutants=mutants,
+            held_out=_held_out(mutants, search.members, source),
         )
+
+
+def _held_out(mutants: Sequence[Mutant], members: Sequence[Member], source: str) -> frozenset[int]:
+    used = {
+        mutant.edit
+        for member in members
+        for mutant in mutants_around(member, replace(read_module(source, member.module), text=source))
+    }
+    return frozenset(number for number, mutant in enumerate(mutants) if mutant.edit not in used)
 
 
 async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
@@ -256,7 +271,6 @@ def _changes(
 
 def _score(ground: Ground, counts: _Counts, reached: _Reach, killed: set[int]) -> Score:
     possible = _Possible(ground.source)
-    held_out = {number for number, mutant in enumerate(ground.mutants) if is_held_out(mutant)}
     return Score(
         tests=counts.tests,
         passing=counts.passing,
@@ -265,8 +279,8 @@ def _score(ground: Ground, counts: _Counts, reached: _Reach, killed: set[int]) -
         branches=possible.branches_of(reached),
         mutants=len(ground.mutants),
         killed=len(killed),
-        held_out=len(held_out),
-        held_out_killed=len(killed & held_out),
+        held_out=len(ground.held_out),
+        held_out_killed=len(killed & ground.held_out),
     )
 
 

@@ -8,6 +8,7 @@ readable one nor a relation reaches as much.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
@@ -19,13 +20,16 @@ from bot.generation.offline.holding import related, with_true_relations
 MOST_CASES = 14
 """How many cases one member's tests hold at most, rows of a table counted one by one."""
 
+MOST_ROWS = 24
+"""How many they are with further rows of a table, each of which shows something that nothing else does."""
+
 _MOST_DOCUMENTED = 6
 _MOST_WITNESSES = 3
 _ENOUGH_OUTCOMES = 6
 _ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
-_MOST_LISTED = 28
+_MOST_LISTED = 40
 _MOST_RELATIONS = 2
 _RELATED_ROWS = 4
 
@@ -80,12 +84,23 @@ class _Chosen:
     def __init__(self) -> None:
         self.cases: list[Case] = []
         self._shown: set[Hashable] = set()
+        self._shapes: Counter[Hashable] = Counter()
 
     def take(self, case: Case) -> None:
         """Take a case, where there is room."""
-        if len(self.cases) < MOST_CASES and case not in self.cases:
+        if self.has_room(case) and case not in self.cases:
             self.cases.append(case)
             self._shown |= _ways(case) | {_outcome(case)}
+            self._shapes[shape(case)] += 1
+
+    def has_room(self, case: Case) -> bool:
+        """Tell whether a case may still be taken: a further row costs a reader less than another test."""
+        count = len(self.cases)
+        return count < MOST_CASES or (count < MOST_ROWS and self._is_row(case))
+
+    def _is_row(self, case: Case) -> bool:
+        own = shape(case)
+        return own is not None and self._shapes[own] >= FEWEST_ROWS
 
     def new_ways(self, case: Case) -> int:
         """Count the lines and branches that only this case reaches."""
@@ -145,8 +160,9 @@ def _base_failed(case: Case) -> bool:
 def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
     while True:
         fresh = [case for case in ranked if case.outcome.kind != "raised" or not chosen.has_outcome(case)]
-        best = max(fresh, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
-        if best is None or not chosen.new_ways(best) or len(chosen.cases) >= MOST_CASES:
+        fitting = filter(chosen.has_room, fresh)
+        best = max(fitting, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
+        if best is None or not chosen.new_ways(best):
             return
         chosen.take(best)
 

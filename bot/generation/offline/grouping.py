@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from bot.generation.offline.cases import Case
 from bot.generation.offline.words import size_of
 
-MOST_TESTS = 6
-"""How many tests one member gets at most."""
+MOST_TESTS = 8
+"""How many tests one member gets at most; of more than six each shows something that no other does."""
 
 FEWEST_ROWS = 3
 """Fewer cases of one shape are tests of their own."""

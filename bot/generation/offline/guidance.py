@@ -15,12 +15,13 @@ from bot.generation.offline.cases import Case
 from bot.generation.offline.inputs import shape_of
 from bot.generation.offline.ladder import ladder
 from bot.generation.offline.observations import Observation
+from bot.generation.offline.slopes import Slopes
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
 from bot.generation.offline.variations import crossed, variations
 from bot.languages.python.mutants import Mutant
 
-MOST_FURTHER = 36
+MOST_FURTHER = 80
 """How many trials one round adds for one member at most."""
 
 _MOST_PARENTS = 3
@@ -71,7 +72,8 @@ def further(known: Known, *, wants_witness: bool) -> list[Trial]:
         parents += [*known.cases][:_MOST_PARENTS]
     fixed = _fixed_parameters(known.subject)
     rows = [ladder(known.subject, known.trials, known.seen)]
-    rows += [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
+    slopes = Slopes(known.trials, known.seen, fixed)
+    rows += [_offspring(known, number, fixed, slopes) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
     found: dict[str, Trial] = {}
     for trial in _by_turns(rows):
@@ -105,14 +107,15 @@ def _last_before(line: int, reached: Iterable[int]) -> int:
     return max((each for each in reached if each < line), default=0)
 
 
-def _offspring(known: Known, number: int, fixed: frozenset[str]) -> Iterator[Trial]:
+def _offspring(known: Known, number: int, fixed: frozenset[str], slopes: Slopes) -> Iterator[Trial]:
     """Yield what a trial leads to: by its comparisons, by small changes, by arguments of others."""
     trial = known.trials[number]
     near = variations(trial, known.seen[number].compared, fixed)
     others = [known.trials[case] for case in known.cases if case != number]
     mixed = (made for other in others for made in crossed(trial, other))
+    turning = slopes.turning(number)
     while True:
-        batch = [*islice(near, 3), *islice(mixed, 1)]
+        batch = [*islice(near, 2), *islice(turning, 1), *islice(mixed, 1)]
         if not batch:
             return
         yield from batch

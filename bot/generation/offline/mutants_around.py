@@ -11,8 +11,8 @@ from bot.languages.driver import CannotParse
 from bot.languages.python.mutants import Mutant, mutants_of
 from bot.model import Member
 
-MOST_OWN = 40
-MOST_OF_OTHERS = 24
+MOST_OWN = 80
+MOST_OF_OTHERS = 32
 
 _STEPS = 2
 

@@ -119,6 +119,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         "timedelta(seconds=1)",
         "timedelta()",
         "timedelta(minutes=90)",
+        "timedelta(hours=1)",
         "timedelta(days=-1)",
         "timedelta(days=45)",
         "timedelta(days=400)",

@@ -7,41 +7,29 @@ through conditions one after another ("REDQUEEN: Fuzzing with Input-to-State Cor
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
-from typing import Any
 
 from bot.generation.offline.calls import Argument
-from bot.generation.offline.expressions import Expression, Layer, quoted
+from bot.generation.offline.expressions import quoted
+from bot.generation.offline.places import (
+    Leaf,
+    Pair,
+    Place,
+    Value,
+    number_text,
+    places,
+    read_literal,
+    searched,
+)
 from bot.generation.offline.trial import Trial
-
-Value = int | float | str | bytes
-Pair = tuple[str, str]
 
 _LONGEST = 200
 _LARGEST = 10**15
 _MOST_LENGTH = 100
 _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
 """What a number is often multiplied by before it is compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A literal in a text.
-
-    Attributes:
-        start: Its first character.
-        end: The first character behind it.
-        value: What it stands for; the number of its items where it is a list of literals.
-        items: The texts of its items, where it is such a list; else None.
-    """
-
-    start: int
-    end: int
-    value: Value
-    items: tuple[str, ...] | None = None
 
 
 def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -> Iterator[Trial]:
@@ -53,11 +41,9 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
         fixed: Names of parameters whose literals may not be changed, as those of which an annotation names
             all values.
     """
-    if not _is_plain(trial):
-        return
-    places = [place for place in _places(trial) if place.name not in set(fixed)]
-    suggested = [made for place in places for made in place.suggested(pairs)]
-    nearby = [made for row in zip_longest(*(place.nearby() for place in places)) for made in row]
+    free = [place for place in places(trial) if place.name not in set(fixed)]
+    suggested = [made for place in free for made in _suggested(place, pairs)]
+    nearby = [made for row in zip_longest(*map(_nearby, free)) for made in row]
     by_turns = [made for row in zip_longest(suggested, nearby) for made in row]
     seen = {trial.text}
     for made in by_turns:
@@ -68,7 +54,7 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
 
 def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
     """Yield a trial with one argument of another, for each that differs or that only the other one gives."""
-    if trial.pieces != other.pieces or trial.receiver != other.receiver or not _is_plain(trial):
+    if trial.pieces != other.pieces or trial.receiver != other.receiver or not places(trial):
         return
     own = {argument.name: argument for argument in trial.arguments}
     for argument in other.arguments:
@@ -80,108 +66,28 @@ def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
             yield _given(trial, [changed if each is before else each for each in trial.arguments])
 
 
-def _is_plain(trial: Trial) -> bool:
-    """Tell whether a trial states no more than what comes of its call."""
-    return trial.relation is None and trial.recording is None
-
-
 def _given(trial: Trial, arguments: Sequence[Argument]) -> Trial:
     imports = trial.imports.union(*(argument.value.imports for argument in arguments))
-    return _searched(trial, arguments=tuple(arguments), imports=imports)
+    return searched(trial, arguments=tuple(arguments), imports=imports)
 
 
-def _searched(trial: Trial, **changed: Any) -> Trial:
-    """Return a trial with some of it changed; what is documented of it no longer holds."""
-    return replace(trial, layer=Layer.SEARCHED, example=None, **changed)
+def _suggested(place: Place, pairs: Sequence[Pair]) -> Iterator[Trial]:
+    """Yield the trial with literals of a place exchanged for what they were compared with."""
+    for pair in pairs:
+        for met, other in (pair, pair[::-1]):
+            if met == place.text and met.partition("(")[0] == other.partition("(")[0]:
+                yield place.filled(other)
+    read = [(read_literal(one), read_literal(other)) for one, other in pairs]
+    for leaf in place.leaves:
+        for text in _corresponding(leaf, read):
+            yield place.exchanged(leaf, text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A text of a trial with literals in it: an argument, or a statement before the call."""
-
-    trial: Trial
-    text: str
-    name: str
-    number: int
-    is_argument: bool
-
-    def suggested(self, pairs: Sequence[Pair]) -> Iterator[Trial]:
-        """Yield the trial with literals exchanged for what they were compared with."""
-        for pair in pairs:
-            for met, other in (pair, pair[::-1]):
-                if met == self.text and met.partition("(")[0] == other.partition("(")[0]:
-                    yield self._with(other)
-        read = [(_read(one), _read(other)) for one, other in pairs]
-        for leaf in _leaves(self.text):
-            for text in _corresponding(leaf, read):
-                yield self._exchanged(leaf, text)
-
-    def nearby(self) -> Iterator[Trial]:
-        """Yield the trial with a literal changed a little."""
-        rows = [[self._exchanged(leaf, text) for text in _near(leaf)] for leaf in _leaves(self.text)]
-        for row in zip_longest(*rows):
-            yield from (made for made in row if made is not None)
-
-    def _exchanged(self, leaf: Leaf, text: str) -> Trial:
-        return self._with(self.text[: leaf.start] + text + self.text[leaf.end :])
-
-    def _with(self, text: str) -> Trial:
-        trial = self.trial
-        if not self.is_argument:
-            setup = (*trial.setup[: self.number], text, *trial.setup[self.number + 1 :])
-            return _searched(trial, setup=setup)
-        argument = trial.arguments[self.number]
-        value = Expression(text, argument.value.imports, Layer.SEARCHED)
-        arguments = list(trial.arguments)
-        arguments[self.number] = replace(argument, value=value)
-        return _searched(trial, arguments=tuple(arguments))
-
-
-def _places(trial: Trial) -> list[_Place]:
-    arguments = [
-        _Place(trial, argument.value.text, argument.name, number, is_argument=True)
-        for number, argument in enumerate(trial.arguments)
-    ]
-    return arguments + [
-        _Place(trial, text, "", number, is_argument=False) for number, text in enumerate(trial.setup)
-    ]
-
-
-def _leaves(text: str) -> list[Leaf]:
-    """Return the literals of a text of one line of ASCII, in their order."""
-    if not text.isascii() or "\n" in text:
-        return []
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return []
-    return [*_leaves_in(tree, text)]
-
-
-def _leaves_in(node: ast.AST, text: str) -> Iterator[Leaf]:
-    match node:
-        case ast.Constant(value=bool() | None):
-            return
-        case ast.Constant(value=int() | float() | str() | bytes() as value):
-            yield Leaf(node.col_offset, node.end_col_offset or 0, value)
-            return
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            yield Leaf(node.col_offset, node.end_col_offset or 0, -value)
-            return
-        case ast.List(elts=parts) if parts:
-            items = tuple(ast.get_source_segment(text, part) or "" for part in parts)
-            yield Leaf(node.col_offset, node.end_col_offset or 0, len(parts), items)
-    for child in ast.iter_child_nodes(node):
-        yield from _leaves_in(child, text)
-
-
-def _read(text: str) -> Value | None:
-    """Return the value of an operand's text, where that is a plain literal."""
-    try:
-        value = ast.literal_eval(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    return value if isinstance(value, int | float | str | bytes) and not isinstance(value, bool) else None
+def _nearby(place: Place) -> Iterator[Trial]:
+    """Yield the trial with a literal of a place changed a little."""
+    rows = [[place.exchanged(leaf, text) for text in _near(leaf)] for leaf in place.leaves]
+    for row in zip_longest(*rows):
+        yield from (made for made in row if made is not None)
 
 
 def _corresponding(leaf: Leaf, pairs: Iterable[tuple[Value | None, Value | None]]) -> Iterator[str]:
@@ -247,12 +153,7 @@ def _numbers(value: float, met: float, other: float) -> Iterator[str]:
             return
         exact = other / unit if met == value * unit else other * unit
         found = [exact, exact + 1, exact - 1]
-    yield from (_number(number, value) for number in found)
-
-
-def _number(number: float, like: float) -> str:
-    """Return a number as a text of the kind that another is of."""
-    return repr(int(number)) if isinstance(like, int) else repr(float(number))
+    yield from (number_text(number, value) for number in found)
 
 
 def _near(leaf: Leaf) -> list[str]:
@@ -268,8 +169,8 @@ def _near(leaf: Leaf) -> list[str]:
             repr(data) for data in dict.fromkeys((value + value[:1], value[1:], value[::-1])) if data != value
         ]
     near_numbers = [value + 1, value - 1, -value, value * 10, 0 * value, value * 2]
-    texts = [_number(number, value) for number in near_numbers if abs(number) <= _LARGEST]
-    return [text for text in dict.fromkeys(texts) if text != _number(value, value)]
+    texts = [number_text(number, value) for number in near_numbers if abs(number) <= _LARGEST]
+    return [text for text in dict.fromkeys(texts) if text != number_text(value, value)]
 
 
 def _near_list(items: tuple[str, ...]) -> list[str]:

@@ -91,7 +91,7 @@ def test_shortlist__has_the_choice_first_and_others_to_fall_back_on() -> None:
     listed = shortlist([*same, other])
 
     assert listed[:2] == [0, 50]
-    assert len(listed) == 28
+    assert len(listed) == 40
 
 
 def test_grouped__makes_a_table_of_three_of_one_shape() -> None:
@@ -111,10 +111,10 @@ def test_grouped__keeps_apart_what_is_asserted_otherwise() -> None:
     assert [len(test.cases) for test in grouped([*rows, documented, with_state])] == [1, 1, 1, 1]
 
 
-def test_grouped__makes_at_most_six_tests() -> None:
+def test_grouped__makes_at_most_eight_tests() -> None:
     cases = [case(call("1", options={f"o{n}": "1"}), gives(str(n))) for n in range(9)]
 
-    assert len(grouped(cases)) == 6
+    assert len(grouped(cases)) == 8
 
 
 def test_grouped__sorts_rows_that_differ_in_a_number_or_a_duration() -> None:
@@ -157,3 +157,11 @@ def test_choose__takes_no_more_than_three_long_rows_that_reach_nothing_new() -> 
     rows = [case(call(f'"{str(n) * 90}"'), gives(str(n)), lines={1}) for n in range(6)]
 
     assert len(choose(rows)) == 3
+
+
+def test_choose__takes_more_rows_than_cases_where_each_shows_something_of_its_own() -> None:
+    rows = [case(call(str(n)), gives(str(n)), lines={n}) for n in range(40)]
+    others = [case(call("1", options={f"o{n}": "1"}), gives(str(n)), lines={100 + n}) for n in range(40)]
+
+    assert len(choose(rows)) == 24
+    assert len(choose(others)) == 14

@@ -7,8 +7,9 @@ import pytest
 
 from bot.generation.offline.calls import Argument
 from bot.generation.offline.expressions import Expression, Import, Layer
+from bot.generation.offline.places import Pair
 from bot.generation.offline.trial import Recording, Relation, Trial
-from bot.generation.offline.variations import Pair, crossed, variations
+from bot.generation.offline.variations import crossed, variations
 from fakes.cases import call, on_object
 
 
