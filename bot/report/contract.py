@@ -9,7 +9,17 @@ import json
 import re
 from typing import Any
 
-from bot.model import SCHEMA_VERSION, Evidence, Funnel, Member, Report, Skipped, Statistics, Suggestion
+from bot.model import (
+    SCHEMA_VERSION,
+    EarlierTest,
+    Evidence,
+    Funnel,
+    Member,
+    Report,
+    Skipped,
+    Statistics,
+    Suggestion,
+)
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
@@ -43,8 +53,19 @@ def contract(report: Report) -> dict[str, Any]:
         "members": [member_keys(member) for member in report.members],
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
         "skipped": [skipped_keys(entry) for entry in report.skipped],
+        "earlier": [_earlier(test) for test in report.earlier],
         "stats": statistics_keys(report.statistics),
         "notes": list(report.notes),
+    }
+
+
+def _earlier(test: EarlierTest) -> dict[str, Any]:
+    return {
+        "test": f"{test.path}::{test.name}",
+        "member": test.member,
+        "fate": test.fate.value,
+        "edited": test.is_edited,
+        "fails": test.fails,
     }
 
 

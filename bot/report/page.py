@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.model import Funnel, Member, Report, Suggestion
 from bot.report.assembly import Entry, SkippedGroup, display_names, entries, skipped_groups, totals
+from bot.report.earlier import earlier_words
 from bot.report.highlighting import pieces
 from bot.report.prose import Prose, code, joined, one_line, parse, plain, shown_code
 from bot.report.templating import fill, source
@@ -57,6 +58,7 @@ def render_html(report: Report, view: View) -> str:
         "rows": _rows(report),
         "cards": tuple(_cards(report, view, green=True)),
         "questions": tuple(_cards(report, view, green=False)),
+        "earlier": tuple(_markup(one) for one in earlier_words(report.earlier)),
         "skipped_heading": skipped_words(totals(report)),
         "skipped": tuple(_skipped_row(group) for group in skipped_groups(report)),
         "funnel": _bars(report.statistics.funnel),

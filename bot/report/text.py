@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.model import Member, Report, Suggestion
 from bot.report.assembly import Entry, display_names, entries, skipped_groups, totals
+from bot.report.earlier import earlier_words
 from bot.report.highlighting import Kind, pieces
 from bot.report.prose import Prose, code, one_line, parse, plain, shown_code, text_of
 from bot.report.terminal import Terminal, console_on
@@ -79,6 +80,9 @@ def _parts(report: Report, view: View) -> Iterator[RenderableType]:
     for entry in found:
         for suggestion in entry.suggestions:
             yield from _suggestion_parts(suggestion, entry.member, view)
+    told = list(earlier_words(report.earlier))
+    yield from (("",) if told else ())
+    yield from map(_text, told)
     yield from _skipped_parts(report)
     yield from _closing_parts(report)
 

@@ -102,8 +102,30 @@ def test_workflows__ask_for_no_more_than_is_needed(action: Any, path: Path) -> N
     assert set(step["with"]) <= set(action["inputs"])
 
 
-def test_workflows__reviewing_pull_requests() -> None:
-    workflow = read_yaml(ROOT / "examples" / "workflows" / "testsmith.yml")
+@pytest.mark.parametrize("path", [*WORKFLOWS, *(ROOT / ".github" / "workflows").glob("*.yml")], ids=str)
+def test_workflows__each_rule_of_a_linter_that_is_left_out_is_explained(path: Path) -> None:
+    ignored = re.findall(r"zizmor: ignore\[[\w-]+\](.*)", path.read_text())
+    assert all(len(reason.split()) > 3 for reason in ignored), ignored
+
+
+def test_workflows__commands_are_taken_from_new_comments_one_after_the_other() -> None:
+    workflow = read_yaml(ROOT / "examples" / "workflows" / "commands.yml")
+    (job,) = workflow["jobs"].values()
+
+    assert workflow["on"] == {
+        "issue_comment": {"types": ["created"]},
+        "pull_request_review_comment": {"types": ["created"]},
+    }
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+    assert job["concurrency"]["queue"] == "max"
+    assert "cancel-in-progress" not in job["concurrency"]
+    assert job["steps"][-1]["with"]["commands"] == "true"
+    assert "ref" not in job["steps"][0]["with"], "nobody's code is checked out"
+
+
+@pytest.mark.parametrize(("name", "contents"), [("testsmith", "read"), ("commit", "write")])
+def test_workflows__reviewing_pull_requests(name: str, contents: str) -> None:
+    workflow = read_yaml(ROOT / "examples" / "workflows" / f"{name}.yml")
     (job,) = workflow["jobs"].values()
 
     assert workflow["on"]["pull_request"]["types"] == [
@@ -112,8 +134,8 @@ def test_workflows__reviewing_pull_requests() -> None:
         "reopened",
         "ready_for_review",
     ]
-    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
-    assert job["concurrency"]["cancel-in-progress"] is True
+    assert job["permissions"] == {"contents": contents, "pull-requests": "write"}
+    assert job["concurrency"]["cancel-in-progress"] == "${{ github.event.sender.type != 'Bot' }}"
     assert "github.event.pull_request.number" in job["concurrency"]["group"]
 
 

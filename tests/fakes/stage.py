@@ -23,7 +23,7 @@ from bot.forge.github import GitHub, build_forge
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.settling import Limits
 from bot.languages.registry import drivers
-from bot.model import Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
+from bot.model import EarlierTest, Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
 from bot.model import Stage as At
 from bot.pipeline import Given
 from bot.report.terminal import PlainProgress
@@ -60,6 +60,7 @@ class Stage:
         looked_at: The names of the members that were looked at, of all runs.
         no_longer_held: The names of members whose tests do not hold when they are proven again.
         given: What the runs were given.
+        earlier: Tests of earlier runs that the runs find to be looked at.
     """
 
     github: FakeGitHub
@@ -76,6 +77,7 @@ class Stage:
     commits: CommitSettings = field(default_factory=CommitSettings)
     no_longer_held: set[str] = field(default_factory=set)
     given: list[Given] = field(default_factory=list)
+    earlier: tuple[EarlierTest, ...] = ()
     while_proving: Callable[[], object] = lambda: None
 
     def push(self, files: Files, branch: str | None = None) -> str:
@@ -233,6 +235,7 @@ class Stage:
             head=search.head,
             sources=sources,
             unchanged=frozenset(unchanged),
+            earlier=self.earlier,
         )
 
     def _made(self, member: Member, given: Given) -> Suggestion | Skipped:

@@ -1,8 +1,23 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonschema import validate
+
+from bot import report
 from bot.model import EarlierTest, Fate
+from bot.report.contract import contract
 from bot.report.earlier import earlier_words
+from bot.report.formats import render
 from bot.report.markup import inline
+from bot.report.view import View
+from bot.settings import OutputFormat
+from fakes.reports import sample_report
+
+SCHEMA = Path(report.__file__).parent / "schema.json"
 
 
 def earlier(
@@ -34,3 +49,19 @@ def test_earlier_words__never_too_many() -> None:
     (long,) = words(*(earlier(f"test_{number}") for number in range(30)))
     assert long.endswith(" and 20 more.")
     assert words() == []
+
+
+@pytest.mark.parametrize("shown", [one for one in OutputFormat if one is not OutputFormat.JSON])
+def test_earlier__stands_in_every_format_that_people_read(shown: OutputFormat) -> None:
+    told = replace(sample_report(), earlier=(earlier("test_a"),))
+    said = render(told, shown, View(project="shop", command=("testsmith", "suggest")))
+    assert "is gone; remove its tests: " in said
+
+
+def test_earlier__in_the_contract() -> None:
+    told = replace(sample_report(), earlier=(earlier("test_a", Fate.MEND, edited=True),))
+    document = contract(told)
+    assert document["earlier"] == [
+        {"test": "tests/t.py::test_a", "member": "a.py::f", "fate": "mend", "edited": True, "fails": True}
+    ]
+    validate(document, json.loads(SCHEMA.read_text()))

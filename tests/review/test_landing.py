@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bot.events import COMMIT_TRAILER
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.state import decode
+from bot.model import EarlierTest, Fate
 from bot.settings import CommitSettings, Mode
 from fakes.github.faults import Fault
 from fakes.github.state import ACTIONS_BOT
@@ -164,6 +166,30 @@ def test_two_runs_at_once__one_commit(at: Stage) -> None:
     at.review(event)
     assert len(at.shop.git.between(before, at.pull.head)) == 1
     assert len(at.summaries()) == 1
+
+
+GONE = EarlierTest(
+    path=TESTS, name="test_add", member="shop/cart.py::add", fate=Fate.REMOVE, is_edited=False, fails=True
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "test", "is_removed"),
+    [
+        (Mode.COMMIT, GONE, True),
+        (Mode.SUGGEST, GONE, False),
+        (Mode.COMMIT, replace(GONE, fails=None), False),
+        (Mode.COMMIT, replace(GONE, is_edited=True), False),
+    ],
+)
+def test_earlier__of_a_gone_member(at: Stage, mode: Mode, test: EarlierTest, *, is_removed: bool) -> None:
+    at.run()
+    at.push({"shop/cart.py": module("size", "quiet_one", "asks_why", "fresh")})
+    at.commits, at.earlier = CommitSettings(mode=mode, mark_tests=False), (test,)
+    at.run(action="synchronize")
+    assert ("def test_add" not in text(at)) is is_removed
+    assert ("def test_fresh" in text(at)) is (mode is Mode.COMMIT)
+    assert "`add` is gone; remove its tests" in summary(at)
 
 
 def test_pull_request__one_onto_the_branch(at: Stage) -> None:
