@@ -10,15 +10,25 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
+
+import httpx2
 
 from bot.generation.model.generator import ModelGenerator
 from bot.model import Candidate, Result, Skipped
+from bot.providers.budget import Budget
+from bot.providers.gate import SharedGate
 from bot.providers.meter import SpendingMeter
-from bot.providers.provider import SpendingEnded
-from bot.providers.stack import build_provider
+from bot.providers.openai import OpenAIProvider
+from bot.providers.provider import Provider, SpendingEnded
+from bot.providers.refusal import Target
+from bot.providers.retry import RetryPolicy, RetryProvider
+from bot.providers.semaphore import SemaphoreProvider, Slots
+from bot.providers.stack import build_provider, connect
 from bot.settings import ModelSettings
 from fakes import faults
 from fakes.clock import FakeClock
@@ -144,7 +154,7 @@ class Cell:
         results: What there is for each member.
         ended: What ended the run early; None for nothing.
         received: Every call at the endpoint, in the order of arrival.
-        met: For each of them, whether it met the fault.
+        met: For each of them, and for those that never arrived, whether it met the fault.
         api_calls: The calls that the program itself has counted.
         waited: Seconds that went by on the program's clock, all of them waits.
     """
@@ -192,8 +202,7 @@ async def _run(settings: ModelSettings, endpoint: Endpoint, met: Sequence[bool])
     begun = clock.now()
     provider = build_provider(settings, meter, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0)
     try:
-        generator = ModelGenerator(provider, settings)
-        results, ended = await read_all(generator.generate_batch(make_requests(CALLS, MEMBERS_A_CALL)))
+        results, ended = await _asked(provider, settings)
     finally:
         await provider.aclose()
     return Cell(
@@ -201,6 +210,72 @@ async def _run(settings: ModelSettings, endpoint: Endpoint, met: Sequence[bool])
         ended=ended,
         received=tuple(endpoint.requests),
         met=tuple(met),
+        api_calls=meter.spending().api_calls,
+        waited=clock.now() - begun,
+    )
+
+
+async def _asked(
+    provider: Provider, settings: ModelSettings
+) -> tuple[Sequence[Result], SpendingEnded | None]:
+    generator = ModelGenerator(provider, settings)
+    return await read_all(generator.generate_batch(make_requests(CALLS, MEMBERS_A_CALL)))
+
+
+class Door(httpx2.AsyncBaseTransport):
+    """Sends some calls, by the order in which they are made, to a port where nothing listens.
+
+    Attributes:
+        met: For each call, whether it was sent there.
+    """
+
+    def __init__(self, phase: Callable[[int], bool]) -> None:
+        self.met: list[bool] = []
+        self._phase = phase
+        self._real = httpx2.AsyncHTTPTransport()
+        self._silent = socket.socket()
+        self._silent.bind(("127.0.0.1", 0))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.met.append(self._phase(len(self.met)))
+        if self.met[-1]:
+            request.url = request.url.copy_with(port=self._silent.getsockname()[1])
+        return await self._real.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        self._silent.close()
+        await self._real.aclose()
+
+
+def run_refused(phase: Callable[[int], bool], in_flight: int) -> Cell:
+    """Run once with an endpoint that refuses the connections of a phase, which it therefore never sees."""
+    with Endpoint() as endpoint:
+        settings = ModelSettings(
+            base_url=endpoint.url,
+            model="a-model",
+            max_output_tokens=MEMBERS_A_CALL * ModelSettings().tokens_per_member,
+        )
+        return asyncio.run(_run_refused(settings, endpoint, Door(phase), in_flight))
+
+
+async def _run_refused(settings: ModelSettings, endpoint: Endpoint, door: Door, in_flight: int) -> Cell:
+    clock, meter = FakeClock(), SpendingMeter()
+    begun = clock.now()
+    async with httpx2.AsyncClient(transport=door) as client:
+        inner = OpenAIProvider(
+            lambda: connect(endpoint.url, None, settings).with_options(http_client=client),
+            target=Target(url=endpoint.url, model=settings.model, key=None, timeout_seconds=30.0),
+            budget=Budget(meter),
+        )
+        gate = SharedGate(longest_wait=60.0, sleep=clock.sleep, clock=clock.now)
+        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60.0, random=lambda: 0.0)
+        limited = SemaphoreProvider(inner, slots=Slots(in_flight), gate=gate)
+        results, ended = await _asked(RetryProvider(limited, policy=policy, gate=gate), settings)
+    return Cell(
+        results=results,
+        ended=ended,
+        received=tuple(endpoint.requests),
+        met=tuple(door.met),
         api_calls=meter.spending().api_calls,
         waited=clock.now() - begun,
     )
@@ -237,7 +312,10 @@ def table(in_flight: int = 5) -> Iterator[str]:
     yield f"{MEMBERS} members in {CALLS} calls, {in_flight} in flight: answered, calls, seconds waited"
     yield f"| {'fault':<21} | {' | '.join(f'{phase:<18}' for phase in TABLE_PHASES)} |"
     yield f"|{'-' * 23}|{'|'.join(['-' * 20] * len(TABLE_PHASES))}|"
-    for name, row in ROWS.items():
-        cells = (run_cell(row, PHASES[phase], in_flight) for phase in TABLE_PHASES)
+    runs: dict[str, Callable[[Callable[[int], bool], int], Cell]]
+    runs = {name: partial(run_cell, row) for name, row in ROWS.items()}
+    runs["connection refused"] = run_refused
+    for name, run in runs.items():
+        cells = (run(PHASES[phase], in_flight) for phase in TABLE_PHASES)
         figures = (f"{len(cell.answered):>4} {cell.api_calls:>5} {cell.waited:>7.1f}" for cell in cells)
         yield f"| {name:<21} | {' | '.join(figures)} |"

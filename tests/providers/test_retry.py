@@ -140,6 +140,65 @@ def test_complete__says_how_many_attempts_there_were_and_keeps_the_cause() -> No
     assert failed.value.__cause__ is causes[-1]
 
 
+class Picky:
+    """Fails the first prompt so often, each time by the next of its errors; answers all others."""
+
+    def __init__(self, clock: FakeClock, errors: Iterable[ProviderError]) -> None:
+        self.asked = 0
+        self._clock = clock
+        self._errors = iter(errors)
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        await self._clock.sleep(0.1)
+        if request.user_prompt == "0":
+            self.asked += 1
+            if error := next(self._errors, None):
+                raise error
+        return ANSWER
+
+    def among(self, calls: int) -> list[CompletionResponse | BaseException]:
+        """Ask one prompt after the other."""
+        gate = SharedGate(longest_wait=60, sleep=self._clock.sleep, clock=self._clock.now)
+        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
+        provider = RetryProvider(SemaphoreProvider(self, slots=Slots(1), gate=gate), policy=policy, gate=gate)
+
+        async def gathered() -> list[CompletionResponse | BaseException]:
+            each = (provider.complete(a_request(str(number))) for number in range(calls))
+            return await asyncio.gather(*each, return_exceptions=True)
+
+        return asyncio.run(gathered())
+
+
+def test_complete__where_other_calls_are_answered__has_twice_the_attempts() -> None:
+    picky = Picky(FakeClock(), [ServerFailed("x"), ConnectionFailed("x"), ServerFailed("x")] * 2)
+
+    [outcome, *others] = picky.among(50)
+
+    assert others == [ANSWER] * 49
+    assert isinstance(outcome, ServerFailed)
+    assert str(outcome) == "x Tried 6 times, and failed in other ways before."
+    assert picky.asked == outcome.attempts == 6
+
+
+@pytest.mark.parametrize("failures", [3, 4, 5])
+def test_complete__an_unlucky_call_among_many__is_answered(failures: int) -> None:
+    assert Picky(FakeClock(), [ConnectionFailed("x")] * failures).among(50) == [ANSWER] * 50
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [(ServerFailed("x"), 1), (TimedOut("x"), 50)],
+    ids=["where nothing else is answered", "what takes too long"],
+)
+def test_complete__otherwise__has_three_attempts(error: ProviderError, calls: int) -> None:
+    picky = Picky(FakeClock(), repeat(error))
+
+    [outcome, *_] = picky.among(calls)
+
+    assert str(outcome) == "x Tried 3 times."
+    assert picky.asked == 3
+
+
 def test_complete__counts_the_attempts_before_a_refusal() -> None:
     with pytest.raises(ContextTooLong) as refused:
         Scene(ServerFailed("x"), ContextTooLong("Too long.")).complete()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bot.providers.provider import EndpointUnreachable
 from fakes.fault_matrix import (
     CALLS,
     IN_FLIGHT,
@@ -19,6 +20,7 @@ from fakes.fault_matrix import (
     answers,
     most_calls,
     run_cell,
+    run_refused,
 )
 from fakes.requests import make_requests
 
@@ -73,6 +75,49 @@ def test_fault_of_one_call__costs_no_member_and_no_more_than_it_must(row: Row) -
 def test_fault_of_every_call__ends_after_as_many_as_are_owed(row: Row) -> None:
     cell = run_cell(row, PHASES["every call"], 1)
     assert len(cell.received) == (CALLS + 1 if row.lasting is None else CALLS * row.lasting)
+
+
+def check_refused(cell: Cell) -> None:
+    """Hold one run to what is owed where some calls never arrive."""
+    assert sorted(str(one.member) for one in cell.results) == IDS
+    assert cell.answered == sorted(member for call in cell.received for member in call.members)
+    assert cell.api_calls == len(cell.met) == len(cell.received) + sum(cell.met)
+    for reason in cell.reasons:
+        assert "Cannot connect to http://127.0.0.1:" in reason
+        assert "nothing listens there. Check --base-url and the network." in reason
+
+
+@pytest.mark.parametrize("in_flight", IN_FLIGHT)
+@pytest.mark.parametrize("phase", ["first call", "middle call", "last call"])
+def test_connection_refused__to_one_call__costs_one_more(phase: str, in_flight: int) -> None:
+    cell = run_refused(PHASES[phase], in_flight)
+    check_refused(cell)
+    assert (len(cell.answered), cell.api_calls, cell.ended) == (MEMBERS, CALLS + 1, None)
+
+
+@pytest.mark.parametrize("in_flight", IN_FLIGHT)
+def test_connection_refused__at_random__is_tried_again(in_flight: int) -> None:
+    cell = run_refused(PHASES["30 % at random"], in_flight)
+    check_refused(cell)
+    assert cell.ended is None
+    assert len(cell.answered) >= MEMBERS - MEMBERS_A_CALL
+
+
+@pytest.mark.parametrize("in_flight", IN_FLIGHT)
+def test_connection_refused__to_every_call__ends_the_run(in_flight: int) -> None:
+    cell = run_refused(PHASES["every call"], in_flight)
+    check_refused(cell)
+    assert isinstance(cell.ended, EndpointUnreachable)
+    assert "Tried 3 times." in str(cell.ended)
+    assert cell.api_calls <= 3 * CALLS
+
+
+@pytest.mark.parametrize("in_flight", IN_FLIGHT)
+def test_connection_refused__from_the_middle_on__keeps_what_was_answered(in_flight: int) -> None:
+    cell = run_refused(lambda call: call >= CALLS // 2, in_flight)
+    check_refused(cell)
+    assert (len(cell.answered), cell.ended) == (MEMBERS // 2, None)
+    assert {reason.rpartition("Tried ")[2] for reason in cell.reasons} <= {"3 times.", "6 times."}
 
 
 @pytest.mark.slow
