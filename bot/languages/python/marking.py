@@ -33,16 +33,20 @@ _Definition = Function | ast.ClassDef
 def source_digest(source: str) -> str:
     """Return the digest of what a member does, whatever it is called.
 
-    Docstrings, annotations, comments and formatting do not count. A text that is no Python counts as it is.
+    Docstrings, annotations, comments and formatting do not count. A text that is no Python, or is nested too
+    deep to be read, counts as it is.
     """
     try:
-        tree = parse(source)
-    except CannotParse:
+        return _digest(meaning_of_source(_nameless(parse(source))))
+    except (CannotParse, RecursionError):
         return _digest(source)
+
+
+def _nameless(tree: ast.Module) -> str:
     for node in tree.body[:1]:
         if isinstance(node, _Definition):
             _rename(tree, node.name)
-    return _digest(meaning_of_source(ast.unparse(tree)))
+    return ast.unparse(tree)
 
 
 def _rename(tree: ast.Module, name: str) -> None:

@@ -35,10 +35,11 @@ def test_resources__a_fork_bomb(arena: Arena) -> None:
                 time.sleep(0.1)
         """
     before = time.monotonic()
-    outcome = arena.run(code, limits=Limits(seconds=1, tasks=100))
+    outcome = arena.run(code, limits=Limits(seconds=3, tasks=100))
     assert outcome.stdout.startswith(b"attempted")
-    assert outcome.timed_out or outcome.exceeded == "more than 100 processes and threads"
-    assert outcome.stderr.startswith(b"Resource temporarily unavailable\n")
+    # On a busy machine the whole tree may be ended before a fork is refused.
+    refused = outcome.stderr.startswith(b"Resource temporarily unavailable\n")
+    assert outcome.exceeded == "more than 100 processes and threads" or (outcome.timed_out and refused)
     assert time.monotonic() - before < 10
     assert arena.run("print('well')").stdout == b"well\n"
 

@@ -167,3 +167,10 @@ def test_source_digest__what_a_member_does() -> None:
     assert source_digest(same) == digest
     assert source_digest("def add(a):\n    return add(a - 1) + 2\n") != digest
     assert source_digest("no python (") == source_digest("no python (") != digest
+
+
+def test_source_digest__of_what_is_nested_too_deep_is_that_of_the_text() -> None:
+    deep = f"def f(a):\n    return {'-' * 5000}a\n"
+
+    assert source_digest(deep) == source_digest(deep)
+    assert source_digest(deep) != source_digest(f"{deep}\n")
