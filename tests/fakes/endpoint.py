@@ -123,6 +123,8 @@ class Endpoint:
         most_in_flight: The most calls that were being answered at the same time.
         in_flight: How many are right now; a client that left is none.
         last_answered: When the last call was over, by `time.monotonic`.
+        prompt_tokens: Those of all calls that were answered, as it counts them.
+        completion_tokens: Those of all answers.
     """
 
     def __init__(  # noqa: PLR0913 - every argument is one knob of the fake, all by keyword, each with a default
@@ -151,6 +153,8 @@ class Endpoint:
         self.most_in_flight = 0
         self.in_flight = 0
         self.last_answered = 0.0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
         self._faults = iter(faults)
         self._latency = latency
         self._answer = answer
@@ -240,6 +244,8 @@ class Endpoint:
         reason = fault.finish_reason or ("stop" if text == whole else "length")
         message = {"role": "assistant", "content": text, **fault.message}
         tokens = (_tokens(prompt), _tokens(text))
+        self.prompt_tokens += tokens[0]
+        self.completion_tokens += tokens[1]
         return json.dumps(
             {
                 "id": f"chatcmpl-{next(self._numbers)}",

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from difflib import SequenceMatcher
+from itertools import chain, takewhile, zip_longest
 
+from bot.generation.model.once import Sources
 from bot.model import Request
 
 CHARACTERS_PER_TOKEN = 4
@@ -118,21 +120,54 @@ def lower_tier(request: Request, tiers: int) -> int | None:
 
 
 def _users(requests: Sequence[Request]) -> dict[str, list[str]]:
-    """Return every block with the ids of the members that use it, first blocks of all members first."""
+    """Return every block with the ids of the members that use it, first blocks of all members first.
+
+    Blocks of one class that show different methods of it are one, with all of these; what stands in a
+    member's own source is none.
+    """
     users: dict[str, list[str]] = {}
-    for rank in zip_longest(*map(_blocks_with_id, requests)):
-        for entry in rank:
-            if entry is not None and entry[1] not in users.setdefault(entry[0], []):
-                users[entry[0]].append(entry[1])
-    return users
+    texts: dict[str, str] = {}
+    sources = Sources([request.member for request in requests])
+    for rank in zip_longest(*(_blocks(request, sources) for request in requests)):
+        for request, block in zip(requests, rank, strict=True):
+            if block is None:
+                continue
+            name, text = block
+            texts[name] = _united(texts.get(name, text), text)
+            if request.member.id not in users.setdefault(name, []):
+                users[name].append(request.member.id)
+    return {texts[name]: members for name, members in users.items()}
 
 
-def _blocks_with_id(request: Request) -> Iterator[tuple[str, str]]:
-    """Yield the request's blocks: what made it affected, then the signatures of what it uses."""
+def _blocks(request: Request, sources: Sources) -> Iterator[tuple[str, str]]:
+    """Yield blocks with their names: what made a member affected, then the signatures of what it uses.
+
+    Signatures of one class have the same name, which is how they begin.
+    """
     context = request.context
-    for text in (*context.dependencies, *_BETWEEN_BLOCKS.split(context.signatures)):
-        if text.strip():
-            yield text.strip("\n"), request.member.id
+    for text in filter(str.strip, context.dependencies):
+        if not sources.hold(text):
+            yield text.strip("\n"), text.strip("\n")
+    for text in filter(str.strip, _BETWEEN_BLOCKS.split(context.signatures)):
+        block = text.strip("\n")
+        head = tuple(takewhile(_is_of_the_head, block.split("\n"))) or (block,)
+        if not sources.define(head):
+            yield "\n".join(head), block
+
+
+def _is_of_the_head(line: str) -> bool:
+    """Tell whether a line of a signature says what it is of, rather than what that holds."""
+    return not line[:1].isspace()
+
+
+def _united(one: str, other: str) -> str:
+    """Return the lines of both texts in their order, those of both once."""
+    if one == other:
+        return one
+    ours, theirs = one.split("\n"), other.split("\n")
+    steps = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    parts = (ours[a:b] if step == "equal" else ours[a:b] + theirs[c:d] for step, a, b, c, d in steps)
+    return "\n".join(chain.from_iterable(parts))
 
 
 def _style_sample(requests: Sequence[Request], room: int) -> str:

@@ -14,13 +14,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.generation.model.context import SharedContext, fit_context, fit_observations
+from bot.generation.model.once import Sources
 from bot.generation.model.packing import Batch
 from bot.model import Change, Member, Request
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 3
+PROMPT_VERSION = 4
 """Part of every result's cache key: raise it whenever a template changes what is asked."""
 
 _BACKTICKS = re.compile("`{3,}")
@@ -37,7 +38,8 @@ def shown(text: str) -> str:
 class _MemberBlock:
     """One member as a user prompt shows it.
 
-    What was observed is empty where nothing was, the last two where its tests are to be written.
+    `within` names the member of the same call whose source holds this one's; empty where none does. What was
+    observed is empty where nothing was, the last two where its tests are to be written.
     """
 
     id: str
@@ -46,6 +48,7 @@ class _MemberBlock:
     import_line: str
     reason: str
     source: str
+    within: str
     uses: tuple[str, ...]
     observations: tuple[str, ...]
     tests: str
@@ -90,8 +93,10 @@ class Prompts:
         """
         context = fit_context(batch.requests, context_budget, batch.tiers)
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
+        sources = Sources([request.member for request in batch.requests])
         members = [
-            _block(request, context, observed.get(request.member.id, ())) for request in batch.requests
+            _block(request, context, sources, observed.get(request.member.id, ()))
+            for request in batch.requests
         ]
         return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
             language=batch.requests[0].member.language,
@@ -121,8 +126,11 @@ def _template(name: str, *, mends: bool) -> str:
     return f"mend/{name}" if mends else name
 
 
-def _block(request: Request, context: SharedContext, observed: Iterable[str]) -> _MemberBlock:
+def _block(
+    request: Request, context: SharedContext, sources: Sources, observed: Iterable[str]
+) -> _MemberBlock:
     member, repair = request.member, request.repair
+    holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
     return _MemberBlock(
         id=shown(member.id),
@@ -131,6 +139,7 @@ def _block(request: Request, context: SharedContext, observed: Iterable[str]) ->
         import_line=shown(f"from {member.module} import {member.name.partition('.')[0]}"),
         reason=_reason(member),
         source=member.source.strip("\n"),
+        within="" if holder is None else shown(holder.id),
         uses=context.own.get(member.id, ()),
         observations=tuple(map(shown, observed)),
         tests="" if repair is None else repair.code.strip("\n"),

@@ -37,6 +37,27 @@ def test_fit_context__what_several_use_is_shown_once() -> None:
     assert context.own == {"src/cart.py::Cart.add": ("def money(x): ...",)}
 
 
+def test_fit_context__a_class_of_which_each_uses_another_part_is_shown_once() -> None:
+    head = "# shop\n@dataclass\nclass Cart:\n    size: int\n    def __init__(self): ..."
+    requests = [
+        make_request("src/a.py::f", context=Context(signatures=f"{head}\n    def _count(self): ...")),
+        make_request("src/a.py::g", context=Context(signatures=head)),
+        make_request(
+            "src/a.py::h",
+            context=Context(signatures=f"{head}\n    def _add(self): ...\n    def _count(self): ..."),
+        ),
+    ]
+    context = fit_context(requests, ENOUGH)
+    assert context.shared == (f"{head}\n    def _add(self): ...\n    def _count(self): ...",)
+    assert context.own == {}
+
+
+def test_fit_context__classes_that_begin_alike_stay_apart() -> None:
+    orders, carts = (f"# shop\n@dataclass\nclass {name}:\n    size: int" for name in ("Order", "Cart"))
+    request = make_request(context=Context(signatures=f"{orders}\n\n{carts}"))
+    assert fit_context([request], ENOUGH).own == {"src/shop/cart.py::add": (orders, carts)}
+
+
 def test_fit_context__a_block_named_twice_by_one_member_is_its_own_once() -> None:
     request = make_request(context=Context(signatures="def f(): ...\n\ndef f(): ..."))
     assert fit_context([request], ENOUGH).own == {"src/shop/cart.py::add": ("def f(): ...",)}
