@@ -361,6 +361,12 @@ def test_service__a_damaged_archive_of_the_default_branch(tmp_path: Path) -> Non
     assert second == "cache: restored 1 entry; nothing new to save"
 
 
+def lately(*names: str) -> Archive:
+    """Return an archive with results that no store would throw away as too old."""
+    data = pack({RESULTS: [entry(name) for name in names]})
+    return Archive(name=archive_name("1-1", data), data=data)
+
+
 def gathering(shelves: list[Shelf], folder: Path, prefix: str = PREFIX, *, gathers: bool = True) -> str:
     """Do one run that reads several places and leaves what it has at the first."""
 
@@ -377,7 +383,7 @@ def gathering(shelves: list[Shelf], folder: Path, prefix: str = PREFIX, *, gathe
 
 
 def test_shards__what_each_has_paid_for_is_gathered_in_one_archive(tmp_path: Path) -> None:
-    main, first, second = Shelf([archive_of("a")]), Shelf([archive_of("a", "b")]), Shelf([archive_of("c")])
+    main, first, second = Shelf([lately("a")]), Shelf([lately("a", "b")]), Shelf([lately("c")])
     note = gathering([main, first, second], tmp_path)
     assert note == "cache: restored 3 entries; saved 2 new"
     assert held(main.archives[-1]) == {key_of(name) for name in "abc"}
@@ -389,12 +395,12 @@ def test_shards__one_that_left_rubbish_costs_nothing_of_the_others(tmp_path: Pat
     bad = Shelf([Archive(name=archive_name("1-1", b"x"), data=b"x")])
     down = Shelf(first=raising(PlaceFailure("it is down")))
     main = Shelf()
-    assert gathering([main, bad, down, Shelf([archive_of("b")])], tmp_path).endswith("saved 1 new")
+    assert gathering([main, bad, down, Shelf([lately("b")])], tmp_path).endswith("saved 1 new")
     assert held(main.archives[-1]) == {key_of("b")}
 
 
 def test_shards__one_begins_with_what_all_have_and_leaves_nothing_that_is_not_new(tmp_path: Path) -> None:
-    own, main = Shelf(), Shelf([archive_of("a")])
+    own, main = Shelf(), Shelf([lately("a")])
     note = gathering([own, main], tmp_path, shard_prefix("shard-2of4"), gathers=False)
     assert note == "cache: restored 1 entry; nothing new to save"
     assert (own.calls, main.calls) == (0, 0)
@@ -409,7 +415,7 @@ def test_shards__no_other_run_finds_their_archives(tmp_path: Path) -> None:
         def place(prefix: str) -> ActionsCache:
             return ActionsCache(access, sleep=time.sleep, prefix=prefix)
 
-        limit, data = TimeLimit(time.monotonic, 9), archive_of("a").data
+        limit, data = TimeLimit(time.monotonic, 9), lately("a").data
         for one in (prefix, shard_prefix("shard-2of40")):
             place(one).leave(Archive(name=archive_name("1-1", data, one), data=data), limit)
         assert place(PREFIX).newest(limit) is None
