@@ -31,10 +31,10 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --check-metaschema bot/report/schema.json
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/actionlint $(WORKFLOWS)
-	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml $(WORKFLOWS)
+	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml sweep/action.yml $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 
 format: .venv/.installed ## format the code and mend what the linter can

@@ -152,6 +152,23 @@ class ObeyCommands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRepository:
+    """Sweep the default branch: by the clock, or since somebody has started the workflow by hand."""
+
+    has_small_token = False
+
+    @property
+    def what(self) -> str:
+        """What is looked at, in a few words."""
+        return "what the default branch leaves untested"
+
+    @property
+    def base_ref(self) -> str | None:
+        """What is compared with: nothing is."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
     """There is nothing to do.
 
@@ -164,7 +181,7 @@ class Nothing:
     is_warning: bool = False
 
 
-Work = ReviewPullRequest | SeedCache | ObeyCommands
+Work = ReviewPullRequest | SeedCache | ObeyCommands | SweepRepository
 """What there is something to do for."""
 
 Task = Work | Nothing
@@ -202,6 +219,8 @@ def task_of(event_name: str, payload: object, heeding: Heeding | None = None) ->
     tasks: Mapping[str, Callable[[object], Task]] = {
         "pull_request": lambda told: _pull_request_task(told, heeding or Heeding()),
         "push": _push_task,
+        "schedule": lambda _: SweepRepository(),
+        "workflow_dispatch": _dispatch_task,
         "issue_comment": lambda told: _comment_task(told, "issue"),
         "pull_request_review_comment": lambda told: _comment_task(told, "pull_request"),
     }
@@ -244,6 +263,16 @@ def _push_task(payload: object) -> Task:
         return Nothing(reason="The branch is new or gone, so there is nothing to compare.")
     repository = _matching(payload, "repository.full_name", FULL_NAME)
     return SeedCache(repository=repository, branch=branch, base_sha=before, head_sha=after)
+
+
+def _dispatch_task(payload: object) -> Task:
+    branch = _matching(payload, "repository.default_branch", _REFERENCE)
+    if _taken(payload, "ref", str) != f"refs/heads/{branch}":
+        return Nothing(
+            reason=f"A sweep is of the default branch: run the workflow from {_shown(branch)}.",
+            is_warning=True,
+        )
+    return SweepRepository()
 
 
 def _pull_request_task(payload: object, heeding: Heeding) -> Task:

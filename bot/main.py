@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
-from bot.events import ObeyCommands, ReviewPullRequest, SeedCache
-from bot.model import CacheStats, Estimate, Progress, Report, Spending
+from bot.events import ObeyCommands, ReviewPullRequest, SeedCache, SweepRepository
+from bot.model import CacheStats, Estimate, Member, Progress, Report, Spending
 from bot.settings import CacheSettings, ProviderChoice, Settings
 from bot.swept import SweepPlan, SweepReport
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bot.review.states import States
     from bot.review.story import Tools as ReviewTools
     from bot.settings import CommitSettings
+    from bot.sweep.parts_folder import PartsFolder
     from bot.sweep.story import Tools as SweepTools
 
 
@@ -98,6 +99,8 @@ def _review(stopping: _Stopping, task: Work, context: ActionContext, progress: P
             return _finished(stopping, partial(_obey_with_clients, task, context, progress))
         case ReviewPullRequest():
             return _finished(stopping, partial(_review_with_clients, task, context, progress))
+        case SweepRepository():
+            return _finished(stopping, partial(_sweep_hosted, context, progress))
 
 
 async def _seed(
@@ -210,20 +213,92 @@ async def _suggest_for(
     return replace(report, notes=(*report.notes, keeping.note()))
 
 
+async def _sweep_hosted(context: ActionContext, progress: Progress, stack: AsyncExitStack) -> Reviewed:
+    """Do the part of a sweep that the job is for."""
+    from bot.action.inputs import PARTS_FOLDER, sweep_settings_of
+    from bot.changes.checkout import open_checkout
+    from bot.changes.trusted import settings_values
+    from bot.execution.threads import in_thread
+    from bot.languages.registry import drivers
+    from bot.sweep.hosted import Hosted, sweep_hosted
+    from bot.sweep.parts_folder import PartsFolder
+    from bot.sweep.story import Tools
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
+    repository = await in_thread(open_checkout, context.runner.workspace, folder)
+    head = repository.resolve("HEAD")
+    settings = sweep_settings_of(context, head=head, file=settings_values(repository.commit_tree(head)))
+    if context.sweep.dry_run:  # nobody is asked
+        settings = replace(settings, provider=ProviderChoice.OFFLINE)
+    parts = PartsFolder(context.parts_folder)
+    keeping = _sweep_keeping(context, parts)
+    await keeping.fetch()
+
+    def tools(why_not: Callable[[Member], str]) -> SweepTools:
+        run = _tools(settings, progress, stack, keeping)
+        return Tools(run=run, repository=repository, why_not=why_not)
+
+    done = await sweep_hosted(
+        Hosted(
+            forge=_forge(context.runner.repository, context, stack),
+            repository=repository,
+            head=head,
+            settings=settings,
+            how=context.sweep,
+            tools=tools,
+            parts=parts,
+            parts_place=PARTS_FOLDER,
+            drivers=drivers(),
+        )
+    )
+    await keeping.save()
+    return replace(done, notes=(*done.notes, keeping.note()))
+
+
+def _sweep_keeping(context: ActionContext, parts: PartsFolder) -> Keeping:
+    """Build what is kept of a sweep: each of several machines has an archive, gathered in the end."""
+    from bot.cache.archive import PREFIX, shard_prefix
+    from bot.cache.keeping import Keeping, Sharing
+    from bot.settings import SweepStep
+    from bot.sweep.machines import PLANNING, shards_in
+    from bot.sweep.shards import shard_of
+
+    main, planning = _place(context, PREFIX), shard_prefix(PLANNING)
+    planned = _place(context, planning)
+    place, sharing = main, Sharing()
+    match context.sweep.step:
+        case SweepStep.PLAN:
+            place, sharing = planned, Sharing(prefix=planning, also=(main,))
+        case SweepStep.SHARD:
+            own = shard_prefix(shard_of(context.sweep.shard).name)
+            place, sharing = _place(context, own), Sharing(prefix=own, also=(planned, main))
+        case SweepStep.COLLECT:
+            others = [_place(context, shard_prefix(shard.name)) for shard in shards_in(parts)]
+            sharing = Sharing(also=(planned, *others), gathers=True)
+        case SweepStep.ALL:
+            pass
+    return Keeping(place, run=context.runner.run, clock=time.monotonic, sharing=sharing)
+
+
 def _keeping(context: ActionContext) -> Keeping:
-    """Build what is kept of the run for the next: in the named folder, else in GitHub's cache."""
+    """Build what is kept of the run for the next."""
+    from bot.cache.archive import PREFIX
+    from bot.cache.keeping import Keeping
+
+    return Keeping(_place(context, PREFIX), run=context.runner.run, clock=time.monotonic)
+
+
+def _place(context: ActionContext, prefix: str) -> ArchivePlace:
+    """Return where archives of some beginning lie: in the named folder, else in GitHub's cache."""
     from bot.cache.actions import ActionsCache
     from bot.cache.folder import FolderPlace
-    from bot.cache.keeping import Keeping, Nowhere
+    from bot.cache.keeping import Nowhere
 
-    place: ArchivePlace = Nowhere(
-        "the runner names no cache service; the input `cache-dir` keeps results without"
-    )
     if context.archives is not None:
-        place = FolderPlace(context.archives)
-    elif context.runner.cache is not None:
-        place = ActionsCache(context.runner.cache, sleep=time.sleep)
-    return Keeping(place, run=context.runner.run, clock=time.monotonic)
+        return FolderPlace(context.archives, prefix)
+    if context.runner.cache is not None:
+        return ActionsCache(context.runner.cache, sleep=time.sleep, prefix=prefix)
+    return Nowhere("the runner names no cache service; the input `cache-dir` keeps results without")
 
 
 class _Stopping:

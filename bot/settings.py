@@ -302,6 +302,34 @@ class ReviewSettings:
     explain_for: Role = Role.WRITE
 
 
+class SweepStep(StrEnum):
+    """Which part of a sweep a job does: all of it, or one of three that several machines share."""
+
+    ALL = "all"
+    PLAN = "plan"
+    SHARD = "shard"
+    COLLECT = "collect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """How the action sweeps a repository.
+
+    Attributes:
+        paths: Files and folders that are swept; empty for the whole repository.
+        step: Which part of it this job does.
+        shards: How many shards a plan has, at most.
+        shard: Which shard this job proves, as `2/4`; empty for none.
+        dry_run: Whether it is only planned, without anything being spent.
+    """
+
+    paths: tuple[str, ...] = ()
+    step: SweepStep = SweepStep.ALL
+    shards: int = 1
+    shard: str = ""
+    dry_run: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitSettings:
     """How tests get into the project's test tree.

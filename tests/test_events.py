@@ -14,6 +14,7 @@ from bot.events import (
     ObeyCommands,
     ReviewPullRequest,
     SeedCache,
+    SweepRepository,
     Task,
     task_of,
     unless_own_commit,
@@ -173,9 +174,19 @@ def test_payload__no_object_at_all(whole: object) -> None:
     assert nothing(task_of("pull_request", whole)).is_warning
 
 
-@pytest.mark.parametrize("name", ["schedule", "merge_group", "issue_comment", "workflow_run", ""])
+@pytest.mark.parametrize("name", ["merge_group", "issue_comment", "workflow_run", ""])
 def test_others__ask_for_nothing(name: str) -> None:
     assert not nothing(task_of(name, payload())).is_warning
+
+
+def test_sweep__by_the_clock_and_by_hand_from_the_default_branch() -> None:
+    assert task_of("schedule", None) == SweepRepository()
+    by_hand = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
+    assert task_of("workflow_dispatch", by_hand) == SweepRepository()
+    elsewhere = nothing(task_of("workflow_dispatch", {**by_hand, "ref": "refs/heads/other"}))
+    assert elsewhere.is_warning
+    assert "run the workflow from 'main'" in elsewhere.reason
+    assert nothing(task_of("workflow_dispatch", {})).is_warning
 
 
 def push(**other: Any) -> dict[str, Any]:

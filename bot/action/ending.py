@@ -23,6 +23,8 @@ OUTPUTS = (
     "commit",
     "pull-request",
     "patch",
+    "matrix",
+    "parts",
 )
 """Every output of the action."""
 
@@ -91,8 +93,15 @@ def outputs_of(reviewed: Reviewed | None, report: str = "", patch: str = "") -> 
         found.statistics.spending.api_calls,
         found.statistics.cache.hits,
     )
+    handed_on = (reviewed.matrix, reviewed.parts)
     landed = (reviewed.commit, "" if reviewed.follow_up is None else str(reviewed.follow_up))
-    return dict(zip(OUTPUTS, (*map(str, figures), report, *landed, patch), strict=True))
+    return dict(
+        zip(
+            OUTPUTS,
+            (*map(str, figures), report, *landed, patch, *handed_on),
+            strict=True,
+        )
+    )
 
 
 def last_lines(ended: Ended) -> Iterator[str]:

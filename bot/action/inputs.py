@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from bot.action.runner import Runner
-from bot.events import DEFAULT_SKIP_LABEL, ObeyCommands, Work
+from bot.events import DEFAULT_SKIP_LABEL, ObeyCommands, SweepRepository, Work
 from bot.forge.settling import MOST_COMMENTS
 from bot.model import UsageFailure
 from bot.settings import (
@@ -26,9 +26,12 @@ from bot.settings import (
     Secret,
     Settings,
     Sources,
+    SweepSettings,
+    SweepStep,
     checked_value,
     parse,
 )
+from bot.sweep.shards import MOST_SHARDS, shard_of
 
 INPUTS = (
     "token",
@@ -61,11 +64,19 @@ INPUTS = (
     "fail-on-error",
     "commands",
     "explain-for",
+    "paths",
+    "dry-run",
+    "sweep-step",
+    "shards",
+    "shard",
 )
 """Every input of the action."""
 
 SECRETS = ("token", "api-key")
 """The inputs that no log may show."""
+
+PARTS_FOLDER = "testsmith-report/parts"
+"""Where in the workspace the machines of a sweep leave parts for each other."""
 
 _PLACE = "the action's inputs"
 _KEY = "TESTSMITH_API_KEY"
@@ -98,6 +109,7 @@ class ActionContext:
         runner: What GitHub's runner hands to the step.
         token: What GitHub is read and written with.
         review: How the pull request is reviewed.
+        sweep: How the repository is swept.
         api_key: The model's key; None where there is none.
         archives: The folder that the input `cache-dir` names; None where it names none.
         arguments: The other inputs, by the key that `settings.Sources` knows each by.
@@ -107,6 +119,7 @@ class ActionContext:
     runner: Runner
     token: Secret
     review: ReviewSettings
+    sweep: SweepSettings = field(default_factory=SweepSettings)
     api_key: Secret | None = None
     archives: Path | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -116,6 +129,11 @@ class ActionContext:
     def cache_folder(self) -> Path:
         """Where the stores are while the job lasts."""
         return self.runner.temp / "testsmith-cache"
+
+    @property
+    def parts_folder(self) -> Path:
+        """Where the machines of a sweep leave parts for each other."""
+        return self.runner.workspace / PARTS_FOLDER
 
 
 def given_input(environment: Mapping[str, str], name: str) -> str | None:
@@ -143,7 +161,9 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
     given = {name: text for name in INPUTS if (text := given_input(environment, name)) is not None}
     arguments = dict(_arguments(given))
     notes: tuple[str, ...] = ()
-    if _lacks_key(given):
+    if _asks_nobody(given, task):
+        arguments["provider"] = ProviderChoice.OFFLINE
+    elif _lacks_key(given):
         arguments["provider"], notes = _without_key(arguments["provider"], task)
     if isinstance(task, ObeyCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
@@ -152,6 +172,7 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         runner=runner,
         token=_token(given.get("token")),
         review=_review(given),
+        sweep=_sweep(given),
         api_key=Secret(key) if key else None,
         archives=_within(runner.workspace, given.get("cache-dir")),
         arguments=arguments,
@@ -173,16 +194,40 @@ def settings_of(
     Raises:
         UsageFailure: Something is missing, or contradicts something else.
     """
+    more = {"base": base, "head": head, "install": True}
+    return parse(context.runner.workspace, _sources(context, more, file))
+
+
+def sweep_settings_of(
+    context: ActionContext, *, head: str, file: Mapping[str, object] | None = None
+) -> Settings:
+    """Return the settings of a sweep.
+
+    Args:
+        context: What the action was given.
+        head: The object id of the commit that is swept.
+        file: The values of the repository's settings file as it is there.
+
+    Raises:
+        UsageFailure: Something is missing, or contradicts something else.
+    """
+    paths = list(context.sweep.paths) or ["."]
+    more = {"all": paths, "head": head, "install": True, "dry_run": context.sweep.dry_run}
+    return parse(context.runner.workspace, _sources(context, more, file))
+
+
+def _sources(
+    context: ActionContext, more: Mapping[str, object], file: Mapping[str, object] | None
+) -> Sources:
     key = context.api_key
-    sources = Sources(
-        arguments={**context.arguments, "base": base, "head": head, "install": True},
+    return Sources(
+        arguments={**context.arguments, **more},
         file=file or {},
         environment={} if key is None else {_KEY: key.value},
         cache_folder=context.cache_folder,
         place=_PLACE,
         prefix="",
     )
-    return parse(context.runner.workspace, sources)
 
 
 def _token(text: str | None) -> Secret:
@@ -193,6 +238,12 @@ def _token(text: str | None) -> Secret:
             "`token: ${{ secrets.NAME || github.token }}`."
         )
     return Secret(text)
+
+
+def _asks_nobody(given: Mapping[str, str], task: Work) -> bool:
+    """Tell whether a job only plans or collects, so that it needs no key."""
+    steps = {SweepStep.PLAN, SweepStep.COLLECT}
+    return isinstance(task, SweepRepository) and given.get("sweep-step") in steps
 
 
 def _lacks_key(given: Mapping[str, str]) -> bool:
@@ -221,6 +272,32 @@ def _review(given: Mapping[str, str]) -> ReviewSettings:
         commands=_truth("commands", given.get("commands", str(default.commands))),
         explain_for=_choice(given, "explain-for", default.explain_for),
     )
+
+
+def _sweep(given: Mapping[str, str]) -> SweepSettings:
+    default = SweepSettings()
+    step = _choice(given, "sweep-step", default.step)
+    if step is SweepStep.SHARD:
+        shard_of(given.get("shard", ""))
+    return SweepSettings(
+        paths=tuple(_parts(given.get("paths", ""))),
+        step=step,
+        shards=_shards(given.get("shards", str(default.shards))),
+        shard=given.get("shard", ""),
+        dry_run=_truth("dry-run", given.get("dry-run", str(default.dry_run))),
+    )
+
+
+def _shards(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST_SHARDS:
+        raise _wrong("shards", f"a whole number from 1 to {MOST_SHARDS}", text)
+    return int(text)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what a text names, one a line or with commas between."""
+    found = [part.strip() for part in _SEPARATORS.split(text)]
+    return [part for part in found if part]
 
 
 def _comments(text: str | None, default: int) -> int:
@@ -259,8 +336,7 @@ def _choice(given: Mapping[str, str], name: str, default: _Choice) -> _Choice:
 
 def _option(option: Option, text: str) -> Any:
     if option.kind is list:
-        found = [part.strip() for part in _SEPARATORS.split(text)]
-        value: Any = [part for part in found if part]
+        value: Any = _parts(text)
     elif option.kind is bool:
         value = _truth(option.name, text)
     elif issubclass(option.kind, str):

@@ -28,7 +28,7 @@ from bot.action.files import (
 )
 from bot.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
 from bot.action.runner import Runner, runner_of
-from bot.events import Heeding, Nothing, Work, task_of
+from bot.events import Heeding, Nothing, SweepRepository, Work, task_of
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.model import Failure, Progress, Report, UsageFailure
 from bot.report.annotations import Annotation
@@ -137,7 +137,7 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
 
 def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
     """Let the work be done; what goes wrong meanwhile is an ending, too."""
-    for folder in _folders(context):
+    for folder in _folders(task, context):
         check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
@@ -153,9 +153,10 @@ def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
     return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
 
 
-def _folders(context: ActionContext) -> tuple[Path, ...]:
+def _folders(task: Work, context: ActionContext) -> tuple[Path, ...]:
     """Return the folders that something is kept in, for the job or for longer."""
-    return (context.cache_folder, *filter(None, (context.archives,)))
+    parts = context.parts_folder if isinstance(task, SweepRepository) else None
+    return (context.cache_folder, *filter(None, (context.archives, parts)))
 
 
 def _told(step: _Step, error: Exception) -> str:
@@ -178,7 +179,7 @@ def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
     patch = _write_patch(step, runner.workspace, ended.reviewed.patch)
     _write_summary(step, runner, task, ended.reviewed)
     _write_outputs(step, runner, outputs_of(ended.reviewed, path, patch))
-    for folder in _folders(context):
+    for folder in _folders(task, context):
         step.attempt(partial(give_to_owner, runner.workspace, folder), None)
     step.annotate(annotations_of(ended))
     return ended.exit_code
@@ -196,9 +197,15 @@ def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) 
     from bot.report.job_summary import job_summary
 
     if runner.summary is not None:
-        base = () if task.base_ref is None else ("--base", task.base_ref)
-        view = View(project=runner.repository, command=("testsmith", "suggest", *base))
+        view = View(project=runner.repository, command=("testsmith", *_command(task)))
         step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
+
+
+def _command(task: Work) -> tuple[str, ...]:
+    """Return the words that repeat a piece of work on the command line."""
+    if isinstance(task, SweepRepository):
+        return ("sweep",)
+    return ("suggest",) if task.base_ref is None else ("suggest", "--base", task.base_ref)
 
 
 def _write_outputs(step: _Step, runner: Runner, values: Mapping[str, str]) -> None:

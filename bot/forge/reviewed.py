@@ -34,6 +34,9 @@ class Reviewed:
         patch: What could not be committed, for `git apply`; empty for nothing.
         commit: Full object id of the commit that was made; empty for none.
         follow_up: Number of the bot's own pull request that has it; None where it is on the branch itself.
+        text: Of a sweep: what its pull request says, or would, as Markdown; empty for a review.
+        matrix: Of a planned sweep: the matrix of its shards, as JSON; empty for nothing.
+        parts: Where a sweep's parts for other machines lie, relative to the workspace; empty for none.
     """
 
     delivery: Delivery
@@ -46,3 +49,6 @@ class Reviewed:
     patch: str = ""
     commit: str = ""
     follow_up: int | None = None
+    text: str = ""
+    matrix: str = ""
+    parts: str = ""

@@ -1,6 +1,9 @@
-"""The funnel as a chart that a forge draws from text (Mermaid). All pure."""
+"""Charts that a forge draws from text (Mermaid): the funnel, and what a sweep adds. All pure."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.model import Funnel
 from bot.report.words import funnel_steps
@@ -19,8 +22,15 @@ config:
       plotColorPalette: "#2da44e"
 ---
 xychart-beta horizontal
-    title "What became of the tests"
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A bar of a chart: what it stands for, in words of ours alone, and how long it is."""
+
+    label: str
+    percent: float
 
 
 def funnel_chart(funnel: Funnel) -> str:
@@ -30,5 +40,18 @@ def funnel_chart(funnel: Funnel) -> str:
     steps = funnel_steps(funnel)
     labels = ", ".join(f'"{name} {number:,}"' for name, number in steps)
     bars = ", ".join(str(number) for _, number in steps)
-    axes = f"    x-axis [{labels}]\n    y-axis 0 --> {funnel.asked}\n    bar [{bars}]"
-    return f"```mermaid\n{_HEAD}{axes}\n```"
+    return _chart("What became of the tests", labels, funnel.asked, bars)
+
+
+def coverage_chart(bars: Sequence[Bar]) -> str:
+    """Return a chart of percentages as a block of Markdown; empty for none."""
+    if not bars:
+        return ""
+    labels = ", ".join(f'"{bar.label} {bar.percent:.1f} %"' for bar in bars)
+    lengths = ", ".join(f"{bar.percent:.1f}" for bar in bars)
+    return _chart("What tests reach and notice", labels, 100, lengths)
+
+
+def _chart(title: str, labels: str, most: int, bars: str) -> str:
+    axes = f"    x-axis [{labels}]\n    y-axis 0 --> {most}\n    bar [{bars}]"
+    return f'```mermaid\n{_HEAD}    title "{title}"\n{axes}\n```'

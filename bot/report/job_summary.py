@@ -72,6 +72,8 @@ def job_summary(reviewed: Reviewed, view: View) -> str:
         told = account(reviewed.report, reviewed.settled)
         blocks = tuple(_blocks(reviewed, reviewed.report, told, view))
         summary = _summary(reviewed.report, told, view)
+    if reviewed.text:
+        blocks, summary = (), reviewed.text
     return _filled({**values, "summary": summary}, blocks)
 
 
@@ -93,6 +95,8 @@ def _alert(reviewed: Reviewed) -> str:
     """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
     is_whole = reviewed.delivery is not Delivery.FAILED or reviewed.report is not None
     delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_LOOKED_AT
+    if reviewed.text:  # what came of a sweep is told by its reason alone
+        delivery = ""
     words = " ".join(each for each in (delivery, _reason(reviewed)) if each)
     lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
     if not lines:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.changes.git import Repository
 from bot.changes.members import find_members
-from bot.model import Member, Report, UsageFailure
+from bot.model import Failure, Member, Report, UsageFailure
 from bot.settings import Settings
 from bot.sweep.merging import merged
 from bot.sweep.parts import (
@@ -30,6 +30,9 @@ from bot.sweep.parts_folder import PartsFolder
 from bot.sweep.shards import Shard, share, split, unevenness
 from bot.sweep.story import Tools, conclude, plan, prove
 from bot.swept import SweepPlan, SweepReport
+
+PLANNING = "shard-0of0"
+"""How cache entries of the job are called that plans, beside those of the shards."""
 
 _EVERY_MEMBER = 1_000_000_000
 _NO_REPORT = (
@@ -106,6 +109,16 @@ async def collect(settings: Settings, tools: Tools, parts: PartsFolder) -> Sweep
     report = merged(part.shards, reports, missing, members, planned.taken)
     swept = await conclude(settings, tools, planned, replace(report, head=planned.head))
     return replace(swept, notes=(*swept.notes, *notes))
+
+
+def shards_in(parts: PartsFolder) -> tuple[Shard, ...]:
+    """Return the shards of the plan that is there; none where it cannot be used."""
+    try:
+        _, part = _plan(parts)
+    except Failure:
+        return ()
+    count = len(part.shards)
+    return tuple(Shard(number=number, of=count) for number in range(1, count + 1))
 
 
 def _plan(parts: PartsFolder) -> tuple[bytes, PlanPart]:

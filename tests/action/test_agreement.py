@@ -11,10 +11,18 @@ from ruamel.yaml import YAML
 
 from bot.action.ending import OUTPUTS
 from bot.action.inputs import INPUTS, variable_of
-from bot.settings import BudgetSettings, ModelSettings, ReviewSettings, SandboxChoice, SelectionSettings
+from bot.settings import (
+    BudgetSettings,
+    ModelSettings,
+    ReviewSettings,
+    SandboxChoice,
+    SelectionSettings,
+    SweepSettings,
+)
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
+CALLING = ROOT / "examples" / "workflows" / "sweep-on-several-machines.yml"
+WORKFLOWS = sorted(set((ROOT / "examples" / "workflows").glob("*.yml")) - {CALLING})
 
 
 def read_yaml(path: Path) -> Any:
@@ -49,6 +57,7 @@ def test_outputs__are_the_same_everywhere(action: Any) -> None:
 
 def test_defaults__are_those_of_the_code(action: Any) -> None:
     review = ReviewSettings()
+    sweep = SweepSettings()
     expected = {
         "token": "${{ github.token }}",
         "provider": "auto",
@@ -58,6 +67,9 @@ def test_defaults__are_those_of_the_code(action: Any) -> None:
         "fail-on-error": str(review.fail_on_error).lower(),
         "commands": str(review.commands).lower(),
         "explain-for": review.explain_for.value,
+        "dry-run": str(sweep.dry_run).lower(),
+        "sweep-step": sweep.step.value,
+        "shards": str(sweep.shards),
     }
     declared = {name: one["default"] for name, one in action["inputs"].items() if "default" in one}
 
@@ -146,3 +158,35 @@ def test_workflows__seeding_has_the_history_and_writes_nothing() -> None:
     assert list(workflow["on"]) == ["push"]
     assert job["permissions"] == {"contents": "read"}
     assert job["steps"][0]["with"]["fetch-depth"] == 0
+
+
+def test_sweep_action__is_the_same_with_fewer_inputs(action: Any) -> None:
+    sweep = read_yaml(ROOT / "sweep" / "action.yml")
+    assert set(sweep["inputs"]) < set(action["inputs"])
+    for name, one in sweep["inputs"].items():
+        assert (name, one.get("default")) == (name, action["inputs"][name].get("default"))
+    assert sweep["outputs"] == action["outputs"]
+    assert sweep["runs"]["image"] == "../Dockerfile"
+    assert sweep["runs"]["env"] == {
+        variable_of(name): f"${{{{ inputs.{name} }}}}" for name in sweep["inputs"]
+    }
+
+
+def test_reusable_workflow__hands_on_what_the_action_takes_and_no_job_has_more_than_it_needs() -> None:
+    sweep, called = read_yaml(ROOT / "sweep" / "action.yml"), read_yaml(ROOT / ".github/workflows/sweep.yml")
+    jobs, asked = called["jobs"], called["on"]["workflow_call"]
+    assert called["permissions"] == {}
+    steps = {name: [one for one in job["steps"] if one["uses"] == "$/sweep"] for name, job in jobs.items()}
+    for (step,) in steps.values():
+        assert set(step["with"]) <= set(sweep["inputs"])
+    assert "api-key" in steps["shard"][0]["with"]
+    assert not {"api-key", "token"} & set(steps["plan"][0]["with"])
+    assert "token" not in steps["shard"][0]["with"]
+    assert "write" not in {*jobs["plan"]["permissions"].values(), *jobs["shard"]["permissions"].values()}
+    assert jobs["collect"]["permissions"] == {"contents": "write", "pull-requests": "write"}
+    assert jobs["shard"]["strategy"]["fail-fast"] is False
+    calling = read_yaml(CALLING)
+    (job,) = calling["jobs"].values()
+    assert set(job["with"]) <= set(asked["inputs"])
+    assert set(job["secrets"]) <= set(asked["secrets"])
+    assert job["permissions"] == jobs["collect"]["permissions"]

@@ -88,7 +88,7 @@ def test_outputs__figures_of_the_report() -> None:
 
 
 def test_outputs__nothing_looked_at() -> None:
-    assert list(outputs_of(None).values()) == ["0", "0", "0", "0", "0", "", "", "", ""]
+    assert list(outputs_of(None).values()) == ["0"] * 5 + [""] * 6
 
 
 def test_outputs__what_was_committed_and_what_could_not_be() -> None:

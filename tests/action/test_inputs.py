@@ -5,9 +5,19 @@ from pathlib import Path
 import pytest
 from action.given import TOKEN, context, inputs, task
 
-from bot.action.inputs import INPUTS, NoToken, context_of, given_input, settings_of, skip_label, variable_of
+from bot.action.inputs import (
+    INPUTS,
+    ActionContext,
+    NoToken,
+    context_of,
+    given_input,
+    settings_of,
+    skip_label,
+    sweep_settings_of,
+    variable_of,
+)
 from bot.action.runner import runner_of
-from bot.events import ObeyCommands
+from bot.events import ObeyCommands, SweepRepository
 from bot.forge.commands import Orders
 from bot.model import UsageFailure
 from bot.settings import (
@@ -19,6 +29,8 @@ from bot.settings import (
     Role,
     SandboxChoice,
     Secret,
+    SweepSettings,
+    SweepStep,
 )
 
 BASE, HEAD = "b" * 40, "a" * 40
@@ -198,6 +210,11 @@ def test_inputs__have_the_settings_names() -> None:
         "fail-on-error",
         "commands",
         "explain-for",
+        "paths",
+        "dry-run",
+        "sweep-step",
+        "shards",
+        "shard",
     }
     assert variable_of("max-members") == "TESTSMITH_MAX_MEMBERS"
 
@@ -209,3 +226,44 @@ def test_comments__run_in_the_strict_sandbox_alone() -> None:
     assert given.arguments["sandbox"] is SandboxChoice.STRICT
     assert "the sandbox is strict" in given.notes[0]
     assert (given.review.commands, given.review.explain_for) == (True, Role.READ)
+
+
+def swept(**given: str) -> ActionContext:
+    variables = inputs(**given)
+    return context_of(variables, runner_of(variables), SweepRepository())
+
+
+def test_sweep__what_its_inputs_say() -> None:
+    told = swept(paths="src, lib/a.py\nlib/b.py", sweep_step="shard", shard="2/4", shards="4", dry_run="TRUE")
+    assert told.sweep == SweepSettings(
+        paths=("src", "lib/a.py", "lib/b.py"), step=SweepStep.SHARD, shards=4, shard="2/4", dry_run=True
+    )
+    assert swept().sweep == SweepSettings()
+    settings = sweep_settings_of(told, head=HEAD)
+    assert (settings.selection.all_paths, settings.selection.head) == (("src", "lib/a.py", "lib/b.py"), HEAD)
+    assert sweep_settings_of(swept(), head=HEAD).selection.all_paths == (".",)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sweep_step": "prove"},
+        {"sweep_step": "shard"},
+        {"sweep_step": "shard", "shard": "5/4"},
+        {"shards": "0"},
+        {"shards": "257"},
+        {"shards": "²"},
+        {"dry_run": "perhaps"},
+    ],
+)
+def test_sweep__inputs_that_cannot_be_used(given: dict[str, str]) -> None:
+    with pytest.raises(UsageFailure):
+        swept(**given)
+
+
+def test_sweep__a_job_that_asks_nobody_needs_no_key() -> None:
+    for step in ("plan", "collect"):
+        given = swept(provider="openai", sweep_step=step)
+        assert sweep_settings_of(given, head=HEAD).provider is ProviderChoice.OFFLINE
+    with pytest.raises(UsageFailure, match="api-key"):
+        swept(provider="openai", sweep_step="shard", shard="1/2")

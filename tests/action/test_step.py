@@ -54,8 +54,6 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
     comment = at.github.say(at.pull, "bob", "Nice work!")
     return {
         "merge_group": (at.events.merge_group(at.shop, at.pull), "A merge queue has no pull request"),
-        "schedule": (at.events.schedule(at.shop), "nothing to do for the event 'schedule'"),
-        "dispatch": (at.events.workflow_dispatch(at.shop, "main"), "the event 'workflow_dispatch'"),
         "comment": (at.events.issue_comment(at.shop, at.pull, comment), "holds no command"),
         "bot": (at.events.pull_request(at.shop, bot), "is a bot's, 'renovate[bot]'"),
         "draft": (at.events.pull_request(at.shop, draft), "is a draft"),
@@ -89,7 +87,7 @@ def test_step__pull_request_target_is_refused(at: Scene, tmp_path: Path) -> None
 
 
 def test_step__starts_at_once(at: Scene, tmp_path: Path) -> None:
-    run = run_of(at, tmp_path / "run", at.events.schedule(at.shop))
+    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     before = processor_seconds()
     run.run(COMMAND)
 
@@ -103,7 +101,7 @@ def processor_seconds() -> float:
 
 
 def test_step__nothing_of_the_workspace_is_run(at: Scene, tmp_path: Path) -> None:
-    run = run_of(at, tmp_path / "run", at.events.schedule(at.shop))
+    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     evil = f"open({str(tmp_path / 'evil')!r}, 'w').close()\n"
     for name in ("bot/__init__.py", "bot/__main__.py", "openai.py", "sitecustomize.py", "usercustomize.py"):
         path = run.workspace / name
@@ -147,7 +145,7 @@ def test_step__hostile_payloads_are_told_and_obeyed_in_nothing(at: Scene, tmp_pa
     "name", ["GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_WORKSPACE", "RUNNER_TEMP"]
 )
 def test_step__a_missing_variable_is_named(at: Scene, tmp_path: Path, name: str) -> None:
-    run = run_of(at, tmp_path / "run", at.events.schedule(at.shop))
+    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     without = {key: value for key, value in run.environment().items() if key != name}
 
     done = finished(run, without)
@@ -157,7 +155,7 @@ def test_step__a_missing_variable_is_named(at: Scene, tmp_path: Path, name: str)
 
 
 def test_step__files_that_are_missing_or_cannot_be_written(at: Scene, tmp_path: Path) -> None:
-    run = run_of(at, tmp_path / "run", at.events.schedule(at.shop))
+    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     environment = run.environment()
     without = {key: value for key, value in environment.items() if key != "GITHUB_OUTPUT"}
 
@@ -188,7 +186,7 @@ def test_step__a_wrong_input(at: Scene, tmp_path: Path) -> None:
 
 
 def test_step__without_an_event_it_is_the_command_line(at: Scene, tmp_path: Path) -> None:
-    run = run_of(at, tmp_path / "run", at.events.schedule(at.shop))
+    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     environment = run.environment()
     without = {key: value for key, value in environment.items() if key != "GITHUB_EVENT_NAME"}
 
