@@ -266,9 +266,12 @@ class Evidence:
         mutants: How many mutants the member has.
         mutants_killed: How many of them some function notices.
         mutants_gained: How many of those the project's own tests leave alive.
-        killed: A few of the killed mutants, in words; those that were gained come first.
+        killed: The killed mutants, in words; those that were gained come first.
+        alive: The mutants that no function notices, in words.
         lines_gained: Lines of the member that it reaches and the project's own tests do not.
         branches_gained: Line-to-line arcs of the member, likewise.
+        failures: By a function's name what it says where it fails, on the merge base or else on head: foreign
+            text, cut.
     """
 
     passes: int
@@ -278,8 +281,10 @@ class Evidence:
     mutants_killed: int | None = None
     mutants_gained: int | None = None
     killed: tuple[str, ...] = ()
+    alive: tuple[str, ...] = ()
     lines_gained: int | None = None
     branches_gained: int | None = None
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

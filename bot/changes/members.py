@@ -76,7 +76,8 @@ def find_members(
         compared = compared or _compared(repository, states)
         files = tuple(subjects.counting(compared.files))
         findings = _changed_members(compared, files, subjects, selection.reference_steps)
-    return _search(states, files, only_wanted(findings, selection.only, place), selection.max_members)
+    wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
+    return _search(states, files, wanted, selection.max_members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

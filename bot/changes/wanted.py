@@ -35,8 +35,17 @@ def is_at_or_below(path: str, folder: str) -> bool:
     return folder in {".", path} or path.startswith(f"{folder}/")
 
 
-def only_wanted(findings: Findings, wanted: Sequence[str], place: Place) -> Findings:
-    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped."""
+def only_wanted(
+    findings: Findings, wanted: Sequence[str], place: Place, *, of_change: bool = True
+) -> Findings:
+    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped.
+
+    Args:
+        findings: What was found.
+        wanted: What was asked for; all, where that is nothing.
+        place: Where typed paths are relative to.
+        of_change: Whether only what a change touches was looked for.
+    """
     if not wanted:
         return findings
     requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
@@ -48,7 +57,8 @@ def only_wanted(findings: Findings, wanted: Sequence[str], place: Place) -> Find
         for one in requests
         if not any(map(one.is_member, members)) and not any(one.concerns(each.path) for each in skipped)
     ]
-    return Findings(members=tuple(members), skipped=(*skipped, *map(_not_found, idle)))
+    not_found = (_not_found(text, of_change=of_change) for text in idle)
+    return Findings(members=tuple(members), skipped=(*skipped, *not_found))
 
 
 def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collection[str]) -> bool:
@@ -57,8 +67,9 @@ def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collectio
     return any(one.concerns(skipped.path) for one in requests)
 
 
-def _not_found(text: str) -> Skipped:
-    reason = "no member that the change adds, alters or affects has this id, name or path"
+def _not_found(text: str, *, of_change: bool) -> Skipped:
+    whose = "member that the change adds, alters or affects" if of_change else "public member"
+    reason = f"no {whose} has this id, name or path"
     return Skipped(path=text, stage=Stage.CHANGES, reason=reason)
 
 

@@ -16,16 +16,22 @@ _TAG = re.compile(r"<(/?)(details|pre)\b", re.IGNORECASE)
 _ROOM_TO_CLOSE = 400
 
 
-def composed(text: str, hidden: str, limit: int = BODY_LIMIT) -> str:
+def composed(text: str, hidden: str, limit: int = BODY_LIMIT, cut_note: str = CUT_NOTE) -> str:
     """Return a body: the text, cut where it is too long, and the hidden lines, which are never cut.
 
     A cut is made between lines and before the last line, which stays; what is open there, a fence, a fold or
     a block of code, is closed.
+
+    Args:
+        text: The text.
+        hidden: The hidden lines.
+        limit: The most characters.
+        cut_note: What stands where the text was cut.
     """
     room = limit - length(hidden) - len("\n\n")
     text = text.replace("\r\n", "\n").rstrip()
     if length(text) > room:
-        text = _cut(text, room)
+        text = _cut(text, room, cut_note)
     return f"{text}\n\n{hidden}" if text else hidden
 
 
@@ -34,16 +40,16 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _cut(text: str, room: int) -> str:
+def _cut(text: str, room: int, note: str) -> str:
     lines = text.split("\n")
     last = lines[-1] if length(lines[-1]) < room // 4 else ""
-    kept, used = list[str](), length(last) + len(CUT_NOTE) + _ROOM_TO_CLOSE
+    kept, used = list[str](), length(last) + len(note) + _ROOM_TO_CLOSE
     for line in lines[:-1]:
         used += length(line) + 1
         if used > room:
             break
         kept.append(line)
-    return "\n".join((*_whole(kept), "", CUT_NOTE, "", last)).rstrip()
+    return "\n".join((*_whole(kept), "", note, "", last)).rstrip()
 
 
 def _whole(kept: list[str]) -> list[str]:

@@ -21,6 +21,9 @@ from bot.model import (
     Suggestion,
 )
 
+_MOST_NAMED = 3
+"""How many killed mutants are named."""
+
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -106,7 +109,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "mutants": evidence.mutants,
         "mutants_killed": evidence.mutants_killed,
         "mutants_gained": evidence.mutants_gained,
-        "killed": list(evidence.killed),
+        "killed": list(evidence.killed[:_MOST_NAMED]),
         "lines_gained": evidence.lines_gained,
         "branches_gained": evidence.branches_gained,
     }

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bot.forge.bodies import composed
 from bot.forge.commands import MOST_COMMANDS, PREFIX, Command, Misread, Verb
 from bot.forge.marks import answer_mark
 from bot.model import Member, Suggestion
-from bot.report.markup import code_block, inline, paragraph
+from bot.report.markup import code_block, inline, paragraph, tagged
 from bot.report.prose import Prose, code, joined, parse, plain
 from bot.report.view import View
 from bot.report.words import body_words, check_command, evidence_words, facts_line, origin_words, title_words
 
 _USES = {
-    Verb.SUGGEST: ("[path or member ...]", "look again, at these alone, also where the change has not been"),
+    Verb.SUGGEST: (
+        "[path or member ...]",
+        "look again: at the whole change, or at these alone, be they changed or not",
+    ),
     Verb.APPLY: ("[numbers or all]", "commit these tests to the branch, proven on its head once more"),
     Verb.REJECT: ("numbers [reason]", "never propose these again"),
     Verb.RETRY: ("[numbers]", "make other tests in place of these, or for what has none"),
@@ -30,11 +34,13 @@ _NUMBERS = (
 )
 
 _PATCH_LIMIT = 50_000
+_TOO_LONG = "… the rest is too long for a comment; ask for fewer at once."
 
 
 def reply(comment: int, parts: Iterable[str]) -> str:
     """Return the body of the one answer to a comment, never longer than the forge takes."""
-    return composed("\n\n".join(part for part in parts if part), answer_mark(comment))
+    said = "\n\n".join(part for part in parts if part)
+    return composed(said, answer_mark(comment), cut_note=_TOO_LONG)
 
 
 def help_words() -> str:
@@ -83,17 +89,19 @@ def patch_words(patch: str) -> str:
         return ""
     return (
         "<details><summary>The tests as a patch, for <code>git apply</code></summary>\n\n"
-        f"{code_block(patch, 'diff')}\n\n</details>"
+        f"{code_block(patch.rstrip(), 'diff')}\n\n</details>"
     )
 
 
 def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
     """Return the evidence for a suggestion in full, with what it showed on this very head."""
     title = facts_line((code(member.name), *title_words(suggestion, member)))
+    body = body_words(suggestion)
     parts = (
         f"**{inline((*plain(f'{suggestion.number} · '), *title[:1]))}**{inline(title[1:])}",
-        paragraph(body_words(suggestion)),
+        paragraph(body),
         "\n".join(f"- {inline(fact)}" for fact in _facts(suggestion, member)),
+        *_failures(suggestion),
         f"<sub>{inline((*plain('check it: '), *code(check_command(suggestion, view))))}</sub>",
     )
     return "\n\n".join(part for part in parts if part)
@@ -102,9 +110,28 @@ def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
 def _facts(suggestion: Suggestion, member: Member) -> Iterator[Prose]:
     tests: Sequence[str] = suggestion.tests
     yield (*plain("tests: "), *joined(", ", (code(name) for name in tests)))
-    yield from evidence_words(suggestion, member)
-    for words in suggestion.evidence.killed if suggestion.evidence else ():
-        yield (*plain("mutant noticed: "), *parse(words))
-    if suggestion.witness:
-        yield parse(suggestion.witness)
+    evidence = suggestion.evidence
+    bare = None if evidence is None else replace(evidence, killed=())
+    yield from evidence_words(replace(suggestion, evidence=bare), member)
+    if evidence is not None:
+        yield from _mutants("mutants noticed: ", evidence.killed)
+        yield from _mutants("mutants that nothing here notices: ", evidence.alive)
     yield plain(f"{origin_words(suggestion)}; read back from its comment and run again for this answer")
+
+
+def _mutants(lead: str, named: Sequence[str]) -> Iterator[Prose]:
+    if named:
+        yield (*plain(lead), *joined("; ", (parse(words) for words in named)))
+
+
+def _failures(suggestion: Suggestion) -> Iterator[str]:
+    """Yield what each test says where it fails, as a fold."""
+    evidence = suggestion.evidence
+    if evidence is None:
+        return
+    where = "before this change" if evidence.passes else "now"
+    for name, said in evidence.failures:
+        yield (
+            f"<details><summary>What {tagged(code(name))} says {where}</summary>\n\n"
+            f"{code_block(said, 'text')}\n\n</details>"
+        )

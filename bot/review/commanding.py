@@ -49,13 +49,16 @@ async def _obeyed(task: ObeyCommands, tools: CommandTools) -> Reviewed:
     desk = Desk(task, tools, pull)
     if task.comment in own_answers(await desk.existing()):
         return Reviewed(delivery=Delivery.NOTHING, reason="The comment was answered by an earlier run.")
-    answer = _Answer()
-    if task.orders.are_too_many:
-        answer.refuse(too_many_words(len(task.orders.lines)))
-    for line in task.orders.misread[:1] if not task.orders.are_too_many else ():
-        answer.refuse(about(line, f"{misread_words(line)}\n\n{help_words()}"))
-    for command in _in_order(task.orders.commands):
+    answer, orders = _Answer(), task.orders
+    if orders.are_too_many:
+        answer.refuse(too_many_words(len(orders.lines)))
+    misread = () if orders.are_too_many else orders.misread
+    for line in misread:
+        answer.refuse(about(line, misread_words(line)))
+    for command in _in_order(orders.commands):
         answer.take(command, await _done(desk, command))
+    if misread and not any(command.verb is Verb.HELP for command in orders.commands):
+        answer.parts.append(help_words())
     return await in_thread(_end, desk, answer)
 
 

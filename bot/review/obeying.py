@@ -51,7 +51,9 @@ async def _reject(desk: Desk, command: Command) -> Told:
     if not chosen.standings:
         return told(chosen) if chosen.troubles else say_which(command)
     contents = frozenset(one.entry.content for one in chosen.standings)
-    return told(chosen, await desk.remember(Wishes(rejected=contents)))
+    numbers = ", ".join(str(one.number) for one in chosen.standings)
+    words = f"Rejected: {numbers}." if chosen.troubles else ""
+    return told(chosen, await desk.remember(Wishes(rejected=contents)), words)
 
 
 async def _leave_alone(desk: Desk, _command: Command, *, is_ignored: bool) -> Told:
@@ -136,7 +138,8 @@ async def _commit(desk: Desk, chosen: Chosen, proven: Sequence[Proven]) -> Told:
     made = await commit_proven(desk.tools.forge, await _order(desk, proven), prove)
     committed = {one.number for one in made.suggestions}
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
-    answer = told(_uncommitted(chosen, made), words=_where(made))
+    left = _uncommitted(chosen, made)
+    answer = told(left, words=_where(made, is_partly=bool(left.troubles)))
     if not done or made.commit is None:
         return replace(answer, patch=made.patch)
     place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
@@ -172,8 +175,11 @@ async def _order(desk: Desk, proven: Sequence[Proven]) -> CommitOrder:
     )
 
 
-def _where(made: Committing) -> str:
-    """Return where the tests are, if that is not the branch itself."""
+def _where(made: Committing, *, is_partly: bool) -> str:
+    """Return where the tests are, if that is not the branch itself, or what is there if that is not all."""
+    numbers = ", ".join(str(one.number) for one in made.suggestions)
     if made.follow_up is not None:
-        return f"The tests are in {made.follow_up.url}."
+        return f"The tests of {numbers} are in {made.follow_up.url}."
+    if made.commit is not None and is_partly:
+        return f"Committed in {made.commit.sha}: {numbers}."
     return ""

@@ -177,7 +177,8 @@ def with_mutants(
         mutants=len(mutation.mutants),
         mutants_killed=len(gains.killed),
         mutants_gained=_known(gains),
-        killed=_named(gains, member)[:most_named],
+        killed=_named(gains.killed, gains, member)[:most_named],
+        alive=_named({*mutation.mutants} - gains.killed, gains, member)[:most_named],
     )
 
 
@@ -186,14 +187,14 @@ def _known(gains: Gains) -> int | None:
     return None if gains.unknown and not gains.alive else len(gains.alive)
 
 
-def _named(gains: Gains, member: Member) -> tuple[str, ...]:
-    """Return the killed mutants in words: those that were gained first, then those of changed lines."""
+def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str, ...]:
+    """Return mutants in words: those that were gained first, then those of changed lines."""
 
     def telling(mutant: Mutant) -> tuple[bool, bool, int, int, str]:
         is_old = mutant.line not in member.changed_lines
         return mutant not in gains.alive, is_old, _PRIORITY[mutant.operator], mutant.line, mutant.words
 
-    return tuple(dict.fromkeys(mutant.words for mutant in sorted(gains.killed, key=telling)))
+    return tuple(dict.fromkeys(mutant.words for mutant in sorted(mutants, key=telling)))
 
 
 def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[str, ...]:

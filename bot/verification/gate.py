@@ -23,6 +23,7 @@ from bot.verification.reading.rows import without_rows
 from bot.verification.table import DEFAULTS
 
 _MOST_NAMED_FILES = 2
+_MOST_OF_A_FAILURE = 1_500
 NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 """Why a function is cut that notices no more than they do."""
 
@@ -343,10 +344,24 @@ def _entry(draft: Draft, proof: Proof) -> Entry:
         candidate=draft.candidate,
         tests=proof.names,
         label=_label(draft.kind, base),
-        evidence=Evidence(passes=min(function.passes for function in proof.functions), runs=runs, base=base),
+        evidence=Evidence(
+            passes=min(function.passes for function in proof.functions),
+            runs=runs,
+            base=base,
+            failures=tuple(_failures(proof, base)),
+        ),
         summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary(proof.names),
         question=draft.question,
     )
+
+
+def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
+    """Yield what functions say where they fail; that a member was not there says nothing."""
+    for function in proof.functions:
+        runs = function.head if base is BaseOutcome.ABSENT else (function.base, *function.head)
+        messages = [run.message for run in runs if run is not None and run.status is not Status.PASSED]
+        if messages:
+            yield function.name, messages[0][:_MOST_OF_A_FAILURE]
 
 
 def base_outcome(proof: Proof) -> BaseOutcome:

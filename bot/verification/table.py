@@ -21,7 +21,7 @@ class GateTable:
         runs: Runs on head; a function has to pass each.
         max_mutants: The most mutants of one member.
         mutants_a_line: The most mutants of one line, each by another operator.
-        named_mutants: How many killed mutants a reviewer is told of.
+        named_mutants: How many of the killed mutants, and of the others, are told of in words.
         mutation_seconds: Time limit of all mutants of one candidate together.
         suite_seconds: Time limit of the project's own tests, and once more of their run against the mutants
             that candidates kill.
@@ -37,7 +37,7 @@ class GateTable:
     runs: int = _SET.runs
     max_mutants: int = _SET.max_mutants
     mutants_a_line: int = 2
-    named_mutants: int = 3
+    named_mutants: int = 100
     mutation_seconds: float = 2 * _SET.test_seconds
     suite_seconds: float = _SET.suite_seconds
     rounds: int = 5

@@ -55,6 +55,15 @@ def test_only_wanted__skipped_members_go_with_theirs() -> None:
     assert found == Findings(members=members[1:], skipped=skipped[1:])
 
 
+@pytest.mark.parametrize(
+    ("of_change", "said"), [(True, "no member that the change adds"), (False, "no public member has")]
+)
+def test_only_wanted__what_is_not_found_is_said(said: str, *, of_change: bool) -> None:
+    found = only_wanted(Findings(), ["nothing"], PLACE, of_change=of_change)
+    (one,) = found.skipped
+    assert (one.path, one.reason.startswith(said)) == ("nothing", True)
+
+
 def test_only_wanted__nothing_asked_keeps_all() -> None:
     findings = Findings(members=(_member("a.py", "f"),))
     assert only_wanted(findings, [], PLACE) is findings

@@ -140,7 +140,9 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
     green, *others = verdict.entries
     assert green.tests == ("test_refuses_debts", "test_whole_amounts")
     assert green.label is Label.NEW_BEHAVIOUR
-    assert green.evidence == Evidence(
+    (said,) = green.evidence.failures
+    assert (said[0], "DID NOT RAISE" in said[1] or "assert" in said[1]) == ("test_refuses_debts", True)
+    assert replace(green.evidence, failures=()) == Evidence(
         passes=5,
         runs=5,
         base=BaseOutcome.FAILS,
@@ -150,6 +152,9 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
             "`text.startswith('-')` to `not text.startswith('-')` on line 10",
             "`*` to `/` on line 12",
             "`'-'` to `''` on line 10",
+            "`100` to `101` on line 12",
+            "`ValueError` to `TypeError` on line 11",
+            "`raise ValueError(text)` to `pass` on line 11",
         ),
     )
     assert "time" not in green.candidate.code
