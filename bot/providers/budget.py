@@ -63,14 +63,19 @@ class Budget:
         self._open = 0
         self._changed = asyncio.Event()
 
-    async def hold(self, model: str, prompt: str, max_tokens: int) -> Hold:
+    async def hold(self, model: str, prompt: tuple[str, str], max_tokens: int) -> Hold:
         """Set aside what a call may cost at most; wait where only calls in flight stand in its way.
+
+        Args:
+            model: Who is asked.
+            prompt: The part that is the same in every call, and the rest.
+            max_tokens: The most tokens of the answer.
 
         Raises:
             OverBudget: It may not be made: no call of this run may any more, or a smaller one alone.
         """
         most = Usage(
-            prompt_tokens=-(-len(prompt.encode(errors="replace")) // BYTES_A_TOKEN),
+            prompt_tokens=-(-len("".join(prompt).encode(errors="replace")) // BYTES_A_TOKEN),
             completion_tokens=max_tokens,
         )
         amount = self._amount(model, most)
@@ -81,11 +86,11 @@ class Budget:
             await self._changed.wait()
         self._held += amount
         self._open += 1
-        return Hold(self, model, amount)
+        return Hold(self, model, amount, prefix=len(prompt[0]) / max(1, len("".join(prompt))))
 
-    def settle(self, model: str, held: Amount, usage: Usage) -> None:
+    def settle(self, model: str, held: Amount, usage: Usage, *, prefix: float) -> None:
         """Count what an answer cost in place of what was held; one that does not say, as it was held."""
-        self.meter.count_tokens(usage, self._cost(model, usage))
+        self.meter.count_tokens(usage, self._cost(model, usage), prefix=prefix)
         silent = not usage.prompt_tokens and not usage.completion_tokens
         self.give_back(held, spent=held if silent else self._amount(model, usage))
 
@@ -121,17 +126,18 @@ class Budget:
 class Hold:
     """What is set aside for one call, until it is known what that cost."""
 
-    def __init__(self, budget: Budget, model: str, amount: Amount) -> None:
+    def __init__(self, budget: Budget, model: str, amount: Amount, *, prefix: float) -> None:
         self._budget = budget
         self._model = model
         self._amount = amount
+        self._prefix = prefix
         self._is_open = True
 
     def settle(self, usage: Usage) -> None:
         """Count what the answer cost."""
         if self._is_open:
             self._is_open = False
-            self._budget.settle(self._model, self._amount, usage)
+            self._budget.settle(self._model, self._amount, usage, prefix=self._prefix)
 
     def release(self) -> None:
         """Count nothing: the call was refused, or never sent."""

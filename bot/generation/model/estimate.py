@@ -54,7 +54,7 @@ class EstimatingGenerator:
 
     async def _reckoned(self, batch: Batch) -> Outcome:
         request = completion_request(batch, self._prompts, self._settings)
-        prompt = request.system_prompt + request.user_prompt
+        prompt = (request.system_prompt, request.user_prompt)
         try:
             hold = await self._budget.hold(request.model, prompt, request.max_tokens)
         except OverBudget as error:
