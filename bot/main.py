@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from bot import cli
 from bot.events import ObeyCommands, ReviewPullRequest, SeedCache, SweepRepository
-from bot.model import CacheStats, Estimate, Member, Progress, Report, Spending
-from bot.settings import CacheSettings, ProviderChoice, Settings
+from bot.model import CacheStats, Estimate, Member, Progress, Report, Request, Spending
+from bot.settings import CacheSettings, ModelSettings, ProviderChoice, Settings
 from bot.swept import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from bot.forge.reviewed import Reviewed
     from bot.generation.cached import CachedGenerator
     from bot.generation.generator import TestGenerator
+    from bot.generation.model.jobs.run import JobKeeping
     from bot.pipeline import Given, Tools
+    from bot.providers.jobs import JobProvider
     from bot.providers.meter import SpendingMeter
     from bot.review.states import States
     from bot.review.story import Tools as ReviewTools
@@ -206,6 +208,7 @@ async def _suggest_for(
     from bot.pipeline import suggest
 
     settings = settings_of(context, base=states.base, head=states.head, file=states.values())
+    settings = replace(settings, model=replace(settings.model, batch_api=False))  # people wait for it
     keeping = _keeping(context)
     await keeping.fetch()
     report = await suggest(settings, _tools(settings, progress, stack, keeping), given)
@@ -532,8 +535,53 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
     store = stack.enter_context(_open_cache(settings.cache, progress.warn))
     stack.callback(store.prune)
     keeping.watch(RESULTS, store)
-    asking = ModelGenerator(provider, settings.model)
+    asking: TestGenerator = ModelGenerator(provider, settings.model)
+    if settings.model.batch_api and provider.jobs is not None:
+        kept = _job_keeping(settings, progress, stack, keeping, store)
+        asking = _by_jobs(settings.model, provider.jobs, kept, asking)
     return _Model(_cached(asking, store, settings, settled=keeping.save_soon), meter)
+
+
+def _job_keeping(
+    settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping, results: ResultStore
+) -> JobKeeping:
+    """Open what is remembered of the jobs that runs have sent."""
+    from bot.cache.archive import JOBS
+    from bot.cache.entries import encode_result
+    from bot.cache.jobs import JOBS_FILE_NAME, JobMemory
+    from bot.cache.store import ResultStore
+    from bot.generation.model.jobs.run import JobKeeping
+
+    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=JOBS_FILE_NAME)
+    stack.enter_context(store)
+    stack.callback(store.prune)
+    keeping.watch(JOBS, store)
+    return JobKeeping(
+        memory=JobMemory(store, settings.cache.folder / "jobs.lock"),
+        key_for=_key_of(settings),
+        put=lambda key, result: results.put(key, encode_result(result)),
+        sent=keeping.save_soon,
+    )
+
+
+def _by_jobs(
+    model: ModelSettings, provider: JobProvider, kept: JobKeeping, ordinary: TestGenerator
+) -> TestGenerator:
+    """Build the generator that has all calls of a run answered as one job."""
+    import asyncio
+
+    from bot.generation.model.generator import model_identity
+    from bot.generation.model.jobs.generator import JobGenerator, Waiting
+
+    seconds = 60 * model.batch_wait_minutes
+    return JobGenerator(
+        provider,
+        model,
+        endpoint=model_identity(model).provider,
+        keeping=kept,
+        waiting=Waiting(seconds=seconds, sleep=asyncio.sleep, clock=time.monotonic),
+        otherwise=ordinary if model.batch_fallback else None,
+    )
 
 
 def _cached(
@@ -543,14 +591,18 @@ def _cached(
     settled: Callable[[], None] = lambda: None,
 ) -> CachedGenerator:
     """Wrap a generator that asks a model into what is known of earlier runs."""
-    from bot.cache.keys import KeyParts, result_key
     from bot.generation.cached import CachedGenerator
+
+    return CachedGenerator(generator, store, _key_of(settings), settled=settled)
+
+
+def _key_of(settings: Settings) -> Callable[[Request], str]:
+    """Return what tells the key of a request's result."""
+    from bot.cache.keys import KeyParts, result_key
     from bot.generation.model.generator import model_identity
 
     identity = model_identity(settings.model)
-    return CachedGenerator(
-        generator, store, lambda request: result_key(KeyParts.of(request, identity)), settled=settled
-    )
+    return lambda request: result_key(KeyParts.of(request, identity))
 
 
 class _Nothing:

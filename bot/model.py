@@ -141,6 +141,8 @@ class Skipped:
         member: The member's id; None for a whole file.
         permanent: Whether the reason is a property of the content, so that asking again would end the same
             way; only such a result is kept in the result cache.
+        awaited: Whether a model has been asked whose answer a later run takes: nothing has failed, and asking
+            again would be paid for twice.
     """
 
     path: str
@@ -148,6 +150,7 @@ class Skipped:
     reason: str
     member: str | None = None
     permanent: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,15 +351,12 @@ class Spending:
     Attributes:
         api_calls: HTTP requests, retries included.
         prompt_tokens: As the endpoint counts them.
-        prefix_tokens: Those of them that are the same in every call, by their share of the characters; many
-            endpoints charge them less from the second call on.
-        completion_tokens: As the endpoint counts them.
+        completion_tokens: Likewise.
         cost: US dollars; None where no price is known for a model that was asked.
     """
 
     api_calls: int = 0
     prompt_tokens: int = 0
-    prefix_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = 0.0
 

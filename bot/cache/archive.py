@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.cache.entries import VALUE_SCHEMA, is_result, json_object
+from bot.cache.jobs import MOST_REMEMBERED, is_job_entry
 from bot.cache.keys import KEY_SCHEMA, canonical_digest
 from bot.cache.measurements import MEASUREMENT_SCHEMA
 from bot.cache.store import MAX_VALUE_BYTES, StoredEntry
@@ -27,8 +28,9 @@ ARCHIVE_SCHEMA = 1
 
 RESULTS = "results"
 MEASUREMENTS = "measurements"
+JOBS = "jobs"
 
-MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000}
+MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, JOBS: MOST_REMEMBERED}
 """The stores that are kept, and how many entries of each, those that were used last."""
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -201,7 +203,7 @@ def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
         return None
     if not isinstance(key, str) or not _KEY.fullmatch(key) or not _is_time(used):
         return None
-    if store == RESULTS and not is_result(value):
+    if (store == RESULTS and not is_result(value)) or (store == JOBS and not is_job_entry(value)):
         return None
     return store, StoredEntry(key=key, value=value, used_at=float(used))
 

@@ -53,7 +53,11 @@ _FINISH_REASONS: dict[str, FinishReason] = {
 
 
 class OpenAIProvider:
-    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter."""
+    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter.
+
+    Attributes:
+        target: Who is asked.
+    """
 
     def __init__(
         self,
@@ -75,7 +79,7 @@ class OpenAIProvider:
         """
         self._connect = connect
         self._client: openai.AsyncOpenAI | None = None
-        self._target = target
+        self.target = target
         self._budget = budget
         self._capabilities = capabilities
         self._clock = clock
@@ -99,7 +103,7 @@ class OpenAIProvider:
     async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
         import openai
 
-        target = replace(self._target, model=request.model)
+        target = replace(self.target, model=request.model)
         while True:
             sent = dialect.arguments(request)
             hold = await self._hold(request)
@@ -122,6 +126,19 @@ class OpenAIProvider:
             finally:
                 hold.keep()
 
+    def arguments(self, request: CompletionRequest) -> dict[str, Any]:
+        """Return a request as the endpoint takes it, as far as that is known."""
+        return self._model(request.model)[0].arguments(request)
+
+    def knows(self, model: str) -> bool:
+        """Tell whether a call of a model was answered, so that its parameters are known."""
+        return self._model(model)[1].is_answered
+
+    def client(self) -> openai.AsyncOpenAI:
+        """Return the SDK's client, made when it is first asked for."""
+        self._client = self._client or self._connect()
+        return self._client
+
     async def aclose(self) -> None:
         """Close the connections, if any were made."""
         if self._client is not None:
@@ -129,7 +146,7 @@ class OpenAIProvider:
             self._client = None
 
     async def _hold(self, request: CompletionRequest) -> Hold:
-        prompt = (request.system_prompt, request.user_prompt)
+        prompt = request.system_prompt + request.user_prompt
         return await self._budget.hold(request.model, prompt, request.max_tokens)
 
     async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
@@ -137,10 +154,10 @@ class OpenAIProvider:
 
         The time limit holds for all of it, however slowly the answer drips.
         """
-        self._client = self._client or self._connect()
+        client = self.client()
         self._budget.meter.count_call()
-        async with asyncio.timeout(self._target.timeout_seconds):
-            raw = await self._client.chat.completions.with_raw_response.create(**sent)
+        async with asyncio.timeout(self.target.timeout_seconds):
+            raw = await client.chat.completions.with_raw_response.create(**sent)
         return raw.http_response.content, raw.headers
 
     def _read(self, content: bytes, target: Target, hold: Hold) -> CompletionResponse:
@@ -165,7 +182,7 @@ class OpenAIProvider:
         return refused(self._refusal(status, body, {}), target)
 
     def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
-        return read_refusal(status, headers, body, target=self._target, now=self._clock())
+        return read_refusal(status, headers, body, target=self.target, now=self._clock())
 
 
 def read_completion(body: object) -> CompletionResponse | None:

@@ -12,11 +12,15 @@ The errors form one tree, and each class decides whether trying again can help:
       RequestRefused            a property of this one request: the next one may work
         ContextTooLong          the prompt is over the model's context
         ContentFiltered         refused for its content
+      Unanswered                a job has ended without an answer to this request
+      JobUnknown                the endpoint does not know a job of this id
+      JobInDoubt                a job may have been sent, or may not
       SpendingEnded             no further call can work: the run asks nothing more
         KeyRefused              401 and 403
         QuotaEmpty              no credit left
         ModelUnknown            no such model at this endpoint
         EndpointRetired         404 and 410 on the endpoint itself
+        NoJobs                  the endpoint has no batch jobs
         EndpointUnreachable     never connected, however often it was tried
         ReplayMissed            `--replay` has no answer for this request
       WaitTooLong               the endpoint asks for a longer wait than the settings allow
@@ -161,6 +165,18 @@ class ContentFiltered(RequestRefused):
     """The endpoint refuses the request for its content."""
 
 
+class Unanswered(ProviderError):
+    """A job has ended without an answer to this request."""
+
+
+class JobUnknown(ProviderError):
+    """The endpoint does not know a job of this id, or not as this program's."""
+
+
+class JobInDoubt(ProviderError):
+    """A job may have been sent, or may not: the connection broke, and it cannot be looked for now."""
+
+
 class WaitTooLong(ProviderError):
     """The endpoint asks for a longer wait than the settings allow."""
 
@@ -191,6 +207,10 @@ class ModelUnknown(SpendingEnded):
 
 class EndpointRetired(SpendingEnded):
     """There is no chat-completions endpoint at the address (any more)."""
+
+
+class NoJobs(SpendingEnded):
+    """The endpoint takes no batch jobs."""
 
 
 class EndpointUnreachable(SpendingEnded):

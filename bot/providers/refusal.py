@@ -319,11 +319,15 @@ def _clean(said: object, key: Secret | None) -> str:
     return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
-def _shown(words: str) -> str:
-    if not words:
-        return ""
+def shown_words(said: str, key: Secret | None = None) -> str:
+    """Return an endpoint's words as they may be shown: clean, on one line, cut, without a full stop."""
+    words = _clean(said, key)
     cut = words if len(words) <= MAX_SHOWN_CHARACTERS else words[: MAX_SHOWN_CHARACTERS - 1] + "…"
-    return f": {cut.rstrip('.')}"
+    return cut.rstrip(".")
+
+
+def _shown(words: str) -> str:
+    return f": {shown_words(words)}" if words else ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

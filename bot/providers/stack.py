@@ -18,6 +18,7 @@ from bot.providers.fallback import FallbackProvider
 from bot.providers.gate import SharedGate
 from bot.providers.meter import SpendingMeter
 from bot.providers.openai import OpenAIProvider
+from bot.providers.openai_jobs import OpenAIJobs, job_url
 from bot.providers.prices import OwnPrices, Prices
 from bot.providers.provider import CompletionRequest, CompletionResponse, Provider
 from bot.providers.refusal import Target
@@ -37,14 +38,23 @@ CONNECT_SECONDS = 10.0
 
 
 class ProviderStack:
-    """The assembled layers: a `Provider` whose connections are closed after its last call."""
+    """The assembled layers: a `Provider` whose connections are closed after its last call.
+
+    Attributes:
+        jobs: What takes many prompts as one job at the same endpoint; None for a recording.
+    """
 
     def __init__(
-        self, provider: Provider, endpoint: OpenAIProvider | None, fallback: FallbackProvider | None = None
+        self,
+        provider: Provider,
+        endpoint: OpenAIProvider | None,
+        fallback: FallbackProvider | None = None,
+        jobs: OpenAIJobs | None = None,
     ) -> None:
         self._provider = provider
         self._endpoint = endpoint
         self._fallback = fallback
+        self.jobs = jobs
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`."""
@@ -86,16 +96,26 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     """
     if settings.replay is not None:
         return ProviderStack(ReplayProvider(settings.replay), None)
-    endpoint = _endpoint(settings, build_budget(settings, meter, budget))
+    held_to = build_budget(settings, meter, budget)
+    endpoint = _endpoint(settings, held_to)
     slots = Slots(settings.max_concurrent_calls)
-    layers = partial(_layers, endpoint, slots, settings, Waits(sleep=sleep, clock=clock, random=random))
+    waits = Waits(sleep=sleep, clock=clock, random=random)
+    layers = partial(_layers, endpoint, slots, settings, waits)
     provider: Provider = layers()
+    jobs = OpenAIJobs(
+        endpoint,
+        provider,
+        url=job_url(endpoint.target.url),
+        budget=held_to,
+        policy=_policy(settings, waits),
+        sleep=sleep,
+    )
     fallback = None
     if settings.fallback_model is not None:
         provider = fallback = FallbackProvider(provider, layers(), settings.fallback_model)
     if settings.record is not None:
         provider = RecordProvider(provider, settings.record)
-    return ProviderStack(provider, endpoint, fallback)
+    return ProviderStack(provider, endpoint, fallback, jobs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +130,17 @@ class Waits:
 def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, waits: Waits) -> Provider:
     """Return retry around semaphore around endpoint, for one model, whose limits are its own."""
     gate = SharedGate(longest_wait=settings.max_retry_after_seconds, sleep=waits.sleep, clock=waits.clock)
-    policy = RetryPolicy(
+    asking = SemaphoreProvider(endpoint, slots=slots, gate=gate)
+    return RetryProvider(asking, policy=_policy(settings, waits), gate=gate)
+
+
+def _policy(settings: ModelSettings, waits: Waits) -> RetryPolicy:
+    return RetryPolicy(
         attempts=settings.max_retry_attempts,
         base_seconds=settings.retry_base_seconds,
         longest_wait=settings.max_retry_after_seconds,
         random=waits.random,
     )
-    return RetryProvider(SemaphoreProvider(endpoint, slots=slots, gate=gate), policy=policy, gate=gate)
 
 
 def build_budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:

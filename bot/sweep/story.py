@@ -113,8 +113,12 @@ async def conclude(settings: Settings, tools: Tools, swept: SweepPlan, report: R
 
 
 def failed(report: Report) -> tuple[Skipped, ...]:
-    """Return the members that were tried in vain; what the budget did not reach was not tried."""
-    return tuple(one for one in report.skipped if one.member is not None and one.stage is not Stage.BUDGET)
+    """Return the members that were tried in vain.
+
+    What the budget did not reach was not tried, and what a model has been asked for may still be answered.
+    """
+    tried = (one for one in report.skipped if one.stage is not Stage.BUDGET and not one.awaited)
+    return tuple(one for one in tried if one.member is not None)
 
 
 def _without_left_out(

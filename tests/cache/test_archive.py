@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cache.archive import (
+    JOBS,
     MEASUREMENTS,
     MOST_ENTRIES,
     PREFIX,
@@ -39,7 +40,7 @@ def test_pack__comes_back() -> None:
 
     contents = unpack(pack({RESULTS: results, MEASUREMENTS: measured}))
 
-    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured}
+    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured, JOBS: []}
     assert (contents.count, contents.refused) == (3, 0)
 
 

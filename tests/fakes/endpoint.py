@@ -23,6 +23,7 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from fakes.batches import BatchDesk
 from fakes.faults import STALL_SECONDS, Break, Fault, key_refused, refusal
 
 Body = Mapping[str, Any]
@@ -86,12 +87,17 @@ def answer_all(body: Body) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One call as it arrived: when by `time.monotonic`, its headers in lower case, its JSON body."""
+    """One call as it arrived: when by `time.monotonic`, its headers in lower case, its JSON body.
+
+    The body of what is no JSON is one without messages; `data` has its bytes.
+    """
 
     arrived: float
     path: str
     headers: Mapping[str, str]
     body: Body
+    method: str = "POST"
+    data: bytes = b""
 
     @property
     def members(self) -> list[str]:
@@ -137,6 +143,7 @@ class Endpoint:
         service: Service | None = None,
         key: str | None = None,
         port: int = 0,
+        batches: BatchDesk | None = None,
     ) -> None:
         """Set the script.
 
@@ -148,6 +155,8 @@ class Endpoint:
             service: Whose endpoint this is one of; None for one that takes everything.
             key: The only key that is accepted; None accepts every caller.
             port: 0 for any that is free.
+            batches: What answers for files and batches; None where there are none. What goes wrong with
+                these is in its own script.
         """
         self.requests: list[Received] = []
         self.most_in_flight = 0
@@ -162,6 +171,7 @@ class Endpoint:
         self._service = service or Service()
         self._key = key
         self._port = port
+        self._batches = batches
         self._numbers = count(1)
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -212,7 +222,7 @@ class Endpoint:
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.requests.append(received)
-        fault = self._refusal(received) or next(self._faults, None) or Fault()
+        fault = self._of_batches(received) or self._refusal(received) or next(self._faults, None) or Fault()
         if fault.breaks is Break.CONNECTION_DROPPED:
             writer.transport.abort()
             return
@@ -225,6 +235,31 @@ class Endpoint:
         body = fault.body if fault.body is not None else self._completion(received.body, fault)
         await _send(_Answer(fault, body.encode()), reader, writer)
 
+    @property
+    def completions(self) -> list[Received]:
+        """The calls for a completion that came by themselves, in the order of arrival."""
+        return [one for one in self.requests if one.path.partition("?")[0].endswith("/chat/completions")]
+
+    def _of_batches(self, received: Received) -> Fault | None:
+        """What it answers to a request for files or batches; None for any other, or where it knows none."""
+        below = received.path.removeprefix(self._service.path.partition("?")[0])
+        if self._batches is None or not self._batches.is_for(below):
+            return None
+        if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":
+            return key_refused()
+        return self._batches.respond(
+            received.method, below, received.headers, received.data, self._complete_line
+        )
+
+    def _complete_line(self, body: Body) -> tuple[int, str]:
+        """Answer one line of a batch as it would be answered by itself."""
+        refused = self._refusal_of(body)
+        return (
+            (200, self._completion(body, Fault()))
+            if refused is None
+            else (refused.status, refused.body or "")
+        )
+
     def _refusal(self, received: Received) -> Fault | None:
         """What this endpoint answers to any such call, whatever the script says."""
         path, _, query = self._service.path.partition("?")
@@ -232,8 +267,11 @@ class Endpoint:
             return refusal(404, f"Unknown request URL: {received.path}")
         if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":
             return key_refused()
-        return self._service.refuses(received.body) or next(
-            (_REFUSALS[name] for name in self._refuses if name in received.body), None
+        return self._refusal_of(received.body)
+
+    def _refusal_of(self, body: Body) -> Fault | None:
+        return self._service.refuses(body) or next(
+            (_REFUSALS[name] for name in self._refuses if name in body), None
         )
 
     def _completion(self, request: Body, fault: Fault) -> str:
@@ -284,8 +322,17 @@ async def _receive(reader: asyncio.StreamReader) -> Received:
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     data = await reader.readexactly(int(headers.get("content-length", "0")))
-    body = json.loads(data) if data else {"messages": []}
-    return Received(arrived=time.monotonic(), path=request_line.split()[1], headers=headers, body=body)
+    is_form = headers.get("content-type", "").startswith("multipart/")
+    body = json.loads(data) if data and not is_form else {}
+    method, path, _ = request_line.split()
+    return Received(
+        arrived=time.monotonic(),
+        path=path,
+        headers=headers,
+        body={"messages": [], **body},
+        method=method,
+        data=data,
+    )
 
 
 async def _client_left(reader: asyncio.StreamReader, seconds: float) -> bool:

@@ -11,7 +11,8 @@ from bot.generation.model.packing import Batch, pack
 from bot.generation.model.prompts import Prompts
 from bot.generation.model.rounds import Outcome, after_error
 from bot.model import ExpectedCall, Request, Result
-from bot.providers.budget import Budget
+from bot.providers.budget import Budget, Rate
+from bot.providers.jobs import PRICE_SHARE
 from bot.providers.provider import CompletionRequest, OverBudget, Usage
 from bot.settings import ModelSettings
 
@@ -30,6 +31,7 @@ class EstimatingGenerator:
         """Begin with no call; what the calls would take is counted by the budget's meter."""
         self._settings = settings
         self._budget = budget
+        self._rate = Rate(settings.model, PRICE_SHARE if settings.batch_api else 1.0)
         self._limits = limits_of(settings)
         self._prompts = Prompts()
         self._calls: list[ExpectedCall] = []
@@ -47,16 +49,16 @@ class EstimatingGenerator:
         """Yield each request's member as skipped: under `budget` where the caps leave it out."""
         waiting = deque(pack(requests, self._limits))
         while waiting:
-            outcome = await self._reckoned(waiting.popleft())
+            outcome = self._reckoned(waiting.popleft())
             waiting.extend(outcome.again)
             for result in outcome.results:
                 yield result
 
-    async def _reckoned(self, batch: Batch) -> Outcome:
+    def _reckoned(self, batch: Batch) -> Outcome:
         request = completion_request(batch, self._prompts, self._settings)
-        prompt = (request.system_prompt, request.user_prompt)
+        prompt = request.system_prompt + request.user_prompt
         try:
-            hold = await self._budget.hold(request.model, prompt, request.max_tokens)
+            hold = self._budget.hold_at_once(self._rate, prompt, request.max_tokens)
         except OverBudget as error:
             return after_error(batch, error, self._limits)
         usage = self._usage(batch, request)

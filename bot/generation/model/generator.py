@@ -16,6 +16,7 @@ from bot.generation.side_by_side import SideBySide, closing
 from bot.model import Request, Result
 from bot.providers.provider import (
     CompletionRequest,
+    CompletionResponse,
     NotedProvider,
     Provider,
     ProviderError,
@@ -61,6 +62,53 @@ class IgnoredEntries:
         return told and f"ignored entries of the model's answers: {told}"
 
 
+class Questions:
+    """What is asked of a model, and what its answers come to; the same however the calls are made.
+
+    Attributes:
+        limits: How large one call may be.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.limits = limits_of(settings)
+        self._settings = settings
+        self._prompts = Prompts()
+        self._ignored = IgnoredEntries()
+        self._observer: Observer | None = None
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show the model what is observed of the members, from now on."""
+        self._observer = observer
+
+    async def observed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests with what was observed of their members."""
+        if self._observer is None or not requests or not self._settings.observation_token_budget:
+            return requests
+        async with closing(self._observer.observe(requests)) as stream:
+            told = {member: observed async for member, observed in stream}
+        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
+
+    def asked(self, batch: Batch) -> CompletionRequest:
+        """Return the call for a batch."""
+        return completion_request(batch, self._prompts, self._settings)
+
+    def answered(self, batch: Batch, response: CompletionResponse) -> Outcome:
+        """Return what an answer comes to."""
+        members = [request.member for request in batch.requests]
+        answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        self._ignored = self._ignored.with_answer(answer)
+        return after_answer(batch, answer, response.finish_reason, self.limits)
+
+    def refused(self, batch: Batch, error: ProviderError) -> Outcome:
+        """Return what an error in an answer's place comes to."""
+        return after_error(batch, error, self.limits)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the answers so far: entries of no use."""
+        note = self._ignored.note()
+        return (note,) if note else ()
+
+
 class ModelGenerator:
     """Asks a model for many members in few calls; implements both generator protocols.
 
@@ -70,15 +118,11 @@ class ModelGenerator:
 
     def __init__(self, provider: Provider, settings: ModelSettings) -> None:
         self._provider = provider
-        self._settings = settings
-        self._prompts = Prompts()
-        self._limits = limits_of(settings)
-        self._ignored = IgnoredEntries()
-        self._observer: Observer | None = None
+        self._questions = Questions(settings)
 
     def observe_with(self, observer: Observer) -> None:
         """Show the model what is observed of the members, from now on."""
-        self._observer = observer
+        self._questions.observe_with(observer)
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -98,7 +142,7 @@ class ModelGenerator:
         """
         ended: SpendingEnded | None = None
         async with SideBySide[Outcome]() as calls:
-            for batch in pack(await self._observed(requests), self._limits):
+            for batch in pack(await self._questions.observed(requests), self._questions.limits):
                 calls.start(self._ask(batch))
             async for outcome in calls:
                 ended = ended or outcome.ended
@@ -111,28 +155,15 @@ class ModelGenerator:
 
     def notes(self) -> tuple[str, ...]:
         """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
-        note = self._ignored.note()
         told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
-        return (*((note,) if note else ()), *told)
-
-    async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return requests with what was observed of their members."""
-        if self._observer is None or not requests or not self._settings.observation_token_budget:
-            return requests
-        async with closing(self._observer.observe(requests)) as stream:
-            told = {member: observed async for member, observed in stream}
-        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
+        return (*self._questions.notes(), *told)
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:
-            request = completion_request(batch, self._prompts, self._settings)
-            response = await self._provider.complete(request)
+            response = await self._provider.complete(self._questions.asked(batch))
         except ProviderError as error:
-            return after_error(batch, error, self._limits)
-        members = [request.member for request in batch.requests]
-        answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
-        self._ignored = self._ignored.with_answer(answer)
-        return after_answer(batch, answer, response.finish_reason, self._limits)
+            return self._questions.refused(batch, error)
+        return self._questions.answered(batch, response)
 
 
 def limits_of(settings: ModelSettings) -> BatchLimits:
