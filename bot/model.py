@@ -351,12 +351,15 @@ class Spending:
     Attributes:
         api_calls: HTTP requests, retries included.
         prompt_tokens: As the endpoint counts them.
-        completion_tokens: Likewise.
+        prefix_tokens: Those of them that are the same in every call, by their share of the characters; many
+            endpoints charge them less from the second call on.
+        completion_tokens: As the endpoint counts them.
         cost: US dollars; None where no price is known for a model that was asked.
     """
 
     api_calls: int = 0
     prompt_tokens: int = 0
+    prefix_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = 0.0
 

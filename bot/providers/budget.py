@@ -71,8 +71,13 @@ class Budget:
         self._open = 0
         self._changed = asyncio.Event()
 
-    async def hold(self, model: str, prompt: str, max_tokens: int) -> Hold:
+    async def hold(self, model: str, prompt: tuple[str, str], max_tokens: int) -> Hold:
         """Set aside what a call may cost at most; wait where only calls in flight stand in its way.
+
+        Args:
+            model: Who is asked.
+            prompt: The part that is the same in every call, and the rest.
+            max_tokens: The most tokens of the answer.
 
         Raises:
             OverBudget: It may not be made: no call of this run may any more, or a smaller one alone.
@@ -83,9 +88,9 @@ class Budget:
                 raise self._over(self._spent + amount)
             self._changed.clear()
             await self._changed.wait()
-        return self._held_now(Rate(model), amount)
+        return self._held_now(Rate(model), amount, prompt)
 
-    def hold_at_once(self, rate: Rate, prompt: str, max_tokens: int) -> Hold:
+    def hold_at_once(self, rate: Rate, prompt: tuple[str, str], max_tokens: int) -> Hold:
         """Set aside what a call may cost at most beside all that is held; nothing is waited for.
 
         Raises:
@@ -95,17 +100,17 @@ class Budget:
         after = self._spent + self._held + amount
         if not self._fits(after):
             raise self._over(after)
-        return self._held_now(rate, amount)
+        return self._held_now(rate, amount, prompt)
 
-    def settle(self, rate: Rate, held: Amount, usage: Usage) -> None:
+    def settle(self, rate: Rate, held: Amount, usage: Usage, *, prefix: float = 0.0) -> None:
         """Count what an answer cost in place of what was held; one that does not say, as it was held."""
-        self.count(rate, usage)
+        self.count(rate, usage, prefix=prefix)
         silent = not usage.prompt_tokens and not usage.completion_tokens
         self.give_back(held, spent=held if silent else self._amount(rate, usage))
 
-    def count(self, rate: Rate, usage: Usage) -> None:
+    def count(self, rate: Rate, usage: Usage, *, prefix: float = 0.0) -> None:
         """Count what an answer cost, without holding it to the caps."""
-        self.meter.count_tokens(usage, self._cost_of(rate, usage))
+        self.meter.count_tokens(usage, self._cost_of(rate, usage), prefix=prefix)
 
     def give_back(self, held: Amount, *, spent: Amount) -> None:
         """Hold an amount no longer, and count what of it was spent."""
@@ -114,14 +119,14 @@ class Budget:
         self._open -= 1
         self._changed.set()
 
-    def _most(self, rate: Rate, prompt: str, max_tokens: int) -> Amount:
-        prompt_tokens = -(-len(prompt.encode(errors="replace")) // BYTES_A_TOKEN)
+    def _most(self, rate: Rate, prompt: tuple[str, str], max_tokens: int) -> Amount:
+        prompt_tokens = -(-len("".join(prompt).encode(errors="replace")) // BYTES_A_TOKEN)
         return self._amount(rate, Usage(prompt_tokens=prompt_tokens, completion_tokens=max_tokens))
 
-    def _held_now(self, rate: Rate, amount: Amount) -> Hold:
+    def _held_now(self, rate: Rate, amount: Amount, prompt: tuple[str, str]) -> Hold:
         self._held += amount
         self._open += 1
-        return Hold(self, rate, amount)
+        return Hold(self, rate, amount, prefix=len(prompt[0]) / max(1, len("".join(prompt))))
 
     def _amount(self, rate: Rate, usage: Usage) -> Amount:
         tokens = usage.prompt_tokens + usage.completion_tokens
@@ -152,17 +157,18 @@ class Budget:
 class Hold:
     """What is set aside for one call, until it is known what that cost."""
 
-    def __init__(self, budget: Budget, rate: Rate, amount: Amount) -> None:
+    def __init__(self, budget: Budget, rate: Rate, amount: Amount, *, prefix: float) -> None:
         self._budget = budget
         self._rate = rate
         self._amount = amount
+        self._prefix = prefix
         self._is_open = True
 
     def settle(self, usage: Usage) -> None:
         """Count what the answer cost."""
         if self._is_open:
             self._is_open = False
-            self._budget.settle(self._rate, self._amount, usage)
+            self._budget.settle(self._rate, self._amount, usage, prefix=self._prefix)
 
     def release(self) -> None:
         """Count nothing: the call was refused, or never sent."""

@@ -18,13 +18,20 @@ class SpendingMeter:
         """Count one HTTP request, whatever comes of it."""
         self._spent = replace(self._spent, api_calls=self._spent.api_calls + 1)
 
-    def count_tokens(self, usage: Usage, cost: float | None = None) -> None:
-        """Count the tokens of one answer, and what they cost in US dollars; None where nobody knows."""
+    def count_tokens(self, usage: Usage, cost: float | None = None, *, prefix: float = 0.0) -> None:
+        """Count the tokens of one answer.
+
+        Args:
+            usage: The tokens.
+            cost: What they cost in US dollars; None where nobody knows.
+            prefix: The share of the prompt that is the same in every call.
+        """
         before = self._spent.cost
         self._spent = replace(
             self._spent,
             cost=None if before is None or cost is None else before + cost,
             prompt_tokens=self._spent.prompt_tokens + usage.prompt_tokens,
+            prefix_tokens=self._spent.prefix_tokens + round(prefix * usage.prompt_tokens),
             completion_tokens=self._spent.completion_tokens + usage.completion_tokens,
         )
 

@@ -146,7 +146,7 @@ class OpenAIProvider:
             self._client = None
 
     async def _hold(self, request: CompletionRequest) -> Hold:
-        prompt = request.system_prompt + request.user_prompt
+        prompt = (request.system_prompt, request.user_prompt)
         return await self._budget.hold(request.model, prompt, request.max_tokens)
 
     async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:

@@ -145,7 +145,7 @@ class OpenAIJobs:
 
     def hold(self, request: CompletionRequest) -> Hold:
         """See `JobProvider.hold`."""
-        prompt = request.system_prompt + request.user_prompt
+        prompt = (request.system_prompt, request.user_prompt)
         return self._budget.hold_at_once(self._rate(request.model), prompt, request.max_tokens)
 
     def count(self, model: str, usage: Usage) -> None:

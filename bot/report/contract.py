@@ -129,6 +129,7 @@ def statistics_keys(statistics: Statistics) -> dict[str, Any]:
         "cache_misses": statistics.cache.misses,
         "cache_entries": statistics.cache.entries,
         "prompt_tokens": statistics.spending.prompt_tokens,
+        "prefix_tokens": statistics.spending.prefix_tokens,
         "completion_tokens": statistics.spending.completion_tokens,
         "cost": None if statistics.spending.cost is None else round(statistics.spending.cost, 6),
         "seconds": round(statistics.seconds, 3),

@@ -62,6 +62,9 @@ def _lines(estimate: Estimate, model: str) -> Iterator[str]:
     }
     for name, figure in figures.items():
         yield f"  {name:<14} {figure:>14}"
+    if spending.api_calls > 1:
+        share = spending.prefix_tokens / max(1, spending.prompt_tokens)
+        yield f"  {share:.0%} of the prompt tokens are the same in every call, which may be charged less."
     if spending.cost is None:
         yield "  Nobody knows a price for this model: --prompt-price and --completion-price name one."
     yield from _left_out(estimate)

@@ -111,6 +111,7 @@ def _statistics(told: Sequence[Statistics]) -> Statistics:
         spending=Spending(
             api_calls=sum(one.spending.api_calls for one in told),
             prompt_tokens=sum(one.spending.prompt_tokens for one in told),
+            prefix_tokens=sum(one.spending.prefix_tokens for one in told),
             completion_tokens=sum(one.spending.completion_tokens for one in told),
             cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         ),

@@ -45,8 +45,11 @@ def test_estimate__is_what_the_endpoint_counts(
 
     estimate, counted = ran.report, came["stats"]
     assert estimate["stats"]["api_calls"] == counted["api_calls"] == len(endpoint.requests)
-    assert [call["members"] for call in estimate["calls"]] == [one.members for one in endpoint.requests]
-    for figure in ("prompt_tokens", "completion_tokens", "cost"):
+    calls = [call["members"] for call in estimate["calls"]]
+    assert sorted(calls) == sorted(one.members for one in endpoint.requests)  # they arrive as they come
+    prefix = len(endpoint.requests[0].body["messages"][0]["content"]) / CHARACTERS_A_TOKEN
+    assert counted["prefix_tokens"] == pytest.approx(prefix * len(endpoint.requests), rel=0.01)
+    for figure in ("prompt_tokens", "prefix_tokens", "completion_tokens", "cost"):
         assert estimate["stats"][figure] == pytest.approx(counted[figure], rel=0.2), figure
     assert members_of(estimate) == sorted(member["id"] for member in came["members"])
     assert again["calls"] == []
@@ -96,6 +99,9 @@ def test_estimate__as_a_table(command_line: CommandLine, shop: Path) -> None:
     table = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in plain.stdout.splitlines()[2:6]}
     assert (table["calls"], table["answer tokens"], table["cost"]) == ("1", "1,800", "unknown")
     assert "--prompt-price" in plain.stdout
+    assert "same in every call" not in plain.stdout
+    several = command_line.run(*arguments, "--max-output-tokens", "700")
+    assert "% of the prompt tokens are the same in every call" in several.stdout
     assert "Left out, 6 members: The model was not asked: one run may spend 0 calls" in capped.stdout
     assert "  src/shop/cart.py::Cart.add" in capped.stdout
 

@@ -11,7 +11,7 @@ from bot.providers.budget import BYTES_A_TOKEN, Budget, Caps
 from bot.providers.meter import SpendingMeter
 from bot.providers.provider import CallTooLarge, OverBudget, Usage
 
-PROMPT = "x" * 100 * BYTES_A_TOKEN
+PROMPT = ("", "x" * 100 * BYTES_A_TOKEN)
 
 
 def cost(_model: str, usage: Usage) -> float:
@@ -127,7 +127,7 @@ def test_hold__is_never_passed_over_a_thousand_random_runs() -> None:
 async def _run(of: Budget, endpoint: Endless, chance: random.Random) -> None:
     async def call(size: int, max_tokens: int, end: str) -> None:
         try:
-            hold = await of.hold("m", "x" * size, max_tokens)
+            hold = await of.hold("m", ("", "x" * size), max_tokens)
         except OverBudget:
             return
         await asyncio.sleep(0)

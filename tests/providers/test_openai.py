@@ -107,6 +107,7 @@ def test_complete__what_comes_back() -> None:
     assert client.meter.spending() == Spending(
         api_calls=1,
         prompt_tokens=usage.prompt_tokens,
+        prefix_tokens=round(usage.prompt_tokens * len(REQUEST.system_prompt) / prompt_characters),
         completion_tokens=usage.completion_tokens,
         cost=None,  # nobody has named a price
     )

@@ -114,6 +114,7 @@ def test_render_json__has_the_figures_of_the_run() -> None:
         "cache_misses": 3,
         "cache_entries": 20,
         "prompt_tokens": 2480,
+        "prefix_tokens": 0,
         "completion_tokens": 640,
         "cost": 0.0,
         "seconds": 12.34,

@@ -56,7 +56,7 @@ class EstimatingGenerator:
 
     def _reckoned(self, batch: Batch) -> Outcome:
         request = completion_request(batch, self._prompts, self._settings)
-        prompt = request.system_prompt + request.user_prompt
+        prompt = (request.system_prompt, request.user_prompt)
         try:
             hold = self._budget.hold_at_once(self._rate, prompt, request.max_tokens)
         except OverBudget as error:
