@@ -4,7 +4,8 @@
     /testsmith reject 2 the name says it already
 
 A command is a line of its own in a paragraph that stands by itself, as Markdown is read: nothing in a quote,
-a list, code or HTML is one. The bot's own words are read in any case of letters; all else keeps its own.
+a list, a table, code or HTML is one. The bot's own words are read in any case of letters; all else keeps its
+own.
 """
 
 from __future__ import annotations
@@ -38,8 +39,11 @@ MOST_CHARACTERS = 200
 BODY_LIMIT = 65_536
 """The most characters of a comment that are read, which is as many as GitHub takes."""
 
-_BLOCKS = ("blockquote", "code", "fence", "html_block", "list")
-_INLINES = ("backticks", "html_inline", "newline")
+_BLOCKS = (
+    *("blockquote", "code", "fence", "heading", "hr"),
+    *("html_block", "lheading", "list", "reference", "table"),
+)
+_INLINES = ("backticks", "escape", "html_inline", "newline")
 _COMMAND = re.compile(r"[ \t]*/testsmith(?:[ \t]+(.*))?[ \t]*", re.IGNORECASE)
 _HINT = re.compile(r"^[ \t]*/testsmith(?:\s|$)", re.IGNORECASE | re.MULTILINE)
 _SHORTCUT = re.compile(r"\s*(apply|explain|reject|retry)(?:[.!]|\s*:\s*([^\n]+))?\s*", re.IGNORECASE)
@@ -167,28 +171,41 @@ def _shortcut(verb: Verb, words: str | None) -> Orders:
 
 
 def _own_lines(body: str) -> Iterator[str]:
-    """Yield the lines of the paragraphs that stand by themselves."""
-    tokens = _reader().parse(body)
+    """Yield the lines of the paragraphs that stand by themselves; none of a text that ends the reader."""
+    try:
+        tokens = _reader().parse(body)
+    except (
+        IndexError,
+        RecursionError,
+    ):  # HTML that a list in a quote breaks off; whatever is nested too deep
+        return
     for before, token in pairwise(tokens):
-        if before.type == "paragraph_open" and before.level == 0:
+        if before.level == 0 and (before.type == "paragraph_open" or _is_underlined(before)):
             yield from _text(token.children or ()).split("\n")
+
+
+def _is_underlined(token: Token) -> bool:
+    """Tell whether a heading begins that is one by the line below it, which few mean so below a command."""
+    return token.type == "heading_open" and token.markup in {"-", "="}
 
 
 @cache
 def _reader() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("zero", {"html": True}).enable([*_BLOCKS, *_INLINES])
+    return MarkdownIt("zero", {"html": True}).enable([*_BLOCKS, *_INLINES]).disable("text_join")
 
 
 def _text(tokens: Sequence[Token]) -> str:
-    """Return the text of a paragraph; what is code in it stays in backticks, so that it begins no line."""
+    """Return the text of a paragraph; what is code or escaped in it stays so, and thus begins no command."""
     parts = []
     for token in tokens:
         if token.type in {"softbreak", "hardbreak"}:
             parts.append("\n")
         elif token.type == "code_inline":
             parts.append(f"`{token.content}`")
+        elif token.type == "text_special":
+            parts.append(token.markup)
         elif not token.content.startswith("<!--"):
             parts.append(token.content)
     return "".join(parts)

@@ -54,7 +54,13 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     assert len(hosted.pull.comments) == len(("summary", "reject", "apply"))
 
 
+SHELL_NAME = "$(touch${IFS}PWNED);`id`&&'\"#1%2e"
+
+
 def test_commands__in_a_thread_and_from_one_who_may_not(hosted: Shop) -> None:
+    """The branch has a name that a shell would obey."""
+    hosted.github.commit(hosted.repository, SHELL_NAME, {"docs/notes.md": "A word.\n"}, start="change")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head=SHELL_NAME)
     hosted.repository.collaborators.update(ada="write", bob="triage")
     hosted.granted = WRITING
     hosted.run(include="src/shop/stock.py")
@@ -68,4 +74,5 @@ def test_commands__in_a_thread_and_from_one_who_may_not(hosted: Shop) -> None:
     assert "passes 5 of 5" in answer.body or "passes now, 5 of 5" in answer.body
     assert answer.reply_to == thread.comments[0].id
     hosted.command("apply", in_thread=thread.comments[0])
-    assert hosted.pull.head != before
+    assert hosted.pull.head == hosted.repository.branch(SHELL_NAME) != before
+    assert not list(hosted.folder.rglob("PWNED*"))

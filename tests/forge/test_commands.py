@@ -89,6 +89,11 @@ def test_command__is_read(body: str, command: Command) -> None:
         "<pre>\n/testsmith apply 1\n</pre>",
         "# /testsmith apply 1",
         "| /testsmith apply 1 |",
+        "| a |\n|---|\n/testsmith apply 1",
+        "---\n    /testsmith apply 1",
+        "Title\n===\n    /testsmith apply 1",
+        "[x]:\n/testsmith",
+        "\\``\n/testsmith apply 1\n`",
         "/testsmith\u00a0apply 1",
     ],
 )
@@ -119,6 +124,11 @@ def test_command__that_cannot_be_obeyed_says_why(body: str, told: str) -> None:
     assert isinstance(line, Misread)
     assert told in line.problem
     assert len(line.line) <= MOST_CHARACTERS
+
+
+@pytest.mark.parametrize("body", ["> - <pre>\n> \n\n/testsmith help", "> - " * 5000 + "\n\n/testsmith help"])
+def test_command__in_a_text_that_ends_the_reader_there_is_none(body: str) -> None:
+    assert orders_in(body).lines in {(), (Command(verb=Verb.HELP),)}
 
 
 def test_commands__several_keep_their_order() -> None:
@@ -189,6 +199,7 @@ def test_command__what_it_is_written_as_is_read_as_the_same() -> None:
 def test_any_text__is_read_to_its_end() -> None:
     draw = random.Random(7)  # noqa: S311 - the same draws in each run
     pieces = (
+        *("> - <pre>\n", "| a |\n|---|\n", "---\n", "# ", "[x]: ", "\n\n/testsmith help\n\n"),
         *("/testsmith ", "apply ", "reject 1-", "9", "all", "\n", "\n\n", "> ", "    ", "\t", "```", "~~~"),
         *(
             "`",
@@ -218,7 +229,11 @@ def test_any_text__is_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["`a", "> ", "- ", "<!--", "<?", "<a ", "*", "[`", "```\n", "/testsmith help\n"]
+    "piece",
+    [
+        *("`a", "> ", "- ", "<!--", "<?", "<a ", "*", "[`", "```\n", "/testsmith help\n"),
+        *("| a |\n|---|\n", "|", "[x]: y\n", '[x]: "y\n', "---\n", "# "),
+    ],
 )
 def test_hostile_text__takes_no_time(piece: str) -> None:
     body = "/testsmith help\n\n" + piece * (2 * BODY_LIMIT // len(piece))

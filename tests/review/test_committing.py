@@ -138,6 +138,18 @@ def test_commit__what_it_says(site: Site) -> None:
     assert message.rstrip().endswith("\nSigned-off-by: Ada Bee <ada@shop.test>")
 
 
+def test_commit__passes_a_check_of_sign_offs(site: Site) -> None:
+    """As such checks do it: the author's name and address stand in a trailer of the message."""
+    before, git = site.head, site.at.shop.git
+    site.commit()
+    author = git.text("log", "-1", "--format=%an <%ae>", site.head).strip()
+    site.fetch()
+    site.commit(suggestion("size"), settings=replace(COMMIT, sign_off=author))
+    signed = "--format=%an <%ae>%x00%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
+    (last, *_) = git.text("log", signed, f"{before}..{site.head}").splitlines()
+    assert last.split("\0") == [author, author]
+
+
 def test_commit__renews_and_removes_beside_what_it_adds(site: Site) -> None:
     marks = Marking(version="1", members={"shop/cart.py::add": "0123abcd"})
     first = replace(site.order(), marking=marks)
