@@ -37,13 +37,13 @@ What is told back are lines of JSON:
     {"problem": null, "missing": null}                     once: why the module cannot be loaded, and the
                                                            name of a module that is not there
     {"description": {...}}                                 one a name; see `describe`
-    {"number", "outcome", "state", "writes", "lines", "branches"}    one a trial; see `observe`
+    {"number", "outcome", "state", "writes", "warned", "lines", "branches"}    one a trial; see `observe`
     {"noticed": {...}}                                     one a change that is noticed; see `noticing`
     {"compared", "pairs"}                                  one a trial; see `comparing`
 
 State is a list of `{"of", "text", "imports", "before"}`: what the watched objects, the probes
 and the files in the working folder show after the call, and the text that they showed before it; `writes`
-says whether there are such files.
+says whether there are such files, and `warned` whether Python's `warnings` were given.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ from .teller import Teller
 from .trial import Trials, remove_all
 
 _MOST_BYTES_A_TRIAL = 1024**2
+_MOST_NEAR = 12
 _MOST_FIRST = 8
 """A first input on which base differs is looked for from some of the first ones."""
 
@@ -143,10 +144,11 @@ def _nearest(seen: list[Seen], first: int, last: int) -> list[Seen]:
     """Return the trials that reach a statement, else those that come nearest before it."""
     reaching = [each for each in seen if each.reaches(first, last)]
     if reaching:
-        return reaching
+        return reaching[:_MOST_NEAR]
     before = [max((line for line in each.observation["lines"] if line < first), default=0) for each in seen]
     best = max(before)
-    return [each for each, line in zip(seen, before) if line == best]  # noqa: B905 - Python 3.9 has no `strict`
+    nearest = [each for each, line in zip(seen, before) if line == best]  # noqa: B905 - for Python 3.9
+    return nearest[:_MOST_NEAR]
 
 
 class _Runner:
@@ -216,4 +218,5 @@ class _Runner:
 
 
 def _unseen(reason: str) -> Told:
-    return {"outcome": nothing(reason), "state": [], "writes": False, "lines": [], "branches": []}
+    nowhere: Told = {"lines": [], "branches": []}
+    return {"outcome": nothing(reason), "state": [], "writes": False, "warned": False, **nowhere}

@@ -12,6 +12,7 @@ import dataclasses
 import datetime as dt
 import enum
 import importlib
+import inspect
 import math
 import os
 import pathlib
@@ -31,6 +32,7 @@ _MOST_PARTS = 60
 _DEEPEST = 6
 _EXACT_DIGITS = 9
 _LARGEST_WHOLE = 1e12
+_BY_NAME = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
@@ -325,13 +327,20 @@ def _write_object(value: Any, depth: int) -> Written:
         return _write_fields(value, _dataclass_fields(value), depth)
     if isinstance(value, tuple) and hasattr(cls, "_fields"):
         return _write_fields(value, [(name, getattr(value, name)) for name in cls._fields], depth)
-    if _repr_of(cls) is object.__repr__:
-        raise CannotWrite
-    return _write_by_repr(value)
+    if _repr_of(cls) is not object.__repr__:
+        try:
+            return _checked(value, _write_by_repr(value))
+        except CannotWrite:
+            pass  # what it shows is no call of its class
+    return _write_by_constructor(value, depth)
 
 
 def _repr_of(cls: Any) -> object:
     return cls.__repr__
+
+
+def _equality_of(cls: Any) -> object:
+    return cls.__eq__
 
 
 def _dataclass_fields(value: Any) -> list[tuple[str, object]]:
@@ -362,6 +371,35 @@ def _write_fields(value: object, fields: list[tuple[str, object]], depth: int) -
     if any(part.approximate for part in parts):
         raise CannotWrite
     return _joined(name + "({})", parts, imports)
+
+
+def _write_by_constructor(value: Any, depth: int) -> Written:
+    """Call its class with its attributes of the parameters' names, where the class knows what is equal."""
+    cls = type(value)
+    if _equality_of(cls) is object.__eq__:
+        raise CannotWrite
+    name, imports = _named(cls)
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+        parts = [_write_argument(each, getattr(value, each.name), depth) for each in parameters]
+    except CannotWrite:
+        raise
+    except Exception as error:
+        raise CannotWrite from error
+    return _joined(name + "({})", [part for part in parts if part.text], imports)
+
+
+def _write_argument(parameter: inspect.Parameter, current: Any, depth: int) -> Written:
+    """Return the text of an argument; empty where it is the default."""
+    if parameter.kind not in _BY_NAME or not parameter.name.isidentifier():
+        raise CannotWrite
+    default = parameter.default
+    if type(default) is type(current) and bool(default == current):
+        return Written("")
+    part = _write(current, depth + 1)
+    if part.approximate:
+        raise CannotWrite
+    return Written(f"{parameter.name}={part.text}", part.imports)
 
 
 def _write_by_repr(value: object) -> Written:

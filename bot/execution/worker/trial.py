@@ -56,20 +56,28 @@ class Trials:
         os.chdir(folder)
         os.environ.update(HOME=str(folder), TMPDIR=str(folder))
         self._variables = dict(os.environ)
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("always")
+        warnings.showwarning = self._note_warning
+        self._warned = False
         _limit_memory(limits["memory"])
         self._tracing = Tracing(file)
         self._refusal = Refusal(str(folder))
 
     def observe(self, trial: Told) -> Told:
-        """Carry out a trial; return its outcome, its state, whether it left files, and what it reached."""
+        """Carry out a trial; return its outcome, its state, files, warnings, and what it reached."""
         reached = Reached()
         run = TrialRun(trial, self._roots, self._limits, self._state_before(trial))
         self._renew()
+        self._warned = False
         outcome, state = run.observe(self._tracing, reached)
         if self._refusal.reason is not None:
             outcome, state = nothing(self._refusal.reason), []
-        return {"outcome": outcome, "state": state, "writes": self._leaves_files(), **reached.as_json()}
+        writes, warned = self._leaves_files(), self._warned
+        return {"outcome": outcome, "state": state, "writes": writes, "warned": warned, **reached.as_json()}
+
+    def _note_warning(self, *_args: object, **_options: object) -> None:
+        """Take note that something was warned of, in place of printing it."""
+        self._warned = True
 
     def _state_before(self, trial: Told) -> list[Told]:
         """Look at the objects without the call; once a setup."""

@@ -36,7 +36,7 @@ _RELATED_ROWS = 4
 
 def choose(cases: Sequence[Case]) -> list[Case]:
     """Return the cases to write, in the order of their worth."""
-    ranked = sorted(with_true_relations(_trustworthy(cases)), key=_cost)
+    ranked = sorted(with_true_relations(_trustworthy(_quiet(cases))), key=_cost)
     plain = [case for case in ranked if case.trial.relation is None]
     readable = [case for case in plain if not case.is_soup]
     planned = [case for case in readable if case.trial.layer < Layer.SEARCHED]
@@ -62,6 +62,11 @@ def shortlist(cases: Sequence[Case]) -> list[int]:
     )
     best = [place for place in ranked if cases[place].trial in chosen]
     return [*best, *(place for place in ranked if place not in best)][:_MOST_LISTED]
+
+
+def _quiet(cases: Sequence[Case]) -> Sequence[Case]:
+    """Leave out what gives a warning, which many projects take for an error, unless all of it does."""
+    return [case for case in cases if not case.seen.warned] or cases
 
 
 def _trustworthy(cases: Sequence[Case]) -> list[Case]:

@@ -39,7 +39,7 @@ ROUNDS = 3
 _ENOUGH_TRIALS = 150
 """As many trials are worth a process of their own."""
 
-_MOST_A_ROUND = 1200
+_MOST_A_ROUND = 900
 """How many trials a round adds for a module at most, so that large modules do not take as much longer."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from bot.generation.offline.exploration import DIFFERS, Findings, Work, explore
 from bot.generation.offline.explorer import FIRST, Explorer, Job
 from bot.generation.offline.grouping import Test, tests_of
 from bot.generation.offline.hints import read_hints
-from bot.generation.offline.mutants_around import mutants_around
+from bot.generation.offline.mutants_around import MOST_OWN, mutants_around
 from bot.generation.offline.naming import Names
 from bot.generation.offline.observations import Told
 from bot.generation.offline.pairs import related_names
@@ -41,9 +41,27 @@ from bot.model import Candidate, Change, Member, Origin, Request, Result, Skippe
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_PARTNERS = 4
+_MOST_MUTANTS = 1200
+_FEWEST_MUTANTS = 24
 
 _Explored = tuple[Work, Findings] | Skipped
 """What came of one member's trials, or why there were none."""
+
+
+class _Ground(NamedTuple):
+    """What is known of the members of one module.
+
+    Attributes:
+        told: What the explorer says of them.
+        sources: The texts of the module.
+        partners: By member the names of functions that may undo or check it.
+        company: How many members are looked at.
+    """
+
+    told: Told
+    sources: _Sources
+    partners: Mapping[str, Sequence[str]]
+    company: int
 
 
 class _Sources(NamedTuple):
@@ -134,9 +152,8 @@ class OfflineGenerator:
         problem = self._problem(told)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        prepared = await in_thread(
-            lambda: [self._prepared(each, told, sources, partners[each.name]) for each in members]
-        )
+        ground = _Ground(told, sources, partners, company=len(members))
+        prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
@@ -160,33 +177,29 @@ class OfflineGenerator:
             base=None if base is None else _source(base, member),
         )
 
-    def _prepared(
-        self, member: Member, told: Told, sources: _Sources, partners: Sequence[str]
-    ) -> Work | Skipped:
+    def _prepared(self, member: Member, ground: _Ground) -> Work | Skipped:
         """Plan the trials of a member, or say why there are none."""
-        description = told.descriptions.get(member.name)
+        descriptions = ground.told.descriptions
+        description = descriptions.get(member.name)
         if description is None or description.problem is not None:
             why = description.problem if description else "the explorer says nothing of it"
             return _skip(member, Stage.GENERATION, f"it cannot be reached by its public name: {why}")
-        others = [told.descriptions[name] for name in partners if name in told.descriptions]
-        callees = [other.callee for other in others if other.problem is None]
         try:
-            return self._planned(member, description, sources, callees)
+            return self._planned(member, description, ground)
         except RecursionError:
             return _skip(member, Stage.GENERATION, "its source is nested too deep to be read")
 
-    def _planned(
-        self, member: Member, description: Description, sources: _Sources, partners: Sequence[Callee]
-    ) -> Work | Skipped:
-        source = sources.head
-        base = None if member.change is Change.ADDED else sources.base
+    def _planned(self, member: Member, description: Description, ground: _Ground) -> Work | Skipped:
+        source = ground.sources.head
+        base = None if member.change is Change.ADDED else ground.sources.base
         subject = Subject(
             member=member,
             description=description,
             source=source,
             hints=read_hints(member, source, base),
             documentation=read_documentation(member, source, _shown(member)),
-            partners=partners,
+            partners=_callees(ground, member.name),
+            company=ground.company,
             usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
         )
         if is_bare(source.definitions.get(member.name)):
@@ -194,7 +207,15 @@ class OfflineGenerator:
         trials = plan(subject, self._seed)
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))
-        return Work(subject=subject, trials=tuple(trials), mutants=mutants_around(member, source))
+        mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
+        return Work(subject=subject, trials=tuple(trials), mutants=mutants)
+
+
+def _callees(ground: _Ground, name: str) -> list[Callee]:
+    """Return the functions that may undo or check a member, as they are called."""
+    descriptions = ground.told.descriptions
+    others = [descriptions[other] for other in ground.partners[name] if other in descriptions]
+    return [other.callee for other in others if other.problem is None]
 
 
 def _source(copy: ProjectCopy, member: Member) -> ModuleSource:

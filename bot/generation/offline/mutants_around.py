@@ -17,16 +17,21 @@ MOST_OF_OTHERS = 32
 _STEPS = 2
 
 
-def mutants_around(member: Member, source: ModuleSource) -> tuple[Mutant, ...]:
+def mutants_around(member: Member, source: ModuleSource, most: int = MOST_OWN) -> tuple[Mutant, ...]:
     """Return the mutants of a member, then those of the private functions of its module that it uses.
 
     Only those inside of functions, since only these can be put in place of what is loaded. None where the
     module's text cannot be read.
+
+    Args:
+        member: The member.
+        source: Its module.
+        most: How many mutants of its own it has at most.
     """
     if source.text is None:
         return ()
     try:
-        own = mutants_of(source.text, member, MOST_OWN)
+        own = mutants_of(source.text, member, most)
         others = [
             mutant
             for other in _private_ones(member, source)

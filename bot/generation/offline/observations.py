@@ -78,6 +78,7 @@ class Observation:
         outcome: What came of the call.
         state: What the objects around it, and files, show afterwards.
         writes: Whether there were files in its folder afterwards.
+        warned: Whether it gave a warning, which a project may take for an error.
         lines: The lines of the file that it reached.
         branches: The line-to-line arcs that it took from lines with more than one way on.
         notices: The numbers of the changes of the module with which something else comes of the call.
@@ -88,6 +89,7 @@ class Observation:
     outcome: Outcome
     state: tuple[Fact, ...] = ()
     writes: bool = False
+    warned: bool = False
     lines: frozenset[int] = frozenset()
     branches: frozenset[Arc] = frozenset()
     notices: frozenset[int] = frozenset()
@@ -181,6 +183,7 @@ def _observation(told: Mapping[str, Any]) -> Observation:
         outcome=_outcome(told["outcome"]),
         state=tuple(map(_fact, told["state"])),
         writes=bool(told.get("writes")),
+        warned=bool(told.get("warned")),
         lines=frozenset(map(int, told["lines"][:_MOST_REACHED])),
         branches=frozenset((int(before), int(after)) for before, after in told["branches"][:_MOST_REACHED]),
     )

@@ -27,6 +27,7 @@ class Subject:
         documentation: The examples of its docstring.
         partners: Functions of its module that may undo or check it.
         usage: How the project calls it.
+        company: How many members of its module are looked at, itself included.
     """
 
     member: Member
@@ -36,6 +37,17 @@ class Subject:
     documentation: Documentation
     partners: Sequence[Callee] = ()
     usage: Usage = field(default_factory=Usage)
+    company: int = 1
+
+    def share(self, of_all: int, fewest: int, most: int) -> int:
+        """Return how much it may have of something: less beside more members, for large modules' sake.
+
+        Args:
+            of_all: What there is for all of them.
+            fewest: As much it has in any case.
+            most: More it never has.
+        """
+        return max(fewest, min(most, of_all // self.company))
 
     @property
     def callee(self) -> Callee:

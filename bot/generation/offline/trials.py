@@ -33,6 +33,9 @@ from bot.model import Change, MemberKind
 MOST_TRIALS = 56
 """How many trials are planned for one member, beside those of its documentation."""
 
+_FEWEST_TRIALS = 32
+_MOST_OF_A_MODULE = 1700
+
 _TIMES_FOR_CHANGED = 2
 """So many times as many for one that is on base as well: what differs there is worth a search."""
 
@@ -49,7 +52,8 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
     found = {trial.key: trial for trial in documented}
     for trial in with_stillness(subject, planner.used()):
         found.setdefault(trial.key, trial)
-    most = len(found) + MOST_TRIALS * (1 if subject.member.change is Change.ADDED else _TIMES_FOR_CHANGED)
+    room = subject.share(_MOST_OF_A_MODULE, _FEWEST_TRIALS, MOST_TRIALS)
+    most = len(found) + room * (1 if subject.member.change is Change.ADDED else _TIMES_FOR_CHANGED)
     repeated = {trial.call for trial in found.values() if trial.layer is Layer.REPEATED}
     for trial in with_stillness(subject, planner.trials()):
         if len(found) >= most:

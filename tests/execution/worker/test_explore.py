@@ -128,7 +128,7 @@ def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -
     project.mkdir(parents=True)
     work.mkdir()
     (project / "subject.py").write_text(MODULE)
-    limits = {"seconds": 5.0, "cpu_seconds": 1.0, "memory": 2 * 1024**3, "longest": 200, "failures": 2}
+    limits = {"seconds": 8.0, "cpu_seconds": 0.5, "memory": 2 * 1024**3, "longest": 200, "failures": 2}
     job = {
         "roots": [str(project)],
         "hidden": [],
@@ -490,3 +490,10 @@ def test_trials_of_one_process__go_on_after_one_that_ends_it(tmp_path: Path) -> 
 
     assert (first["text"], third["text"]) == ("2", "4")
     assert second["reason"] == "it ended the test process"
+
+
+def test_warned__tells_whether_a_warning_was_given(tmp_path: Path) -> None:
+    warning = trial("warnings.warn('old')", imports=["import warnings"])
+    told = [line["warned"] for line in explore(tmp_path, [warning, trial("double(2)"), warning])[1:]]
+
+    assert told == [True, False, True]

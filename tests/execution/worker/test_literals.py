@@ -50,6 +50,34 @@ class Shown:
         return self.size
 
 
+class Named:
+    """What it shows is no call of it, but its attributes have its parameters' names."""
+
+    def __init__(self, name: str, size: int = 1, *, of: object = None) -> None:
+        self.name, self.size, self.of = name, size, of
+
+    def __repr__(self) -> str:
+        return f"Named(name={self.name})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class NeverEqual(Named):
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = Named.__hash__
+
+
+class ByIdentity:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 def text(value: Any) -> str | None:
     result = written(value, 200)
     return None if result is None else result.text
@@ -99,6 +127,8 @@ def text(value: Any) -> str | None:
         (Point(1, 2, ["a"]), 'Point(x=1, y=2, tags=["a"])'),
         (Pair(1, "b"), 'Pair(left=1, right="b")'),
         (Shown(3), "Shown(3)"),
+        (Named("a"), 'Named(name="a")'),
+        (Named("a", 2, of=[Named("b")]), 'Named(name="a", size=2, of=[Named(name="b")])'),
         (int, "int"),
         (Point, "Point"),
     ],
@@ -123,6 +153,10 @@ def test_written__as_a_person_would_write_it(value: object, expected: str) -> No
         f"at 0x{id(object()):x}",
         str(pathlib.Path.cwd() / "file"),
         ValueError("x"),
+        NeverEqual("a"),
+        ByIdentity("a"),
+        Named("a", of=object()),
+        Named("a", of=1 / 3),
         Point(object()),  # type: ignore[arg-type]  # a field that cannot be written is meant
     ],
     ids=lambda value: type(value).__name__,

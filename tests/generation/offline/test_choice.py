@@ -165,3 +165,12 @@ def test_choose__takes_more_rows_than_cases_where_each_shows_something_of_its_ow
 
     assert len(choose(rows)) == 24
     assert len(choose(others)) == 14
+
+
+def test_choose__leaves_out_what_gives_a_warning_unless_all_of_it_does() -> None:
+    quiet = case(call("1"), gives("1"), lines={1})
+    loud = case(call("2"), gives("2"), lines={1, 2})
+    loud = replace(loud, seen=replace(loud.seen, warned=True))
+
+    assert choose([loud, quiet]) == [quiet]
+    assert choose([loud]) == [loud]
