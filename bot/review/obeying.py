@@ -15,7 +15,7 @@ from bot.review.choosing import Chosen, chosen_by, say_which, told
 from bot.review.committing import CommitOrder, Committing, commit_proven
 from bot.review.desk import Desk, Told
 from bot.review.making import retry, review_again, suggest_these
-from bot.review.proving import Proven, prove_again
+from bot.review.proving import Proven, known_failing, prove_again
 from bot.review.standing import Stand, Standing
 
 _OTHERS_WANTED = "A reviewer has asked for other tests of this member: these are not what is wanted."
@@ -162,6 +162,7 @@ async def _order(desk: Desk, proven: Sequence[Proven]) -> CommitOrder:
     begun, tools = await desk.begun(), desk.tools.review
     existing, settings = await desk.existing(), tools.commits(begun.states)
     members = [one.member for one in proven if one.member is not None]
+    marking = Marking.of_members(members, tools.drivers, marks=settings.mark_tests)
     return CommitOrder(
         pull=desk.pull,
         head=desk.pull.head_sha,
@@ -171,7 +172,7 @@ async def _order(desk: Desk, proven: Sequence[Proven]) -> CommitOrder:
         drivers=tools.drivers,
         login=existing.viewer.login,
         settings=settings,
-        marking=Marking.of_members(members, tools.drivers, marks=settings.mark_tests),
+        marking=replace(marking, failing=known_failing(proven)),
     )
 
 

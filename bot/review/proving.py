@@ -24,12 +24,14 @@ class Proven:
         suggestion: As it was proven, with its number; None where it does not hold to the letter.
         member: What it is for; None where that is not there.
         trouble: Why it does not hold, as a clause; foreign text.
+        failing: See `Marking.failing`.
     """
 
     standing: Standing
     suggestion: Suggestion | None = None
     member: Member | None = None
     trouble: str = ""
+    failing: frozenset[str] | None = None
 
 
 async def prove_again(desk: Desk, standings: Iterable[Standing]) -> list[Proven]:
@@ -48,8 +50,14 @@ async def prove_again(desk: Desk, standings: Iterable[Standing]) -> list[Proven]
             candidates = {one.entry.member: _candidate(one) for one in group}
             wanted = Given(candidates=candidates, paths=paths)
             report = await desk.run(candidates.__contains__, wanted)
-            found += [_proven(one, report) for one in group]
+            found += [replace(_proven(one, report), failing=report.failing) for one in group]
     return found
+
+
+def known_failing(proven: Iterable[Proven]) -> frozenset[str] | None:
+    """Return which own tests were seen not to pass where any of these was proven; None where none was run."""
+    known = [one.failing for one in proven if one.failing is not None]
+    return frozenset[str]().union(*known) if known else None
 
 
 def _candidate(standing: Standing) -> Candidate:

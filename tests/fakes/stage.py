@@ -61,6 +61,7 @@ class Stage:
         no_longer_held: The names of members whose tests do not hold when they are proven again.
         given: What the runs were given.
         earlier: Tests of earlier runs that the runs find to be looked at.
+        failing: The project's own tests that the runs see not to pass; None where they run none.
     """
 
     github: FakeGitHub
@@ -78,6 +79,7 @@ class Stage:
     no_longer_held: set[str] = field(default_factory=set)
     given: list[Given] = field(default_factory=list)
     earlier: tuple[EarlierTest, ...] = ()
+    failing: frozenset[str] | None = None
     while_proving: Callable[[], object] = lambda: None
 
     def push(self, files: Files, branch: str | None = None) -> str:
@@ -236,6 +238,7 @@ class Stage:
             sources=sources,
             unchanged=frozenset(unchanged),
             earlier=self.earlier,
+            failing=self.failing,
         )
 
     def _made(self, member: Member, given: Given) -> Suggestion | Skipped:

@@ -138,6 +138,23 @@ def test_apply__a_reviewers_own_version_is_proven_and_committed(at: Stage) -> No
     assert f"Committed in {at.pull.head}: 2." in summary(at)
 
 
+@pytest.mark.parametrize(
+    ("failing", "left"),
+    [({f"{TEST_FILE}::test_add"}, 1), (None, 1), (set(), 2)],
+    ids=["fails", "?", "passes"],
+)
+def test_apply__takes_the_place_of_an_earlier_test_that_does_not_pass(
+    at: Stage, failing: set[str] | None, left: int
+) -> None:
+    at.command("/testsmith apply 1")
+    changed = HEAD["shop/cart.py"].replace("def add(a):\n    return a + 1", "def add(a):\n    return a + 2")
+    at.push({"shop/cart.py": changed})
+    at.run(action="synchronize")
+    at.failing = None if failing is None else frozenset(failing)
+    assert at.command("/testsmith apply 5").reactions == ["eyes", "rocket"]
+    assert committed(at).count("def test_add") == left
+
+
 def test_apply__in_a_pull_request_of_its_own(at: Stage) -> None:
     at.commits = CommitSettings(mode=Mode.PULL_REQUEST)
     done = at.command("/testsmith apply 1")
