@@ -6,7 +6,7 @@ written. Where nothing can be committed, the outcome says why and has a patch wi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -94,6 +94,7 @@ class Committing:
         commit: The commit; None where there is none.
         follow_up: The bot's own pull request that has it; None where it is on the branch itself.
         suggestions: Those that are in the commit.
+        standing: Those whose tests stand in the test tree already, as after a run that could not tell of it.
         unplaced: Those that go into no file, each with the reason.
         patch: What would have been committed, for `git apply`; empty where it was.
         found: Where the branch is, if it has gone on.
@@ -104,6 +105,7 @@ class Committing:
     commit: MadeCommit | None = None
     follow_up: FollowUp | None = None
     suggestions: tuple[Suggestion, ...] = ()
+    standing: tuple[Suggestion, ...] = ()
     unplaced: tuple[NotPlaced, ...] = ()
     patch: str = ""
     found: str = ""
@@ -178,6 +180,7 @@ class _Attempt:
         return Committing(
             outcome=outcome,
             reason=reason,
+            standing=self._of(self._plan.unchanged),
             unplaced=self._plan.refused,
             patch=patch_of(self._plan.edits),
             found=found,
@@ -329,10 +332,16 @@ class _Attempt:
 
     def _taken(self) -> tuple[Suggestion, ...]:
         """Return the suggestions that the planned edits take up."""
-        members = {member for edit in self._plan.edits for member in edit.members}
+        return self._of({member for edit in self._plan.edits for member in edit.members})
+
+    def _of(self, members: Collection[str]) -> tuple[Suggestion, ...]:
         return tuple(one for one in self._order.suggestions if one.is_green and one.member in members)
 
     def _done(self, made: MadeCommit) -> Committing:
         return Committing(
-            outcome=Committed.DONE, commit=made, suggestions=self._taken(), unplaced=self._plan.refused
+            outcome=Committed.DONE,
+            commit=made,
+            suggestions=self._taken(),
+            standing=self._of(self._plan.unchanged),
+            unplaced=self._plan.refused,
         )

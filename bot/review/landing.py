@@ -87,11 +87,13 @@ class Landing:
                 yield found[one.draft.content].suggestion
 
     def _after(self, wanted: Wanted, made: Committing) -> Wanted:
+        there = (*made.suggestions, *made.standing)
+        contents = frozenset(content_digest(one.member, one.code) for one in there)
+        wishes = replace(wanted.wishes, applied=wanted.wishes.applied | contents)
         if made.commit is None:
-            return wanted
-        contents = frozenset(content_digest(one.member, one.code) for one in made.suggestions)
+            return replace(wanted, wishes=wishes)
         place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
-        wishes = replace(wanted.wishes, applied=wanted.wishes.applied | contents, place=place)
+        wishes = replace(wishes, place=place)
         if self.settings.mode is Mode.COMMIT:
             self.forge.await_head(self.number, made.commit.sha)
             wanted = replace(wanted, head=made.commit.sha)

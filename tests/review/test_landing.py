@@ -100,6 +100,17 @@ def test_commit__what_was_committed_is_never_proposed_again(at: Stage) -> None:
     assert at.proposed() == ["asks_why"]
 
 
+def test_commit__by_a_run_that_was_ended_before_it_could_tell(at: Stage) -> None:
+    at.run()
+    at.pull.comments.clear()
+    at.pull.review_comments.clear()
+    at.push({"README.md": "newer\n"})
+    before = at.pull.head
+    assert at.run(action="synchronize").commit == ""
+    assert (at.pull.head, at.proposed()) == (before, ["asks_why"])
+    assert "`add`" not in summary(at)
+
+
 def test_commit__what_was_proposed_before_is_resolved_when_it_is_committed(at: Stage) -> None:
     at.commits = CommitSettings()
     at.run()
