@@ -144,12 +144,16 @@ class Budget:
         caps = self._caps
         kind: type[OverBudget] = CallTooLarge
         if after.calls > caps.calls:
-            kind, cap, option = OverBudget, f"{caps.calls} calls", "--max-calls"
+            kind, cap, option = (
+                OverBudget,
+                f"{caps.calls} call{'' if caps.calls == 1 else 's'}",
+                "--max-calls",
+            )
         elif after.tokens > caps.tokens:
             cap, option = f"{caps.tokens:,} tokens", "--max-tokens"
         else:
             cap, option = f"{caps.cost:.2f} USD", "--max-cost"
-        error = kind(f"The model was not asked: one run may spend {cap}, and {option} allows more")
+        error = kind(f"The model was not asked: one run may spend {cap}; {option} allows more")
         error.attempts = 0
         return error
 

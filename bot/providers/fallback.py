@@ -48,7 +48,8 @@ class FallbackProvider:
         """Return how many calls the second model has answered, where it has any."""
         if not self._answered:
             return ()
-        return (f"calls that the fallback model {self._model} answered: {self._answered}",)
+        calls = "1 call was" if self._answered == 1 else f"{self._answered} calls were"
+        return (f"{calls} answered by the fallback model {self._model}",)
 
 
 def _another_may_do(error: ProviderError) -> bool:

@@ -9,6 +9,12 @@ from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.verification.evidence import Subject
 from bot.verification.gate import Verdict
 
+SHARE = 0.6
+"""Of the time left, what a group may take that could be smaller, or that others wait for.
+
+Of a group that overran it, half may still end in the rest.
+"""
+
 ProveGroup = Callable[[Sequence[Subject]], Awaitable[Sequence[Verdict]]]
 """Returns a verdict for each candidate, in the same order."""
 
@@ -20,26 +26,29 @@ async def prove_in_time(
 
     Args:
         subjects: The candidates; those of one member are proven together.
-        deadline: When all of it has to be over. A group that is not over by then is cancelled.
+        deadline: When all of it has to be over. A group that takes most of what is left is cancelled, and its
+            members are begun again in smaller ones, as far as there is time.
         prove_group: Proves some of them.
     """
     found: list[Verdict | None] = [None] * len(subjects)
     waiting = _by_member(subjects)
-    seconds, members = 0.0, 0
+    seconds, members, most = 0.0, 0, len(waiting)
     while waiting:
-        size = next_group(len(waiting), deadline.left, seconds / members if members else None)
+        size = min(most, next_group(len(waiting), deadline.left, seconds / members if members else None))
         if size == 0:
             break
         numbers = [number for ones in waiting[:size] for number in ones]
-        left = deadline.left
+        left, share = deadline.left, SHARE if len(waiting) > 1 else 1.0
         try:
-            verdicts = await deadline.within(prove_group([subjects[number] for number in numbers]))
+            verdicts = await deadline.within(prove_group([subjects[number] for number in numbers]), share)
         except TimeIsOver:
-            break
+            del waiting[: size == 1]
+            most = size // 2 or len(waiting)
+        else:
+            del waiting[:size]
+            for number, verdict in zip(numbers, verdicts, strict=True):
+                found[number] = verdict
         seconds, members = seconds + left - deadline.left, members + size
-        del waiting[:size]
-        for number, verdict in zip(numbers, verdicts, strict=True):
-            found[number] = verdict
     return found
 
 

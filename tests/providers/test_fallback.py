@@ -55,7 +55,7 @@ def test_complete__asks_the_first_model_where_that_answers() -> None:
 def test_complete__asks_the_second_for_what_the_first_cannot_do(error: ProviderError) -> None:
     provider = FallbackProvider(Answering(error), Answering(), "second")
     assert [ask(provider), ask(provider)] == ["second", "second"]
-    assert provider.notes() == ("calls that the fallback model second answered: 2",)
+    assert provider.notes() == ("2 calls were answered by the fallback model second",)
 
 
 @pytest.mark.parametrize(
