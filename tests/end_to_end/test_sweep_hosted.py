@@ -3,77 +3,119 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from fakes.github.actions_run import Finished
+from fakes.actions_cache import ActionsCacheService
+from fakes.github.actions_run import ActionsRun
 from fakes.github.events import Events
-from fakes.shop import Shop
+from fakes.sweepable import MEMBERS, PARTS, Sweepable, hand_over, sweepable
 
 pytestmark = pytest.mark.slow
 
-WRITING = {"contents": "write", "pull_requests": "write"}
+
+@pytest.fixture(name="at")
+def _at(tmp_path: Path) -> Iterator[Sweepable]:
+    with sweepable(tmp_path) as made:
+        yield made
 
 
-@pytest.fixture(name="swept")
-def _swept(hosted: Shop) -> Shop:
-    """The example project after its change, to be swept."""
-    hosted.github.close(hosted.repository, hosted.pull, merge=True)
-    hosted.granted = WRITING
-    hosted.event = Events(hosted.github).schedule(hosted.repository)
-    return hosted
-
-
-def sweep(at: Shop, **inputs: str) -> Finished:
-    at.event = Events(at.github).schedule(at.repository)
-    return at.run(provider="offline", max_members="2", **inputs)
-
-
-def proposed(done: Finished) -> set[str]:
-    """Return the members that have a row of their own in the job summary."""
-    rows = [line for line in done.summary.splitlines() if line.startswith("| `")]
-    return {row.split("`")[1] for row in rows if "mutant" in row or "line" in row}
-
-
-def test_sweep__opens_updates_and_after_a_merge_opens_anew(swept: Shop) -> None:
-    first = sweep(swept)
-    pulls = swept.repository.pulls
-    (number,) = set(pulls) - {1}
-    assert (first.outputs["pull-request"], pulls[number].head_branch) == (str(number), "testsmith/sweep")
-    assert pulls[number].base_branch == "main"
-    assert first.outputs["commit"] == pulls[number].head
-    git = swept.repository.git
-    changed = git.text("diff", "--name-only", "main", "testsmith/sweep").split()
-    assert changed
+def test_sweep__opens_updates_opens_anew_after_a_merge_and_heeds_a_refusal(at: Sweepable) -> None:
+    first = at.run(max_members="2")
+    (pull,) = at.pulls
+    one = at.tested()
+    assert (first.outputs["pull-request"], first.outputs["commit"]) == (str(pull.number), pull.head)
+    assert (pull.head_branch, pull.base_branch, len(one)) == ("testsmith/sweep", "main", 2)
+    changed = at.repository.git.text("diff", "--name-only", "main", "testsmith/sweep").split()
     assert all(path.startswith("tests/") for path in changed)
 
-    second = sweep(swept)
-    assert set(pulls) == {1, number}
-    assert second.outputs["pull-request"] == str(number)
-    assert pulls[number].head == second.outputs["commit"] != first.outputs["commit"]
-    assert proposed(second)
-    assert not proposed(first) & proposed(second)
+    second = at.run(max_members="2")
+    two = at.tested() - one
+    assert (len(at.pulls), second.outputs["pull-request"], len(two)) == (1, str(pull.number), 2)
+    assert at.tested() >= one
 
-    swept.github.close(swept.repository, pulls[number], merge=True, squash=True)
-    third = sweep(swept)
-    assert third.outputs["pull-request"] == str(number + 1)
-    assert not proposed(third) & (proposed(first) | proposed(second))
+    at.github.close(at.repository, pull, merge=True, squash=True)
+    third = at.run(max_members="2")
+    three = at.tested() - one - two
+    assert (len(at.pulls), third.outputs["pull-request"], len(three)) == (2, "2", 2)
+    git = at.repository.git
+    assert len(git.between(at.repository.branch("main") or "", "testsmith/sweep")) == 1
 
-    swept.github.close(swept.repository, pulls[number + 1])
-    fourth = sweep(swept)
-    assert not proposed(fourth) & proposed(third)
+    at.github.close(at.repository, at.pulls[1])
+    fourth = at.run(max_members="2")
+    four = at.tested() - one - two
+    assert (len(at.pulls), fourth.outputs["pull-request"]) == (3, "3")
+    assert (len(four), four & three) == (2, set())
 
 
-def test_sweep__a_dry_run_writes_nothing(swept: Shop) -> None:
-    before = len(swept.github.counted(writes=True))
-    done = sweep(swept, dry_run="true")
+def test_sweep__a_dry_run_writes_nothing(at: Sweepable) -> None:
+    done = at.run(dry_run="true")
     assert "dry run" in done.summary
-    assert len(swept.github.counted(writes=True)) == before
-    assert swept.repository.branch("testsmith/sweep") is None
+    assert at.github.counted(writes=True) == []
+    assert at.repository.branch("testsmith/sweep") is None
 
 
-def test_sweep__by_hand_from_another_branch_says_where_to_start_it(swept: Shop) -> None:
-    swept.event = Events(swept.github).workflow_dispatch(swept.repository, "change")
-    done = swept.run()
+def test_sweep__by_hand_from_another_branch_says_where_to_start_it(at: Sweepable) -> None:
+    at.github.commit(at.repository, "other", {"README.md": "other\n"}, start="main")
+    run = at.prepared()
+    run.event = Events(at.github).workflow_dispatch(at.repository, "other")
+    (run.temp / "_github_workflow" / "event.json").write_text(json.dumps(run.event.payload))
+    done = at.finished(run)
     assert "run the workflow from 'main'" in done.annotations("warning")[0].data
-    assert json.loads(done.outputs["members"]) == 0
+    assert done.outputs["members"] == "0"
+
+
+def plan(at: Sweepable, shards: int) -> tuple[ActionsRun, list[str]]:
+    run = at.prepared(sweep_step="plan", shards=str(shards))
+    done = at.finished(run)
+    assert at.github.counted(writes=True) == []
+    return run, json.loads(done.outputs["matrix"])["shard"]
+
+
+def shard(at: Sweepable, planned: ActionsRun, name: str) -> ActionsRun:
+    """Return a run for a shard on a machine of its own, to which the plan was brought."""
+    run = at.prepared(sweep_step="shard", shard=name)
+    hand_over(planned, run)
+    return run
+
+
+def collected(at: Sweepable, *runs: ActionsRun) -> set[str]:
+    """Collect what machines have left, and return the members whose tests are in the pull request."""
+    run = at.prepared(sweep_step="collect")
+    for one in runs:
+        hand_over(one, run)
+    at.finished(run)
+    return at.tested()
+
+
+def test_shards__one_that_is_killed_costs_its_own_members_and_is_made_alone_again(at: Sweepable) -> None:
+    with ActionsCacheService() as service:
+        at.keep_in(service)
+        planned, (first, second) = plan(at, 2)
+        told = json.loads((planned.workspace / PARTS / "plan.json").read_text())
+        members = [{one.partition("::")[2] for one in ids} for ids in told["shards"]]
+        assert (members[0] | members[1], members[0] & members[1]) == (set(MEMBERS), set())
+
+        whole = shard(at, planned, first)
+        at.finished(whole)
+        killed = shard(at, planned, second)
+        with at.begun(killed) as process:
+            time.sleep(4.0)
+            os.killpg(process.pid, signal.SIGKILL)
+        assert not list((killed.workspace / PARTS).glob("shard-*"))
+        assert collected(at, planned, whole) == members[0]
+        (pull,) = at.pulls
+        assert "left no report" in pull.body
+
+        again = shard(at, planned, second)
+        at.finished(again)
+        assert collected(at, planned, whole, again) == set(MEMBERS)
+        assert len(at.pulls) == 1
+        assert service.violations == []
+        names = service.keys("refs/heads/main")
+        assert all(("-shard-" in one) is one.startswith("testsmith-sweep-v") for one in names)
