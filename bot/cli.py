@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 from bot import __version__
 from bot.model import Estimate, Failure, Progress, Report, UsageFailure
@@ -27,6 +27,12 @@ from bot.settings import (
     repository_values,
 )
 from bot.swept import SweepPlan, SweepReport
+
+if TYPE_CHECKING:
+    from bot.sweep.machines import Planned
+    from bot.sweep.shards import Shard
+
+_Done = TypeVar("_Done")
 
 _DESCRIPTION = """\
 Makes tests for the public members that a change adds, alters or affects, runs them in a sandbox,
@@ -109,6 +115,22 @@ def _add_sweep(commands: Any) -> None:
     _add_proof(sweep.add_argument_group("how they are proven"))
     _add_output(sweep.add_argument_group("what comes of it"))
     _add_options(sweep.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too"))
+    _add_machines(sweep.add_argument_group("several machines, one step on each"))
+
+
+def _add_machines(group: Any) -> None:
+    step = group.add_mutually_exclusive_group()
+    step.add_argument(
+        "--plan", metavar="N", type=int, help="measure, rank, and split what is taken into at most N shards"
+    )
+    step.add_argument("--shard", metavar="K/N", help="make and prove the tests of one shard of the plan")
+    step.add_argument("--collect", action="store_true", help="put the reports of all shards together")
+    group.add_argument(
+        "--parts",
+        metavar="DIR",
+        default="testsmith-parts",
+        help="the folder in which machines leave parts for each other (default: testsmith-parts)",
+    )
 
 
 def _add_place(group: Any) -> None:
@@ -238,6 +260,21 @@ class CacheKeeper(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """The steps of a sweep that several machines share; each is told where parts lie.
+
+    Attributes:
+        plan: Plans for so many shards, and leaves the plan.
+        prove: Makes and proves the tests of one shard, and leaves its report.
+        collect: Puts the reports of all shards together.
+    """
+
+    plan: Callable[[Settings, Path, int, Progress], Planned]
+    prove: Callable[[Settings, Path, Shard, Progress], Report]
+    collect: Callable[[Settings, Path, Progress], SweepReport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What the process hands to a command.
 
@@ -252,6 +289,7 @@ class World:
         plan: Ranks what a sweep could take, and reckons what it would ask a model.
         write: Writes a report's tests into the test tree, and says what was written.
         open_cache: Opens the result cache; the function it is given tells the person what went wrong.
+        machines: Does a sweep's steps, where several machines share it.
     """
 
     environment: Mapping[str, str]
@@ -264,6 +302,7 @@ class World:
     plan: Callable[[Settings, Progress], SweepPlan]
     write: Callable[[Report, Settings], tuple[str, ...]]
     open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
+    machines: Machines
 
 
 def run(argv: Sequence[str], world: World) -> int:
@@ -273,7 +312,7 @@ def run(argv: Sequence[str], world: World) -> int:
         SystemExit: From the argument parser, for `--help`, `--version` and what it cannot parse.
     """
     arguments = vars(parser().parse_args(argv))
-    command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
+    command = {"suggest": _suggest, "sweep": _sweep_or_step, "cache": _cache}[arguments["command"]]
     try:
         return command(arguments, world)
     except UsageFailure as failure:
@@ -315,6 +354,58 @@ def _sweep(arguments: Mapping[str, Any], world: World) -> int:
     for line in (*written, *_statistics(swept.report, settings)):
         print(line, file=world.stderr)
     return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
+
+
+def _sweep_or_step(arguments: Mapping[str, Any], world: World) -> int:
+    """Sweep on this machine, or do the step that this one of several is for."""
+    shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
+    if shards is None and shard is None and not collects:
+        return _sweep(arguments, world)
+    if arguments["dry_run"]:
+        raise UsageFailure("--dry-run plans on one machine: leave --plan, --shard and --collect out.")
+    settings, parts = _settings({**arguments, "all": arguments["all"] or ["."]}, world), arguments["parts"]
+    if shards is not None:
+        return _plan_shards(settings, world, Path(parts), shards)
+    if shard is not None:
+        return _prove_shard(settings, world, Path(parts), shard)
+    return _collect(settings, arguments, world)
+
+
+def _plan_shards(settings: Settings, world: World, parts: Path, shards: int) -> int:
+    from bot.sweep.shards import MOST_SHARDS, Shard
+
+    if not 1 <= shards <= MOST_SHARDS:
+        raise UsageFailure(f"--plan must be a whole number from 1 to {MOST_SHARDS}, not {shards}.")
+    planned = _with_progress(world, partial(world.machines.plan, settings, parts, shards))
+    of = len(planned.shards)
+    lines = [f"{Shard(number=number, of=of)} {len(ids)}" for number, ids in enumerate(planned.shards, 1)]
+    _put_out("".join(f"{line} members\n" for line in lines), world)
+    return 0
+
+
+def _prove_shard(settings: Settings, world: World, parts: Path, text: str) -> int:
+    from bot.sweep.shards import shard_of
+
+    report = _with_progress(world, partial(world.machines.prove, settings, parts, shard_of(text)))
+    _put_out(f"{len(report.suggestions)} proposals for {len(report.members)} members\n", world)
+    return 0 if report.failure is None else _told(world, report.failure, 1)
+
+
+def _collect(settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
+    parts = Path(arguments["parts"])
+    swept = _with_progress(world, partial(world.machines.collect, settings, parts))
+    written = _write(swept.report, settings, world) if settings.write else ()
+    _put_out(_rendered(swept.report, settings, arguments, world), world)
+    for line in (*written, *swept.notes, *_statistics(swept.report, settings)):
+        print(line, file=world.stderr)
+    return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
+
+
+def _with_progress(world: World, work: Callable[[Progress], _Done]) -> _Done:
+    from bot.report.terminal import open_progress, terminal_of
+
+    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
+        return work(progress)
 
 
 def _plan(settings: Settings, world: World) -> int:

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from bot.review.states import States
     from bot.review.story import Tools as ReviewTools
     from bot.settings import CommitSettings
+    from bot.sweep.machines import Planned
     from bot.sweep.parts_folder import PartsFolder
+    from bot.sweep.shards import Shard
     from bot.sweep.story import Tools as SweepTools
 
 
@@ -79,6 +81,11 @@ def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
         plan=partial(_plan, stopping),
         write=_write,
         open_cache=_Keeper,
+        machines=cli.Machines(
+            plan=partial(_plan_shards, stopping),
+            prove=partial(_prove_shard, stopping),
+            collect=partial(_collect, stopping),
+        ),
     )
     return cli.run(sys.argv[1:], world)
 
@@ -407,6 +414,42 @@ async def _plan_with_clients(settings: Settings, progress: Progress, stack: Asyn
 
     offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
     return await plan(settings, _sweep_tools(offline, progress, stack))
+
+
+def _plan_shards(
+    stopping: _Stopping, settings: Settings, parts: Path, shards: int, progress: Progress
+) -> Planned:
+    from bot.sweep.machines import plan_shards
+    from bot.sweep.parts_folder import PartsFolder
+
+    async def work(stack: AsyncExitStack) -> Planned:
+        offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
+        tools = _sweep_tools(offline, progress, stack)
+        return await plan_shards(offline, tools, PartsFolder(parts), shards)
+
+    return _finished(stopping, work)
+
+
+def _prove_shard(
+    stopping: _Stopping, settings: Settings, parts: Path, shard: Shard, progress: Progress
+) -> Report:
+    from bot.sweep.machines import prove_shard
+    from bot.sweep.parts_folder import PartsFolder
+
+    async def work(stack: AsyncExitStack) -> Report:
+        return await prove_shard(settings, _sweep_tools(settings, progress, stack), PartsFolder(parts), shard)
+
+    return _finished(stopping, work)
+
+
+def _collect(stopping: _Stopping, settings: Settings, parts: Path, progress: Progress) -> SweepReport:
+    from bot.sweep.machines import collect
+    from bot.sweep.parts_folder import PartsFolder
+
+    async def work(stack: AsyncExitStack) -> SweepReport:
+        return await collect(settings, _sweep_tools(settings, progress, stack), PartsFolder(parts))
+
+    return _finished(stopping, work)
 
 
 def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepTools:
