@@ -34,7 +34,7 @@ from bot.generation.generator import NotedGenerator, Observer, ObservingGenerato
 from bot.generation.observing import TimedObserver
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
-from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
+from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree, TestFileParts
 from bot.model import (
     CacheStatsReporter,
     Candidate,
@@ -369,23 +369,31 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
     base_text = _read_once(search.base_tree)
     used = {asked.driver.language: asked.driver for asked in requests.values()}
     own_tests = {
-        language: cache(partial(_beside_ours, search.head_tree, driver)) for language, driver in used.items()
+        language: cache(partial(_parts, search.head_tree, driver)) for language, driver in used.items()
     }
     return {
         member: source_digest(
             asked.request,
             ground,
             base=base_text(asked.request.member.path),
-            own_tests=own_tests[asked.driver.language](asked.request.test_path),
+            own_tests=_that_count(own_tests[asked.driver.language](asked.request.test_path), member),
         )
         for member, asked in requests.items()
     }
 
 
-def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
-    """Return what stands in a test file beside tests of the bot's own: they change nothing that was found."""
+def _parts(tree: SourceTree, driver: LanguageDriver, path: str) -> TestFileParts:
     data = tree.read(path)
-    return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
+    return TestFileParts() if data is None else driver.parts_of(data.decode(errors="replace"))
+
+
+def _that_count(parts: TestFileParts, member: str) -> str:
+    """Return what stands in a test file but for tests that the bot has made for other members.
+
+    Those change nothing that was found for this one. One of its own was taken over by a person, for what the
+    bot commits is remembered as such.
+    """
+    return "\n".join(filter(None, (parts.beside, parts.marked.get(member, ""))))
 
 
 def _generators_of(settings: Settings) -> str:

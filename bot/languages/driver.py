@@ -7,8 +7,8 @@ formatter excepted, which is handed to it). Where a file cannot be read as its l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -124,6 +124,21 @@ class MarkedTest:
     is_edited: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFileParts:
+    """A test file, taken apart by whose its tests are.
+
+    Attributes:
+        beside: All but the marked tests that nobody has edited; empty for nothing.
+        marked: These, by the id of the member that they were made for.
+    """
+
+    __test__ = False
+
+    beside: str = ""
+    marked: Mapping[str, str] = field(default_factory=dict)
+
+
 class LanguageDriver(Protocol):
     """What knows one language. See `bot/languages/python/driver.py` for the first."""
 
@@ -196,11 +211,11 @@ class LanguageDriver(Protocol):
         """
         ...
 
-    def beside_marked(self, text: str) -> str:
-        """Return what a test file holds beside marked tests that nobody has edited, to be compared.
+    def parts_of(self, text: str) -> TestFileParts:
+        """Return the marked tests of a test file that nobody has edited, apart from all else, to be compared.
 
-        What tests nothing by itself (imports, comments, formatting) does not count. Empty for nothing; a text
-        that is not of this language counts as it is.
+        What tests nothing by itself (imports, comments, formatting) does not count; a text that is not of
+        this language counts as it is.
         """
         ...
 

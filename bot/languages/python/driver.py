@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.languages.driver import DocumentedExample, Findings, MarkedTest, Scope, SourceTree, TestMark
+from bot.languages.driver import (
+    DocumentedExample,
+    Findings,
+    MarkedTest,
+    Scope,
+    SourceTree,
+    TestFileParts,
+    TestMark,
+)
 from bot.languages.python import context, examples, marking, members, merging, test_modules
 from bot.languages.python.formatting import Formatter, RuffFormatter
 from bot.languages.python.test_paths import is_test, package_files
@@ -78,9 +86,9 @@ class PythonDriver:
         """See `LanguageDriver.marked_tests`."""
         return marking.marked_tests(text)
 
-    def beside_marked(self, text: str) -> str:
-        """See `LanguageDriver.beside_marked`."""
-        return marking.beside_marked(text)
+    def parts_of(self, text: str) -> TestFileParts:
+        """See `LanguageDriver.parts_of`."""
+        return marking.parts_of(text)
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """See `LanguageDriver.remove`."""
