@@ -436,7 +436,7 @@ def test_other_events__ask_for_nothing(at: Stage) -> None:
     events = Events(at.github)
     target = events.pull_request(at.shop, at.pull, "opened", name="pull_request_target")
     assert "pull_request" in nothing_of(target).reason
-    assert "schedule" in nothing_of(events.schedule(at.shop)).reason
+    assert "merge queue" in nothing_of(events.merge_group(at.shop, at.pull)).reason
 
 
 GIT = r"/octo/shop\.git/"
