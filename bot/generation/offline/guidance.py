@@ -15,6 +15,7 @@ from bot.generation.offline.cases import Case
 from bot.generation.offline.inputs import shape_of
 from bot.generation.offline.ladder import ladder
 from bot.generation.offline.observations import Observation
+from bot.generation.offline.places import Place, number_text, places
 from bot.generation.offline.slopes import Slopes
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
@@ -71,7 +72,8 @@ def further(known: Known, *, wants_witness: bool) -> list[Trial]:
     if wants_witness:
         parents += [*known.cases][:_MOST_PARENTS]
     fixed = _fixed_parameters(known.subject)
-    rows = [ladder(known.subject, known.trials, known.seen)]
+    constants = _constants_of_its_text(known, fixed) if wants_witness else iter(())
+    rows = [ladder(known.subject, known.trials, known.seen), constants]
     slopes = Slopes(known.trials, known.seen, fixed)
     rows += [_offspring(known, number, fixed, slopes) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
@@ -105,6 +107,31 @@ def _closest(mutant: Mutant, known: Known, by_cost: Sequence[int]) -> list[int]:
 
 def _last_before(line: int, reached: Iterable[int]) -> int:
     return max((each for each in reached if each < line), default=0)
+
+
+def _constants_of_its_text(known: Known, fixed: frozenset[str]) -> Iterator[Trial]:
+    """Yield the simplest trial with what the member's text compares with, and with numbers of its text.
+
+    Those that only head or only base has come first.
+    """
+    simplest = next((known.trials[number] for number in known.cases), None)
+    arguments = [place for place in places(simplest) if place.is_argument] if simplest else []
+    near = [
+        [place.filled(value.text) for values in known.subject.hints.near[place.name] for value in values]
+        for place in arguments
+    ]
+    numbers = [
+        _with_numbers(place, known.subject.hints.numbers) for place in arguments if place.name not in fixed
+    ]
+    yield from _by_turns([iter(row) for row in (*near, *numbers)])
+
+
+def _with_numbers(place: Place, numbers: Iterable[float]) -> Iterator[Trial]:
+    for leaf in place.leaves:
+        if isinstance(leaf.value, int | float) and leaf.items is None:
+            for number in numbers:
+                for near in (number - 1, number, number + 1):
+                    yield place.exchanged(leaf, number_text(near, leaf.value))
 
 
 def _offspring(known: Known, number: int, fixed: frozenset[str], slopes: Slopes) -> Iterator[Trial]:

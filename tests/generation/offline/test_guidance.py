@@ -5,6 +5,7 @@ from dataclasses import replace
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Callee, Description, Parameter, Shape
 from bot.generation.offline.documentation import Documentation
+from bot.generation.offline.expressions import Expression
 from bot.generation.offline.guidance import MOST_FURTHER, Known, further
 from bot.generation.offline.hints import Hints
 from bot.generation.offline.observations import Observation, Outcome
@@ -94,3 +95,14 @@ def test_further__starts_from_what_comes_nearest_to_a_line_that_none_reaches() -
 
     assert made
     assert not any(each.startswith('f("') for each in made)
+
+
+def test_further__tries_what_its_text_compares_with_while_base_does_the_same() -> None:
+    hints = Hints(numbers=[7])
+    hints.near["a"].append([Expression("250"), Expression("249")])
+    start = known((call("5"), replace(FEW, compared=())))
+    start = replace(start, subject=replace(start.subject, hints=hints))
+
+    wanted = {"f(250)", "f(249)", "f(7)", "f(8)"}
+    assert wanted <= {*texts(further(start, wants_witness=True))}
+    assert not wanted - {"f(7)", "f(8)"} & {*texts(further(start, wants_witness=False))}
