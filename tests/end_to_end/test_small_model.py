@@ -1,14 +1,16 @@
 """The program with a real model behind a real server: the wire, and that nothing wrong comes of wrong tests.
 
 The model is far too small to write a test that holds, so nothing is asked of its answers but what became of
-them.
+them. Nor does it write Python by itself: where a test of it is to be run, it fills in what is compared, and
+the fake endpoint hands that on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from bot.providers.stack import build_provider
 from bot.settings import ModelSettings
 from fakes.command_line import CommandLine
 from fakes.containers import CannotHave
+from fakes.endpoint import Body, Endpoint, members_in
 from fakes.small_model import CONTEXT, MODEL, interpreter_with_model, served
 
 pytestmark = pytest.mark.slow
@@ -30,6 +33,8 @@ SCHEMA = {
     "required": ["colour", "large"],
     "additionalProperties": False,
 }
+EXPRESSION = {"type": "string", "pattern": "^reserve[(][a-z0-9, ]{1,20}[)] == [a-z0-9]{1,10}$"}
+"""What the model may choose of a test, since by itself it writes no Python."""
 RESERVE = "src/shop/stock.py::reserve"
 
 
@@ -69,6 +74,22 @@ def complete(url: str, user_prompt: str, *, max_tokens: int, schema: dict[str, A
     return asyncio.run(asked())
 
 
+def written_by(url: str, answers: list[str]) -> Callable[[Body], str]:
+    """Return what answers for the fake endpoint with code of the real model, which is remembered."""
+
+    def answer(body: Body) -> str:
+        asked = str(body["messages"][1]["content"])
+        source = asked.partition("Source:\n\n```python\n")[2].partition("```")[0]
+        prompt = f"Write what this function returns.\n\n{source}\n\nAnswer with one comparison."
+        with ThreadPoolExecutor(1) as threads:  # the endpoint's own thread has a loop that runs
+            told = threads.submit(complete, url, prompt, max_tokens=60, schema=EXPRESSION).result()
+        answers.append(json.loads(told.text))
+        code = f"from shop.stock import reserve\n\n\ndef test_reserve():\n    assert {answers[-1]}\n"
+        return json.dumps({"tests": [{"name": one, "code": code} for one in members_in(body)]})
+
+    return answer
+
+
 def suggest(command_line: CommandLine, shop: Path, url: str, *arguments: str) -> dict[str, Any]:
     """Run the command line for the example's pull request, with short answers."""
     asking = ("--repo", str(shop), "--base", "main", "--head", "change", "--base-url", url, "--model", MODEL)
@@ -76,6 +97,14 @@ def suggest(command_line: CommandLine, shop: Path, url: str, *arguments: str) ->
     ran = command_line.run("suggest", "--format", "json", *asking, *short, *arguments, seconds=400.0)
     assert ran.code == 0, ran.stderr
     return ran.report
+
+
+def check_proven(report: dict[str, Any]) -> None:
+    """Whatever is proposed held in every run and adds something."""
+    for one in report["suggestions"]:
+        evidence = one["evidence"]
+        assert evidence["passes"] == evidence["runs"] == 5
+        assert evidence["mutants_killed"] or evidence["lines_gained"] or evidence["branches_gained"]
 
 
 def test_real_model__holds_its_answer_to_the_schema(url: str) -> None:
@@ -114,10 +143,7 @@ def test_real_model__posts_nothing_that_is_not_proven(
     assert stats["api_calls"] == estimate["stats"]["api_calls"] == 1
     assert estimate["stats"]["prompt_tokens"] == pytest.approx(stats["prompt_tokens"], rel=0.2)
     assert 0 < stats["completion_tokens"] <= 64
-    for one in report["suggestions"]:
-        evidence = one["evidence"]
-        assert evidence["passes"] == evidence["runs"] == 5
-        assert evidence["mutants_killed"] or evidence["lines_gained"] or evidence["branches_gained"]
+    check_proven(report)
     reasons = {one["member"]: one["reason"] for one in report["skipped"]}
     assert set(reasons) | {one["member"] for one in report["suggestions"]} == {RESERVE}
     if stats["completion_tokens"] == 64:
@@ -137,3 +163,23 @@ def test_real_model__too_long_a_prompt_is_cut_down_to_one_member_and_its_source(
     for one in report["skipped"]:
         assert "even asked for alone, with nothing but its source" in one["reason"]
         assert f"longer than model {MODEL} reads" in one["reason"]
+
+
+def test_real_model__code_that_it_has_written_is_run_and_posted_only_where_it_is_proven(
+    command_line: CommandLine, shop: Path, url: str
+) -> None:
+    answers: list[str] = []
+    with Endpoint(answer=written_by(url, answers)) as endpoint:
+        change = ("--base", "main", "--head", "change", "--only", RESERVE, "--observation-token-budget", "0")
+        asking = ("--base-url", endpoint.url, "--model", MODEL, "--timeout", "300", "--repairs", "0")
+        ran = command_line.suggest(shop, *change, *asking)
+
+    assert ran.code == 0, ran.stderr
+    [answer] = answers
+    assert answer.startswith("reserve(")
+    check_proven(ran.report)
+    skipped = {one["member"]: one for one in ran.report["skipped"]}
+    assert set(skipped) | {one["member"] for one in ran.report["suggestions"]} == {RESERVE}
+    for one in skipped.values():
+        assert one["stage"] in {"generation", "verification", "gate"}
+        assert one["reason"]
