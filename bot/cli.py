@@ -29,6 +29,7 @@ from bot.settings import (
 from bot.swept import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
+    from bot.report.view import View
     from bot.sweep.machines import Planned
     from bot.sweep.shards import Shard
 
@@ -41,6 +42,8 @@ and shows only the proven ones."""
 _SWEEP_DESCRIPTION = """\
 Ranks the public members of a whole project by what a test of each is worth, takes them in that order
 until the budget is spent, and shows the tests that were proven."""
+
+_NOT_WRITTEN = ("nothing was written: --no-verify proves nothing, and only proven tests are written.",)
 
 _EPILOG = """\
 environment:
@@ -186,7 +189,7 @@ def _add_proof(group: Any) -> None:
     group.add_argument(
         "--coverage",
         metavar="FILE",
-        help="a coverage.xml or .coverage of the project's own tests, read instead of running them",
+        help="a .coverage, coverage.xml, coverage.json or lcov.info of your own tests, read instead of a run",
     )
     group.add_argument(
         "--install",
@@ -288,6 +291,7 @@ class World:
         sweep: Builds the clients of one sweep, takes it to its report, and closes them.
         plan: Ranks what a sweep could take, and reckons what it would ask a model.
         write: Writes a report's tests into the test tree, and says what was written.
+        write_sweep: The same of a sweep, with what its tests need.
         open_cache: Opens the result cache; the function it is given tells the person what went wrong.
         machines: Does a sweep's steps, where several machines share it.
     """
@@ -301,6 +305,7 @@ class World:
     sweep: Callable[[Settings, Progress], SweepReport]
     plan: Callable[[Settings, Progress], SweepPlan]
     write: Callable[[Report, Settings], tuple[str, ...]]
+    write_sweep: Callable[[SweepReport, Settings], tuple[str, ...]]
     open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
     machines: Machines
 
@@ -349,8 +354,8 @@ def _sweep(arguments: Mapping[str, Any], world: World) -> int:
     if settings.dry_run:
         return _plan(settings, world)
     swept = _swept(settings, world)
-    written = _write(swept.report, settings, world) if settings.write else ()
-    _put_out(_rendered(swept.report, settings, arguments, world), world)
+    written = _write_swept(swept, settings, world) if settings.write else ()
+    _put_out(_rendered_sweep(swept, settings, arguments, world), world)
     for line in (*written, *_statistics(swept.report, settings)):
         print(line, file=world.stderr)
     return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
@@ -394,9 +399,9 @@ def _prove_shard(settings: Settings, world: World, parts: Path, text: str) -> in
 def _collect(settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
     parts = Path(arguments["parts"])
     swept = _with_progress(world, partial(world.machines.collect, settings, parts))
-    written = _write(swept.report, settings, world) if settings.write else ()
-    _put_out(_rendered(swept.report, settings, arguments, world), world)
-    for line in (*written, *swept.notes, *_statistics(swept.report, settings)):
+    written = _write_swept(swept, settings, world) if settings.write else ()
+    _put_out(_rendered_sweep(swept, settings, arguments, world), world)
+    for line in (*written, *_statistics(swept.report, settings)):
         print(line, file=world.stderr)
     return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
 
@@ -408,12 +413,27 @@ def _with_progress(world: World, work: Callable[[Progress], _Done]) -> _Done:
         return work(progress)
 
 
+def _write_swept(swept: SweepReport, settings: Settings, world: World) -> tuple[str, ...]:
+    if not settings.verification.enabled:
+        return _NOT_WRITTEN
+    return world.write_sweep(swept, settings)
+
+
+def _rendered_sweep(
+    swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: World
+) -> str:
+    from bot.report.formats import render_sweep
+
+    return render_sweep(swept, settings.output_format, _view(settings, arguments, world))
+
+
 def _plan(settings: Settings, world: World) -> int:
+    from bot.report.formats import render_plan
     from bot.report.terminal import open_progress, terminal_of
 
     with open_progress(terminal_of(world.stderr, world.environment)) as progress:
         planned = world.plan(settings, progress)
-    _put_out("".join(f"{one.rank} {one.member.id}\n" for one in planned.ranked), world)
+    _put_out(render_plan(planned, settings.output_format, settings.model.model), world)
     return 0
 
 
@@ -467,7 +487,9 @@ def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
     settings = parse(folder, sources)
     coverage = settings.verification.coverage
     if coverage is not None and not coverage.is_file():
-        raise UsageFailure(f"There is no file {coverage}: name a coverage.xml or .coverage with --coverage.")
+        raise UsageFailure(
+            f"There is no file {coverage}: name another coverage file, or leave --coverage out."
+        )
     return settings
 
 
@@ -508,18 +530,22 @@ def _internal(error: Exception, world: World, settings: Settings) -> str:
 
 def _write(report: Report, settings: Settings, world: World) -> tuple[str, ...]:
     if not settings.verification.enabled:
-        return ("nothing was written: --no-verify proves nothing, and only proven tests are written.",)
+        return _NOT_WRITTEN
     return world.write(report, settings)
 
 
 def _rendered(report: Report, settings: Settings, arguments: Mapping[str, Any], world: World) -> str:
     from bot.report.formats import render
+
+    return render(report, settings.output_format, _view(settings, arguments, world))
+
+
+def _view(settings: Settings, arguments: Mapping[str, Any], world: World) -> View:
     from bot.report.terminal import terminal_of
     from bot.report.view import view_of
 
     terminal = terminal_of(world.stdout, world.environment)
-    view = view_of(settings, repo=arguments["repo"], width=terminal.width, colour=terminal.colour)
-    return render(report, settings.output_format, view)
+    return view_of(settings, repo=arguments["repo"], width=terminal.width, colour=terminal.colour)
 
 
 def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:

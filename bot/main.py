@@ -80,6 +80,7 @@ def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
         sweep=partial(_sweep, stopping),
         plan=partial(_plan, stopping),
         write=_write,
+        write_sweep=_write_sweep,
         open_cache=_Keeper,
         machines=cli.Machines(
             plan=partial(_plan_shards, stopping),
@@ -243,10 +244,11 @@ async def _sweep_hosted(context: ActionContext, progress: Progress, stack: Async
     parts = PartsFolder(context.parts_folder)
     keeping = _sweep_keeping(context, parts)
     await keeping.fetch()
+    tried = _tried(settings, progress, stack, keeping)
 
     def tools(why_not: Callable[[Member], str]) -> SweepTools:
         run = _tools(settings, progress, stack, keeping)
-        return Tools(run=run, repository=repository, why_not=why_not)
+        return Tools(run=run, repository=repository, why_not=why_not, tried=tried)
 
     done = await sweep_hosted(
         Hosted(
@@ -413,7 +415,10 @@ async def _plan_with_clients(settings: Settings, progress: Progress, stack: Asyn
     from bot.sweep.story import plan
 
     offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
-    return await plan(settings, _sweep_tools(offline, progress, stack))
+    tools = _sweep_tools(offline, progress, stack)
+    if settings.provider is not ProviderChoice.OFFLINE:
+        tools = replace(tools, reckon=partial(_estimate, settings, progress, stack))
+    return await plan(settings, tools)
 
 
 def _plan_shards(
@@ -457,14 +462,30 @@ def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) 
     from bot.sweep.story import Tools
 
     keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
-    return Tools(run=_tools(settings, progress, stack, keeping))
+    tried = _tried(settings, progress, stack, keeping)
+    return Tools(run=_tools(settings, progress, stack, keeping), tried=tried)
+
+
+def _tried(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping) -> ResultStore:
+    """Open where it is kept what sweeps have tried in vain."""
+    from bot.cache.archive import TRIED
+    from bot.cache.store import ResultStore
+    from bot.cache.tried import TRIED_FILE_NAME
+
+    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=TRIED_FILE_NAME)
+    stack.enter_context(store)
+    stack.callback(store.prune)
+    keeping.watch(TRIED, store)
+    return store
 
 
 def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> Estimate:
     return _finished(stopping, partial(_estimate, settings, progress))
 
 
-async def _estimate(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Estimate:
+async def _estimate(
+    settings: Settings, progress: Progress, stack: AsyncExitStack, given: Given | None = None
+) -> Estimate:
     """Reckon what a run would ask: with its packing, prompts, caps and cache, and without its provider."""
     from bot.execution.isolation.build import build_sandbox
     from bot.generation.model.estimate import EstimatingGenerator
@@ -486,7 +507,7 @@ async def _estimate(settings: Settings, progress: Progress, stack: AsyncExitStac
         progress=progress,
         clock=time.monotonic,
     )
-    return await estimate(settings, tools, reckoned)
+    return await estimate(settings, tools, reckoned, given)
 
 
 def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
@@ -672,23 +693,28 @@ class _Keeper:
     def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
         from bot.cache.measurements import MEASUREMENTS_FILE_NAME
         from bot.cache.store import ResultStore
+        from bot.cache.tried import TRIED_FILE_NAME
 
         self._results = _open_cache(settings, warn)
         self._measured = ResultStore.open(settings, warn=warn, file_name=MEASUREMENTS_FILE_NAME)
+        self._tried = ResultStore.open(settings, warn=warn, file_name=TRIED_FILE_NAME)
 
     def stats(self) -> StoreStats:
         """See `cli.CacheKeeper.stats`."""
         held = self._results.stats()
-        return replace(held, bytes=held.bytes + self._measured.stats().bytes)
+        beside = self._measured.stats().bytes + self._tried.stats().bytes
+        return replace(held, bytes=held.bytes + beside)
 
     def prune(self) -> int:
         """See `cli.CacheKeeper.prune`."""
         self._measured.prune()
+        self._tried.prune()
         return self._results.prune()
 
     def clear(self) -> int:
         """See `cli.CacheKeeper.clear`."""
         self._measured.clear()
+        self._tried.clear()
         return self._results.clear()
 
 
@@ -697,3 +723,10 @@ def _write(report: Report, settings: Settings) -> tuple[str, ...]:
     from bot.pipeline import write_tests
 
     return write_tests(report, settings, drivers())
+
+
+def _write_sweep(swept: SweepReport, settings: Settings) -> tuple[str, ...]:
+    from bot.languages.registry import drivers
+    from bot.sweep.writing import write_sweep
+
+    return write_sweep(swept, settings, drivers())

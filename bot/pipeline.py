@@ -34,7 +34,7 @@ from bot.generation.generator import NotedGenerator, Observer, ObservingGenerato
 from bot.generation.observing import TimedObserver
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
-from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree, TestFileParts
+from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
 from bot.model import (
     CacheStatsReporter,
     Candidate,
@@ -56,7 +56,7 @@ from bot.model import (
     Suggestion,
 )
 from bot.placement.life import LookedAfter, Now, look_after
-from bot.placement.plan import Marking, plan_edits
+from bot.placement.plan import Marking, Plan, plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
@@ -133,6 +133,7 @@ class Given:
         seed: What the offline engine's draws begin with; another one gives other tests.
         search: The members, as they were found already, in the order in which they are asked for; None where
             they are to be found.
+        workspace: Where head's code is run; None for one that is opened for this run alone.
     """
 
     repository: Repository | None = None
@@ -146,6 +147,7 @@ class Given:
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0
     search: MemberSearch | None = None
+    workspace: Workspace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,19 +243,22 @@ async def suggest(settings: Settings, tools: Tools, given: Given | None = None) 
     return report
 
 
-async def estimate(settings: Settings, tools: Tools, reckoned: ExpectedCallsReporter) -> Estimate:
+async def estimate(
+    settings: Settings, tools: Tools, reckoned: ExpectedCallsReporter, given: Given | None = None
+) -> Estimate:
     """Return what a run would ask a model, without asking one and without running anything.
 
     Args:
         settings: What was set.
         tools: The clients; the generator only reckons, and `spending` says what it comes to.
         reckoned: Who knows the calls that the generator has reckoned with.
+        given: What need not be found out; nothing by default.
 
     Raises:
         UsageFailure: As of `suggest`.
     """
     started = tools.clock()
-    run = _begun(settings, tools, Given())
+    run = _begun(settings, tools, given or Given())
     run.progress.phase("reckoning calls", len(run.requests))
     answers = _joined([await _asked(run, generator, 1.0) for generator in _generators(run, None)])
     calls = reckoned.expected_calls()
@@ -275,8 +280,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
-    tools.progress.phase("finding changed members", 1)
-    search = given.search or find_members(repository, settings.selection, tools.drivers, given.compared)
+    search = given.search or _searched(repository, settings, tools, given)
     requests = _with_repairs(_requests(repository, search, tools.drivers, given.trusted), given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:
@@ -294,6 +298,11 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
         deadline=Deadline.after(settings.budget.max_minutes + settings.model.minutes_of_waiting, tools.clock),
         given=given,
     )
+
+
+def _searched(repository: Repository, settings: Settings, tools: Tools, given: Given) -> MemberSearch:
+    tools.progress.phase("finding changed members", 1)
+    return find_members(repository, settings.selection, tools.drivers, given.compared)
 
 
 def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:
@@ -369,31 +378,23 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
     base_text = _read_once(search.base_tree)
     used = {asked.driver.language: asked.driver for asked in requests.values()}
     own_tests = {
-        language: cache(partial(_parts, search.head_tree, driver)) for language, driver in used.items()
+        language: cache(partial(_beside_ours, search.head_tree, driver)) for language, driver in used.items()
     }
     return {
         member: source_digest(
             asked.request,
             ground,
             base=base_text(asked.request.member.path),
-            own_tests=_that_count(own_tests[asked.driver.language](asked.request.test_path), member),
+            own_tests=own_tests[asked.driver.language](asked.request.test_path),
         )
         for member, asked in requests.items()
     }
 
 
-def _parts(tree: SourceTree, driver: LanguageDriver, path: str) -> TestFileParts:
+def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
+    """Return what stands in a test file beside tests of the bot's own: they change nothing that was found."""
     data = tree.read(path)
-    return TestFileParts() if data is None else driver.parts_of(data.decode(errors="replace"))
-
-
-def _that_count(parts: TestFileParts, member: str) -> str:
-    """Return what stands in a test file but for tests that the bot has made for other members.
-
-    Those change nothing that was found for this one. One of its own was taken over by a person, for what the
-    bot commits is remembered as such.
-    """
-    return "\n".join(filter(None, (parts.beside, parts.marked.get(member, ""))))
+    return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
 
 
 def _generators_of(settings: Settings) -> str:
@@ -433,7 +434,7 @@ def _requests(
 
 async def _outcome(run: _Run) -> Outcome:
     """Return what comes of the members, with a place to run code in where one is needed."""
-    if not _runs_code(run.settings):
+    if not runs_code(run.settings):
         return _unproven(run, await _asked_together(run, _generators(run, None)))
     try:
         async with _workspace(run) as workspace:
@@ -568,31 +569,46 @@ async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
     }
 
 
-def _runs_code(settings: Settings) -> bool:
+def runs_code(settings: Settings) -> bool:
+    """Tell whether a run with these settings runs code of the project."""
     return settings.verification.enabled or settings.provider is not ProviderChoice.OPENAI
 
 
 @asynccontextmanager
 async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
     """Give a place to run code in, behind the sandbox that the settings ask for."""
-    verification, repository = run.settings.verification, run.repository
-    folder = repository.root / repository.project
-    interpreter = choose_interpreter(
-        verification.python, run.tools.environment, folder, installs=verification.installs
-    )
-    sandbox = await run.tools.build_sandbox(verification.sandbox, interpreter.path)
-    if verification.installs:
-        run.progress.phase("installing the project", 1)
-    order = WorkspaceOrder(
-        repository=repository,
-        head=run.search.head_tree,
-        base=run.search.base_tree,
-        settings=verification,
-        sandbox=sandbox,
-        environment=run.tools.environment,
-    )
+    if run.given.workspace is not None:
+        yield run.given.workspace
+        return
+    order = await workspace_order(run.settings, run.tools, run.repository, run.search)
     async with AsyncExitStack() as stack:
         yield await run.deadline.within(stack.enter_async_context(open_workspace(order)))
+
+
+async def workspace_order(
+    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch
+) -> WorkspaceOrder:
+    """Return what a workspace is made of, behind the sandbox that the settings ask for.
+
+    Raises:
+        CannotIsolate: There is no such sandbox here.
+        UsageFailure: There is no interpreter of the name that the person gave.
+    """
+    verification, folder = settings.verification, repository.root / repository.project
+    interpreter = choose_interpreter(
+        verification.python, tools.environment, folder, installs=verification.installs
+    )
+    sandbox = await tools.build_sandbox(verification.sandbox, interpreter.path)
+    if verification.installs:
+        tools.progress.phase("installing the project", 1)
+    return WorkspaceOrder(
+        repository=repository,
+        head=search.head_tree,
+        base=search.base_tree,
+        settings=verification,
+        sandbox=sandbox,
+        environment=tools.environment,
+    )
 
 
 def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skipped, ...]:
@@ -921,7 +937,12 @@ def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDr
     repository = Repository.open(settings.folder)
     marking = Marking.of(report, marks=settings.commits.mark_tests)
     plan = plan_edits(report.suggestions, repository.working_tree(), drivers, repository.root, marking)
-    done = write_edits(repository.root, plan.edits)
+    return written(plan, repository.root)
+
+
+def written(plan: Plan, root: Path) -> tuple[str, ...]:
+    """Write a plan's files below the git root, and say in lines what came of it."""
+    done = write_edits(root, plan.edits)
     return (
         *(f"wrote {path}" for path in done.paths),
         *(

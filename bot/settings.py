@@ -690,7 +690,8 @@ def parse(folder: Path, sources: Sources) -> Settings:
     settings = _with_options(settings, sources)
     _check(settings, sources)
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
-    if (settings.estimate or settings.dry_run) and choice is not ProviderChoice.OFFLINE:
+    asks = choice is not ProviderChoice.OFFLINE
+    if (settings.estimate and asks) or (settings.dry_run and asks and choice is not ProviderChoice.AUTO):
         return replace(settings, provider=ProviderChoice.OPENAI)  # who is not asked needs no key
     return replace(settings, provider=resolved_provider(choice, settings.model))
 

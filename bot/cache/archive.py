@@ -13,7 +13,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot.cache.jobs import MOST_REMEMBERED, is_job_entry
 from bot.cache.keys import KEY_SCHEMA, canonical_digest
 from bot.cache.measurements import MEASUREMENT_SCHEMA
 from bot.cache.store import MAX_VALUE_BYTES, StoredEntry
+from bot.cache.tried import is_tried
 
 ARCHIVE_SCHEMA = 1
 """Raised when the meaning of a line changes; other archives are then no longer found."""
@@ -29,8 +30,9 @@ ARCHIVE_SCHEMA = 1
 RESULTS = "results"
 MEASUREMENTS = "measurements"
 JOBS = "jobs"
+TRIED = "tried"
 
-MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, JOBS: MOST_REMEMBERED}
+MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, JOBS: MOST_REMEMBERED, TRIED: 20_000}
 """The stores that are kept, and how many entries of each, those that were used last."""
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -194,6 +196,18 @@ def _contents(lines: Iterable[bytes]) -> Contents:
     return Contents(entries=found, refused=refused)
 
 
+def _anything(_value: Mapping[str, object]) -> bool:
+    return True
+
+
+_IS_VALUE: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
+    RESULTS: is_result,
+    JOBS: is_job_entry,
+    TRIED: is_tried,
+}
+"""Tells of a value whether its store holds such; measurements are checked where they are used."""
+
+
 def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
     """Return a line's store and entry; None where it has not exactly the right shape."""
     if line is None or line.keys() != _SHAPE:
@@ -203,7 +217,7 @@ def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
         return None
     if not isinstance(key, str) or not _KEY.fullmatch(key) or not _is_time(used):
         return None
-    if (store == RESULTS and not is_result(value)) or (store == JOBS and not is_job_entry(value)):
+    if not _IS_VALUE.get(store, _anything)(value):
         return None
     return store, StoredEntry(key=key, value=value, used_at=float(used))
 

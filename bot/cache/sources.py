@@ -42,8 +42,8 @@ def source_digest(request: Request, ground: Ground, base: bytes | None, own_test
         request: What is asked for the member.
         ground: What holds for the whole run.
         base: The member's file on base, with which head is compared; None where there is none.
-        own_tests: What stands in the test file that a suggestion would go into, but for what changes nothing
-            that was found for the member; empty for nothing.
+        own_tests: What stands in the test file that a suggestion would go into, but for tests of the bot's
+            own, which change nothing that was found; empty for nothing.
     """
     member = request.member
     parts = {

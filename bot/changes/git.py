@@ -21,6 +21,11 @@ from bot.changes.trees import (
 )
 from bot.model import UsageFailure
 
+_MOST_COMMITS = 5_000
+"""Of a longer history the newest commits count."""
+
+_SECONDS_A_DAY = 86_400.0
+
 _DIFF_OPTIONS = (
     "--no-ext-diff",
     "--no-textconv",
@@ -144,8 +149,46 @@ class Repository:
         self.git.run("update-index", "-z", "--index-info", stdin=b"".join(lines), variables=variables)
         return copy
 
+    def touches(self, head: str | None, days: int) -> dict[str, list[float]]:
+        """Return for each file the ages in days of the commits that touched it, by one call for all.
+
+        An age is counted from the commit that is looked at, not from today, so that it stays the same; merges
+        are left out, and a path is the one that the file had then.
+
+        Args:
+            head: The object id of the commit that is looked at; None for the one that is checked out.
+            days: Older commits do not count.
+        """
+        options = ("--no-merges", "--no-renames", "--name-only", "-z", "--format=%x01%ct")
+        try:
+            commit = ("--end-of-options", head or "HEAD", "--")
+            told = self.git.run("log", *options, f"-n{_MOST_COMMITS}", *commit)
+        except GitFailed:  # a repository without a commit
+            return {}
+        return _touches(told, days)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks a part of the history."""
+        return self._is_shallow()
+
     def _is_shallow(self) -> bool:
         return self.git.line("rev-parse", "--is-shallow-repository") == "true"
+
+
+def _touches(told: bytes, days: int) -> dict[str, list[float]]:
+    """Read what `git log --name-only -z` prints: the time of a commit, then its paths."""
+    found: dict[str, list[float]] = {}
+    newest: float | None = None
+    for commit in told.split(b"\x01")[1:]:
+        seconds, *paths = commit.replace(b"\n", b"\0", 1).split(b"\0")
+        time = float(seconds) if seconds.isdigit() else 0.0
+        newest = time if newest is None else max(newest, time)
+        age = (newest - time) / _SECONDS_A_DAY
+        if age <= days:
+            for path in filter(None, (path.lstrip(b"\n") for path in paths)):
+                found.setdefault(text_of(path), []).append(age)
+    return found
 
 
 def _why_not_opened(folder: Path, failure: str) -> str:

@@ -8,9 +8,9 @@ formatter excepted, which is handed to it). Where a file cannot be read as its l
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.model import Member, Request, Skipped
 
@@ -124,19 +124,44 @@ class MarkedTest:
     is_edited: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestFileParts:
-    """A test file, taken apart by whose its tests are.
+class Way(NamedTuple):
+    """A way on from a statement that decides.
 
     Attributes:
-        beside: All but the marked tests that nobody has edited; empty for nothing.
-        marked: These, by the id of the member that they were made for.
+        head: The lines of the statement, without its bodies.
+        target: The lines that begin its body.
+        past: Whether it is the way that does not lead there.
     """
 
-    __test__ = False
+    head: range
+    target: range
+    past: bool = False
 
-    beside: str = ""
-    marked: Mapping[str, str] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """What tests can reach of one file.
+
+    Attributes:
+        statements: The lines of each statement, those of a compound one without its bodies.
+        ways: The ways on from those that decide.
+    """
+
+    statements: tuple[range, ...] = ()
+    ways: tuple[Way, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What makes a member weigh more than another, as it is counted.
+
+    Attributes:
+        decisions: Points at which its way parts.
+        dependents: Definitions of its package that use it, or its class, directly.
+    """
+
+    decisions: int = 0
+    dependents: int = 0
 
 
 class LanguageDriver(Protocol):
@@ -165,6 +190,18 @@ class LanguageDriver(Protocol):
 
     def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
         """Return every public member of the files as `added`."""
+        ...
+
+    def reachable(self, data: bytes) -> Reachable:
+        """Return what tests can reach of a file of these bytes.
+
+        Raises:
+            CannotParse: It is not of this language.
+        """
+        ...
+
+    def weights(self, tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, Weight]:
+        """Return what the members weigh, by id; the time that takes grows with the tree, not its square."""
         ...
 
     def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
@@ -211,11 +248,11 @@ class LanguageDriver(Protocol):
         """
         ...
 
-    def parts_of(self, text: str) -> TestFileParts:
-        """Return the marked tests of a test file that nobody has edited, apart from all else, to be compared.
+    def beside_marked(self, text: str) -> str:
+        """Return what a test file holds beside marked tests that nobody has edited, to be compared.
 
-        What tests nothing by itself (imports, comments, formatting) does not count; a text that is not of
-        this language counts as it is.
+        What tests nothing by itself (imports, comments, formatting) does not count. Empty for nothing; a text
+        that is not of this language counts as it is.
         """
         ...
 

@@ -21,11 +21,12 @@ def render_estimate(estimate: Estimate, output_format: OutputFormat, model: str)
         model: The id of the model that would be asked.
     """
     if output_format is OutputFormat.JSON:
-        return json_document(_keys(estimate, model))
+        return json_document(estimate_keys(estimate, model))
     return "\n".join(_lines(estimate, model)) + "\n"
 
 
-def _keys(estimate: Estimate, model: str) -> dict[str, object]:
+def estimate_keys(estimate: Estimate, model: str) -> dict[str, object]:
+    """Return an estimate as keys and values."""
     statistics = statistics_keys(estimate.statistics)
     del statistics["funnel"]  # nothing was made
     return {

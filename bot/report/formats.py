@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.model import Report
 from bot.report.view import View
 from bot.settings import OutputFormat
+from bot.swept import SweepPlan, SweepReport
 
 
 def render(report: Report, output_format: OutputFormat, view: View) -> str:
@@ -26,3 +29,46 @@ def render(report: Report, output_format: OutputFormat, view: View) -> str:
             from bot.report.text import render_text
 
             return render_text(report, view)
+
+
+def render_sweep(swept: SweepReport, output_format: OutputFormat, view: View) -> str:
+    """Return a sweep's report in a format, ready to be printed; as HTML its sums are among the notes."""
+    match output_format:
+        case OutputFormat.JSON:
+            from bot.report.sweep_contract import sweep_json
+
+            return sweep_json(swept)
+        case OutputFormat.MARKDOWN:
+            from bot.report.sweep_markdown import sweep_markdown
+
+            return sweep_markdown(swept, view)
+        case OutputFormat.HTML:
+            from bot.report.page import render_html
+            from bot.report.sweeping import closing_lines, figures
+
+            sums = (
+                f"{row.name}: {row.before or '?'} before, {row.after or '?'} after" for row in figures(swept)
+            )
+            notes = (*swept.report.notes, *sums, *closing_lines(swept))
+            return render_html(replace(swept.report, notes=notes), view)
+        case OutputFormat.TEXT:
+            from bot.report.sweep_text import sweep_text
+
+            return sweep_text(swept, view)
+
+
+def render_plan(plan: SweepPlan, output_format: OutputFormat, model: str) -> str:
+    """Return what a sweep would take in a format, ready to be printed; there is no page of it."""
+    match output_format:
+        case OutputFormat.JSON:
+            from bot.report.sweep_contract import plan_json
+
+            return plan_json(plan, model)
+        case OutputFormat.MARKDOWN:
+            from bot.report.sweep_markdown import plan_markdown
+
+            return plan_markdown(plan)
+        case _:
+            from bot.report.sweep_text import plan_text
+
+            return plan_text(plan, model)

@@ -6,9 +6,8 @@ the minutes that the proof takes, people push and comment.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from bot.changes.fetching import CannotFetch
 from bot.events import COMMIT_TRAILER, Nothing, ReviewPullRequest, unless_own_commit
@@ -24,14 +23,13 @@ from bot.forge.forge import (
     HeadMoved,
     Viewer,
 )
-from bot.forge.marks import content_digest
 from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Limits, Settled, Texts, Wanted, Wishes, remember, settle
+from bot.forge.settling import Limits, Settled, Texts, Wanted, remember, settle
 from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
 from bot.model import Progress, Report, Suggestion
 from bot.pipeline import Given
-from bot.placement.plan import Marking, Plan, plan_edits
+from bot.placement.plan import FileEdit, Marking, plan_edits
 from bot.report.comments import SuggestedChange
 from bot.report.pull_request import texts
 from bot.report.view import View
@@ -241,9 +239,9 @@ class _Told:
 def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wanted:
     """Return what the pull request is to have, now that the report is there."""
     states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
-    changes, plan_of = {}, _plans(states, report, tools)
+    changes = {}
     if files:  # else none of them is shown, and head need not be listed
-        changes = suggested_changes(report.suggestions, files, lambda one: plan_of(one).edits)
+        changes = suggested_changes(report.suggestions, files, _edits_of(states, report, tools))
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
     view = _view(begun, tools)
     committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
@@ -256,24 +254,14 @@ def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wan
         outcomes=outcomes_of(report, begun.remembered, places),
         write=write,
         has_news=bool(report.earlier),
-        wishes=Wishes(applied=frozenset(_taken_over(report, files, plan_of))),
     )
 
 
-def _taken_over(
-    report: Report, files: Mapping[str, ShownFile], plan_of: Callable[[Suggestion], Plan]
-) -> Iterator[str]:
-    """Yield the contents whose tests a person has put into a test file of the pull request already."""
-    for one in report.suggestions:
-        if one.is_green and one.test_path in files and plan_of(one).unchanged:
-            yield content_digest(one.member, one.code)
-
-
-def _plans(states: States, report: Report, tools: Tools) -> Callable[[Suggestion], Plan]:
+def _edits_of(states: States, report: Report, tools: Tools) -> Callable[[Suggestion], Sequence[FileEdit]]:
     """Return what tells how a suggestion alone would change the files of head."""
     marking = Marking.of(report, marks=tools.commits(states).mark_tests)
     tree, drivers, root = states.head_tree, tools.drivers, states.root
-    return cache(lambda suggestion: plan_edits([suggestion], tree, drivers, root, marking))
+    return lambda suggestion: plan_edits([suggestion], tree, drivers, root, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) -> Mapping[str, ShownFile]:

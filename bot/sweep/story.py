@@ -6,17 +6,22 @@ is taken (`prove`), and one puts the reports together and concludes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot import pipeline
 from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.model import Member, Report, Skipped, Stage
+from bot.execution.threads import in_thread
+from bot.model import Estimate, Member, Report, Skipped, Stage
 from bot.settings import Settings
-from bot.swept import Facts, RankedMember, SweepPlan, SweepReport, Terms
+from bot.sweep.concluding import ConcludeOrder, concluded
+from bot.sweep.ground import Ground, found, opened
+from bot.sweep.memory import Memory, NothingTried, TriedStore
+from bot.sweep.planning import PlanOrder, counted_elsewhere, planned
+from bot.swept import SweepPlan, SweepReport
 
-_EVERY_MEMBER = 1_000_000_000
+_LEAST_MINUTES = 0.5
+"""So many minutes are left for proving, however long it took to plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +33,15 @@ class Tools:
         repository: The repository that is swept; None for the one that holds the settings' folder.
         why_not: Tells why a member is not to be taken, as its tests stand in an open pull request; empty
             where it may be.
+        tried: Where it is kept what was tried in vain.
+        reckon: Reckons what a run would ask a model; None where that is not wanted.
     """
 
     run: pipeline.Tools
     repository: Repository | None = None
     why_not: Callable[[Member], str] = lambda _: ""
+    tried: TriedStore = field(default_factory=NothingTried)
+    reckon: Callable[[pipeline.Given], Awaitable[Estimate]] | None = None
 
 
 async def sweep(settings: Settings, tools: Tools, members: Sequence[str] | None = None) -> SweepReport:
@@ -45,12 +54,22 @@ async def sweep(settings: Settings, tools: Tools, members: Sequence[str] | None 
             of them on one of several machines; None for those.
 
     Raises:
-        UsageFailure: The folder is no repository, or a path is unknown.
+        UsageFailure: The folder is no repository, a path is unknown, or the coverage file cannot be used.
     """
     started = tools.run.clock()
-    swept = await plan(settings, tools)
-    report = await prove(settings, tools, swept.taken if members is None else members)
-    return replace(await conclude(settings, tools, swept, report), seconds=tools.run.clock() - started)
+    async with opened(settings, tools.run, tools.repository) as ground:
+        swept, counted = await planned(_plan_order(settings, tools, ground))
+        spent = (tools.run.clock() - started) / 60.0
+        budget = replace(
+            settings.budget, max_minutes=max(_LEAST_MINUTES, settings.budget.max_minutes - spent)
+        )
+        taken = swept.taken if members is None else members
+        report = await _proven(replace(settings, budget=budget), tools, ground, taken)
+        order = ConcludeOrder(
+            settings=settings, tools=tools.run, ground=ground, counted=counted, coverage=swept.coverage
+        )
+        done = await _concluded(order, Memory.of(tools.tried, settings), swept, report)
+    return replace(done, seconds=tools.run.clock() - started)
 
 
 async def plan(settings: Settings, tools: Tools) -> SweepPlan:
@@ -59,25 +78,19 @@ async def plan(settings: Settings, tools: Tools) -> SweepPlan:
     Raises:
         UsageFailure: As of `sweep`.
     """
-    started = tools.run.clock()
-    search = _search(settings, tools)
-    members, left_out = _without_left_out(search.members, tools)
-    ranked = tuple(
-        RankedMember(
-            member=member,
-            rank=rank,
-            terms=Terms(uncovered=1.0),
-            facts=Facts(lines=1, lines_missed=1),
-        )
-        for rank, member in enumerate(members, start=1)
-    )
-    return SweepPlan(
-        ranked=ranked,
-        taken=tuple(one.member.id for one in ranked[: settings.selection.max_members]),
-        skipped=(*search.skipped, *left_out),
-        head=search.head,
-        seconds=tools.run.clock() - started,
-    )
+    if settings.verification.coverage is not None:
+        ground = await in_thread(found, settings, tools.run, tools.repository)
+        return await _planned_alone(settings, tools, ground)
+    async with opened(settings, tools.run, tools.repository) as ground:
+        return await _planned_alone(settings, tools, ground)
+
+
+async def _planned_alone(settings: Settings, tools: Tools, ground: Ground) -> SweepPlan:
+    swept, _ = await planned(_plan_order(settings, tools, ground))
+    if tools.reckon is None:
+        return swept
+    given = pipeline.Given(repository=ground.repository, search=ground.narrowed(swept.taken))
+    return replace(swept, estimate=await tools.reckon(given))
 
 
 async def prove(settings: Settings, tools: Tools, members: Sequence[str]) -> Report:
@@ -91,12 +104,8 @@ async def prove(settings: Settings, tools: Tools, members: Sequence[str]) -> Rep
     Raises:
         UsageFailure: As of `sweep`.
     """
-    search = _search(settings, tools)
-    known = {member.id: member for member in search.members}
-    taken = tuple(known[one] for one in dict.fromkeys(members) if one in known)
-    narrowed = replace(search, members=taken, found=taken, skipped=())
-    given = pipeline.Given(repository=tools.repository, search=narrowed)
-    return await pipeline.suggest(settings, tools.run, given)
+    ground = await in_thread(found, settings, tools.run, tools.repository)
+    return await _proven(settings, tools, ground, members)
 
 
 async def conclude(settings: Settings, tools: Tools, swept: SweepPlan, report: Report) -> SweepReport:
@@ -108,8 +117,49 @@ async def conclude(settings: Settings, tools: Tools, swept: SweepPlan, report: R
         swept: What was planned.
         report: What came of it, on one machine or put together from several.
     """
-    del settings, tools
-    return SweepReport(plan=swept, report=report, failed=failed(report), seconds=swept.seconds)
+    started = tools.run.clock()
+    async with opened(settings, tools.run, tools.repository) as ground:
+        counted = await in_thread(counted_elsewhere, settings, tools.run, ground, swept.coverage)
+        order = ConcludeOrder(
+            settings=settings, tools=tools.run, ground=ground, counted=counted, coverage=swept.coverage
+        )
+        done = await _concluded(order, Memory.of(tools.tried, settings), swept, report)
+    return replace(done, seconds=swept.seconds + report.statistics.seconds + tools.run.clock() - started)
+
+
+def _plan_order(settings: Settings, tools: Tools, ground: Ground) -> PlanOrder:
+    return PlanOrder(
+        settings=settings,
+        tools=tools.run,
+        ground=ground,
+        memory=Memory.of(tools.tried, settings),
+        why_not=tools.why_not,
+    )
+
+
+async def _proven(settings: Settings, tools: Tools, ground: Ground, members: Sequence[str]) -> Report:
+    given = pipeline.Given(
+        repository=ground.repository, search=ground.narrowed(members), workspace=ground.workspace
+    )
+    report = await pipeline.suggest(settings, tools.run, given)
+    if report.failure is None:
+        Memory.of(tools.tried, settings).remember(report)
+    return report
+
+
+async def _concluded(order: ConcludeOrder, memory: Memory, swept: SweepPlan, report: Report) -> SweepReport:
+    done = await concluded(order, report)
+    if done.report is not report:
+        memory.remember(done.report)
+    return SweepReport(
+        plan=swept,
+        report=done.report,
+        before=done.before,
+        after=done.after,
+        failed=failed(done.report),
+        made=done.made,
+        notes=(*swept.notes, *done.notes),
+    )
 
 
 def failed(report: Report) -> tuple[Skipped, ...]:
@@ -119,24 +169,3 @@ def failed(report: Report) -> tuple[Skipped, ...]:
     """
     tried = (one for one in report.skipped if one.stage is not Stage.BUDGET and not one.awaited)
     return tuple(one for one in tried if one.member is not None)
-
-
-def _without_left_out(
-    members: Sequence[Member], tools: Tools
-) -> tuple[tuple[Member, ...], tuple[Skipped, ...]]:
-    """Return the members that may be taken, and the others with the reasons."""
-    reasons = {member.id: tools.why_not(member) for member in members}
-    left_out = (
-        Skipped(path=one.path, stage=Stage.CHANGES, reason=reasons[one.id], member=one.id)
-        for one in members
-        if reasons[one.id]
-    )
-    return tuple(one for one in members if not reasons[one.id]), tuple(left_out)
-
-
-def _search(settings: Settings, tools: Tools) -> MemberSearch:
-    """Return every public member of the files and folders that are swept."""
-    repository = tools.repository or Repository.open(settings.folder)
-    selection = replace(settings.selection, base=None, max_members=_EVERY_MEMBER)
-    tools.run.progress.phase("finding members", 1)
-    return find_members(repository, selection, tools.run.drivers)

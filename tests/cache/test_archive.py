@@ -13,6 +13,7 @@ from bot.cache.archive import (
     MOST_ENTRIES,
     PREFIX,
     RESULTS,
+    TRIED,
     Archive,
     BadArchive,
     archive_name,
@@ -22,6 +23,8 @@ from bot.cache.archive import (
     unpack,
 )
 from bot.cache.store import StoredEntry
+from bot.cache.tried import Tried, encode_tried
+from bot.model import Stage
 from cache.stores import archive_of, entry, key_of, result
 
 HEADER = {"archive": "testsmith", "schema": 1}
@@ -38,10 +41,20 @@ def test_pack__comes_back() -> None:
     results = [entry("a", used_at=2e9), entry("b", result("def test_ä(): ...\n"), used_at=1e9)]
     measured = [entry("m", {"schema": 1, "lines": [1, 2]}, used_at=1e9)]
 
-    contents = unpack(pack({RESULTS: results, MEASUREMENTS: measured}))
+    tried = [entry("t", encode_tried(Tried(stage=Stage.GATE, reason="", lasting=True)), used_at=1e9)]
 
-    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured, JOBS: []}
-    assert (contents.count, contents.refused) == (3, 0)
+    contents = unpack(pack({RESULTS: results, MEASUREMENTS: measured, TRIED: tried}))
+
+    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured, TRIED: tried, JOBS: []}
+    assert (contents.count, contents.refused) == (4, 0)
+
+
+def test_unpack__refuses_what_no_sweep_remembers() -> None:
+    odd = [entry("t", {"schema": 1, "kind": "tried", "stage": "budget", "reason": "", "lasting": True})]
+
+    contents = unpack(pack({TRIED: odd}))
+
+    assert (contents.count, contents.refused) == (0, 1)
 
 
 def test_pack__same_entries_give_the_same_bytes() -> None:

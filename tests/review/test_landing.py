@@ -14,7 +14,6 @@ from bot.events import COMMIT_TRAILER
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.state import decode
 from bot.model import EarlierTest, Fate
-from bot.report.reading import code_in
 from bot.settings import CommitSettings, Mode
 from fakes.github.faults import Fault
 from fakes.github.state import ACTIONS_BOT
@@ -138,23 +137,6 @@ def test_suggest__commits_nothing(at: Stage) -> None:
     before = at.pull.head
     assert at.run().commit == ""
     assert at.pull.head == before
-
-
-@pytest.mark.parametrize("mark", ["", "# somebody's own\n"])
-def test_suggest__what_a_person_has_copied_is_not_proposed(at: Stage, mark: str) -> None:
-    at.commits = CommitSettings()
-    at.run()
-    comments = at.pull.review_comments.values()
-    code = next(code_in(one.body) for one in comments if "**`add`**" in one.body)
-    assert code
-    at.pull.comments.clear()  # so that all is looked at anew, as where the tests of a file have changed
-    at.push({TESTS: code.replace("def test_add", f"{mark}def test_adding")})
-    at.run(action="synchronize")
-    (resolved,) = (at.pull.review_comments[one].body for one in at.pull.resolved)
-    assert "**`add`**" in resolved
-    assert "Committed to the branch: 1." in summary(at)
-    assert "| 1 |" not in summary(at)
-    assert at.proposed() == ["add", "asks_why", "size"], "those that were there, and none twice"
 
 
 def test_not_allowed__proposes_instead_and_says_what_is_missing(at: Stage, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What an earlier step has measured: a `coverage.xml` or a `.coverage` file, read in place of a run.
+"""What an earlier step has measured, read in place of a run.
+
+Of coverage.py all its reports: `.coverage`, `coverage.xml`, `coverage.json` and `lcov.info`.
 
 Such a file comes from a machine that has run the project's code, so it is untrusted: sizes are capped, XML
 declares no entities, and a database is read from a copy, by the library that writes it, once it holds nothing
@@ -15,71 +17,25 @@ import ast
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from bot.execution.answers import Reached
 from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
+from bot.execution.own_tests.coverage_texts import looks_like_lcov, read_json, read_lcov
+from bot.execution.own_tests.measured import EXIT, CannotReadCoverage, FileCoverage, Measured
 from bot.execution.worker.branching import ways_on
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
-from bot.model import Failure, Member
+from bot.model import Member
 
 MOST_BYTES = 64 * 1024**2
 """A larger file is not read."""
 
 _SQLITE = b"SQLite format 3\0"
-_EXIT = -1
-"""The way out, whatever it is called."""
-
-
-class CannotReadCoverage(Failure):
-    """A coverage file cannot be used; the message says why."""
-
-
-@dataclass(slots=True)
-class _FileCoverage:
-    """What was measured of one source file.
-
-    Attributes:
-        hit: The lines that were reached.
-        missed: Those that were not; None where only the others are known.
-        arcs: The arcs that were taken, None where only the others are known, or nothing.
-        missed_arcs: By line the ways on that were not taken; only of lines that have several.
-    """
-
-    hit: set[int] = field(default_factory=set)
-    missed: set[int] | None = None
-    arcs: set[tuple[int, int]] | None = None
-    missed_arcs: dict[int, set[int]] = field(default_factory=dict)
-
-    def add(self, other: _FileCoverage) -> None:
-        """Take in what was measured of the same file elsewhere."""
-        self.hit |= other.hit
-        if self.missed is not None:
-            self.missed = (self.missed & (other.missed or set())) - self.hit
-        if self.arcs is not None:
-            self.arcs |= other.arcs or set()
-        self.missed_arcs = {
-            line: ways & other.missed_arcs.get(line, set()) for line, ways in self.missed_arcs.items()
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a coverage file holds.
-
-    Attributes:
-        files: By path as the file has it.
-        has_branches: Whether branches were measured.
-    """
-
-    files: Mapping[str, _FileCoverage]
-    has_branches: bool
 
 
 def suite_from_coverage(workspace: Workspace, members: Sequence[Member], path: Path) -> OwnSuite:
@@ -91,7 +47,7 @@ def suite_from_coverage(workspace: Workspace, members: Sequence[Member], path: P
         path: The file.
     """
     try:
-        measured = read_coverage(path, workspace)
+        measured = read_coverage(path, workspace.new_folder)
         written = path.stat().st_mtime
     except (CannotReadCoverage, OSError) as error:
         return OwnSuite(notes=(f"{path.name} was not used: {error}",))
@@ -121,25 +77,33 @@ def _is_newer(workspace: Workspace, member: Member, written: float) -> bool:
     return False
 
 
-def read_coverage(path: Path, workspace: Workspace) -> Measured:
-    """Read a coverage file of either kind.
+def read_coverage(path: Path, new_folder: Callable[[str], Path]) -> Measured:
+    """Read a coverage file of any kind that coverage.py writes.
+
+    Args:
+        path: The file.
+        new_folder: Makes an empty folder for a copy of it, which is removed at the end.
 
     Raises:
-        CannotReadCoverage: It is too large, broken, or of neither kind.
+        CannotReadCoverage: It is too large, broken, or of no kind that is known here.
         OSError: It cannot be read at all.
     """
     if path.stat().st_size > MOST_BYTES:
         raise CannotReadCoverage(f"it is larger than {MOST_BYTES // 1024**2} MiB")
     content = path.read_bytes()[:MOST_BYTES]
+    begin = content.lstrip(b"\xef\xbb\xbf \t\r\n")
     if content.startswith(_SQLITE):
-        return _read_data(content, workspace)
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _read_data(content, new_folder("coverage"))
+    if begin.startswith(b"<"):
         return _read_xml(content)
-    raise CannotReadCoverage("it is neither a coverage.xml nor a .coverage file")
+    if begin.startswith(b"{"):
+        return read_json(begin)
+    if looks_like_lcov(begin):
+        return read_lcov(begin)
+    raise CannotReadCoverage("it is no .coverage, coverage.xml, coverage.json or lcov.info")
 
 
-def _read_data(content: bytes, workspace: Workspace) -> Measured:
-    folder = workspace.new_folder("coverage")
+def _read_data(content: bytes, folder: Path) -> Measured:
     try:
         copy = folder / "data"
         copy.write_bytes(content)
@@ -172,9 +136,9 @@ def _refuse_programs(copy: Path) -> None:
         raise CannotReadCoverage("it holds more than tables")
 
 
-def _of_data(data: Any, file: str) -> _FileCoverage:
+def _of_data(data: Any, file: str) -> FileCoverage:
     arcs = data.arcs(file)
-    return _FileCoverage(
+    return FileCoverage(
         hit={line for line in data.lines(file) or () if isinstance(line, int) and line > 0},
         arcs=None if arcs is None else {(int(before), int(after)) for before, after in arcs},
     )
@@ -211,8 +175,8 @@ class _XmlReader:
         self.has_branches = False
         self._sources: list[str] = []
         self._source: list[str] | None = None
-        self._files: dict[str, _FileCoverage] = {}
-        self._file: _FileCoverage | None = None
+        self._files: dict[str, FileCoverage] = {}
+        self._file: FileCoverage | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Take the beginning of an element."""
@@ -221,7 +185,7 @@ class _XmlReader:
         elif name == "source":
             self._source = []
         elif name == "class":
-            self._file = self._files.setdefault(attributes.get("filename", ""), _FileCoverage(missed=set()))
+            self._file = self._files.setdefault(attributes.get("filename", ""), FileCoverage(missed=set()))
         elif name == "line" and self._file is not None:
             self._take_line(self._file, attributes)
 
@@ -242,7 +206,7 @@ class _XmlReader:
         """Refuse a declaration of what may grow without bound, or lead out of the file."""
         raise CannotReadCoverage("it declares entities")
 
-    def _take_line(self, file: _FileCoverage, attributes: Mapping[str, str]) -> None:
+    def _take_line(self, file: FileCoverage, attributes: Mapping[str, str]) -> None:
         number, hits = int(attributes.get("number", "0")), int(attributes.get("hits", "0"))
         if file.missed is not None:
             (file.hit if hits else file.missed).add(number)
@@ -250,10 +214,10 @@ class _XmlReader:
             self.has_branches = True
             missed = attributes.get("missing-branches", "").split(",")
             file.missed_arcs[number] = {
-                int(way) if way.strip().isdecimal() else _EXIT for way in missed if way.strip()
+                int(way) if way.strip().isdecimal() else EXIT for way in missed if way.strip()
             }
 
-    def files(self) -> dict[str, _FileCoverage]:
+    def files(self) -> dict[str, FileCoverage]:
         """Return the files, each by its whole path below each of the sources."""
         sources = [source.rstrip("/") for source in self._sources if source] or [""]
         return {
@@ -285,7 +249,7 @@ def _measurement(workspace: Workspace, path: str, measured: Measured) -> _Measur
     return _Measurement(source, found, branches_known=measured.has_branches and same_python)
 
 
-def _file_of(copy: ProjectCopy, path: str, files: Mapping[str, _FileCoverage]) -> _FileCoverage | None:
+def _file_of(copy: ProjectCopy, path: str, files: Mapping[str, FileCoverage]) -> FileCoverage | None:
     """Return what was measured of a file, wherever the project stood; of several places all together."""
     names = {path, *(_below(copy, root, path) for root in copy.source_roots)} - {""}
     for name in sorted(names, key=len, reverse=True):
@@ -302,14 +266,9 @@ def _below(copy: ProjectCopy, root: Path, path: str) -> str:
     return place.relative_to(root).as_posix() if root in place.parents else ""
 
 
-def _joined(parts: Iterable[_FileCoverage]) -> _FileCoverage:
+def _joined(parts: Iterable[FileCoverage]) -> FileCoverage:
     first, *others = parts
-    whole = _FileCoverage(
-        hit=set(first.hit),
-        missed=None if first.missed is None else set(first.missed),
-        arcs=None if first.arcs is None else set(first.arcs),
-        missed_arcs={line: set(ways) for line, ways in first.missed_arcs.items()},
-    )
+    whole = first.copy()
     for other in others:
         whole.add(other)
     return whole
@@ -342,7 +301,7 @@ class _Source:
 
     def statement(self, line: int) -> int:
         """Return what stands for all lines of a statement, and for all ways out."""
-        return _EXIT if line < 0 else self.lines(line).start
+        return EXIT if line < 0 else self.lines(line).start
 
 
 class _Measurement:
@@ -353,7 +312,7 @@ class _Measurement:
         branches_known: Whether its branches were measured, too.
     """
 
-    def __init__(self, source: _Source, found: _FileCoverage, *, branches_known: bool) -> None:
+    def __init__(self, source: _Source, found: FileCoverage, *, branches_known: bool) -> None:
         self.source = source
         self.branches_known = branches_known
         self._found = found

@@ -18,6 +18,7 @@ from bot.model import Member
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _OPEN_FILES = 1024
 _SECONDS_TO_START = 10.0
+_LAST_LINE = 2**31
 
 
 async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
@@ -26,15 +27,42 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
     Raises:
         CannotRun: There is no room for a copy, or the sandbox could not start a process.
     """
+    spans = sorted({(one.path, one.line, one.end_line) for one in members})
+    names = sorted({name for member in members for name in _names(member)})
+    return await _run(workspace, spans, seconds, names=names)
+
+
+async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
+    """Run the project's own tests, and return what all of them together reach of whole files.
+
+    What the files do when they are loaded is in it. Which of several tests reached a line is not told.
+
+    Args:
+        workspace: Where they are run.
+        paths: The files, relative to the git root.
+        seconds: The time limit of all.
+
+    Raises:
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
+    return await _run(workspace, [(path, 0, _LAST_LINE) for path in sorted(paths)], seconds, whole=True)
+
+
+async def _run(
+    workspace: Workspace,
+    spans: Sequence[tuple[str, int, int]],
+    seconds: float,
+    *,
+    names: Sequence[str] = (),
+    whole: bool = False,
+) -> SuiteAnswer:
     outcome, root = await run_worker(
         workspace,
         {
-            "spans": [
-                {"file": path, "first": first, "last": last}
-                for path, first, last in sorted({(one.path, one.line, one.end_line) for one in members})
-            ],
-            "names": sorted({name for member in members for name in _names(member)}),
+            "spans": [{"file": path, "first": first, "last": last} for path, first, last in spans],
+            "names": list(names),
             "seconds": seconds,
+            "whole": whole,
             "changes": None,
         },
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from bot.execution.own_tests.baseline import OwnSuite
 from bot.execution.own_tests.command import ShellCommand
 from bot.execution.own_tests.coverage_files import suite_from_coverage
+from bot.execution.own_tests.measured import CannotReadCoverage
 from bot.execution.own_tests.run import copy_for_own_tests, limits_of_own_tests
 from bot.execution.sandbox import Command, Outcome
 from bot.execution.shell import in_folder, last_words, shell_command
@@ -18,7 +21,8 @@ from bot.execution.workers import process_variables
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.model import Member
 
-_FILES = (".coverage", "coverage.xml")
+_FILES = (".coverage", "coverage.xml", "coverage.json", "lcov.info", "coverage.lcov")
+_Read = TypeVar("_Read")
 
 
 async def run_shell_suite(
@@ -29,13 +33,29 @@ async def run_shell_suite(
     Raises:
         CannotRun: There is no room for a copy, or the sandbox could not start a process.
     """
+    try:
+        read = partial(suite_from_coverage, workspace, members)
+        return await with_shell_coverage(workspace, command, seconds, read)
+    except CannotReadCoverage as error:
+        return OwnSuite(notes=(f"own tests were not measured: {error}",))
+
+
+async def with_shell_coverage(
+    workspace: Workspace, command: ShellCommand, seconds: float, read: Callable[[Path], _Read]
+) -> _Read:
+    """Run the project's own tests by a shell, and return what is read in the coverage file that they leave.
+
+    Raises:
+        CannotReadCoverage: They fail, since what a failed test would reach is not known, or leave no file.
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
     folder = workspace.new_folder("own")
     try:
         copy = await in_thread(copy_for_own_tests, workspace, folder)
         await in_thread(_remove_earlier, copy)
         limits = await in_thread(limits_of_own_tests, workspace.limits, seconds, copy.root)
         done = await workspace.sandbox.run(_command(workspace, copy, folder, command.text), limits)
-        return await in_thread(_concluded, workspace, copy, members, done)
+        return await in_thread(lambda: read(_left_by(copy, done)))
     finally:
         await in_thread(remove_folder, folder)
 
@@ -65,19 +85,15 @@ def _remove_earlier(copy: ProjectCopy) -> None:
             place.unlink()
 
 
-def _concluded(workspace: Workspace, copy: ProjectCopy, members: Sequence[Member], done: Outcome) -> OwnSuite:
-    """Return what a run shows: nothing where a test has failed, since what that would reach is not known."""
+def _left_by(copy: ProjectCopy, done: Outcome) -> Path:
+    """Return the coverage file that a run has left."""
     if done.timed_out or done.exceeded or done.exit_code != 0:
         said = last_words(done, "suite-seconds")
-        return _unmeasured(f"the test command has failed in the sandbox ({said})")
+        raise CannotReadCoverage(f"the test command has failed in the sandbox ({said})")
     place = next((place for place in _places(copy) if place.resolve() == place and place.is_file()), None)
     if place is None:
-        return _unmeasured(
+        raise CannotReadCoverage(
             "the test command leaves neither .coverage nor coverage.xml: let it write one, as"
             " `coverage run` and `pytest --cov` do, or make it a call of pytest"
         )
-    return suite_from_coverage(workspace, members, place)
-
-
-def _unmeasured(reason: str) -> OwnSuite:
-    return OwnSuite(notes=(f"own tests were not measured: {reason}",))
+    return place

@@ -8,6 +8,8 @@ The plan comes as one JSON object on standard input:
     spans                             `[{file, first, last}]`: where the members stand, below the root
     names                             what the files of those tests name that are run first
     seconds                           the time limit of all
+    whole                             whether it only matters what all tests reach together: then a line is
+                                      told of once
     changes                           what is tried in place of a run that is traced; null for none:
                                       `{tests: [id], modules: [{path, source}], changes: [{module, number,
                                       edit, function, tests: [number]}]}`, see `suite_changes.py`
@@ -124,7 +126,9 @@ class _Suite:
             Span(f"{plan['root']}/{span['file']}", span["first"], span["last"]) for span in plan["spans"]
         )
         names = tuple(plan["names"])
-        return recorder.SuiteRun(_place(plan), spans, names, frozenset(self._done), with_own)
+        return recorder.SuiteRun(
+            _place(plan), spans, names, frozenset(self._done), with_own, whole=bool(plan["whole"])
+        )
 
     def _receive(self, message: Message) -> None:
         """Pass a message of the child on; it may be anything."""

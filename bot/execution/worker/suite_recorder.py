@@ -28,6 +28,7 @@ class SuiteRun(NamedTuple):
         names: What the files of those tests name that are run first.
         without: The ids of tests that are not run.
         with_own: Whether the project's own pytest options hold.
+        whole: Whether a line is told of once, by whichever test reaches it first.
     """
 
     place: Place
@@ -35,6 +36,7 @@ class SuiteRun(NamedTuple):
     names: tuple[str, ...]
     without: frozenset[str]
     with_own: bool
+    whole: bool = False
 
 
 def run_suite(run: SuiteRun, send: Send) -> None:
@@ -62,6 +64,7 @@ class _SuiteRecorder:
         self._of_fixtures: dict[Any, Reached] = {}
         self._sets: dict[str, int] = {}
         self._arcs: set[tuple[str, int, int]] = set()
+        self._told_lines: dict[str, set[int]] = {}
         self._status = ""
         self._left_early: set[tuple[str, int]] = set()
 
@@ -152,9 +155,21 @@ class _SuiteRecorder:
         elif report.when == "call":
             self._status = "passed"
 
+    def _lines(self, reached: ReachedByFile) -> dict[str, list[int]]:
+        """Return the lines to tell of; where only all tests together matter, those that nobody knows of."""
+        if not self._run.whole:
+            return {file: sorted(part.lines) for file, part in sorted(reached.parts.items())}
+        found = {}
+        for file, part in sorted(reached.parts.items()):
+            known = self._told_lines.setdefault(file, set())
+            if new := part.lines - known:
+                found[file] = sorted(new)
+                known |= new
+        return found
+
     def _tell_reached(self, reached: ReachedByFile) -> int:
         """Send what is new of it; return the number of the set of lines."""
-        lines = {file: sorted(part.lines) for file, part in sorted(reached.parts.items())}
+        lines = self._lines(reached)
         arcs = {(file, *arc) for file, part in reached.parts.items() for arc in part.branches}
         if not arcs <= self._arcs:
             self._send({"kind": "arcs", "arcs": sorted(arcs - self._arcs)})

@@ -22,7 +22,7 @@ class Span(NamedTuple):
 
     Attributes:
         file: The file as code objects name it.
-        first: Its first line, decorators included.
+        first: Its first line, decorators included; 0 where what a file does when it is loaded counts, too.
         last: Its last line.
     """
 
@@ -35,7 +35,7 @@ class Span(NamedTuple):
         return (
             self.first <= code.co_firstlineno <= self.last
             and code.co_filename == self.file
-            and code.co_name != "<module>"
+            and (code.co_name != "<module>" or self.first == 0)
         )
 
 

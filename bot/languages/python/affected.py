@@ -32,7 +32,7 @@ def effects(
     package: Package, public: PublicModules, changed: Collection[Node], limit: int
 ) -> dict[Node, Effect]:
     """Return what uses the changed things over at most so many references, breadth first."""
-    users = _users(package, public)
+    users = users_of(package, public)
     reached: dict[Node, dict[Node, int]] = {}
     frontier = [(node, node) for node in sorted(changed)]
     for step in range(1, limit + 1):
@@ -58,7 +58,7 @@ def _next_frontier(
                 yield user, cause
 
 
-def _users(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
+def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
     """Return, for all that is defined, what refers to it."""
     found: dict[Node, set[Node]] = {}
     for node in package.nodes():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ from bot.languages.driver import (
     DocumentedExample,
     Findings,
     MarkedTest,
+    Reachable,
     Scope,
     SourceTree,
-    TestFileParts,
     TestMark,
+    Weight,
 )
-from bot.languages.python import context, examples, marking, members, merging, test_modules
+from bot.languages.python import context, examples, marking, members, merging, reachable, test_modules
 from bot.languages.python.formatting import Formatter, RuffFormatter
 from bot.languages.python.test_paths import is_test, package_files
 from bot.model import Member, Request
@@ -54,6 +55,16 @@ class PythonDriver:
         """See `LanguageDriver.all_members`."""
         return members.all_members(tree, paths, project)
 
+    def reachable(self, data: bytes) -> Reachable:
+        """See `LanguageDriver.reachable`."""
+        return reachable.reachable(data)
+
+    def weights(self, tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, Weight]:
+        """See `LanguageDriver.weights`."""
+        from bot.languages.python.weighing import weights
+
+        return weights(tree, members, project)
+
     def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
         """See `LanguageDriver.requests`."""
         return context.requests(tree, members, project)
@@ -86,9 +97,9 @@ class PythonDriver:
         """See `LanguageDriver.marked_tests`."""
         return marking.marked_tests(text)
 
-    def parts_of(self, text: str) -> TestFileParts:
-        """See `LanguageDriver.parts_of`."""
-        return marking.parts_of(text)
+    def beside_marked(self, text: str) -> str:
+        """See `LanguageDriver.beside_marked`."""
+        return marking.beside_marked(text)
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """See `LanguageDriver.remove`."""

@@ -14,7 +14,7 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 
-from bot.languages.driver import CannotParse, MarkedTest, TestFileParts, TestMark
+from bot.languages.driver import CannotParse, MarkedTest, TestMark
 from bot.languages.python.definitions import Function
 from bot.languages.python.normalise import meaning_of_source, normalised_source
 from bot.languages.python.parsing import lines_of, parse_untrusted
@@ -102,24 +102,18 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     return tuple(found)
 
 
-def parts_of(text: str) -> TestFileParts:
-    """Return the tests of a file that the bot has put there and nobody has edited, and what is beside them.
+def beside_marked(text: str) -> str:
+    """Return what a test file holds beside the tests that the bot has put there and nobody has edited.
 
     Imports, comments and formatting do not count. A text that is no Python counts as it is.
     """
     try:
-        ours = {one.name: one.mark.member for one in marked_tests(text) if not one.is_edited}
+        ours = {one.name for one in marked_tests(text) if not one.is_edited}
         body = parse_untrusted(text).body
     except CannotParse:
-        return TestFileParts(beside=text)
-    beside, marked = list[str](), dict[str, list[str]]()
-    for each in body:
-        if not _says_nothing(each):
-            member = ours.get(getattr(each, "name", ""))
-            (beside if member is None else marked.setdefault(member, [])).append(ast.unparse(each))
-    return TestFileParts(
-        beside="\n".join(beside), marked={member: "\n".join(found) for member, found in marked.items()}
-    )
+        return text
+    left = [each for each in body if not (_says_nothing(each) or getattr(each, "name", None) in ours)]
+    return ast.unparse(ast.Module(body=left, type_ignores=[]))
 
 
 def _says_nothing(statement: ast.stmt) -> bool:

@@ -203,8 +203,8 @@ BOMB = """\
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "neither a coverage.xml nor a .coverage file"),
-        (b"\x00\x01", "neither a coverage.xml nor a .coverage file"),
+        (b"", "it is no .coverage, coverage.xml, coverage.json or lcov.info"),
+        (b"\x00\x01", "it is no .coverage, coverage.xml, coverage.json or lcov.info"),
         (b"<coverage><sources>", "it is broken"),
         (b"<report/>", "it is no Cobertura report"),
         (xml("", "src/shop/cart.py", '<line number="one" hits="1"/>').encode(), "it is broken"),

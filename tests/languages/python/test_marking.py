@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse, TestFileParts, TestMark
-from bot.languages.python.marking import marked, marked_tests, parts_of, sealed, source_digest
+from bot.languages.driver import CannotParse, TestMark
+from bot.languages.python.marking import beside_marked, marked, marked_tests, sealed, source_digest
 
 MARK = TestMark(version="0.3.0", source="0123abcd", member="src/my shop/cart.py::Cart.add")
 LINE = "# testsmith 0.3.0 0123abcd "
@@ -143,24 +143,22 @@ FUNCTION, CLASS = "def test_x():\n    pass\n", "class TestX:\n    def test_x(sel
         f'"""Tests."""\n\nfrom os import path\n\n{OWN}  # mine\n\n\n',
     ],
 )
-def test_parts_of__the_bots_own_tests_and_imports_do_not_count(text: str) -> None:
-    assert parts_of(text).beside == parts_of(OWN).beside != ""
+def test_beside_marked__the_bots_own_tests_and_imports_do_not_count(text: str) -> None:
+    assert beside_marked(text) == beside_marked(OWN) != ""
 
 
-def test_parts_of__a_file_of_the_bots_own_holds_nothing() -> None:
+def test_beside_marked__a_file_of_the_bots_own_holds_nothing() -> None:
     code = '"""Tests."""\n\nfrom __future__ import annotations\n\n\ndef test_x():\n    pass\n'
-    parts = parts_of(in_file(code))
-    assert (parts.beside, [*parts.marked]) == ("", [MARK.member])
-    assert parts_of("") == TestFileParts()
+    assert beside_marked(in_file(code)) == beside_marked("") == ""
 
 
 @pytest.mark.parametrize(("old", "new"), [("# once", "# twice"), ("size == 0", "size == 1")])
-def test_parts_of__an_edited_test_counts(old: str, new: str) -> None:
-    assert parts_of(in_file()).beside != parts_of(in_file().replace(old, new)).beside
+def test_beside_marked__an_edited_test_counts(old: str, new: str) -> None:
+    assert beside_marked(in_file()) != beside_marked(in_file().replace(old, new))
 
 
-def test_parts_of__no_python() -> None:
-    assert parts_of("def test_x(:") == TestFileParts(beside="def test_x(:")
+def test_beside_marked__no_python() -> None:
+    assert beside_marked("def test_x(:") == "def test_x(:"
 
 
 def test_source_digest__what_a_member_does() -> None:

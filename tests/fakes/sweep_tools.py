@@ -1,0 +1,55 @@
+"""The clients of a sweep that runs nothing: a store with memory, a clock that stands, nobody to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+from bot import pipeline
+from bot.execution.sandbox import CannotRun, Sandbox
+from bot.languages.registry import drivers
+from bot.model import CacheStats, Spending
+from bot.report.terminal import PlainProgress
+from bot.settings import SandboxChoice
+from bot.sweep.story import Tools
+
+
+@dataclass
+class Remembered:
+    """A store of JSON objects that only grows."""
+
+    values: dict[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        return {key: dict(self.values[key]) for key in keys if key in self.values}
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        self.values[key] = value
+
+
+class _Nothing:
+    def cache_stats(self) -> CacheStats:
+        return CacheStats()
+
+    def spending(self) -> Spending:
+        return Spending()
+
+
+async def _no_sandbox(_choice: SandboxChoice, _python: Path) -> Sandbox:
+    raise CannotRun("there is no sandbox here.")
+
+
+def idle_tools(tried: Remembered | None = None) -> Tools:
+    """Return the clients of a sweep on a machine where nothing can be run."""
+    run = pipeline.Tools(
+        drivers=drivers(),
+        model=None,
+        build_sandbox=_no_sandbox,
+        cache=_Nothing(),
+        spending=_Nothing(),
+        progress=PlainProgress(StringIO()),
+        clock=lambda: 0.0,
+    )
+    return Tools(run=run, tried=tried or Remembered())

@@ -1,0 +1,178 @@
+"""Which members a sweep takes, and why not the others."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.cache.tried import outcome_of
+from bot.model import Report, Skipped, Stage, UsageFailure
+from bot.settings import (
+    BudgetSettings,
+    CacheSettings,
+    ModelSettings,
+    ProviderChoice,
+    SelectionSettings,
+    Settings,
+    VerificationSettings,
+)
+from bot.sweep.memory import Memory
+from bot.sweep.planning import COVERED
+from bot.sweep.story import plan
+from bot.swept import Coverage, SweepPlan
+from fakes.git_repository import GitRepository
+from fakes.sweep_tools import Remembered, idle_tools
+
+CART = '''\
+def add(a, b):
+    """Add."""
+    if a > b:
+        return a + b
+    return b
+
+
+def size(cart):
+    return len(cart)
+
+
+def total(cart):
+    return sum(add(one, 0) for one in cart)
+'''
+
+LCOV = """\
+SF:shop/cart.py
+DA:1,1
+DA:3,1
+DA:4,0
+DA:5,1
+DA:8,1
+DA:9,1
+DA:12,1
+DA:13,0
+BRDA:3,0,jump to line 4,0
+BRDA:3,0,jump to line 5,1
+end_of_record
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> GitRepository:
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"shop/__init__.py": "", "shop/cart.py": CART, "shop/odd.py": "def broken(:\n"})
+    (tmp_path / "lcov.info").write_text(LCOV, encoding="utf-8")
+    return repository
+
+
+def settings_for(project: GitRepository, **selection: int) -> Settings:
+    return Settings(
+        folder=project.folder,
+        provider=ProviderChoice.OFFLINE,
+        selection=replace(SelectionSettings(all_paths=(".",)), **selection),  # type: ignore[arg-type]
+        model=ModelSettings(),
+        cache=CacheSettings(folder=project.folder.parent / "cache"),
+        verification=VerificationSettings(coverage=project.folder.parent / "lcov.info"),
+    )
+
+
+def names(swept: SweepPlan) -> list[str]:
+    return [one.member.name for one in swept.ranked]
+
+
+def reasons(swept: SweepPlan) -> dict[str, str]:
+    return {(one.member or one.path).rpartition("::")[2]: one.reason for one in swept.skipped}
+
+
+def test_plan__ranks_what_is_not_reached_and_leaves_out_what_is(project: GitRepository) -> None:
+    swept = asyncio.run(plan(settings_for(project), idle_tools()))
+
+    assert names(swept) == ["add", "total"]  # `add` has a decision, a missed way, and a user
+    assert [one.member.plain_name for one in swept.ranked if one.member.id in swept.taken] == ["add", "total"]
+    assert reasons(swept)["size"] == COVERED
+    assert "shop/odd.py" in reasons(swept)
+    assert swept.coverage == Coverage(lines=8, lines_reached=6, branches=2, branches_reached=1)
+    first = swept.ranked[0].facts
+    assert (first.lines, first.lines_missed, first.branches, first.branches_missed) == (3, 1, 2, 1)
+    assert (first.decisions, first.commits, first.dependents) == (1, 1, 1)
+
+
+def test_plan__is_the_same_each_time(project: GitRepository) -> None:
+    first, second = (asyncio.run(plan(settings_for(project), idle_tools())) for _ in range(2))
+
+    assert first.ranked == second.ranked
+
+
+def test_plan__takes_no_more_than_the_budget(project: GitRepository) -> None:
+    few = asyncio.run(plan(settings_for(project, max_members=1), idle_tools()))
+    hasty = replace(settings_for(project), budget=BudgetSettings(max_minutes=0.01))
+    quick = asyncio.run(plan(hasty, idle_tools()))
+
+    assert len(few.taken) == len(quick.taken) == 1
+    assert len(few.ranked) == len(quick.ranked) == 2
+    assert any("0.01 minutes" in note for note in quick.notes)
+
+
+def test_plan__what_was_tried_in_vain_waits_for_another_source(project: GitRepository) -> None:
+    settings, store = settings_for(project), Remembered()
+    swept = asyncio.run(plan(settings, idle_tools(store)))
+    add = swept.ranked[0].member
+    failed = Skipped(path=add.path, stage=Stage.GATE, reason="it adds nothing", member=add.id)
+    Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
+
+    again = asyncio.run(plan(settings, idle_tools(store)))
+    project.commit({"shop/cart.py": CART.replace("a > b", "a >= b")})
+    changed = asyncio.run(plan(settings, idle_tools(store)))
+
+    assert names(again) == ["total"]
+    assert "it adds nothing" in reasons(again)["add"]
+    assert names(changed) == ["add", "total"]
+
+
+def test_plan__what_failed_for_a_passing_reason_comes_last(project: GitRepository) -> None:
+    settings, store = settings_for(project), Remembered()
+    add = asyncio.run(plan(settings, idle_tools(store))).ranked[0].member
+    failed = Skipped(path=add.path, stage=Stage.ENVIRONMENT, reason="no disk", member=add.id)
+    Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
+
+    again = asyncio.run(plan(settings, idle_tools(store)))
+
+    assert [(one.rank, one.member.name) for one in again.ranked] == [(1, "total"), (2, "add")]
+
+
+def test_plan__a_forged_memory_is_none(project: GitRepository) -> None:
+    settings, store = settings_for(project), Remembered()
+    add = asyncio.run(plan(settings, idle_tools(store))).ranked[0].member
+    failed = Skipped(path=add.path, stage=Stage.GATE, reason="x", member=add.id)
+    Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
+    store.values = {key: {**value, "stage": ["gate"]} for key, value in store.values.items()}
+
+    assert outcome_of(failed, by_model=False) is not None
+    assert names(asyncio.run(plan(settings, idle_tools(store)))) == ["add", "total"]
+
+
+def test_plan__without_anything_measured_takes_all_as_not_reached(project: GitRepository) -> None:
+    settings = replace(settings_for(project), verification=VerificationSettings())
+
+    swept = asyncio.run(plan(settings, idle_tools()))
+
+    assert sorted(names(swept)) == ["add", "size", "total"]
+    assert any("there is no sandbox here" in note for note in swept.notes)
+
+
+@pytest.mark.parametrize("content", [b"", b"SF:other.py\nDA:1,1\nend_of_record\n", b"{", b"<coverage"])
+def test_plan__a_coverage_file_of_no_use_is_told_of(project: GitRepository, content: bytes) -> None:
+    (project.folder.parent / "lcov.info").write_bytes(content)
+
+    with pytest.raises(UsageFailure, match=r"lcov\.info cannot be used: .*make it anew"):
+        asyncio.run(plan(settings_for(project), idle_tools()))
+
+
+def test_plan__why_not_is_heeded(project: GitRepository) -> None:
+    tools = replace(idle_tools(), why_not=lambda member: "it is open" if member.name == "add" else "")
+
+    swept = asyncio.run(plan(settings_for(project), tools))
+
+    assert names(swept) == ["total"]
+    assert reasons(swept)["add"] == "it is open"
