@@ -21,6 +21,7 @@ from bench.competition import measure_competition
 from bench.engine import measure_engine
 from bench.engine_peers import measure_engine_peers
 from bench.figures import Figure, print_figures
+from bench.machines import measure_machines
 from bench.mutants import measure_mutants
 from bench.packing import measure_packing
 from bench.pairs import measure_pairs
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "suites": measure_suites,
     "pulls": measure_pulls,
     "archive": measure_archive,
+    "machines": measure_machines,
     "competition": measure_competition,
 }
 
