@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
 import enum
@@ -20,7 +21,7 @@ import platform
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .homes import public_home
@@ -327,12 +328,17 @@ def _write_object(value: Any, depth: int) -> Written:
         return _write_fields(value, _dataclass_fields(value), depth)
     if isinstance(value, tuple) and hasattr(cls, "_fields"):
         return _write_fields(value, [(name, getattr(value, name)) for name in cls._fields], depth)
+    texts = [*_written_by(value, _write_by_constructor, depth)]
     if _repr_of(cls) is not object.__repr__:
-        try:
-            return _checked(value, _write_by_repr(value))
-        except CannotWrite:
-            pass  # what it shows is no call of its class
-    return _write_by_constructor(value, depth)
+        texts += _written_by(value, _write_by_repr, depth)
+    if not texts:
+        raise CannotWrite
+    return min(texts, key=lambda each: len(each.text))  # what it shows of itself may tell its defaults, too
+
+
+def _written_by(value: Any, write: Callable[[Any, int], Written], depth: int) -> Iterator[Written]:
+    with contextlib.suppress(CannotWrite):
+        yield _checked(value, write(value, depth))
 
 
 def _repr_of(cls: Any) -> object:
@@ -402,7 +408,7 @@ def _write_argument(parameter: inspect.Parameter, current: Any, depth: int) -> W
     return Written(f"{parameter.name}={part.text}", part.imports)
 
 
-def _write_by_repr(value: object) -> Written:
+def _write_by_repr(value: object, _depth: int) -> Written:
     """Take the value's own `repr` where it is a call of its class with plain arguments."""
     try:
         text = repr(value)

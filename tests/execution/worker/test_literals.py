@@ -66,6 +66,13 @@ class Named:
         return hash(self.name)
 
 
+class Told(Named):
+    """It shows its defaults as well."""
+
+    def __repr__(self) -> str:
+        return f"Told(name={self.name!r}, size={self.size!r}, of={self.of!r})"
+
+
 class NeverEqual(Named):
     def __eq__(self, other: object) -> bool:
         return False
@@ -128,6 +135,7 @@ def text(value: Any) -> str | None:
         (Pair(1, "b"), 'Pair(left=1, right="b")'),
         (Shown(3), "Shown(3)"),
         (Named("a"), 'Named(name="a")'),
+        (Told("a"), 'Told(name="a")'),
         (Named("a", 2, of=[Named("b")]), 'Named(name="a", size=2, of=[Named(name="b")])'),
         (int, "int"),
         (Point, "Point"),
