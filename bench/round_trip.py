@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.clock import Stopwatch
 from bench.engine import NEEDED
 from bench.figures import Figure
 from bench.pulls import pull_request
@@ -93,9 +93,10 @@ class _Trip:
         yield self._count("requests and answers against GitHub's description", self.shop.github.violations)
 
     def _step(self, name: str, run: Callable[[], Finished]) -> Figure:
-        started = time.perf_counter()
-        run()
-        return Figure(name=f"{self.what}: {name}", value=time.perf_counter() - started, unit="s")
+        with Stopwatch() as watch:
+            run()
+        print(f"{self.what}: {name} took {watch.seconds:.0f} s by the clock", flush=True)
+        return Figure(name=f"{self.what}: {name}, processors' time", value=watch.busy, unit="s")
 
     def _count(self, name: str, wrong: Sequence[object]) -> Figure:
         for one in wrong:
