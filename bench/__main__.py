@@ -28,9 +28,11 @@ from bench.pairs import measure_pairs
 from bench.peers import measure_peers
 from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
+from bench.ranking import measure_ranking
 from bench.round_trip import measure_round_trip
 from bench.runs import measure_example, measure_start
 from bench.suites import measure_suites
+from bench.sweep import measure_sweep
 
 PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "start": measure_start,
@@ -48,6 +50,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "archive": measure_archive,
     "machines": measure_machines,
     "competition": measure_competition,
+    "ranking": measure_ranking,
 }
 
 
@@ -63,6 +66,7 @@ OF_SEVERAL: dict[str, MeasuresSeveral] = {
     "engine-peers": measure_engine_peers,
     "pairs": measure_pairs,
     "round-trip": measure_round_trip,
+    "sweep": measure_sweep,
 }
 """Parts that measure several things by name, of which `--only` takes some."""
 

@@ -220,8 +220,7 @@ class VerificationSettings:
         memory_bytes: Memory limit of one process.
         parallel: Sandboxed processes side by side; the number of cores by default.
         suite_seconds: How long measuring the project's own tests may take; 0 to leave them unmeasured.
-        coverage: A `coverage.xml` or `.coverage` of the project's own tests that is read instead; None for
-            none.
+        coverage: A coverage file of the project's own tests that is read instead; None for none.
         max_mutants: The most mutants of one member.
         repairs: How many times candidates that fail go back to the model.
         install: Whether the project and what its tests need are installed first, with the network open for
