@@ -52,6 +52,7 @@ from bot.placement.allowed import why_nothing, within_bounds
 from bot.placement.life import marked_in
 from bot.placement.patch import patch_of
 from bot.placement.plan import Marking, NotPlaced, Plan, plan_edits
+from bot.placement.support import with_support
 from bot.report.commit_message import commit_message
 from bot.report.words import proposal_words
 from bot.settings import CommitSettings
@@ -338,6 +339,7 @@ class _Attempt:
         marking = Marking.of_members(order.report.members, order.drivers, marks=order.settings.mark_tests)
         marking = replace(marking, failing=order.report.failing)
         planned = plan_edits(suggestions, tree, order.drivers, order.folder, marking)
+        planned, _ = with_support(planned, tree, "", order.drivers)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
         self._plan = within_bounds(planned, tree, order.drivers)
         if not self._plan.edits:

@@ -242,3 +242,12 @@ def test_settings__no_marks_and_a_sign_off(site: SweepSite) -> None:
     site.land("add")
     assert "# testsmith" not in site.text("tests/test_add.py")
     assert "Signed-off-by: Ada Bee" in site.shop.git.text("log", "-1", "--format=%B", f"refs/heads/{BRANCH}")
+
+
+def test_support__a_project_without_tests_gets_what_its_tests_need(site: SweepSite) -> None:
+    site.github.commit(site.shop, "main", {"shop/__init__.py": None, "src/shop/cart.py": "x = 1\n"})
+    site.land("add")
+    listed = site.shop.git.text("ls-tree", "-r", "--name-only", f"refs/heads/{BRANCH}").split()
+    assert "conftest.py" in listed
+    site.land("size")
+    assert site.text("conftest.py").count("sys.path.insert") == 1
