@@ -42,6 +42,9 @@ RUNS = 5
 _SUITE_SECONDS = 600.0
 _MUTATION_SECONDS = 300.0
 _NO_COVER = r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)"
+_UNCHANGED = -1
+"""The number of a change that changes nothing: a test that fails with it has noticed no mutant either."""
+
 _MUTATED = Setting(name="mutants", hash_seed=1)
 
 Arc = tuple[int, int]
@@ -229,13 +232,14 @@ async def _killed_by(ground: Ground, proofs: Sequence[Proof]) -> set[int]:
         jobs = [job for number, proof in some if (job := _mutation_job(ground, number, proof, killed))]
         told = await asyncio.gather(*(run_jobs(ground.workspace, _MUTATED, [job]) for job in jobs))
         for job, results in zip(jobs, told, strict=True):
-            changed = results[job.number].changed
-            killed |= {number for number, statuses in changed.items() if _is_noticed(statuses)}
+            changed = dict(results[job.number].changed)
+            unsound = _noticing(changed.pop(_UNCHANGED, {}))
+            killed |= {number for number, statuses in changed.items() if _noticing(statuses) - unsound}
     return killed
 
 
-def _is_noticed(statuses: Mapping[str, str]) -> bool:
-    return any(status not in {Status.PASSED, Status.SKIPPED} for status in statuses.values())
+def _noticing(statuses: Mapping[str, str]) -> set[str]:
+    return {name for name, status in statuses.items() if status not in {Status.PASSED, Status.SKIPPED}}
 
 
 def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet[int]) -> Job | None:
@@ -244,7 +248,9 @@ def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet
     changes = [each for each in _changes(ground, lines, loaded) if each.number not in killed]
     if not changes:
         return None
-    changed = _changed(ground, changes, frozenset(lines))
+    names = frozenset(lines)
+    unchanged = ChangedModule(number=_UNCHANGED, edit=(0, 0, ""), function=None, tests=names)
+    changed = _changed(ground, [unchanged, *changes], names)
     return Job(number=number, code=proof.candidate.code, seconds=_MUTATION_SECONDS, changed=changed)
 
 

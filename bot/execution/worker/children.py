@@ -24,6 +24,7 @@ SAYINGS = {DONE: "ended", TIMED_OUT: "ran into the time limit", CRASHED: "ended 
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_TO_REAP = 5.0
+_MOST_TIMES = 8
 _SECONDS_FOR_UNKNOWN = 0.2
 
 Message = dict[str, Any]
@@ -40,7 +41,8 @@ class Patience(NamedTuple):
     """How much a child may ask of its parent beside its time limit.
 
     Attributes:
-        silence: The most seconds without a message; None for no such limit.
+        silence: The most seconds without a message; None for no such limit. Of a child that would run if the
+            machine let it, they are up to eight times as many: what is slow must not hang on what else runs.
         most_bytes: The most that all of its messages hold.
     """
 
@@ -117,16 +119,16 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
     """Pass the messages on until the child says that it is done, ends, or its time is up."""
     os.set_blocking(reader, False)
     deadline = time.monotonic() + seconds
-    silence = seconds if patience.silence is None else patience.silence
-    heard = time.monotonic()
+    silence = Silence(child, seconds if patience.silence is None else patience.silence)
     received = bytearray()
     passed = 0
     while True:
         ended = _has_ended(child)  # looked at first: what it has written before its end is read below
-        left = min(deadline, heard + silence) - time.monotonic()
+        left = min(deadline - time.monotonic(), silence.left())
         select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
         part = _read(reader)
-        heard = time.monotonic() if part else heard
+        if part:
+            silence.is_broken()
         passed += len(part or b"")
         received += part or b""
         if _pass_on(received, receive):
@@ -137,6 +139,53 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
             return TIMED_OUT
         if part == b"" and not ended:  # it has closed its end, and goes on
             time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+class Silence:
+    """How long a child may go on without a word.
+
+    Args:
+        child: The child's process.
+        seconds: How long, on a machine that lets it run.
+        used: Tells how many seconds of a processor a process has used; None where it does not want one.
+    """
+
+    def __init__(self, child: int, seconds: float, used: Callable[[int], float | None] | None = None) -> None:
+        self._child = child
+        self._seconds = seconds
+        self._used = used or used_if_running
+        self.is_broken()
+
+    def is_broken(self) -> None:
+        """Begin anew."""
+        self._since = time.monotonic()
+        self._until = self._since + self._seconds
+        self._looked: tuple[float, float] | None = None
+
+    def left(self) -> float:
+        """Return the seconds that are left; a child that has waited for a processor gets more."""
+        now = time.monotonic()
+        if now >= self._until and now < self._since + _MOST_TIMES * self._seconds and self._is_starved(now):
+            self._until = now + self._seconds / 4
+        return self._until - now
+
+    def _is_starved(self, now: float) -> bool:
+        """Tell whether it would run, and has had less than half a processor since the last look."""
+        used = self._used(self._child)
+        if used is None:
+            return False
+        before, self._looked = self._looked, (now, used)
+        return before is None or used - before[1] < (now - before[0]) / 2
+
+
+def used_if_running(process: int) -> float | None:
+    """Return the processor's seconds that a process has used; None where it waits for something else."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        state, *fields = told.rpartition(")")[2].split()
+        return (int(fields[10]) + int(fields[11])) / os.sysconf("SC_CLK_TCK") if state in "RD" else None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _read(reader: int) -> bytes | None:

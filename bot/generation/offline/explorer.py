@@ -118,7 +118,7 @@ class Explorer:
         )
         members = {member for member, _ in (job.trials or {}).values()}
         seconds = (
-            _SECONDS_TO_START + _SECONDS_A_TRIAL * _MOST_FAILURES * len(members) + 0.1 * len(job.trials or ())
+            _SECONDS_TO_START + _SECONDS_A_TRIAL * _MOST_FAILURES * len(members) + 0.3 * len(job.trials or ())
         )
         limits = replace(workspace.limits, seconds=seconds, output_bytes=_MOST_OUTPUT_BYTES)
         try:
