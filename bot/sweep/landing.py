@@ -341,7 +341,9 @@ class _Attempt:
         planned = plan_edits(suggestions, tree, order.drivers, order.folder, marking)
         planned, _ = with_support(planned, tree, "", order.drivers)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
-        self._plan = within_bounds(planned, tree, order.drivers)
+        bounded = within_bounds(planned, tree, order.drivers)
+        supported, _ = with_support(bounded, tree, "", order.drivers)
+        self._plan = within_bounds(supported, tree, order.drivers)
         if not self._plan.edits:
             raise _Refused(Swept.NOTHING, why_nothing(self._plan))
         if is_too_large(self._plan.edits):
