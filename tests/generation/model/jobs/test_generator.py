@@ -352,13 +352,13 @@ def test_budget__holds_at_half_the_price(tmp_path: Path) -> None:
     requests = make_requests(1, 10)
     with Endpoint(batches=(desk := BatchDesk(held=True))) as endpoint:
         runs = JobRuns(url=endpoint.url, folder=tmp_path, model=ALONE)
-        # An answer may have 8,192 tokens: 0.08192 USD, and with the prompt a little more; 0.041 at half.
-        runs.budget = replace(runs.budget, max_cost=0.30)
+        # An answer may have 8,192 tokens: 0.082 USD, and with the prompt a little more; 0.041 at half.
+        runs.budget = replace(runs.budget, max_cost=0.32)
         came = runs.run(requests)
 
-    assert len(desk.members()) == len(came.awaited) == 7
-    assert len(came.reasons(Stage.BUDGET)) == 3
-    assert "0.30 USD, and --max-cost allows more" in next(iter(came.reasons(Stage.BUDGET).values()))
+    assert 3 < len(desk.members()) == len(came.awaited) <= 7  # at the whole price 3 would fit
+    assert len(came.reasons(Stage.BUDGET)) == 10 - len(came.awaited)
+    assert "0.32 USD, and --max-cost allows more" in next(iter(came.reasons(Stage.BUDGET).values()))
 
 
 def test_budget__counts_each_call_of_a_job(tmp_path: Path) -> None:
