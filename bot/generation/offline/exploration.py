@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.generation.offline.calls import Argument
 from bot.generation.offline.cases import Case, stable_case, with_base
 from bot.generation.offline.choice import shortlist
 from bot.generation.offline.explorer import (
@@ -38,6 +39,8 @@ ROUNDS = 3
 
 _ENOUGH_TRIALS = 150
 """As many trials are worth a process of their own."""
+
+_MOST_TELLING = 4
 
 _MOST_A_ROUND = 900
 """How many trials a round adds for a module at most, so that large modules do not take as much longer."""
@@ -127,6 +130,12 @@ class _Seeking:
     def has_witness(self) -> bool:
         """Whether base does something else with one of the inputs."""
         return any(case.is_witness for case in self.cases.values())
+
+    @property
+    def telling(self) -> list[Argument]:
+        """The arguments of the first calls on which base differs."""
+        witnesses = [case.trial for case in self.cases.values() if case.is_witness]
+        return [argument for trial in witnesses[:_MOST_TELLING] for argument in trial.arguments]
 
     @property
     def shown(self) -> tuple[int, int, bool]:
@@ -219,12 +228,13 @@ class _Exploration:
             for place, member in enumerate(self._members)
             if member.work.mutants and not member.rests
         }
-        found = {place: self._further_of(member)[:most] for place, member in searched.items()}
+        telling = [argument for member in self._members for argument in member.telling]
+        found = {place: self._further_of(member, telling)[:most] for place, member in searched.items()}
         return {place: trials for place, trials in found.items() if trials}
 
-    def _further_of(self, member: _Seeking) -> list[Trial]:
+    def _further_of(self, member: _Seeking, telling: Sequence[Argument]) -> list[Trial]:
         may_differ = member.is_compared and self._explorer.has_base
-        return further(member.known, wants_witness=may_differ and not member.has_witness)
+        return further(member.known, wants_witness=may_differ and not member.has_witness, telling=telling)
 
     async def findings(self) -> list[Findings]:
         """Run the best cases in another setting, the other way round; return what held of each member."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from bot.generation.offline.calls import Argument
 from bot.generation.offline.cases import Case
 from bot.generation.offline.inputs import shape_of
 from bot.generation.offline.ladder import ladder
@@ -19,7 +20,7 @@ from bot.generation.offline.places import Place, number_text, places
 from bot.generation.offline.slopes import Slopes
 from bot.generation.offline.subjects import Subject
 from bot.generation.offline.trial import Trial
-from bot.generation.offline.variations import crossed, variations
+from bot.generation.offline.variations import borrowing, crossed, variations
 from bot.languages.python.mutants import Mutant
 
 MOST_FURTHER = 80
@@ -61,19 +62,21 @@ class Known:
         return [mutant for number, mutant in enumerate(self.mutants) if number not in noticed]
 
 
-def further(known: Known, *, wants_witness: bool) -> list[Trial]:
+def further(known: Known, *, wants_witness: bool, telling: Sequence[Argument] = ()) -> list[Trial]:
     """Return the trials of the next round; none where nothing is left to be after.
 
     Args:
         known: What is known of the member.
         wants_witness: Whether an input on which base differs is looked for, and none is found yet.
+        telling: Arguments with which base differs in other members: what calls those may differ as well.
     """
     parents = [*_parents(known)]
     if wants_witness:
         parents += [*known.cases][:_MOST_PARENTS]
     fixed = _fixed_parameters(known.subject)
     constants = _constants_of_its_text(known, fixed) if wants_witness else iter(())
-    rows = [ladder(known.subject, known.trials, known.seen), constants]
+    borrowed = _borrowed(known, telling) if wants_witness else iter(())
+    rows = [ladder(known.subject, known.trials, known.seen), borrowed, constants]
     slopes = Slopes(known.trials, known.seen, fixed)
     rows += [_offspring(known, number, fixed, slopes) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
@@ -107,6 +110,11 @@ def _closest(mutant: Mutant, known: Known, by_cost: Sequence[int]) -> list[int]:
 
 def _last_before(line: int, reached: Iterable[int]) -> int:
     return max((each for each in reached if each < line), default=0)
+
+
+def _borrowed(known: Known, telling: Sequence[Argument]) -> Iterator[Trial]:
+    for number in [*known.cases][:_MOST_PARENTS]:
+        yield from borrowing(known.trials[number], telling)
 
 
 def _constants_of_its_text(known: Known, fixed: frozenset[str]) -> Iterator[Trial]:

@@ -61,9 +61,19 @@ def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
         before = own.get(argument.name)
         if before is None and argument.by_keyword:
             yield _given(trial, (*trial.arguments, argument))
-        elif before is not None and before.value.text != argument.value.text:
-            changed = replace(before, value=argument.value)
-            yield _given(trial, [changed if each is before else each for each in trial.arguments])
+        else:
+            yield from borrowing(trial, [argument])
+
+
+def borrowing(trial: Trial, arguments: Iterable[Argument]) -> Iterator[Trial]:
+    """Yield a trial with one argument exchanged for another of its name."""
+    if not places(trial):
+        return
+    for argument in arguments:
+        own = next((each for each in trial.arguments if each.name == argument.name), None)
+        if own is not None and own.value.text != argument.value.text:
+            changed = replace(own, value=argument.value)
+            yield _given(trial, [changed if each is own else each for each in trial.arguments])
 
 
 def _given(trial: Trial, arguments: Sequence[Argument]) -> Trial:

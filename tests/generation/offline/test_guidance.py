@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.generation.offline.calls import Argument
 from bot.generation.offline.cases import Case
 from bot.generation.offline.description import Callee, Description, Parameter, Shape
 from bot.generation.offline.documentation import Documentation
@@ -106,3 +107,12 @@ def test_further__tries_what_its_text_compares_with_while_base_does_the_same() -
     wanted = {"f(250)", "f(249)", "f(7)", "f(8)"}
     assert wanted <= {*texts(further(start, wants_witness=True))}
     assert not wanted - {"f(7)", "f(8)"} & {*texts(further(start, wants_witness=False))}
+
+
+def test_further__tries_what_has_told_of_a_difference_in_another_member() -> None:
+    start = known((call("5"), replace(FEW, compared=())))
+    telling = [Argument("a", Expression("8128")), Argument("z", Expression("496"))]
+
+    assert "f(8128)" in texts(further(start, wants_witness=True, telling=telling))
+    assert "f(496)" not in texts(further(start, wants_witness=True, telling=telling))
+    assert "f(8128)" not in texts(further(start, wants_witness=False, telling=telling))
