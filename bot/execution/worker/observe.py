@@ -26,7 +26,7 @@ import io
 import itertools
 import math
 from collections.abc import Iterator
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
 from .homes import public_home
@@ -274,7 +274,22 @@ def _attributes(thing: Any) -> list[str]:
             slots = base.__dict__.get("__slots__", ())
             names += [slots] if isinstance(slots, str) else slots
             names += [name for name, own in vars(base).items() if _is_property(own)]
-    return [*dict.fromkeys(name for name in names if name.isidentifier() and not name.startswith("_"))]
+    public = [name for name in names if name.isidentifier() and not name.startswith("_")]
+    inherited = _inherited(type(thing))
+    return [*dict.fromkeys(name for name in public if name not in inherited)]
+
+
+@functools.lru_cache(maxsize=64)
+def _inherited(cls: Any) -> frozenset[str]:
+    """Return the names that only bases of other packages use: what these hold is theirs to test."""
+    package = cls.__module__.partition(".")[0]
+    own, foreign = set[str](), set[str]()
+    for base in cls.__mro__:
+        names = own if base.__module__.partition(".")[0] == package else foreign
+        for function in vars(base).values():
+            if isinstance(function, FunctionType):
+                names.update(function.__code__.co_names)
+    return frozenset(foreign - own)
 
 
 def _is_property(attribute: object) -> bool:

@@ -23,6 +23,7 @@ _LONGEST_MATCH = 60
 _LONGEST_UNSPREAD = 60
 _INDENT = "    "
 
+_ASKING = frozenset({"all", "any", "isinstance", "issubclass", "callable", "hasattr"})
 _SINGLETONS = frozenset({"None", "True", "False"})
 _LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
 """What binds no closer than a comparison."""
@@ -171,10 +172,15 @@ def comparison(form: str, call: str, relation: str, expected: str) -> Written:
 
 def _assertion(expression: str, relation: str, text: str) -> str:
     node = ast.parse(expression, mode="eval").body
-    if text == "True" and isinstance(node, ast.Compare):
+    if text == "True" and (isinstance(node, ast.Compare) or _asks(node)):
         return f"assert {expression}"
     operand = f"({expression})" if isinstance(node, _LOOSE) else expression
     return f"assert {operand} {relation} {spread(text)}"
+
+
+def _asks(node: ast.expr) -> bool:
+    """Tell whether an expression calls a built-in function that only ever gives True or False."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING
 
 
 def refusal(form: str, call: str, exception: str, match: str = "") -> Written:

@@ -113,6 +113,13 @@ def start():
 
 def year():
     return datetime.datetime.now().year, datetime.date.today().year, time.gmtime().tm_year
+
+from html.parser import HTMLParser
+
+class Extractor(HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.result = []
 """
 
 
@@ -497,3 +504,9 @@ def test_warned__tells_whether_a_warning_was_given(tmp_path: Path) -> None:
     told = [line["warned"] for line in explore(tmp_path, [warning, trial("double(2)"), warning])[1:]]
 
     assert told == [True, False, True]
+
+
+def test_facts__leave_out_what_a_foreign_base_keeps(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("Extractor()"))
+
+    assert [fact["of"] for fact in outcome["facts"]] == ["{}.result"]

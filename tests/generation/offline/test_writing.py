@@ -74,6 +74,7 @@ def test_single__compares_truth_by_identity_and_nan_by_name() -> None:
     nan = Outcome(kind="value", relation="nan")
 
     assert "assert f(1) is True\n" in body(case(call("1"), gives("True")))
+    assert "assert all(1)\n" in body(case(call("1", name="all"), gives("True")))
     assert "assert math.isnan(f(1))\n" in body(case(call("1"), nan))
 
 
