@@ -279,8 +279,7 @@ def _attributes(thing: Any) -> list[str]:
     return [*dict.fromkeys(name for name in public if name not in inherited)]
 
 
-@functools.lru_cache(maxsize=64)
-def _inherited(cls: Any) -> frozenset[str]:
+def _inherited(cls: type) -> frozenset[str]:
     """Return the names that only bases of other packages use: what these hold is theirs to test."""
     package = cls.__module__.partition(".")[0]
     own, foreign = set[str](), set[str]()
