@@ -48,7 +48,12 @@ PROJECTS = (
         kept="test_filesize.py",
         needs=("pytest", "freezegun"),
     ),
-    Swept(name="python-dotenv", requirement="python-dotenv==1.2.4", kept="test_utils.py", needs=("pytest",)),
+    Swept(
+        name="python-dotenv",
+        requirement="python-dotenv==1.2.4",
+        kept="test_utils.py",
+        needs=("pytest", "click", "sh"),
+    ),
 )
 
 

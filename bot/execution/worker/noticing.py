@@ -13,6 +13,7 @@ the numbers of the trials of which something else came, and of those that left s
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,9 @@ _MOST_TRIED = 24
 _CPU_SECONDS = 0.1
 _SECONDS_OF_SILENCE = 5.0
 _MOST_ENDINGS = 6
+_MOST_SECONDS_A_TRIAL = 0.9
+"""A change with which a trial takes longer makes it wait; so will the others."""
+
 _CLEAN = -1
 
 
@@ -180,10 +184,12 @@ def _try(change: int, exchange: Exchange, seen: Sequence[Seen], trials: Trials, 
     for each in seen:
         number = each.trial["number"]
         send({"kind": "begun", "change": change, "number": number})
+        started = time.monotonic()
         outcome, state = each.differs(trials.observe(each.trial))
         send({"kind": "tried", "change": change, "number": number, "outcome": outcome, "state": state})
         count += outcome or state
-        if count >= _ENOUGH and change != _CLEAN:
+        waits = time.monotonic() - started > _MOST_SECONDS_A_TRIAL
+        if (count >= _ENOUGH or waits) and change != _CLEAN:
             break
     for function, code in before:
         function.__code__ = code

@@ -310,11 +310,21 @@ def _head(statement: ast.stmt) -> list[ast.expr]:
             found = (subject, *(case.guard for case in cases))
         case ast.Expr(value=ast.Constant()):  # a docstring
             found = ()
+        case ast.Expr(value=call) if _only_yields(call):
+            found = ()
         case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Return() | ast.Expr():
             found = (statement.value,)
         case ast.FunctionDef(args=given) | ast.AsyncFunctionDef(args=given):
             found = (*given.defaults, *given.kw_defaults)
     return [node for node in found if node is not None]
+
+
+def _only_yields(node: ast.expr) -> bool:
+    """Tell whether an expression sleeps for no time, to let others run: a longer sleep shows nothing."""
+    match node.value if isinstance(node, ast.Await) else node:
+        case ast.Call(func=function, args=[ast.Constant(value=0)]):
+            return ast.unparse(function).rpartition(".")[2] == "sleep"
+    return False
 
 
 def _head_lines(statement: ast.stmt) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,10 @@ def start():
 
 def year():
     return datetime.datetime.now().year, datetime.date.today().year, time.gmtime().tm_year
+
+def doze(seconds):
+    time.sleep(seconds * 0)
+    return seconds
 
 from html.parser import HTMLParser
 
@@ -510,3 +515,13 @@ def test_facts__leave_out_what_a_foreign_base_keeps(tmp_path: Path) -> None:
     (outcome,) = outcomes(tmp_path, trial("Extractor()"))
 
     assert [fact["of"] for fact in outcome["facts"]] == ["{}.result"]
+
+
+def test_noticed__a_change_that_makes_trials_wait_is_given_up(tmp_path: Path) -> None:
+    trials = [trial(f"doze({number}.2)", member="m") for number in range(1, 16)]
+    started = time.monotonic()
+
+    noticed, _ = search(tmp_path, [("seconds * 0", "seconds * 1")], trials)
+
+    assert noticed == {}
+    assert time.monotonic() - started < 10

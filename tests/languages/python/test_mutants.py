@@ -153,6 +153,11 @@ def test_mutants_of__nothing_of_what_no_test_should_notice(body: str) -> None:
     assert changes(body) == set()
 
 
+def test_mutants_of__no_longer_sleep_where_one_only_lets_others_run() -> None:
+    assert {change for change in changes("time.sleep(0)") if "sleep" in change} == set()
+    assert "time.sleep(4)" in changes("time.sleep(3)")
+
+
 def test_mutants_of__no_other_operator_where_none_makes_a_difference() -> None:
     assert changes("x = a + 0") == {"x = a + 1"}
     assert changes("x = a * 1") == {"x = a * 2"}
