@@ -339,10 +339,9 @@ class _Attempt:
         marking = Marking.of_members(order.report.members, order.drivers, marks=order.settings.mark_tests)
         marking = replace(marking, failing=order.report.failing)
         planned = plan_edits(suggestions, tree, order.drivers, order.folder, marking)
-        planned, _ = with_support(planned, tree, "", order.drivers)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
         bounded = within_bounds(planned, tree, order.drivers)
-        supported, _ = with_support(bounded, tree, "", order.drivers)
+        supported, _ = with_support(bounded, tree, "", order.drivers)  # for what is left, never for nothing
         self._plan = within_bounds(supported, tree, order.drivers)
         if not self._plan.edits:
             raise _Refused(Swept.NOTHING, why_nothing(self._plan))
