@@ -83,16 +83,21 @@ class Marking:
 
     @classmethod
     def of_members(
-        cls, members: Sequence[Member], drivers: Sequence[LanguageDriver], *, marks: bool
+        cls,
+        members: Sequence[Member],
+        drivers: Sequence[LanguageDriver],
+        *,
+        marks: bool,
+        failing: frozenset[str] | None = None,
     ) -> Marking:
-        """Return how the tests of some members are marked, where no more is known than those."""
+        """Return how the tests of some members are marked, where no digests of them are known."""
         digests = {
             member.id: driver.source_digest(member.source)
             for member in members
             for driver in drivers
             if driver.language == member.language
         }
-        return cls(version=__version__ if marks else "", members=digests)
+        return cls(version=__version__ if marks else "", members=digests, failing=failing)
 
     @classmethod
     def of(cls, report: Report, *, marks: bool) -> Marking:

@@ -14,19 +14,26 @@ from bot.forge.sweeps import PullText
 from bot.model import Skipped, Stage, Suggestion
 from bot.placement.plan import NotPlaced
 from bot.report.assembly import SkippedGroup, display_names, skipped_groups
-from bot.report.chart import Bar, coverage_chart
+from bot.report.chart import coverage_chart
 from bot.report.markup import cell, inline
 from bot.report.prose import code, parse, plain
 from bot.report.summary import fitting, last_line
+from bot.report.sweeping import Part, bars, known_twice, lines_part
 from bot.report.templating import fill
 from bot.report.view import View
 from bot.report.words import count, failure_words, names_words
-from bot.swept import Coverage, Measured, MutationScore, RankedMember, SweepPlan, SweepReport
+from bot.swept import RankedMember, SweepPlan, SweepReport
 
 _ROWS_LIMIT = 14_000
 _EARLIER_LIMIT = 8_000
 _MADE_LIMIT = 4_000
 _RANKED_SHOWN = 20
+
+_MEASURES = {
+    "lines": "lines that tests reach",
+    "branches": "branches that tests take",
+    "mutants": "mutants of these members that tests notice",
+}
 
 _CLOSING = (
     "Merge it, or first edit it as you like: nobody's commit is ever overwritten. Close it without merging, "
@@ -67,7 +74,7 @@ def sweep_text(
     left_out = _left_out(swept, unplaced)
     groups = skipped_groups(replace(report, skipped=left_out))
     skipped = fitting([_skipped_row(group) for group in groups], _ROWS_LIMIT)
-    measures = tuple(_measures(swept.before, swept.after))
+    measures = tuple(_measures(swept))
     return fill(
         "sweep_pull.md.j2",
         {
@@ -75,7 +82,7 @@ def sweep_text(
             "headline": _headline(report.suggestions, new, is_proposed=is_proposed),
             "measures": measures,
             "measured_alone": _ALONE if measures and earlier.shown else "",
-            "chart": coverage_chart(list(_bars(swept.before, swept.after))),
+            "chart": coverage_chart(list(bars(swept))),
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
             "earlier": earlier.shown,
@@ -94,9 +101,8 @@ def sweep_text(
 
 def sweep_plan_text(plan: SweepPlan) -> str:
     """Return what is to be taken and why, for the job summary."""
-    covered = plan.coverage
-    lines = _lines(covered)
-    coverage = f" Tests reach {_percent(*lines)} of the lines now." if lines is not None else ""
+    lines = lines_part(plan.coverage)
+    coverage = f" Tests reach {_percent(lines)} of the lines now." if lines is not None else ""
     taken, of = count(len(plan.taken), "member"), f"{len(plan.ranked):,}"
     return fill(
         "sweep_plan.md.j2",
@@ -121,50 +127,15 @@ def _headline(suggestions: Sequence[Suggestion], new: frozenset[str], *, is_prop
     )
 
 
-def _measures(before: Measured, after: Measured) -> Iterator[Sequence[str]]:
+def _measures(swept: SweepReport) -> Iterator[Sequence[str]]:
     """Yield a row a measure that was taken both times."""
-    for name, old, new in _pairs(before, after):
-        gained = new[0] - old[0]
-        yield name, _percent(*old), _percent(*new), f"{gained:+,} of {new[1]:,}"
+    for name, old, new in known_twice(swept.before, swept.after):
+        gained = new.part - old.part
+        yield _MEASURES[name], _percent(old), _percent(new), f"{gained:+,} of {new.whole:,}"
 
 
-def _pairs(before: Measured, after: Measured) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
-    """Yield each measure with its name, reached and all, before and after."""
-    for name, figures in (
-        ("lines that tests reach", _lines),
-        ("branches that tests take", _branches),
-    ):
-        old, new = figures(before.coverage), figures(after.coverage)
-        if old is not None and new is not None:
-            yield name, old, new
-    mutants = _mutants(before.mutation), _mutants(after.mutation)
-    if mutants[0] is not None and mutants[1] is not None:
-        yield "mutants of these members that tests notice", mutants[0], mutants[1]
-
-
-def _lines(coverage: Coverage | None) -> tuple[int, int] | None:
-    return None if coverage is None or not coverage.lines else (coverage.lines_reached, coverage.lines)
-
-
-def _branches(coverage: Coverage | None) -> tuple[int, int] | None:
-    if coverage is None or not coverage.branches or coverage.branches_reached is None:
-        return None
-    return coverage.branches_reached, coverage.branches
-
-
-def _mutants(score: MutationScore | None) -> tuple[int, int] | None:
-    return None if score is None or not score.mutants else (score.noticed, score.mutants)
-
-
-def _percent(reached: int, all_of_them: int) -> str:
-    return f"{100 * reached / all_of_them:.1f} %"
-
-
-def _bars(before: Measured, after: Measured) -> Iterator[Bar]:
-    for name, old, new in _pairs(before, after):
-        short = name.partition(" ")[0]
-        yield Bar(label=f"{short} before", percent=100 * old[0] / old[1])
-        yield Bar(label=f"{short} after", percent=100 * new[0] / new[1])
+def _percent(part: Part) -> str:
+    return f"{part.percent:.1f} %"
 
 
 def _rows(swept: SweepReport, new: frozenset[str]) -> Iterator[Sequence[str]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.model import Suggestion
 from bot.report.assembly import display_names
 from bot.report.chart import Bar
 from bot.report.words import count
-from bot.swept import Facts, Measured, RankedMember, SweepPlan, SweepReport
+from bot.swept import Coverage, Facts, Measured, RankedMember, SweepPlan, SweepReport
 
 RANKING_ROWS = 40
 """So many members of the ranking are shown to people; JSON has more."""
@@ -67,24 +68,47 @@ def share(part: int, whole: int) -> str:
 
 def bars(swept: SweepReport) -> Iterator[Bar]:
     """Yield the chart's bars, two for each figure that is known before and after."""
-    for name, before, after in zip(_NAMES, _percents(swept.before), _percents(swept.after), strict=True):
-        if before is not None and after is not None:
-            yield Bar(label=f"{name} before", percent=before)
-            yield Bar(label=f"{name} after", percent=after)
+    for name, before, after in known_twice(swept.before, swept.after):
+        yield Bar(label=f"{name} before", percent=before.percent)
+        yield Bar(label=f"{name} after", percent=after.percent)
 
 
-def _percents(measured: Measured) -> tuple[float | None, float | None, float | None]:
-    """Return lines, branches and mutants as percentages; None where one is not known."""
+class Part(NamedTuple):
+    """What tests reach or notice, and of how much; that is never nothing."""
+
+    part: int
+    whole: int
+
+    @property
+    def percent(self) -> float:
+        """The part in per cent."""
+        return 100 * self.part / self.whole
+
+
+def known_twice(before: Measured, after: Measured) -> Iterator[tuple[str, Part, Part]]:
+    """Yield `lines`, `branches` and `mutants` with their figures, where these are known before and after."""
+    for name, old, new in zip(_NAMES, _parts(before), _parts(after), strict=True):
+        if old is not None and new is not None:
+            yield name, old, new
+
+
+def _parts(measured: Measured) -> tuple[Part | None, Part | None, Part | None]:
+    """Return lines, branches and mutants; None where one is not known."""
     found, score = measured.coverage, measured.mutation
     return (
-        None if found is None else _percent(found.lines_reached, found.lines),
-        None if found is None else _percent(found.branches_reached, found.branches),
-        None if score is None else _percent(score.noticed, score.mutants),
+        lines_part(found),
+        None if found is None else _part(found.branches_reached, found.branches),
+        None if score is None else _part(score.noticed, score.mutants),
     )
 
 
-def _percent(part: int | None, whole: int | None) -> float | None:
-    return None if part is None or not whole else 100 * part / whole
+def lines_part(found: Coverage | None) -> Part | None:
+    """Return the lines that tests reach; None where that is not known, or there are none."""
+    return None if found is None else _part(found.lines_reached, found.lines)
+
+
+def _part(part: int | None, whole: int | None) -> Part | None:
+    return None if part is None or not whole else Part(part, whole)
 
 
 def plan_headline(plan: SweepPlan) -> str:

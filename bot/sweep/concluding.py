@@ -76,8 +76,9 @@ def edits_of(
 ) -> tuple[Plan, dict[str, str]]:
     """Return the files that take the proposed tests up, and what had to be made for them, with reasons."""
     tree, root = ground.search.head_tree, ground.repository.root
-    marking = Marking.of_members(report.members, tools.drivers, marks=settings.commits.mark_tests)
-    marking = replace(marking, failing=report.failing)
+    marking = Marking.of_members(
+        report.members, tools.drivers, marks=settings.commits.mark_tests, failing=report.failing
+    )
     plan = plan_edits(report.suggestions, tree, tools.drivers, root, marking)
     return with_support(plan, tree, ground.repository.project, tools.drivers)
 

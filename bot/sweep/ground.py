@@ -18,6 +18,7 @@ from bot.execution.opening import open_workspace
 from bot.execution.sandbox import CannotRun
 from bot.execution.threads import in_thread
 from bot.execution.workspace import CannotPrepare, Workspace
+from bot.model import Member
 from bot.settings import Settings
 
 EVERY_MEMBER = 1_000_000_000
@@ -40,9 +41,14 @@ class Ground:
     workspace: Workspace | None = None
     obstacle: str = ""
 
+    @property
+    def members(self) -> dict[str, Member]:
+        """Every public member of what is swept, by its id."""
+        return {member.id: member for member in self.search.members}
+
     def narrowed(self, members: Sequence[str]) -> MemberSearch:
         """Return the search as if these members were all, in this order; unknown ids are left out."""
-        known = {member.id: member for member in self.search.members}
+        known = self.members
         taken = tuple(known[one] for one in dict.fromkeys(members) if one in known)
         return replace(self.search, members=taken, found=taken, skipped=())
 

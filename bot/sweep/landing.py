@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.changes.trees import OverlaidTree, RepositoryTree
-from bot.events import COMMIT_TRAILER
+from bot.events import is_own_commit
 from bot.forge.commits import (
     Ahead,
     Branch,
@@ -336,8 +336,12 @@ class _Attempt:
         changed = [one for one in order.report.members if tree.read(one.path) != order.tree.read(one.path)]
         stale = {one.id for one in changed}
         suggestions = [one for one in order.report.suggestions if one.member not in stale]
-        marking = Marking.of_members(order.report.members, order.drivers, marks=order.settings.mark_tests)
-        marking = replace(marking, failing=order.report.failing)
+        marking = Marking.of_members(
+            order.report.members,
+            order.drivers,
+            marks=order.settings.mark_tests,
+            failing=order.report.failing,
+        )
         planned = plan_edits(suggestions, tree, order.drivers, order.folder, marking)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
         bounded = within_bounds(planned, tree, order.drivers)
@@ -441,9 +445,9 @@ def look(forge: SweepForge, login: str) -> Standing:
 def _own(ahead: Ahead, login: str) -> Iterator[bool]:
     """Tell of each commit whether it is the bot's: by its author, and by its trailer or as a plain merge."""
     for author, message, parents in zip(ahead.authors, ahead.messages, ahead.parents, strict=True):
-        is_told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
         is_merge = parents > 1 and message.startswith("Merge branch ")
-        yield author is not None and is_same_login(author, login) and (is_told or is_merge)
+        by_us = author is not None and is_same_login(author, login)
+        yield is_own_commit(author, message, login) or (is_merge and by_us)
 
 
 def _stale(report: Report, stale: set[str]) -> Iterator[NotPlaced]:

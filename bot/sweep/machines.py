@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.changes.git import Repository
-from bot.changes.members import find_members
 from bot.model import Failure, Member, Report, UsageFailure
 from bot.settings import Settings
 from bot.sweep.merging import merged
@@ -34,7 +33,6 @@ from bot.swept import SweepPlan, SweepReport
 PLANNING = "shard-0of0"
 """How cache entries of the job are called that plans, beside those of the shards."""
 
-_EVERY_MEMBER = 1_000_000_000
 _NO_REPORT = (
     "shard {number} of {of} left no report, so this was not looked at; run that job again, or leave it to "
     "the next sweep"
@@ -103,11 +101,14 @@ async def collect(settings: Settings, tools: Tools, parts: PartsFolder) -> Sweep
         BadPart: The plan cannot be used.
     """
     data, part = _plan(parts)
-    members = _members(settings, tools)
     reports, missing, notes = _reports(parts, part, digest(data))
-    planned = with_sources(part.plan, members)
-    report = merged(part.shards, reports, missing, members, planned.taken)
-    swept = await conclude(settings, tools, planned, replace(report, head=planned.head))
+
+    def gathered(members: Mapping[str, Member]) -> tuple[SweepPlan, Report]:
+        planned = with_sources(part.plan, members)
+        report = merged(part.shards, reports, missing, members, planned.taken)
+        return planned, replace(report, head=planned.head)
+
+    swept = await conclude(settings, tools, gathered)
     return replace(swept, notes=(*swept.notes, *notes))
 
 
@@ -172,11 +173,3 @@ def _reports(
         told = ", ".join(map(str, missing))
         notes.append(f"Shards without a report: {told} of {len(part.shards)}. The others are shown.")
     return reports, missing, notes
-
-
-def _members(settings: Settings, tools: Tools) -> Mapping[str, Member]:
-    """Return every public member that is checked out, by its id."""
-    repository = tools.repository or Repository.open(settings.folder)
-    selection = replace(settings.selection, base=None, max_members=_EVERY_MEMBER)
-    found = find_members(repository, selection, tools.run.drivers)
-    return {member.id: member for member in found.members}

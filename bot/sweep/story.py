@@ -6,7 +6,7 @@ is taken (`prove`), and one puts the reports together and concludes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot import pipeline
@@ -108,17 +108,19 @@ async def prove(settings: Settings, tools: Tools, members: Sequence[str]) -> Rep
     return await _proven(settings, tools, ground, members)
 
 
-async def conclude(settings: Settings, tools: Tools, swept: SweepPlan, report: Report) -> SweepReport:
+async def conclude(
+    settings: Settings, tools: Tools, gathered: Callable[[Mapping[str, Member]], tuple[SweepPlan, Report]]
+) -> SweepReport:
     """Measure what the proposed tests add, and return the whole.
 
     Args:
         settings: As of `sweep`.
         tools: As of `sweep`.
-        swept: What was planned.
-        report: What came of it, on one machine or put together from several.
+        gathered: Returns what was planned and what came of it, given the members that are checked out.
     """
     started = tools.run.clock()
     async with opened(settings, tools.run, tools.repository) as ground:
+        swept, report = gathered(ground.members)
         counted = await in_thread(counted_elsewhere, settings, tools.run, ground, swept.coverage)
         order = ConcludeOrder(
             settings=settings, tools=tools.run, ground=ground, counted=counted, coverage=swept.coverage
