@@ -341,9 +341,14 @@ def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     settings = _settings(arguments, world)
     if settings.estimate:
         return _estimate(settings, world)
-    report = _report(settings, world)
-    written = _write(report, settings, world) if settings.write else ()
+    report = _whole_run(world.run, lambda report: report, settings, world)
+    written = _written(settings, partial(world.write, report)) if settings.write else ()
     _put_out(_rendered(report, settings, arguments, world), world)
+    return _closed(report, written, settings, world)
+
+
+def _closed(report: Report, written: Sequence[str], settings: Settings, world: World) -> int:
+    """Say what was written and counted; return the exit code."""
     for line in (*written, *_statistics(report, settings)):
         print(line, file=world.stderr)
     return 0 if report.failure is None else _told(world, report.failure, 1)
@@ -353,12 +358,18 @@ def _sweep(arguments: Mapping[str, Any], world: World) -> int:
     settings = _settings({**arguments, "all": arguments["all"] or ["."]}, world)
     if settings.dry_run:
         return _plan(settings, world)
-    swept = _swept(settings, world)
-    written = _write_swept(swept, settings, world) if settings.write else ()
-    _put_out(_rendered_sweep(swept, settings, arguments, world), world)
-    for line in (*written, *_statistics(swept.report, settings)):
-        print(line, file=world.stderr)
-    return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
+    nothing = SweepPlan(ranked=())
+    swept = _whole_run(world.sweep, lambda report: SweepReport(plan=nothing, report=report), settings, world)
+    return _shown_sweep(swept, settings, arguments, world)
+
+
+def _shown_sweep(swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
+    """Write and show what came of a sweep; return the exit code."""
+    from bot.report.formats import render_sweep
+
+    written = _written(settings, partial(world.write_sweep, swept)) if settings.write else ()
+    _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, world)), world)
+    return _closed(swept.report, written, settings, world)
 
 
 def _sweep_or_step(arguments: Mapping[str, Any], world: World) -> int:
@@ -399,11 +410,7 @@ def _prove_shard(settings: Settings, world: World, parts: Path, text: str) -> in
 def _collect(settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
     parts = Path(arguments["parts"])
     swept = _with_progress(world, partial(world.machines.collect, settings, parts))
-    written = _write_swept(swept, settings, world) if settings.write else ()
-    _put_out(_rendered_sweep(swept, settings, arguments, world), world)
-    for line in (*written, *_statistics(swept.report, settings)):
-        print(line, file=world.stderr)
-    return 0 if swept.report.failure is None else _told(world, swept.report.failure, 1)
+    return _shown_sweep(swept, settings, arguments, world)
 
 
 def _with_progress(world: World, work: Callable[[Progress], _Done]) -> _Done:
@@ -413,50 +420,33 @@ def _with_progress(world: World, work: Callable[[Progress], _Done]) -> _Done:
         return work(progress)
 
 
-def _write_swept(swept: SweepReport, settings: Settings, world: World) -> tuple[str, ...]:
-    if not settings.verification.enabled:
-        return _NOT_WRITTEN
-    return world.write_sweep(swept, settings)
-
-
-def _rendered_sweep(
-    swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: World
-) -> str:
-    from bot.report.formats import render_sweep
-
-    return render_sweep(swept, settings.output_format, _view(settings, arguments, world))
-
-
 def _plan(settings: Settings, world: World) -> int:
     from bot.report.formats import render_plan
-    from bot.report.terminal import open_progress, terminal_of
 
-    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
-        planned = world.plan(settings, progress)
+    planned = _with_progress(world, partial(world.plan, settings))
     _put_out(render_plan(planned, settings.output_format, settings.model.model), world)
     return 0
 
 
-def _swept(settings: Settings, world: World) -> SweepReport:
-    """Return the sweep's report; a fault of this program becomes a report that says so."""
-    from bot.report.terminal import open_progress, terminal_of
-
+def _whole_run(
+    work: Callable[[Settings, Progress], _Done],
+    of_fault: Callable[[Report], _Done],
+    settings: Settings,
+    world: World,
+) -> _Done:
+    """Return what a run comes to; a fault of this program becomes a report that says so."""
     try:
-        with open_progress(terminal_of(world.stderr, world.environment)) as progress:
-            return world.sweep(settings, progress)
+        return _with_progress(world, partial(work, settings))
     except Failure:
         raise
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
-        report = Report(members=(), failure=_internal(error, world, settings))
-        return SweepReport(plan=SweepPlan(ranked=()), report=report)
+        return of_fault(Report(members=(), failure=_internal(error, world, settings)))
 
 
 def _estimate(settings: Settings, world: World) -> int:
     from bot.report.estimate import render_estimate
-    from bot.report.terminal import open_progress, terminal_of
 
-    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
-        estimate = world.estimate(settings, progress)
+    estimate = _with_progress(world, partial(world.estimate, settings))
     _put_out(render_estimate(estimate, settings.output_format, settings.model.model), world)
     return 0
 
@@ -506,19 +496,6 @@ def _file_in(folder: Path, name: str) -> bytes | None:
         raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
 
 
-def _report(settings: Settings, world: World) -> Report:
-    """Return the run's report; a fault of this program becomes a report that says so."""
-    from bot.report.terminal import open_progress, terminal_of
-
-    try:
-        with open_progress(terminal_of(world.stderr, world.environment)) as progress:
-            return world.run(settings, progress)
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
-        return Report(members=(), failure=_internal(error, world, settings))
-
-
 def _internal(error: Exception, world: World, settings: Settings) -> str:
     if settings.verbose:
         import traceback
@@ -528,10 +505,8 @@ def _internal(error: Exception, world: World, settings: Settings) -> str:
     return f"internal error: {error!r}; run again with --verbose for the details, and please report it."
 
 
-def _write(report: Report, settings: Settings, world: World) -> tuple[str, ...]:
-    if not settings.verification.enabled:
-        return _NOT_WRITTEN
-    return world.write(report, settings)
+def _written(settings: Settings, write: Callable[[Settings], tuple[str, ...]]) -> tuple[str, ...]:
+    return write(settings) if settings.verification.enabled else _NOT_WRITTEN
 
 
 def _rendered(report: Report, settings: Settings, arguments: Mapping[str, Any], world: World) -> str:

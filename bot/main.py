@@ -239,8 +239,8 @@ async def _sweep_hosted(context: ActionContext, progress: Progress, stack: Async
     repository = await in_thread(open_checkout, context.runner.workspace, folder)
     head = repository.resolve("HEAD")
     settings = sweep_settings_of(context, head=head, file=settings_values(repository.commit_tree(head)))
-    if context.sweep.dry_run:  # nobody is asked
-        settings = replace(settings, provider=ProviderChoice.OFFLINE)
+    if context.sweep.dry_run:
+        settings = _asking_nobody(settings)
     parts = PartsFolder(context.parts_folder)
     keeping = _sweep_keeping(context, parts)
     await keeping.fetch()
@@ -290,6 +290,13 @@ def _sweep_keeping(context: ActionContext, parts: PartsFolder) -> Keeping:
         case SweepStep.ALL:
             pass
     return Keeping(place, run=context.runner.run, clock=time.monotonic, sharing=sharing)
+
+
+def _staying() -> Keeping:
+    """Build what a person's own run needs: the stores stay where they are."""
+    from bot.cache.keeping import Keeping, Nowhere
+
+    return Keeping(Nowhere(), run="0-0", clock=time.monotonic)
 
 
 def _keeping(context: ActionContext) -> Keeping:
@@ -390,10 +397,9 @@ def _run(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
 
 
 async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Report:
-    from bot.cache.keeping import Keeping, Nowhere
     from bot.pipeline import suggest
 
-    keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
+    keeping = _staying()
     return await suggest(settings, _tools(settings, progress, stack, keeping))
 
 
@@ -414,8 +420,7 @@ def _plan(stopping: _Stopping, settings: Settings, progress: Progress) -> SweepP
 async def _plan_with_clients(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepPlan:
     from bot.sweep.story import plan
 
-    offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
-    tools = _sweep_tools(offline, progress, stack)
+    tools = _sweep_tools(_asking_nobody(settings), progress, stack)
     if settings.provider is not ProviderChoice.OFFLINE:
         tools = replace(tools, reckon=partial(_estimate, settings, progress, stack))
     return await plan(settings, tools)
@@ -428,11 +433,15 @@ def _plan_shards(
     from bot.sweep.parts_folder import PartsFolder
 
     async def work(stack: AsyncExitStack) -> Planned:
-        offline = replace(settings, provider=ProviderChoice.OFFLINE)  # nobody is asked
+        offline = _asking_nobody(settings)
         tools = _sweep_tools(offline, progress, stack)
         return await plan_shards(offline, tools, PartsFolder(parts), shards)
 
     return _finished(stopping, work)
+
+
+def _asking_nobody(settings: Settings) -> Settings:
+    return replace(settings, provider=ProviderChoice.OFFLINE)
 
 
 def _prove_shard(
@@ -458,10 +467,9 @@ def _collect(stopping: _Stopping, settings: Settings, parts: Path, progress: Pro
 
 
 def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepTools:
-    from bot.cache.keeping import Keeping, Nowhere
     from bot.sweep.story import Tools
 
-    keeping = Keeping(Nowhere(), run="0-0", clock=time.monotonic)  # the stores stay where they are
+    keeping = _staying()
     tried = _tried(settings, progress, stack, keeping)
     return Tools(run=_tools(settings, progress, stack, keeping), tried=tried)
 
@@ -469,13 +477,16 @@ def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) 
 def _tried(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping) -> ResultStore:
     """Open where it is kept what sweeps have tried in vain."""
     from bot.cache.archive import TRIED
-    from bot.cache.store import ResultStore
     from bot.cache.tried import TRIED_FILE_NAME
 
-    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=TRIED_FILE_NAME)
+    return _kept(_open_cache(settings.cache, progress.warn, TRIED_FILE_NAME), TRIED, stack, keeping)
+
+
+def _kept(store: ResultStore, name: str, stack: AsyncExitStack, keeping: Keeping) -> ResultStore:
+    """Have a store pruned and closed in the end, and carried into the archive under a name."""
     stack.enter_context(store)
     stack.callback(store.prune)
-    keeping.watch(TRIED, store)
+    keeping.watch(name, store)
     return store
 
 
@@ -566,17 +577,13 @@ def _measurements(
     """Open where measurements of the project's own tests are kept, where any are made."""
     from bot.cache.archive import MEASUREMENTS
     from bot.cache.measurements import MEASUREMENTS_FILE_NAME
-    from bot.cache.store import ResultStore
     from bot.execution.own_tests.cache import NoMeasurements
 
     verification = settings.verification
     if not verification.enabled or verification.coverage is not None or verification.suite_seconds <= 0:
         return NoMeasurements()
-    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=MEASUREMENTS_FILE_NAME)
-    stack.enter_context(store)
-    stack.callback(store.prune)
-    keeping.watch(MEASUREMENTS, store)
-    return store
+    store = _open_cache(settings.cache, progress.warn, MEASUREMENTS_FILE_NAME)
+    return _kept(store, MEASUREMENTS, stack, keeping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -596,9 +603,7 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
     meter = SpendingMeter()
     provider = build_provider(settings.model, meter, budget=settings.budget)
     stack.push_async_callback(provider.aclose)
-    store = stack.enter_context(_open_cache(settings.cache, progress.warn))
-    stack.callback(store.prune)
-    keeping.watch(RESULTS, store)
+    store = _kept(_open_cache(settings.cache, progress.warn), RESULTS, stack, keeping)
     asking: TestGenerator = ModelGenerator(provider, settings.model)
     if settings.model.batch_api and provider.jobs is not None:
         kept = _job_keeping(settings, progress, stack, keeping, store)
@@ -613,13 +618,9 @@ def _job_keeping(
     from bot.cache.archive import JOBS
     from bot.cache.entries import encode_result
     from bot.cache.jobs import JOBS_FILE_NAME, JobMemory
-    from bot.cache.store import ResultStore
     from bot.generation.model.jobs.run import JobKeeping
 
-    store = ResultStore.open(settings.cache, warn=progress.warn, file_name=JOBS_FILE_NAME)
-    stack.enter_context(store)
-    stack.callback(store.prune)
-    keeping.watch(JOBS, store)
+    store = _kept(_open_cache(settings.cache, progress.warn, JOBS_FILE_NAME), JOBS, stack, keeping)
     return JobKeeping(
         memory=JobMemory(store, settings.cache.folder / "jobs.lock"),
         key_for=_key_of(settings),
@@ -681,10 +682,11 @@ class _Nothing:
         return Spending()
 
 
-def _open_cache(settings: CacheSettings, warn: Callable[[str], None]) -> ResultStore:
-    from bot.cache.store import ResultStore
+def _open_cache(settings: CacheSettings, warn: Callable[[str], None], file_name: str = "") -> ResultStore:
+    """Open a store of the cache folder: without a name, that of the results."""
+    from bot.cache.store import FILE_NAME, ResultStore
 
-    return ResultStore.open(settings, warn=warn)
+    return ResultStore.open(settings, warn=warn, file_name=file_name or FILE_NAME)
 
 
 class _Keeper:
@@ -692,29 +694,28 @@ class _Keeper:
 
     def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
         from bot.cache.measurements import MEASUREMENTS_FILE_NAME
-        from bot.cache.store import ResultStore
         from bot.cache.tried import TRIED_FILE_NAME
 
         self._results = _open_cache(settings, warn)
-        self._measured = ResultStore.open(settings, warn=warn, file_name=MEASUREMENTS_FILE_NAME)
-        self._tried = ResultStore.open(settings, warn=warn, file_name=TRIED_FILE_NAME)
+        self._beside = [
+            _open_cache(settings, warn, name) for name in (MEASUREMENTS_FILE_NAME, TRIED_FILE_NAME)
+        ]
 
     def stats(self) -> StoreStats:
         """See `cli.CacheKeeper.stats`."""
         held = self._results.stats()
-        beside = self._measured.stats().bytes + self._tried.stats().bytes
-        return replace(held, bytes=held.bytes + beside)
+        return replace(held, bytes=held.bytes + sum(store.stats().bytes for store in self._beside))
 
     def prune(self) -> int:
         """See `cli.CacheKeeper.prune`."""
-        self._measured.prune()
-        self._tried.prune()
+        for store in self._beside:
+            store.prune()
         return self._results.prune()
 
     def clear(self) -> int:
         """See `cli.CacheKeeper.clear`."""
-        self._measured.clear()
-        self._tried.clear()
+        for store in self._beside:
+            store.clear()
         return self._results.clear()
 
 
