@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.languages.python.mutants import Mutant, mutants_of
+from bot.languages.python.syntax import span_of
 from bot.model import Change, Member, MemberKind
 
 MOST_MUTANTS = 150
@@ -92,11 +93,8 @@ def mutants_of_module(module: Module, source: str) -> tuple[Mutant, ...]:
 def function_spans(source: str) -> dict[int, int]:
     """Return the last line of each function of a module, by its first one, decorators included."""
     functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, _Definition))
-    return {
-        _first_line(node): node.end_lineno or node.lineno
-        for node in functions
-        if not isinstance(node, ast.ClassDef)
-    }
+    spans = [span_of(node) for node in functions if not isinstance(node, ast.ClassDef)]
+    return {span.first: span.last for span in spans}
 
 
 def _definitions(body: Sequence[ast.stmt]) -> Iterator[_Definition]:
@@ -110,12 +108,8 @@ def _definitions(body: Sequence[ast.stmt]) -> Iterator[_Definition]:
 
 
 def _defined(module: Module, definition: _Definition) -> Member:
-    first, last = _first_line(definition), definition.end_lineno or definition.lineno
-    return _member(module, definition.name, first, last)
-
-
-def _first_line(definition: _Definition) -> int:
-    return min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
+    span = span_of(definition)
+    return _member(module, definition.name, span.first, span.last)
 
 
 def _member(module: Module, name: str, first: int, last: int) -> Member:

@@ -93,7 +93,7 @@ def _write(value: Any, depth: int) -> Written:
         return Written(*_named(value))
     if isinstance(value, pathlib.PurePath):
         return _write_path(value)
-    return _checked(value, _write_object(value, depth))
+    return _write_object(value, depth)
 
 
 def _checked(value: object, result: Written) -> Written:
@@ -325,9 +325,10 @@ def _named(cls: type) -> tuple[str, frozenset[Import]]:
 def _write_object(value: Any, depth: int) -> Written:
     cls = type(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _write_fields(value, _dataclass_fields(value), depth)
+        return _checked(value, _write_fields(value, _dataclass_fields(value), depth))
     if isinstance(value, tuple) and hasattr(cls, "_fields"):
-        return _write_fields(value, [(name, getattr(value, name)) for name in cls._fields], depth)
+        fields = [(name, getattr(value, name)) for name in cls._fields]
+        return _checked(value, _write_fields(value, fields, depth))
     texts = [*_written_by(value, _write_by_constructor, depth)]
     if _repr_of(cls) is not object.__repr__:
         texts += _written_by(value, _write_by_repr, depth)

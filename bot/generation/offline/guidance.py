@@ -135,11 +135,10 @@ def _constants_of_its_text(known: Known, fixed: frozenset[str]) -> Iterator[Tria
 
 
 def _with_numbers(place: Place, numbers: Iterable[float]) -> Iterator[Trial]:
-    for leaf in place.leaves:
-        if isinstance(leaf.value, int | float) and leaf.items is None:
-            for number in numbers:
-                for near in (number - 1, number, number + 1):
-                    yield place.exchanged(leaf, number_text(near, leaf.value))
+    for leaf, value in place.numbers:
+        for number in numbers:
+            for near in (number - 1, number, number + 1):
+                yield place.exchanged(leaf, number_text(near, value))
 
 
 def _offspring(known: Known, number: int, fixed: frozenset[str], slopes: Slopes) -> Iterator[Trial]:

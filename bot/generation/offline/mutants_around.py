@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.generation.offline.sources import Definition, ModuleSource, reachable
+from bot.generation.offline.sources import ModuleSource, reachable
 from bot.languages.driver import CannotParse
 from bot.languages.python.mutants import Mutant, mutants_of
+from bot.languages.python.syntax import span_of
 from bot.model import Member
 
 MOST_OWN = 80
@@ -48,13 +49,9 @@ def _private_ones(member: Member, source: ModuleSource) -> Iterator[Member]:
     used = reachable(member.name, source, _STEPS)[1:]
     for name, definition in source.definitions.items():
         if definition in used and _is_private(name) and not isinstance(definition, ast.ClassDef):
-            first = _first_line(definition)
-            yield replace(member, name=name, line=first, end_line=definition.end_lineno or first)
+            span = span_of(definition)
+            yield replace(member, name=name, line=span.first, end_line=span.last)
 
 
 def _is_private(name: str) -> bool:
     return any(part.startswith("_") and not part.endswith("__") for part in name.split("."))
-
-
-def _first_line(definition: Definition) -> int:
-    return min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])

@@ -61,6 +61,12 @@ class Place:
             return []
         return [*_leaves_in(tree, self.text)]
 
+    @property
+    def numbers(self) -> list[tuple[Leaf, float]]:
+        """The numbers among the literals, with their values."""
+        found = [leaf for leaf in self.leaves if leaf.items is None]
+        return [(leaf, leaf.value) for leaf in found if isinstance(leaf.value, int | float)]
+
     def exchanged(self, leaf: Leaf, text: str) -> Trial:
         """Return the trial with another text for a literal."""
         return self.filled(self.text[: leaf.start] + text + self.text[leaf.end :])

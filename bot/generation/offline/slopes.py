@@ -8,7 +8,7 @@ sides meet. It is the secant method, and each round of the search is a step: wha
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -44,18 +44,18 @@ class Slopes:
     def __init__(
         self, trials: Mapping[int, Trial], seen: Mapping[int, Observation], fixed: frozenset[str]
     ) -> None:
-        self._seen = seen
         self._trials = trials
         self._fixed = fixed
+        told = ((number, _gaps(each.compared)) for number, each in seen.items())
+        self._gaps = {number: gaps for number, gaps in told if gaps}
         self._points: dict[str, list[_Point]] = defaultdict(list)
-        for number in seen:
-            gaps = _gaps(seen[number].compared)
-            for place, leaf, value in self._numbers(number) if gaps else ():
+        for number, gaps in self._gaps.items():
+            for place, leaf, value in self._numbers(number):
                 self._points[_but(place, leaf)].append(_Point(value, gaps))
 
     def turning(self, number: int) -> Iterator[Trial]:
         """Yield a trial with a number exchanged for those at which one of its comparisons may turn."""
-        gaps = _gaps(self._seen[number].compared)
+        gaps = self._gaps.get(number, {})
         for place, leaf, value in self._numbers(number) if gaps else ():
             roots = _roots(_Point(value, gaps), self._points[_but(place, leaf)])
             for root in [*dict.fromkeys(roots)][:_MOST_ROOTS]:
@@ -64,9 +64,9 @@ class Slopes:
     def _numbers(self, number: int) -> Iterator[tuple[Place, Leaf, float]]:
         """Yield the numbers in a trial's places that may be changed."""
         for place in places(self._trials[number]):
-            for leaf in place.leaves if place.name not in self._fixed else ():
-                if leaf.items is None and isinstance(leaf.value, int | float) and _is_usual(leaf.value):
-                    yield place, leaf, leaf.value
+            for leaf, value in place.numbers if place.name not in self._fixed else ():
+                if _is_usual(value):
+                    yield place, leaf, value
 
 
 def _but(place: Place, leaf: Leaf) -> str:
@@ -75,18 +75,19 @@ def _but(place: Place, leaf: Leaf) -> str:
 
 
 def _is_usual(number: float) -> bool:
-    return math.isfinite(number) and abs(number) <= _LARGEST
+    return abs(number) <= _LARGEST  # so it is neither endless nor none
 
 
 def _gaps(pairs: tuple[Pair, ...]) -> dict[tuple[str, bool, int], float]:
     """Return how far apart the sides of comparisons are, once by each side that may stay the same."""
     found: dict[tuple[str, bool, int], float] = {}
+    times: Counter[tuple[str, bool]] = Counter()
     for pair in pairs:
         one, other = (read_literal(text) for text in pair)
         if isinstance(one, int | float) and isinstance(other, int | float) and _is_usual(one - other):
-            for text, is_left in zip(pair, (True, False), strict=True):
-                times = sum(key[:2] == (text, is_left) for key in found)
-                found[text, is_left, times] = one - other
+            for side in zip(pair, (True, False), strict=True):
+                found[*side, times[side]] = one - other
+                times[side] += 1
     return found
 
 

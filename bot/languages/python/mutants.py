@@ -22,6 +22,7 @@ from bot.languages.python.operators import (
     swaps_within,
 )
 from bot.languages.python.parsing import parse_untrusted
+from bot.languages.python.syntax import bodies, span_of
 from bot.model import Member
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
@@ -165,9 +166,9 @@ def taken_away(source_text: str, member: Member) -> TakenAway | None:
         text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
         return TakenAway(edit=Edit(start=end, end=end, text=text), function=None)
     first = _first_statement(definition)
-    start = places.offset(_first_line(first), first.col_offset)
+    start = places.offset(span_of(first).first, first.col_offset)
     # Before the body, so that the code keeps its kind (generator, coroutine) and what it closes over.
-    on_own_line = _first_line(first) > definition.lineno and places.begins_line(start)
+    on_own_line = span_of(first).first > definition.lineno and places.begins_line(start)
     text = f"{_GONE}\n{' ' * first.col_offset}" if on_own_line else f"{_GONE}; "
     return TakenAway(edit=Edit(start=start, end=start, text=text), function=_named(definition))
 
@@ -219,7 +220,7 @@ class _Places:
 def _definition(source_text: str, member: Member) -> _Definition | None:
     """Return the member's definition: of several of its name the one that stands at its line."""
     found = list(_named_definitions(parse_untrusted(source_text).body, member.name.split(".")))
-    at_line = [node for node in found if _first_line(node) == member.line]
+    at_line = [node for node in found if span_of(node).first == member.line]
     chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
     return chosen[-1] if chosen else None
 
@@ -232,17 +233,12 @@ def _named_definitions(body: Sequence[ast.stmt], names: Sequence[str]) -> Iterat
             elif statement.name == names[0] and isinstance(statement, ast.ClassDef):
                 yield from _named_definitions(statement.body, names[1:])
         else:
-            for inner in _bodies(statement):
+            for inner in bodies(statement):
                 yield from _named_definitions(inner, names)
 
 
-def _first_line(node: ast.stmt) -> int:
-    decorators = node.decorator_list if isinstance(node, _Definition) else []
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
-
-
 def _named(function: _Function) -> InFunction:
-    return InFunction(name=function.name, line=_first_line(function))
+    return InFunction(name=function.name, line=span_of(function).first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +266,7 @@ def _sites(
     inside = function
     if inside is None and isinstance(statement, _Function):
         inside = _named(statement)
-    for body in _bodies(statement):
+    for body in bodies(statement):
         for inner, after in zip(body, [*body[1:], None], strict=True):
             yield from _sites(inner, inside, after)
 
@@ -328,18 +324,10 @@ def _only_yields(node: ast.expr) -> bool:
 
 
 def _head_lines(statement: ast.stmt) -> tuple[int, int]:
-    bodies = _bodies(statement)
-    if not bodies:
+    if not bodies(statement):
         return statement.lineno, statement.end_lineno or statement.lineno
     ends = [node.end_lineno or node.lineno for node in _head(statement)]
-    return _first_line(statement), max([statement.lineno, *ends])
-
-
-def _bodies(statement: ast.stmt) -> list[list[ast.stmt]]:
-    """Return the lists of statements within one."""
-    fields = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
-    parts = [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
-    return [body for body in (*fields, *(part.body for part in parts)) if body]
+    return span_of(statement).first, max([statement.lineno, *ends])
 
 
 def _is_left_out(statement: ast.stmt) -> bool:

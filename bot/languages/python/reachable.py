@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bot.languages.driver import Reachable, Way
 from bot.languages.python.definitions import is_type_checking
 from bot.languages.python.parsing import parse_untrusted
-from bot.languages.python.syntax import decode
+from bot.languages.python.syntax import bodies, decode, span_of
 
 _PRAGMA = re.compile(r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)")
 _JUMPS = (ast.Continue, ast.Break, ast.Pass)
@@ -85,7 +85,7 @@ class _Reader:
             if _does_something(statement) and self._excluded.isdisjoint(head := head_lines(statement)):
                 self.statements.append(head)
                 self._take_ways(statement, head)
-                for inner in _bodies(statement):
+                for inner in bodies(statement):
                     self.take(inner)
 
     def _take_ways(self, statement: ast.stmt, head: range) -> None:
@@ -121,24 +121,10 @@ def _does_something(statement: ast.stmt) -> bool:
 
 def head_lines(statement: ast.stmt) -> range:
     """Return the lines of a statement; of a compound one those before its first body."""
-    first = _first_line(statement)
+    first = span_of(statement).first
     if isinstance(statement, ast.Match):
         return range(first, (statement.subject.end_lineno or first) + 1)
     body = getattr(statement, "body", None)
     if not isinstance(body, list) or not body:
         return range(first, (statement.end_lineno or first) + 1)
-    return range(first, max(_first_line(body[0]), statement.lineno + 1))
-
-
-def _first_line(statement: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min((statement.lineno, *(each.lineno for each in decorators)))
-
-
-def _bodies(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        inner = getattr(statement, name, None)
-        if isinstance(inner, list):
-            yield inner
-    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-        yield part.body
+    return range(first, max(span_of(body[0]).first, statement.lineno + 1))

@@ -98,6 +98,13 @@ def span_of(node: ast.stmt) -> Span:
     return Span(first, node.end_lineno or node.lineno)
 
 
+def bodies(statement: ast.stmt) -> list[list[ast.stmt]]:
+    """Return the lists of statements within one, none of them empty."""
+    fields = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+    parts = [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+    return [body for body in (*fields, *(part.body for part in parts)) if body]
+
+
 def text_of(lines: Sequence[str], node: ast.stmt) -> str:
     """Return a statement's text, decorators included, moved to the left margin.
 

@@ -70,3 +70,7 @@ def test_turning__takes_no_number_that_has_no_end() -> None:
     made = turning((call("10"), (("1e300", "90"),)), (call("20"), (("2e300", "90"),)))
 
     assert made == []
+
+
+def test_turning__leaves_numbers_alone_that_no_float_holds() -> None:
+    assert turning((call(f"1{'0' * 400}"), (("30", "90"),)), (call("20"), (("60", "90"),))) == []
