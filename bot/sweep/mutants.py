@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot import pipeline
-from bot.execution.harness import ChangedModule, ChangedModules
+from bot.execution.harness import ChangedModules
 from bot.execution.own_suite import MemberBaseline, OwnSuite, changes_noticed, measure_own_suite
 from bot.execution.sandbox import CannotRun
 from bot.execution.threads import in_thread
@@ -20,8 +20,7 @@ from bot.languages.python.mutants import Mutant, mutants_of, plain_text
 from bot.model import Member, MemberKind
 from bot.settings import VerificationSettings
 from bot.swept import MutationScore
-from bot.verification.mutation import edit_of, function_of
-from bot.verification.own_mutants import own_tests_reaching
+from bot.verification.own_mutants import changes_reached
 
 Fates = Mapping[tuple[str, int], bool]
 """Whether a mutant is noticed, by its member's id and its number; those that were not tried are not in it."""
@@ -106,11 +105,5 @@ def _changed(
     workspace: Workspace, member: Member, mutants: Sequence[Mutant], baseline: MemberBaseline
 ) -> ChangedModules:
     source = plain_text((workspace.head.root / member.path).read_bytes())
-    found = []
-    for number, mutant in enumerate(mutants):
-        tests = own_tests_reaching(mutant, baseline)
-        if tests:
-            of = function_of(mutant.function, runs_when_loaded=member.kind is MemberKind.CLASS)
-            found.append(ChangedModule(number=number, edit=edit_of(mutant), function=of, tests=tests))
-    names = frozenset[str]().union(*(change.tests for change in found))
-    return ChangedModules(path=member.path, source=source, names=names, changes=tuple(found))
+    is_class = member.kind is MemberKind.CLASS
+    return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_class)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.execution.harness import ChangedModule, ChangedModules
@@ -28,16 +28,36 @@ class _Asked:
 
     def changed(self, source: str) -> ChangedModules:
         """Return what is to be run."""
-        changes = tuple(self._changes())
-        names = frozenset[str]().union(*(change.tests for change in changes))
-        return ChangedModules(path=self.member.path, source=source, names=names, changes=changes)
+        return changes_reached(
+            self.member, source, self.mutants, self.baseline, runs_when_loaded=self.runs_when_loaded
+        )
 
-    def _changes(self) -> Iterator[ChangedModule]:
-        for number, mutant in enumerate(self.mutants):
-            tests = own_tests_reaching(mutant, self.baseline)
-            if tests:
-                function = function_of(mutant.function, runs_when_loaded=self.runs_when_loaded)
-                yield ChangedModule(number=number, edit=edit_of(mutant), function=function, tests=tests)
+
+def changes_reached(
+    member: Member,
+    source: str,
+    mutants: Sequence[Mutant],
+    baseline: MemberBaseline,
+    *,
+    runs_when_loaded: bool,
+) -> ChangedModules:
+    """Return the mutants of a member that own tests reach, by their places, each with these tests.
+
+    Args:
+        member: The member.
+        source: Its module's text.
+        mutants: Its mutants.
+        baseline: What own tests reach of it.
+        runs_when_loaded: Whether it is used up by the time that a function of it could be exchanged.
+    """
+    changes = []
+    for number, mutant in enumerate(mutants):
+        tests = own_tests_reaching(mutant, baseline)
+        if tests:
+            function = function_of(mutant.function, runs_when_loaded=runs_when_loaded)
+            changes.append(ChangedModule(number=number, edit=edit_of(mutant), function=function, tests=tests))
+    names = frozenset[str]().union(*(change.tests for change in changes))
+    return ChangedModules(path=member.path, source=source, names=names, changes=tuple(changes))
 
 
 def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:
