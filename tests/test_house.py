@@ -1,8 +1,7 @@
-"""The house rules that no linter measures: how long functions are."""
+"""The rule that no linter measures here: how long functions are. Complexity is measured by ruff (C901)."""
 
 import ast
 from pathlib import Path
-from statistics import median, quantiles
 
 import bot
 
@@ -27,12 +26,5 @@ def docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (first.end_lineno or first.lineno) - first.lineno + 1
 
 
-def test_functions__none_is_over_50_lines() -> None:
-    assert {name: length for name, length in lengths().items() if length > 50} == {}
-
-
-def test_functions__most_are_short() -> None:
-    measured = list(lengths().values())
-
-    assert median(measured) <= 8
-    assert quantiles(measured, n=10)[-1] <= 20
+def test_functions__none_is_over_60_lines() -> None:
+    assert {name: length for name, length in lengths().items() if length > 60} == {}
