@@ -524,9 +524,11 @@ async def _estimate(
 def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
     """Run work to its end, and close what it has opened."""
     import asyncio
+    import sysconfig
 
     from bot.execution.isolation.kernel import forbid_inspection
 
+    sysconfig.get_config_vars()  # a thread that asks while another initializes it is told None
     forbid_inspection()
     try:
         return asyncio.run(_until_stopped(stopping, work))

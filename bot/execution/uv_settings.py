@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from bot.execution.workspace import CannotPrepare
@@ -21,8 +22,9 @@ _OTHER_NAMES = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_
 _NO = frozenset({"", "0", "false", "no", "off"})
 
 
+@cache
 def uv_program() -> Path:
-    """Return where uv is.
+    """Return the uv executable that is installed with this program.
 
     Raises:
         CannotPrepare: It is not installed beside this program.

@@ -10,14 +10,14 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.annotating import with_argument_types
 from bot.languages.python.parsing import lines_of, parse_untrusted
-from bot.languages.python.ruff import Complaint, Ruff, RuffFailed, has_settings, isolated
+from bot.languages.python.ruff import Complaint, Ruff, RuffFailed, has_settings, isolated, ruff_program
 from bot.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax
 from bot.languages.python.syntax import span_of
 from bot.languages.python.test_modules import test_functions
@@ -48,9 +48,11 @@ class RuffFormatter:
 
     Attributes:
         seconds: The time limit of one call of ruff.
+        program: The ruff executable, found when the formatter is built, before any thread starts.
     """
 
     seconds: float = 20.0
+    program: str = field(default_factory=ruff_program)
 
     def format(self, code: str, test_path: str, folder: Path) -> str:
         """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
@@ -58,7 +60,7 @@ class RuffFormatter:
         version = _lowest_python(folder, test_path)
         if version is not None:
             refuse_newer_syntax(code, version)
-        plain = Ruff(folder=folder, path=test_path, options=isolated(version), seconds=self.seconds)
+        plain = self._plain(folder, test_path, version)
         annotate = are_annotated(_neighbours(folder, test_path))
         for ruff in self._ruffs(plain):
             try:
@@ -73,7 +75,7 @@ class RuffFormatter:
         if text == existing:
             return text
         version = _lowest_python(folder, test_path)
-        plain = Ruff(folder=folder, path=test_path, options=isolated(version), seconds=self.seconds)
+        plain = self._plain(folder, test_path, version)
         for ruff in self._ruffs(plain):
             try:
                 finished = _with_sorted_imports(ruff, text, existing)
@@ -81,6 +83,12 @@ class RuffFormatter:
             except RuffFailed:
                 continue
         return text
+
+    def _plain(self, folder: Path, test_path: str, version: tuple[int, int] | None) -> Ruff:
+        options = isolated(version)
+        return Ruff(
+            program=self.program, folder=folder, path=test_path, options=options, seconds=self.seconds
+        )
 
     def _ruffs(self, plain: Ruff) -> Iterator[Ruff]:
         """Yield ruff with the project's own settings, if it has any, and with ruff's defaults."""

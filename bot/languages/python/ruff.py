@@ -37,17 +37,33 @@ class Complaint:
     message: str
 
 
+def ruff_program() -> str:
+    """Return the ruff executable that is installed with this program.
+
+    Call it before any thread starts: it reads `sysconfig`, and raises `TypeError` in one thread while another
+    still initializes that.
+    """
+    import ruff  # type: ignore[import-untyped]  # it ships no types
+
+    try:
+        return str(ruff.find_ruff_bin())
+    except FileNotFoundError:
+        return "ruff"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruff:
     """Ruff for one place.
 
     Attributes:
+        program: The ruff executable, as `ruff_program` finds it.
         folder: The git root, which it runs in.
         path: Where the text would stand, relative to the folder.
         options: Options of every call, as `--isolated`.
         seconds: The time limit of one call.
     """
 
+    program: str
     folder: Path
     path: str
     options: tuple[str, ...] = ()
@@ -95,13 +111,11 @@ class Ruff:
 
     def _run(self, command: Sequence[str], code: str, *, allowed: int) -> str:
         """Return what a call prints; as bytes in between, so that line ends stay."""
-        import ruff  # type: ignore[import-untyped]  # it ships no types
-
         name = str(self.folder / self.path)
         place = ("--no-cache", "--quiet", "--stdin-filename", name, *self.options, "-")
         try:
             done = subprocess.run(
-                (ruff.find_ruff_bin(), *command, *place),
+                (self.program, *command, *place),
                 cwd=self.folder,
                 input=code.encode(),
                 capture_output=True,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from textwrap import dedent
 
@@ -239,3 +240,13 @@ def test_format__without_time_the_code_stays_as_it_is(project: Path) -> None:
     formatter = RuffFormatter(seconds=0)
     assert formatter.format(CODE, TEST_PATH, project) == CODE
     assert formatter.finish(CODE, None, TEST_PATH, project) == CODE
+
+
+def test_format__after_the_driver_is_built_asks_sysconfig_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, formatter = formatted(project), RuffFormatter()
+    # What `sysconfig` answers to a thread while another thread initializes it.
+    monkeypatch.setattr(sysconfig, "get_config_var", {}.get)
+    monkeypatch.setattr(sysconfig, "get_path", {}.get)
+    assert formatter.format(CODE, TEST_PATH, project) == expected
