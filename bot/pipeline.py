@@ -859,14 +859,14 @@ async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]
     async def formatted(candidate: Candidate) -> Result:
         asked = run.requests[candidate.member]
         async with places:
-            return await asyncio.to_thread(_format, asked, candidate, run.repository.root)
+            return await asyncio.to_thread(_format, asked, candidate, run.search.head_tree)
 
     return list(await asyncio.gather(*map(formatted, candidates)))
 
 
-def _format(asked: _Asked, candidate: Candidate, root: Path) -> Result:
+def _format(asked: _Asked, candidate: Candidate, tree: SourceTree) -> Result:
     try:
-        code = asked.driver.format(candidate.code, asked.request.test_path, root)
+        code = asked.driver.format(candidate.code, asked.request.test_path, tree)
     except CannotParse as error:
         return _unreadable(asked, error)
     return replace(candidate, code=code)
@@ -936,7 +936,7 @@ def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDr
     """Write a report's green suggestions into the working tree, and say in lines what came of it."""
     repository = Repository.open(settings.folder)
     marking = Marking.of(report, marks=settings.commits.mark_tests)
-    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, repository.root, marking)
+    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, marking)
     return written(plan, repository.root)
 
 

@@ -23,6 +23,9 @@ from bot.languages.driver import SourceTree
 REGULAR, EXECUTABLE, SYMLINK, SUBMODULE = "100644", "100755", "120000", "160000"
 """The modes git gives to what stands in a tree."""
 
+MOST_FILE_BYTES = 100 * 1024**2
+"""Larger files are not read: GitHub takes none, and they fill the memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
@@ -104,6 +107,10 @@ class _Entries:
         return self._regular
 
 
+def _is_read(entry: TreeEntry) -> bool:
+    return entry.is_regular and entry.size <= MOST_FILE_BYTES
+
+
 class CommitTree(_Entries):
     """The files of one commit, each read when it is asked for."""
 
@@ -118,7 +125,7 @@ class CommitTree(_Entries):
             GitFailed: The repository lacks the blob, or git ended.
         """
         entry = self.entry(path)
-        return self._blobs.read(entry.oid) if entry is not None and entry.is_regular else None
+        return self._blobs.read(entry.oid) if entry is not None and _is_read(entry) else None
 
     def link_target(self, path: str) -> str | None:
         """See `RepositoryTree.link_target`."""
@@ -136,12 +143,13 @@ class WorkingTree(_Entries):
     def read(self, path: str) -> bytes | None:
         """See `SourceTree.read`; a file that has gone or may not be read counts as none."""
         entry = self.entry(path)
-        if entry is None or not entry.is_regular:
+        if entry is None or not _is_read(entry):
             return None
         try:
             descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
-                return file.read()
+                content = file.read(MOST_FILE_BYTES + 1)
+                return content if len(content) <= MOST_FILE_BYTES else None
         except OSError:
             return None
 

@@ -17,10 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from bot.changes.command import GitFailed, records, text_of
 from bot.changes.git import Repository
-from bot.changes.trees import RepositoryTree, TreeEntry
-
-MOST_FILE_BYTES = 100 * 1024**2
-"""Larger files are left out of a copy."""
+from bot.changes.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
 
 MOST_COPY_BYTES = 2 * 1024**3
 """What goes beyond is left out of a copy."""

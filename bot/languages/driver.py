@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bot.model import Member, Request, Skipped
@@ -278,7 +277,7 @@ class LanguageDriver(Protocol):
         """
         ...
 
-    def format(self, code: str, test_path: str, folder: Path) -> str:
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """Return a test module formatted as the project formats its tests.
 
         What the project's linter can mend safely is mended, return types are written where the neighbouring
@@ -286,15 +285,15 @@ class LanguageDriver(Protocol):
 
         Args:
             code: A whole test module, as a generator gives it.
-            test_path: Where it would stand, relative to `folder`; settings may depend on it.
-            folder: The git root, from which the project's settings are read.
+            test_path: Where it would stand, relative to the git root; settings may depend on it.
+            tree: The files from which the project's settings are read: those of head.
 
         Raises:
             CannotParse: The code is not of this language, or newer than the project's oldest version of it.
         """
         ...
 
-    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
         """Return a test file, as `place` gives it, passing the project's linter.
 
         Only what `existing` does not hold is changed, but for the order of its imports where that was right
@@ -303,8 +302,8 @@ class LanguageDriver(Protocol):
         Args:
             text: The whole test file, of formatted modules.
             existing: What stood in the file before; None for a new file.
-            test_path: Where it stands, relative to `folder`.
-            folder: The git root.
+            test_path: Where it stands, relative to the git root.
+            tree: As in `format`.
         """
         ...
 

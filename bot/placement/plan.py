@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from bot import __version__
 from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree, TestMark
@@ -112,16 +112,14 @@ def plan_edits(
     suggestions: Iterable[Suggestion],
     tree: SourceTree,
     drivers: Sequence[LanguageDriver],
-    folder: Path,
     marking: Marking = _UNMARKED,
 ) -> Plan:
     """Return the edits that put the green suggestions, formatted and in order, into the project's test files.
 
     Args:
         suggestions: Those of a report; what is not green is left out.
-        tree: The working tree that is written to.
+        tree: The files that the tests go among; the linter goes by their settings.
         drivers: The languages.
-        folder: The git root, whose settings the linter goes by.
         marking: How new tests are marked, and which marked ones they stand for.
     """
     paths = frozenset(tree.paths())
@@ -129,7 +127,7 @@ def plan_edits(
     for suggestion in suggestions:
         if suggestion.is_green:
             by_path.setdefault(suggestion.test_path, []).append(suggestion)
-    place = _Place(tree, paths, drivers, folder, marking)
+    place = _Place(tree, paths, drivers, marking)
     merges = [_merge(path, group, place) for path, group in by_path.items()]
     edits = [merge.edit for merge in merges if merge.edit is not None]
     return Plan(
@@ -146,7 +144,6 @@ class _Place:
     tree: SourceTree
     paths: frozenset[str]
     drivers: Sequence[LanguageDriver]
-    folder: Path
     marking: Marking
 
 
@@ -211,7 +208,7 @@ def _merged(
         text = placed
     edit = None
     if text is not None and members:
-        finished = driver.seal(driver.finish(text, existing, path, place.folder))
+        finished = driver.seal(driver.finish(text, existing, path, place.tree))
         edit = FileEdit(
             path=path,
             old=None if existing is None else existing.encode(),
@@ -231,7 +228,7 @@ def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, pl
         CannotPlace: The tests would act on those that are there.
     """
     marking, path = place.marking, suggestion.test_path
-    code = driver.format(suggestion.code, path, place.folder)
+    code = driver.format(suggestion.code, path, place.tree)
     source = marking.members.get(suggestion.member)
     if source is not None and marking.version:
         mark = TestMark(version=marking.version, source=source, member=suggestion.member)

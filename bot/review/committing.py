@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
 
 from bot.changes.trees import OverlaidTree, RepositoryTree
 from bot.events import is_own_commit
@@ -64,7 +63,6 @@ class CommitOrder:
         head: Full object id of the head that the suggestions were proven on.
         suggestions: Those that are to be committed, numbered as on the pull request; questions are left out.
         tree: The files of that head.
-        folder: A git root whose settings tests are formatted by.
         drivers: The languages.
         login: Whom the token speaks for.
         settings: Where the tests go, and what the message says.
@@ -76,7 +74,6 @@ class CommitOrder:
     head: str
     suggestions: tuple[Suggestion, ...]
     tree: RepositoryTree
-    folder: Path
     drivers: Sequence[LanguageDriver]
     login: str
     settings: CommitSettings = field(default_factory=CommitSettings)
@@ -297,7 +294,7 @@ class _Attempt:
             _Refused: None does, or all together are too large.
         """
         order = self._order
-        planned = plan_edits(order.suggestions, tree, order.drivers, order.folder, order.marking)
+        planned = plan_edits(order.suggestions, tree, order.drivers, order.marking)
         planned = with_removals(planned, order.removals, tree, order.drivers)
         self._plan = within_bounds(planned, tree, order.drivers)
         if not self._plan.edits:

@@ -71,7 +71,6 @@ class Landing:
             head=self.head,
             suggestions=suggestions,
             tree=self.states.head_tree,
-            folder=self.states.root,
             drivers=self.drivers,
             login=existing.viewer.login,
             settings=self.settings,

@@ -168,7 +168,6 @@ async def _order(desk: Desk, proven: Sequence[Proven]) -> CommitOrder:
         head=desk.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
         tree=begun.states.head_tree,
-        folder=begun.states.root,
         drivers=tools.drivers,
         login=existing.viewer.login,
         settings=settings,

@@ -47,11 +47,6 @@ class States:
     compared: ComparedStates | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def root(self) -> Path:
-        """The git root."""
-        return self.repository.root
-
     def values(self) -> Mapping[str, object]:
         """Return what the settings file of base holds, by option name.
 

@@ -260,8 +260,8 @@ def _wanted(begun: Begun, report: Report, tools: Tools, posting: Posting) -> Wan
 def _edits_of(states: States, report: Report, tools: Tools) -> Callable[[Suggestion], Sequence[FileEdit]]:
     """Return what tells how a suggestion alone would change the files of head."""
     marking = Marking.of(report, marks=tools.commits(states).mark_tests)
-    tree, drivers, root = states.head_tree, tools.drivers, states.root
-    return lambda suggestion: plan_edits([suggestion], tree, drivers, root, marking).edits
+    tree, drivers = states.head_tree, tools.drivers
+    return lambda suggestion: plan_edits([suggestion], tree, drivers, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: Posting) -> Mapping[str, ShownFile]:

@@ -75,11 +75,11 @@ def edits_of(
     report: Report, settings: Settings, tools: pipeline.Tools, ground: Ground
 ) -> tuple[Plan, dict[str, str]]:
     """Return the files that take the proposed tests up, and what had to be made for them, with reasons."""
-    tree, root = ground.search.head_tree, ground.repository.root
+    tree = ground.search.head_tree
     marking = Marking.of_members(
         report.members, tools.drivers, marks=settings.commits.mark_tests, failing=report.failing
     )
-    plan = plan_edits(report.suggestions, tree, tools.drivers, root, marking)
+    plan = plan_edits(report.suggestions, tree, tools.drivers, marking)
     return with_support(plan, tree, ground.repository.project, tools.drivers)
 
 

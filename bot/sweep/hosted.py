@@ -167,7 +167,6 @@ def _landed(hosted: Hosted, swept: SweepReport) -> Reviewed:
         head=hosted.head,
         report=swept.report,
         tree=hosted.repository.commit_tree(hosted.head),
-        folder=hosted.repository.root,
         drivers=hosted.drivers,
         text=text,
         settings=hosted.settings.commits,

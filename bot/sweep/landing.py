@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
 
 from bot.changes.trees import OverlaidTree, RepositoryTree
 from bot.events import is_own_commit
@@ -105,7 +104,6 @@ class SweepOrder:
         head: Full object id of the commit of the default branch that the tests were proven on.
         report: What came of the members.
         tree: The files of that commit.
-        folder: A git root whose settings tests are formatted by.
         drivers: The languages.
         text: Writes the pull request's title and text.
         settings: What the commit's message says, and whether tests are marked.
@@ -114,7 +112,6 @@ class SweepOrder:
     head: str
     report: Report
     tree: RepositoryTree
-    folder: Path
     drivers: Sequence[LanguageDriver]
     text: Callable[[Given], PullText]
     settings: CommitSettings = field(default_factory=CommitSettings)
@@ -342,7 +339,7 @@ class _Attempt:
             marks=order.settings.mark_tests,
             failing=order.report.failing,
         )
-        planned = plan_edits(suggestions, tree, order.drivers, order.folder, marking)
+        planned = plan_edits(suggestions, tree, order.drivers, marking)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
         bounded = within_bounds(planned, tree, order.drivers)
         supported, _ = with_support(bounded, tree, "", order.drivers)  # for what is left, never for nothing

@@ -18,7 +18,7 @@ def write_sweep(swept: SweepReport, settings: Settings, drivers: Sequence[Langua
     repository, report = Repository.open(settings.folder), swept.report
     tree = repository.working_tree()
     marking = Marking.of_members(report.members, drivers, marks=settings.commits.mark_tests)
-    plan = plan_edits(report.suggestions, tree, drivers, repository.root, marking)
+    plan = plan_edits(report.suggestions, tree, drivers, marking)
     plan, made = with_support(plan, tree, repository.project, drivers)
     return (
         *pipeline.written(plan, repository.root),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.changes.git import Repository
+from bot.changes.trees import MOST_FILE_BYTES
 from bot.execution.project_copy import (
-    MOST_FILE_BYTES,
     bring_ignored_files,
     ignored_files,
     imported_files,

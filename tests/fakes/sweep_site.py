@@ -103,7 +103,6 @@ class SweepSite:
             head=event.sha,
             report=Report(members=tuple(map(member, names)), suggestions=suggestions),
             tree=repository.commit_tree(event.sha),
-            folder=repository.root,
             drivers=drivers(),
             text=plain_text,
             settings=self.settings,

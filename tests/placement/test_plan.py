@@ -41,14 +41,12 @@ def suggestion(
     )
 
 
-def planned(folder: Path, *suggestions: Suggestion, files: dict[str, str | bytes] | None = None) -> Plan:
-    (folder / "src" / "shop").mkdir(parents=True)
-    (folder / "src" / "shop" / "cart.py").write_bytes(b"")
-    return plan_edits(suggestions, MemoryTree(files or {}), [PythonDriver()], folder)
+def planned(*suggestions: Suggestion, files: dict[str, str | bytes] | None = None) -> Plan:
+    return plan_edits(suggestions, MemoryTree({"src/shop/cart.py": b"", **(files or {})}), [PythonDriver()])
 
 
-def test_plan_edits__a_new_file(tmp_path: Path) -> None:
-    plan = planned(tmp_path, suggestion())
+def test_plan_edits__a_new_file() -> None:
+    plan = planned(suggestion())
     assert [edit.path for edit in plan.edits] == [TEST_PATH]
     (edit,) = plan.edits
     assert edit.old is None
@@ -57,8 +55,8 @@ def test_plan_edits__a_new_file(tmp_path: Path) -> None:
     assert edit.members == ("src/shop/cart.py::test_add",)
 
 
-def test_plan_edits__several_members_into_one_file_in_order(tmp_path: Path) -> None:
-    plan = planned(tmp_path, suggestion(), suggestion("test_b"), files={TEST_PATH: EXISTING})
+def test_plan_edits__several_members_into_one_file_in_order() -> None:
+    plan = planned(suggestion(), suggestion("test_b"), files={TEST_PATH: EXISTING})
     (edit,) = plan.edits
     assert edit.old == EXISTING.encode()
     assert edit.tests == ("test_add_2", "test_b")
@@ -82,30 +80,30 @@ def test_plan_edits__several_members_into_one_file_in_order(tmp_path: Path) -> N
     """)
 
 
-def test_plan_edits__what_is_added_is_formatted_and_not_too_new(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.9"\n')
+def test_plan_edits__what_is_added_is_formatted_and_not_too_new() -> None:
+    settings = '[project]\nname = "shop"\nrequires-python = ">=3.9"\n'
     odd = suggestion(code="def test_add( ):\n    assert 'a'\n")
     new = suggestion("test_new", code="def test_new():\n    match 1:\n        case 1: ...\n")
-    plan = planned(tmp_path, odd, new)
+    plan = planned(odd, new, files={"pyproject.toml": settings})
     assert [edit.new for edit in plan.edits] == [b'def test_add():\n    assert "a"\n']
     assert [(refused.member, "3.9" in refused.reason) for refused in plan.refused] == [(new.member, True)]
 
 
-def test_plan_edits__only_green_ones(tmp_path: Path) -> None:
+def test_plan_edits__only_green_ones() -> None:
     labels = (Label.CATCHES, Label.QUESTION, Label.UNCHANGED_BEHAVIOUR, None)
     suggestions = [suggestion(f"test_{n}", label=label) for n, label in enumerate(labels)]
-    (edit,) = planned(tmp_path, *suggestions).edits
+    (edit,) = planned(*suggestions).edits
     assert edit.tests == ("test_2", "test_3")
 
 
-def test_plan_edits__tests_that_are_there_already(tmp_path: Path) -> None:
-    plan = planned(tmp_path, suggestion(), files={TEST_PATH: suggestion().code})
+def test_plan_edits__tests_that_are_there_already() -> None:
+    plan = planned(suggestion(), files={TEST_PATH: suggestion().code})
     assert plan == Plan(unchanged=("src/shop/cart.py::test_add",))
 
 
-def test_plan_edits__one_that_cannot_be_placed_leaves_the_others(tmp_path: Path) -> None:
+def test_plan_edits__one_that_cannot_be_placed_leaves_the_others() -> None:
     bad = suggestion("test_bad", code="from shop import *\n\n\ndef test_bad(): ...\n")
-    plan = planned(tmp_path, bad, suggestion(), files={TEST_PATH: EXISTING})
+    plan = planned(bad, suggestion(), files={TEST_PATH: EXISTING})
     (edit,) = plan.edits
     assert edit.tests == ("test_add_2",)
     (refused,) = plan.refused
@@ -118,11 +116,10 @@ def test_plan_edits__one_that_cannot_be_placed_leaves_the_others(tmp_path: Path)
     [("def (:\n", "line 1"), (b"x = '\xe9'\n", "no UTF-8"), (b"\0", "binary|null|ValueError")],
 )
 def test_plan_edits__a_file_that_cannot_be_read_is_left_alone(
-    tmp_path: Path,
     content: str | bytes,
     reason: str,
 ) -> None:
-    plan = planned(tmp_path, suggestion(), files={TEST_PATH: content})
+    plan = planned(suggestion(), files={TEST_PATH: content})
     assert plan.edits == ()
     assert [refused.member for refused in plan.refused] == ["src/shop/cart.py::test_add"]
     assert re.search(reason, plan.refused[0].reason)
@@ -144,11 +141,10 @@ def test_plan_edits__a_file_that_cannot_be_read_is_left_alone(
     ],
 )
 def test_plan_edits__only_inside_a_test_tree_of_the_repository(
-    tmp_path: Path,
     test_path: str,
     reason: str,
 ) -> None:
-    plan = planned(tmp_path, suggestion(test_path=test_path), files={"src/shop/cart.py": ""})
+    plan = planned(suggestion(test_path=test_path), files={"src/shop/cart.py": ""})
     assert plan.edits == ()
     assert reason in plan.refused[0].reason
 
@@ -166,12 +162,11 @@ def test_plan_edits__only_inside_a_test_tree_of_the_repository(
     ],
 )
 def test_plan_edits__new_folders_are_packages_where_their_siblings_are(
-    tmp_path: Path,
     files: tuple[str, ...],
     expected: list[str],
 ) -> None:
     tests = [suggestion(f"test_{n}", test_path=f"tests/a/b/test_{n}.py") for n in (1, 2)]
-    plan = planned(tmp_path, *tests, files=dict.fromkeys(files, ""))
+    plan = planned(*tests, files=dict.fromkeys(files, ""))
     assert [edit.path for edit in plan.edits] == [*expected, "tests/a/b/test_1.py", "tests/a/b/test_2.py"]
 
 
@@ -191,7 +186,7 @@ def test_plan_edits__what_is_written_runs_in_the_project_with_its_own_conftest(t
         "import pytest\nfrom shop.cart import Cart\n\n\n@pytest.fixture\ndef cart():\n    return Cart()\n\n\n"
         "def test_add(cart):\n    assert cart.add('tea') == 1\n"
     )
-    plan = plan_edits([suggestion(code=code)], MemoryTree(files), [PythonDriver()], tmp_path)
+    plan = plan_edits([suggestion(code=code)], MemoryTree(files), [PythonDriver()])
     assert write_edits(tmp_path, plan.edits).paths == (TEST_PATH,)
     assert '    assert cart_2.add("tea") == 1  # noqa: S101\n' in (tmp_path / TEST_PATH).read_text()
     command = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", *plan_ids(plan))
@@ -207,12 +202,11 @@ def marking(source: str = "0123abcd", failing: frozenset[str] | None = None) -> 
     return Marking(version="1.2", members={"src/shop/cart.py::test_add": source}, failing=failing)
 
 
-def placed(folder: Path, existing: str | None, marks: Marking, code: str | None = None) -> str:
+def placed(existing: str | None, marks: Marking, code: str | None = None) -> str:
     """Return a test file after a suggestion for its member came into it."""
-    (folder / "src" / "shop").mkdir(parents=True, exist_ok=True)
-    (folder / "src" / "shop" / "cart.py").write_bytes(b"")
-    tree = MemoryTree({} if existing is None else {TEST_PATH: existing})
-    plan = plan_edits([suggestion(code=code)], tree, [PythonDriver()], folder, marks)
+    files: dict[str, bytes | str] = {} if existing is None else {TEST_PATH: existing}
+    tree = MemoryTree({"src/shop/cart.py": b"", **files})
+    plan = plan_edits([suggestion(code=code)], tree, [PythonDriver()], marks)
     return plan.edits[0].new.decode() if plan.edits else existing or ""
 
 
@@ -220,25 +214,25 @@ OTHER = "from shop.cart import Cart\n\n\ndef test_add():\n    assert Cart.test_a
 MINE = "\n\ndef test_mine():\n    assert Cart.size\n"
 
 
-def test_marking__a_test_says_what_it_is_for(tmp_path: Path) -> None:
-    text = placed(tmp_path, None, marking())
+def test_marking__a_test_says_what_it_is_for() -> None:
+    text = placed(None, marking())
     (line,) = [line for line in text.splitlines() if line.startswith("#")]
     assert re.fullmatch(r"# testsmith 1\.2 0123abcd [0-9a-f]{8} src/shop/cart\.py::test_add", line)
     assert text.replace(f"{line}\n", "") == suggestion().code
 
 
-def test_marking__off_leaves_no_mark_and_renews_all_the_same(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking()) + MINE
+def test_marking__off_leaves_no_mark_and_renews_all_the_same() -> None:
+    old = placed(None, marking()) + MINE
     unmarked = Marking(members={"src/shop/cart.py::test_add": "other000"})
-    text = placed(tmp_path, old, unmarked, OTHER)
+    text = placed(old, unmarked, OTHER)
     assert "testsmith" not in text
     assert "Cart.test_add(2)" in text
     assert "def test_add_2" not in text
 
 
-def test_marking__a_changed_members_test_is_renewed_in_place(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking()) + MINE
-    text = placed(tmp_path, old, marking("cafe0000", frozenset({f"{TEST_PATH}::test_add"})), OTHER)
+def test_marking__a_changed_members_test_is_renewed_in_place() -> None:
+    old = placed(None, marking()) + MINE
+    text = placed(old, marking("cafe0000", frozenset({f"{TEST_PATH}::test_add"})), OTHER)
     assert text.count("def test_add") == 1
     assert text.count("# testsmith 1.2 cafe0000") == text.count("# testsmith") == 1
     assert text.index("def test_add") < text.index("def test_mine")
@@ -247,30 +241,30 @@ def test_marking__a_changed_members_test_is_renewed_in_place(tmp_path: Path) -> 
     assert (one.name, one.is_edited) == ("test_add", False)
 
 
-def test_marking__an_edited_test_is_left_alone(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking()).replace("pytest and Cart", "Cart")
-    text = placed(tmp_path, old, marking("cafe0000"), OTHER)
+def test_marking__an_edited_test_is_left_alone() -> None:
+    old = placed(None, marking()).replace("pytest and Cart", "Cart")
+    text = placed(old, marking("cafe0000"), OTHER)
     assert old.partition("def")[2] in text
     assert "def test_add_2():" in text
 
 
-def test_marking__a_test_that_still_passes_stays(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking())
-    text = placed(tmp_path, old, marking("cafe0000", frozenset()), OTHER)
+def test_marking__a_test_that_still_passes_stays() -> None:
+    old = placed(None, marking())
+    text = placed(old, marking("cafe0000", frozenset()), OTHER)
     assert "def test_add():\n    assert pytest" in text
     assert "def test_add_2():" in text
 
 
-def test_marking__more_tests_of_an_unchanged_member_come_beside(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking())
-    text = placed(tmp_path, old, marking(), OTHER)
+def test_marking__more_tests_of_an_unchanged_member_come_beside() -> None:
+    old = placed(None, marking())
+    text = placed(old, marking(), OTHER)
     assert text.count("# testsmith 1.2 0123abcd") == 2
     assert not any(one.is_edited for one in PythonDriver().marked_tests(text))
 
 
-def test_marking__placed_again_nothing_changes(tmp_path: Path) -> None:
-    old = placed(tmp_path, None, marking())
-    assert placed(tmp_path, old, marking()) == old
+def test_marking__placed_again_nothing_changes() -> None:
+    old = placed(None, marking())
+    assert placed(old, marking()) == old
 
 
 def earlier(name: str, path: str = TEST_PATH) -> EarlierTest:
@@ -278,9 +272,9 @@ def earlier(name: str, path: str = TEST_PATH) -> EarlierTest:
     return EarlierTest(path=path, name=name, member=member, fate=Fate.REMOVE, is_edited=False, fails=True)
 
 
-def test_removals__beside_what_is_added(tmp_path: Path) -> None:
+def test_removals__beside_what_is_added() -> None:
     tree = MemoryTree({TEST_PATH: f"{EXISTING}{MINE}"})
-    plan = plan_edits([suggestion("test_size")], tree, [PythonDriver()], tmp_path)
+    plan = plan_edits([suggestion("test_size")], tree, [PythonDriver()])
     tests = [earlier("test_mine"), earlier("test_add", "tests/nowhere.py")]
     (edit,) = with_removals(plan, tests, tree, [PythonDriver()]).edits
     assert (edit.tests, edit.removed) == (("test_size",), ("test_mine",))

@@ -81,7 +81,6 @@ class Site:
             head=pull.head_sha,
             suggestions=suggestions or (suggestion(),),
             tree=self.repository.commit_tree(self.head),
-            folder=self.repository.root,
             drivers=drivers(),
             login=ACTIONS_BOT,
             settings=settings,

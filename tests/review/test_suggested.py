@@ -34,9 +34,7 @@ def changes(
     first, second = made.commit({TEST_PATH: before}), made.commit({TEST_PATH: after.encode()})
     files = shown_files([FilePatch(path=TEST_PATH, patch=made.git("diff", first, second))])
     tree = MemoryTree({TEST_PATH: after.encode()})
-    return suggested_changes(
-        suggestions, files, lambda one: plan_edits([one], tree, [PythonDriver()], folder).edits
-    )
+    return suggested_changes(suggestions, files, lambda one: plan_edits([one], tree, [PythonDriver()]).edits)
 
 
 def applied(change: PlacedChange, text: str = AFTER) -> str:

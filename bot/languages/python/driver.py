@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.languages.driver import (
@@ -111,13 +110,13 @@ class PythonDriver:
         """See `LanguageDriver.place`."""
         return merging.place(existing, code, instead_of)
 
-    def format(self, code: str, test_path: str, folder: Path) -> str:
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.format`."""
-        return self._formatter.format(code, test_path, folder)
+        return self._formatter.format(code, test_path, tree)
 
-    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.finish`."""
-        return self._formatter.finish(text, existing, test_path, folder)
+        return self._formatter.finish(text, existing, test_path, tree)
 
     def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
         """See `LanguageDriver.companions`."""

@@ -10,14 +10,23 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Protocol
 
-from bot.languages.driver import CannotParse
+from bot.languages.driver import CannotParse, SourceTree
 from bot.languages.python.annotating import with_argument_types
 from bot.languages.python.parsing import lines_of, parse_untrusted
-from bot.languages.python.ruff import Complaint, Ruff, RuffFailed, has_settings, isolated, ruff_program
+from bot.languages.python.ruff import (
+    Complaint,
+    Ruff,
+    RuffFailed,
+    isolated,
+    read_settings,
+    ruff_program,
+    settings_copy,
+)
 from bot.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax
 from bot.languages.python.syntax import span_of
 from bot.languages.python.test_modules import test_functions
@@ -26,18 +35,17 @@ from bot.languages.python.test_paths import is_test_module
 _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _ROUNDS = 3
 _NEIGHBOURS = 3
-_MOST_BYTES = 1_000_000
 _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
 
 
 class Formatter(Protocol):
     """What a driver is handed for formatting."""
 
-    def format(self, code: str, test_path: str, folder: Path) -> str:
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.format`."""
         ...
 
-    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.finish`."""
         ...
 
@@ -54,47 +62,50 @@ class RuffFormatter:
     seconds: float = 20.0
     program: str = field(default_factory=ruff_program)
 
-    def format(self, code: str, test_path: str, folder: Path) -> str:
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
         tests = test_functions(code)
-        version = _lowest_python(folder, test_path)
+        version = _lowest_python(tree, test_path)
         if version is not None:
             refuse_newer_syntax(code, version)
-        plain = self._plain(folder, test_path, version)
-        annotate = are_annotated(_neighbours(folder, test_path))
-        for ruff in self._ruffs(plain):
-            try:
-                text = _formatted(ruff, plain, code, annotate=annotate)
-            except RuffFailed:
-                continue
-            return text if test_functions(text) == tests else code
+        annotate = are_annotated(_neighbours(tree, test_path))
+        with self._ruffs(tree, test_path, code, version) as (*own, plain):
+            for ruff in (*own, plain):
+                try:
+                    text = _formatted(ruff, plain, code, annotate=annotate)
+                except RuffFailed:
+                    continue
+                return text if test_functions(text) == tests else code
         return code
 
-    def finish(self, text: str, existing: str | None, test_path: str, folder: Path) -> str:
+    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.finish`. Where ruff fails, the text stays as it is."""
         if text == existing:
             return text
-        version = _lowest_python(folder, test_path)
-        plain = self._plain(folder, test_path, version)
-        for ruff in self._ruffs(plain):
-            try:
-                finished = _with_sorted_imports(ruff, text, existing)
-                return finished if ruff is plain else _silenced(ruff, finished, existing)
-            except RuffFailed:
-                continue
+        version = _lowest_python(tree, test_path)
+        with self._ruffs(tree, test_path, text, version) as (*own, plain):
+            for ruff in (*own, plain):
+                try:
+                    finished = _with_sorted_imports(ruff, text, existing)
+                    return finished if ruff is plain else _silenced(ruff, finished, existing)
+                except RuffFailed:
+                    continue
         return text
 
-    def _plain(self, folder: Path, test_path: str, version: tuple[int, int] | None) -> Ruff:
-        options = isolated(version)
-        return Ruff(
-            program=self.program, folder=folder, path=test_path, options=options, seconds=self.seconds
-        )
-
-    def _ruffs(self, plain: Ruff) -> Iterator[Ruff]:
-        """Yield ruff with the project's own settings, if it has any, and with ruff's defaults."""
-        if has_settings(plain.folder, plain.path):
-            yield replace(plain, options=())
-        yield plain
+    @contextmanager
+    def _ruffs(
+        self, tree: SourceTree, test_path: str, code: str, version: tuple[int, int] | None
+    ) -> Iterator[tuple[Ruff, ...]]:
+        """Give ruff with the project's own settings, if it has any, and with ruff's defaults."""
+        with settings_copy(tree, test_path, code) as copy:
+            plain = Ruff(
+                program=self.program,
+                folder=copy.folder,
+                path=test_path,
+                options=isolated(version),
+                seconds=self.seconds,
+            )
+            yield (replace(plain, options=()), plain) if copy.has_settings else (plain,)
 
 
 def _formatted(ruff: Ruff, plain: Ruff, code: str, *, annotate: bool) -> str:
@@ -181,35 +192,37 @@ def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
             yield "".join(lines[span.first - 1 : span.last]).rstrip("\r\n")
 
 
-def _lowest_python(folder: Path, test_path: str) -> tuple[int, int] | None:
+def _lowest_python(tree: SourceTree, test_path: str) -> tuple[int, int] | None:
     """Return the oldest Python that the nearest project around a path supports."""
     for parent in PurePosixPath(test_path).parents:
-        pyproject, setup_cfg = (_read(folder / parent / name) for name in ("pyproject.toml", "setup.cfg"))
+        pyproject, setup_cfg = (_read(tree, str(parent / name)) for name in ("pyproject.toml", "setup.cfg"))
         version = lowest_python(pyproject, setup_cfg)
         if version is not None:
             return version
     return None
 
 
-def _neighbours(folder: Path, test_path: str) -> Sequence[str]:
+def _neighbours(tree: SourceTree, test_path: str) -> Sequence[str]:
     """Return the text of the test file itself, or of some of the nearest ones."""
-    own = _read(folder / test_path)
+    own = _read(tree, test_path)
     if own is not None:
         return [own]
+    by_folder: dict[str, list[str]] = {}
+    for path in tree.paths():
+        if is_test_module(PurePosixPath(path).name):
+            by_folder.setdefault(str(PurePosixPath(path).parent), []).append(path)
     for parent in PurePosixPath(test_path).parents:
-        paths = sorted((folder / parent).glob("*.py")) if (folder / parent).is_dir() else []
-        named = [path for path in paths if is_test_module(path.name)][:_NEIGHBOURS]
-        texts = [text for path in named if (text := _read(path)) is not None]
+        named = by_folder.get(str(parent), [])[:_NEIGHBOURS]
+        texts = [text for path in named if (text := _read(tree, path)) is not None]
         if texts:
             return texts
     return []
 
 
-def _read(path: Path) -> str | None:
+def _read(tree: SourceTree, path: str) -> str | None:
     """Return a regular file's text; None where there is none to be had."""
+    content = read_settings(tree, path)
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            return None
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeError):
+        return None if content is None else content.decode("utf-8-sig")
+    except UnicodeError:
         return None

@@ -1,21 +1,34 @@
 """Running ruff on one text, with the settings that hold where the text would stand.
 
-Ruff runs no code of the project; it reads its settings. Nothing of the person's own is read: no environment,
-and no settings of theirs, which ruff would look for where the project has none.
+Ruff runs no code of the project; it reads its settings. They are untrusted, so ruff never runs in the
+project's own folder: it gets copies of the few files that it looks at, limits on memory and time, and no
+environment. Settings of the person's own, which ruff looks for if the project has none, are not read either.
 """
 
 from __future__ import annotations
 
+import ast
 import json
+import resource
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from tempfile import TemporaryDirectory
+
+from bot.languages.driver import SourceTree
+from bot.languages.python.parsing import parse_untrusted
 
 _NEWEST_KNOWN = (3, 14)
 _OLDEST_KNOWN = (3, 7)
 _COMPLAINED = 1
+
+_MOST_SETTINGS_BYTES = 1_000_000
+_MOST_EXTENDED = 10
+_MEMORY_LIMITS = (4 * 1024**3,) * 2
 
 
 class RuffFailed(Exception):
@@ -57,7 +70,7 @@ class Ruff:
 
     Attributes:
         program: The ruff executable, as `ruff_program` finds it.
-        folder: The git root, which it runs in.
+        folder: A folder of `settings_copy`, which it runs in.
         path: Where the text would stand, relative to the folder.
         options: Options of every call, as `--isolated`.
         seconds: The time limit of one call.
@@ -114,26 +127,145 @@ class Ruff:
         name = str(self.folder / self.path)
         place = ("--no-cache", "--quiet", "--stdin-filename", name, *self.options, "-")
         try:
-            done = subprocess.run(
-                (self.program, *command, *place),
-                cwd=self.folder,
-                input=code.encode(),
-                capture_output=True,
-                env={},
-                timeout=self.seconds,
-                check=False,
-            )
-            answer = done.stdout.decode()
+            returncode, answer, complaint = self._ended((self.program, *command, *place), code.encode())
+            text = answer.decode()
         except (OSError, UnicodeError, subprocess.TimeoutExpired) as error:
             raise RuffFailed(str(error)) from error
-        if not 0 <= done.returncode <= allowed:
-            raise RuffFailed(done.stderr.decode(errors="replace").strip())
-        return answer
+        if not 0 <= returncode <= allowed:
+            raise RuffFailed(complaint.decode(errors="replace").strip())
+        return text
+
+    def _ended(self, command: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
+        """Return a call's exit code and what it printed."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, env={}
+        ) as process:
+            try:
+                with suppress(ProcessLookupError):
+                    resource.prlimit(process.pid, resource.RLIMIT_AS, _MEMORY_LIMITS)
+                stdout, stderr = process.communicate(stdin, timeout=self.seconds)
+            except BaseException:
+                process.kill()
+                raise
+        return process.returncode, stdout, stderr
 
 
-def has_settings(folder: Path, path: str) -> bool:
-    """Tell whether the project has settings for ruff, in a folder of this path up to the given one."""
-    return any(_has_settings(folder / parent) for parent in PurePosixPath(path).parents)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsCopy:
+    """A folder with what ruff looks at of a project.
+
+    Attributes:
+        folder: The folder.
+        has_settings: Whether the project has settings for ruff that hold for the text.
+    """
+
+    folder: Path
+    has_settings: bool
+
+
+@contextmanager
+def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCopy]:
+    """Copy what ruff looks at of a project into a new folder, which is removed at the end.
+
+    That is settings, and the names of modules that the text imports, since ruff sorts imports by which of
+    them are the project's own: their files are there, but empty.
+
+    Args:
+        tree: The project's files.
+        path: Where the text would stand.
+        code: The text.
+    """
+    with TemporaryDirectory(prefix="testsmith-ruff-") as name:
+        folder = Path(name)
+        settings = _settings_files(tree, path)
+        modules = dict.fromkeys(_modules(tree, path, code), b"")
+        for place, content in {**modules, **(settings or {})}.items():
+            with suppress(OSError, ValueError):  # a tree that names one place as a file and as a folder
+                target = folder / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        yield SettingsCopy(folder=folder, has_settings=settings is not None)
+
+
+def read_settings(tree: SourceTree, path: str) -> bytes | None:
+    """Return a settings file's bytes; None where there is no such regular file, or it is far too large."""
+    content = tree.read(path)
+    return content if content is not None and len(content) <= _MOST_SETTINGS_BYTES else None
+
+
+def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
+    """Return the settings files that hold for a path; None where there are none, or they lead elsewhere."""
+    found: dict[str, bytes] = {}
+    paths = frozenset(tree.paths())
+    parents = [str(parent) for parent in PurePosixPath(path).parents]
+    waiting = [
+        place
+        for parent in parents
+        for name in ("pyproject.toml", "ruff.toml", ".ruff.toml")
+        if (place := normpath(f"{parent}/{name}")) in paths
+    ]
+    has_any = False
+    while waiting:
+        place = waiting.pop()
+        content = read_settings(tree, place)
+        if content is None or place in found:
+            continue
+        found[place] = content
+        ruff = _ruff_settings(place, content)
+        has_any = has_any or ruff is not None
+        extended = None if ruff is None else ruff.get("extend")
+        if extended is not None:
+            there = _extended(place, extended)
+            if there not in paths or len(found) > 3 * len(parents) + _MOST_EXTENDED:
+                return None
+            waiting.append(there)
+    return found if has_any else None
+
+
+def _ruff_settings(place: str, content: bytes) -> dict[str, object] | None:
+    """Return what a settings file says of ruff; what cannot be read is left to ruff itself to refuse."""
+    is_pyproject = PurePosixPath(place).name == "pyproject.toml"
+    try:
+        settings = tomllib.loads(content.decode())
+    except (ValueError, RecursionError):
+        return None if is_pyproject else {}
+    tool = settings.get("tool") if is_pyproject else {"ruff": settings}
+    ruff = tool.get("ruff") if isinstance(tool, dict) else None
+    return ruff if isinstance(ruff, dict) else None
+
+
+def _extended(place: str, extended: object) -> str:
+    """Return the file of the tree that settings extend; an empty text where it can be none of the tree."""
+    if not isinstance(extended, str) or extended.startswith(("/", "~")) or "$" in extended:
+        return ""
+    there = normpath(f"{PurePosixPath(place).parent}/{extended}")
+    return "" if there.startswith("../") else there
+
+
+def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
+    """Yield the files of modules that a text imports, and what makes the folders above it packages."""
+    packages = {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
+    ends = tuple(f"/{module.replace('.', '/')}" for module in _imported(code))
+    for place in tree.paths():
+        if not place.endswith((".py", ".pyi")) or not {"", ".", ".."}.isdisjoint(place.split("/")):
+            continue
+        folder, _, name = f"/{place}".rpartition("/")
+        module = f"{folder}/{name.partition('.')[0]}"
+        if place in packages or module.endswith(ends) or folder.endswith(ends):
+            yield place
+
+
+def _imported(code: str) -> set[str]:
+    """Return the modules that a text may import, with the packages above them."""
+    found: set[str] = set()
+    for node in ast.walk(parse_untrusted(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    parts = [name.split(".") for name in found]
+    return {".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)}
 
 
 def isolated(version: tuple[int, int] | None) -> tuple[str, ...]:
@@ -142,17 +274,6 @@ def isolated(version: tuple[int, int] | None) -> tuple[str, ...]:
         return ("--isolated",)
     major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
     return ("--isolated", "--target-version", f"py{major}{minor}")
-
-
-def _has_settings(folder: Path) -> bool:
-    if (folder / ".ruff.toml").is_file() or (folder / "ruff.toml").is_file():
-        return True
-    try:
-        settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    tool = settings.get("tool")
-    return isinstance(tool, dict) and "ruff" in tool
 
 
 def _complaint(entry: dict[str, object]) -> Complaint:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 from bot.languages.python.driver import PythonDriver
 from bot.languages.python.formatting import RuffFormatter
 from bot.languages.registry import drivers
@@ -23,15 +21,15 @@ def test_driver__handles_source_files_only() -> None:
     assert driver.is_test("tests/test_cart.py")
 
 
-def test_driver__from_a_tree_to_a_test_file(tmp_path: Path) -> None:
+def test_driver__from_a_tree_to_a_test_file() -> None:
     tree = MemoryTree({"shop.py": "def f():\n    '''One.\n\n    >>> f()\n    1\n    '''\n    return 1\n"})
     driver = PythonDriver(RuffFormatter())
     (request,) = driver.requests(tree, driver.all_members(tree, ["shop.py"], "").members, "")
     assert request.test_path == "tests/test_shop.py"
     assert [example.call for example in driver.documented_examples(request.member)] == ["f()"]
     kept = driver.keep_tests(CODE, driver.test_functions(CODE)[:1])
-    code = driver.format(kept, request.test_path, tmp_path)
+    code = driver.format(kept, request.test_path, tree)
     assert code == "from shop import f\n\n\ndef test_f():\n    assert f() == 1\n"
-    text = driver.finish(driver.place(None, code), None, request.test_path, tmp_path)
+    text = driver.finish(driver.place(None, code), None, request.test_path, tree)
     assert text == code
     assert driver.companions(request.test_path, tree.paths()) == ()

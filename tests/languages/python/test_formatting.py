@@ -8,9 +8,11 @@ from textwrap import dedent
 
 import pytest
 
+from bot.changes.trees import WorkingTree, entries_on_disk
 from bot.languages.driver import CannotParse
 from bot.languages.python.formatting import RuffFormatter
 from bot.languages.python.merging import place
+from fakes.trees import MemoryTree
 
 TEST_PATH = "tests/test_cart.py"
 
@@ -55,12 +57,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def tree_of(project: Path) -> WorkingTree:
+    paths = {str(path.relative_to(project)) for path in project.rglob("*") if not path.is_dir()}
+    return WorkingTree(list(entries_on_disk(project, paths)), project)
+
+
 def formatted(project: Path, code: str = CODE) -> str:
-    return RuffFormatter().format(code, TEST_PATH, project)
+    return RuffFormatter().format(code, TEST_PATH, tree_of(project))
 
 
 def finished(project: Path, text: str, existing: str | None = None) -> str:
-    return RuffFormatter().finish(text, existing, TEST_PATH, project)
+    return RuffFormatter().finish(text, existing, TEST_PATH, tree_of(project))
 
 
 def complaints(project: Path, text: str) -> str:
@@ -238,8 +245,8 @@ def test_finish__nothing_added_changes_nothing(project: Path) -> None:
 
 def test_format__without_time_the_code_stays_as_it_is(project: Path) -> None:
     formatter = RuffFormatter(seconds=0)
-    assert formatter.format(CODE, TEST_PATH, project) == CODE
-    assert formatter.finish(CODE, None, TEST_PATH, project) == CODE
+    assert formatter.format(CODE, TEST_PATH, tree_of(project)) == CODE
+    assert formatter.finish(CODE, None, TEST_PATH, tree_of(project)) == CODE
 
 
 def test_format__after_the_driver_is_built_asks_sysconfig_nothing(
@@ -249,4 +256,50 @@ def test_format__after_the_driver_is_built_asks_sysconfig_nothing(
     # What `sysconfig` answers to a thread while another thread initializes it.
     monkeypatch.setattr(sysconfig, "get_config_var", {}.get)
     monkeypatch.setattr(sysconfig, "get_path", {}.get)
-    assert formatter.format(CODE, TEST_PATH, project) == expected
+    assert formatter.format(CODE, TEST_PATH, tree_of(project)) == expected
+
+
+def test_format__settings_behind_a_link_are_as_none(project: Path) -> None:
+    (project / "tests" / "pyproject.toml").symlink_to("/dev/zero")
+    (project / "setup.cfg").symlink_to("/dev/zero")
+    (project / "tests" / "test_other.py").symlink_to("/dev/zero")
+    (project / "ruff.toml").symlink_to("/dev/zero")
+    assert formatted(project) == PLAIN
+    assert finished(project, PLAIN) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "extended", ["/dev/zero", "../../../../../../dev/zero", "~/ruff.toml", "${HOME}/ruff.toml"]
+)
+def test_format__settings_that_lead_out_of_the_project_are_as_none(project: Path, extended: str) -> None:
+    (project / "ruff.toml").write_text(f'extend = "{extended}"\n[format]\nquote-style = "single"\n')
+    assert formatted(project) == PLAIN
+
+
+def test_format__settings_that_extend_each_other_are_as_none(project: Path) -> None:
+    for number in range(30):
+        (project / f"{number}.toml").write_text(f'extend = "{number + 1}.toml"\n')
+    (project / "ruff.toml").write_text('extend = "0.toml"\n')
+    (project / "30.toml").write_text('[format]\nquote-style = "single"\n')
+    assert formatted(project) == PLAIN
+
+
+def test_format__settings_of_a_file_that_is_extended_hold(project: Path) -> None:
+    (project / "config").mkdir()
+    (project / "config" / "base.toml").write_text('[format]\nquote-style = "single"\n')
+    (project / "ruff.toml").write_text('extend = "config/base.toml"\n')
+    assert "add('tea', 2)" in formatted(project)
+
+
+def test_format__far_too_large_settings_are_as_none(project: Path) -> None:
+    with (project / "pyproject.toml").open("wb") as file:
+        file.write(b'[tool.ruff.format]\nquote-style = "single"\n')
+        file.truncate(8 * 1024**3)
+    assert formatted(project) == PLAIN
+
+
+def test_format__imports_are_sorted_by_the_given_files_wherever_they_are() -> None:
+    code = "import pytest\nfrom shop.cart import Cart\ndef test_a():\n    assert pytest and Cart\n"
+    own = MemoryTree({"src/shop/cart.py": ""})
+    assert "import pytest\n\nfrom shop" in RuffFormatter().format(code, TEST_PATH, own)
+    assert "import pytest\nfrom shop" in RuffFormatter().format(code, TEST_PATH, MemoryTree())
