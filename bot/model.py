@@ -266,6 +266,9 @@ class Evidence:
         passes: How many runs on head its weakest function passed.
         runs: How many runs on head there were.
         base: What it does on the merge base.
+        tests: How many test functions it has.
+        fail_to_pass: How many of them run and fail on the merge base; None where they were not run there, or
+            where the member is absent there.
         mutants: How many mutants the member has.
         mutants_killed: How many of them some function notices.
         mutants_gained: How many of those the project's own tests leave alive.
@@ -280,6 +283,8 @@ class Evidence:
     passes: int
     runs: int
     base: BaseOutcome = BaseOutcome.NOT_RUN
+    tests: int = 1
+    fail_to_pass: int | None = None
     mutants: int | None = None
     mutants_killed: int | None = None
     mutants_gained: int | None = None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from bot import __version__
 from bot.events import COMMIT_TRAILER
 from bot.forge.marks import run_digest
-from bot.model import BaseOutcome, Evidence, Suggestion
+from bot.model import Evidence, Suggestion
 from bot.report.prose import one_line
-from bot.report.words import count
+from bot.report.words import count, fail_to_pass_words, run_words, verb
 from bot.settings import CommitSettings
 
 HEADLINE_LIMIT = 72
@@ -79,21 +79,21 @@ def _name(suggestion: Suggestion) -> str:
 
 
 def _facts(suggestion: Suggestion) -> Iterator[str]:
-    yield count(len(suggestion.tests), "test")
     evidence = suggestion.evidence
     if evidence is None:
+        yield count(len(suggestion.tests), "test")
         return
-    yield f"passes {evidence.passes} of {evidence.runs}"
-    if evidence.base is BaseOutcome.FAILS:
-        yield "fails before this change"
+    yield fail_to_pass_words(evidence) if evidence.fail_to_pass else count(len(suggestion.tests), "test")
+    yield run_words(evidence)
     yield from _gains(evidence)
 
 
 def _gains(evidence: Evidence) -> Iterator[str]:
     if evidence.mutants:
-        yield f"notices {evidence.mutants_killed or 0} of {count(evidence.mutants, 'mutant')}"
+        mutants = count(evidence.mutants, "mutant")
+        yield f"{verb('kill', evidence.tests)} {evidence.mutants_killed or 0} of {mutants}"
     if evidence.lines_gained:
-        yield f"reaches {count(evidence.lines_gained, 'more line')}"
+        yield f"{verb('reach', evidence.tests)} {count(evidence.lines_gained, 'more line')}"
 
 
 def _trailers(suggestions: Sequence[Suggestion], head: str, settings: CommitSettings) -> Iterator[str]:

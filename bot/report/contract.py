@@ -106,6 +106,8 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "passes": evidence.passes,
         "runs": evidence.runs,
         "base": evidence.base.value,
+        "tests": evidence.tests,
+        "fail_to_pass": evidence.fail_to_pass,
         "mutants": evidence.mutants,
         "mutants_killed": evidence.mutants_killed,
         "mutants_gained": evidence.mutants_gained,

@@ -123,18 +123,34 @@ def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
 def _short_words(suggestion: Suggestion) -> Prose:
     if not suggestion.is_green:
         return plain("question, held before" if catches(suggestion) else "question")
-    return plain(", ".join((count(len(suggestion.tests), "test"), *_best_fact(suggestion.evidence))))
+    evidence = suggestion.evidence
+    if evidence is not None and evidence.fail_to_pass:
+        return plain(fail_to_pass_words(evidence))
+    return plain(", ".join((count(len(suggestion.tests), "test"), *_best_fact(evidence))))
+
+
+def fail_to_pass_words(evidence: Evidence) -> str:
+    """Return how many tests there are and how many of them fail without the change; one at least does."""
+    tests, failing = evidence.tests, evidence.fail_to_pass or 0
+    which = " that" if failing == tests else f", {failing:,} of which"
+    return f"{count(tests, 'test')}{which} {verb('fail', failing)} without this change"
+
+
+def verb(infinitive: str, subjects: int) -> str:
+    """Return a verb in the present tense as it goes with a number of subjects, as `passes` with 1."""
+    if subjects != 1:
+        return infinitive
+    return f"{infinitive}{'es' if infinitive.endswith(('s', 'ch')) else 's'}"
 
 
 def _best_fact(evidence: Evidence | None) -> tuple[str, ...]:
     """Return the one fact that says most, since a table has room for one."""
     if evidence is None:
         return ("not run",)
-    if evidence.base is BaseOutcome.FAILS:
-        return ("fails before",)
     if evidence.mutants:
-        return (f"kills {evidence.mutants_killed or 0} of {evidence.mutants}",)
-    return _gain_words(evidence) or (f"passes {evidence.passes} of {evidence.runs}",)
+        killed = f"{evidence.mutants_killed or 0} of {evidence.mutants}"
+        return (f"{verb('kill', evidence.tests)} {killed}",)
+    return _gain_words(evidence) or (run_words(evidence),)
 
 
 def title_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
@@ -189,33 +205,34 @@ def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
     if evidence is None:
         return (plain("not run"),)
     return (
-        *(plain(fact) for fact in _run_words(evidence, member)),
+        *(plain(fact) for fact in _outcome_words(evidence, member)),
         *_mutant_words(evidence),
         *(plain(fact) for fact in _gain_words(evidence) if suggestion.is_green),
         *_observed_words(suggestion),
     )
 
 
-def _run_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
-    if evidence.base is BaseOutcome.FAILS and evidence.passes:
-        return (f"fails before this change, passes now, {evidence.passes} of {evidence.runs}",)
-    return _head_words(evidence), *_base_words(evidence, member)
+def _outcome_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
+    if evidence.fail_to_pass and evidence.passes:
+        return fail_to_pass_words(evidence), run_words(evidence)
+    return run_words(evidence), *_base_words(evidence, member)
 
 
-def _head_words(evidence: Evidence) -> str:
+def run_words(evidence: Evidence) -> str:
+    """Return in how many runs on head all tests pass, or that they fail in all of them."""
     if not evidence.runs:
         return "not run"
-    if not evidence.passes:
-        return f"fails {evidence.runs} of {evidence.runs}"
-    return f"passes {evidence.passes} of {evidence.runs}"
+    outcome, runs = ("pass", evidence.passes) if evidence.passes else ("fail", evidence.runs)
+    return f"{verb(outcome, evidence.tests)} in {runs} of {count(evidence.runs, 'run')}"
 
 
 def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
     now_passes = evidence.passes > 0
     if evidence.base is BaseOutcome.FAILS:
-        return ("fails before this change, too",)
+        return (f"{verb('fail', evidence.tests)} without this change, too",)
     if evidence.base is BaseOutcome.PASSES:
-        return ("passes before this change, too" if now_passes else "passes before this change",)
+        too = ", too" if now_passes else ""
+        return (f"{verb('pass', evidence.tests)} without this change{too}",)
     if member.change is Change.ADDED:
         return ()
     return ("absent before this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
@@ -225,7 +242,8 @@ def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
     if not evidence.mutants:
         return ()
     killed = evidence.mutants_killed or 0
-    figures = plain(f"kills {killed} of {count(evidence.mutants, 'mutant')}{_alive_words(evidence)}")
+    kills = verb("kill", evidence.tests)
+    figures = plain(f"{kills} {killed} of {count(evidence.mutants, 'mutant')}{_alive_words(evidence)}")
     if not evidence.killed:
         return (figures,)
     is_the_one = 1 in {killed, evidence.mutants_gained}

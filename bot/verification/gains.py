@@ -11,10 +11,9 @@ from bot.languages.python.mutants import Mutant
 from bot.languages.python.operators import Operator
 from bot.model import Change, Evidence, Member
 from bot.verification.mutation import Mutation
-from bot.verification.proof import FunctionProof, Proof, Status
+from bot.verification.proof import RAN_AND_FAILED, FunctionProof, Proof
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
-_RAN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.CRASHED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ def _beyond(function: FunctionProof, own: OwnEvidence) -> tuple[frozenset[int], 
 def _fails_on_base(function: FunctionProof, member: Member) -> bool:
     """An added member's test always fails there, and one whose module does not load has shown nothing."""
     was_there = member.change is not Change.ADDED
-    return was_there and function.base is not None and function.base.status in _RAN
+    return was_there and function.base is not None and function.base.status in RAN_AND_FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, M
 from bot.verification.differences import difference
 from bot.verification.guard.guard import Guarded
 from bot.verification.guard.questions import Question, first_words, question_text
-from bot.verification.proof import FunctionProof, Proof, Status
+from bot.verification.proof import RAN_AND_FAILED, FunctionProof, Proof, Status
 from bot.verification.reading.claims import functions_of
 from bot.verification.reading.rows import without_rows
 from bot.verification.table import DEFAULTS
@@ -348,6 +348,8 @@ def _entry(draft: Draft, proof: Proof) -> Entry:
             passes=min(function.passes for function in proof.functions),
             runs=runs,
             base=base,
+            tests=len(proof.functions),
+            fail_to_pass=_fail_to_pass(proof, base),
             failures=tuple(_failures(proof, base)),
         ),
         summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary(proof.names),
@@ -366,12 +368,23 @@ def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
 
 def base_outcome(proof: Proof) -> BaseOutcome:
     """Return what a candidate as a whole does on the merge base."""
-    runs = [function.base for function in proof.functions]
-    if any(run is None for run in runs):
+    statuses = {None if function.base is None else function.base.status for function in proof.functions}
+    if None in statuses:
         return BaseOutcome.NOT_RUN
-    if all(run is not None and run.status is Status.PASSED for run in runs):
+    if statuses == {Status.PASSED}:
         return BaseOutcome.PASSES
-    return BaseOutcome.ABSENT if proof.member.change is Change.ADDED else BaseOutcome.FAILS
+    if proof.member.change is Change.ADDED:
+        return BaseOutcome.ABSENT
+    return BaseOutcome.FAILS if statuses & RAN_AND_FAILED else BaseOutcome.NOT_RUN
+
+
+def _fail_to_pass(proof: Proof, base: BaseOutcome) -> int | None:
+    """Count the functions that run and fail on the merge base; None where that shows nothing."""
+    if base in {BaseOutcome.NOT_RUN, BaseOutcome.ABSENT}:
+        return None
+    return sum(
+        function.base is not None and function.base.status in RAN_AND_FAILED for function in proof.functions
+    )
 
 
 def _label(kind: Kind, base: BaseOutcome) -> Label | None:

@@ -20,6 +20,10 @@ class Status(StrEnum):
     CRASHED = "crashed"
 
 
+RAN_AND_FAILED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.CRASHED})
+"""How a test function ends that was run, and did not pass."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One test function in one run.

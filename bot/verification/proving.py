@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bot.execution.own_suite import OwnSuite
 from bot.execution.workspace import Workspace
 from bot.languages.driver import LanguageDriver
-from bot.model import BaseOutcome, Funnel, Progress
+from bot.model import Funnel, Progress
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.gains import with_reach
@@ -191,7 +191,7 @@ def _worth(verdict: Verdict) -> tuple[int, ...]:
     evidence = verdict.green.evidence
     return (
         1,
-        evidence.base is BaseOutcome.FAILS,
+        bool(evidence.fail_to_pass),
         evidence.mutants_gained or 0,
         evidence.mutants_killed or 0,
         evidence.branches_gained or 0,

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
-from bot.model import BaseOutcome, Change, Member, MemberKind
+from bot.model import Change, Member, MemberKind
 from bot.verification.gate import Entry, Verdict
 from bot.verification.proof import Proof
 
@@ -38,7 +38,7 @@ def _kills_all(green: Entry) -> bool:
 
 def _shows_the_change(green: Entry, proof: Proof) -> bool:
     change = proof.member.change
-    if change is Change.ADDED or green.evidence.base is BaseOutcome.FAILS:
+    if change is Change.ADDED or green.evidence.fail_to_pass:
         return True
     return change is Change.AFFECTED and proof.candidate.witness(proof.names) is None
 

@@ -147,6 +147,7 @@ def _cart_suggestion(member: Member) -> Suggestion:
             passes=5,
             runs=5,
             base=BaseOutcome.ABSENT,
+            tests=2,
             mutants=7,
             mutants_killed=6,
             mutants_gained=3,
@@ -175,6 +176,7 @@ def _natural_suggestion(member: Member) -> Suggestion:
             passes=5,
             runs=5,
             base=BaseOutcome.FAILS,
+            fail_to_pass=1,
             mutants=3,
             mutants_killed=3,
             mutants_gained=0,
@@ -195,7 +197,9 @@ def _clamp_suggestion(member: Member) -> Suggestion:
         tests=("test_clamp_keeps_what_is_inside",),
         label=Label.UNCHANGED_BEHAVIOUR,
         observed=("test_clamp_keeps_what_is_inside",),
-        evidence=Evidence(passes=5, runs=5, base=BaseOutcome.PASSES, lines_gained=1, branches_gained=0),
+        evidence=Evidence(
+            passes=5, runs=5, base=BaseOutcome.PASSES, fail_to_pass=0, lines_gained=1, branches_gained=0
+        ),
     )
 
 
@@ -211,7 +215,7 @@ def _cents_question(member: Member) -> Suggestion:
         tests=("test_cents_as_documented",),
         label=Label.QUESTION,
         summary='The docstring says `cents("1.15")` is `115`; it returns `114`.',
-        evidence=Evidence(passes=0, runs=5, base=BaseOutcome.FAILS),
+        evidence=Evidence(passes=0, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1),
     )
 
 
@@ -225,7 +229,7 @@ def _total_catches(member: Member) -> Suggestion:
         label=Label.CATCHES,
         origin=Origin.MODEL,
         witness="`total([])` gave `0` before this change and raises `ValueError` now",
-        evidence=Evidence(passes=0, runs=5, base=BaseOutcome.PASSES),
+        evidence=Evidence(passes=0, runs=5, base=BaseOutcome.PASSES, fail_to_pass=0),
     )
 
 

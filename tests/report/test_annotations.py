@@ -19,7 +19,7 @@ def test_annotations_of__say_what_a_comment_would_have_said() -> None:
     sentence, _, rest = first.message.partition("\n\n")
     assert sentence == "Adding an item twice adds up its count; a count below 1 is refused."
     assert rest.startswith("import pytest\n")
-    assert "passes 5 of 5 · kills 6 of 7 mutants" in rest
+    assert "pass in 5 of 5 runs · kill 6 of 7 mutants" in rest
     assert rest.endswith("\n\nThe job summary has the whole review.")
 
 

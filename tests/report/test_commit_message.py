@@ -18,6 +18,7 @@ ADD = a_suggestion(
         passes=5,
         runs=5,
         base=BaseOutcome.FAILS,
+        fail_to_pass=1,
         mutants=7,
         mutants_killed=6,
         lines_gained=4,
@@ -37,14 +38,24 @@ def trailers(text: str) -> list[str]:
 
 def test_message__what_was_added_and_the_evidence() -> None:
     message = commit_message([ADD, SIZE], [], HEAD, PLAIN)
-    gained = "notices 6 of 7 mutants, reaches 4 more lines"
+    gained = "kills 6 of 7 mutants, reaches 4 more lines"
     assert message.headline == "Add tests for Cart.add and 1 more"
     assert message.body.splitlines()[:4] == [
         f"Each test was run, and proven, on {HEAD}:",
         "",
-        f"- Cart.add: 1 test, passes 5 of 5, fails before this change, {gained}",
-        "- Cart.size: 1 test, passes 5 of 5",
+        f"- Cart.add: 1 test that fails without this change, passes in 5 of 5 runs, {gained}",
+        "- Cart.size: 1 test, passes in 5 of 5 runs",
     ]
+
+
+def test_message__counts_the_tests_that_fail_without_the_change() -> None:
+    evidence = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, tests=6, fail_to_pass=2, lines_gained=1)
+    suggestion = a_suggestion(a_member("f"), tests=tuple("abcdef"), evidence=evidence)
+    (told,) = [
+        line for line in commit_message([suggestion], [], HEAD, PLAIN).body.splitlines() if "- f" in line
+    ]
+    shown = "6 tests, 2 of which fail without this change"
+    assert told == f"- f: {shown}, pass in 5 of 5 runs, reach 1 more line"
 
 
 def test_message__trailers_as_git_reads_them() -> None:

@@ -95,6 +95,8 @@ def test_render_json__is_the_contract_to_the_letter() -> None:
                 "passes": 5,
                 "runs": 5,
                 "base": "absent",
+                "tests": 1,
+                "fail_to_pass": None,
                 "mutants": None,
                 "mutants_killed": None,
                 "mutants_gained": None,

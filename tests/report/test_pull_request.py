@@ -228,7 +228,7 @@ def test_texts__show_a_proposal_without_a_comment_in_a_fold() -> None:
     assert content_of(report.suggestions[0]) not in planned.texts.comments
     page = Page(planned.texts.summary)
     assert page.blocks == [report.suggestions[0].code]
-    assert "| 1 | `Cart.add` | added | 2 tests, kills 6 of 7 · below |" in planned.texts.summary
+    assert "| 1 | `Cart.add` | added | 2 tests, kill 6 of 7 · below |" in planned.texts.summary
 
 
 def test_texts__carry_a_fold_while_its_proposal_stands() -> None:
@@ -364,7 +364,7 @@ def test_texts__of_an_incomplete_run_tell_of_members_that_only_memory_knows() ->
 
     summary = texts(replace(report, members=(), suggestions=(), skipped=()), settled, VIEW, {}).summary
 
-    assert "| 1 | `src/shop/cart.py::Cart.add` |  | 2 tests, kills 6 of 7 |" in summary
+    assert "| 1 | `src/shop/cart.py::Cart.add` |  | 2 tests, kill 6 of 7 |" in summary
     assert "| `src/shop/net.py::fetch` | verification | needs the network |" in summary
     assert summary.startswith(
         "**TestSmith** proposes tests for 3 of 11 changed members and asks 2 questions."

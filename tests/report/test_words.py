@@ -44,7 +44,7 @@ CHANGED = a_member("f", change=Change.CHANGED)
 
 
 def evidence_of(member: Member = CHANGED, **parts: Any) -> str:
-    whole: dict[str, Any] = {"passes": 5, "runs": 5, "base": BaseOutcome.FAILS} | parts
+    whole: dict[str, Any] = {"passes": 5, "runs": 5, "base": BaseOutcome.FAILS, "fail_to_pass": 1} | parts
     return text_of(facts_line(evidence_words(a_suggestion(member, evidence=Evidence(**whole)), member)))
 
 
@@ -84,45 +84,78 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
     )
 
     assert words == (
-        "fails before this change, passes now, 5 of 5 · kills 6 of 7 mutants, among them < → <= on line 12 "
-        "· +4 lines, +2 branches"
+        "1 test that fails without this change · passes in 5 of 5 runs · kills 6 of 7 mutants, "
+        "among them < → <= on line 12 · +4 lines, +2 branches"
     )
 
 
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({}, "fails before this change, passes now, 5 of 5"),
-        ({"passes": 4}, "fails before this change, passes now, 4 of 5"),
-        ({"passes": 0}, "fails 5 of 5 · fails before this change, too"),
-        ({"passes": 0, "runs": 0}, "not run · fails before this change, too"),
-        ({"base": BaseOutcome.PASSES}, "passes 5 of 5 · passes before this change, too"),
-        ({"base": BaseOutcome.PASSES, "passes": 0}, "fails 5 of 5 · passes before this change"),
-        ({"base": BaseOutcome.ABSENT}, "passes 5 of 5 · absent before this change"),
-        ({"base": BaseOutcome.NOT_RUN}, "passes 5 of 5 · not run on the base"),
-        ({"mutants": 0, "mutants_killed": 0}, "fails before this change, passes now, 5 of 5"),
+        ({}, "1 test that fails without this change · passes in 5 of 5 runs"),
+        ({"passes": 4}, "1 test that fails without this change · passes in 4 of 5 runs"),
+        ({"passes": 0}, "fails in 5 of 5 runs · fails without this change, too"),
+        ({"passes": 0, "runs": 0}, "not run · fails without this change, too"),
+        (
+            {"fail_to_pass": None, "base": BaseOutcome.PASSES},
+            "passes in 5 of 5 runs · passes without this change, too",
+        ),
+        (
+            {"fail_to_pass": None, "base": BaseOutcome.PASSES, "passes": 0},
+            "fails in 5 of 5 runs · passes without this change",
+        ),
+        (
+            {"fail_to_pass": None, "base": BaseOutcome.ABSENT},
+            "passes in 5 of 5 runs · absent before this change",
+        ),
+        ({"fail_to_pass": None, "base": BaseOutcome.NOT_RUN}, "passes in 5 of 5 runs · not run on the base"),
+        (
+            {"mutants": 0, "mutants_killed": 0},
+            "1 test that fails without this change · passes in 5 of 5 runs",
+        ),
         (
             {"mutants": 1, "mutants_killed": 1, "killed": ("`1` to `2` on line 3",)},
-            "fails before this change, passes now, 5 of 5 · kills 1 of 1 mutant: 1 → 2 on line 3",
+            (
+                "1 test that fails without this change · passes in 5 of 5 runs · kills 1 of 1 mutant: 1 → 2 "
+                "on line 3"
+            ),
         ),
         (
             {"mutants": 3, "mutants_killed": 0},
-            "fails before this change, passes now, 5 of 5 · kills 0 of 3 mutants",
+            "1 test that fails without this change · passes in 5 of 5 runs · kills 0 of 3 mutants",
         ),
-        ({"lines_gained": 1}, "fails before this change, passes now, 5 of 5 · +1 line"),
-        ({"branches_gained": 1}, "fails before this change, passes now, 5 of 5 · +1 branch"),
+        ({"lines_gained": 1}, "1 test that fails without this change · passes in 5 of 5 runs · +1 line"),
+        ({"branches_gained": 1}, "1 test that fails without this change · passes in 5 of 5 runs · +1 branch"),
         (
             {"lines_gained": 0, "branches_gained": 2},
-            "fails before this change, passes now, 5 of 5 · +2 branches",
+            "1 test that fails without this change · passes in 5 of 5 runs · +2 branches",
         ),
         (
             {"lines_gained": 0, "branches_gained": 0},
-            "fails before this change, passes now, 5 of 5 · no line gained",
+            "1 test that fails without this change · passes in 5 of 5 runs · no line gained",
         ),
     ],
 )
 def test_evidence_words__leave_out_what_was_not_measured(parts: dict[str, Any], words: str) -> None:
     assert evidence_of(**parts) == words
+
+
+@pytest.mark.parametrize(
+    ("tests", "failing", "words"),
+    [
+        (1, 1, "1 test that fails without this change · passes in 5 of 5 runs · kills 3 of 4 mutants"),
+        (6, 1, "6 tests, 1 of which fails without this change · pass in 5 of 5 runs · kill 3 of 4 mutants"),
+        (6, 2, "6 tests, 2 of which fail without this change · pass in 5 of 5 runs · kill 3 of 4 mutants"),
+        (6, 6, "6 tests that fail without this change · pass in 5 of 5 runs · kill 3 of 4 mutants"),
+        (6, None, "pass in 5 of 5 runs · kill 3 of 4 mutants"),
+    ],
+)
+def test_evidence_words__count_the_tests_that_fail_without_the_change(
+    tests: int, failing: int | None, words: str
+) -> None:
+    base = BaseOutcome.ABSENT if failing is None else BaseOutcome.FAILS
+    figures: dict[str, Any] = {"mutants": 4, "mutants_killed": 3, "tests": tests, "fail_to_pass": failing}
+    assert evidence_of(ADDED, base=base, **figures) == words
 
 
 @pytest.mark.parametrize(
@@ -148,16 +181,18 @@ def test_evidence_words__say_which_mutants_are_alive_under_the_own_tests(
         "mutants_gained": gained,
         "killed": named,
     }
-    assert evidence_of(**figures) == f"fails before this change, passes now, 5 of 5 · {words}"
+    assert (
+        evidence_of(**figures) == f"1 test that fails without this change · passes in 5 of 5 runs · {words}"
+    )
 
 
 @pytest.mark.parametrize(
     ("observed", "words"),
     [
-        ((), "passes 5 of 5"),
-        (("test_a", "test_b", "test_c"), "passes 5 of 5 · expect what the code was seen to do"),
-        (("test_b",), "passes 5 of 5 · test_b expects what the code was seen to do"),
-        (("test_c", "test_a"), "passes 5 of 5 · test_a, test_c expect what the code was seen to do"),
+        ((), "passes in 5 of 5 runs"),
+        (("test_a", "test_b", "test_c"), "passes in 5 of 5 runs · expect what the code was seen to do"),
+        (("test_b",), "passes in 5 of 5 runs · test_b expects what the code was seen to do"),
+        (("test_c", "test_a"), "passes in 5 of 5 runs · test_a, test_c expect what the code was seen to do"),
     ],
 )
 def test_evidence_words__name_the_tests_that_expect_no_more_than_was_seen(
@@ -171,12 +206,12 @@ def test_evidence_words__of_a_question_speak_of_no_gain() -> None:
     evidence = Evidence(passes=0, runs=5, base=BaseOutcome.FAILS, lines_gained=3)
     suggestion = a_suggestion(CHANGED, label=Label.QUESTION, evidence=evidence)
     words = text_of(facts_line(evidence_words(suggestion, CHANGED)))
-    assert words == "fails 5 of 5 · fails before this change, too"
+    assert words == "fails in 5 of 5 runs · fails without this change, too"
 
 
 @pytest.mark.parametrize("base", [BaseOutcome.ABSENT, BaseOutcome.NOT_RUN])
 def test_evidence_words__of_an_added_member_do_not_speak_of_a_base_without_it(base: BaseOutcome) -> None:
-    assert evidence_of(ADDED, base=base) == "passes 5 of 5"
+    assert evidence_of(ADDED, base=base, fail_to_pass=None) == "passes in 5 of 5 runs"
 
 
 def test_evidence_words__without_verification() -> None:
@@ -243,10 +278,17 @@ def test_change_words__name_what_affects(because: tuple[str, ...], words: str) -
     ("evidence", "words"),
     [
         (None, "1 test, not run"),
-        (Evidence(passes=5, runs=5), "1 test, passes 5 of 5"),
+        (Evidence(passes=5, runs=5), "1 test, passes in 5 of 5 runs"),
         (Evidence(passes=5, runs=5, lines_gained=3), "1 test, +3 lines"),
         (Evidence(passes=5, runs=5, lines_gained=3, mutants=4), "1 test, kills 0 of 4"),
-        (Evidence(passes=5, runs=5, mutants=4, base=BaseOutcome.FAILS), "1 test, fails before"),
+        (
+            Evidence(passes=5, runs=5, mutants=4, base=BaseOutcome.FAILS, fail_to_pass=1),
+            "1 test that fails without this change",
+        ),
+        (
+            Evidence(passes=5, runs=5, mutants=4, base=BaseOutcome.FAILS, tests=6, fail_to_pass=1),
+            "6 tests, 1 of which fails without this change",
+        ),
     ],
 )
 def test_proposal_words__choose_the_fact_that_says_most(evidence: Evidence | None, words: str) -> None:
@@ -254,7 +296,10 @@ def test_proposal_words__choose_the_fact_that_says_most(evidence: Evidence | Non
 
 
 def test_proposal_words__of_a_member_with_a_test_and_a_question() -> None:
-    assert text_of(proposal_words((green(0, tests=2), question(0)))) == "2 tests, passes 5 of 5; question"
+    assert (
+        text_of(proposal_words((green(0, tests=2), question(0))))
+        == "2 tests, passes in 5 of 5 runs; question"
+    )
 
 
 @pytest.mark.parametrize(

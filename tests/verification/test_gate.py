@@ -158,25 +158,33 @@ def green(run: Proof) -> Draft:
 
 
 @pytest.mark.parametrize(
-    ("bases", "change", "outcome", "label"),
+    ("bases", "change", "outcome", "failing", "label"),
     [
-        ((None, None), Change.CHANGED, BaseOutcome.NOT_RUN, None),
-        ((P, P), Change.CHANGED, BaseOutcome.PASSES, Label.UNCHANGED_BEHAVIOUR),
-        ((P, F), Change.CHANGED, BaseOutcome.FAILS, Label.NEW_BEHAVIOUR),
-        ((M, M), Change.AFFECTED, BaseOutcome.FAILS, Label.NEW_BEHAVIOUR),
-        ((M, M), Change.ADDED, BaseOutcome.ABSENT, Label.NEW_BEHAVIOUR),
-        ((F, P), Change.ADDED, BaseOutcome.ABSENT, Label.NEW_BEHAVIOUR),
-        ((P, P), Change.ADDED, BaseOutcome.PASSES, Label.UNCHANGED_BEHAVIOUR),
+        ((None, None), Change.CHANGED, BaseOutcome.NOT_RUN, None, None),
+        ((P, P), Change.CHANGED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOUR),
+        ((P, F), Change.CHANGED, BaseOutcome.FAILS, 1, Label.NEW_BEHAVIOUR),
+        ((T, C), Change.AFFECTED, BaseOutcome.FAILS, 2, Label.NEW_BEHAVIOUR),
+        ((S, P), Change.CHANGED, BaseOutcome.NOT_RUN, None, None),
+        ((M, M), Change.AFFECTED, BaseOutcome.NOT_RUN, None, None),
+        ((M, M), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOUR),
+        ((F, P), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOUR),
+        ((P, P), Change.ADDED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOUR),
     ],
 )
-def test_settle__the_label_tells_what_base_does(
-    bases: tuple[Status | None, Status | None], change: Change, outcome: BaseOutcome, label: Label | None
+def test_settle__the_evidence_tells_what_base_does(
+    bases: tuple[Status | None, Status | None],
+    change: Change,
+    outcome: BaseOutcome,
+    failing: int | None,
+    label: Label | None,
 ) -> None:
     functions = [function(f"test_{number}", base=base) for number, base in enumerate(bases)]
     run = proof(*functions, member=replace(MEMBER, change=change))
     entry = settle(green(run), run, {}, keep_tests)
     assert isinstance(entry, Entry)
-    assert (entry.evidence.base, entry.label) == (outcome, label)
+    evidence = entry.evidence
+    assert (evidence.base, evidence.tests, evidence.fail_to_pass) == (outcome, 2, failing)
+    assert entry.label == label
     assert (entry.evidence.passes, entry.evidence.runs) == (5, 5)
     assert entry.tests == ("test_0", "test_1")
     assert entry.is_green

@@ -146,6 +146,8 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         passes=5,
         runs=5,
         base=BaseOutcome.FAILS,
+        tests=2,
+        fail_to_pass=1,
         mutants=6,
         mutants_killed=6,
         killed=(
@@ -358,7 +360,7 @@ def proven_by(*tests: str, **evidence: Any) -> Verdict:
 
 def test_best_verdict__goes_by_the_evidence_the_strongest_first() -> None:
     ranked = [
-        proven_by(base=BaseOutcome.FAILS),
+        proven_by(base=BaseOutcome.FAILS, fail_to_pass=1),
         proven_by(mutants_gained=2, mutants_killed=3),
         proven_by(mutants_gained=1, mutants_killed=9),
         proven_by(mutants_gained=1, mutants_killed=8, branches_gained=9),

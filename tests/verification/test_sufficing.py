@@ -27,7 +27,7 @@ def fee(weight: int) -> int:
 LINES = frozenset({5, 6, 7, 8, 9, 10})
 BRANCHES = frozenset({(6, 7), (6, 8), (8, 9), (8, 10)})
 FEE = function_member(SOURCE, "fee")
-WHOLE = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, mutants=7, mutants_killed=7)
+WHOLE = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1, mutants=7, mutants_killed=7)
 
 
 def verdict(
@@ -74,8 +74,8 @@ def test_suffices__not_with_a_branch_that_is_taken_one_way(branch: tuple[int, in
     [
         replace(WHOLE, mutants_killed=6),
         replace(WHOLE, mutants=None, mutants_killed=None),
-        replace(WHOLE, base=BaseOutcome.PASSES),
-        replace(WHOLE, base=BaseOutcome.NOT_RUN),
+        replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0),
+        replace(WHOLE, base=BaseOutcome.NOT_RUN, fail_to_pass=None),
     ],
 )
 def test_suffices__not_with_less_evidence(evidence: Evidence) -> None:
@@ -87,11 +87,11 @@ def test_suffices__what_has_nothing_to_mutate_has_no_mutant_to_kill() -> None:
 
 
 def test_suffices__an_added_member_has_nothing_to_show_on_base() -> None:
-    assert suffices(verdict(replace(WHOLE, base=BaseOutcome.ABSENT), change=Change.ADDED))
+    assert suffices(verdict(replace(WHOLE, base=BaseOutcome.ABSENT, fail_to_pass=None), change=Change.ADDED))
 
 
 def test_suffices__an_affected_member_shows_the_change_where_one_is_known() -> None:
-    same = replace(WHOLE, base=BaseOutcome.PASSES)
+    same = replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0)
     assert suffices(verdict(same, change=Change.AFFECTED))
     assert not suffices(verdict(same, change=Change.AFFECTED, witness="`fee(1)` gave `0` and gives `1` now."))
 
