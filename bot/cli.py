@@ -342,14 +342,16 @@ def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     if settings.estimate:
         return _estimate(settings, world)
     report = _whole_run(world.run, lambda report: report, settings, world)
+    report, text = _rendered(report, settings, arguments, world)
     written = _written(settings, partial(world.write, report)) if settings.write else ()
-    _put_out(_rendered(report, settings, arguments, world), world)
+    _put_out(text, world)
     return _closed(report, written, settings, world)
 
 
 def _closed(report: Report, written: Sequence[str], settings: Settings, world: World) -> int:
     """Say what was written and counted; return the exit code."""
-    for line in (*written, *_statistics(report, settings)):
+    tracebacks = (one.traceback for one in report.skipped if one.traceback) if settings.verbose else ()
+    for line in (*written, *tracebacks, *_statistics(report, settings)):
         print(line, file=world.stderr)
     return 0 if report.failure is None else _told(world, report.failure, 1)
 
@@ -509,10 +511,16 @@ def _written(settings: Settings, write: Callable[[Settings], tuple[str, ...]]) -
     return write(settings) if settings.verification.enabled else _NOT_WRITTEN
 
 
-def _rendered(report: Report, settings: Settings, arguments: Mapping[str, Any], world: World) -> str:
+def _rendered(
+    report: Report, settings: Settings, arguments: Mapping[str, Any], world: World
+) -> tuple[Report, str]:
+    """Return the report in its format, without the suggestions that cannot be shown in it."""
+    from bot.report.faults import concluded, readable
     from bot.report.formats import render
 
-    return render(report, settings.output_format, _view(settings, arguments, world))
+    view = _view(settings, arguments, world)
+    report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
+    return report, render(report, settings.output_format, view)
 
 
 def _view(settings: Settings, arguments: Mapping[str, Any], world: World) -> View:

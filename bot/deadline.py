@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.model import EndsRun
+
 T = TypeVar("T")
 
 MOST_UNMEASURED = 10
@@ -21,7 +23,7 @@ _LEAST_SECONDS = 2.0
 _MARGIN = 2.0
 
 
-class TimeIsOver(Exception):
+class TimeIsOver(EndsRun):
     """The run has to end now."""
 
 

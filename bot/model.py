@@ -34,6 +34,7 @@ class Stage(StrEnum):
     VERIFICATION = "verification"
     GATE = "gate"
     BUDGET = "budget"
+    INTERNAL = "internal"
 
 
 class Label(StrEnum):
@@ -143,6 +144,7 @@ class Skipped:
             way; only such a result is kept in the result cache.
         awaited: Whether a model has been asked whose answer a later run takes: nothing has failed, and asking
             again would be paid for twice.
+        traceback: Of stage `internal`: the exception and where it was raised, for `--verbose`.
     """
 
     path: str
@@ -151,6 +153,7 @@ class Skipped:
     member: str | None = None
     permanent: bool = False
     awaited: bool = False
+    traceback: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,7 +528,14 @@ class Estimate:
     head: str | None
 
 
-class Failure(Exception):
+class EndsRun(Exception):
+    """An exception that is meant to end a run, or one of its phases, for all members.
+
+    Any other exception that a member's work raises costs that member alone, see `bot.faults`.
+    """
+
+
+class Failure(EndsRun):
     """The run cannot go on; the message says what could not be done and what to do next.
 
     Its subclasses decide the exit code: `UsageFailure` 2, everything else 1.

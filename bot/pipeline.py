@@ -30,6 +30,7 @@ from bot.execution.own_suite import OwnSuite, measure_own_suite
 from bot.execution.own_tests.cache import Measurements, NoMeasurements
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
+from bot.faults import apart_from_faults, fault_in_words, is_fault, skipped_by_fault, traceback_of
 from bot.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
 from bot.generation.observing import TimedObserver
 from bot.generation.offline.generator import OfflineGenerator
@@ -60,6 +61,7 @@ from bot.placement.plan import Marking, Plan, plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
+from bot.report.faults import concluded, readable
 from bot.settings import ModelFor, ProviderChoice, SandboxChoice, Settings, VerificationSettings
 from bot.verification.evidence import Subject
 from bot.verification.gains import unmeasured_note
@@ -193,6 +195,7 @@ class _Run:
     given: Given
     sources: Mapping[str, str] = field(default_factory=dict)
     unchanged: tuple[Skipped, ...] = ()
+    unasked: tuple[Skipped, ...] = ()
 
     @property
     def progress(self) -> Progress:
@@ -238,7 +241,7 @@ async def suggest(settings: Settings, tools: Tools, given: Given | None = None) 
     started = tools.clock()
     run = _begun(settings, tools, given or Given())
     outcome = await _outcome(run) if run.requests else Outcome()
-    report = _report(run, outcome, tools.clock() - started)
+    report = concluded(readable(_report(run, outcome, tools.clock() - started)))
     check(report)
     return report
 
@@ -269,7 +272,7 @@ async def estimate(
         members=run.search.found,
         calls=calls,
         cached=tuple(member for member in known if member not in asked),
-        skipped=(*run.search.skipped, *left_out),
+        skipped=(*run.search.skipped, *run.unasked, *left_out),
         statistics=_statistics(run, Outcome(), tools.clock() - started),
         base=run.search.base,
         head=run.search.head,
@@ -281,7 +284,8 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
     search = given.search or _searched(repository, settings, tools, given)
-    requests = _with_repairs(_requests(repository, search, tools.drivers, given.trusted), given.repairs)
+    asked, unasked = _requests(repository, search, tools.drivers, given.trusted)
+    requests = _with_repairs(asked, given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:
         sources = _sources(settings, search, requests)
@@ -295,6 +299,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
         requests={member: asked for member, asked in requests.items() if member not in unchanged},
         sources=sources,
         unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
+        unasked=unasked,
         deadline=Deadline.after(settings.budget.max_minutes + settings.model.minutes_of_waiting, tools.clock),
         given=given,
     )
@@ -328,7 +333,7 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
     return Report(
         members=search.found,
         suggestions=numbered(search.found, outcome.suggestions),
-        skipped=(*search.skipped, *run.unchanged, *outcome.skipped),
+        skipped=(*search.skipped, *run.unchanged, *run.unasked, *outcome.skipped),
         statistics=_statistics(run, outcome, seconds),
         base=search.base,
         head=search.head,
@@ -363,7 +368,19 @@ def _looked_after(run: _Run, outcome: Outcome) -> LookedAfter:
         project=run.repository.project,
         failing=outcome.failing,
     )
-    return look_after(now, run.tools.drivers)
+    try:
+        return look_after(now, run.tools.drivers)
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "earlier tests were not looked at", error)
+        return LookedAfter(digests={})
+
+
+def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
+    """Say that something beside the members was lost to a fault; what is meant to end the run still does."""
+    if not is_fault(error):
+        raise error
+    told = traceback_of(error) if run.settings.verbose else fault_in_words(error)
+    run.progress.warn(f"{not_done}: {told}")
 
 
 def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:
@@ -418,18 +435,34 @@ def _requests(
     search: MemberSearch,
     drivers: Sequence[LanguageDriver],
     trusted: SourceTree | None,
-) -> dict[str, _Asked]:
-    """Return what is asked for each member, by its id."""
+) -> tuple[dict[str, _Asked], tuple[Skipped, ...]]:
+    """Return what is asked for each member, by its id, and the members that nothing can be asked for."""
     tree = search.head_tree if trusted is None else TrustedTree(search.head_tree, trusted)
-    return {
-        request.member.id: _Asked(driver=driver, request=request)
-        for driver in drivers
-        for request in driver.requests(
-            tree,
-            [member for member in search.members if member.language == driver.language],
-            repository.project,
-        )
-    }
+    asked: dict[str, _Asked] = {}
+    lost: list[Skipped] = []
+    for driver in drivers:
+        members = [member for member in search.members if member.language == driver.language]
+        try:
+            requests: list[Request | Skipped] = list(driver.requests(tree, members, repository.project))
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            requests = [_requested(driver, tree, member, repository.project) for member in members]
+        asked |= {
+            one.member.id: _Asked(driver=driver, request=one) for one in requests if isinstance(one, Request)
+        }
+        lost += [one for one in requests if isinstance(one, Skipped)]
+    return asked, tuple(lost)
+
+
+def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
+    try:
+        [request] = driver.requests(tree, [member], project)
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        return skipped_by_fault(member, error)
+    return request
 
 
 async def _outcome(run: _Run) -> Outcome:
@@ -531,6 +564,9 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
         suite = await run.deadline.within(measuring, _SHARE_OF_MEASURING)
     except TimeIsOver:
         return OwnSuite(notes=(f"own tests: {run.deadline.reason('they were measured')}",))
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "your own tests were not measured", error)
+        return OwnSuite(notes=(f"own tests were not measured: {fault_in_words(error)}",))
     if not suite.notes or settings.suite_seconds == run.settings.verification.suite_seconds:
         return suite
     note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
@@ -553,6 +589,9 @@ async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
     try:
         return await run.deadline.within(with_other_python(workspace, order), _SHARE_OF_MAKING)
     except TimeIsOver:
+        return workspace
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "no other Python was looked for", error)
         return workspace
 
 
@@ -679,10 +718,35 @@ async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]
     """Take the answers for all members, language by language."""
     for driver in run.tools.drivers:
         requests = [one.request for one in run.requests.values() if one.driver is driver]
+        await _take_for(run, generator, driver, requests, found)
+
+
+async def _take_for(
+    run: _Run,
+    generator: TestGenerator,
+    driver: LanguageDriver,
+    requests: Sequence[Request],
+    found: list[Result],
+) -> None:
+    """Take the answers for some members; where a fault ends them, the others are asked again in halves."""
+    answered: set[str | None] = set()
+    try:
         async with closing(results(generator, requests, batches=driver.batches)) as stream:
             async for result in stream:
                 found.append(result)
+                answered.add(result.member)
                 run.progress.advance()
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        left = [request for request in requests if request.member.id not in answered]
+        if len(requests) == 1:
+            found.extend(skipped_by_fault(request.member, error) for request in left)
+            return
+        half = (len(left) + 1) // 2
+        for part in (left[:half], left[half:]):
+            if part:
+                await _take_for(run, generator, driver, part, found)
 
 
 def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
@@ -719,6 +783,8 @@ def _unproven(run: _Run, answers: Answers) -> Outcome:
             suggestions.append(_as_it_came(run.requests[member], candidates[0]))
         except CannotParse as error:
             refused.append(_unreadable(run.requests[member], error))
+        except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+            refused.append(_lost(run.requests[member].request.member, error))
     return Outcome(
         suggestions=tuple(suggestions),
         skipped=(*answers.skipped.values(), *refused),
@@ -754,9 +820,9 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
     answers, candidates, judged = proven.answers, proven.candidates, proven.judged
     repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
     verdicts = _by_member(judged, repairs)
-    best = {member: best_verdict(ones) for member, ones in verdicts.items()}
+    best, suggestions, faults = _best(run, verdicts, repairs)
     unread = {one.member: one for one in judged if isinstance(one, Skipped) and one.member is not None}
-    reasons = {**unread, **answers.skipped}
+    reasons = {**unread, **answers.skipped, **faults}
     unasked = [asked.request.member for member, asked in run.requests.items() if member not in reasons | best]
     skipped = (
         *(one for member, one in reasons.items() if member not in best),
@@ -766,13 +832,37 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
     posted = [entry for verdict in best.values() for entry in verdict.entries]
     every = [verdict for ones in verdicts.values() for verdict in ones]
     return Outcome(
-        suggestions=tuple(_suggestion(run, entry, repairs) for entry in posted),
+        suggestions=suggestions,
         skipped=skipped,
         funnel=funnel(every, posted, len(run.requests) - len(best)),
         failure=repairs.failure,
         notes=(*_notes(run, place), *repairs.notes()),
         failing=place.own_suite.known_to_fail,
     )
+
+
+def _best(
+    run: _Run, verdicts: Mapping[str, Sequence[Verdict]], repairs: Repairs
+) -> tuple[dict[str, Verdict], tuple[Suggestion, ...], dict[str, Skipped]]:
+    """Return the best verdict of each member, its suggestions, and the members that a fault has cost."""
+    best: dict[str, Verdict] = {}
+    suggestions: list[Suggestion] = []
+    faults: dict[str, Skipped] = {}
+    for member, ones in verdicts.items():
+        try:
+            verdict = best_verdict(ones)
+            suggestions += [_suggestion(run, entry, repairs) for entry in verdict.entries]
+            best[member] = verdict
+        except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+            faults[member] = _lost(run.requests[member].request.member, error)
+    return best, tuple(suggestions), faults
+
+
+def _lost(member: Member, error: Exception) -> Skipped:
+    """Return a member that a fault has cost; what is meant to end the run is raised."""
+    if not is_fault(error):
+        raise error
+    return skipped_by_fault(member, error)
 
 
 def _notes(run: _Run, place: _Place) -> Iterator[str]:
@@ -791,14 +881,14 @@ def _first_round(
         standings={
             candidate.member: Standing.of(run.requests[candidate.member].driver, candidate, one)
             for candidate, one in zip(candidates, judged, strict=True)
-            if candidate.origin is Origin.MODEL and not _came_too_late(one)
+            if candidate.origin is Origin.MODEL and not _was_not_judged(one)
         },
         failure=failure,
     )
 
 
-def _came_too_late(judged: Judged) -> bool:
-    return isinstance(judged, Skipped) and judged.stage is Stage.BUDGET
+def _was_not_judged(judged: Judged) -> bool:
+    return isinstance(judged, Skipped) and judged.stage in {Stage.BUDGET, Stage.INTERNAL}
 
 
 async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
@@ -834,6 +924,8 @@ def _beside_the_good(run: _Run, standing: Standing, answer: Candidate) -> Result
         return _skipped([run.requests[answer.member].request.member], Stage.VERIFICATION, reason)[0]
     except CannotParse as error:
         return _unreadable(run.requests[answer.member], error)
+    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+        return _lost(run.requests[answer.member].request.member, error)
 
 
 def _to_mend(run: _Run, member: str, repair: Repair) -> _Asked:
@@ -869,6 +961,8 @@ def _format(asked: _Asked, candidate: Candidate, tree: SourceTree) -> Result:
         code = asked.driver.format(candidate.code, asked.request.test_path, tree)
     except CannotParse as error:
         return _unreadable(asked, error)
+    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+        return _lost(asked.request.member, error)
     return replace(candidate, code=code)
 
 
@@ -880,7 +974,7 @@ def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
 async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
     """Format and prove candidates; return what came of each, in the same order."""
     formatted = await _formatted(run, candidates)
-    proven: dict[int, Verdict | None] = {}
+    proven: dict[int, Judged | None] = {}
     for driver in run.tools.drivers:
         own = {
             number: _subject(run.requests[one.member].request, one)
@@ -896,12 +990,18 @@ async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> 
 
 async def _verdicts(
     run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[Subject]
-) -> tuple[Verdict, ...]:
+) -> list[Judged]:
     settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
-    return await prove(subjects, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
+
+    async def proven(some: Sequence[Subject]) -> Sequence[Judged]:
+        return await prove(some, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
+
+    return await apart_from_faults(
+        subjects, proven, lambda subject, error: skipped_by_fault(subject.member, error)
+    )
 
 
-def _judged_of(run: _Run, formatted: Result, verdict: Verdict | None) -> Judged:
+def _judged_of(run: _Run, formatted: Result, verdict: Judged | None) -> Judged:
     if not isinstance(formatted, Candidate):
         return formatted
     if verdict is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from bot.changes.diff import changed_files, path_of
@@ -12,6 +13,7 @@ from bot.changes.patches import ComparedStates
 from bot.changes.subjects import Subjects, VisibleTree, printable
 from bot.changes.trees import RepositoryTree
 from bot.changes.wanted import Place, is_at_or_below, only_wanted
+from bot.faults import file_skipped_by_fault, is_fault
 from bot.languages.driver import ChangedFile, Findings, LanguageDriver, Scope
 from bot.model import Change, Member, Skipped, Stage, UsageFailure
 from bot.settings import SelectionSettings
@@ -122,10 +124,13 @@ def _changed_members(
     obstacles = unread | _obstacles(compared.head, subjects, (file.head_path or "" for file in files))
     readable = [file for file in files if file.head_path not in obstacles]
     base, head = (VisibleTree(tree, subjects) for tree in (compared.base, compared.head))
+
+    def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> Findings:
+        scope = Scope(base=base, head=head, files=some, project=subjects.project, reference_steps=steps)
+        return driver.changed_members(scope)
+
     found = [
-        driver.changed_members(
-            Scope(base=base, head=head, files=its_files, project=subjects.project, reference_steps=steps)
-        )
+        _apart_from_faults(its_files, partial(find, driver), path_of)
         for driver, its_files in _by_driver(subjects, readable, path_of)
     ]
     findings = _joined([*found, _skipping(obstacles | _submodules(compared.head, subjects, changed))])
@@ -172,8 +177,12 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
     obstacles = _obstacles(tree, subjects, paths)
     visible = VisibleTree(tree, subjects, also=named.files)
     readable = [path for path in paths if path not in obstacles]
+
+    def find(driver: LanguageDriver, some: Sequence[str]) -> Findings:
+        return driver.all_members(visible, some, subjects.project)
+
     found = [
-        driver.all_members(visible, its_paths, subjects.project)
+        _apart_from_faults(its_paths, partial(find, driver), str)
         for driver, its_paths in _by_driver(subjects, readable, str)
     ]
     return _joined([*found, _skipping(unfit | obstacles)])
@@ -222,6 +231,33 @@ def _by_driver(
         if driver is not None:
             found.setdefault(driver.language, (driver, []))[1].append(item)
     return list(found.values())
+
+
+def _apart_from_faults(
+    items: Sequence[Subject], find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
+) -> Findings:
+    """Return what is found in files; one that raises even alone is left out, and costs no other."""
+    try:
+        return find(items)
+    except Exception as error:
+        faults = {path: fault for item in items for path, fault in _fault_of(item, find, path_of)}
+        if not is_fault(error) or not faults:
+            raise
+    sound = [item for item in items if path_of(item) not in faults]
+    lost = tuple(file_skipped_by_fault(printable(path), fault) for path, fault in faults.items())
+    return _joined([find(sound), Findings(skipped=lost)])
+
+
+def _fault_of(
+    item: Subject, find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
+) -> Iterator[tuple[str, Exception]]:
+    """Yield what a file raises when it is looked at alone."""
+    try:
+        find([item])
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        yield path_of(item), error
 
 
 def _joined(parts: Iterable[Findings]) -> Findings:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from bot.deadline import Deadline, TimeIsOver
 from bot.execution.sandbox import CannotRun
+from bot.faults import fault_in_words, is_fault
 from bot.generation.generator import Observer
 from bot.generation.side_by_side import closing
 from bot.model import Request
@@ -35,6 +36,10 @@ class TimedObserver:
             self._note("running them takes too long; --max-minutes allows more")
         except CannotRun as failure:
             self._note(str(failure))
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            self._note(fault_in_words(error))
         for member, told in found.items():
             yield member, told
 

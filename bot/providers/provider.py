@@ -34,6 +34,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from bot.model import EndsRun
+
 FinishReason = Literal["stop", "length", "content_filter", "other"]
 
 
@@ -189,7 +191,7 @@ class CallTooLarge(OverBudget):
     """The call may cost more than is left to spend; a smaller one may not."""
 
 
-class SpendingEnded(ProviderError):
+class SpendingEnded(ProviderError, EndsRun):
     """No further call of this run can work."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from bot.changes.members import distance
 from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.verification.evidence import Subject
-from bot.verification.gate import Verdict
+from bot.verification.repair import Judged
 
 SHARE = 0.6
 """Of the time left, what a group may take that could be smaller, or that others wait for.
@@ -15,13 +15,13 @@ SHARE = 0.6
 Of a group that overran it, half may still end in the rest.
 """
 
-ProveGroup = Callable[[Sequence[Subject]], Awaitable[Sequence[Verdict]]]
-"""Returns a verdict for each candidate, in the same order."""
+ProveGroup = Callable[[Sequence[Subject]], Awaitable[Sequence[Judged]]]
+"""Returns a verdict for each candidate, or why there is none, in the same order."""
 
 
 async def prove_in_time(
     subjects: Sequence[Subject], deadline: Deadline, prove_group: ProveGroup
-) -> list[Verdict | None]:
+) -> list[Judged | None]:
     """Return a verdict for each candidate, in the same order; None for those that there was no time for.
 
     Args:
@@ -30,7 +30,7 @@ async def prove_in_time(
             members are begun again in smaller ones, as far as there is time.
         prove_group: Proves some of them.
     """
-    found: list[Verdict | None] = [None] * len(subjects)
+    found: list[Judged | None] = [None] * len(subjects)
     waiting = _by_member(subjects)
     seconds, members, most = 0.0, 0, len(waiting)
     while waiting:

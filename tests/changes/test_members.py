@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,27 @@ import pytest
 
 from bot.changes.git import Repository
 from bot.changes.members import MemberSearch, find_members
+from bot.languages.driver import Findings, Scope, SourceTree
+from bot.languages.python.driver import PythonDriver
 from bot.languages.registry import drivers
 from bot.model import Stage, UsageFailure
 from bot.settings import SelectionSettings
 from fakes.git_repository import GitRepository
+
+
+class RaisesForOneFile(PythonDriver):
+    """Finds members in every file but `guilty.py`."""
+
+    def changed_members(self, scope: Scope) -> Findings:
+        if any(file.head_path == "guilty.py" for file in scope.files):
+            raise ZeroDivisionError
+        return super().changed_members(scope)
+
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+        if "guilty.py" in paths:
+            raise ZeroDivisionError
+        return super().all_members(tree, paths, project)
+
 
 Files = dict[str, str | bytes | None]
 
@@ -356,3 +374,15 @@ def test_find_members__line_ends_alone_are_no_change(made: GitRepository, head: 
         "def g():\n    return 2",
         frozenset({10}),
     )
+
+
+@pytest.mark.parametrize("selection", [SelectionSettings(base="main~1"), SelectionSettings(all_paths=(".",))])
+def test_find_members__an_exception_for_one_file_costs_that_file(
+    made: GitRepository, selection: SelectionSettings
+) -> None:
+    made.commit({"a.py": ONE, "guilty.py": ONE, "z.py": ONE})
+    search = find_members(Repository.open(made.folder), selection, [RaisesForOneFile()])
+    assert _ids(search) == ["a.py::f", "z.py::f"]
+    [lost] = search.skipped
+    assert (lost.path, lost.member, lost.stage) == ("guilty.py", None, Stage.INTERNAL)
+    assert "ZeroDivisionError()" in lost.reason

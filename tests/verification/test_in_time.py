@@ -39,7 +39,8 @@ class Prover:
 
 def proven(prover: Prover, subjects: Sequence[Subject], minutes: float) -> list[str | None]:
     deadline = Deadline.after(minutes, prover.clock.now)
-    found = asyncio.run(prove_in_time(subjects, deadline, prover))
+    judged = asyncio.run(prove_in_time(subjects, deadline, prover))
+    found = [one if isinstance(one, Verdict) else None for one in judged]
     assert [one.proof.candidate for one in found if one] == [
         subject.candidate for subject, one in zip(subjects, found, strict=True) if one
     ]

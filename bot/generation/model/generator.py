@@ -11,7 +11,7 @@ from bot.generation.model.context import with_observations
 from bot.generation.model.packing import Batch, BatchLimits, pack
 from bot.generation.model.parsing import ANSWER_SCHEMA, Answer, parse_answer
 from bot.generation.model.prompts import PROMPT_VERSION, Prompts
-from bot.generation.model.rounds import Outcome, after_answer, after_error
+from bot.generation.model.rounds import Outcome, after_answer, after_error, after_fault
 from bot.generation.side_by_side import SideBySide, closing
 from bot.model import Request, Result
 from bot.providers.provider import (
@@ -95,7 +95,10 @@ class Questions:
     def answered(self, batch: Batch, response: CompletionResponse) -> Outcome:
         """Return what an answer comes to."""
         members = [request.member for request in batch.requests]
-        answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        try:
+            answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
+            return after_fault(batch, error, self.limits)
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response.finish_reason, self.limits)
 
@@ -160,7 +163,11 @@ class ModelGenerator:
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:
-            response = await self._provider.complete(self._questions.asked(batch))
+            request = self._questions.asked(batch)
+        except Exception as error:  # noqa: BLE001 - the prompt of one member spoils no other
+            return after_fault(batch, error, self._questions.limits)
+        try:
+            response = await self._provider.complete(request)
         except ProviderError as error:
             return self._questions.refused(batch, error)
         return self._questions.answered(batch, response)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.faults import skipped_by_fault
 from bot.generation.generator import skipped
 from bot.generation.model.context import lower_tier
 from bot.generation.model.packing import Batch, BatchLimits, split
@@ -75,6 +76,13 @@ def after_error(batch: Batch, error: ProviderError, limits: BatchLimits) -> Outc
             return _apart(batch, batch.requests, limits, str(error))
         case _:
             return Outcome(results=skipped(batch.requests, str(error)))
+
+
+def after_fault(batch: Batch, error: Exception, limits: BatchLimits) -> Outcome:
+    """Decide what follows from an unexpected exception: each member is asked for alone, so one is lost."""
+    if len(batch.requests) > 1:
+        return Outcome(again=_smaller(batch, batch.requests, 1, limits))
+    return Outcome(results=tuple(skipped_by_fault(request.member, error) for request in batch.requests))
 
 
 def _after_end_of_budget(batch: Batch, error: OverBudget, limits: BatchLimits) -> Outcome:
