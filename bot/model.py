@@ -62,6 +62,16 @@ class BaseOutcome(StrEnum):
     NOT_RUN = "not-run"
 
 
+class BaselineStatus(StrEnum):
+    """How much is known of the baseline, the project's own test suite."""
+
+    MEASURED = "measured"
+    PARTLY = "partly"
+    FAILED = "failed"
+    NONE = "none"
+    NOT_RUN = "not-run"
+
+
 class MemberKind(StrEnum):
     """What a member is, as a generator needs to know it in order to call it."""
 
@@ -445,6 +455,25 @@ class EarlierTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What was measured of the project's own test suite, as head has it.
+
+    Attributes:
+        status: `MEASURED` if all is known, `PARTLY` if some is, `FAILED` if no test could be run, `NONE` if
+            the project has none.
+        tests: How many tests were run; None if that is not known.
+        fail_on_base: How many of those that pass, and reach a function or class of the report, fail with the
+            merge base's source; None if they were not run there.
+        known: For how many members of the report it is known what the tests do with them.
+    """
+
+    status: BaselineStatus = BaselineStatus.NOT_RUN
+    tests: int | None = None
+    fail_on_base: int | None = None
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All that one run found, proposes and left out.
 
@@ -465,6 +494,7 @@ class Report:
         failing: The project's own tests that do not pass on head, as `tests/test_cart.py::test_add`, and test
             files that do not load, as far as they are known; None where none of them was measured.
         earlier: Tests of earlier runs that somebody should look at.
+        baseline: What was measured of the project's own tests.
     """
 
     members: tuple[Member, ...]
@@ -480,6 +510,7 @@ class Report:
     digests: Mapping[str, str] = field(default_factory=dict)
     failing: frozenset[str] | None = None
     earlier: tuple[EarlierTest, ...] = ()
+    baseline: Baseline = Baseline()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 MEASUREMENTS_FILE_NAME = "measurements-v1.sqlite3"
 """A new layout gets a new name, as with the results."""
 
-MEASUREMENT_SCHEMA = 2
+MEASUREMENT_SCHEMA = 3
 """Raised when the meaning of a part or of a value changes."""
 
 

@@ -6,15 +6,15 @@ that may be written to, behind the sandbox. Where they cannot be measured nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bot.execution.answers import Reached
+from bot.execution.answers import PASSED, Reached
 from bot.execution.harness import ChangedModules
 from bot.execution.own_tests.answers import OwnTest, SuiteAnswer
-from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
+from bot.execution.own_tests.baseline import MemberBaseline, OnBase, OwnSuite
 from bot.execution.own_tests.cache import (
     MOST_FAILED,
     Kept,
@@ -28,16 +28,17 @@ from bot.execution.own_tests.changes import try_changes
 from bot.execution.own_tests.command import ShellCommand
 from bot.execution.own_tests.coverage_files import suite_from_coverage
 from bot.execution.own_tests.failures import Naming
-from bot.execution.own_tests.run import run_suite
+from bot.execution.own_tests.notes import suite_notes
+from bot.execution.own_tests.run import run_on_base, run_suite
 from bot.execution.own_tests.shell_suite import run_shell_suite
 from bot.execution.project_copy import is_safe_path
 from bot.execution.sandbox import CannotRun
 from bot.execution.threads import in_thread
 from bot.execution.workspace import Workspace
-from bot.model import Member
+from bot.model import BaselineStatus, Member
 from bot.settings import VerificationSettings
 
-__all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_own_suite"]
+__all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_own_suite", "with_base"]
 
 _MOST_TESTS_A_LINE = 1_000
 """Of more own tests that reach a line, the quickest count."""
@@ -71,53 +72,94 @@ async def measure_own_suite(
     try:
         if isinstance(workspace.test_command, ShellCommand):
             return await run_shell_suite(workspace, workspace.test_command, subjects, settings.suite_seconds)
-        key = await in_thread(suite_key, workspace, subjects)
-        known = kept_suite(measurements, key, subjects, settings.suite_seconds)
-        return known or await _measured(
-            workspace, subjects, settings.suite_seconds, _Keeper(measurements, key)
-        )
+        return await _measured(workspace, subjects, settings, measurements)
     except (CannotRun, OSError) as error:
-        return OwnSuite(notes=(f"own tests were not run: {error}",))
-
-
-@dataclass(frozen=True, slots=True)
-class _Keeper:
-    """Keeps the measurement of one key."""
-
-    store: Measurements
-    key: str
-
-    def keep(self, suite: OwnSuite, answer: SuiteAnswer, seconds: float) -> None:
-        """Keep what would be found again: all that ended, or needed more time than that."""
-        if answer.is_whole or answer.is_late:
-            keep(self.store, self.key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not run: {error}",))
 
 
 async def _measured(
-    workspace: Workspace, members: Sequence[Member], seconds: float, keeper: _Keeper
+    workspace: Workspace,
+    members: Sequence[Member],
+    settings: VerificationSettings,
+    measurements: Measurements,
 ) -> OwnSuite:
+    seconds = settings.suite_seconds
+    key = await in_thread(suite_key, workspace, members)
+    known = kept_suite(measurements, key, members, seconds)
+    if known is not None:
+        return known
     answer = await run_suite(workspace, members, seconds)
-    suite = await in_thread(_concluded, workspace, members, answer)
-    keeper.keep(suite, answer, seconds)
+    suite = await in_thread(partial(_concluded, workspace, members, answer, installs=settings.installs))
+    if answer.is_whole or answer.is_late:  # else it may come out otherwise the next time
+        keep(measurements, key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
     return suite
 
 
-def _concluded(workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer) -> OwnSuite:
+async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> OwnSuite:
+    """Run those of head's tests that reach a member on base's source; return the suite with how they end.
+
+    Args:
+        workspace: Where they are run.
+        suite: What the tests reach, and which of them pass on head.
+        seconds: The time limit of all.
+    """
+    if workspace.base is None or not suite.is_run or seconds <= 0:
+        return suite
+    if not suite.passed:
+        return replace(suite, on_base=OnBase())
+    try:
+        answer = await run_on_base(workspace, suite.passed, seconds)
+    except (CannotRun, OSError) as error:
+        return replace(suite, notes=(*suite.notes, f"own tests were not run on the merge base: {error}"))
+    on_base = _on_base(suite.passed, answer)
+    if answer.is_whole:
+        return replace(suite, on_base=on_base)
+    note = f"own tests were not all run on the merge base: {answer.trouble}"
+    known = on_base if on_base.passed or on_base.failed else None
+    return replace(suite, on_base=known, notes=(*suite.notes, note))
+
+
+def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
+    """Return how tests end on base, one whose file cannot be loaded there as one that fails."""
+    ended = {test.id: test.has_failed for test in answer.tests}
+    failed = {test for test in asked if ended.get(test, test.partition("::")[0] in answer.broken)}
+    passed = {test for test, has_failed in ended.items() if test in asked and not has_failed}
+    return OnBase(passed=frozenset(passed), failed=frozenset(failed))
+
+
+def _concluded(
+    workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer, *, installs: bool
+) -> OwnSuite:
     """Return what a run of the tests shows."""
     naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
     unknown = naming.by_failures(answer) | _left_early(members, answer)
-    notes = _notes(answer, len(unknown), len(members))
     if not answer.is_whole:
         unknown = frozenset(member.id for member in members)
-        notes = (f"own tests were not measured: {answer.trouble}",)
+    notes = suite_notes(answer, len(unknown), len(members), installs=installs)
     named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}
     found = {member.id: _baseline(member, answer, named) for member in members}
-    return OwnSuite(
+    passing = {test.id for test in answer.tests if test.status == PASSED and not _is_example(test)}
+    suite = OwnSuite(
+        status=_status(answer, unknown),
+        tests=len(answer.tests),
         members={one: baseline for one, baseline in found.items() if one not in unknown},
         partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
         notes=notes,
         failed=_failed(answer),
     )
+    return replace(suite, passed=suite.reaching & passing)
+
+
+def _status(answer: SuiteAnswer, unknown: Collection[str]) -> BaselineStatus:
+    if not answer.tests:
+        is_empty = answer.is_whole and not answer.broken
+        return BaselineStatus.NONE if is_empty else BaselineStatus.FAILED
+    return BaselineStatus.PARTLY if unknown or not answer.is_whole else BaselineStatus.MEASURED
+
+
+def _is_example(test: OwnTest) -> bool:
+    """Tell whether a test is an example of a source file's docstrings, which belongs to the source."""
+    return test.file.endswith(".py") and ("." in test.name or test.name == Path(test.file).stem)
 
 
 def _failed(answer: SuiteAnswer) -> frozenset[str] | None:
@@ -144,21 +186,6 @@ def _text(root: Path, path: str) -> str | None:
         return place.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
     except OSError:
         return None
-
-
-def _notes(answer: SuiteAnswer, unknown: int, members: int) -> tuple[str, ...]:
-    failed = len(answer.failed)
-    skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
-    total = len(answer.tests)
-    parts = (
-        *([f"{failed} of {total} own tests do not pass in the sandbox"] if failed else ()),
-        *([f"{len(answer.broken)} test files cannot be loaded in the sandbox"] if answer.broken else ()),
-        *([f"{skipped} of {total} own tests skip themselves half-way in the sandbox"] if skipped else ()),
-    )
-    if not parts:
-        return () if answer.tests else ("the project has no tests of its own",)
-    told = f"what new tests gain is not known for {unknown} of {members} members"
-    return (f"{' and '.join(parts)}: {told}",)
 
 
 def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset[str]]) -> MemberBaseline:

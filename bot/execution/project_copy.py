@@ -8,10 +8,11 @@ head's and base's alike: they belong to no commit, and without them nothing of s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -211,10 +212,42 @@ def bring_ignored_files(root: Path, paths: Iterable[str], folder: Path) -> None:
         inside = _is_inside(os.path.realpath(folder), os.path.realpath(target.parent))
         if not inside or not target.parent.is_dir():
             continue
-        try:
-            descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                content = file.read()
-            _write_file(target, content, executable=path.endswith((".so", ".pyd")))
-        except OSError:
+        with contextlib.suppress(OSError):
+            _write_file(target, _content(root / path), executable=path.endswith((".so", ".pyd")))
+
+
+def _content(place: Path) -> bytes:
+    """Return what is in a file that is not a link."""
+    with os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read()
+
+
+def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> None:
+    """Exchange files of one copy for those of another, which may have fewer or more of them.
+
+    Links are neither written nor written through: what would need one stays out.
+
+    Args:
+        copy: The root of the copy that is changed.
+        other: The root of the one that the files come from.
+        is_meant: Tells whether the file at a path relative to the git root is exchanged.
+
+    Raises:
+        OSError: There is no room for them.
+    """
+    home = copy.resolve()
+    for path in filter(is_meant, _files_below(home)):
+        (home / path).unlink()
+    for path in filter(is_meant, _files_below(other)):
+        source, target = other / path, home / path
+        if source.is_symlink() or target.parent.resolve() != target.parent:
             continue
+        with contextlib.suppress(FileExistsError, NotADirectoryError):  # where this copy has something else
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_file(target, _content(source), executable=os.access(source, os.X_OK))
+
+
+def _files_below(root: Path) -> list[str]:
+    """Return the files and links below a folder, relative to it; no link is followed."""
+    places = [Path(folder, name) for folder, *names in os.walk(root) for name in (*names[0], *names[1])]
+    return [str(one.relative_to(root)) for one in places if one.is_symlink() or one.is_file()]

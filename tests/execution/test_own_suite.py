@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bot.execution.harness import ChangedModule, ChangedModules
-from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
+from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite, with_base
+from bot.execution.own_tests.baseline import OnBase
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
 from bot.execution.workspace import Workspace
-from bot.model import Member
+from bot.model import Baseline, BaselineStatus, Member
 from bot.settings import VerificationSettings
 from fakes.workspaces import function_member, small_workspace
 
@@ -181,8 +182,24 @@ def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None
     suite = measured(tmp_path, {"tests/test_shop.py": TESTS, "tests/test_fetch.py": broken})
     assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
     assert MEMBERS[1].id not in suite.members
-    (note,) = suite.notes
-    assert note.startswith("1 test files cannot be loaded in the sandbox: ")
+    assert suite.status is BaselineStatus.PARTLY
+    assert suite.notes == (
+        "1 test file cannot be loaded in the sandbox: what new tests gain is not known for 1 of 3 members",
+        (
+            "tests/test_fetch.py cannot be loaded (ModuleNotFoundError: No module named 'no_such_library'):"
+            " install no_such_library next to pytest, or run again with --install"
+        ),
+    )
+
+
+def test_measure_own_suite__a_file_that_skips_itself_for_want_of_a_module(tmp_path: Path) -> None:
+    lacking = (
+        "import pytest\npytest.importorskip('no_such_library')\nimport shop\n\n"
+        "def test_fetch():\n    assert shop.fetch('') is None\n"
+    )
+    suite = measured(tmp_path, {"tests/test_shop.py": TESTS, "tests/test_fetch.py": lacking})
+    assert set(suite.partly) | set(suite.members) == {MEMBERS[0].id, MEMBERS[2].id}
+    assert "tests/test_fetch.py cannot be loaded" in suite.notes[1]
 
 
 def test_measure_own_suite__a_test_that_skips_itself_within_a_member(tmp_path: Path) -> None:
@@ -316,7 +333,120 @@ def test_measure_own_suite__nothing_can_be_run(tmp_path: Path) -> None:
             closed = replace(workspace, sandbox=ClosedSandbox(workspace.sandbox))
             return await measure_own_suite(closed, MEMBERS, VerificationSettings())
 
-    assert asyncio.run(scenario()) == OwnSuite(notes=("own tests were not run: no process can be started",))
+    assert asyncio.run(scenario()) == OwnSuite(
+        status=BaselineStatus.FAILED, notes=("own tests were not run: no process can be started",)
+    )
+
+
+OLD_SHOP = SHOP.replace("return low", "return value").replace("def fetch", "def fetched")
+OLD_TESTS = "import shop\n\ndef test_old():\n    assert shop.clamp(0, 1, 2) == 0\n"
+
+
+def on_base(
+    folder: Path, head: Mapping[str, str], base: Mapping[str, str] | None, seconds: float = 60.0
+) -> tuple[OwnSuite, bool]:
+    """Return what is known once the tests have been run on base, and whether both copies are as they were."""
+
+    async def scenario() -> tuple[OwnSuite, bool]:
+        files = None if base is None else {"shop.py": OLD_SHOP, **base}
+        async with small_workspace(folder, {"shop.py": SHOP, **head}, files) as workspace:
+            before = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
+            suite = await measure_own_suite(workspace, MEMBERS, VerificationSettings())
+            suite = await with_base(workspace, suite, seconds)
+            after = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
+            return suite, before == after
+
+    return asyncio.run(scenario())
+
+
+def tree_of(root: Path) -> dict[str, str]:
+    return {str(one.relative_to(root)): one.read_text() for one in root.rglob("*.py")}
+
+
+def test_with_base__tests_of_head_on_the_source_of_base(tmp_path: Path) -> None:
+    base = {"tests/test_shop.py": OLD_TESTS, "tests/test_gone.py": "1 / 0"}
+    suite, is_untouched = on_base(tmp_path, {"tests/test_shop.py": TESTS}, base)
+    passed = {f"tests/test_shop.py::{name}" for name in ("test_itself[2]", "test_itself[3]", "test_size")}
+    failed = {f"tests/test_shop.py::{name}" for name in ("test_uses_fixture", "test_uses_it_too")}
+    assert suite.on_base == OnBase(passed=frozenset(passed), failed=frozenset(failed))
+    clamp, fetch, size = (suite.fails_on_base(member.id) for member in MEMBERS)
+    assert (clamp, fetch, size) == (True, False, True)
+    assert suite.reported([member.id for member in MEMBERS]) == Baseline(
+        status=BaselineStatus.MEASURED, tests=5, fail_on_base=2, known=3
+    )
+    assert is_untouched
+
+
+def test_with_base__a_file_that_imports_what_base_lacks_fails_there(tmp_path: Path) -> None:
+    importing = (
+        "from shop import clamp, fetch\n\ndef test_fetch():\n    assert fetch('') is None\n\n"
+        "def test_clamp():\n    assert clamp(3, 1, 2) == 2\n\n"
+    )
+    other = "import shop\n\ndef test_other():\n    assert shop.Size.LARGE.value == 2\n"
+    suite, _ = on_base(tmp_path, {"tests/test_new.py": importing, "tests/test_other.py": other}, {})
+    assert suite.on_base is not None
+    assert suite.on_base.failed == {"tests/test_new.py::test_fetch", "tests/test_new.py::test_clamp"}
+    assert [suite.fails_on_base(member.id) for member in MEMBERS] == [True, True, False]
+
+
+def test_with_base__settings_helpers_and_data_are_those_of_head(tmp_path: Path) -> None:
+    head = {
+        "setup.cfg": "[tool:pytest]\naddopts = --strict-markers\nmarkers = new\npython_files = check_*.py\n",
+        "checks/conftest.py": "import pytest\n\n@pytest.fixture\ndef low():\n    return 1\n",
+        "checks/check_shop.py": (
+            "import pytest, shop\n\n@pytest.mark.new\ndef test_low(low):\n"
+            "    assert shop.clamp(0, low, 2) == 1\n\ndef test_high(low):\n"
+            "    assert shop.clamp(5, low, 2) == 2\n"
+        ),
+    }
+    suite, _ = on_base(tmp_path, head, {"setup.cfg": "[tool:pytest]\npython_files = other_*.py\n"})
+    assert suite.on_base == OnBase(
+        passed=frozenset({"checks/check_shop.py::test_high"}),
+        failed=frozenset({"checks/check_shop.py::test_low"}),
+    )
+
+
+def test_with_base__examples_of_docstrings_belong_to_the_source(tmp_path: Path) -> None:
+    example = '    """Clamp.\n\n    >>> clamp(0, 1, 2)\n    1\n    """\n    if value < low'
+    head = {
+        "shop.py": SHOP.replace("    if value < low", example),
+        "pytest.ini": "[pytest]\naddopts = --doctest-modules\n",
+    }
+
+    async def scenario() -> OwnSuite:
+        members = (function_member(head["shop.py"], "clamp"),)
+        async with small_workspace(tmp_path, head, {"shop.py": OLD_SHOP}) as workspace:
+            suite = await measure_own_suite(workspace, members, VerificationSettings())
+            return await with_base(workspace, suite, 60.0)
+
+    suite = asyncio.run(scenario())
+    assert suite.tests == 1
+    assert suite.on_base == OnBase()
+
+
+def test_with_base__no_base_no_tests_or_no_time(tmp_path: Path) -> None:
+    without_base, _ = on_base(tmp_path / "a", {"test_shop.py": TESTS}, None)
+    assert without_base.on_base is None
+    without_tests, _ = on_base(tmp_path / "b", {}, {})
+    assert (without_tests.status, without_tests.on_base) == (BaselineStatus.NONE, OnBase())
+    without_time, _ = on_base(tmp_path / "c", {"test_shop.py": TESTS}, {}, seconds=0.0)
+    assert without_time.on_base is None
+    assert without_time.fails_on_base(MEMBERS[0].id) is None
+
+
+@pytest.mark.slow
+def test_with_base__a_test_that_hangs_there(tmp_path: Path) -> None:
+    waiting = (
+        "import time, shop\n\ndef test_fails():\n    assert shop.clamp(0, 1, 2) == 1\n\n"
+        "def test_waits():\n    time.sleep(60 * (shop.clamp(0, 1, 2) != 1))\n"
+    )
+    suite, _ = on_base(tmp_path, {"test_shop.py": waiting}, {}, seconds=5.0)
+    assert suite.on_base is not None
+    assert "test_shop.py::test_fails" in suite.on_base.failed
+    assert suite.fails_on_base(MEMBERS[0].id) is True
+    assert suite.notes[-1].startswith(
+        "own tests were not all run on the merge base: they did not end in time"
+    )
 
 
 CHANGED_TESTS = """\

@@ -59,7 +59,7 @@ class SuiteAnswer:
 
     Attributes:
         tests: In the order of their ends.
-        broken: The files that could not be collected, relative to the git root.
+        broken: Why some files could not be loaded, in one line, by their paths relative to the git root.
         loaded: The lines that were reached outside of any test.
         arcs: The arcs that were taken at any time, by the file that they stand in.
         is_whole: Whether all tests were run, to their ends.
@@ -68,7 +68,7 @@ class SuiteAnswer:
     """
 
     tests: tuple[OwnTest, ...] = ()
-    broken: tuple[str, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
     loaded: Lines = field(default_factory=dict)
     arcs: Mapping[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
     is_whole: bool = False
@@ -101,7 +101,7 @@ class _Reader:
         self._prefix = root.rstrip("/") + "/"
         self._sets: dict[tuple[int, int], Lines] = {}
         self._tests: dict[str, OwnTest] = {}
-        self._broken: dict[str, None] = {}
+        self._broken: dict[str, str] = {}
         self._loaded: dict[str, set[int]] = {}
         self._arcs: dict[str, set[tuple[int, int]]] = {}
         self._rootdir = ""
@@ -121,8 +121,8 @@ class _Reader:
                     self._loaded.setdefault(file, set()).update(lines)
             case {"kind": "test"}:
                 self._take_test(told)
-            case {"kind": "broken", "node": str(node)}:
-                self._broken[_text(node.partition("::")[0])] = None
+            case {"kind": "broken", "node": str(node), "message": str(message)}:
+                self._broken.setdefault(_text(node.partition("::")[0]), _reason(message))
             case {"kind": "collected", "rootdir": str(rootdir)}:
                 self._rootdir = _text(rootdir)
             case {"kind": "exit", "code": int(code)}:
@@ -193,7 +193,7 @@ class _Reader:
         prefix = "" if self._rootdir in {"", "."} else f"{self._rootdir}/"
         return SuiteAnswer(
             tests=tuple(self._tests.values()),
-            broken=tuple(prefix + node for node in self._broken),
+            broken={prefix + node: reason for node, reason in self._broken.items()},
             loaded={file: frozenset(lines) for file, lines in self._loaded.items()},
             arcs={file: frozenset(arcs) for file, arcs in self._arcs.items()},
             is_whole=is_whole,
@@ -228,6 +228,13 @@ def _objects(output: bytes) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(told, dict):
             yield told
+
+
+def _reason(message: str) -> str:
+    """Return the line of a traceback, as pytest shows it, that says what went wrong."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
+    return _text((errors or lines or [""])[-1])
 
 
 def _text(value: object) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bot.execution.answers import Reached
+from bot.model import Baseline, BaselineStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +28,44 @@ class MemberBaseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnBase:
+    """How the project's own tests of head end with base's source.
+
+    Attributes:
+        passed: The ids of those that pass there, too, or skip themselves.
+        failed: The ids of those that fail there, or whose file cannot be loaded there. Of a test that is in
+            neither nothing is known.
+    """
+
+    passed: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSuite:
     """What is known of the project's own tests.
 
     Attributes:
+        status: How much that is.
+        tests: How many of them were run; None if that is not known.
         members: By member id; of a member that is not in it, not all is known.
         notes: What a reader of the report should know.
         partly: Members that are not in `members`, with what the tests that did run showed: what these reach
             is reached, and what they notice is noticed; nothing follows from what they do not.
         failed: The tests that did not pass, as `tests/test_cart.py::test_add`, and the test files that could
             not be loaded; None where not all were run.
+        passed: The ids of the tests that reach a member and pass, docstring examples apart.
+        on_base: How these end with base's source; None if they were not run there.
     """
 
+    status: BaselineStatus = BaselineStatus.NOT_RUN
+    tests: int | None = None
     members: Mapping[str, MemberBaseline] = field(default_factory=dict)
     partly: Mapping[str, MemberBaseline] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     failed: frozenset[str] | None = None
+    passed: frozenset[str] = frozenset()
+    on_base: OnBase | None = None
 
     @property
     def known_to_fail(self) -> frozenset[str] | None:
@@ -50,3 +73,33 @@ class OwnSuite:
         if self.failed is None and (self.members or self.partly):
             return frozenset()
         return self.failed
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the tests were run and told apart, so that what is not in `passed` reaches no member."""
+        return self.status not in {BaselineStatus.FAILED, BaselineStatus.NOT_RUN} and self.tests is not None
+
+    @property
+    def reaching(self) -> frozenset[str]:
+        """The ids of the tests that reach a member."""
+        baselines = (*self.members.values(), *self.partly.values())
+        return frozenset(test for one in baselines for tests in one.tests.values() for test in tests)
+
+    def fails_on_base(self, member: str) -> bool | None:
+        """Tell whether a test that reaches a member fails with base's source; None if that is not known."""
+        baseline = self.members.get(member) or self.partly.get(member)
+        if self.on_base is None or baseline is None:
+            return None
+        reaching = self.passed.intersection(test for tests in baseline.tests.values() for test in tests)
+        if reaching & self.on_base.failed:
+            return True
+        return False if member in self.members and reaching <= self.on_base.passed else None
+
+    def reported(self, members: Collection[str]) -> Baseline:
+        """Return what a report says of it, for the members that the report is about."""
+        return Baseline(
+            status=self.status,
+            tests=self.tests,
+            fail_on_base=None if self.on_base is None else len(self.on_base.failed),
+            known=len(self.members.keys() & set(members)),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from bot.cache.measurements import MEASUREMENT_SCHEMA, MeasurementParts, measure
 from bot.execution.answers import Reached
 from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
 from bot.execution.workspace import Interpreter, Workspace
-from bot.model import Member
+from bot.model import BaselineStatus, Member
 
 MOST_FAILED = 1_000
 """The most tests that did not pass, or files that did not load, that are kept."""
@@ -121,6 +121,9 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
         "partly": sorted(suite.partly),
         "notes": list(suite.notes),
         "failed": None if suite.failed is None else sorted(suite.failed),
+        "status": suite.status.value,
+        "tests": suite.tests,
+        "not_passed": sorted(suite.reaching - suite.passed),
     }
     head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
     store.put(key, {**head, **named})
@@ -143,11 +146,39 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
         return None
     asked = {member.id: member for member in members}
     try:
-        whole = _baselines(store, key, head["members"], asked)
-        partly = _baselines(store, key, head["partly"], asked)
-    except (KeyError, IndexError, _OddValue):
+        suite = OwnSuite(
+            status=BaselineStatus(str(head["status"])),
+            tests=_count(head["tests"]),
+            members=_baselines(store, key, head["members"], asked),
+            partly=_baselines(store, key, head["partly"], asked),
+            notes=notes,
+            failed=_failed(head.get("failed")),
+        )
+        return replace(suite, passed=suite.reaching - _ids(head["not_passed"]))
+    except (KeyError, IndexError, ValueError):
         return None
-    return OwnSuite(members=whole, partly=partly, notes=notes, failed=_failed(head.get("failed")))
+
+
+def _count(value: object) -> int | None:
+    """Return a value that is a number or None.
+
+    Raises:
+        _OddValue: It is neither.
+    """
+    if value is not None and (type(value) is not int or value < 0):
+        raise _OddValue
+    return value
+
+
+def _ids(value: object) -> frozenset[str]:
+    """Return a value that is a list of ids of tests.
+
+    Raises:
+        _OddValue: It is not.
+    """
+    if not isinstance(value, list) or not all(map(_is_id, value)):
+        raise _OddValue
+    return frozenset(value)
 
 
 def _failed(value: object) -> frozenset[str] | None:

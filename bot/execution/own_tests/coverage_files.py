@@ -30,7 +30,7 @@ from bot.execution.worker.branching import ways_on
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.languages.driver import CannotParse
 from bot.languages.python.parsing import parse_untrusted
-from bot.model import Member
+from bot.model import BaselineStatus, Member
 
 MOST_BYTES = 64 * 1024**2
 """A larger file is not read."""
@@ -50,12 +50,13 @@ def suite_from_coverage(workspace: Workspace, members: Sequence[Member], path: P
         measured = read_coverage(path, workspace.new_folder)
         written = path.stat().st_mtime
     except (CannotReadCoverage, OSError) as error:
-        return OwnSuite(notes=(f"{path.name} was not used: {error}",))
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"{path.name} was not used: {error}",))
     by_path = {path: _measurement(workspace, path, measured) for path in {one.path for one in members}}
     found = {one.id: _baseline(one, by_path[one.path]) for one in members}
     late = {member.id for member in members if _is_newer(workspace, member, written)}
     known = {one: baseline for one, baseline in found.items() if baseline is not None and one not in late}
-    return OwnSuite(members=known, notes=tuple(_notes(path.name, members, known, late)))
+    status = BaselineStatus.PARTLY if known else BaselineStatus.FAILED
+    return OwnSuite(status=status, members=known, notes=tuple(_notes(path.name, members, known, late)))
 
 
 def _notes(

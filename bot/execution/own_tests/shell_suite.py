@@ -19,7 +19,7 @@ from bot.execution.shell import in_folder, last_words, shell_command
 from bot.execution.threads import in_thread
 from bot.execution.workers import process_variables
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
-from bot.model import Member
+from bot.model import BaselineStatus, Member
 
 _FILES = (".coverage", "coverage.xml", "coverage.json", "lcov.info", "coverage.lcov")
 _Read = TypeVar("_Read")
@@ -37,7 +37,7 @@ async def run_shell_suite(
         read = partial(suite_from_coverage, workspace, members)
         return await with_shell_coverage(workspace, command, seconds, read)
     except CannotReadCoverage as error:
-        return OwnSuite(notes=(f"own tests were not measured: {error}",))
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not measured: {error}",))
 
 
 async def with_shell_coverage(

@@ -6,7 +6,8 @@ The plan comes as one JSON object on standard input:
     arguments                         what a person gives to pytest
     roots, hidden, owned, refused     as for `serve.py`
     spans                             `[{file, first, last}]`: where the members stand, below the root
-    names                             what the files of those tests name that are run first
+    names, modules                    what the files of those tests name, and import, that are run first
+    only                              the ids of the tests that are run; null for all
     seconds                           the time limit of all
     whole                             whether it only matters what all tests reach together: then a line is
                                       told of once
@@ -125,9 +126,14 @@ class _Suite:
         spans = tuple(
             Span(f"{plan['root']}/{span['file']}", span["first"], span["last"]) for span in plan["spans"]
         )
-        names = tuple(plan["names"])
         return recorder.SuiteRun(
-            _place(plan), spans, names, frozenset(self._done), with_own, whole=bool(plan["whole"])
+            _place(plan),
+            spans,
+            recorder.Likely(tuple(plan["names"]), tuple(plan["modules"])),
+            frozenset(self._done),
+            with_own,
+            whole=bool(plan["whole"]),
+            only=None if plan["only"] is None else frozenset(plan["only"]),
         )
 
     def _receive(self, message: Message) -> None:

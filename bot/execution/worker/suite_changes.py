@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ import pytest
 from .children import CRASHED, DONE, Message, Patience, Send, become_parent, run_child
 from .exchanging import LoadedModule, compiled
 from .mutating import Mutant, MutantFinder, QuickCase
-from .suite_pytest import UNUSABLE, InOneProcess, OnlyTheseFiles, Place, suite_arguments, test_id
+from .suite_pytest import UNUSABLE, InOneProcess, OnlyTheseFiles, Place, files_of, suite_arguments, test_id
 
 MOST_SECONDS_TO_LOAD = 3.0
 """Where it takes longer to load the tests, changes of what runs then are not tried."""
@@ -209,10 +209,6 @@ def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> Choic
     return Choice(tuple(chosen), total, len(chosen) + skipped == len(tests))
 
 
-def _files(place: Place, tests: Iterable[str]) -> list[str]:
-    return sorted({str(place.root / test.partition("::")[0]) for test in tests})
-
-
 class _Stage:
     """The child that collects the tests, as a plugin: in place of running them, it forks a child a change."""
 
@@ -228,7 +224,7 @@ class _Stage:
         """Collect, and try all changes."""
         self._send = send
         arguments = suite_arguments(self._run.place, with_own=self._with_own)
-        files = _files(self._run.place, self._run.tests)
+        files = files_of(self._run.place, self._run.tests)
         only = OnlyTheseFiles(self._run.place, files)
         code = pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
         send({"kind": "exit", "code": int(code)})
@@ -402,7 +398,7 @@ class _Once:
         self._send = send
         sys.meta_path.insert(0, self._finder)
         arguments = suite_arguments(self._place, with_own=self._with_own)
-        files = _files(self._place, self._tests)
+        files = files_of(self._place, self._tests)
         only = OnlyTheseFiles(self._place, files)
         pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
 

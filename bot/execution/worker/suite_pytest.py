@@ -141,6 +141,11 @@ def test_id(item: pytest.Item, root: Path) -> str:
     return f"{file_of(item, root)}::{item.nodeid.partition('::')[2] or item.name}"
 
 
+def files_of(place: Place, tests: Iterable[str]) -> list[str]:
+    """Return the paths of the files of some tests, by the ids of these."""
+    return sorted({str(place.root / test.partition("::")[0]) for test in tests})
+
+
 test_id.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test where it is imported
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import time
@@ -12,11 +13,25 @@ from typing import Any, NamedTuple
 import pytest
 
 from .children import Send
-from .suite_pytest import InOneProcess, Place, file_of, suite_arguments, test_id
+from .suite_pytest import InOneProcess, OnlyTheseFiles, Place, file_of, files_of, suite_arguments, test_id
 from .testing import function_name
 from .tracer import Reached, ReachedByFile, Span, Spans, make_tracer
 
 _MOST_SOURCE_BYTES = 1_000_000
+_LACKS_A_MODULE = "could not import "
+"""What `pytest.importorskip` says."""
+
+
+class Likely(NamedTuple):
+    """What a test file has in it that is likely to reach a member.
+
+    Attributes:
+        names: The names of members and of their modules.
+        modules: The dotted names of the members' modules.
+    """
+
+    names: tuple[str, ...]
+    modules: tuple[str, ...]
 
 
 class SuiteRun(NamedTuple):
@@ -24,19 +39,21 @@ class SuiteRun(NamedTuple):
 
     Attributes:
         place: Where.
-        spans: Where the members stand whose lines are traced.
-        names: What the files of those tests name that are run first.
+        spans: Where the members stand whose lines are traced; empty if nothing is traced.
+        likely: What the files of those tests have in them that are run first.
         without: The ids of tests that are not run.
         with_own: Whether the project's own pytest options hold.
         whole: Whether a line is told of once, by whichever test reaches it first.
+        only: The ids of the tests that are run; None for all.
     """
 
     place: Place
     spans: tuple[Span, ...]
-    names: tuple[str, ...]
+    likely: Likely
     without: frozenset[str]
     with_own: bool
     whole: bool = False
+    only: frozenset[str] | None = None
 
 
 def run_suite(run: SuiteRun, send: Send) -> None:
@@ -44,7 +61,9 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     recorder = _SuiteRecorder(send, run)
     recorder.start()
     arguments = suite_arguments(run.place, with_own=run.with_own)
-    exit_code = pytest.main(arguments, plugins=[InOneProcess(), recorder])
+    files = [] if run.only is None else files_of(run.place, run.only)
+    plugins = [InOneProcess(), *([OnlyTheseFiles(run.place, files)] if files else []), recorder]
+    exit_code = pytest.main([*arguments, *files], plugins=plugins)
     recorder.finish(int(exit_code))
 
 
@@ -71,7 +90,8 @@ class _SuiteRecorder:
     def start(self) -> None:
         """Begin to trace."""
         self._tracer.exchange(self._loaded)
-        self._tracer.start()
+        if self._run.spans:
+            self._tracer.start()
 
     def finish(self, exit_code: int) -> None:
         """Send what is known of the whole."""
@@ -83,17 +103,20 @@ class _SuiteRecorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Bring those to the front whose files name a member; leave out what has been run already."""
-        root, without = self._run.place.root, self._run.without
-        items[:] = [item for item in items if test_id(item, root) not in without]
-        likely = _Likely(root, self._run.names)
-        items.sort(key=lambda item: not likely.names(file_of(item, root)))
+        """Bring those to the front that are likely to reach a member; leave out what is not to be run."""
+        root, without, only = self._run.place.root, self._run.without, self._run.only
+        ids = {id(item): test_id(item, root) for item in items}
+        kept = [item for item in items if only is None or ids[id(item)] in only]
+        items[:] = [item for item in kept if ids[id(item)] not in without]
+        ranks = _Ranks(root, self._run.likely)
+        items.sort(key=lambda item: ranks.of(file_of(item, root)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell which file could not be collected, and of each that it goes on."""
         self._send({"kind": "alive"})
-        if report.failed:
-            self._send({"kind": "broken", "node": report.nodeid, "message": str(report.longrepr)[-1_000:]})
+        why = str(report.longrepr)[-1_000:]
+        if report.failed or (report.skipped and _LACKS_A_MODULE in why):
+            self._send({"kind": "broken", "node": report.nodeid, "message": why})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell what loading has reached, and how many tests there are."""
@@ -200,20 +223,40 @@ def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
     return [definition for definitions in known.values() for definition in definitions]
 
 
-class _Likely:
-    """Tells which files of tests name something."""
+class _Ranks:
+    """Tells which test files are run first."""
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
+    def __init__(self, root: Path, likely: Likely) -> None:
         self._root = root
-        self._pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names) or r"(?!)")
-        self._known: dict[str, bool] = {}
+        self._modules = frozenset(likely.modules)
+        self._pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in likely.names) or r"(?!)")
+        self._known: dict[str, int] = {}
 
-    def names(self, file: str) -> bool:
-        """Tell whether a file names one of the names."""
+    def of(self, file: str) -> int:
+        """Return 0 for a file that imports a member's module, 1 for one that names a member, else 2."""
         if file not in self._known:
             try:
                 text = (self._root / file).read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
             except OSError:
                 text = ""
-            self._known[file] = self._pattern.search(text) is not None
+            self._known[file] = self._rank(text)
         return self._known[file]
+
+    def _rank(self, text: str) -> int:
+        if self._pattern.search(text) is None:
+            return 2
+        return 1 if self._modules.isdisjoint(_imported(text)) else 0
+
+
+def _imported(text: str) -> Iterable[str]:
+    """Yield the dotted names that a module's text imports, modules and what is taken of them alike."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -73,7 +73,7 @@ def test_read_suite__a_run_to_its_end() -> None:
 )
 def test_read_suite__what_has_not_the_right_shape_does_not_count(odd: Any) -> None:
     answer = read(odd)
-    assert (answer.tests, answer.loaded, answer.arcs, answer.broken) == ((), {}, {}, ())
+    assert (answer.tests, answer.loaded, answer.arcs, answer.broken) == ((), {}, {}, {})
     assert not answer.is_whole
 
 
@@ -97,10 +97,24 @@ def test_read_suite__the_test_that_was_running_has_failed() -> None:
 
 def test_read_suite__broken_files_below_the_git_root() -> None:
     told = {"kind": "collected", "tests": 0, "rootdir": "packages/shop"}
-    assert read(told, {"kind": "broken", "node": "tests/test_a.py"}).broken == (
-        "packages/shop/tests/test_a.py",
-    )
-    assert read({**told, "rootdir": "."}, {"kind": "broken", "node": "t.py::A"}).broken == ("t.py",)
+    broken = {"kind": "broken", "node": "tests/test_a.py", "message": "in x\nE   ImportError: no y\n"}
+    assert read(told, broken).broken == {"packages/shop/tests/test_a.py": "ImportError: no y"}
+    assert set(read({**told, "rootdir": "."}, {**broken, "node": "t.py::A"}).broken) == {"t.py"}
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("t.py:1: in <module>\nE   ImportError: no x", "ImportError: no x"),
+        ("E     File 't.py', line 1\nE       def f(:\nE   SyntaxError: no", "SyntaxError: no"),
+        ("('t.py', 3, \"Skipped: could not import 'x'\")", "('t.py', 3, \"Skipped: could not import 'x'\")"),
+        ("E   \x1b[31mred\u202e", "[31mred"),
+        ("", ""),
+    ],
+)
+def test_read_suite__why_a_file_is_broken(message: str, reason: str) -> None:
+    told = {"kind": "broken", "node": "t.py", "message": message}
+    assert read(told).broken == {"t.py": reason}
 
 
 @pytest.mark.parametrize(

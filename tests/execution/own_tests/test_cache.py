@@ -16,6 +16,7 @@ from bot.execution.own_tests.cache import Kept, keep, kept_suite, suite_key
 from bot.execution.process import ProcessSandbox
 from bot.execution.sandbox import Limits
 from bot.execution.workspace import Interpreter, ProjectCopy, Workspace
+from bot.model import BaselineStatus
 from bot.settings import CacheSettings
 from fakes.workspaces import function_member
 
@@ -27,6 +28,9 @@ BASELINE = MemberBaseline(
 )
 OTHER = MemberBaseline(reached=Reached(lines=frozenset({8})), tests={8: ("t.py::test_c",)})
 SUITE = OwnSuite(
+    status=BaselineStatus.PARTLY,
+    tests=4,
+    passed=frozenset({"t.py::test_a", "t.py::test_c"}),
     failed=frozenset({"tests/test_a.py::test_b", "tests/test_c.py"}),
     members={MEMBERS[0].id: BASELINE},
     partly={MEMBERS[1].id: OTHER},
@@ -76,6 +80,10 @@ def spoil_member(change: dict[str, Any]) -> Callable[[str, dict[str, Any]], dict
         spoil_head({"notes": ["x"] * 11}),
         spoil_head({"notes": "x"}),
         spoil_head({"seconds": "5"}),
+        spoil_head({"status": "excellent"}),
+        spoil_head({"tests": "4"}),
+        spoil_head({"not_passed": "t.py::test_b"}),
+        spoil_head({"not_passed": [3]}),
         spoil_member({"schema": 0}),
         spoil_member({"lines": [99]}),
         spoil_member({"lines": [True]}),

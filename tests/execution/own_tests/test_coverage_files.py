@@ -14,6 +14,7 @@ from bot.execution.own_tests.coverage_files import suite_from_coverage
 from bot.execution.process import ProcessSandbox
 from bot.execution.sandbox import Limits
 from bot.execution.workspace import Interpreter, ProjectCopy, Workspace
+from bot.model import BaselineStatus
 from fakes.workspaces import function_member
 
 CART = """\
@@ -159,7 +160,9 @@ def test_suite_from_coverage__of_another_file_nothing_is_known(workspace: Worksp
     path = tmp_path / "coverage.xml"
     path.write_text(xml("/builds/other", "pay/cart.py"))
     suite = suite_from_coverage(workspace, MEMBERS, path)
-    assert suite == OwnSuite(notes=("coverage.xml says nothing of 3 of 3 members",))
+    assert suite == OwnSuite(
+        status=BaselineStatus.FAILED, notes=("coverage.xml says nothing of 3 of 3 members",)
+    )
 
 
 def test_suite_from_coverage__several_places_of_one_file_count_together(
@@ -180,7 +183,7 @@ def test_suite_from_coverage__older_than_the_sources(workspace: Workspace, tmp_p
     os.utime(path, (1_000_000_000, 1_000_000_000))
     suite = suite_from_coverage(workspace, MEMBERS, path)
     note = "coverage.xml is older than the sources of 3 of 3 members: not used for them"
-    assert suite == OwnSuite(notes=(note,))
+    assert suite == OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
     os.utime(path, (4_000_000_000, 4_000_000_000))
     assert len(suite_from_coverage(workspace, MEMBERS, path).members) == 3
 
@@ -231,7 +234,9 @@ def test_suite_from_coverage__a_database_with_a_view_is_not_read(
         connection.execute("CREATE VIEW file AS SELECT 1 AS id, 'x' AS path")
         connection.commit()
     suite = suite_from_coverage(workspace, MEMBERS, path)
-    assert suite == OwnSuite(notes=(".coverage was not used: it holds more than tables",))
+    assert suite == OwnSuite(
+        status=BaselineStatus.FAILED, notes=(".coverage was not used: it holds more than tables",)
+    )
 
 
 def test_suite_from_coverage__a_file_that_has_gone(workspace: Workspace, tmp_path: Path) -> None:
