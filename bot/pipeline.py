@@ -26,7 +26,7 @@ from bot.execution.isolation.choice import CannotIsolate
 from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from bot.execution.own_suite import OwnSuite, measure_own_suite
+from bot.execution.own_suite import OwnSuite, measure_own_suite, with_base
 from bot.execution.own_tests.cache import Measurements, NoMeasurements
 from bot.execution.sandbox import CannotRun, Sandbox
 from bot.execution.workspace import CannotPrepare, Workspace
@@ -37,6 +37,8 @@ from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
 from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
 from bot.model import (
+    Baseline,
+    BaselineStatus,
     CacheStatsReporter,
     Candidate,
     Estimate,
@@ -83,8 +85,11 @@ _SHARE_OF_TELLING = 0.05
 _SHARE_OF_MEASURING = 0.7
 """So much of it may measuring the project's own tests take, were it not to heed its own limit."""
 
+_SHARE_ON_BASE = 0.3
+"""So much of it may running own tests on base take, were it not to heed its own limit."""
+
 _SHARE_OF_OWN_TESTS = 0.25
-"""So much of it may the project's own tests take with the mutants of a group."""
+"""So much of it may the project's own tests take on base, and with the mutants of a group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +176,7 @@ class Outcome:
     failure: str | None = None
     notes: tuple[str, ...] = ()
     failing: frozenset[str] | None = None
+    baseline: Baseline = field(default_factory=Baseline)
     not_asked: int = 0
 
 
@@ -343,6 +349,7 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
         unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
         digests=looked_after.digests,
         failing=outcome.failing,
+        baseline=outcome.baseline,
         earlier=looked_after.earlier,
     )
 
@@ -563,13 +570,28 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     try:
         suite = await run.deadline.within(measuring, _SHARE_OF_MEASURING)
     except TimeIsOver:
-        return OwnSuite(notes=(f"own tests: {run.deadline.reason('they were measured')}",))
+        note = f"own tests: {run.deadline.reason('they were measured')}"
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
     except Exception as error:  # noqa: BLE001 - it raises what ends the run
         _warn_of_fault(run, "your own tests were not measured", error)
-        return OwnSuite(notes=(f"own tests were not measured: {fault_in_words(error)}",))
-    if not suite.notes or settings.suite_seconds == run.settings.verification.suite_seconds:
-        return suite
-    note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
+        note = f"own tests were not measured: {fault_in_words(error)}"
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
+    if suite.notes and settings.suite_seconds != run.settings.verification.suite_seconds:
+        note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
+        suite = replace(suite, notes=(*suite.notes, note))
+    return await _with_base(run, workspace, suite)
+
+
+async def _with_base(run: _Run, workspace: Workspace, suite: OwnSuite) -> OwnSuite:
+    """Run the project's own tests on base's source; return the suite with how they end there."""
+    seconds = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS).suite_seconds
+    try:
+        return await run.deadline.within(with_base(workspace, suite, seconds), _SHARE_ON_BASE)
+    except TimeIsOver:
+        note = run.deadline.reason("own tests were run on the merge base")
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "your own tests were not run on the merge base", error)
+        note = f"own tests were not run on the merge base: {fault_in_words(error)}"
     return replace(suite, notes=(*suite.notes, note))
 
 
@@ -838,6 +860,7 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
         failure=repairs.failure,
         notes=(*_notes(run, place), *repairs.notes()),
         failing=place.own_suite.known_to_fail,
+        baseline=place.own_suite.reported(run.requests),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.model import (
     SCHEMA_VERSION,
+    Baseline,
     EarlierTest,
     Evidence,
     Funnel,
@@ -57,8 +58,18 @@ def contract(report: Report) -> dict[str, Any]:
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
         "skipped": [skipped_keys(entry) for entry in report.skipped],
         "earlier": [_earlier(test) for test in report.earlier],
+        "baseline": _baseline(report.baseline),
         "stats": statistics_keys(report.statistics),
         "notes": list(report.notes),
+    }
+
+
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "status": baseline.status.value,
+        "tests": baseline.tests,
+        "fail_on_base": baseline.fail_on_base,
+        "known": baseline.known,
     }
 
 

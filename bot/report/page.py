@@ -21,6 +21,7 @@ from bot.report.templating import fill, source
 from bot.report.view import View
 from bot.report.words import (
     LABEL_WORDS,
+    baseline_words,
     body_words,
     change_words,
     check_command,
@@ -63,6 +64,7 @@ def render_html(report: Report, view: View) -> str:
         "skipped": tuple(_skipped_row(group) for group in skipped_groups(report)),
         "funnel": _bars(report.statistics.funnel),
         "funnel_words": funnel_words(report.statistics.funnel),
+        "baseline": baseline_words(report),
         "cost": _markup(facts_line(cost_words(report))),
         "notes": tuple(_markup(parse(note)) for note in report.notes),
     }

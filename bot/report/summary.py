@@ -19,6 +19,7 @@ from bot.report.prose import Prose, code, parse, plain
 from bot.report.templating import fill
 from bot.report.view import View
 from bot.report.words import (
+    baseline_words,
     change_words,
     cost_words,
     count,
@@ -165,7 +166,8 @@ def last_line(report: Report, view: View) -> str:
     """Return the one line that tells of the run: its figures, cost and head, and a fold with its notes."""
     funnel = funnel_words(report.statistics.funnel)
     replies = (code("/testsmith help"),) if view.commands else ()
-    lines = (tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
+    baseline = tagged(plain(baseline_words(report)))
+    lines = (baseline, tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
     figures = f"<p><sub>{'<br>'.join(line for line in lines if line)}</sub></p>"
     if not report.notes:
         return figures

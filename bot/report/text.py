@@ -15,6 +15,7 @@ from bot.report.prose import Prose, code, one_line, parse, plain, shown_code, te
 from bot.report.terminal import Terminal, console_on
 from bot.report.view import View
 from bot.report.words import (
+    baseline_words,
     body_words,
     change_words,
     check_command,
@@ -158,6 +159,9 @@ def _skipped_parts(report: Report) -> Iterator[RenderableType]:
 
 def _closing_parts(report: Report) -> Iterator[RenderableType]:
     yield ""
+    baseline = baseline_words(report)
+    if baseline:
+        yield _text(plain(baseline))
     funnel = funnel_words(report.statistics.funnel)
     if funnel:
         yield _styled(plain(funnel), "dim")

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 
 from bot.model import (
+    BaselineStatus,
     BaseOutcome,
     CacheStats,
     Change,
@@ -371,6 +372,20 @@ def _cost(cost: float | None) -> tuple[str, ...]:
 def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:
     hits = statistics.cache.hits
     return (plain(f"{count(hits, 'member')} from the cache"),) if hits else ()
+
+
+def baseline_words(report: Report) -> str:
+    """Return whether an existing test fails without the change; empty where none was run without it."""
+    baseline = report.baseline
+    failing = baseline.fail_on_base
+    if failing is None:
+        return ""
+    if failing:
+        return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
+    if baseline.status is BaselineStatus.NONE:
+        return "No existing test fails without this change: there are none."
+    run = "" if baseline.status is BaselineStatus.MEASURED else " of those that could be run"
+    return f"No existing test{run} fails without this change."
 
 
 def failure_words(report: Report) -> Prose:

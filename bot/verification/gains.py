@@ -23,10 +23,12 @@ class OwnEvidence:
     Attributes:
         baseline: What they reach of it; None where not all of that is known.
         noticed: Whether one of those that were run fails with a mutant; one that is not in it was not tried.
+        fail_on_base: Whether one of those that reach the member fails with base's source.
     """
 
     baseline: MemberBaseline | None = None
     noticed: Mapping[Mutant, bool] = field(default_factory=dict)
+    fail_on_base: bool = False
 
     @property
     def knows_branches(self) -> bool:
@@ -122,11 +124,14 @@ class Shown:
         gains: What it shows.
         knows_branches: Whether it is known which of its branches the own tests reach.
         has_mutants: Whether the member has any mutant; None where they could not be run.
+        own_fail_on_base: Whether an own test that reaches the member fails with base's source: then that it
+            fails there, too, tells nobody anything new.
     """
 
     gains: Gains
     knows_branches: bool
     has_mutants: bool | None
+    own_fail_on_base: bool = False
 
 
 RULES: Mapping[str, Callable[[Shown], bool]] = {
@@ -137,7 +142,9 @@ RULES: Mapping[str, Callable[[Shown], bool]] = {
     "reaches a branch that the own tests do not": (
         lambda shown: shown.knows_branches and bool(shown.gains.branches)
     ),
-    "fails on base, where the member was there": lambda shown: shown.gains.fails_on_base,
+    "fails on base, where the member was there, and no own test that reaches it does": (
+        lambda shown: shown.gains.fails_on_base and not shown.own_fail_on_base
+    ),
     "reaches a line that the own tests do not, of a member in which there is nothing to change": (
         lambda shown: shown.has_mutants is False and bool(shown.gains.lines)
     ),

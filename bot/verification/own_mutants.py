@@ -96,6 +96,7 @@ class OwnTests:
         return OwnEvidence(
             baseline=self._own_suite.members.get(member.id),
             noticed=self._noticed.get(member.id, {}),
+            fail_on_base=self._own_suite.fails_on_base(member.id) is True,
         )
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:

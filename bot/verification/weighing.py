@@ -35,6 +35,9 @@ from bot.verification.reading.claims import functions_of
 from bot.verification.redundancy import Showing, redundant
 from bot.verification.table import DEFAULTS, GateTable
 
+_NOTHING_NEW = "fails without this change, but so do your own tests"
+"""Why a function is cut that shows what the change does, as others do already."""
+
 _LENGTH_OF_INHERITED = 1_000
 """A test function that stands elsewhere counts as longer than any."""
 
@@ -71,6 +74,7 @@ class Weight:
             gains=gains,
             knows_branches=self.own.knows_branches,
             has_mutants=None if mutants is None else bool(mutants),
+            own_fail_on_base=self.own.fail_on_base,
         )
 
 
@@ -112,6 +116,8 @@ def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
         return Cut(function=name, point=Point.STABLE, reason=reason)
     if gains_something(weight.shown(gains)):
         return None
+    if gains.fails_on_base:
+        return Cut(function=name, point=Point.STABLE, reason=_NOTHING_NEW)
     return Cut(
         function=name,
         point=Point.STABLE,

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.model import (
+    Baseline,
+    BaselineStatus,
     BaseOutcome,
     CacheStats,
     Change,
@@ -116,6 +118,7 @@ def sample_report() -> Report:
         base="9f8e7d6c5b4a39281706f5e4d3c2b1a098765432",
         head="1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
         notes=("sandbox: process limits, scrubbed environment, no network",),
+        baseline=Baseline(status=BaselineStatus.MEASURED, tests=120, fail_on_base=3, known=11),
         sources=dict.fromkeys((member.id for member in members), "s1"),
     )
 

@@ -25,7 +25,8 @@ def test_summary_text__of_the_sample() -> None:
     assert "| 3 | `clamp` | affected by `_bounds` | 1 test, +1 line |" in lines
     assert "| `huge`, `late` | budget | over the limit of 40 members |" in lines
     assert lines[-1] == (
-        "<p><sub>tests: 13 asked, 12 answered, 11 ran, 10 stable, 7 gain something, 6 proposed<br>"
+        "<p><sub>3 existing tests fail without this change.<br>"
+        "tests: 13 asked, 12 answered, 11 ran, 10 stable, 7 gain something, 6 proposed<br>"
         "2 model calls, 3,120 tokens · 4 members from the cache · 12.3 s · head <code>1a2b3c4</code>"
         "</sub></p>"
         "<details><summary>1 note</summary>"

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from bot.model import (
+    Baseline,
+    BaselineStatus,
     BaseOutcome,
     CacheStats,
     Change,
@@ -23,6 +25,7 @@ from bot.model import (
 )
 from bot.report.prose import text_of
 from bot.report.words import (
+    baseline_words,
     body_words,
     change_words,
     check_command,
@@ -386,6 +389,23 @@ def test_cost_words__say_what_was_spent(statistics: Statistics, words: str) -> N
     report = replace(sample_report(), statistics=statistics)
 
     assert text_of(facts_line(cost_words(report))) == words
+
+
+@pytest.mark.parametrize(
+    ("status", "failing", "words"),
+    [
+        (BaselineStatus.MEASURED, 3, "3 existing tests fail without this change."),
+        (BaselineStatus.PARTLY, 1, "1 existing test fails without this change."),
+        (BaselineStatus.MEASURED, 0, "No existing test fails without this change."),
+        (BaselineStatus.PARTLY, 0, "No existing test of those that could be run fails without this change."),
+        (BaselineStatus.NONE, 0, "No existing test fails without this change: there are none."),
+        (BaselineStatus.MEASURED, None, ""),
+        (BaselineStatus.NOT_RUN, None, ""),
+    ],
+)
+def test_baseline_words(status: BaselineStatus, failing: int | None, words: str) -> None:
+    baseline = Baseline(status=status, fail_on_base=failing)
+    assert baseline_words(replace(sample_report(), baseline=baseline)) == words
 
 
 def test_failure_words__are_empty_for_a_complete_report() -> None:

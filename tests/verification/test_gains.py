@@ -143,6 +143,14 @@ def test_gains_something__any_rule_is_enough(
     assert gains_something(shown) is enough
 
 
+def test_gains_something__that_own_tests_fail_on_base_as_well_is_not_a_gain() -> None:
+    shown = Shown(
+        gains=Gains(fails_on_base=True), knows_branches=True, has_mutants=True, own_fail_on_base=True
+    )
+    assert not gains_something(shown)
+    assert gains_something(replace(shown, gains=Gains(fails_on_base=True, killed=A, alive=A)))
+
+
 EVIDENCE = Evidence(passes=5, runs=5)
 
 

@@ -119,6 +119,19 @@ def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
     assert skipped.reason == "no candidate killed a mutant that your tests leave alive"
 
 
+def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_member_do() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: False})
+    run = proof(function("test_a", base=Status.FAILED), function("test_b", base=Status.FAILED))
+    alone = weighed(Weight(proof=run, mutation=mutation, own=own))
+    assert isinstance(alone, Entry)
+    found = weighed(Weight(proof=run, mutation=mutation, own=replace(own, fail_on_base=True)))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    (cut,) = found.cuts
+    assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your own tests")
+
+
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
     found = weighed(Weight(proof=proof(), mutation=a_mutation((FIRST,), {})))
     assert isinstance(found, Judgement)

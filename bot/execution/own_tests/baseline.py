@@ -26,6 +26,11 @@ class MemberBaseline:
     tests: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     branches_known: bool = True
 
+    @property
+    def all_tests(self) -> frozenset[str]:
+        """The ids of those that reach any line."""
+        return frozenset(test for tests in self.tests.values() for test in tests)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnBase:
@@ -83,14 +88,14 @@ class OwnSuite:
     def reaching(self) -> frozenset[str]:
         """The ids of the tests that reach a member."""
         baselines = (*self.members.values(), *self.partly.values())
-        return frozenset(test for one in baselines for tests in one.tests.values() for test in tests)
+        return frozenset(test for one in baselines for test in one.all_tests)
 
     def fails_on_base(self, member: str) -> bool | None:
         """Tell whether a test that reaches a member fails with base's source; None if that is not known."""
         baseline = self.members.get(member) or self.partly.get(member)
         if self.on_base is None or baseline is None:
             return None
-        reaching = self.passed.intersection(test for tests in baseline.tests.values() for test in tests)
+        reaching = self.passed & baseline.all_tests
         if reaching & self.on_base.failed:
             return True
         return False if member in self.members and reaching <= self.on_base.passed else None
