@@ -77,7 +77,7 @@ class DocumentedExample:
     """One example from a member's documentation.
 
     Attributes:
-        setup: Statements of the same docstring that come before it, in order.
+        setup: All statements of the same docstring that come before it, in order.
         call: The expression that is shown, as source text.
         expected: The documented value as source text; None where an exception is documented.
         exception: Name of the documented exception; None where a value is.

@@ -240,12 +240,18 @@ def _changed(function: str) -> Cut:
 
 
 def _settled_question(draft: Draft, question: Question, proof: Proof) -> Entry | Judgement:
-    """A question is one where the documented claim fails every time."""
-    runs = [run for function in proof.functions for run in function.head]
-    if proof.functions and all(run.status is Status.FAILED for run in runs):
+    """A question is one where the documented claim reaches the member, and fails every time."""
+    reaches = all(map(_Gate(proof, {}).touches, proof.functions))
+    if reaches and always_fails(proof):
         entry = _entry(draft, proof)
-        return replace(entry, summary=question_text(question, runs[0].message))
+        return replace(entry, summary=question_text(question, proof.functions[0].head[0].message))
     return Judgement()
+
+
+def always_fails(proof: Proof) -> bool:
+    """Tell whether each test function of a proof failed in each of its runs."""
+    runs = [run for function in proof.functions for run in function.head]
+    return bool(proof.functions) and all(run.status is Status.FAILED for run in runs)
 
 
 class _Gate:
@@ -270,7 +276,7 @@ class _Gate:
         if function.left:
             reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
             return Cut(function=function.name, point=Point.STABLE, reason=first_words(reason))
-        if not self._touches(function):
+        if not self.touches(function):
             return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
         return kind
 
@@ -285,7 +291,7 @@ class _Gate:
         point = Point.RAN if ran else Point.ANSWERED
         return Cut(function=function.name, point=point, reason=_failure(function))
 
-    def _touches(self, function: FunctionProof) -> bool:
+    def touches(self, function: FunctionProof) -> bool:
         """Tell whether a function reaches the member.
 
         The body of a class runs where it is loaded and nowhere else, so of a class without lines of its own

@@ -12,7 +12,7 @@ from bot.model import Funnel, Progress
 from bot.settings import VerificationSettings
 from bot.verification.evidence import Subject, gather_evidence
 from bot.verification.gains import with_reach
-from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, judge, settle
+from bot.verification.gate import Cut, Draft, Entry, Judgement, Point, Verdict, always_fails, judge, settle
 from bot.verification.guard.guard import guard
 from bot.verification.guard.questions import Question
 from bot.verification.mutation import gather_mutants
@@ -81,6 +81,9 @@ class _Prover:
         """Judge the open drafts of a candidate, now that they have been run."""
         drafts, case.open = case.open, []
         for draft in drafts:
+            check = None if draft.question is None else draft.question.check
+            if check is not None and not always_fails(self.known[case.proof.member.id, check.code]):
+                continue  # doctest, which runs all lines before the example, does not contradict it
             subject = Subject(member=case.proof.member, candidate=draft.candidate)
             smells = smells_of(draft.candidate.code, subject.member)
             proof = self.known[_key(subject)]
@@ -149,7 +152,13 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
         ]
         if not left:
             break
-        await prover.run(left)
+        checks = [
+            Subject(member=case.proof.member, candidate=draft.question.check)
+            for case in cases
+            for draft in case.open
+            if draft.question is not None and draft.question.check is not None
+        ]
+        await prover.run([*left, *checks])
         for case in cases:
             prover.advance(case)
         await prover.weigh(cases)

@@ -58,6 +58,7 @@ def proven(
     folder: Path,
     *subjects: Subject,
     base: str | None = BASE,
+    head: str = HEAD,
     runs: int = 2,
     own_suite: OwnSuite | None = None,
 ) -> tuple[Verdict, ...]:
@@ -65,7 +66,7 @@ def proven(
 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
-        async with small_workspace(folder, {"shop.py": HEAD}, before) as workspace:
+        async with small_workspace(folder, {"shop.py": head}, before) as workspace:
             return await prove(
                 subjects,
                 workspace,
@@ -180,6 +181,66 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
     }
     counts = funnel([verdict], verdict.entries, unanswered=1)
     assert counts == Funnel(asked=10, answered=9, ran=9, stable=6, gains=4, posted=4)
+
+
+TEE = '''\
+def tee_each(func, items):
+    """Yield items, each given to a function first.
+
+    >>> seen = []
+    >>> func = lambda item: seen.append(item * 2)
+    >>> list(tee_each(func, [1, 2]))
+    [1, 2]
+    >>> list(seen)
+    [2, 4]
+    >>> len(seen)
+    3
+    >>> 1 + 1
+    3
+    >>> print(list(tee_each(func, "ab")))
+    ['a', 'b', 'c']
+    """
+    for item in items:
+        func(item)
+        yield item
+'''
+
+
+@pytest.mark.parametrize(
+    ("claim", "summaries"),
+    [
+        pytest.param("list(seen) == [2, 4]", [], id="doctest finds it as it is shown"),
+        pytest.param("list(seen) == []", [], id="it is another situation"),
+        pytest.param(
+            "len(seen) == 3",
+            ["The docstring says `len(seen)` is `3`; it returns `2`. Which of the two is meant?"],
+            id="doctest contradicts it",
+        ),
+    ],
+)
+def test_prove__asks_of_an_example_what_all_lines_before_it_come_to(
+    tmp_path: Path, claim: str, summaries: list[str]
+) -> None:
+    code = f"""
+        from shop import tee_each
+
+        def test_claim():
+            seen = []
+            func = lambda item: seen.append(item * 2)
+            assert {claim}
+    """
+    (verdict,) = proven(tmp_path, subject(code, function_member(TEE, "tee_each")), base=None, head=TEE)
+    assert [entry.summary for entry in verdict.entries] == summaries
+
+
+def test_prove__asks_nothing_that_does_not_reach_the_member(tmp_path: Path) -> None:
+    text = TEE.replace("    >>> list(tee_each(func, [1, 2]))\n    [1, 2]\n", "")
+    code = """
+        def test_sum():
+            assert 1 + 1 == 3
+    """
+    (verdict,) = proven(tmp_path, subject(code, function_member(text, "tee_each")), base=None, head=text)
+    assert verdict.entries == ()
 
 
 def test_prove__rows_that_contradict_the_docstring_leave_the_others(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bot.generation.offline.sources import ModuleSource
 from bot.languages.driver import DocumentedExample
 from bot.model import Member, MemberKind
 
-_MOST_EXAMPLES = 12
+_MOST_CALLS = 24
 
 
 class Around(NamedTuple):
@@ -36,12 +36,14 @@ class DocumentedCall:
         example: What the docstring says of it, where that can be read; else None.
         around: The text around the arguments, where it holds exactly one call of the member; else None.
         arguments: The arguments of that call, each with the name it is given by, or an empty one.
+        is_shortened: Whether statements that the docstring shows before it are left out.
     """
 
     setup: tuple[str, ...]
     text: str
     imports: Imports
     example: DocumentedExample | None
+    is_shortened: bool = False
     around: Around | None = None
     arguments: tuple[tuple[str, Expression], ...] = ()
 
@@ -65,17 +67,25 @@ class Documentation:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A call in a docstring as its reader gives it, with what is documented of it, if anything."""
+    """A call in a docstring as its reader gives it, with what is documented of it, if anything.
+
+    Attributes:
+        setup: Statements before it.
+        call: The call.
+        example: What is documented of it.
+        is_shortened: Whether statements before it are left out.
+    """
 
     setup: tuple[str, ...]
     call: str
     example: DocumentedExample | None
+    is_shortened: bool = False
 
 
 def read_documentation(member: Member, source: ModuleSource, shown: Iterable[Shown]) -> Documentation:
     """Make documented calls ready to run; one that uses a name of unknown origin is left out."""
     reader = _Reader(member, source)
-    calls = [call for each in shown if (call := reader.read(each)) is not None][:_MOST_EXAMPLES]
+    calls = [call for each in shown if (call := reader.read(each)) is not None][:_MOST_CALLS]
     given: defaultdict[int | str, list[Expression]] = defaultdict(list)
     for call in calls:
         for place, (name, value) in enumerate(() if call.setup else call.arguments):
@@ -112,6 +122,7 @@ class _Reader:
             example=shown.example,
             around=around,
             arguments=arguments,
+            is_shortened=shown.is_shortened,
         )
 
     def _resolved(self, nodes: Sequence[ast.AST], own: Mapping[str, Import]) -> Imports | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.generation.offline.calls import Argument
-from bot.generation.offline.cases import Case, stable_case, with_base
+from bot.generation.offline.cases import Case, signature, stable_case, with_base
 from bot.generation.offline.choice import shortlist
 from bot.generation.offline.explorer import (
     FIRST,
@@ -24,6 +24,7 @@ from bot.generation.offline.explorer import (
     Job,
     Setting,
 )
+from bot.generation.offline.expressions import Layer
 from bot.generation.offline.guidance import Known, further
 from bot.generation.offline.observations import Arc, Observation
 from bot.generation.offline.subjects import Subject
@@ -143,6 +144,32 @@ class _Seeking:
         reached = frozenset[Arc]().union(*(case.seen.branches for case in self.cases.values()))
         return len(self.known.noticed), len(reached), self.has_witness
 
+    def shorten(self, numbers: Iterable[int]) -> None:
+        """Decide between the two setups of each documented call: what it seems to need, and all before it.
+
+        The short one stays where the same comes of both. Where another value does, it says nothing of what
+        is documented.
+        """
+        for number in [number for number in numbers if self.trials[number].is_shortened]:
+            short, whole = self.cases.get(number), self._whole_of(number)
+            if whole is not None and (short is None or signature(short.outcome) != signature(whole.outcome)):
+                self._drop(number)
+            elif whole is not None:
+                self._drop(number + 1)
+            elif short is not None and short.contradicts:
+                self._drop(number)
+
+    def _whole_of(self, number: int) -> Case | None:
+        """Return the case that follows a shortened one with the same call behind all statements."""
+        case = self.cases.get(number + 1)
+        if case is None or case.trial.layer is not Layer.DOCUMENTED or case.trial.is_shortened:
+            return None
+        return case if case.trial.call == self.trials[number].call else None
+
+    def _drop(self, number: int) -> None:
+        for known in (self.trials, self.seen, self.cases):
+            known.pop(number, None)
+
     def shortlisted(self) -> list[int]:
         """Return the numbers of the cases that are worth running again."""
         numbers = [*self.cases]
@@ -206,6 +233,7 @@ class _Exploration:
                 member.seen[number] = seen
             if case is not None:
                 member.cases[number] = case
+        member.shorten(numbered)
 
     async def _compare(self, trials: Mapping[int, Mapping[int, Trial]]) -> None:
         """Run the trials that came to something on base."""

@@ -258,11 +258,15 @@ def _skip(member: Member, stage: Stage, reason: str) -> Skipped:
 
 
 def _shown(member: Member) -> list[Shown]:
-    """Return the calls of a docstring, with what it says of them, where it says something readable."""
+    """Return the calls of a docstring, with what it says of them, where it says something readable.
+
+    Each comes with the statements that it seems to need, then with all that doctest runs before it.
+    """
     examples = {example.line: example for example in documented_examples(member)}
     return [
-        Shown(setup=call.setup, call=call.call, example=examples.get(call.line))
+        Shown(setup, call.call, examples.get(call.line), is_shortened=setup != call.setup)
         for call in shown_calls(member)
+        for setup in dict.fromkeys([call.needed, call.setup])
     ]
 
 

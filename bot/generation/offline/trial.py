@@ -66,6 +66,7 @@ class Trial:
         inside: Whether the object that is given is told by what it shows, even where it has a source text.
         layer: Where its inputs come from.
         example: The documented example that it is; None for all others.
+        is_shortened: Whether its setup leaves out statements that the docstring shows before its call.
         about: What it shows, in words for the test's name; empty where its call says that.
         priors: Names of the methods that were called before.
         relation: The relation that it states; None for all others.
@@ -87,6 +88,7 @@ class Trial:
     inside: bool = False
     layer: Layer = Layer.ORDINARY
     example: DocumentedExample | None = None
+    is_shortened: bool = False
     about: str = ""
     priors: tuple[str, ...] = ()
     relation: Relation | None = None

@@ -67,7 +67,13 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
 
 def _documented(subject: Subject, call: DocumentedCall) -> Trial:
     """Return a documented call as a trial: taken apart where it holds one plain call of the member."""
-    plain = Trial(imports=call.imports, setup=call.setup, pieces=(call.text,), layer=Layer.DOCUMENTED)
+    plain = Trial(
+        imports=call.imports,
+        setup=call.setup,
+        pieces=(call.text,),
+        layer=Layer.DOCUMENTED,
+        is_shortened=call.is_shortened,
+    )
     if call.around is None:
         return replace(plain, example=call.example)
     name, imported = reference(subject.member.name, subject.member.module)

@@ -23,12 +23,14 @@ class ShownCall:
     """One expression that a docstring shows, whatever it says about its value.
 
     Attributes:
-        setup: Statements of the same docstring that come before it and that it may need, in order.
+        setup: All that doctest runs before it, in order.
+        needed: Those of these statements that it seems to need: a shorter way to the same, if it is one.
         call: The expression, as source text.
         line: Its line in the file, counted from 1.
     """
 
     setup: tuple[str, ...]
+    needed: tuple[str, ...]
     call: str
     line: int
 
@@ -46,7 +48,7 @@ def documented_examples(member: Member) -> tuple[DocumentedExample, ...]:
 def shown_calls(member: Member) -> tuple[ShownCall, ...]:
     """Return every expression that the member's docstring shows with a value, an exception or an output."""
     return tuple(
-        ShownCall(setup=step.setup, call=call, line=step.line)
+        ShownCall(setup=step.setup, needed=step.needed, call=call, line=step.line)
         for step in _steps(member)
         if step.is_shown and (call := _shown_expression(step.source)) is not None
     )
@@ -54,7 +56,7 @@ def shown_calls(member: Member) -> tuple[ShownCall, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One example as doctest sees it, with the statements before it that it may need."""
+    """One example as doctest sees it, with the statements before it."""
 
     source: str
     want: str
@@ -63,6 +65,7 @@ class _Step:
     folded: bool
     line: int
     setup: tuple[str, ...]
+    needed: tuple[str, ...]
 
     @property
     def is_shown(self) -> bool:
@@ -70,10 +73,11 @@ class _Step:
 
 
 def _steps(member: Member) -> Iterator[_Step]:
-    docstring = _docstring(member)
+    docstring = docstring_of(member)
     if docstring is None:
         return
     text, first_line = docstring
+    setup: list[str] = []
     before: list[_Statement] = []
     for example in _parsed(text):
         tree = _tree(example.source)
@@ -87,10 +91,20 @@ def _steps(member: Member) -> Iterator[_Step]:
             ellipsis=bool(example.options.get(doctest.ELLIPSIS)),
             folded=bool(example.options.get(doctest.NORMALIZE_WHITESPACE)),
             line=first_line + example.lineno,
-            setup=_needed(before, tree),
+            setup=tuple(setup),
+            needed=_needed(before, tree),
         )
         if example.exc_msg is None:
+            setup.append(source)
             before.append(_Statement.of(source, tree, shown=bool(example.want)))
+        else:
+            setup += _refused(source)
+
+
+def _refused(source: str) -> tuple[str, str]:
+    """Return an example that raises as statements that go on behind it, as doctest does."""
+    lines = [f"    {line}" for line in ast.unparse(ast.parse(source)).splitlines()]
+    return "from contextlib import suppress", "\n".join(["with suppress(Exception):", *lines])
 
 
 def _without_comments(source: str, tree: ast.Module) -> str:
@@ -103,8 +117,8 @@ def _segment(source: str, node: ast.stmt) -> str:
     return (None if decorated else ast.get_source_segment(source, node)) or ast.unparse(node)
 
 
-def _docstring(member: Member) -> tuple[str, int] | None:
-    """Return the member's own docstring and the line of the file on which it begins."""
+def docstring_of(member: Member) -> tuple[str, int] | None:
+    """Return the member's own docstring and the line of the file on which it begins; None without one."""
     tree = _tree(member.source)
     definition = next((node for node in tree.body if isinstance(node, _Documented)), None) if tree else None
     if definition is None or not definition.body:

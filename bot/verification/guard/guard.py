@@ -18,7 +18,7 @@ from bot.model import Candidate
 from bot.verification.guard.contradictions import Contradiction, contradictions
 from bot.verification.guard.documentation import DocumentedClaim, Relation, documented_claims
 from bot.verification.guard.promised_tests import promised_test
-from bot.verification.guard.questions import Question, documented_test, short
+from bot.verification.guard.questions import Question, doctest_check, documented_test, short
 from bot.verification.proof import FunctionProof, Proof, Status
 from bot.verification.reading.rows import row_counts
 from bot.verification.table import DEFAULTS
@@ -158,10 +158,12 @@ def _example_questions(
     for claim in sorted(first.values(), key=lambda claim: claim.example.line):
         seen = claim.relation is Relation.CONTRADICTS and claim.function in passing
         test = next(names)
+        check = doctest_check(proof.member, claim.example, test)
         yield Question(
             documented=claim.example,
             candidate=_candidate(proof, documented_test(proof.member, claim.example, test)),
             test=test,
+            check=None if check is None else _candidate(proof, check),
             observed=claim.asserted if seen else "",
             functions=tuple(
                 dict.fromkeys(other.function for other in ordered if other.example.line == claim.example.line)

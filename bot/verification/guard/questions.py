@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.languages.driver import DocumentedExample
+from bot.languages.python.examples import docstring_of
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Candidate, Member
 from bot.verification.guard.contradictions import Promise
@@ -28,6 +29,8 @@ class Question:
         documented: What the documentation says of which call.
         candidate: A test module that claims what is documented.
         test: The name of its one test function.
+        check: A test module that runs the docstring up to the example as doctest does: what it does not
+            contradict is not asked. None where no example is asked about.
         observed: What the code was seen to give, or the exception that it raised, as source text; empty where
             a run has to tell.
         functions: The candidate's test functions that it takes the place of.
@@ -36,6 +39,7 @@ class Question:
     documented: DocumentedExample | Promise
     candidate: Candidate
     test: str
+    check: Candidate | None = None
     observed: str = ""
     functions: tuple[str, ...] = ()
 
@@ -43,13 +47,74 @@ class Question:
 def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
     """Return a test module that claims what an example shows.
 
-    The names of a docstring are those of its module, so what is no builtin is imported from there.
+    The names of a docstring are those of its module, so what is not built in is imported from there.
     """
     statements = [*map(_on_few_lines, example.setup), _claim(example)]
     needed = sorted(_free_names(map(parse_untrusted, statements)) - {"pytest"})
-    imports = "import pytest\n\n" if example.expected is None else ""
-    imports += f"from {member.module} import {', '.join(needed)}\n" if needed else ""
-    return f"{imports}\n\ndef {name}():\n" + textwrap.indent("\n".join(statements), "    ") + "\n"
+    lines = [each for each in dict.fromkeys(statements) if _is_import(each) and "__future__" not in each]
+    lines += ["import pytest\n"] if example.expected is None else []
+    lines += [f"from {member.module} import {', '.join(needed)}"] if needed else []
+    body = "\n".join(each for each in statements if not _is_import(each))
+    return "\n".join([*lines, "", "", f"def {name}():", textwrap.indent(body, "    "), ""])
+
+
+_CHECK = """\
+import doctest
+import importlib
+import sys
+
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+
+
+class Runner(doctest.DocTestRunner):
+    contradicted = None
+
+    def report_failure(self, out, test, example, got):
+        self.contradicted = example
+
+    def report_unexpected_exception(self, out, test, example, exc_info):
+        self.contradicted = example
+        if example is not test.examples[-1]:
+            raise exc_info[1]
+
+
+def {name}():
+    text = {text}
+    module = importlib.import_module({module!r})
+    loaded = [one for one in sys.modules.values() if str(getattr(one, "__file__", None)).endswith({path!r})]
+    examples = doctest.DocTestParser().get_examples(text)
+    examples = [one for one in examples if one.lineno <= {line}]
+    test = doctest.DocTest(examples, vars([*loaded, module][0]), {name!r}, None, 0, text)
+    runner = Runner(verbose=False, optionflags=FLAGS)
+    try:
+        runner.run(test, out=lambda text: None)
+    except Exception:
+        return
+    assert runner.contradicted is not examples[-1]
+"""
+
+
+def doctest_check(member: Member, example: DocumentedExample, name: str) -> str | None:
+    """Return a test module that fails where doctest, having run all lines before, contradicts an example.
+
+    It is lenient, since a project may set doctest's options where nobody sees them: dots stand for anything,
+    blanks are all the same, and details of exceptions do not count. What comes behind a line that raises
+    without saying so is not contradicted.
+
+    Returns:
+        None where the member has no docstring.
+    """
+    docstring = docstring_of(member)
+    if docstring is None:
+        return None
+    text, first = docstring
+    return _CHECK.format(
+        name=name, text=repr(text), module=member.module, path=f"/{member.path}", line=example.line - first
+    )
+
+
+def _is_import(statement: str) -> bool:
+    return all(isinstance(node, ast.Import | ast.ImportFrom) for node in parse_untrusted(statement).body)
 
 
 def _claim(example: DocumentedExample) -> str:

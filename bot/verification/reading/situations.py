@@ -142,14 +142,16 @@ def _needed(call: ast.expr, before: Sequence[ast.stmt]) -> list[ast.stmt]:
     """Return the statements that have to do with the local objects in a call, in order."""
     local = bound_names(before)
     wanted = _read_names(call) & local
-    kept: list[ast.stmt] = []
-    for statement in reversed(before):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            continue
-        if wanted & (bound_names([statement]) | _read_names(statement)):
-            kept.append(statement)
-            wanted |= _read_names(statement) & local
-    return _without_idle_names(list(reversed(kept)), call)
+    touched = [(each, (bound_names([each]) | _read_names(each)) & local) for each in before]
+    known = frozenset[str]()
+    while wanted != known:  # what shares a name with something needed may alter it
+        known, wanted = wanted, wanted.union(*(names for _, names in touched if names & wanted))
+    kept = [
+        each
+        for each, names in touched
+        if names & wanted and not isinstance(each, ast.Import | ast.ImportFrom)
+    ]
+    return _without_idle_names(kept, call)
 
 
 def _without_idle_names(statements: list[ast.stmt], call: ast.expr) -> list[ast.stmt]:

@@ -62,6 +62,32 @@ def test_contradicted_member__pins_what_is_documented_and_no_other_value(tmp_pat
     assert 'pytest.raises(ValueError, match="there is no price")' in made.code
 
 
+TEE = '''
+def tee_each(func, items):
+    """Yield items, each given to a function first.
+
+    >>> seen = []
+    >>> func = lambda item: seen.append(item * 2)
+    >>> list(tee_each(func, [1, 2]))
+    [1, 2]
+    >>> list(seen)
+    [2, 4]
+    """
+    for item in items:
+        func(item)
+        yield item
+'''
+
+
+def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"tees.py": TEE}))["tee_each"])
+
+    first, second = "list(tee_each(func, [1, 2]))", "assert list(seen) == [2, 4]"
+    assert f"assert {first} == [1, 2]" in made.code
+    for test in made.code.split("def test_")[1:]:
+        assert second not in test or f"    {first}\n    {second}" in test
+
+
 def test_engine__writes_the_same_again(tmp_path: Path) -> None:
     files = {
         "m.py": CENTS,

@@ -59,33 +59,66 @@ def test_documented_examples__without_a_docstring(head: str) -> None:
     assert documented_examples(bare) == ()
 
 
-def test_documented_examples__keeps_the_setup_that_an_example_needs() -> None:
-    example = only(
-        """
+def needed(docstring: str) -> tuple[str, ...]:
+    """Return the statements that the last call of a docstring seems to need."""
+    return shown_calls(member(docstring))[-1].needed
+
+
+def test_documented_examples__all_lines_before_an_example_are_its_setup() -> None:
+    example = documented_examples(
+        member(
+            """
+            >>> import os
+            >>> seen = []
+            >>> func = lambda item: seen.append(item * 2)
+            >>> list(f(func))
+            [1, 2]
+            >>> f(None)
+            Traceback (most recent call last):
+                ...
+            ValueError: no
+            >>> g()  # doctest: +SKIP
+            4
+            >>> list(seen)
+            [2, 4]
+            """
+        )
+    )[-1]
+
+    assert example.call == "list(seen)"
+    assert example.setup == (
+        "import os",
+        "seen = []",
+        "func = lambda item: seen.append(item * 2)",
+        "list(f(func))",
+        "from contextlib import suppress",
+        "with suppress(Exception):\n    f(None)",
+    )
+
+
+def test_shown_calls__need_the_bindings_of_their_names() -> None:
+    text = """
         >>> from datetime import date
         >>> import os
         >>> start = date(2020, 1, 1)
         >>> f(start)
         'new year'
         """
-    )
 
-    assert example.setup == ("from datetime import date", "start = date(2020, 1, 1)")
-
-
-def test_documented_examples__leaves_out_earlier_examples_of_plain_calls() -> None:
-    examples = documented_examples(member(">>> f(1)\n1\n>>> f(2)\n2"))
-
-    assert examples[1].setup == ()
+    assert needed(text) == ("from datetime import date", "start = date(2020, 1, 1)")
 
 
-def test_documented_examples__keeps_earlier_examples_that_share_an_object() -> None:
-    examples = documented_examples(member(">>> it = iter([1, 2])\n>>> next(it)\n1\n>>> next(it)\n2"))
-
-    assert examples[1].setup == ("it = iter([1, 2])", "next(it)")
+def test_shown_calls__do_not_need_earlier_examples_of_plain_calls() -> None:
+    assert needed(">>> f(1)\n1\n>>> f(2)\n2") == ()
 
 
-def test_documented_examples__keeps_earlier_examples_of_what_was_made_together() -> None:
+def test_shown_calls__need_earlier_examples_that_share_an_object() -> None:
+    text = ">>> it = iter([1, 2])\n>>> next(it)\n1\n>>> next(it)\n2"
+
+    assert needed(text) == ("it = iter([1, 2])", "next(it)")
+
+
+def test_shown_calls__need_earlier_examples_of_what_was_made_together() -> None:
     text = """
         >>> first, others = f(iter("abc"))
         >>> list(first)
@@ -93,54 +126,43 @@ def test_documented_examples__keeps_earlier_examples_of_what_was_made_together()
         >>> list(others)
         ['b', 'c']
         """
-    examples = documented_examples(member(text))
 
-    assert examples[1].setup == ('first, others = f(iter("abc"))', "list(first)")
-
-
-def test_documented_examples__knows_that_nothing_alters_a_constant() -> None:
-    examples = documented_examples(
-        member(
-            """
-            >>> delta = timedelta(days=1)
-            >>> f(delta)
-            'a day'
-            >>> delta = timedelta(days=2)
-            >>> f(delta)
-            '2 days'
-            """
-        )
-    )
-
-    assert examples[1].setup == ("delta = timedelta(days=2)",)
+    assert needed(text) == ('first, others = f(iter("abc"))', "list(first)")
 
 
-def test_documented_examples__keeps_statements_that_may_act_beyond_their_names() -> None:
-    example = only(">>> _ = activate('de')\n>>> f(1)\n'eins'")
+def test_shown_calls__nothing_alters_a_constant() -> None:
+    text = """
+        >>> delta = timedelta(days=1)
+        >>> f(delta)
+        'a day'
+        >>> delta = timedelta(days=2)
+        >>> f(delta)
+        '2 days'
+        """
 
-    assert example.setup == ("_ = activate('de')",)
+    assert needed(text) == ("delta = timedelta(days=2)",)
 
 
-def test_documented_examples__forgets_an_example_that_raises() -> None:
-    examples = documented_examples(
-        member(
-            """
-            >>> x = g()
-            >>> f(x)
-            Traceback (most recent call last):
-                ...
-            ValueError: no
-            >>> f(x + 1)
-            3
-            """
-        )
-    )
+def test_shown_calls__need_statements_that_may_act_beyond_their_names() -> None:
+    assert needed(">>> _ = activate('de')\n>>> f(1)\n'eins'") == ("_ = activate('de')",)
 
-    assert [(example.call, example.expected, example.exception) for example in examples] == [
-        ("f(x)", None, "ValueError"),
-        ("f(x + 1)", "3", None),
+
+def test_shown_calls__do_not_need_an_example_that_raises() -> None:
+    text = """
+        >>> x = g()
+        >>> f(x)
+        Traceback (most recent call last):
+            ...
+        ValueError: no
+        >>> f(x + 1)
+        3
+        """
+
+    assert [(example.call, example.exception) for example in documented_examples(member(text))] == [
+        ("f(x)", "ValueError"),
+        ("f(x + 1)", None),
     ]
-    assert examples[1].setup == ("x = g()",)
+    assert needed(text) == ("x = g()",)
 
 
 def test_documented_examples__joins_calls_and_values_of_several_lines() -> None:
@@ -225,4 +247,4 @@ def test_documented_examples__keeps_dots_of_a_text_without_the_directive() -> No
 def test_shown_calls__gives_calls_whose_value_cannot_be_read() -> None:
     shown = shown_calls(member(">>> y = 3\n>>> f(y)\n<F>\n>>> g(2)  # doctest: +SKIP\n1"))
 
-    assert shown == (ShownCall(setup=("y = 3",), call="f(y)", line=14),)
+    assert shown == (ShownCall(setup=("y = 3",), needed=("y = 3",), call="f(y)", line=14),)

@@ -409,7 +409,9 @@ def test_documented_test__claims_what_is_documented(shown: DocumentedExample, co
 
 def test_documented_test__imports_what_the_docstring_takes_for_known() -> None:
     shown = example("total([Cart(), *map(Cart, [1])], key=lambda x: x)", "Decimal('1')", "import os")
-    assert documented_test(member(), shown, "t").startswith("from shop.money import Cart, Decimal, total\n")
+    assert documented_test(member(), shown, "t").startswith(
+        "import os\nfrom shop.money import Cart, Decimal, total\n"
+    )
 
 
 @pytest.mark.parametrize(
