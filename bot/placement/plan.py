@@ -255,7 +255,10 @@ def with_removals(
         driver, old = driver_for(path, drivers), tree.read(path)
         if driver is not None and old is not None:
             edit = edits.get(path) or FileEdit(path=path, old=old, new=old)
-            new = driver.remove(edit.new.decode(), names).encode()
+            try:
+                new = driver.remove(edit.new.decode(), names).encode()
+            except CannotParse:  # a person has to take them out, as from any file that cannot be read
+                continue
             edits[path] = replace(edit, new=new, removed=(*edit.removed, *names))
     return replace(plan, edits=tuple(edit for edit in edits.values() if edit.new != edit.old))
 

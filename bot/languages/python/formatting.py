@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bot.languages.driver import CannotParse, SourceTree
 from bot.languages.python.annotating import with_argument_types
-from bot.languages.python.parsing import lines_of, parse_untrusted
+from bot.languages.python.parsing import lines_of, parse_untrusted, refuse_costly_patterns
 from bot.languages.python.ruff import (
     Complaint,
     Ruff,
@@ -64,6 +64,7 @@ class RuffFormatter:
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
+        refuse_costly_patterns(code)
         tests = test_functions(code)
         version = _lowest_python(tree, test_path)
         if version is not None:
