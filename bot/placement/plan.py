@@ -15,6 +15,9 @@ from bot.placement.life import followed, is_outdated
 FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
 """What no part of a test file's path may be."""
 
+_MOST_FILE_BYTES = 1_000_000
+"""Nothing is put into a larger test file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEdit:
@@ -182,6 +185,8 @@ def _refuse_path(path: str, paths: frozenset[str], driver: LanguageDriver) -> No
 
 def _text(data: bytes | None) -> str | None:
     try:
+        if data is not None and len(data) > _MOST_FILE_BYTES:
+            raise _Unplaceable(f"its test file is larger than {_MOST_FILE_BYTES:,} bytes")
         return None if data is None else data.decode()
     except UnicodeDecodeError:
         raise _Unplaceable("its test file is no UTF-8") from None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from bot.forge.anchors import ShownFile, replaced_lines
 from bot.forge.forge import Anchor
 from bot.forge.marks import content_digest
 from bot.model import Suggestion
+from bot.placement.patch import common_start
 from bot.placement.plan import FileEdit
 
 
@@ -71,11 +71,11 @@ def _change(
 
 def _replaced(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, str]:
     """Return the first and last line, from 1, that all of an edit lies in, and what takes their place."""
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
-    if not codes:
+    if old == new:
         return 0, -1, ""
-    start, end, new_start, new_end = codes[0][1], codes[-1][2], codes[0][3], codes[-1][4]
+    start = common_start(old, new)
+    after = common_start(old[start:][::-1], new[start:][::-1])
+    end, text = len(old) - after, new[start : len(new) - after]
     if start == end and start > 0:  # nothing is replaced: keep the line above
-        start, new_start = start - 1, new_start - 1
-    return start + 1, end, "".join(new[new_start:new_end]).removesuffix("\n")
+        start, text = start - 1, [old[start - 1], *text]
+    return start + 1, end, "".join(text).removesuffix("\n")

@@ -7,6 +7,7 @@ import pytest
 
 from bot.placement.patch import patch_of
 from bot.placement.plan import FileEdit
+from fakes.timely import printed_in_time
 
 CASES = {
     "new": FileEdit(path="tests/test_a.py", old=None, new=b"a = 1\nb = 2\n"),
@@ -18,6 +19,11 @@ CASES = {
     "odd characters": FileEdit(path="a.py", old="é\f\u2028x\n".encode(), new="é\f\u2028y\n".encode()),
     "odd path": FileEdit(path='tests/ä "b"\\\tc $(touch x).py', old=None, new=b"a\n"),
     "a space": FileEdit(path="my tests/test_a.py", old=b"a\n", new=b"b\n"),
+    "long": FileEdit(path="a.py", old=b"a\n" * 9_000 + b"b\n", new=b"c\n" + b"a\n" * 9_000 + b"b\nd\n"),
+    "long, at the end": FileEdit(path="a.py", old=b"a\n" * 9_000, new=b"a\n" * 9_000 + b"b"),
+    "long, at the beginning": FileEdit(path="a.py", old=b"a\n" * 9_000, new=b"b\n" + b"a\n" * 8_999),
+    "long and gone": FileEdit(path="a.py", old=b"a\n" * 11_000, new=b""),
+    "long and new": FileEdit(path="a.py", old=None, new=b"a\n" * 11_000),
     "gone": FileEdit(path="tests/test_a.py", old=b"a\nb\n", new=b"\n"),
 }
 
@@ -45,3 +51,14 @@ def test_patch__several_files_and_none(tmp_path: Path) -> None:
     edits = [CASES["new"], CASES["empty"], CASES["odd path"]]
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch_of(edits).encode(), check=True)
     assert all((tmp_path / edit.path).read_bytes() == edit.new for edit in edits)
+
+
+def test_patch__of_a_long_file_of_few_different_lines_is_made_in_time() -> None:
+    lines = 'b"".join(b"a%d\\n" % (n % 150) for n in range(150_000))'
+    code = f"""
+from bot.placement.patch import patch_of
+from bot.placement.plan import FileEdit
+old = {lines}
+print(len(patch_of([FileEdit(path="a.py", old=old, new=b"x" + old[::-1])])) > len(old))
+"""
+    assert printed_in_time(code) == "True\n"

@@ -98,3 +98,10 @@ def test_suggested_changes__none_for_a_test_that_is_there(tmp_path: Path) -> Non
         "size", code="from shop.cart import size\n\n\ndef test_size():\n    assert size([]) == 0\n"
     )
     assert changes(tmp_path, there) == {}
+
+
+def test_suggested_changes__in_a_huge_file_of_equal_lines_are_found_in_time(tmp_path: Path) -> None:
+    after = BEFORE + "\n\n" + "x = 1\n" * 100_000
+    (change,) = changes(tmp_path, proposing("size"), after=after).values()
+    assert change.anchor == Anchor(path=TEST_PATH, line=100_007)
+    compile(applied(change, after), TEST_PATH, "exec")

@@ -27,6 +27,9 @@ STYLE_TIER = 3
 
 _BETWEEN_BLOCKS = re.compile(r"\n[ \t]*\n")
 
+_MOST_COMPARED_LINES = 2_000
+"""More are not compared in their order, which takes hours if many of them are the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedContext:
@@ -165,6 +168,8 @@ def _united(one: str, other: str) -> str:
     if one == other:
         return one
     ours, theirs = one.split("\n"), other.split("\n")
+    if len(ours) + len(theirs) > _MOST_COMPARED_LINES:
+        return "\n".join(dict.fromkeys((*ours, *theirs)))
     steps = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
     parts = (ours[a:b] if step == "equal" else ours[a:b] + theirs[c:d] for step, a, b, c, d in steps)
     return "\n".join(chain.from_iterable(parts))

@@ -35,7 +35,10 @@ _TRANSPARENT = frozenset(
 )
 """Decorators behind which a function still returns and raises what its own text says."""
 
-_FIELD = re.compile(r":(?:raises?|exceptions?|except)\s+(?P<names>[^:]+):")
+_MOST_TEXT = 10_000
+"""Characters of a docstring that are read."""
+
+_FIELD = re.compile(r":(?:raises?|exceptions?|except)\s(?P<names>[^:]+):")
 _NUMPY = re.compile(r"^Raises[ ]*\n-{3,}[ ]*\n", re.MULTILINE)
 _GOOGLE = re.compile(r"^(?:Raises|Exceptions|Throws):[ ]*\n", re.MULTILINE)
 _SENTENCE = re.compile(
@@ -43,9 +46,9 @@ _SENTENCE = re.compile(
 )
 """A sentence, with all that follows it in its paragraph."""
 
-_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*")
+_WORD = re.compile(r"[\w.]+")
 _MARKUP = re.compile(r":(?:class|exc|py:class|py:exc):|[`~()\[\]]")
-_JOINS = re.compile(r"\s*(?:,|\||/|\bor\b|\band\b|,\s*or\b)\s*")
+_JOINS = re.compile(r"[,|/]|\bor\b|\band\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +186,16 @@ def _is_async_generator(function: Function) -> bool:
 
 
 def _docstrings(definition: Function | ast.ClassDef) -> Iterator[str]:
-    yield ast.get_docstring(definition) or ""
+    yield _read_docstring(definition)
     if isinstance(definition, ast.ClassDef):
         for node in definition.body:
             if isinstance(node, Function) and node.name == "__init__":
-                yield ast.get_docstring(node) or ""
+                yield _read_docstring(node)
+
+
+def _read_docstring(definition: Function | ast.ClassDef) -> str:
+    text = ast.get_docstring(definition) or ""
+    return text if len(text) <= _MOST_TEXT else "".join(text[:_MOST_TEXT].rsplit(maxsplit=1)[:1])
 
 
 def _listed(text: str) -> Iterator[str]:
@@ -236,19 +244,27 @@ def _names(text: str) -> Iterator[str]:
     for part in _JOINS.split(_MARKUP.sub("", text).strip()):
         name = part.strip().removeprefix("!")
         if name not in {"None", "Nothing"}:
-            yield name if _EXCEPTION.fullmatch(name) else ""
+            yield name if _names_class(name) else ""
 
 
 def _told_names(text: str) -> Sequence[str]:
     """Return the exceptions of a paragraph, where it begins with one."""
-    words = _EXCEPTION.findall(_MARKUP.sub(" ", text))
-    first = _EXCEPTION.match(_MARKUP.sub(" ", text).lstrip())
-    if first is None or not _is_exception_name(first[0]):
+    plain = _MARKUP.sub(" ", text).lstrip()
+    words = [word.rstrip(".") for word in _WORD.findall(plain)]
+    if not words or not plain.startswith(words[0]) or not _is_exception_name(words[0]):
         return []
     return [word for word in words if _is_exception_name(word)]
 
 
+def _names_class(name: str) -> bool:
+    """Tell whether a text is a name, dotted or not, whose last part begins with a capital letter."""
+    *packages, last = name.split(".")
+    return all(map(str.isidentifier, (*packages, last))) and "A" <= last[:1] <= "Z"
+
+
 def _is_exception_name(name: str) -> bool:
+    if not _names_class(name):
+        return False
     known = getattr(builtins, name, None)
     is_known = isinstance(known, type) and issubclass(known, BaseException)
     return is_known or name.endswith(("Error", "Exception", "Warning"))

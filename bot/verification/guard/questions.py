@@ -16,9 +16,7 @@ from bot.model import Candidate, Member
 from bot.verification.guard.contradictions import Promise
 
 _MOST_TEXT = 200
-_NO_INSTANCE = re.compile(
-    r"where False = isinstance\((?P<value>.+?), (?:\(?<class .*|[\w.]+)\)\s*$", re.MULTILINE
-)
+_NAME = re.compile(r"[\w.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +178,17 @@ def _says_promise(question: Question, promise: Promise, message: str) -> str:
 
 
 def _instance(message: str) -> str:
-    """Read what was no instance of a class from the message of the failed claim."""
-    found = _NO_INSTANCE.search(message)
-    return "" if found is None else found["value"]
+    """Read what was not an instance of a class from the message of the failed claim."""
+    for line in message.splitlines():
+        arguments = line.rstrip().partition("where False = isinstance(")[2]
+        if arguments.endswith(")"):
+            value, _, last = arguments[:-1].rpartition(", ")
+            ends = [arguments.find(", <class "), arguments.find(", (<class ")]
+            ends += [len(value)] if _NAME.fullmatch(last) else []
+            found = arguments[: min((end for end in ends if end > 0), default=0)]
+            if found:
+                return found
+    return ""
 
 
 def _observed(example: DocumentedExample, message: str) -> str:

@@ -15,6 +15,7 @@ from bot.languages.python.documented import (
     suits_parameters,
 )
 from bot.model import Change, Member, MemberKind
+from fakes.timely import printed_in_time
 
 
 def member(source: str, name: str = "f") -> Member:
@@ -178,3 +179,25 @@ def test_suits_parameters__of_a_method_without_the_object() -> None:
 )
 def test_returns_nothing__by_its_returns(body: str, nothing: bool) -> None:
     assert returns_nothing(member(f"def f(x):\n    {body}\n")) is nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("':raises A' + ' ' * 300_000 + 'B: x'", ""),
+        ("':raises' + ' ' * 300_000", ""),
+        ("'Raises ValueError ' + 'a.' * 150_000", "ValueError"),
+        ("'Raises ValueError ' + 'a' * 300_000", "ValueError"),
+        ("'Raises ValueError.\\n' + 'a.' * 300_000", "ValueError"),
+    ],
+)
+def test_documented_exceptions__of_a_huge_docstring_are_read_in_time(text: str, names: str) -> None:
+    code = f"""
+from bot.languages.python.documented import documented_exceptions
+from bot.model import Change, Member, MemberKind
+source = 'def f(x):\\n    ' + repr({text}) + '\\n'
+member = Member(path="m.py", name="f", language="python", change=Change.ADDED, line=1, end_line=9,
+                kind=MemberKind.FUNCTION, source=source, module="m")
+print(*documented_exceptions(member), end="")
+"""
+    assert printed_in_time(code) == names

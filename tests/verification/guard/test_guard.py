@@ -8,6 +8,7 @@ import pytest
 from bot.languages.driver import DocumentedExample
 from bot.languages.python.examples import documented_examples
 from bot.model import Candidate, Change, Member, MemberKind, Origin
+from bot.verification.guard.contradictions import Promise
 from bot.verification.guard.documentation import Relation, documented_claims
 from bot.verification.guard.guard import Guarded, guard
 from bot.verification.guard.questions import documented_test, question_text
@@ -442,4 +443,26 @@ def test_question_text__says_both_sides(
     (asked,) = guarded(code, ("test_bug", Status.PASSED)).questions
     question = type(asked)(documented=shown, candidate=asked.candidate, test=asked.test, observed=observed)
     expected = f'The docstring says `cents("1.15")` {text}. Which of the two is meant?'
+    assert question_text(question, message) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "seen"),
+    [
+        ("AssertionError: assert False\n +  where False = isinstance('a', int)", "`'a'`"),
+        ("assert False\n +  where False = isinstance('1, <2', (<class 'int'>, <class 'str'>))", "`'1, <2'`"),
+        ("assert False\n +  where False = isinstance(None, <class 'shop.A'>)  ", "`None`"),
+        ("assert False\n +  where False = isinstance((1, 2), shop.A)", "`(1, 2)`"),
+        ("assert False\n +  where False = isinstance(a\n +  where False = isinstance(1, int)", "`1`"),
+        ("where False = isinstance(" * 50_000, "something else"),
+        ("where False = isinstance(" + "a, (<class " * 50_000, "something else"),
+        ("KeyError: 'x'", "something else"),
+    ],
+)
+def test_question_text__what_is_not_an_instance(message: str, seen: str) -> None:
+    promise = Promise(call="total([])", annotation="int")
+    code = "from shop.money import cents\ndef test_bug(): assert cents('1.15') == 114\n"
+    (asked,) = guarded(code, ("test_bug", Status.PASSED)).questions
+    question = type(asked)(documented=promise, candidate=asked.candidate, test=asked.test)
+    expected = f"The annotation says `int`; `total([])` returns {seen}. Which of the two is meant?"
     assert question_text(question, message) == expected
