@@ -8,6 +8,7 @@ import importlib
 import inspect
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 TRIAL = "<trial>"
@@ -73,12 +74,55 @@ def take_back(namespace: dict[str, Any]) -> None:
         namespace["monkeypatch"].undo()
 
 
-async def evaluated(text: str, namespace: dict[str, Any]) -> Any:
-    """Return an expression's value, which may be awaited in it; carry out what is a statement."""
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+RETURNED = "_testsmith_returned"
+"""The name of a function that is given what a member's use in a trial's call gives, and gives it back."""
+
+
+async def evaluated(text: str, namespace: dict[str, Any], member: str = "") -> Any:
+    """Return an expression's value, which may be awaited in it; carry out what is a statement.
+
+    Args:
+        text: The expression or statement.
+        namespace: What its names stand for.
+        member: The plain name of a member whose uses are handed to `RETURNED`; empty for none.
+    """
     try:
-        code = compile(text, TRIAL, "eval", flags=flags)
+        tree: ast.Expression | ast.Module = ast.parse(text, TRIAL, "eval")
     except SyntaxError:
-        code = compile(text, TRIAL, "exec", flags=flags)
+        tree = ast.parse(text, TRIAL)
+    if member:
+        tree = ast.fix_missing_locations(_Returns(member).visit(tree))
+    mode = "eval" if isinstance(tree, ast.Expression) else "exec"
+    code: CodeType = compile(tree, TRIAL, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     given = eval(code, namespace)  # noqa: S307 - this is the sandbox, made for it
     return await given if code.co_flags & inspect.CO_COROUTINE else given
+
+
+class _Returns(ast.NodeTransformer):
+    """Hands what the uses of a member give to `RETURNED`: calls by its name, and attributes of that name."""
+
+    def __init__(self, member: str) -> None:
+        self._member = member
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Hand on what a call of the member gives."""
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr == self._member:
+            function.value = self.visit(function.value)
+        elif not (isinstance(function, ast.Name) and function.id == self._member):
+            self.generic_visit(node)
+            return node
+        node.args = [self.visit(argument) for argument in node.args]
+        node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        return _handed_on(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Hand on what an attribute, as of a property, gives where it is read."""
+        self.generic_visit(node)
+        is_use = node.attr == self._member and isinstance(node.ctx, ast.Load)
+        return _handed_on(node) if is_use else node
+
+
+def _handed_on(node: ast.expr) -> ast.expr:
+    hand = ast.copy_location(ast.Name(RETURNED, ast.Load()), node)
+    return ast.copy_location(ast.Call(func=hand, args=[node], keywords=[]), node)

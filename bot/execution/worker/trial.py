@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from .observe import (
     value_outcome,
 )
 from .refusal import Refusal
-from .stage import GIVEN_FOLDER, TRIAL, WaitsForever, carried_out, evaluated, fixtures, take_back
+from .stage import GIVEN_FOLDER, RETURNED, TRIAL, WaitsForever, carried_out, evaluated, fixtures, take_back
 from .tracer import Reached, Span, make_tracer
 
 _LAST_LINE = 10**9
@@ -178,22 +179,39 @@ class TrialRun(NamedTuple):
         """Make the call, and return its outcome."""
         out = io.StringIO()
         outcome = nothing("it hides what happens inside it")
+        has_returned = False
+
+        def note(value: Any) -> Any:
+            nonlocal has_returned
+            has_returned = True
+            return value
+
+        namespace[RETURNED] = note
+        member = self.trial["member"].rpartition(".")[2]
         bringing = Bringing(in_loop=self.trial["in_loop"], enters=self.trial["enters"])
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
                 async with bringing:
-                    value = await bringing.out(await evaluated(self.trial["call"], namespace))
+                    value = await bringing.out(await evaluated(self.trial["call"], namespace, member))
                     outcome = await self._outcome(bringing.form, value, namespace)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and self.trial["in_loop"]:
                 raise  # our own patience is at its end
-            return {**self._raised(error), "form": bringing.form}
+            return {**self._raised(error, has_returned=has_returned), "form": bringing.form}
         if value is None and out.getvalue():
             return printed(out.getvalue(), self.limits["longest"])
         return outcome
 
-    def _raised(self, error: BaseException) -> Told:
-        return Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
+    def _raised(self, error: BaseException, *, has_returned: bool) -> Told:
+        outcome = Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
+        if has_returned and self._is_of_text_alone(error):
+            outcome.pop("error", None)  # what is done with a value says nothing of the member that gave it
+        return outcome
+
+    def _is_of_text_alone(self, error: BaseException) -> bool:
+        """Tell whether an exception comes of the trial's own text, with no code of the project in between."""
+        files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return TRIAL in files and not any(file.startswith(tuple(self.roots)) for file in files)
 
     async def _outcome(self, form: str, value: Any, namespace: Told) -> Told:
         watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself

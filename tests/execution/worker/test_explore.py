@@ -216,6 +216,33 @@ def test_outcome__of_an_exception_that_happens_to_the_project(tmp_path: Path) ->
     assert outcome["error"] == "TypeError"
 
 
+@pytest.mark.parametrize(
+    ("member", "call", "is_of_the_member"),
+    [
+        ("double", "double(2)()", False),
+        ("double", "double(2)[0]", False),
+        ("double", "sorted(double(2))", False),
+        ("double", "len([double(2).real, double(2).missing])", False),
+        ("Bag.size", "Bag().size + []", False),
+        ("Bag.put", "Bag().put(1)()", False),
+        ("later", "(await later(1))()", False),
+        ("double", "double(2, flag=True)", True),
+        ("Bag.put", "Bag().put(1, flag=True)", True),
+        ("Bag.missing", "Bag().missing()", True),
+        ("double", "double(double(2), double(None))", True),
+        ("many", "sorted(many(1))", False),
+        ("Bag", "Bag().take()", True),
+    ],
+)
+def test_outcome__of_an_exception_of_the_trials_own_expression_is_not_the_members(
+    tmp_path: Path, member: str, call: str, *, is_of_the_member: bool
+) -> None:
+    (outcome,) = outcomes(tmp_path, trial(call, member=member, in_loop="await" in call))
+
+    assert (outcome["kind"], bool(outcome["reason"])) == ("none", True)
+    assert ("error" in outcome) is is_of_the_member
+
+
 @pytest.mark.parametrize("call", ["refuse()", "wrap('x')"])
 def test_outcome__has_no_message_that_is_not_the_projects_own(tmp_path: Path, call: str) -> None:
     (outcome,) = outcomes(tmp_path, trial(call))

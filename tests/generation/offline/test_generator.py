@@ -120,6 +120,36 @@ def test_changed_member__begins_with_what_base_does_otherwise(tmp_path: Path) ->
     assert made.code.index("100, 5") < made.code.index("1250")
 
 
+CHUNKED = """def chunked(items: list[int], n: int, strict: bool = False) -> list[list[int]]:
+    {}
+    parts = [items[at : at + n] for at in range(0, len(items), n)]
+
+    def whole_parts():
+        if parts and len(parts[-1]) != n:
+            raise ValueError("items do not divide evenly")
+        return parts
+
+    return whole_parts if strict else parts
+"""
+
+
+def test_exception_of_the_tests_own_call__is_not_what_base_did(tmp_path: Path) -> None:
+    """On base the list that it gives for -1 cannot be called; on head there is no list."""
+    base = {"m.py": CHUNKED.format("")}
+    head = {"m.py": CHUNKED.format("if n < 0:\n        raise ValueError('n must be at least 0')")}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["chunked"])
+
+    witnesses = [each.witness for each in made.sayings if each.witness]
+    assert witnesses == [
+        (
+            "`chunked([3, 1, 2], -1)` gave `[]` before this change and raises "
+            '`ValueError("n must be at least 0")` now.'
+        )
+    ]
+    assert "chunked([3, 1, 2], -1)()" not in made.code
+
+
 BAG = """class Bag:
     def __init__(self) -> None:
         self.items: list[str] = []
