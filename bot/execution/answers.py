@@ -50,6 +50,7 @@ class FunctionResult:
         message: What it says where it did not pass. Untrusted text.
         reached: What it reached of the member.
         wants_network: Whether it failed since no network could be reached.
+        raised_by_test: Whether it failed with what its own text raised, without an assertion or other code.
         left: Names of a few files that it left outside of pytest's temporary folder. Untrusted text.
     """
 
@@ -57,6 +58,7 @@ class FunctionResult:
     message: str = ""
     reached: Reached = Reached()
     wants_network: bool = False
+    raised_by_test: bool = False
     left: tuple[str, ...] = ()
 
 
@@ -202,6 +204,7 @@ def _function_result(status: str, told: Mapping[str, Any]) -> FunctionResult:
         message=_text(told.get("message")),
         reached=_reached(told),
         wants_network=told.get("network") is True,
+        raised_by_test=told.get("raised_by_test") is True,
         left=tuple(name for name in left if name),
     )
 

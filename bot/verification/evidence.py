@@ -263,6 +263,7 @@ def _run(setting: str, name: str, result: JobResult) -> Run:
         setting=setting,
         status=Status(function.status),
         message=function.message,
+        raised_by_test=function.raised_by_test,
         lines=function.reached.lines,
         branches=function.reached.branches,
         import_lines=result.loaded.lines,

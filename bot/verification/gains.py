@@ -111,9 +111,14 @@ def _beyond(function: FunctionProof, own: OwnEvidence) -> tuple[frozenset[int], 
 
 
 def _fails_on_base(function: FunctionProof, member: Member) -> bool:
-    """An added member's test always fails there, and one whose module does not load has shown nothing."""
-    was_there = member.change is not Change.ADDED
-    return was_there and function.base is not None and function.base.status in RAN_AND_FAILED
+    """An added member's test always fails there, and one whose module does not load has shown nothing.
+
+    Neither has one that raises by what it does itself with a value that the member gave.
+    """
+    base = function.base
+    if base is None or member.change is Change.ADDED:
+        return False
+    return base.status in RAN_AND_FAILED and not base.raised_by_test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class Run:
         setting: What was particular about the run, as `hash seed 2, random order`.
         status: How it ended.
         message: The failure's text, cut and untrusted; empty where it passed.
+        raised_by_test: Whether it failed with what its own text raised, after what it called had returned:
+            that is about what the test does with a value, and shows nothing of the member.
         lines: The member's lines that it reached.
         branches: The member's line-to-line arcs that it took from lines with more than one way on; an arc
             that leaves the code ends in a negative number.
@@ -44,6 +46,7 @@ class Run:
     setting: str
     status: Status
     message: str = ""
+    raised_by_test: bool = False
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
     import_lines: frozenset[int] = frozenset()

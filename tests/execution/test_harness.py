@@ -603,6 +603,41 @@ def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) 
     assert all("\x1b" not in name and len(name) <= 100 for name in left["test_many"])
 
 
+def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Workspace) -> None:
+    code = """
+        import json
+        import pytest
+        from shop import clamp
+        def fail(*_):
+            raise KeyError("own")
+        class Refuses:
+            def __lt__(self, other): fail()
+        def test_called(): clamp(1, 0, 2)()
+        def test_attribute(): assert clamp(1, 0, 2).name == "one"
+        def test_builtin(): assert sorted(clamp(1, 0, 2)) == []
+        def test_another_error_than_expected():
+            with pytest.raises(ValueError):
+                clamp(1, 0, 2)[0]
+        def test_assertion(): assert clamp(1, 0, 2) == 2
+        def test_unknown_argument(): clamp(1, 0, 2, strict=True)
+        def test_missing_argument(): clamp(1)
+        def test_inside(): clamp("1", 0, 2)
+        def test_not_raised():
+            with pytest.raises(ValueError):
+                clamp(1, 0, 2)
+        def test_through_the_project(): clamp(Refuses(), 0, 2)
+        def test_passes(): assert clamp(1, 0, 2) == 1
+    """
+    (result,) = run(workspace, code)
+    own = {name for name, function in result.functions.items() if function.raised_by_test}
+    assert own == {
+        "test_called",
+        "test_attribute",
+        "test_builtin",
+        "test_another_error_than_expected",
+    }
+
+
 def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace) -> None:
     code = """
         import socket, urllib.error, urllib.request

@@ -113,6 +113,14 @@ def test_gains_of__a_test_of_what_is_added_always_fails_on_base(
     assert gains_of(function(base), member, Mutation(), OwnEvidence()).fails_on_base is counts
 
 
+def test_gains_of__what_the_test_raises_itself_on_base_shows_nothing() -> None:
+    one = function(Status.FAILED)
+    assert one.base is not None
+    by_test = replace(one, base=replace(one.base, raised_by_test=True))
+    assert gains_of(one, MEMBER, Mutation(), OwnEvidence()).fails_on_base
+    assert not gains_of(by_test, MEMBER, Mutation(), OwnEvidence()).fails_on_base
+
+
 A, B = frozenset({FIRST}), frozenset({(1, 2)})
 
 

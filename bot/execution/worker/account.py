@@ -87,6 +87,11 @@ class Account:
             "status": worst["status"],
             "message": str(worst["message"]),
             "network": worst.get("network") is True,
+            "raised_by_test": all(
+                told.get("raised_by_test") is True
+                for told in (known, case)
+                if told["status"] == worst["status"]
+            ),
         }
         self.functions[name] = {**verdict, **_reached([known, case])}
 

@@ -6,8 +6,10 @@ import contextlib
 import errno
 import os
 import random
+import re
 import socket
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -119,6 +121,7 @@ class _Recorder:
         self._status = ""
         self._message = ""
         self._network = False
+        self._raised_by_test = False
         self._problem = ""
 
     def start(self) -> None:
@@ -171,7 +174,8 @@ class _Recorder:
         name = function_name(item)
         if self._run.session is None:  # there, what the project sets up is not the function's doing
             self._send({"kind": "begun", "name": name})
-        self._status, self._message, self._network = "crashed", "it has no outcome", False
+        self._status, self._message = "crashed", "it has no outcome"
+        self._network = self._raised_by_test = False
         reached = Reached()
         before = self._note_into(reached)
         outcome = yield
@@ -180,7 +184,8 @@ class _Recorder:
             os._exit(1)
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, Reached()))
-        self._send({**_case(name, self._status, self._message, reached), "network": self._network})
+        notes = {"network": self._network, "raised_by_test": self._raised_by_test}
+        self._send({**_case(name, self._status, self._message, reached), **notes})
         self._leftovers.look(name)
 
     @pytest.hookimpl(tryfirst=True)
@@ -190,11 +195,16 @@ class _Recorder:
             self._send({"kind": "begun", "name": function_name(item)})
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, None, None]:
-        """Note whether a phase failed for want of a network."""
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, None, None]:
+        """Note whether a phase failed for want of a network, or by what the test itself raised."""
         yield
-        if call.excinfo is not None and wants_network(call.excinfo.value):
-            self._network = True
+        if call.excinfo is None:
+            return
+        self._network |= wants_network(call.excinfo.value)
+        if self._status != "failed":
+            self._raised_by_test = is_raised_by_test(call.excinfo.value, file_of(item))
 
     def _is_foreign(self, item: pytest.Item) -> bool:
         """Tell whether a case is one of the project's own."""
@@ -313,6 +323,28 @@ class _Beside:
 def file_of(item: pytest.Item) -> str:
     """Return the file of a case."""
     return str(getattr(item, "path", None) or item.fspath)  # Pytest before 7 has no `path`.
+
+
+_CANNOT_BIND = re.compile(r"[\w.<>]+\(\) |Can't instantiate ")
+"""How the message of a `TypeError` begins where a call does not fit what is called."""
+
+
+def is_raised_by_test(error: BaseException, file: str) -> bool:
+    """Tell whether an expression of a test module itself raised an error, after all calls in it had returned.
+
+    Such an error is about what the test does with a value. An assertion is not; neither is a call with
+    arguments that the callee does not take, nor an error with any other code on its way.
+
+    Args:
+        error: What a test has failed with.
+        file: The test module's file.
+    """
+    if isinstance(error, AssertionError):
+        return False
+    if isinstance(error, TypeError) and _CANNOT_BIND.match(str(error)):
+        return False
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return file in files and set(files[files.index(file) :]) == {file}
 
 
 def wants_network(error: BaseException) -> bool:

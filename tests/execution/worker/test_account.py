@@ -29,10 +29,30 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
             "status": "failed",
             "message": "first",
             "network": False,
+            "raised_by_test": False,
             "lines": [1, 2],
             "branches": [],
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("cases", "raised_by_test"),
+    [
+        ([("passed", False), ("failed", True)], True),
+        ([("failed", True), ("failed", True)], True),
+        ([("failed", True), ("failed", False)], False),
+        ([("failed", False), ("failed", True)], False),
+        ([("failed", True), ("timed out", False)], False),
+    ],
+)
+def test_receive__one_case_that_fails_by_the_code_is_enough(
+    cases: list[tuple[str, bool]], *, raised_by_test: bool
+) -> None:
+    account = Account()
+    for status, by_test in cases:
+        account.receive({**case("t", status), "raised_by_test": by_test})
+    assert account.functions["t"]["raised_by_test"] is raised_by_test
 
 
 @pytest.mark.parametrize(
