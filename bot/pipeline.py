@@ -475,7 +475,7 @@ def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project
 async def _outcome(run: _Run) -> Outcome:
     """Return what comes of the members, with a place to run code in where one is needed."""
     if not runs_code(run.settings):
-        return _unproven(run, await _asked_together(run, _generators(run, None)))
+        return await _unproven(run, await _asked_together(run, _generators(run, None)))
     try:
         async with _workspace(run) as workspace:
             broken = await run.deadline.within(_not_loading(run, workspace))
@@ -497,7 +497,7 @@ def _members(run: _Run) -> list[Member]:
 async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
     engine = OfflineGenerator(workspace, run.given.seed)
     if not run.settings.verification.enabled:
-        return _unproven(run, await _asked_together(run, _generators(run, engine)))
+        return await _unproven(run, await _asked_together(run, _generators(run, engine)))
     runs_for_model = run.settings.provider is ProviderChoice.OPENAI
     share = _SHARE_OF_ENGINE if runs_for_model else _SHARE_OF_TELLING
     observer = TimedObserver(engine, run.deadline, share)
@@ -796,25 +796,18 @@ def _joined(parts: Sequence[Answers]) -> Answers:
     )
 
 
-def _unproven(run: _Run, answers: Answers) -> Outcome:
-    """Return the candidates as they came, with nothing claimed of them."""
-    suggestions: list[Suggestion] = []
-    refused: list[Skipped] = []
-    for member, candidates in answers.candidates.items():
-        try:
-            suggestions.append(_as_it_came(run.requests[member], candidates[0]))
-        except CannotParse as error:
-            refused.append(_unreadable(run.requests[member], error))
-        except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
-            refused.append(_lost(run.requests[member].request.member, error))
+async def _unproven(run: _Run, answers: Answers) -> Outcome:
+    """Return the formatted candidates with nothing claimed of them."""
+    formatted = await _formatted(run, [candidates[0] for candidates in answers.candidates.values()])
+    readable = [one for one in formatted if isinstance(one, Candidate)]
     return Outcome(
-        suggestions=tuple(suggestions),
-        skipped=(*answers.skipped.values(), *refused),
+        suggestions=tuple(_unjudged(run.requests[one.member], one) for one in readable),
+        skipped=(*answers.skipped.values(), *(one for one in formatted if isinstance(one, Skipped))),
         failure=answers.failure,
     )
 
 
-def _as_it_came(asked: _Asked, candidate: Candidate) -> Suggestion:
+def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
     tests = asked.driver.test_functions(candidate.code)
     return Suggestion(
         member=candidate.member,
@@ -968,20 +961,28 @@ def _by_member(judged: Iterable[Judged], repairs: Repairs) -> dict[str, list[Ver
 
 
 async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]:
-    """Format candidates before they are proven, so that what is proven is what is shown."""
+    """Format candidates before they are proven, so that what is proven is what is shown.
+
+    What is given to be proven was formatted when it was posted, or is a reviewer's own: it stays as it is.
+    """
     places = asyncio.Semaphore(run.settings.verification.parallel)
+    tree = run.search.head_tree if run.given.candidates is None else None
 
     async def formatted(candidate: Candidate) -> Result:
         asked = run.requests[candidate.member]
         async with places:
-            return await asyncio.to_thread(_format, asked, candidate, run.search.head_tree)
+            return await asyncio.to_thread(_format, asked, candidate, tree)
 
     return list(await asyncio.gather(*map(formatted, candidates)))
 
 
-def _format(asked: _Asked, candidate: Candidate, tree: SourceTree) -> Result:
+def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Result:
+    """Return a candidate, formatted by the settings of a tree if there is one, or why it cannot be read."""
+    code, driver = candidate.code, asked.driver
     try:
-        code = asked.driver.format(candidate.code, asked.request.test_path, tree)
+        if tree is not None:
+            code = driver.format(code, asked.request.test_path, tree)
+        driver.test_functions(code)
     except CannotParse as error:
         return _unreadable(asked, error)
     except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run

@@ -117,7 +117,9 @@ def plan_edits(
     drivers: Sequence[LanguageDriver],
     marking: Marking = _UNMARKED,
 ) -> Plan:
-    """Return the edits that put the green suggestions, formatted and in order, into the project's test files.
+    """Return the edits that put the green suggestions, in order, into the project's test files.
+
+    Their code is taken to the letter: it was formatted before it was proven.
 
     Args:
         suggestions: Those of a report; what is not green is left out.
@@ -233,7 +235,7 @@ def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, pl
         CannotPlace: The tests would act on those that are there.
     """
     marking, path = place.marking, suggestion.test_path
-    code = driver.format(suggestion.code, path, place.tree)
+    code = suggestion.code
     source = marking.members.get(suggestion.member)
     if source is not None and marking.version:
         mark = TestMark(version=marking.version, source=source, member=suggestion.member)

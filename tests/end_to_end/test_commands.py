@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bot.pipeline import Given
+from bot.report.reading import code_in
 from fakes.shop import Shop
 
 pytestmark = pytest.mark.slow
@@ -71,8 +72,42 @@ def test_commands__in_a_thread_and_from_one_who_may_not(hosted: Shop) -> None:
     assert "may not command" in refused.stdout
     hosted.command("explain", in_thread=thread.comments[0])
     answer = max(hosted.pull.review_comments.values(), key=lambda one: one.id)
-    assert "in 5 of 5 runs" in answer.body
+    assert "passes 5 of 5" in answer.body or "passes now, 5 of 5" in answer.body
     assert answer.reply_to == thread.comments[0].id
     hosted.command("apply", in_thread=thread.comments[0])
     assert hosted.pull.head == hosted.repository.branch(SHELL_NAME) != before
     assert not list(hosted.folder.rglob("PWNED*"))
+
+
+SHELF = """\
+def shelf(number: int) -> str:
+    \"\"\"Return the label of a shelf.\"\"\"
+    if number < 1:
+        raise ValueError("shelves are counted from 1")
+    return f"A{number}"
+"""
+
+
+def test_commands__apply_for_a_file_that_the_pull_request_adds(hosted: Shop) -> None:
+    """The workspace of a comment's run is the default branch, where there is no such module."""
+    hosted.github.commit(hosted.repository, "shelves", {"src/shelves/labels.py": SHELF}, start="main")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="shelves")
+    hosted.repository.collaborators["ada"] = "write"
+    hosted.granted = WRITING
+    hosted.run()
+    (number, thread), *others = sorted(hosted.threads().items())
+    posted = code_in(thread.comments[0].body)
+    assert not others
+    assert posted is not None
+    assert "import pytest\n\nfrom shelves.labels import shelf\n" in posted
+    before = hosted.pull.head
+    done = hosted.command(f"/testsmith apply {number}")
+    assert reactions(hosted) == [["eyes", "rocket"]], done.stdout
+    git = hosted.repository.git
+    paths = git.text("diff", "--name-only", before, hosted.pull.head).split()
+    (path,) = (path for path in paths if not path.endswith("/__init__.py"))
+    assert without_marks(git.text("show", f"{hosted.pull.head}:{path}")) == f"{posted}\n"
+
+
+def without_marks(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("# testsmith "))
