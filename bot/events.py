@@ -232,22 +232,11 @@ def task_of(event_name: str, payload: object, heeding: Heeding | None = None) ->
         return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
 
 
-def unless_own_commit(task: Task, *, author: str | None, message: str, own_login: str) -> Task:
-    """Return the task, or nothing where the head commit is the bot's own: no run follows from one.
-
-    Args:
-        task: What the event asks for.
-        author: Login of the head commit's author; None where no account has made it.
-        message: The head commit's message.
-        own_login: The login that the bot's token writes with.
-    """
-    if isinstance(task, ReviewPullRequest) and is_own_commit(author, message, own_login):
-        return Nothing(reason="The head commit is the bot's own.")
-    return task
-
-
 def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
-    """Tell whether a commit is the bot's own: by its author *and* its trailer, which anybody can write."""
+    """Tell whether a commit says that it is the bot's own, by its author and its trailer.
+
+    Anyone who may push can write both: where more depends on it, the author has to be certain, too.
+    """
     told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
     return told and author is not None and is_same_login(author, own_login)
 

@@ -16,8 +16,8 @@ from bot.events import (
     SeedCache,
     SweepRepository,
     Task,
+    is_own_commit,
     task_of,
-    unless_own_commit,
 )
 from bot.forge.commands import Command, Orders, Verb
 
@@ -260,13 +260,8 @@ def test_reason__holds_nothing_that_a_log_would_obey(hostile: str) -> None:
         ("testsmith[bot]", f"Say {COMMIT_TRAILER} 1", False),
     ],
 )
-def test_own_commit__starts_no_run(author: str | None, message: str, *, is_own: bool) -> None:
-    task = review(payload())
-
-    then = unless_own_commit(task, author=author, message=message, own_login="testsmith[bot]")
-
-    assert (then is task) is not is_own
-    assert isinstance(then, Nothing) is is_own
+def test_own_commit__says_so_by_author_and_trailer(author: str | None, message: str, *, is_own: bool) -> None:
+    assert is_own_commit(author, message, "testsmith[bot]") is is_own
 
 
 def comment(place: str = "", value: Any = None, *, on_diff: bool = False) -> dict[str, Any]:

@@ -62,12 +62,14 @@ class Commit:
         message: All of its message.
         parents: Full object ids of the commits that it follows.
         url: Where people read it; empty where the forge tells none.
+        is_certain: Whether the forge vouches for the author: anyone can put another's address into a commit.
     """
 
     author: str | None
     message: str
     parents: tuple[str, ...] = ()
     url: str = ""
+    is_certain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

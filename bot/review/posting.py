@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 
 from bot.events import is_own_commit
 from bot.forge.forge import (
+    Commit,
     CreateReview,
+    Existing,
     Forge,
     HeadMoved,
     OutcomeUnknown,
 )
 from bot.forge.plan import Plan, plan
-from bot.forge.settling import Limits, Settled, Wanted
+from bot.forge.settling import Limits, Settled, Wanted, remember
 
 MOST_OWN = 5
 """How many commits of the bot's own are followed back at most."""
@@ -70,7 +72,7 @@ def post(forge: Forge, number: int, wanted: Wanted, limits: Limits, posting: Pos
         try:
             wanted = _carried_out(forge, number, wanted, planned, posting)
         except HeadMoved as moved:
-            if not is_followed_by_own(forge, existing.viewer.login, wanted.head, moved.found):
+            if not is_followed_by_own(forge, existing, wanted.head, moved.found):
                 raise
             wanted = _at(moved.found, wanted)
     posting.note(("Other writers kept changing the comments; the next push sets right what is left.",))
@@ -94,14 +96,25 @@ def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posti
     return wanted
 
 
-def is_followed_by_own(forge: Forge, login: str, head: str, found: str) -> bool:
+def is_certainly_own(commit: Commit, sha: str, existing: Existing) -> bool:
+    """Tell whether a commit is the bot's own, so that nothing has to be looked at again.
+
+    By its author and its trailer, and since anyone can write both, also by the forge's own signature, or by
+    what the pull request remembers of the bot's commits.
+    """
+    if not is_own_commit(commit.author, commit.message, existing.viewer.login):
+        return False
+    return commit.is_certain or any(landing.place == sha for landing in remember(existing).landings)
+
+
+def is_followed_by_own(forge: Forge, existing: Existing, head: str, found: str) -> bool:
     """Tell whether commits of the bot's own, and nothing else, lead from one head to another.
 
     So it is where a command was obeyed meanwhile. No run will report on such a commit, so this one has to.
 
     Args:
         forge: Where the commits are.
-        login: Whom the token speaks for.
+        existing: What is on the pull request.
         head: The head that was looked at.
         found: The head that there is now.
     """
@@ -109,7 +122,7 @@ def is_followed_by_own(forge: Forge, login: str, head: str, found: str) -> bool:
         if found == head:
             return True
         commit = forge.commit(found)
-        if len(commit.parents) != 1 or not is_own_commit(commit.author, commit.message, login):
+        if len(commit.parents) != 1 or not is_certainly_own(commit, found, existing):
             return False
         found = commit.parents[0]
     return found == head

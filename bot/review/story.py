@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.changes.fetching import CannotFetch
-from bot.events import COMMIT_TRAILER, Nothing, ReviewPullRequest, unless_own_commit
+from bot.events import COMMIT_TRAILER, ReviewPullRequest
 from bot.execution.threads import in_thread
 from bot.forge.anchors import ShownFile, shown_files
 from bot.forge.commits import CommittingForge
@@ -35,7 +35,7 @@ from bot.report.pull_request import texts
 from bot.report.view import View
 from bot.review.landing import Landing
 from bot.review.outcomes import Places, outcomes_of
-from bot.review.posting import Posting, is_followed_by_own, post
+from bot.review.posting import Posting, is_certainly_own, is_followed_by_own, post
 from bot.review.states import States
 from bot.review.suggested import suggested_changes
 from bot.settings import CommitSettings
@@ -135,9 +135,8 @@ def _begin(task: ReviewPullRequest, tools: Tools) -> Begun | Reviewed:
         existing = tools.forge.existing(task.number)
     except Forbidden as failure:
         return Begun(task=task, states=states, unreadable=failure)
-    own = None if is_overtaken else _own_commit(task, states.message, existing, tools.forge)
-    if own is not None:
-        return Reviewed(delivery=Delivery.NOTHING, reason=own.reason)
+    if not is_overtaken and _is_own_commit(task, states.message, existing, tools.forge):
+        return Reviewed(delivery=Delivery.NOTHING, reason="The head commit is the bot's own.")
     remembered = remember(existing)
     if remembered.is_ignored:
         return Reviewed(delivery=Delivery.NOTHING, reason=_IGNORED)
@@ -151,21 +150,19 @@ def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRe
         HeadMoved: Somebody else's has; the run for that will report.
     """
     try:
-        login = forge.existing(task.number).viewer.login
+        existing = forge.existing(task.number)
     except Forbidden:  # nothing of the bot's own is there, then
         raise HeadMoved.seen(task.head_sha, head) from None
-    if not is_followed_by_own(forge, login, task.head_sha, head):
+    if not is_followed_by_own(forge, existing, task.head_sha, head):
         raise HeadMoved.seen(task.head_sha, head)
     return replace(task, head_sha=head)
 
 
-def _own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> Nothing | None:
-    """Return that there is nothing to do where the head commit is the bot's own; its author is asked last."""
+def _is_own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> bool:
+    """Tell whether the head commit is the bot's own: no run follows from one. Its author is asked last."""
     if COMMIT_TRAILER not in message:
-        return None
-    commit = forge.commit(task.head_sha)
-    told = unless_own_commit(task, author=commit.author, message=message, own_login=existing.viewer.login)
-    return told if isinstance(told, Nothing) else None
+        return False
+    return is_certainly_own(forge.commit(task.head_sha), task.head_sha, existing)
 
 
 def _landing(begun: Begun, report: Report, tools: Tools) -> Landing:

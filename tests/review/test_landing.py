@@ -16,6 +16,7 @@ from bot.forge.state import decode
 from bot.model import EarlierTest, Fate
 from bot.settings import CommitSettings, Mode
 from fakes.github.faults import Fault
+from fakes.github.git_store import Person
 from fakes.github.state import ACTIONS_BOT
 from fakes.stage import Stage, module, stage
 
@@ -76,6 +77,43 @@ def test_commit__the_bots_own_commit_is_not_looked_at(at: Stage) -> None:
     reviewed = at.run(action="synchronize")
     assert (reviewed.delivery, reviewed.reason) == (Delivery.NOTHING, "The head commit is the bot's own.")
     assert at.looked_at == []
+
+
+def pushed_as(at: Stage, author: Person, committer: Person) -> None:
+    """Push a change of `add` as a commit that says it is the bot's own."""
+    git = at.shop.git
+    path, text = "shop/cart.py", HEAD["shop/cart.py"].replace("return a + 1", "return a + 2", 1)
+    tree = git.changed_tree(at.pull.head, {path: ("100644", git.store_blob(text.encode()))})
+    message = f"Add tests\n\n{COMMIT_TRAILER} {at.pull.head}"
+    sha = git.store_commit(tree, (at.pull.head,), message, author, committer)
+    at.github.push(at.shop, at.pull.head_branch, sha)
+
+
+def test_commit__a_forged_author_does_not_skip_the_review(at: Stage) -> None:
+    """Anyone may write the bot's address into a commit, and sign it as themselves."""
+    bot, ada, github = (
+        Person(name=name, email=f"{name}@example.org", at=10**9) for name in (ACTIONS_BOT, "ada", "GitHub")
+    )
+    at.commits = CommitSettings()
+    at.github.world.signers.add("ada")
+    at.run()
+    for author, committer in ((bot, bot), (bot, ada), (ada, github)):
+        at.looked_at.clear()
+        pushed_as(at, author, committer)
+        assert at.run(action="synchronize").delivery is Delivery.POSTED
+        assert at.looked_at == ["add"]
+        at.push({"shop/cart.py": HEAD["shop/cart.py"]})
+        at.run(action="synchronize")
+
+
+def test_commit__without_a_signature_it_is_the_bots_own_by_what_is_remembered(at: Stage) -> None:
+    at.run()
+    ours = at.shop.git.commit(at.pull.head)
+    unsigned = at.shop.git.store_commit(ours.tree, ours.parents, ours.message, ours.author, ours.author)
+    (one,) = at.summaries()
+    one.body = one.body.replace(at.pull.head, unsigned)
+    at.github.push(at.shop, at.pull.head_branch, unsigned)
+    assert at.run(action="synchronize").reason == "The head commit is the bot's own."
 
 
 def test_commit__a_persons_next_commit_is_looked_at(at: Stage) -> None:

@@ -13,6 +13,9 @@ from bot.forge.github.told import entries, maybe, taken
 FILES = 3_000
 """How many files of a pull request GitHub lists at most."""
 
+_GITHUB = "web-flow"
+"""The committer of what GitHub itself commits and signs."""
+
 PAGE = 100
 """How many of them one request gives at most."""
 
@@ -47,7 +50,19 @@ def read_commit(remote: Remote, sha: str) -> Commit:
             message=taken(told, "commit.message", str),
             parents=tuple(taken(one, "sha", str) for one in entries(told.get("parents"))),
             url=maybe(told, "html_url", str) or "",
+            is_certain=_is_certain(told),
         )
+
+
+def _is_certain(told: Mapping[str, Any]) -> bool:
+    """Tell whether the author of a commit is certain.
+
+    GitHub finds the author by an e-mail address, which anyone can write, and a signature is the committer's.
+    What an app commits through the API is signed by GitHub itself, as `web-flow`.
+    """
+    committer = maybe(told, "committer.login", str)
+    is_signed = maybe(told, "commit.verification.verified", bool) or False
+    return is_signed and committer is not None and committer in {_GITHUB, maybe(told, "author.login", str)}
 
 
 def read_file_patches(remote: Remote, number: int) -> tuple[FilePatch, ...]:

@@ -9,7 +9,7 @@ from fakes.github.git_store import GitStore
 ACTIONS_BOT = "github-actions[bot]"
 """Who a workflow's own token acts as."""
 
-_KNOWN_IDS = {ACTIONS_BOT: 41898282, "dependabot[bot]": 49699333}
+_KNOWN_IDS = {ACTIONS_BOT: 41898282, "dependabot[bot]": 49699333, "web-flow": 19864447}
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,7 +301,7 @@ class Views:
 
     def commit_core(self, repository: Repository, commit: StoredCommit) -> Json:
         root = self.repository_url(repository)
-        signed = commit.committer.name == "GitHub"
+        signed = commit.committer.name in self.world.signers
         return {
             "author": _person(commit.author),
             "committer": _person(commit.committer),
@@ -349,7 +349,7 @@ class Views:
         }
 
     def _account_of(self, person: Person) -> Any:
-        found = self.world.users.get(person.name)
+        found = self.world.user("web-flow") if person.name == "GitHub" else self.world.users.get(person.name)
         return self.user(found) if found else None
 
 

@@ -81,6 +81,7 @@ class World:
     contract: Contract = field(default_factory=Contract)
     url: str = "http://127.0.0.1:0"
     users: dict[str, User] = field(default_factory=dict)
+    signers: set[str] = field(default_factory=lambda: {"GitHub"})
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1_001))
