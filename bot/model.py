@@ -372,6 +372,7 @@ class Spending:
         prefix_tokens: Those of them that are the same in every call, by their share of the characters; many
             endpoints charge them less from the second call on.
         completion_tokens: As the endpoint counts them.
+        thinking_tokens: Those of them that the model only thought.
         cost: US dollars; None where no price is known for a model that was asked.
     """
 
@@ -379,6 +380,7 @@ class Spending:
     prompt_tokens: int = 0
     prefix_tokens: int = 0
     completion_tokens: int = 0
+    thinking_tokens: int = 0
     cost: float | None = 0.0
 
 

@@ -64,7 +64,14 @@ from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
 from bot.report.assembly import check, numbered
 from bot.report.faults import concluded, readable
-from bot.settings import ModelFor, ProviderChoice, SandboxChoice, Settings, VerificationSettings
+from bot.settings import (
+    ModelFor,
+    ProviderChoice,
+    ReasoningEffort,
+    SandboxChoice,
+    Settings,
+    VerificationSettings,
+)
 from bot.verification.evidence import Subject
 from bot.verification.gains import unmeasured_note
 from bot.verification.gate import Entry, Verdict
@@ -425,6 +432,8 @@ def _generators_of(settings: Settings) -> str:
     """Return who makes the tests, in words that stay the same where nothing was set."""
     model = settings.model
     words = f"{settings.provider} {model.base_url or ''} {model.model}"
+    if model.reasoning_effort is not ReasoningEffort.LOWEST:
+        words += f" {model.reasoning_effort}"
     return f"{words} {model.model_for}" if _asks_for_hard_alone(settings) else words
 
 

@@ -14,8 +14,11 @@ from typing import Any
 
 from bot.model import UsageFailure
 
-DEFAULT_MODEL = "gpt-5-mini"
+DEFAULT_MODEL = "gpt-6-luna"
 """The model that is asked where none is named and no `--base-url` is given; shown by `--help`."""
+
+STEP_UP_MODEL = "gpt-6.1-terra"
+"""The model that the documentation recommends if the default one is not good enough."""
 
 DEFAULT_EXCLUDE = (
     "**/vendor/**",
@@ -56,6 +59,19 @@ class ModelFor(StrEnum):
 
     ALL = "all"
     HARD = "hard"
+
+
+class ReasoningEffort(StrEnum):
+    """How long a model thinks before it answers; `lowest` is the least that the model accepts."""
+
+    LOWEST = "lowest"
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
 
 
 class SandboxChoice(StrEnum):
@@ -132,8 +148,9 @@ class ModelSettings:
             or is not there; None for none.
         model_for: Which members it is asked for, with `openai+offline`.
         temperature: 0 for the least variation.
+        reasoning_effort: How long it thinks before it answers.
         tokens_per_member: Output tokens reckoned for one member.
-        max_output_tokens: The most output tokens of one call.
+        max_output_tokens: The most output tokens of one call, without what it thinks.
         prompt_token_budget: The most tokens of context beside the members' own sources, a call.
         observation_token_budget: The most tokens of what was observed of the members, a call; 0 to run none
             of them before the model is asked.
@@ -155,6 +172,7 @@ class ModelSettings:
     fallback_model: str | None = None
     model_for: ModelFor = ModelFor.ALL
     temperature: float = 0.0
+    reasoning_effort: ReasoningEffort = ReasoningEffort.LOWEST
     tokens_per_member: int = 300
     max_output_tokens: int = 8192
     prompt_token_budget: int = 6000
@@ -440,8 +458,22 @@ OPTIONS = (
         "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
     ),
     Option("temperature", "model", "temperature", float, "of the model's answers"),
+    Option(
+        "reasoning-effort",
+        "model",
+        "reasoning_effort",
+        ReasoningEffort,
+        "how long the model thinks before it answers (default: lowest, the least that it accepts)",
+    ),
     Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
-    Option("max-output-tokens", "model", "max_output_tokens", int, "output tokens of one call", 1),
+    Option(
+        "max-output-tokens",
+        "model",
+        "max_output_tokens",
+        int,
+        "output tokens of one call, without thinking",
+        1,
+    ),
     Option(
         "prompt-token-budget",
         "model",

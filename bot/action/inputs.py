@@ -41,6 +41,7 @@ INPUTS = (
     "model",
     "fallback-model",
     "model-for",
+    "reasoning-effort",
     "include",
     "exclude",
     "max-members",

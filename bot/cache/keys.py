@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from bot.model import Repair, Request
 
-KEY_SCHEMA = 1
+KEY_SCHEMA = 2
 """Raised when the meaning of a part changes, so that results under older keys are no longer found."""
 
 
@@ -20,12 +20,18 @@ class ModelIdentity:
         provider: The provider's name, as `openai`.
         model: The model's id.
         temperature: As it is asked for.
+        effort: How long the model is to think; empty where it is not told.
+        tokens_per_member: Output tokens reckoned for one member, which decides who shares a call.
+        max_output_tokens: The most output tokens of one call.
         prompt_version: The version of the prompt templates.
     """
 
     provider: str
     model: str
     temperature: float
+    effort: str
+    tokens_per_member: int
+    max_output_tokens: int
     prompt_version: str
 
 

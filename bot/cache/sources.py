@@ -23,7 +23,7 @@ class Ground:
 
     Attributes:
         version: The bot's version.
-        generators: Who makes the tests, as `openai gpt-5-mini`.
+        generators: Who makes the tests, as `openai gpt-6-luna`.
         rules: The settings that decide what is proven and posted, by name.
     """
 

@@ -1,21 +1,24 @@
-"""Which optional parameters one model at one endpoint takes: known by its host, else learned from a refusal.
+"""Which optional parameters one model at one endpoint takes: known beforehand, else learned from a refusal.
 
-Endpoints differ in `response_format`, of which some know no `json_schema`, and some nothing at all; in
-`max_tokens`, which newer models refuse in favour of `max_completion_tokens`, a name that many other servers
-do not know; and in `temperature`, which reasoning models only take at its default.
+Endpoints differ in `response_format`, of which some know no `json_schema`, and some nothing at all; and in
+`max_tokens`, which newer models refuse in favor of `max_completion_tokens`, a name that many other servers
+do not know. Models differ in `temperature`, which those that think only take at its default, and in the
+values of `reasoning_effort`; `profiles.py` has what is known of them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.providers.profiles import THINKING_TOKENS, UNKNOWN, Profile
 from bot.providers.provider import CompletionRequest
 from bot.providers.refusal import Refusal
+from bot.settings import ReasoningEffort
 
 PATIENCE_SECONDS = 0.5
 """How long other calls let the first one go ahead: a refusal comes sooner, an answer hardly ever."""
@@ -30,6 +33,7 @@ _NAMED_BY = {
     "max_tokens": re.compile(r"\bmax_tokens\b"),
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b"),
     "temperature": re.compile(r"\btemperature\b"),
+    "reasoning_effort": re.compile(r"reasoning[_. ]effort|\bthinking\b", re.IGNORECASE),
 }
 _OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _UNKNOWN = re.compile(
@@ -96,17 +100,20 @@ def _is_this_machine(host: str) -> bool:
 class Dialect:
     """The parameters of one model at one endpoint, as far as they are known."""
 
-    def __init__(self, capabilities: Capabilities = ANY) -> None:
-        """Begin with all parameters that the endpoint may take."""
+    def __init__(self, capabilities: Capabilities = ANY, profile: Profile = UNKNOWN) -> None:
+        """Begin with all parameters that the endpoint and the model may take."""
         self._limit = capabilities.limit
         self._formats = list(capabilities.formats)
+        self._profile = profile
         self._refused: set[str] = set()
 
     def arguments(self, request: CompletionRequest) -> dict[str, Any]:
         """Return a request as the endpoint takes it."""
+        effort = self._effort(request)
         optional = {
             self._limit: request.max_tokens,
-            "temperature": request.temperature,
+            "reasoning_effort": effort and effort.value,
+            "temperature": request.temperature if self._profile.takes_temperature(effort) else None,
             "response_format": self._format(request),
         }
         messages = [
@@ -130,6 +137,8 @@ class Dialect:
             return False
         if name == "response_format":
             self._forget_format(sent[name]["type"], said)
+        elif name == "reasoning_effort":
+            self._forget_effort(ReasoningEffort(sent[name]), said)
         else:
             self._refused.add(name)
         if name == self._limit and _OTHER_LIMIT[name] not in self._refused:
@@ -148,6 +157,23 @@ class Dialect:
         schema = {"name": "answer", "strict": True, "schema": request.schema}
         return {"type": "json_schema", "json_schema": schema}
 
+    def _effort(self, request: CompletionRequest) -> ReasoningEffort | None:
+        """Return how long the model is to think; None where nothing is said of it."""
+        return None if "reasoning_effort" in self._refused else self._profile.effort(request.effort)
+
+    def _forget_effort(self, sent: ReasoningEffort, said: Refusal) -> None:
+        """Go without an effort: take one that the refusal names, else any other, or leave the parameter out.
+
+        A refusal that does not mention the value is about the parameter.
+        """
+        named = {effort for effort in THINKING_TOKENS if re.search(rf"\b{effort}\b", said.words)}
+        known = self._profile.efforts or tuple(THINKING_TOKENS)
+        left = tuple(effort for effort in known if effort != sent and (effort in named or not named - {sent}))
+        if sent in named and left:
+            self._profile = replace(self._profile, efforts=left)
+        else:
+            self._refused.add("reasoning_effort")
+
     def _forget_format(self, sent: str, said: Refusal) -> None:
         """Go without a way to ask for JSON, or without any where the endpoint knows none."""
         one_way = sent == "json_schema" and _OF_THE_SCHEMA.search(said.words)
@@ -157,6 +183,7 @@ class Dialect:
 def _complains_of(name: str, said: Refusal) -> bool:
     if said.status not in _REFUSING:
         return False
-    if said.parameter.partition(".")[0] != name and not _NAMED_BY[name].search(said.words):
+    parameter = said.parameter.partition(".")[0]
+    if parameter != name and (parameter in _NAMED_BY or not _NAMED_BY[name].search(said.words)):
         return False
     return name not in _OTHER_LIMIT or bool(_UNKNOWN.search(" ".join((said.words, *said.codes))))

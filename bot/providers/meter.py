@@ -33,6 +33,7 @@ class SpendingMeter:
             prompt_tokens=self._spent.prompt_tokens + usage.prompt_tokens,
             prefix_tokens=self._spent.prefix_tokens + round(prefix * usage.prompt_tokens),
             completion_tokens=self._spent.completion_tokens + usage.completion_tokens,
+            thinking_tokens=self._spent.thinking_tokens + usage.thinking_tokens,
         )
 
     def spending(self) -> Spending:

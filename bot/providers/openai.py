@@ -17,6 +17,7 @@ from bot.providers.budget import Budget, Hold
 from bot.providers.dialect import ANY, Capabilities, Dialect
 from bot.providers.first_call import FirstCall
 from bot.providers.limits import pause_after
+from bot.providers.profiles import profile_of
 from bot.providers.provider import (
     CannotConnect,
     CompletionRequest,
@@ -97,7 +98,7 @@ class OpenAIProvider:
         """Return what all calls of a model share."""
         if model not in self._models:
             first = FirstCall(self._capabilities.patience)
-            self._models[model] = (Dialect(self._capabilities), first)
+            self._models[model] = (Dialect(self._capabilities, profile_of(model)), first)
         return self._models[model]
 
     async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
@@ -211,13 +212,30 @@ def _text(content: object) -> str | None:
 
 
 def _usage(said: object) -> Usage:
-    fields = said if isinstance(said, dict) else {}
-    details = fields.get("prompt_tokens_details")
-    return Usage(
-        prompt_tokens=_count(fields.get("prompt_tokens")),
-        completion_tokens=_count(fields.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+    """Return the tokens that an answer names.
+
+    Some endpoints, such as Gemini's, leave what the model thought out of `completion_tokens`, though they
+    charge for it as for the rest; then only the total shows it.
+    """
+    fields = _fields(said)
+    of_prompt = _fields(fields.get("prompt_tokens_details"))
+    of_answer = _fields(fields.get("completion_tokens_details"))
+    prompt, answer, total = (
+        _count(fields.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
     )
+    left_out = max(0, total - prompt - answer) if prompt else 0
+    thinking = max(left_out, _count(of_answer.get("reasoning_tokens")))
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=answer + left_out,
+        cached_tokens=_count(of_prompt.get("cached_tokens")),
+        cache_write_tokens=_count(of_prompt.get("cache_write_tokens")),
+        thinking_tokens=min(thinking, answer + left_out),
+    )
+
+
+def _fields(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def _count(number: object) -> int:

@@ -51,9 +51,11 @@ class Prices:
 def _listed_price(model: str, url: str | None, usage: Usage) -> float:
     import genai_prices
 
+    read = min(usage.cached_tokens, usage.prompt_tokens)
     tokens = genai_prices.Usage(
         input_tokens=usage.prompt_tokens,
-        cache_read_tokens=min(usage.cached_tokens, usage.prompt_tokens),
+        cache_read_tokens=read,
+        cache_write_tokens=min(usage.cache_write_tokens, usage.prompt_tokens - read),
         output_tokens=usage.completion_tokens,
     )
     return float(genai_prices.calc_price(tokens, model_ref=model, provider_api_url=url).total_price)

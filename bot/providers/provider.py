@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from bot.model import EndsRun
+from bot.settings import ReasoningEffort
 
 FinishReason = Literal["stop", "length", "content_filter", "other"]
 
@@ -49,6 +50,7 @@ class CompletionRequest:
         model: The model's id at the endpoint.
         max_tokens: The most tokens the answer may have.
         temperature: 0 for the least variation.
+        effort: How long the model is to think; what it does not accept is replaced by the nearest.
         response_format: `json_object` asks the endpoint for a JSON answer; None leaves it free.
         schema: The JSON Schema of such an answer, for endpoints that hold it to one; None for any JSON.
     """
@@ -58,6 +60,7 @@ class CompletionRequest:
     model: str
     max_tokens: int
     temperature: float = 0.0
+    effort: ReasoningEffort = ReasoningEffort.LOWEST
     response_format: Literal["json_object"] | None = "json_object"
     schema: Mapping[str, Any] | None = None
 
@@ -68,13 +71,17 @@ class Usage:
 
     Attributes:
         prompt_tokens: Of the prompt.
-        completion_tokens: Of the answer.
+        completion_tokens: Of the answer, with what the model thought.
         cached_tokens: Those of the prompt that the endpoint had kept from an earlier one.
+        cache_write_tokens: Those of the prompt that the endpoint has kept for later ones, at another price.
+        thinking_tokens: Those of the answer that the model only thought.
     """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,15 @@ class CompletionResponse:
     finish_reason: FinishReason
     usage: Usage = Usage()
     pause: float = 0.0
+
+    @property
+    def was_cut_while_thinking(self) -> bool:
+        """Whether the answer ended at its limit because most of that, or all, went into thinking."""
+        if self.finish_reason != "length":
+            return False
+        begun = self.text.strip()
+        only_thought = not begun or (begun.startswith("<think>") and "</think>" not in begun)
+        return only_thought or 2 * self.usage.thinking_tokens > self.usage.completion_tokens
 
 
 class Provider(Protocol):

@@ -170,7 +170,7 @@ def _decode(fields: dict[str, Any]) -> Outcome:
         error.attempts = int(fields["error"]["attempts"])
         return error
     response = fields["response"]
-    usage = {name: int(response["usage"][name]) for name in ("prompt_tokens", "completion_tokens")}
+    usage = {name: int(response["usage"][name]) for name in Usage.__slots__}
     reason = _FINISH_REASONS[response["finish_reason"]]
     return CompletionResponse(text=str(response["text"]), finish_reason=reason, usage=Usage(**usage))
 

@@ -144,6 +144,7 @@ def statistics_keys(statistics: Statistics) -> dict[str, Any]:
         "prompt_tokens": statistics.spending.prompt_tokens,
         "prefix_tokens": statistics.spending.prefix_tokens,
         "completion_tokens": statistics.spending.completion_tokens,
+        "thinking_tokens": statistics.spending.thinking_tokens,
         "cost": None if statistics.spending.cost is None else round(statistics.spending.cost, 6),
         "seconds": round(statistics.seconds, 3),
         "funnel": _funnel(statistics.funnel),

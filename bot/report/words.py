@@ -21,6 +21,7 @@ from bot.model import (
     Member,
     Origin,
     Report,
+    Spending,
     Statistics,
     Suggestion,
 )
@@ -359,8 +360,20 @@ def _call_words(statistics: Statistics) -> str:
     if not spending.api_calls:
         return "no model calls"
     tokens = spending.prompt_tokens + spending.completion_tokens
-    facts = (count(spending.api_calls, "model call"), count(tokens, "token"), *_cost(spending.cost))
+    facts = (
+        count(spending.api_calls, "model call"),
+        count(tokens, "token"),
+        *_thinking(spending),
+        *_cost(spending.cost),
+    )
     return ", ".join(facts)
+
+
+def _thinking(spending: Spending) -> tuple[str, ...]:
+    if not spending.thinking_tokens:
+        return ()
+    answered = count(spending.completion_tokens, "answer token")
+    return (f"{spending.thinking_tokens:,} of {answered} were thinking",)
 
 
 def _cost(cost: float | None) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ def _statistics(told: Sequence[Statistics]) -> Statistics:
             prompt_tokens=sum(one.spending.prompt_tokens for one in told),
             prefix_tokens=sum(one.spending.prefix_tokens for one in told),
             completion_tokens=sum(one.spending.completion_tokens for one in told),
+            thinking_tokens=sum(one.spending.thinking_tokens for one in told),
             cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         ),
         cache=CacheStats(

@@ -7,7 +7,15 @@ import pytest
 from bot.cache.keys import KeyParts, ModelIdentity, result_key
 from bot.model import Change, Context, Member, MemberKind, Repair, Request
 
-IDENTITY = ModelIdentity(provider="openai", model="small-1", temperature=0.0, prompt_version="1")
+IDENTITY = ModelIdentity(
+    provider="openai",
+    model="small-1",
+    temperature=0.0,
+    effort="none",
+    tokens_per_member=300,
+    max_output_tokens=8192,
+    prompt_version="1",
+)
 PARTS = KeyParts(
     language="python",
     member="Cart.add",
@@ -61,6 +69,9 @@ def with_member(**changes: object) -> Request:
         replace(PARTS, identity=replace(IDENTITY, provider="other")),
         replace(PARTS, identity=replace(IDENTITY, model="small-2")),
         replace(PARTS, identity=replace(IDENTITY, temperature=0.5)),
+        replace(PARTS, identity=replace(IDENTITY, effort="low")),
+        replace(PARTS, identity=replace(IDENTITY, tokens_per_member=400)),
+        replace(PARTS, identity=replace(IDENTITY, max_output_tokens=4096)),
         replace(PARTS, identity=replace(IDENTITY, prompt_version="2")),
         replace(PARTS, repair="1f"),
     ],
@@ -71,7 +82,7 @@ def test_result_key__every_part_counts(other: KeyParts) -> None:
 
 def test_result_key__is_the_same_in_every_process_and_version() -> None:
     """A changed key throws away every user's cache: then KEY_SCHEMA is raised on purpose."""
-    assert result_key(PARTS) == "a7c5cbbcd7dfc0781b4a2e5a5fb5d43884df1353810e22218f714bd17710a819"
+    assert result_key(PARTS) == "7fe125976b62b1511a53e6a182299404eb29416dd2812957285ff025cd1e11f7"
 
 
 def test_result_key__parts_have_boundaries() -> None:

@@ -38,7 +38,7 @@ def with_member(**changes: object) -> Request:
         digest(replace(REQUEST, context=Context(signatures="class Cart:"))),
         digest(replace(REQUEST, context=Context(dependencies=("LIMIT = 5",)))),
         digest(ground=replace(GROUND, version="1.1")),
-        digest(ground=replace(GROUND, generators="openai gpt-5-mini")),
+        digest(ground=replace(GROUND, generators="openai gpt-6-luna")),
         digest(ground=replace(GROUND, rules=(("runs", "6"),))),
         digest(base=b"other"),
         digest(base=None),

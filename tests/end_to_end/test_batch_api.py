@@ -157,8 +157,8 @@ def test_sweep__without_a_batch_api_says_what_to_do(command_line: CommandLine, t
 def test_estimate__reckons_at_half_the_price(command_line: CommandLine, tmp_path: Path) -> None:
     folder = project(tmp_path, files=2, members=5)
     asked = ("suggest", "--repo", str(folder), "--all", "src", "--estimate", "--format", "json")
-    whole = command_line.run(*asked, "--model", "gpt-5-mini")
-    half = command_line.run(*asked, "--model", "gpt-5-mini", "--batch-api")
+    whole = command_line.run(*asked, "--model", "gpt-6-luna")
+    half = command_line.run(*asked, "--model", "gpt-6-luna", "--batch-api")
 
     costs = [json.loads(ran.stdout)["stats"]["cost"] for ran in (whole, half)]
     assert costs[0] > 0

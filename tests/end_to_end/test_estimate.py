@@ -78,7 +78,7 @@ def test_estimate__asks_for_no_key_and_no_interpreter(command_line: CommandLine,
     ran = command_line.suggest(shop, *CHANGE, "--estimate", "--python", "/no/such/python", "--write")
 
     assert ran.code == 0, ran.stderr
-    assert ran.report["model"] == "gpt-5-mini"
+    assert ran.report["model"] == "gpt-6-luna"
     assert len(ran.report["calls"]) == 1
     assert ran.report["stats"]["cost"] > 0
 

@@ -54,6 +54,38 @@ _REFUSALS = {
 """How real endpoints refuse a parameter they do not know."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThinkingModel:
+    """A model that thinks before it answers, out of the same output limit.
+
+    Attributes:
+        spends: The tokens it spends on thinking at each `reasoning_effort` that it accepts.
+        default: The effort it takes if none is sent.
+        refuses_temperature: Whether it refuses `temperature` even if it does not think.
+    """
+
+    spends: Mapping[str, int]
+    default: str = "medium"
+    refuses_temperature: bool = False
+
+    def refuses(self, body: Body) -> Fault | None:
+        effort = body.get("reasoning_effort", self.default)
+        if effort not in self.spends:
+            return refusal(
+                400,
+                f"Unsupported value: 'reasoning_effort' does not support '{effort}' with this model. "
+                f"Supported values are: {', '.join(map(repr, self.spends))}.",
+                code="unsupported_value",
+                param="reasoning_effort",
+            )
+        if "temperature" in body and (self.refuses_temperature or self.thinks_for(body)):
+            return _REFUSALS["temperature"]
+        return None
+
+    def thinks_for(self, body: Body) -> int:
+        return self.spends[body.get("reasoning_effort", self.default)]
+
+
 def no_latency(_members: int) -> float:
     return 0.0
 
@@ -144,6 +176,7 @@ class Endpoint:
         key: str | None = None,
         port: int = 0,
         batches: BatchDesk | None = None,
+        model: ThinkingModel | None = None,
     ) -> None:
         """Set the script.
 
@@ -157,6 +190,7 @@ class Endpoint:
             port: 0 for any that is free.
             batches: What answers for files and batches; None where there are none. What goes wrong with
                 these is in its own script.
+            model: What thinks before it answers; None for a model that does not.
         """
         self.requests: list[Received] = []
         self.most_in_flight = 0
@@ -172,6 +206,7 @@ class Endpoint:
         self._key = key
         self._port = port
         self._batches = batches
+        self._model = model
         self._numbers = count(1)
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -270,18 +305,18 @@ class Endpoint:
         return self._refusal_of(received.body)
 
     def _refusal_of(self, body: Body) -> Fault | None:
-        return self._service.refuses(body) or next(
-            (_REFUSALS[name] for name in self._refuses if name in body), None
-        )
+        refused = self._service.refuses(body) or (self._model and self._model.refuses(body))
+        return refused or next((_REFUSALS[name] for name in self._refuses if name in body), None)
 
     def _completion(self, request: Body, fault: Fault) -> str:
         prompt = "".join(message["content"] for message in request["messages"])
         limit = request.get("max_tokens") or request.get("max_completion_tokens") or len(prompt)
+        thinking = min(limit, self._model.thinks_for(request)) if self._model else 0
         whole = fault.alter(self._answer(request))
-        text = whole[: limit * _CHARACTERS_A_TOKEN]
+        text = whole[: (limit - thinking) * _CHARACTERS_A_TOKEN]
         reason = fault.finish_reason or ("stop" if text == whole else "length")
         message = {"role": "assistant", "content": text, **fault.message}
-        tokens = (_tokens(prompt), _tokens(text))
+        tokens = (_tokens(prompt), _tokens(text) + thinking)
         self.prompt_tokens += tokens[0]
         self.completion_tokens += tokens[1]
         return json.dumps(
@@ -295,6 +330,7 @@ class Endpoint:
                     "prompt_tokens": tokens[0],
                     "completion_tokens": tokens[1],
                     "total_tokens": sum(tokens),
+                    "completion_tokens_details": {"reasoning_tokens": thinking},
                 },
             }
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fakes.endpoint import Endpoint
+from fakes.endpoint import Endpoint, ThinkingModel
 from fakes.faults import half_the_members, rate_limited, truncated
 
 MEMBERS = ("src/shop/cart.py::Cart.add", "src/shop/cart.py::total")
@@ -87,3 +87,21 @@ def test_endpoint__sustains_fifty_calls_in_flight() -> None:
     assert len(answers) == 50
     assert endpoint.most_in_flight == 50
     assert endpoint.in_flight == 0
+
+
+def test_thinking_model__spends_the_limit_before_it_answers() -> None:
+    model = ThinkingModel(spends={"low": 100, "high": 900}, default="high")
+    with Endpoint(model=model) as endpoint:
+        starved = ask(endpoint, max_tokens=500)
+        answered = ask(endpoint, max_tokens=500, reasoning_effort="low")
+        for refused_value in ({"reasoning_effort": "none"}, {"temperature": 0}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(endpoint, **refused_value)
+            assert refused.value.code == 400
+            refused.value.close()
+
+    assert starved["choices"][0]["message"]["content"] == ""
+    assert starved["choices"][0]["finish_reason"] == "length"
+    assert starved["usage"]["completion_tokens_details"]["reasoning_tokens"] == 500
+    assert len(entries(answered)) == 2
+    assert answered["usage"]["completion_tokens_details"]["reasoning_tokens"] == 100

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.providers.dialect import Capabilities, Dialect, capabilities_at
+from bot.providers.profiles import profile_of
 from bot.providers.provider import CompletionRequest
 from bot.providers.refusal import Refusal
+from bot.settings import ReasoningEffort
 
 REQUEST = CompletionRequest(system_prompt="Answer in JSON.", user_prompt="f", model="m", max_tokens=300)
 OPENAI_SAYS = (
@@ -174,3 +176,68 @@ def test_capabilities_at__what_is_known_beforehand(url: str, limit: str, formats
 @pytest.mark.parametrize("url", ["http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "http://[::1]/v1"])
 def test_capabilities_at__this_machine_is_asked_by_all_at_once(url: str) -> None:
     assert capabilities_at(url).patience == 0
+
+
+def efforts_after(model: str, wanted: str, *refusals: Refusal) -> list[str]:
+    """The effort that is sent at first and after each refusal; empty for none."""
+    dialect, sent = Dialect(profile=profile_of(model)), []
+    request = replace(REQUEST, model=model, effort=ReasoningEffort(wanted))
+    for said in (*refusals, None):
+        arguments = dialect.arguments(request)
+        sent.append(arguments.get("reasoning_effort", ""))
+        if said is not None:
+            assert dialect.learn(said, arguments)
+    return sent
+
+
+NO_NONE = Refusal(
+    status=400,
+    words="Unsupported value: 'none' is not supported with this model. Supported values are: 'low', 'high'.",
+    parameter="reasoning_effort",
+)
+NO_MAX = Refusal(status=400, words="Unsupported value: 'reasoning_effort' does not support 'max' here.")
+NO_EFFORT = Refusal(status=400, words="Unrecognized request argument supplied: reasoning_effort")
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "refusals", "sent"),
+    [
+        ("gpt-6-luna", "lowest", [NO_NONE], ["none", "low"]),
+        ("gpt-6-luna", "none", [NO_NONE], ["none", "low"]),
+        ("gpt-6-luna", "max", [NO_MAX], ["max", "xhigh"]),
+        ("gpt-6-luna", "lowest", [NO_EFFORT], ["none", ""]),
+        ("unknown", "lowest", [], [""]),
+        ("unknown", "max", [NO_MAX], ["max", "xhigh"]),
+        ("unknown", "none", [NO_NONE, NO_EFFORT], ["none", "low", ""]),
+    ],
+)
+def test_learn__the_nearest_effort_that_is_accepted(
+    model: str, wanted: str, refusals: list[Refusal], sent: list[str]
+) -> None:
+    assert efforts_after(model, wanted, *refusals) == sent
+
+
+def test_learn__an_effort_that_two_calls_were_refused_for() -> None:
+    dialect, request = Dialect(profile=profile_of("gpt-6-luna")), replace(REQUEST, model="gpt-6-luna")
+    sent = dialect.arguments(request)
+
+    assert dialect.learn(NO_NONE, sent)
+    assert dialect.learn(NO_NONE, sent)
+    assert dialect.arguments(request)["reasoning_effort"] == "low"
+
+
+def test_arguments__no_temperature_for_a_model_that_thinks() -> None:
+    luna = Dialect(profile=profile_of("gpt-6-luna"))
+    assert "temperature" in luna.arguments(REQUEST)
+    assert "temperature" not in luna.arguments(replace(REQUEST, effort=ReasoningEffort.LOW))
+    assert "temperature" not in Dialect(profile=profile_of("claude-opus-5-5")).arguments(REQUEST)
+
+
+def test_learn__a_refusal_is_about_the_parameter_it_names() -> None:
+    dialect, request = Dialect(profile=profile_of("gpt-6-luna")), replace(REQUEST, model="gpt-6-luna")
+    words = "temperature is accepted only with reasoning_effort 'none'."
+    assert dialect.learn(
+        Refusal(status=400, words=words, parameter="temperature"), dialect.arguments(request)
+    )
+    assert "temperature" not in dialect.arguments(request)
+    assert dialect.arguments(request)["reasoning_effort"] == "none"

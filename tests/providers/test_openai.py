@@ -21,6 +21,7 @@ from bot.providers.provider import (
     ContentFiltered,
     ContextTooLong,
     EndpointRetired,
+    FinishReason,
     KeyRefused,
     ModelUnknown,
     ProviderError,
@@ -313,3 +314,69 @@ def test_complete__tells_how_long_the_endpoint_takes_no_more() -> None:
     with Endpoint(faults=[Fault(headers=headers)]) as endpoint:
         [response] = Client(endpoint.url).ask()
     assert response.pause == 1.0
+
+
+@pytest.mark.parametrize(
+    ("usage", "read"),
+    [
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 50,
+                "total_tokens": 150,
+                "prompt_tokens_details": {"cached_tokens": 20, "cache_write_tokens": 60},
+                "completion_tokens_details": {"reasoning_tokens": 30},
+            },
+            Usage(
+                prompt_tokens=100,
+                completion_tokens=50,
+                cached_tokens=20,
+                cache_write_tokens=60,
+                thinking_tokens=30,
+            ),
+        ),
+        (  # Gemini's: what was thought is in the total alone
+            {"prompt_tokens": 21, "completion_tokens": 5, "total_tokens": 86},
+            Usage(prompt_tokens=21, completion_tokens=65, thinking_tokens=60),
+        ),
+        (  # and some gateways': it is told, but not counted
+            {
+                "prompt_tokens": 21,
+                "completion_tokens": 0,
+                "total_tokens": 81,
+                "completion_tokens_details": {"reasoning_tokens": 60},
+            },
+            Usage(prompt_tokens=21, completion_tokens=60, thinking_tokens=60),
+        ),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 5,
+                "completion_tokens_details": {"reasoning_tokens": 9},
+            },
+            Usage(prompt_tokens=5, completion_tokens=5, thinking_tokens=5),
+        ),
+    ],
+)
+def test_read_completion__tokens_of_every_kind(usage: object, read: Usage) -> None:
+    response = read_completion({"choices": [{"message": {"content": "a"}}], "usage": usage})
+
+    assert response is not None
+    assert response.usage == read
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "thinking", "was_cut"),
+    [
+        ("", "length", 0, True),
+        ("<think>Let me see", "length", 0, True),
+        ('{"tests": [', "length", 60, True),
+        ('{"tests": [', "length", 40, False),
+        ("", "stop", 100, False),
+    ],
+)
+def test_response__tells_whether_it_was_cut_while_thinking(
+    text: str, reason: FinishReason, thinking: int, *, was_cut: bool
+) -> None:
+    usage = Usage(prompt_tokens=9, completion_tokens=100, thinking_tokens=thinking)
+    assert CompletionResponse(text=text, finish_reason=reason, usage=usage).was_cut_while_thinking is was_cut

@@ -7,7 +7,7 @@ import pytest
 
 from bot.providers.prices import OwnPrices, Prices
 from bot.providers.provider import Usage
-from bot.settings import DEFAULT_MODEL
+from bot.settings import DEFAULT_MODEL, STEP_UP_MODEL
 
 MILLION = 1_000_000
 USAGE = Usage(prompt_tokens=MILLION, completion_tokens=MILLION)
@@ -30,6 +30,20 @@ def test_cost__of_cached_tokens_is_less() -> None:
     assert cheaper < whole
 
 
+def test_cost__of_tokens_written_to_the_cache_is_more() -> None:
+    plain = Usage(prompt_tokens=100_000)
+    written = Usage(prompt_tokens=100_000, cache_write_tokens=100_000)
+    assert Prices(OPENAI).cost(DEFAULT_MODEL, plain) == pytest.approx(0.01)
+    assert Prices(OPENAI).cost(DEFAULT_MODEL, written) == pytest.approx(0.0125)
+    odd = Usage(prompt_tokens=10, cached_tokens=8, cache_write_tokens=100)
+    assert Prices(OPENAI).cost(DEFAULT_MODEL, odd) is not None
+
+
+@pytest.mark.parametrize("model", [DEFAULT_MODEL, STEP_UP_MODEL])
+def test_cost__of_the_recommended_models_is_known(model: str) -> None:
+    assert Prices(OPENAI).cost(model, USAGE)
+
+
 def test_cost__of_a_model_that_nobody_lists_is_not_known() -> None:
     prices = Prices(OPENAI)
     assert [prices.cost("no-such-model-at-all", USAGE) for _ in range(2)] == [None, None]
@@ -49,7 +63,7 @@ def test_cost__needs_no_network() -> None:
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
         "from bot.providers.prices import Prices\n"
         "from bot.providers.provider import Usage\n"
-        f"print(Prices('{OPENAI}').cost('gpt-5-mini', Usage(prompt_tokens=1000)) > 0)\n"
+        f"print(Prices('{OPENAI}').cost('gpt-6-luna', Usage(prompt_tokens=1000)) > 0)\n"
     )
     done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("True\n", "")

@@ -380,6 +380,14 @@ def test_funnel_words__are_empty_where_nothing_was_asked() -> None:
             "2 model calls, 3,000 tokens, 0.0042 USD · 0.0 s · head 1a2b3c4",
         ),
         (
+            Statistics(
+                spending=Spending(
+                    api_calls=1, prompt_tokens=500, completion_tokens=2_500, thinking_tokens=2_000, cost=0.0
+                )
+            ),
+            "1 model call, 3,000 tokens, 2,000 of 2,500 answer tokens were thinking · 0.0 s · head 1a2b3c4",
+        ),
+        (
             Statistics(spending=Spending(api_calls=1, prompt_tokens=1, cost=None)),
             "1 model call, 1 token, cost unknown · 0.0 s · head 1a2b3c4",
         ),

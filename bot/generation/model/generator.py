@@ -14,6 +14,7 @@ from bot.generation.model.prompts import PROMPT_VERSION, Prompts
 from bot.generation.model.rounds import Outcome, after_answer, after_error, after_fault
 from bot.generation.side_by_side import SideBySide, closing
 from bot.model import Request, Result
+from bot.providers.profiles import profile_of
 from bot.providers.provider import (
     CompletionRequest,
     CompletionResponse,
@@ -31,6 +32,9 @@ def model_identity(settings: ModelSettings) -> ModelIdentity:
         provider=settings.base_url or "openai",
         model=settings.model,
         temperature=settings.temperature,
+        effort=profile_of(settings.model).effort(settings.reasoning_effort) or "",
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
         prompt_version=str(PROMPT_VERSION),
     )
 
@@ -100,7 +104,7 @@ class Questions:
         except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
             return after_fault(batch, error, self.limits)
         self._ignored = self._ignored.with_answer(answer)
-        return after_answer(batch, answer, response.finish_reason, self.limits)
+        return after_answer(batch, answer, response, self.limits)
 
     def refused(self, batch: Batch, error: ProviderError) -> Outcome:
         """Return what an error in an answer's place comes to."""
@@ -175,8 +179,12 @@ class ModelGenerator:
 
 def limits_of(settings: ModelSettings) -> BatchLimits:
     """Return how large one call may be."""
+    profile = profile_of(settings.model)
     return BatchLimits(
-        tokens_per_member=settings.tokens_per_member, max_output_tokens=settings.max_output_tokens
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
+        thinking_tokens=profile.thinking_tokens(settings.reasoning_effort),
+        most_tokens=profile.output_tokens,
     )
 
 
@@ -188,6 +196,7 @@ def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) 
         model=settings.model,
         max_tokens=batch.max_tokens,
         temperature=settings.temperature,
+        effort=settings.reasoning_effort,
         schema=ANSWER_SCHEMA,
     )
 

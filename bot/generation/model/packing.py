@@ -16,12 +16,16 @@ from itertools import chain
 
 from bot.generation.model.context import CHARACTERS_PER_TOKEN, STYLE_TIER, USES_TIER
 from bot.model import Request
+from bot.providers.profiles import OUTPUT_TOKENS
 
 ALLOWANCE_FACTOR = 2
 """The estimate a member is a mean: a call with room to spare may use twice as much before it is cut."""
 
 ENVELOPE_TOKENS = 1024
-"""Output tokens beside the tests: the envelope, and what a reasoning model thinks before it answers."""
+"""Output tokens beside the tests: the envelope, and a few words around it."""
+
+ROOM_FACTOR = 4
+"""How much longer an answer may be that was cut while the model was thinking."""
 
 MAX_SOURCE_CHARACTERS = 60_000
 """The most characters in one call of members' sources, of what was observed, and of what is to be mended.
@@ -36,13 +40,17 @@ class BatchLimits:
 
     Attributes:
         tokens_per_member: Output tokens reckoned for one member.
-        max_output_tokens: The most output tokens of one call.
+        max_output_tokens: The most output tokens of one call, without what the model thinks.
+        thinking_tokens: Output tokens left for thinking in each call.
+        most_tokens: The most output tokens that the model can be asked for, thinking included.
         max_source_characters: The most characters of sources, of what was observed and of what is to be
             mended of one call; one member alone may have more.
     """
 
     tokens_per_member: int = 300
     max_output_tokens: int = 8192
+    thinking_tokens: int = 0
+    most_tokens: int = OUTPUT_TOKENS
     max_source_characters: int = MAX_SOURCE_CHARACTERS
 
     @property
@@ -59,7 +67,16 @@ class BatchLimits:
     def allowance(self, shares: int) -> int:
         """Return the most output tokens of a call for so many shares: roomy, and never over the limit."""
         roomy = ALLOWANCE_FACTOR * shares * self.tokens_per_member + ENVELOPE_TOKENS
-        return min(roomy, self.max_output_tokens)
+        return min(min(roomy, self.max_output_tokens) + self.thinking_tokens, self.longest)
+
+    @property
+    def longest(self) -> int:
+        """The most output tokens of any call, thinking included; what the settings allow always counts."""
+        return max(self.max_output_tokens, self.most_tokens)
+
+    def with_room(self, max_tokens: int) -> int:
+        """Return the most output tokens after an answer that was cut while the model was thinking."""
+        return min(ROOM_FACTOR * max_tokens, self.longest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from bot.generation.model.parsing import Answer
 from bot.model import Candidate, Origin, Request, Result, Stage
 from bot.providers.provider import (
     CallTooLarge,
+    CompletionResponse,
     ContentFiltered,
     ContextTooLong,
-    FinishReason,
     OverBudget,
     ProviderError,
     SpendingEnded,
@@ -44,8 +44,8 @@ class Outcome:
     ended: SpendingEnded | None = None
 
 
-def after_answer(batch: Batch, answer: Answer, finish: FinishReason, limits: BatchLimits) -> Outcome:
-    """Decide what follows from an answer and the reason for its end."""
+def after_answer(batch: Batch, answer: Answer, response: CompletionResponse, limits: BatchLimits) -> Outcome:
+    """Decide what follows from an answer, what was read in it, and the reason for its end."""
     results = tuple(
         Candidate(member=request.member.id, code=answer.codes[request.member.id], origin=Origin.MODEL)
         for request in batch.requests
@@ -54,9 +54,11 @@ def after_answer(batch: Batch, answer: Answer, finish: FinishReason, limits: Bat
     rest = tuple(request for request in batch.requests if request.member.id not in answer.codes)
     if not rest:
         return Outcome(results=results)
-    if finish == "length":
-        outcome = _after_cut(batch, rest, limits)
-    elif finish == "content_filter":
+    if response.was_cut_while_thinking:
+        outcome = _after_thinking(batch, rest, limits)
+    elif response.finish_reason == "length":
+        outcome = _after_cut(batch, rest, limits, thought=response.usage.thinking_tokens > 0)
+    elif response.finish_reason == "content_filter":
         outcome = _apart(batch, rest, limits, "the endpoint filtered the answer for this member alone")
     else:
         outcome = _after_silence(batch, rest, limits, readable=answer.readable)
@@ -97,26 +99,48 @@ def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) ->
     [first, *others] = batch.requests
     tiers = lower_tier(first, batch.tiers)
     if others or tiers is None:
-        return _apart(
-            batch, batch.requests, limits, f"even asked for alone, with nothing but its source: {error}"
-        )
+        reason = f"even asked for alone, with nothing but its source: {error}"
+        # A call with more room than usual may be refused for that room, and not for the member.
+        usual = limits.allowance(limits.shares_of(batch.requests))
+        return _apart(batch, batch.requests, limits, reason, permanent=batch.max_tokens <= usual)
     return Outcome(again=(replace(batch, tiers=tiers),))
 
 
-def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> Outcome:
+def _after_thinking(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> Outcome:
+    """The model spent its limit on thinking: ask again with far more room, then for fewer members.
+
+    How long a model thinks differs from call to call, so this is never a property of the member.
+    """
+    if batch.max_tokens <= limits.allowance(limits.shares_of(batch.requests)) < limits.longest:
+        roomy = replace(batch, requests=tuple(rest), max_tokens=limits.with_room(batch.max_tokens))
+        return Outcome(again=(roomy,))
+    if len(batch.requests) > 1:
+        halves = split(rest, _half(batch))
+        return Outcome(again=tuple(replace(batch, requests=half) for half in halves))
+    reason = (
+        f"the model spent the {batch.max_tokens:,} tokens of its answer on thinking. "
+        "Set a lower --reasoning-effort, raise --max-output-tokens, or use another --model."
+    )
+    return Outcome(results=skipped(rest, reason))
+
+
+def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, thought: bool) -> Outcome:
     """The answer ended at its limit: fewer members a call, and for one alone once twice the length."""
     usual = limits.allowance(limits.shares_of(batch.requests))
-    if len(batch.requests) == 1 and batch.max_tokens <= usual < limits.max_output_tokens:
-        longer = min(2 * batch.max_tokens, limits.max_output_tokens)
+    most = min(limits.max_output_tokens + limits.thinking_tokens, limits.longest)
+    if len(batch.requests) == 1 and batch.max_tokens <= usual < most:
+        longer = min(2 * batch.max_tokens, most)
         return Outcome(again=(replace(batch, max_tokens=longer),))
     reason = f"the model's answer for this member alone was cut off at {batch.max_tokens} tokens"
-    return _apart(batch, rest, limits, reason)
+    return _apart(batch, rest, limits, reason, permanent=not thought)
 
 
-def _apart(batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: str) -> Outcome:
-    """Ask in calls of half the size at most; a member that was alone already is skipped for good."""
+def _apart(
+    batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: str, *, permanent: bool = True
+) -> Outcome:
+    """Ask in calls of half the size at most; a member that was alone already is skipped, usually for good."""
     if len(batch.requests) == 1:
-        return Outcome(results=skipped(rest, reason, permanent=True))
+        return Outcome(results=skipped(rest, reason, permanent=permanent))
     return Outcome(again=_smaller(batch, rest, _half(batch), limits))
 
 

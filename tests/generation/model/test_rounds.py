@@ -8,6 +8,7 @@ from bot.generation.model.rounds import Outcome, after_answer, after_error
 from bot.model import Candidate, Context, Origin, Skipped, Stage
 from bot.providers.provider import (
     CallTooLarge,
+    CompletionResponse,
     ContentFiltered,
     ContextTooLong,
     FinishReason,
@@ -16,6 +17,7 @@ from bot.providers.provider import (
     QuotaEmpty,
     RequestRefused,
     ServerFailed,
+    Usage,
     WaitTooLong,
 )
 from fakes.requests import make_request, make_requests
@@ -41,8 +43,20 @@ def answered(batch: Batch, count: int, *, readable: bool = True) -> Answer:
     )
 
 
-def after(batch: Batch, count: int, finish: FinishReason = "stop", *, readable: bool = True) -> Outcome:
-    return after_answer(batch, answered(batch, count, readable=readable), finish, LIMITS)
+def after(  # noqa: PLR0913 - what an answer may be like, all by keyword
+    batch: Batch,
+    count: int,
+    finish: FinishReason = "stop",
+    *,
+    readable: bool = True,
+    thought: int = 0,
+    limits: BatchLimits = LIMITS,
+) -> Outcome:
+    """What follows from an answer of 1,000 tokens, of which some were thought."""
+    answer = answered(batch, count, readable=readable)
+    usage = Usage(prompt_tokens=500, completion_tokens=1000, thinking_tokens=thought)
+    response = CompletionResponse(text="{", finish_reason=finish, usage=usage)
+    return after_answer(batch, answer, response, limits)
 
 
 def sizes(outcome: Outcome) -> list[int]:
@@ -141,14 +155,48 @@ def test_cut__one_member_once_with_twice_the_length() -> None:
 def test_cut__one_member_never_over_the_limit() -> None:
     limits = BatchLimits(tokens_per_member=300, max_output_tokens=2000)
     batch = batch_of(1, max_tokens=limits.allowance(1))
-    [longer] = after_answer(batch, answered(batch, 0), "length", limits).again
+    [longer] = after(batch, 0, "length", limits=limits).again
     assert longer.max_tokens == 2000
 
 
 def test_cut__one_member_at_the_limit_is_not_asked_again() -> None:
     limits = BatchLimits(tokens_per_member=300, max_output_tokens=1000)
     batch = batch_of(1, max_tokens=1000)
-    assert only_skipped(after_answer(batch, answered(batch, 0), "length", limits)).permanent
+    assert only_skipped(after(batch, 0, "length", limits=limits)).permanent
+
+
+THINKING = BatchLimits(thinking_tokens=8192, most_tokens=128_000)
+
+
+def test_thinking__a_cut_answer_is_asked_again_with_far_more_room() -> None:
+    batch = batch_of(3, max_tokens=THINKING.allowance(3))
+    [roomy] = after(batch, 1, "length", thought=900, limits=THINKING).again
+    assert [request.member.plain_name for request in roomy.requests] == ["f1", "f2"]
+    assert roomy.max_tokens == 4 * batch.max_tokens
+    assert sizes(after(roomy, 0, "length", thought=900, limits=THINKING)) == [1, 1]
+
+
+def test_thinking__room_ends_at_what_the_model_can_answer() -> None:
+    limits = BatchLimits(thinking_tokens=25_000, most_tokens=32_000)
+    batch = batch_of(1, max_tokens=limits.allowance(1))
+    [roomy] = after(batch, 0, "length", thought=1000, limits=limits).again
+    assert roomy.max_tokens == 32_000
+
+
+def test_thinking__is_never_a_lasting_failure_of_the_member() -> None:
+    batch = batch_of(1, max_tokens=4 * LIMITS.allowance(1))
+    skipped = only_skipped(after(batch, 0, "length", thought=1000))
+    assert not skipped.permanent
+    assert skipped.reason == (
+        "the model spent the 6,496 tokens of its answer on thinking. "
+        "Set a lower --reasoning-effort, raise --max-output-tokens, or use another --model."
+    )
+    assert not only_skipped(after(batch, 0, "length", thought=300)).permanent
+
+
+def test_thinking__a_call_whose_room_is_refused_says_nothing_lasting_of_the_member() -> None:
+    batch = batch_of(1, max_tokens=4 * LIMITS.allowance(1))
+    assert not only_skipped(after_error(batch, ContextTooLong("8192 tokens at most"), LIMITS)).permanent
 
 
 def test_filter__in_the_answer_is_hunted_down_by_halves() -> None:
@@ -229,13 +277,14 @@ def test_error__the_end_of_spending_is_told() -> None:
 
 @pytest.mark.parametrize("members", [1, 2, 7, 27])
 @pytest.mark.parametrize("finish", ["stop", "length", "content_filter", "other"])
-def test_rounds__end_for_every_kind_of_failure(members: int, finish: FinishReason) -> None:
+@pytest.mark.parametrize("thought", [0, 1000])
+def test_rounds__end_for_every_kind_of_failure(members: int, finish: FinishReason, thought: int) -> None:
     waiting = [batch_of(members)]
     done: list[str | None] = []
     calls = 0
     while waiting:
         calls += 1
-        outcome = after(waiting.pop(), 0, finish, readable=False)
+        outcome = after(waiting.pop(), 0, finish, readable=False, thought=thought)
         waiting.extend(outcome.again)
         done.extend(result.member for result in outcome.results)
     assert sorted(map(str, done)) == sorted(request.member.id for request in make_requests(1, members))

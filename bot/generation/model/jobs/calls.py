@@ -58,7 +58,7 @@ def batch_again(terms: Terms, requests: Sequence[Request], limits: BatchLimits) 
     usual = limits.allowance(limits.shares_of(requests))
     return Batch(
         requests=tuple(requests),
-        max_tokens=min(max(terms.max_tokens, usual), limits.max_output_tokens),
+        max_tokens=min(max(terms.max_tokens, usual), limits.longest),
         tiers=min(max(terms.tiers, 1), STYLE_TIER),
         asked_again=min(terms.asked_again, MAX_ASKED_AGAIN),
     )
