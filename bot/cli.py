@@ -528,7 +528,7 @@ def _view(settings: Settings, arguments: Mapping[str, Any], world: World) -> Vie
     from bot.report.view import view_of
 
     terminal = terminal_of(world.stdout, world.environment)
-    return view_of(settings, repo=arguments["repo"], width=terminal.width, colour=terminal.colour)
+    return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
 
 
 def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:

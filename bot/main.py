@@ -160,6 +160,7 @@ def _review_tools(
     from bot.action.inputs import settings_of
     from bot.forge.settling import Limits
     from bot.languages.registry import drivers
+    from bot.report.view import PREPARING, repeated
     from bot.review.states import open_states
     from bot.review.story import Tools
 
@@ -181,6 +182,7 @@ def _review_tools(
         progress=progress,
         commands=context.review.commands,
         commits=commits,
+        repeated=repeated(context.arguments, PREPARING),
     )
 
 

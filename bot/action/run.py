@@ -34,7 +34,7 @@ from bot.model import Failure, Progress, Report, UsageFailure
 from bot.report.annotations import Annotation
 from bot.report.contract import render_json
 from bot.report.terminal import PlainProgress
-from bot.report.view import View
+from bot.report.view import PREPARING, View, repeated
 
 _INTERRUPTED = 130
 
@@ -177,7 +177,7 @@ def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
         step.say(sentence)
     path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
     patch = _write_patch(step, runner.workspace, ended.reviewed.patch)
-    _write_summary(step, runner, task, ended.reviewed)
+    _write_summary(step, context, task, ended.reviewed)
     _write_outputs(step, runner, outputs_of(ended.reviewed, path, patch))
     for folder in _folders(task, context):
         step.attempt(partial(give_to_owner, runner.workspace, folder), None)
@@ -193,11 +193,13 @@ def _write_patch(step: _Step, workspace: Path, patch: str) -> str:
     return step.attempt(partial(write_patch, workspace, patch), "") if patch else ""
 
 
-def _write_summary(step: _Step, runner: Runner, task: Work, reviewed: Reviewed) -> None:
+def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: Reviewed) -> None:
     from bot.report.job_summary import job_summary
 
+    runner = context.runner
     if runner.summary is not None:
-        view = View(project=runner.repository, command=("testsmith", *_command(task)))
+        command = ("testsmith", *_command(task), *repeated(context.arguments, PREPARING))
+        view = View(project=runner.repository, command=command)
         step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
 
 

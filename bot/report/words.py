@@ -294,9 +294,19 @@ def origin_words(suggestion: Suggestion) -> str:
 
 
 def check_command(suggestion: Suggestion, view: View) -> str:
-    """Return the command line that makes and proves a suggestion again."""
-    provider = ("--provider", "offline") if suggestion.origin is Origin.OFFLINE else ()
-    return one_line(shlex.join((*view.command, *provider, "--only", suggestion.member)), _COMMAND_LIMIT)
+    """Return the command line that makes and proves a suggestion again, on one line for a shell."""
+    provider = ("--provider", "offline") if suggestion.origin is Origin.OFFLINE else view.for_model
+    words = (*view.command, *provider, "--only", suggestion.member)
+    return one_line(" ".join(map(_quoted, words)), _COMMAND_LIMIT)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell; what one line would lose, as line ends, is written as an escape."""
+    if word.isprintable() and "  " not in word:
+        return shlex.quote(word)
+    escapes = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t"}
+    text = "".join(escapes.get(letter, letter) for letter in word).replace("  ", "\\x20\\x20")
+    return f"$'{text}'"
 
 
 def skipped_words(figures: Totals) -> str:

@@ -87,7 +87,7 @@ def _remembered(standing: Standing) -> str:
 
 
 def _view(desk: Desk) -> View:
-    command = ("testsmith", "suggest", "--base", desk.pull.base_ref)
+    command = ("testsmith", "suggest", "--base", desk.pull.base_ref, *desk.tools.review.repeated)
     return View(project=desk.pull.repository.rpartition("/")[2], command=command, commands=True)
 
 

@@ -63,6 +63,7 @@ class Tools:
         progress: Where the run tells how far it is.
         commands: Whether replies such as `apply` are understood.
         commits: Tells how tests are committed.
+        repeated: The words of a command line that say how the project is set up and tested.
     """
 
     forge: CommittingForge
@@ -73,6 +74,7 @@ class Tools:
     progress: Progress
     commands: bool = False
     commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
+    repeated: tuple[str, ...] = ()
 
 
 async def review(task: ReviewPullRequest, tools: Tools) -> Reviewed:
@@ -278,7 +280,7 @@ def _view(begun: Begun, tools: Tools) -> View:
     repository = begun.task.repository
     return View(
         project=repository.rpartition("/")[2],
-        command=("testsmith", "suggest", "--base", begun.task.base_ref),
+        command=("testsmith", "suggest", "--base", begun.task.base_ref, *tools.repeated),
         commands=tools.commands,
     )
 

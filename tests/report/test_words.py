@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,6 +355,29 @@ def test_check_command__can_be_pasted() -> None:
     command = check_command(a_suggestion(member, origin=Origin.MODEL), VIEW)
 
     assert command == """testsmith suggest --base main --only 'src/it'"'"'s here.py::f'"""
+
+
+def test_check_command__keeps_the_lines_of_a_command(tmp_path: Path) -> None:
+    setup = "pip install -e .\npip install 'a  b'\t# \\x"
+    view = replace(VIEW, command=("printf", "%s|", setup))
+
+    done = subprocess.run(
+        ["bash", "-c", check_command(a_suggestion(ADDED), view)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+
+    assert done.stdout.startswith(setup + "|--provider|")
+
+
+def test_check_command__repeats_what_a_model_was_asked_with() -> None:
+    view = replace(VIEW, for_model=("--provider", "openai", "--model", "m"))
+
+    command = check_command(a_suggestion(ADDED, origin=Origin.MODEL), view)
+
+    assert command == "testsmith suggest --base main --provider openai --model m --only src/shop/cart.py::f"
 
 
 def test_check_command__of_an_offline_suggestion_needs_no_key() -> None:
