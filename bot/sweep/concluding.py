@@ -7,13 +7,15 @@ files in it. A proposed test that fails there is proposed no more.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import pipeline
+from bot.execution.own_tests.run import files_not_loaded
 from bot.execution.own_tests.whole import WholeSuite, measure_whole_suite
 from bot.execution.project_copy import source_roots
+from bot.execution.sandbox import CannotRun
 from bot.execution.threads import in_thread
 from bot.execution.workspace import ProjectCopy, Workspace, remove_folder
 from bot.languages.registry import driver_for
@@ -96,11 +98,12 @@ async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
         beside = await in_thread(_with_edits, workspace, order.ground, plan, folder)
         order.tools.progress.phase("running your own tests with the new ones", 1)
         suite = await measure_whole_suite(beside, tuple(order.counted.there), order.settings.verification)
-        failing = _failing_members(plan.edits, suite, order)
+        kept_out = await _not_loaded_before(plan.edits, suite, order)
+        failing = _failing_members(plan.edits, suite, order, kept_out)
         if not failing:
             figures = await _figures(order, beside, report, suite)
             await in_thread(remove_folder, folder)
-            return replace(figures, made=made)
+            return replace(figures, made=made, notes=(*figures.notes, *map(_apart_note, kept_out.items())))
         await in_thread(remove_folder, folder)
         report = without(report, failing)
         if not any(map(_is_proposed, report.suggestions)):
@@ -121,13 +124,44 @@ def _with_edits(workspace: Workspace, ground: Ground, plan: Plan, folder: Path) 
     return replace(workspace, head=ProjectCopy(root=root, source_roots=roots), base=None, other=None)
 
 
-def _failing_members(edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder) -> set[str]:
-    """Return the members whose new tests did not pass; of a file without marks all of its members."""
+async def _not_loaded_before(
+    edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder
+) -> Mapping[str, str]:
+    """Return the files that cannot be loaded without the new tests either, with the reasons."""
+    broken = {edit.path for edit in edits if edit.old is not None and edit.path in (suite.failed or ())}
+    if not broken or order.ground.workspace is None:
+        return {}
+    try:
+        return await files_not_loaded(
+            order.ground.workspace, broken, order.settings.verification.suite_seconds
+        )
+    except CannotRun:
+        return {}
+
+
+def _apart_note(not_loaded: tuple[str, str]) -> str:
+    file, reason = not_loaded
+    return f"{file} cannot be loaded here, with or without the new tests ({reason}): they were run apart"
+
+
+def _failing_members(
+    edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder, kept_out: Collection[str]
+) -> set[str]:
+    """Return the members whose new tests did not pass; of a file without marks all of its members.
+
+    Args:
+        edits: The files with new tests.
+        suite: All tests with these among them, run.
+        order: What is concluded.
+        kept_out: The files that cannot be loaded without new tests either, of which this run says nothing.
+    """
     if not suite.is_known or suite.failed is None:
         return set()
     found: set[str] = set()
     for edit in edits:
         bad = {name for name in edit.tests if f"{edit.path}::{name}" in suite.failed}
+        if edit.path in kept_out:
+            continue
         if edit.path in suite.failed or (bad and not _marked(edit, bad, order)):
             found.update(edit.members)
         elif bad:

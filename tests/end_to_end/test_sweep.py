@@ -72,6 +72,31 @@ def test_sweep__makes_the_test_tree_of_a_project_without_tests(
     assert again.report["sweep"]["made"] == {}
 
 
+@pytest.mark.slow
+def test_sweep__a_test_file_that_cannot_be_loaded_costs_no_new_test(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    lacking = (
+        "import no_such_library\n\nfrom shop.prices import discounted\n\n\ndef test_nothing():\n    pass\n"
+    )
+    project = GitRepository.create(tmp_path / "project")
+    project.commit(
+        {
+            "shop/__init__.py": "",
+            "shop/prices.py": PRICES,
+            "tests/test_prices.py": lacking,
+            "tests/test_other.py": "def test_other():\n    pass\n",
+        }
+    )
+
+    ran = command_line.run(*SWEEP, "--repo", str(project.folder), seconds=600)
+
+    assert ran.code == 0, ran.stderr
+    assert [one["test_path"] for one in ran.report["suggestions"]] == ["tests/test_prices.py"]
+    note = "tests/test_prices.py cannot be loaded here, with or without the new tests (ModuleNotFoundError"
+    assert any(one.startswith(note) for one in ran.report["notes"]), ran.report["notes"]
+
+
 def test_sweep__a_dry_run_spends_nothing(command_line: CommandLine, shop: Path) -> None:
     ran = command_line.run("sweep", "--repo", str(shop), "--dry-run", "--provider", "openai", seconds=300)
 

@@ -77,6 +77,16 @@ async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: f
     return await _run(workspace, _plan(spans, seconds, whole=True))
 
 
+async def files_not_loaded(workspace: Workspace, files: Collection[str], seconds: float) -> Mapping[str, str]:
+    """Return those of some test files that cannot be loaded, with the reasons; no test is run.
+
+    Raises:
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
+    no_tests = [f"{file}::" for file in sorted(files)]
+    return (await _run(workspace, _plan((), seconds, only=no_tests))).broken
+
+
 def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:
     """Return a plan of `worker/suite.py`, all of whose other parts have defaults."""
     return {
