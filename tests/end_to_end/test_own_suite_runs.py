@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.command_line import CommandLine
+from fakes.git_repository import GitRepository
 
 MEMBER = "src/shop/stock.py::reserve"
 BASIC = ("--base", "main", "--provider", "offline", "--only", MEMBER)
@@ -31,3 +32,46 @@ def test_suggest__a_measurement_is_kept_and_is_no_result(
     assert (tmp_path / "cache" / "measurements-v1.sqlite3").is_file()
     assert command_line.run("cache", "stats", *cache).stdout.startswith("0 entries, ")
     assert command_line.run("cache", "clear", *cache).stdout.startswith("0 entries removed")
+
+
+OLD = "def fee(amount: int) -> int:\n    if amount > 100:\n        return 1\n    return 2\n"
+NEW = OLD.replace("> 100", ">= 100")
+OWN_TESTS = """\
+from fees import fee
+
+
+def test_fee():
+    assert [fee(amount) for amount in (99, 100, 101, 200)] == [2, 1, 1, 1]
+"""
+
+
+def of_fees(folder: Path, own_tests: str) -> Path:
+    """Return a project whose working tree has changed `fee`, with these tests of its authors."""
+    project = GitRepository.create(folder / "project")
+    project.commit({"fees.py": OLD, "tests/test_fees.py": "def test_nothing():\n    pass\n"})
+    project.write({"fees.py": NEW, "tests/test_fees.py": own_tests})
+    return project.folder
+
+
+@pytest.mark.slow
+def test_suggest__what_own_tests_show_of_the_change_is_not_shown_again(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ran = command_line.suggest(of_fees(tmp_path, OWN_TESTS), "--base", "HEAD", "--provider", "offline")
+    assert ran.code == 0, ran.stderr
+    assert ran.report["suggestions"] == []
+    assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 1, "known": 1}
+
+
+@pytest.mark.slow
+def test_suggest__what_own_tests_do_not_show_of_the_change_is_shown(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    own_tests = OWN_TESTS.replace("(99, 100, 101, 200)", "(99, 101, 200)").replace(
+        "[2, 1, 1, 1]", "[2, 1, 1]"
+    )
+    ran = command_line.suggest(of_fees(tmp_path, own_tests), "--base", "HEAD", "--provider", "offline")
+    assert ran.code == 0, ran.stderr
+    (suggestion,) = ran.report["suggestions"]
+    assert suggestion["evidence"]["fail_to_pass"] == 1
+    assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 0, "known": 1}

@@ -34,8 +34,8 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     )
     if not parts:
         return () if answer.tests else ("the project has no tests of its own",)
-    told = f"what new tests gain is not known for {unknown} of {members} members"
-    return (f"{' and '.join(parts)}: {told}", *not_loaded)
+    told = f": what new tests gain is not known for {unknown} of {members} members"
+    return (f"{' and '.join(parts)}{told if unknown else ', none of which is about a member'}", *not_loaded)
 
 
 def _not_loaded(answer: SuiteAnswer, *, installs: bool) -> Iterator[str]:
