@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 TESTS ?= tests
+DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 .PHONY: help demo test check format lock bench image
@@ -33,8 +34,9 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/check-jsonschema --check-metaschema bot/report/schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/actionlint $(WORKFLOWS)
-	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml sweep/action.yml $(WORKFLOWS)
+	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml sweep/action.yml .github/dependabot.yml $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 
 format: .venv/.installed ## format the code and mend what the linter can
@@ -50,4 +52,4 @@ bench: .venv/.installed ## measure speed, and the worth of the offline tests
 
 image: ## build the container image testsmith (needs docker or podman)
 	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \
-	$$engine build --tag testsmith .
+	$$engine build --file "$(DOCKERFILE)" --tag testsmith .

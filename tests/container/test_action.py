@@ -112,7 +112,7 @@ class Hosted:
         """Run a workflow; what is published is this project's own action."""
         action = self.folder / "action"
         if published:
-            copy_action(action)
+            copy_action(self.engine, action)
         return run_workflow(self.engine, prepared, workflow, dict.fromkeys(published, action))
 
 
@@ -134,13 +134,14 @@ def copy_shop(folder: Path) -> Path:
     return Path(shutil.copytree(ROOT / "examples" / "shop", folder))
 
 
-def copy_action(folder: Path) -> None:
+def copy_action(engine: Engine, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name in ACTION:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
+    shutil.copy(engine.dockerfile, folder / "Dockerfile")
     give_to_owner_of_the_project(folder)
 
 
@@ -178,7 +179,7 @@ def assert_all_is_told(at: Hosted, run: ActionsRun, finished: Finished) -> None:
 def test_action__leaves_one_review_and_is_quiet_when_run_again(engine: Engine, tmp_path: Path) -> None:
     states = copy_shop(tmp_path / "states")
     for state in ("base", "head"):
-        copy_action(states / state)
+        copy_action(engine, states / state)
     with hosted(engine, states) as at:
         first = at.prepared("first")
         before = owners(first.workspace)

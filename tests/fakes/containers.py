@@ -24,6 +24,8 @@ from shlex import quote
 
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.13-slim"
+"""What the base image is called here, wherever it came from."""
+
 IMAGE = "testsmith"
 """What `make image` calls it."""
 
@@ -58,11 +60,13 @@ class Engine:
         program: `docker` or `podman`.
         environment: Variables for the program, beside those that are there.
         image: The image of the project's own Dockerfile, by its digest: another checkout builds one, too.
+        dockerfile: The Dockerfile that it is built of: the project's own if there is a registry.
     """
 
     program: str
     environment: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
+    dockerfile: Path = ROOT / "Dockerfile"
 
     def call(self, *arguments: str, seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run the program to its end, whatever that is."""
@@ -70,7 +74,8 @@ class Engine:
 
     def make(self, target: str, seconds: float = 600.0) -> subprocess.CompletedProcess[str]:
         """Run one of the words that a developer types."""
-        return self._finished(("make", "--directory", str(ROOT), target), seconds)
+        own = f"DOCKERFILE={self.dockerfile}"
+        return self._finished(("make", "--directory", str(ROOT), target, own), seconds)
 
     def _finished(self, command: tuple[str, ...], seconds: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -144,6 +149,7 @@ def engine_with_image(store: Path) -> Engine:
         engine = _docker() or _podman(store)
         if engine.call("image", "inspect", BASE).returncode:
             _get_base(engine, store)
+        engine = replace(engine, dockerfile=_dockerfile(engine, store))
         built = engine.make("image")
         if built.returncode:
             raise AssertionError(f"`make image` fails: {_last_words(built)}")
@@ -244,9 +250,26 @@ def _profile(store: Path) -> Path:
     return profile
 
 
+def _dockerfile(engine: Engine, store: Path) -> Path:
+    """Return the Dockerfile, or a copy on another base if the pinned one cannot be had."""
+    text = (ROOT / "Dockerfile").read_text()
+    if not engine.call("image", "inspect", _pinned_base()).returncode:
+        return ROOT / "Dockerfile"
+    copy = store / "Dockerfile"
+    copy.write_text(text.replace(_pinned_base(), BASE))
+    return copy
+
+
+def _pinned_base() -> str:
+    """Return the base image that the project's Dockerfile names, by its digest."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("FROM "))
+
+
 def _get_base(engine: Engine, store: Path) -> None:
     """Get the base image from the registry; where that cannot be reached, make one that can stand for it."""
-    if not engine.call("pull", "--quiet", BASE).returncode:
+    if not engine.call("pull", "--quiet", _pinned_base()).returncode:
+        engine.call("tag", _pinned_base(), BASE)
         return
     _have_programs("mmdebstrap")
     archive = store / "base.tar"
