@@ -6,6 +6,7 @@ about a noun than stands here keeps it to itself.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -316,7 +317,8 @@ class Suggestion:
         member: The member's id.
         number: Counted from 1 in the order of the report.
         test_path: Where the tests would stand, relative to the git root.
-        code: A complete test module that runs by plain `pytest FILE` with the source roots on PYTHONPATH.
+        code: A complete test module that runs by plain `pytest FILE` with the source roots on PYTHONPATH, and
+            by `python -m unittest FILE`, too, if that is its framework.
         tests: Names of its test functions, in order.
         origin: Which kind of generator made it.
         evidence: What running it showed; None with `--no-verify`.
@@ -325,6 +327,7 @@ class Suggestion:
         summary: One sentence that says what the tests show, in plain text; may be empty.
         observed: Those of its tests whose expected values were taken from what the code was seen to do, after
             the generator had expected something else.
+        framework: What its code is written for, `pytest` or `unittest`.
     """
 
     member: str
@@ -338,6 +341,13 @@ class Suggestion:
     witness: str | None = None
     summary: str = ""
     observed: tuple[str, ...] = ()
+    framework: str = "pytest"
+
+    @property
+    def run(self) -> str:
+        """The command that runs its tests once they are in their place."""
+        runner = "python -m unittest" if self.framework == "unittest" else self.framework
+        return shlex.join((*runner.split(), self.test_path))
 
     @property
     def is_green(self) -> bool:

@@ -35,7 +35,7 @@ from bot.generation.generator import NotedGenerator, Observer, ObservingGenerato
 from bot.generation.observing import TimedObserver
 from bot.generation.offline.generator import OfflineGenerator
 from bot.generation.side_by_side import closing, results
-from bot.languages.driver import CannotParse, CannotPlace, LanguageDriver, SourceTree
+from bot.languages.driver import CannotConvert, CannotParse, CannotPlace, LanguageDriver, SourceTree
 from bot.model import (
     Baseline,
     BaselineStatus,
@@ -73,6 +73,7 @@ from bot.settings import (
     VerificationSettings,
 )
 from bot.verification.evidence import Subject
+from bot.verification.frameworks import FrameworkForm
 from bot.verification.gains import unmeasured_note
 from bot.verification.gate import Entry, Verdict
 from bot.verification.in_time import prove_in_time
@@ -817,12 +818,18 @@ async def _unproven(run: _Run, answers: Answers) -> Outcome:
 
 
 def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
-    tests = asked.driver.test_functions(candidate.code)
+    code, framework = candidate.code, asked.request.framework
+    try:
+        code = asked.driver.in_framework(code, framework, asked.request.member)
+    except CannotConvert:
+        framework = asked.driver.framework
+    tests = asked.driver.test_functions(code)
     return Suggestion(
         member=candidate.member,
         number=0,
         test_path=asked.request.test_path,
-        code=candidate.code,
+        code=code,
+        framework=framework,
         tests=tests,
         origin=candidate.origin,
         evidence=None,
@@ -1026,11 +1033,21 @@ async def _verdicts(
 ) -> list[Judged]:
     settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
 
-    async def proven(some: Sequence[Subject]) -> Sequence[Judged]:
+    async def proven(some: Sequence[Subject]) -> Sequence[Verdict]:
         return await prove(some, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
 
+    form = FrameworkForm(
+        workspace=place.workspace,
+        driver=driver,
+        frameworks={member: asked.request.framework for member, asked in run.requests.items()},
+        tree=run.search.head_tree,
+        seconds=settings.test_seconds,
+    )
+
     return await apart_from_faults(
-        subjects, proven, lambda subject, error: skipped_by_fault(subject.member, error)
+        subjects,
+        lambda some: form.prove(some, proven),
+        lambda subject, error: skipped_by_fault(subject.member, error),
     )
 
 
@@ -1062,6 +1079,7 @@ def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
         summary=entry.summary,
         witness=entry.candidate.witness(entry.tests) if entry.label is Label.NEW_BEHAVIOUR else None,
         observed=() if standing is None else standing.observed_in(entry),
+        framework=asked.request.framework if entry.is_green else asked.driver.framework,
     )
 
 

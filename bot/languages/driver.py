@@ -170,7 +170,7 @@ class LanguageDriver(Protocol):
     """The one identifier: in the module name, the tests' file name, the docs' heading and the settings."""
 
     framework: str
-    """The test framework its tests are written for."""
+    """The test framework that generators write its tests for where the project says nothing else."""
 
     batches: bool
     """False opts this language out of batched model calls."""
@@ -277,6 +277,15 @@ class LanguageDriver(Protocol):
         """
         ...
 
+    def in_framework(self, code: str, framework: str, member: Member) -> str:
+        """Return a member's test module as the tests of a framework are written.
+
+        Raises:
+            CannotParse: The code is not of this language.
+            CannotConvert: Something in it has no form there.
+        """
+        ...
+
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """Return a test module formatted as the project formats its tests.
 
@@ -322,3 +331,7 @@ class CannotParse(ValueError):
 
 class CannotPlace(ValueError):
     """A test module cannot be added to a test file without changing what stands there; says why."""
+
+
+class CannotConvert(ValueError):
+    """A test module cannot be written for another framework; the message says what stands in the way."""

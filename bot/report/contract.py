@@ -103,6 +103,8 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "test_path": suggestion.test_path,
         "code": suggestion.code,
         "tests": list(suggestion.tests),
+        "framework": suggestion.framework,
+        "run": suggestion.run,
         "observed": list(suggestion.observed),
         "label": None if suggestion.label is None else suggestion.label.value,
         "origin": suggestion.origin.value,

@@ -21,7 +21,7 @@ from bot.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 4
+PROMPT_VERSION = 5
 """Part of every result's cache key: raise it whenever a template changes what is asked."""
 
 _BACKTICKS = re.compile("`{3,}")

@@ -12,6 +12,7 @@ from itertools import islice
 from bot.languages.driver import CannotParse, SourceTree
 from bot.languages.python.conventions import Conventions
 from bot.languages.python.definitions import Definition, Function, definitions, statements
+from bot.languages.python.frameworks import framework_of
 from bot.languages.python.modules import Module, SourceRoots
 from bot.languages.python.normalise import normalised_source
 from bot.languages.python.references import Imports, Reference, Target, Via, bases, references
@@ -33,6 +34,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     test_paths = TestPaths(tree, project)
     conventions = Conventions(tree)
     used = _Signatures(tree, project)
+    framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     for member in members:
         test_path = test_paths.of(member.path)
@@ -40,6 +42,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
         yield Request(
             member=member,
             test_path=test_path,
+            framework=framework,
             conventions=conventions.of(member.path, test_path),
             normalised_source=normalised_source(member.source),
             context=Context(

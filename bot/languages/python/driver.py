@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PythonDriver:
-    """Python, tested with pytest. See `LanguageDriver` for what each method owes.
+    """Python, tested with pytest or unittest. See `LanguageDriver` for what each method owes.
 
     Args:
         formatter: What formats its tests.
@@ -109,6 +109,14 @@ class PythonDriver:
     def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
         """See `LanguageDriver.place`."""
         return merging.place(existing, code, instead_of)
+
+    def in_framework(self, code: str, framework: str, member: Member) -> str:
+        """See `LanguageDriver.in_framework`."""
+        if framework == self.framework:
+            return code
+        from bot.languages.python.unittest_form import class_name_of, in_unittest_form
+
+        return in_unittest_form(code, class_name_of(member.name))
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
         """See `LanguageDriver.format`."""

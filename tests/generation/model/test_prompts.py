@@ -19,7 +19,13 @@ from fakes.requests import make_member, make_repair, make_request, make_requests
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = 6000
 
-PINNED = {1: "1cc46b403e193d1c", 2: "acc65eec7cc4ebc8", 3: "2d6e1897ed765ba0", 4: "7f9ca6bb533f0c96"}
+PINNED = {
+    1: "1cc46b403e193d1c",
+    2: "acc65eec7cc4ebc8",
+    3: "2d6e1897ed765ba0",
+    4: "7f9ca6bb533f0c96",
+    5: "820ff95fde43f7c6",
+}
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
 
@@ -207,6 +213,14 @@ def test_system__repairs_keep_to_the_conventions_and_rules() -> None:
         assert "No network, no `sleep`" in prompt
         assert '{"tests": [{"name":' in prompt
     assert mending != writing
+
+
+def test_system__a_unittest_project_is_given_the_rules_of_unittest() -> None:
+    request = replace(make_repair(), framework="unittest", repair=None)
+    prompt = Prompts().system(request)
+    assert "You write unittest tests" in prompt
+    assert "`unittest.TestCase`" in prompt
+    assert "pytest." not in prompt
 
 
 def test_user__repairs_golden() -> None:
