@@ -808,28 +808,51 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 
 async def _unproven(run: _Run, answers: Answers) -> Outcome:
     """Return the formatted candidates with nothing claimed of them."""
-    formatted = await _formatted(run, [candidates[0] for candidates in answers.candidates.values()])
-    readable = [one for one in formatted if isinstance(one, Candidate)]
+    firsts = [candidates[0] for candidates in answers.candidates.values()]
+    formatted = await _formatted(run, [_converted(run.requests[one.member], one) for one in firsts])
+    suggestions: list[Suggestion] = []
+    skipped = [one for one in formatted if isinstance(one, Skipped)]
+    for one in formatted:
+        if isinstance(one, Candidate):
+            asked = run.requests[one.member]
+            try:
+                suggestions.append(_unjudged(asked, one))
+            except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+                skipped.append(_lost(asked.request.member, error))
     return Outcome(
-        suggestions=tuple(_unjudged(run.requests[one.member], one) for one in readable),
-        skipped=(*answers.skipped.values(), *(one for one in formatted if isinstance(one, Skipped))),
+        suggestions=tuple(suggestions),
+        skipped=(*answers.skipped.values(), *skipped),
         failure=answers.failure,
     )
 
 
-def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
-    code, framework = candidate.code, asked.request.framework
+def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
+    """Return a candidate in the form of its member's framework; as it is if it has none there."""
+    member, framework = asked.request.member, asked.request.framework
     try:
-        code = asked.driver.in_framework(code, framework, asked.request.member)
+        return replace(candidate, code=asked.driver.in_framework(candidate.code, framework, member))
+    except (CannotConvert, CannotParse):
+        return candidate
+
+
+def _framework_of(asked: _Asked, code: str) -> str:
+    """Return the framework that a test module is written for."""
+    member, framework = asked.request.member, asked.request.framework
+    try:
+        is_in_form = asked.driver.in_framework(code, framework, member) == code
     except CannotConvert:
-        framework = asked.driver.framework
-    tests = asked.driver.test_functions(code)
+        is_in_form = False
+    return framework if is_in_form else asked.driver.framework
+
+
+def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
+    tests = asked.driver.test_functions(candidate.code)
     return Suggestion(
         member=candidate.member,
         number=0,
         test_path=asked.request.test_path,
-        code=code,
-        framework=framework,
+        code=candidate.code,
+        framework=_framework_of(asked, candidate.code),
         tests=tests,
         origin=candidate.origin,
         evidence=None,
@@ -1079,7 +1102,7 @@ def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
         summary=entry.summary,
         witness=entry.candidate.witness(entry.tests) if entry.label is Label.NEW_BEHAVIOUR else None,
         observed=() if standing is None else standing.observed_in(entry),
-        framework=asked.request.framework if entry.is_green else asked.driver.framework,
+        framework=_framework_of(asked, entry.candidate.code),
     )
 
 

@@ -86,6 +86,8 @@ def test_render_json__is_the_contract_to_the_letter() -> None:
             "test_path": "tests/shop/test_cart.py",
             "code": "x = 'é'\n",
             "tests": ["test_add"],
+            "framework": "pytest",
+            "run": "pytest tests/shop/test_cart.py",
             "observed": [],
             "label": "new-behaviour",
             "origin": "offline",
