@@ -72,6 +72,7 @@ class JobResult:
         loaded: What of the member was reached while the modules were loaded.
         changed: How test functions ended, up to the first that did not pass, with each change of a module
             that was tried.
+        acts: Whether changes that were written into a file are shown to have an effect.
         done: What a worker tells of how it was run, as `MOVED_CLOCK`.
     """
 
@@ -79,6 +80,7 @@ class JobResult:
     problem: str = ""
     loaded: Reached = Reached()
     changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    acts: bool = False
     done: frozenset[str] = frozenset()
 
 
@@ -193,6 +195,7 @@ def _job_result(told: Mapping[str, Any]) -> JobResult:
         problem=_text(told.get("problem")),
         loaded=_reached(loaded if isinstance(loaded, dict) else {}),
         changed=dict(_changed(told.get("mutants"))),
+        acts=told.get("acts") is True,
         done=frozenset(word for word in _list(told.get("done")) if isinstance(word, str)) & _DONE,
     )
 

@@ -54,6 +54,7 @@ class Setting:
         beside: Whether a test module takes part in a session of the project's own, as far as one can be set
             up: beside the project's test file, else under its conftest.
         other_python: Whether the workspace's other interpreter is used, where there is one.
+        in_file: Whether changes of a module are written into its file in a copy of the project.
     """
 
     name: str = field(compare=False)
@@ -70,6 +71,7 @@ class Setting:
     twice: bool = False
     beside: bool = False
     other_python: bool = False
+    in_file: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -129,12 +131,15 @@ class ChangedModules:
         source: Its text, with lines that end in a line feed alone.
         names: All functions of the test module.
         changes: The changes.
+        direct: Where the member is imported from, its dotted name there, and the change that takes it away:
+            by a call of it a worker shows that changes in a file have an effect. None where it need not.
     """
 
     path: str
     source: str
     names: frozenset[str]
     changes: tuple[ChangedModule, ...]
+    direct: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +203,9 @@ async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
     folder = workspace.new_folder("run")
     try:
         takes_part = setting.beside and any(job.beside is not None for job in jobs)
-        grounds = await in_thread(_grounds, copy, folder) if takes_part else None
+        grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
+        if setting.in_file and grounds is None:
+            raise CannotRun("The project is too large to be copied once more.")
         plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
         if grounds is not None:
             home = grounds.source_roots[0]
@@ -295,6 +302,7 @@ def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> di
         "names": sorted(changed.names),
         "file": str(copy.root / changed.path),
         "source": changed.source,
+        "direct": changed.direct,
         "mutants": [{**asdict(change), "tests": sorted(change.tests)} for change in changed.changes],
     }
 

@@ -27,6 +27,9 @@ _MOST_OF_A_FAILURE = 1_500
 NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 """Why a function is cut that notices no more than they do."""
 
+NOT_MUTATED = "could not be judged: mutation not possible"
+"""Why a function is cut where no change of the member's source could be shown to have an effect."""
+
 KeepTests = Callable[[str, Collection[str]], str]
 """Cuts a test module down to some of its test functions; raises `CannotParse`."""
 
@@ -152,6 +155,8 @@ def _reasons(cuts: Sequence[Cut]) -> str:
     if cuts and all(cut.is_gainless for cut in cuts):
         has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
         return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
+    if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
+        return "mutation not possible: changes of its source have no effect on what its tests run"
     told = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
     left = len(cuts) - len(told)
     more = [f"{left} more likewise cut"] if left else []

@@ -2,14 +2,16 @@
 
 Each mutant is run with every function that reaches it, so that it is known of each function what it notices.
 A function that passes although the member raises whatever is done with it has shown nothing, or has forged
-its outcome.
+its outcome. Where all pass, it may be that the exchange of code had no effect, as below a decorator that
+compiles its function again: the changes are then made in the module's file, in a copy. Where not even that
+can be shown to have an effect, no test is blamed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.execution.answers import PASSED, SKIPPED, JobResult
 from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, batches_of, run_jobs
@@ -34,6 +36,7 @@ _TAKEN_AWAY = 1_000_000
 """The number of the member that is taken away, among those of its mutants."""
 
 _SETTING = Setting(name="mutants", hash_seed=1)
+_IN_FILE = Setting(name="mutants in a file", hash_seed=1, in_file=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,16 @@ class Mutation:
         kills: The mutants that each test function fails with.
         empty: The functions that pass even where the member is taken away.
         unheard: Whether it was tried and nothing came of it, not even of the member taken away.
+        in_file: Whether the changes had to be made in the module's file to have an effect.
+        impossible: Whether no change could be shown to have an effect.
     """
 
     mutants: tuple[Mutant, ...] | None = None
     kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     unheard: bool = False
+    in_file: bool = False
+    impossible: bool = False
 
     @property
     def killed(self) -> frozenset[Mutant]:
@@ -75,6 +82,7 @@ class _Trial:
             source=self.source,
             names=frozenset(self.proof.names),
             changes=(self._without_member(), *self._changes()),
+            direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
         )
         return Job(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
 
@@ -163,21 +171,36 @@ async def gather_mutants(
     results = await _run(workspace, batches_of(jobs, 1, workspace.parallel), progress)
     again = [job for job in jobs if _TAKEN_AWAY not in results[job.number].changed]
     results |= await _run(workspace, [[job] for job in again], None)
-    return tuple(
-        trials[number].outcome(results[number]) if number in results else Mutation()
-        for number in range(len(proofs))
-    )
+    doubtful = [job for job in jobs if _has_no_effect(results[job.number])]
+    in_file = await _run(workspace, batches_of(doubtful, 1, workspace.parallel), None, _IN_FILE)
+    mutations = {number: trials[number].outcome(result) for number, result in results.items()}
+    mutations |= {number: _of_file(trials[number], result) for number, result in in_file.items()}
+    return tuple(mutations.get(number, Mutation()) for number in range(len(proofs)))
+
+
+def _has_no_effect(result: JobResult) -> bool:
+    """Tell whether all tests pass with the member taken away."""
+    gone = result.changed.get(_TAKEN_AWAY, {})
+    return bool(gone) and all(status == PASSED for status in gone.values())
+
+
+def _of_file(trial: _Trial, result: JobResult) -> Mutation:
+    """Return what came of changes in a file; an effect of them has to be shown."""
+    return replace(trial.outcome(result), in_file=True) if result.acts else Mutation(impossible=True)
 
 
 async def _run(
-    workspace: Workspace, batches: Sequence[Sequence[Job]], progress: Progress | None
+    workspace: Workspace,
+    batches: Sequence[Sequence[Job]],
+    progress: Progress | None,
+    setting: Setting = _SETTING,
 ) -> dict[int, JobResult]:
     slots = asyncio.Semaphore(workspace.parallel)
 
     async def run_batch(batch: Sequence[Job]) -> Mapping[int, JobResult]:
         async with slots:
             try:
-                results = await run_jobs(workspace, _SETTING, batch)
+                results = await run_jobs(workspace, setting, batch)
             except CannotRun as failure:
                 results = {job.number: JobResult(problem=str(failure)) for job in batch}
         if progress is not None:

@@ -103,7 +103,8 @@ class OwnTests:
         """Run own tests with the mutants that candidates kill and whose fate is not known yet."""
         asked: dict[str, _Asked] = {}
         for proof, mutation in zip(proofs, mutations, strict=True):
-            self._collect(asked, proof, mutation)
+            if not mutation.in_file:  # an exchange of code in the session of the own tests has no effect
+                self._collect(asked, proof, mutation)
         found = {member: self._changed(one) for member, one in asked.items()}
         changed = {member: one for member, one in found.items() if one is not None}
         if not changed:

@@ -18,6 +18,7 @@ from bot.verification.gains import (
     with_mutants,
 )
 from bot.verification.gate import (
+    NOT_MUTATED,
     NOTHING_ALIVE,
     Cut,
     Draft,
@@ -108,6 +109,9 @@ def weigh(entry: Entry, weight: Weight, keep_tests: KeepTests) -> Entry | Judgem
 
 def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
     """Return why a function weighs nothing; None where it does."""
+    if weight.mutation.impossible:
+        is_shown = gains.fails_on_base and not weight.own.fail_on_base
+        return None if is_shown else Cut(function=name, point=Point.STABLE, reason=NOT_MUTATED)
     if weight.mutation.unheard:  # else it would be enough to spoil the one run that unmasks a forged outcome
         reason = "could not be run with the member taken away"
         return Cut(function=name, point=Point.STABLE, reason=reason)

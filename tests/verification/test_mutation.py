@@ -100,6 +100,63 @@ def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path
     assert (progress.phases, progress.steps) == ([("trying mutants", 3)], 3)
 
 
+RECOMPILED = """\
+import ast
+import inspect
+import sys
+
+
+def checked(function):
+    tree = ast.parse(inspect.getsource(sys.modules[function.__module__]))
+    (found,) = [one for one in tree.body if getattr(one, "name", "") == function.__name__]
+    found.decorator_list = []
+    code = compile(ast.Module([found], []), function.__code__.co_filename, "exec")
+    exec(code, names := dict(function.__globals__))
+    return names[function.__name__]
+
+
+@checked
+def clamp(value, low, high):
+    if value < low:
+        return low
+    return min(value, high)
+"""
+
+
+def test_gather_mutants__a_member_that_is_compiled_again_is_changed_in_its_file(tmp_path: Path) -> None:
+    member = function_member(RECOMPILED, "clamp")
+    good = """
+        from shop import clamp
+
+        def test_low():
+            assert clamp(0, 1, 3) == 1
+
+        def test_high():
+            assert clamp(5, 1, 3) == 3
+    """
+    mixed = f"{good}\n        def test_nothing():\n            assert callable(clamp)\n"
+    vacuous = """
+        from shop import clamp
+
+        def test_there():
+            assert callable(clamp)
+    """
+    subjects = [subject(code, member) for code in (good, mixed, vacuous)]
+    found, with_empty, empty = tried(tmp_path, RECOMPILED, *subjects)
+    assert (found.in_file, found.empty, counts(found)) == (True, frozenset(), (4, 3))
+    assert (with_empty.in_file, with_empty.empty) == (True, frozenset({"test_nothing"}))
+    assert (empty.in_file, empty.empty, empty.impossible) == (True, frozenset({"test_there"}), False)
+
+
+def test_gather_mutants__where_no_change_has_an_effect_no_test_is_blamed(tmp_path: Path) -> None:
+    """The member that is imported is made of a text of its own."""
+    source = f"{CLAMP}\n\nexec({CLAMP!r})\n"
+    member = function_member(source, "clamp")
+    code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
+    (found,) = tried(tmp_path, source, subject(code, member))
+    assert found == Mutation(impossible=True)
+
+
 def test_gather_mutants__tests_that_forge_their_outcome_pass_without_the_member(tmp_path: Path) -> None:
     member = function_member(CLAMP, "clamp")
     forged = """

@@ -7,7 +7,7 @@ from bot.execution.own_suite import MemberBaseline
 from bot.languages.python.test_modules import keep_tests
 from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
 from bot.verification.gains import OwnEvidence
-from bot.verification.gate import Cut, Entry, Judgement, Kind, Point, Verdict
+from bot.verification.gate import NOT_MUTATED, Cut, Entry, Judgement, Kind, Point, Verdict
 from bot.verification.mutation import Mutation
 from bot.verification.proof import FunctionProof, Proof, Run, Status
 from bot.verification.table import GateTable
@@ -144,6 +144,20 @@ def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -
     found = weighed(Weight(proof=proof(), mutation=Mutation()))
     assert isinstance(found, Judgement)
     assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
+
+
+def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -> None:
+    impossible = Mutation(impossible=True)
+    run = proof(function("test_a", base=Status.FAILED), function("test_b"))
+    found = weighed(Weight(proof=run, mutation=impossible))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_b", NOT_MUTATED)]
+    member = replace(MEMBER, change=Change.ADDED)
+    nothing = weighed(Weight(proof=proof(*run.functions, member=member), mutation=impossible))
+    assert isinstance(nothing, Judgement)
+    skipped = Verdict(proof=run, cuts=nothing.cuts).skipped()
+    assert skipped.reason.startswith("mutation not possible: ")
 
 
 def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:

@@ -3,7 +3,9 @@
 What does not run while modules are loaded is changed in place: one child collects the candidate's tests, the
 project's modules with them, and forks a child a mutant, which exchanges the code of the one function and runs
 the tests. Where the change runs when its module is loaded, a child is forked that has loaded nothing of the
-project yet, and loads that module changed.
+project yet, and loads that module changed. Where neither can be shown to have any effect, as below a
+decorator that compiles its function again from its source, the change is written into the module's file in a
+copy of the project, and a child that has loaded nothing of it loads that file.
 
 The unchanged member is run in the same way, before and, where its code is exchanged, after: tests that do not
 pass then say nothing.
@@ -11,11 +13,14 @@ pass then say nothing.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
+import inspect
 import os
 import sys
 import time
+import tokenize
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -60,6 +65,20 @@ class Mutant(NamedTuple):
         return applied(source, self.edit)
 
 
+class DirectCall(NamedTuple):
+    """The call of a member that shows whether a change of its file has any effect.
+
+    Attributes:
+        module: The module that it is imported from.
+        name: Its dotted name there.
+        number: The change with which it raises whatever is done with it.
+    """
+
+    module: str
+    name: str
+    number: int
+
+
 class MutantRun(NamedTuple):
     """What is to be run.
 
@@ -72,6 +91,7 @@ class MutantRun(NamedTuple):
         source: The module's text.
         mutants: The changes.
         seconds: The time limit of all together.
+        direct: How the effect of changes of the file is shown; None where the code is exchanged in memory.
     """
 
     folder: Path
@@ -82,6 +102,7 @@ class MutantRun(NamedTuple):
     source: str
     mutants: tuple[Mutant, ...]
     seconds: float
+    direct: DirectCall | None = None
 
 
 def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
@@ -105,7 +126,30 @@ def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
         source=job["source"],
         mutants=tuple(mutants),
         seconds=job["seconds"],
+        direct=None if job["direct"] is None else DirectCall(*job["direct"]),
     )
+
+
+def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[Message], bool]:
+    """Run tests with each change written into the module's file.
+
+    Returns:
+        How each test function ended with each mutant, as of `run_mutants`; and whether it is shown that
+        changes of the file have an effect. Where they are not, no others than the first one are tried.
+    """
+    file = Path(run.file)
+    before = file.read_bytes()
+    loading = _Loading(run, time.monotonic() + run.seconds, closed, in_file=True)
+    gone = [mutant for mutant in run.mutants if mutant.number == direct.number]
+    try:
+        results = loading.results(gone, None)
+        passes = _all_pass(results.get(direct.number), run.names)
+        acts = bool(results) and (not passes or any(loading.is_gone(mutant, direct) for mutant in gone))
+        if acts:
+            results |= loading.results([one for one in run.mutants if one not in gone], loading.seconds)
+    finally:
+        file.write_bytes(before)
+    return _told(results), acts
 
 
 def run_mutants(run: MutantRun, closed: int) -> list[Message]:
@@ -124,6 +168,10 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in told.unplaced]
     if outside and time.monotonic() < deadline:
         results |= _Loading(run, deadline, closed).results(outside, told.seconds if results else None)
+    return _told(results)
+
+
+def _told(results: Mapping[int, dict[str, str]]) -> list[Message]:
     return [{"number": number, "functions": functions} for number, functions in sorted(results.items())]
 
 
@@ -312,12 +360,24 @@ class QuickCase:
 
 
 class _Loading:
-    """Tries mutants in children that load the changed module themselves."""
+    """Tries mutants in children that load the changed module themselves.
 
-    def __init__(self, run: MutantRun, deadline: float, closed: int) -> None:
+    Args:
+        run: What is to be run.
+        deadline: When it is to be over.
+        closed: The file descriptor that no child may have.
+        in_file: Whether the change is written into the module's file, rather than given to who loads it.
+
+    Attributes:
+        seconds: How long the unchanged member took; None as long as that is not known.
+    """
+
+    def __init__(self, run: MutantRun, deadline: float, closed: int, *, in_file: bool = False) -> None:
+        self.seconds: float | None = None
         self._run = run
         self._deadline = deadline
         self._closed = closed
+        self._in_file = in_file
         self._tried = 0
 
     def results(self, mutants: Sequence[Mutant], seconds: float | None) -> dict[int, dict[str, str]]:
@@ -333,6 +393,7 @@ class _Loading:
             if not _all_pass(statuses, self._run.names):
                 return {}
             seconds = time.monotonic() - started
+        self.seconds = seconds
         results: dict[int, dict[str, str]] = {}
         for mutant in mutants:
             left = self._deadline - time.monotonic()
@@ -341,9 +402,19 @@ class _Loading:
                 results[mutant.number] = tried
         return results
 
+    def is_gone(self, mutant: Mutant, direct: DirectCall) -> bool:
+        """Tell whether a direct call of the member raises what it does where it is taken away."""
+        if self._put_in_place(mutant) is None:
+            return False
+        found: list[Message] = []
+        seconds = max(_LEAST_SECONDS, min(self._deadline - time.monotonic(), _limit(self.seconds or 0.0)))
+        body = functools.partial(_call_directly, self._new_folder(), direct)
+        run_child(body, seconds, found.append, self._closed)
+        return any(message.get("kind") == "gone" for message in found)
+
     def _try(self, mutant: Mutant, seconds: float) -> dict[str, str] | None:
         """Return how the test functions ended; None where the mutant is no program."""
-        code = compiled(mutant.applied(self._run.source), self._run.file)
+        code = self._put_in_place(mutant)
         if code is None:
             return None
         account = Account()
@@ -356,19 +427,92 @@ class _Loading:
         lost = () if account.functions else mutant.tests  # it does not load with this change
         return {**dict.fromkeys(lost, "missing"), **_statuses(account)}
 
+    def _put_in_place(self, mutant: Mutant) -> CodeType | None:
+        """Return the changed module's code, its file written where that is asked for; None for no program."""
+        text = mutant.applied(self._run.source)
+        code = compiled(text, self._run.file)
+        if code is not None and self._in_file:
+            file = Path(self._run.file)
+            with file.open("rb") as before:
+                encoding, _ = tokenize.detect_encoding(before.readline)
+            file.write_bytes(text.encode(encoding, "replace"))
+        return code
+
+    def _new_folder(self) -> Path:
+        self._tried += 1
+        return self._run.folder / f"loading-{self._tried}"
+
     def _body(self, code: CodeType, without: frozenset[str]) -> Callable[[Send], None]:
         """Return what loads the changed module and runs tests in a child."""
-        self._tried += 1
-        folder = self._run.folder / f"loading-{self._tried}"
+        folder = self._new_folder()
         run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None)
 
         def body(send: Send) -> None:
             folder.mkdir()
             os.environ.update(HOME=str(folder), TMPDIR=str(folder))
-            sys.meta_path.insert(0, MutantFinder(self._run.file, code))
+            if self._in_file:
+                _keep_no_bytecode()
+            else:
+                sys.meta_path.insert(0, MutantFinder(self._run.file, code))
             run_tests(run, send)
 
         return body
+
+
+def _keep_no_bytecode() -> None:
+    """Leave none behind: a file of another text may have the same size and time."""
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+def _call_directly(folder: Path, direct: DirectCall, send: Send) -> None:
+    """Call a member with several arguments; tell whether it raises what it does where it is taken away."""
+    folder.mkdir()
+    os.environ.update(HOME=str(folder), TMPDIR=str(folder))
+    os.chdir(folder)
+    _keep_no_bytecode()
+    member: Any = importlib.import_module(direct.module)
+    for part in direct.name.split("."):
+        member = inspect.getattr_static(member, part)
+        member = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+    for argument in (None, "x", 1, ()):
+        try:
+            _begin(member(*_arguments(member, argument)))
+        except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+            if _is_of_taken_away(error):
+                send({"kind": "gone"})
+                return
+
+
+def _arguments(member: Any, argument: object) -> list[object]:
+    """Return as many arguments as a call needs by place."""
+    try:
+        parameters = inspect.signature(member).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [argument for one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty]
+
+
+def _begin(given: Any) -> None:
+    """Begin with what a generator, a coroutine or a context manager would do first."""
+    for name in ("__next__", "__enter__", "__anext__", "__aenter__"):
+        if hasattr(type(given), name):
+            given = getattr(given, name)()
+            break
+    if inspect.iscoroutine(given) or hasattr(type(given), "__await__"):
+        next(iter(given.__await__()))
+
+
+def _is_of_taken_away(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came of, is that of a member that is taken away."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        if type(error).__name__ == "MemberTakenAway":
+            return True
+        known.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class MutantFinder:

@@ -28,7 +28,7 @@ its code does. The plan comes as one JSON object on standard input:
         apart     whether each function is run in a child of its own
         twice     whether all is run again where it left files
         span      `{file, first, last}`: where the member stands whose lines are traced; null for no tracing
-        names, file, source, mutants    for `mutants` alone, see `mutating.py`
+        names, file, source, mutants, direct    for `mutants` alone, see `mutating.py`
 
 What is told back are lines of JSON on standard output, none of them written by a process that has ever run
 code of the project, and each written as soon as it is known:
@@ -40,7 +40,8 @@ with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negati
 FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
 "network": false, "left": []}`, with whether it failed for want of a network, and names of files that it left.
 `done` tells what came of the setting: `clock`, and the words of `grounds.py`. Of a job of the kind `mutants`
-only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told.
+only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told, and `"acts": true` where the
+changes are written into a copy's file and are shown to have an effect.
 """
 
 from __future__ import annotations
@@ -142,12 +143,13 @@ def _is_there(name: str) -> bool:
 def _serve_jobs(plan: dict[str, Any], teller: Teller, done: list[str]) -> None:
     ini = Path("settings.ini").resolve()  # no name that pytest would find by itself
     ini.write_text(plan["ini"], encoding="utf-8")
-    tests = _Tests(ini, plan["place"], read_grounds(plan), teller.descriptor)
+    grounds = read_grounds(plan)
+    tests = _Tests(ini, plan["place"], grounds, teller.descriptor)
     for job in plan["jobs"]:
         if job["kind"] == "import":
             teller.tell(_serve_import(job, teller.descriptor))
         elif job["kind"] == "mutants":
-            teller.tell(_serve_mutants(job, ini, teller.descriptor))
+            teller.tell(_serve_mutants(job, ini, grounds, teller.descriptor))
         else:
             told = tests.serve(job)
             teller.tell({**told, "done": [*done, *told["done"]]})
@@ -285,15 +287,19 @@ def _holds_files(folder: Path) -> bool:
     return bool(there - {folder / name for name in ("tests", "tmp", "work")})
 
 
-def _serve_mutants(job: dict[str, Any], ini: Path, closed: int) -> Message:
+def _serve_mutants(job: dict[str, Any], ini: Path, grounds: Grounds | None, closed: int) -> Message:
     mutating = importlib.import_module(__package__ + ".mutating")
     folder = Path(f"job-{job['number']}").resolve()
     folder.mkdir()
+    run = mutating.read_run(job, ini, folder)
     try:
-        mutants = mutating.run_mutants(mutating.read_run(job, ini, folder), closed)
+        if grounds is None or run.direct is None:
+            return {"number": job["number"], "mutants": mutating.run_mutants(run, closed)}
+        mutants, acts = mutating.run_in_file(run, run.direct, closed)
+        grounds.restore()
+        return {"number": job["number"], "mutants": mutants, "acts": acts}
     finally:
         remove_folder(folder)
-    return {"number": job["number"], "mutants": mutants}
 
 
 def _carry_out(run: Any, send: Send) -> None:
