@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from bot.execution.shell import in_folder, last_words, shell_command
 from bot.execution.threads import in_thread
 from bot.execution.uv_settings import is_set, uv_program, uv_variables
 from bot.execution.workspace import CannotPrepare, remove_folder
+from bot.languages.driver import SourceTree
 
 _GIB = 1024**3
 _LIMITS = Limits(
@@ -48,7 +49,9 @@ _UV_VENV = """
 import os, sys
 os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.executable, sys.argv[2]])
 """
-_WITH_PROJECT, _WITHOUT_PROJECT = "with.txt", "without.txt"
+_WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
+_PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
+_PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ class InstallOrder:
         scratch: A private folder of the bot's; the environment stays in it.
         environment: The variables of the bot's own process, to find the index of packages by.
         setup_command: What a shell is to run in place of what the project's metadata says; None for that.
+        workflows: The files of base, whose workflows are read; None to read head's.
         python_version: The version of Python that is fetched for the environment, as `3.12`; None where it is
             made of the interpreter.
         seconds: The time limit of all of it.
@@ -76,6 +80,7 @@ class InstallOrder:
     version: str
     scratch: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    workflows: SourceTree | None = None
     setup_command: str | None = None
     python_version: str | None = None
     seconds: float = 300.0
@@ -91,7 +96,7 @@ async def install_project(order: InstallOrder) -> Installed:
         CannotRun: The sandbox could not start a process.
     """
     place = order.scratch / "installation"
-    needs = read_needs(order.tree, order.project)
+    needs = await in_thread(read_needs, order.tree, order.project, order.workflows)
     access = index_access(order.environment)
     try:
         variables = await in_thread(_lay_out, order, place, needs, access)
@@ -133,10 +138,8 @@ def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess
     shutil.copyfile(uv_program(), place / _UV)
     (place / _UV).chmod(0o755)
     write_copy(order.tree, place / "project")
-    extras = f"[{','.join(needs.extras)}]" if needs.extras else ""
-    for_tests = ("pytest", *needs.requirements)
-    _write_lines(place / "files" / _WITH_PROJECT, (f".{extras}", *for_tests))
-    _write_lines(place / "files" / _WITHOUT_PROJECT, (*for_tests, *needs.dependencies))
+    for name, lines in _lists(needs).items():
+        _write_lines(place / "files" / name, lines)
     copied = {}
     for number, (variable, file) in enumerate(access.files.items()):
         copied[variable] = str(shutil.copyfile(file, place / "files" / str(number)))
@@ -147,6 +150,35 @@ def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess
         **given,
         **uv_variables(given),
     }
+
+
+def _lists(needs: Needs) -> dict[str, tuple[str, ...]]:
+    """Return the lists of requirements that are ever installed, by the names of their files."""
+    for_tests = ("pytest", *(text for one in needs.sets for text in one.requirements))
+    apart: dict[str, tuple[str, ...]] = {}
+    for number, one in enumerate(needs.sets):
+        own = (f".{_brackets(one.extras)}",) if one.extras else ()
+        apart[_set_file(number, with_project=True)] = (*own, *one.requirements)
+        apart[_set_file(number, with_project=False)] = one.requirements
+    return {
+        _WITH_PROJECT: (f".{_brackets(needs.extras)}", *for_tests),
+        _WITHOUT_PROJECT: (*for_tests, *needs.dependencies, *needs.plain),
+        _SETS: for_tests,
+        _PROJECT: (".", "pytest"),
+        _PYTEST: ("pytest",),
+        _DEPENDENCIES: ("pytest", *needs.dependencies, *needs.plain),
+        _CONSTRAINTS: tuple(text for one in needs.sets for text in one.constraints),
+        **apart,
+    }
+
+
+def _set_file(number: int, *, with_project: bool) -> str:
+    """Return the name of the list of one set, with the project's extras or without them."""
+    return f"set{number}{'-with' if with_project else ''}.txt"
+
+
+def _brackets(extras: tuple[str, ...]) -> str:
+    return f"[{','.join(extras)}]" if extras else ""
 
 
 def _write_lines(file: Path, texts: Iterable[str]) -> None:
@@ -197,39 +229,6 @@ def _programs(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.resolve().is_relative_to(folder))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """One way to install a project and what its tests need.
-
-    Attributes:
-        failing: What is said where it fails.
-        listed: The list of ours that is installed; empty where uv's lock says it all.
-        arguments: Further files of requirements, or uv's arguments.
-    """
-
-    failing: str
-    listed: str = ""
-    arguments: tuple[str, ...] = ()
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether uv's lock says it all."""
-        return not self.listed
-
-
-def _ways(needs: Needs) -> Iterator[_Way]:
-    """Yield the ways to install, the best first."""
-    if needs.is_locked:
-        extras = (part for extra in needs.extras for part in ("--extra", extra))
-        groups = (part for group in needs.groups for part in ("--group", group))
-        failing = "what uv.lock says could not be installed, so other versions may have been"
-        yield _Way(failing=failing, arguments=(*extras, *groups))
-    if needs.is_package:
-        failing = "the project could not be installed, only what it needs"
-        yield _Way(failing=failing, listed=_WITH_PROJECT, arguments=needs.files)
-    yield _Way(failing="", listed=_WITHOUT_PROJECT, arguments=needs.files + needs.plain_files)
-
-
 class _Installation:
     """One installation: a few commands one after the other, within one time limit."""
 
@@ -239,6 +238,7 @@ class _Installation:
         self._variables = variables
         self._deadline = time.monotonic() + order.seconds
         self._base = order.interpreter
+        self._failed = ""
         self.python = place / "environment" / "bin" / "python"
 
     async def carry_out(self, needs: Needs) -> tuple[str, ...]:
@@ -249,18 +249,55 @@ class _Installation:
             await self._make_environment("-m", "venv")
             return await self._set_up(self._order.setup_command)
         await self._make_environment("-c", _UV_VENV, str(self._place / _UV))
-        failed: list[str] = []
-        said = ""
-        for way in _ways(needs):
-            done = await self._install(way)
-            if done.exit_code == 0:
-                return tuple(failed)
-            said = _said(done)
-            failed.append(f"{way.failing}: {said}")
+        return (*await self._install(needs), *needs.notes)
+
+    async def _install(self, needs: Needs) -> tuple[str, ...]:
+        """Install in the best way that works; return what could not be."""
+        notes: list[str] = []
+        if needs.is_locked:
+            done = await self._sync(needs)
+            told = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
+            if told is not None:
+                return told
+            failing = "what uv.lock says could not be installed, so other versions may have been"
+            notes.append(f"{failing}: {self._failed or _said(done)}")
+        if needs.is_package:
+            told = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
+            if told is not None:
+                return (*notes, *told)
+            notes.append(f"the project could not be installed, only what it needs: {self._failed}")
+        told = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
+        if told is not None:
+            return (*notes, *told)
         raise CannotPrepare(
-            f"what the project's tests need cannot be installed ({said}): mend that, name a setup"
+            f"what the project's tests need cannot be installed ({self._failed}): fix that, name a setup"
             " command, or install it yourself into an environment that --python names."
         )
+
+    async def _together_or_apart(self, needs: Needs, whole: str, first: str) -> tuple[str, ...] | None:
+        """Install all that was found for the tests, without the sets that cannot be.
+
+        Args:
+            needs: What was found.
+            whole: The list of all of it.
+            first: The list of what has to be installed in any case.
+
+        Returns:
+            A note for each set that was left out; None if not even the first list can be installed.
+        """
+        done = await self._pip(whole)
+        if done.exit_code == 0:
+            return ()
+        done = await self._pip(first)
+        if done.exit_code != 0:
+            self._failed = _said(done)
+            return None
+        notes: list[str] = []
+        for number, one in enumerate(needs.sets):
+            done = await self._pip(_set_file(number, with_project=first == _PROJECT))
+            if done.exit_code != 0:
+                notes.append(f"what {one.source} asks for could not be installed: {_said(done)}")
+        return tuple(notes)
 
     async def _fetch_python(self, version: str) -> Path:
         """Have uv fetch a Python; return its program."""
@@ -319,14 +356,18 @@ class _Installation:
         no_index = ("--no-index",) if is_set(self._variables, "PIP_NO_INDEX") else ()
         return (str(self._place / _UV), "pip", "install", "--python", str(self.python), *no_index)
 
-    async def _install(self, way: _Way) -> Outcome:
-        """Install in one way, what a list of ours and files of the project name."""
+    async def _sync(self, needs: Needs) -> Outcome:
+        """Install what uv's lock says."""
         self.check_place()
-        if way.is_locked:
-            done = await self._run_in_project((str(self._place / _UV), *_SYNC, *way.arguments))
-            return done if done.exit_code else await self._run_in_project((*self._uv_pip, "pytest"))
-        every = (str(self._place / "files" / way.listed), *way.arguments)
-        named = (argument for file in every for argument in ("-r", file))
+        extras = (part for extra in needs.extras for part in ("--extra", extra))
+        groups = (part for group in needs.groups for part in ("--group", group))
+        return await self._run_in_project((str(self._place / _UV), *_SYNC, *extras, *groups))
+
+    async def _pip(self, name: str) -> Outcome:
+        """Install one of our lists."""
+        self.check_place()
+        files = self._place / "files"
+        named = ("-r", str(files / name), "-c", str(files / _CONSTRAINTS))
         return await self._run_in_project((*self._uv_pip, *named))
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> Outcome:

@@ -105,6 +105,7 @@ def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) 
         python_version=python.fetched,
         tree=order.head,
         project=order.repository.project,
+        workflows=order.base,
         version=version_of(order.repository),
         scratch=scratch,
         environment=order.environment,

@@ -114,6 +114,28 @@ def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageInd
 
 
 @pytest.mark.slow
+def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) -> None:
+    head: dict[str, str | bytes | None] = {
+        "requirements-test.txt": "no-such-package\n--index-url https://evil.test\n",
+        "tox.ini": "[testenv]\ndeps = for-tests\n",
+    }
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, TEST))[0]
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result)["test_what_is_there"] == "passed", result
+    [note] = [note for note in workspace.notes if "could not be installed" in note]
+    assert note.startswith("what requirements-test.txt asks for could not be installed:")
+    assert "no-such-package" in note
+    [left_out] = [note for note in workspace.notes if "evil.test" in note]
+    assert left_out.startswith("not installed for the tests")
+
+
+@pytest.mark.slow
 def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
     project_file = """
 [project]
@@ -159,7 +181,11 @@ def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
             pytest.fail("there is nothing to run tests with")
 
     with everybodys_folder() as folder:
-        project = repository(folder / "project", {"requirements-test.txt": "no-such-package\n"})
+        head: dict[str, str | bytes | None] = {
+            "setup.py": "raise SystemExit('no compiler')",
+            "requirements.txt": "no-such-package\n",
+        }
+        project = repository(folder / "project", head)
         with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--python"):
             asyncio.run(scenario(order(project, index)))
 

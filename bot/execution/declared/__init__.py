@@ -1,0 +1,1 @@
+"""Where a project says what its tests need: each place is read as data, and nothing in it is run."""
