@@ -54,7 +54,10 @@ import itertools
 import json
 import operator
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from .children import SAYINGS, Patience, Send, become_parent, run_child
 from .clock import move_clock
@@ -70,6 +73,7 @@ from .trial import Trials, remove_all
 
 _MOST_BYTES_A_TRIAL = 1024**2
 _MOST_NEAR = 12
+_OTHER_BITS = (0x5A5A5A5A5A5B, 0x3C3C3C3C3C3E, 0x666666666674, 0x0F0F0F0F0F01)
 _MOST_FIRST = 8
 """A first input on which base differs is looked for from some of the first ones."""
 
@@ -89,7 +93,7 @@ def main() -> None:
     for name in job["describe"]:
         teller.tell({"description": describe(job["module"], name)})
     prepare(statement for trial in job["trials"] for statement in trial["setup"])
-    runner = _Runner(job, teller)
+    runner = _Runner(job, teller, _Hashes(job["owned"]) if job["days"] else None)
     gc.collect()
     gc.freeze()  # the children's collections pass over what is loaded now
     for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
@@ -103,6 +107,43 @@ def _load(module: str) -> Told:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         return {"problem": f"{type(error).__name__}: {error}"[:500], "missing": missing}
     return {"problem": None, "missing": None}
+
+
+class _Hashes:
+    """Another `hash` and `id` in the modules of the project: no test may hang on what these come to.
+
+    Those of numbers, and of what is made of numbers, are the same in all processes of one version of Python.
+
+    Args:
+        owned: The top-level names of the project's modules; those that are loaded are changed.
+    """
+
+    def __init__(self, owned: Iterable[str]) -> None:
+        self._bits = 0
+        self._is_used = False
+        own = {"hash": self._hash, "id": self._id}
+        for name, module in [*sys.modules.items()]:
+            if name.partition(".")[0] in owned and isinstance(module, ModuleType):
+                vars(module).update({each: own[each] for each in own if each not in vars(module)})
+
+    def _hash(self, thing: object) -> int:
+        self._is_used = True
+        return hash(hash(thing) ^ self._bits)
+
+    def _id(self, thing: object) -> int:
+        self._is_used = True
+        return id(thing) + self._bits
+
+    def observe(self, trials: Trials, trial: Told) -> Told:
+        """Carry out a trial; where it asks for hashes, the same must come of it whatever they are."""
+        self._bits, self._is_used = _OTHER_BITS[0], False
+        observation = trials.observe(trial)
+        if not self._is_used:
+            return observation
+        for self._bits in _OTHER_BITS[1:]:
+            if any(Seen(trial, observation).differs(trials.observe(trial))):
+                return _unseen("what it gives hangs on the value of a hash")
+        return observation
 
 
 class _Search:
@@ -157,11 +198,13 @@ class _Runner:
     Args:
         job: The job.
         teller: What tells the results.
+        hashes: Other hashes for the project; None for those that things have.
     """
 
-    def __init__(self, job: Told, teller: Teller) -> None:
+    def __init__(self, job: Told, teller: Teller, hashes: _Hashes | None) -> None:
         self._job = job
         self._teller = teller
+        self._hashes = hashes
         self._folder = Path("trial").resolve()
         self._search = None if job["source"] is None else _Search(job, self._folder, teller)
 
@@ -207,8 +250,9 @@ class _Runner:
 
         def body(send: Send) -> None:
             carried = Trials(self._folder, job["roots"], job["file"], job["limits"])
+            observe = carried.observe if self._hashes is None else partial(self._hashes.observe, carried)
             for trial in trials:
-                send({"kind": "observation", **carried.observe(trial)})
+                send({"kind": "observation", **observe(trial)})
 
         patience = Patience(silence=seconds, most_bytes=_MOST_BYTES_A_TRIAL * len(trials))
         ending = run_child(body, seconds * len(trials), seen.append, self._teller.descriptor, patience)

@@ -25,7 +25,8 @@ import inspect
 import io
 import itertools
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from types import FunctionType, TracebackType
 from typing import Any
 
@@ -152,7 +153,7 @@ async def _enter(manager: Any) -> Any:
         return value
 
 
-def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) -> Told:
+def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, roots: Sequence[str]) -> Told:
     """Return the outcome of a call that gave a value.
 
     Args:
@@ -160,6 +161,7 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) ->
         value: What was brought out.
         known: The objects that the trial has by name: a call may give one of them.
         longest: The most characters of a value's text; 0 to tell an object by what it shows.
+        roots: Folders of the project.
     """
     for name, thing in known.items():
         if thing is value and not _is_plain(value):
@@ -170,7 +172,7 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int) ->
     if text is not None:
         relation = "is" if isinstance(value, (bool, type(None), type)) else "=="
         return {"kind": "value", "form": form, "relation": relation, **told(text)}
-    found = [] if type(value).__module__ == "builtins" else facts(value)
+    found = [] if type(value).__module__ == "builtins" else facts(value, roots)
     if not found:
         return nothing(_why_not_written(value))
     return {"kind": "object", "form": form, "home": _home(type(value)), "facts": found}
@@ -212,10 +214,15 @@ def _why_not_written(value: object) -> str:
     return f"it gives a {type(value).__name__}, which shows nothing to compare"
 
 
-def facts(thing: Any) -> list[Told]:
-    """Return what can be said of an object in source text: its items, length, public attributes, text."""
+def facts(thing: Any, roots: Sequence[str]) -> list[Told]:
+    """Return what can be said of an object in source text: its items, length, public attributes, text.
+
+    Args:
+        thing: The object.
+        roots: Folders of the project: how the objects of others show themselves is theirs to test.
+    """
     found: list[Told] = []
-    for template, look in _looks(thing):
+    for template, look in _looks(thing, roots):
         if len(found) >= _MOST_FACTS:
             break
         try:
@@ -227,7 +234,7 @@ def facts(thing: Any) -> list[Told]:
     return found
 
 
-def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
+def _looks(thing: Any, roots: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Yield ways to look at an object, the most telling first."""
     if isinstance(thing, (list, dict, set, bytearray)) and type(thing).__module__ == "builtins":
         yield "{}", lambda: thing
@@ -246,7 +253,7 @@ def _looks(thing: Any) -> Iterator[tuple[str, Any]]:
         yield "{}." + name, functools.partial(getattr, thing, name)
     if _has_own(thing, "__str__"):
         yield "str({})", lambda: str(thing)
-    if _has_own(thing, "__repr__"):
+    if _has_own(thing, "__repr__") and _stands_in(_definer(thing, "__repr__"), roots):
         yield "repr({})", lambda: repr(thing)
 
 
@@ -298,6 +305,17 @@ def _is_property(attribute: object) -> bool:
 def _has_own(thing: object, name: str) -> bool:
     """Tell whether a class of the project says how its objects are shown."""
     return any(name in vars(base) and base.__module__ != "builtins" for base in type(thing).__mro__)
+
+
+def _definer(thing: object, name: str) -> type:
+    """Return the class that defines a special method of an object."""
+    return next(base for base in type(thing).__mro__ if name in vars(base))
+
+
+def _stands_in(cls: type, roots: Sequence[str]) -> bool:
+    """Tell whether a class is defined in one of some folders."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return isinstance(file, str) and file.startswith(tuple(roots))
 
 
 class Raises:

@@ -217,7 +217,7 @@ class TrialRun(NamedTuple):
         watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself
         known = {name: namespace[name] for name in watched if name in namespace}
         longest = 0 if self.trial["inside"] else self.limits["longest"]
-        outcome = value_outcome(form, value, known, longest)
+        outcome = value_outcome(form, value, known, longest, self.roots)
         return {**outcome, "agrees": await self._agrees(value, namespace)}
 
     async def _agrees(self, value: Any, namespace: Told) -> bool | None:
@@ -241,7 +241,11 @@ class TrialRun(NamedTuple):
 
     def _facts(self, namespace: Told) -> list[Told]:
         names = [name for name in self.trial["watched"] if name in namespace]
-        return [{**fact, "of": fact["of"].format(name)} for name in names for fact in facts(namespace[name])]
+        return [
+            {**fact, "of": fact["of"].format(name)}
+            for name in names
+            for fact in facts(namespace[name], self.roots)
+        ]
 
     async def _probed(self, probe: str, namespace: Told) -> list[Told]:
         try:

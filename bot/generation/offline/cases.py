@@ -174,6 +174,8 @@ def stable_case(trial: Trial, first: Observation, second: Observation | None) ->
     trial, first = _awake(trial, first)
     if trial.only_refusals and first.outcome.kind != "raised":
         return None
+    if trial.must_hold and (first.outcome.value is None or first.outcome.value.text != "True"):
+        return None
     if first.outcome.kind not in _STATABLE and first.outcome.agrees is None:
         return None
     state = tuple(fact for fact in first.state if fact in second.state)

@@ -204,6 +204,9 @@ class OfflineGenerator:
         )
         if is_bare(source.definitions.get(member.name)):
             return _skip(member, Stage.GENERATION, "it has no code of its own")
+        equality = member.name.replace("__hash__", "__eq__")
+        if member.plain_name == "__hash__" and equality not in source.definitions:
+            return _skip(member, Stage.GENERATION, "a hash without an `__eq__` says nothing to rely on")
         trials = plan(subject, self._seed)
         if not trials:
             return _skip(member, Stage.GENERATION, _why_no_trials(description))

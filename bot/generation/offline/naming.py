@@ -40,6 +40,7 @@ _SPECIAL = {
     "__len__": "length",
     "__str__": "text",
     "__repr__": "repr",
+    "__hash__": "hash",
 }
 
 

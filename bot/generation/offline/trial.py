@@ -74,6 +74,7 @@ class Trial:
         enters: Whether an object that can be entered is entered, and told of from inside.
         allowed: The name of an exception's class that may happen to the project; empty for none.
         only_refusals: Whether a value that it gives is by chance, so that only what is refused counts.
+        must_hold: Whether nothing but True is to be stated of it.
         recording: What notes the calls of a function that it gives the member; None for nothing.
     """
 
@@ -96,6 +97,7 @@ class Trial:
     enters: bool = False
     allowed: str = ""
     only_refusals: bool = False
+    must_hold: bool = False
     recording: Recording | None = None
 
     @property

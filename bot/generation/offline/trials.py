@@ -221,6 +221,9 @@ class _Planner:
         pieces = (Slot.RECEIVER, f".{plain_name}") if is_property else method_pieces(plain_name)
         probes = () if is_property else objects.probes(variable)
         bare = [_on(each, variable, pieces, probes) for each in made]
+        if plain_name == "__hash__":
+            yield from _alike(made, bare)
+            return
         yield from self._operand_trials(objects, made, bare)
         if is_entered(plain_name):
             yield from entering_trials(plain_name, bare)
@@ -290,6 +293,15 @@ class _Planner:
             setup=tuple(f"{names[each]} = {each.value.text}" for each in held),
             arguments=tuple(by_name.get(each, each) for each in arguments),
             watched=tuple(names.values()),
+        )
+
+
+def _alike(made: Sequence[Expression], bare: Sequence[Trial]) -> Iterator[Trial]:
+    """Yield what a hash is for: an object and another one that is made alike are one in a set."""
+    for each, trial in zip(made, bare, strict=True):
+        pieces = ("len({", Slot.RECEIVER, f", {each.text}}}) == 1")
+        yield replace(
+            trial, pieces=pieces, watched=(), probes=(), about="is_the_same_of_equal_objects", must_hold=True
         )
 
 
