@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.forge.commands import Orders, orders_in
-from bot.forge.marks import is_same_login
+from bot.forge.marks import is_marked, is_same_login
 from bot.settings import ReviewSettings
 
 DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
@@ -128,6 +128,7 @@ class ObeyCommands:
         thread: The number of the comment that began the thread it answers in; None where it answers in none.
         head_sha: Full object id of the pull request's head when the event was sent; None where it tells none.
         has_small_token: Whether the run has a token that may only read, as in reviews of a fork's changes.
+        said_at: When it was written, as `2026-01-31T09:00:00Z`; empty if the event does not say.
     """
 
     repository: str
@@ -139,6 +140,7 @@ class ObeyCommands:
     thread: int | None = None
     head_sha: str | None = None
     has_small_token: bool = False
+    said_at: str = ""
 
     @property
     def what(self) -> str:
@@ -296,6 +298,7 @@ def _comment_task(payload: object, about: str) -> Task:
         thread=thread,
         head_sha=_matching(payload, "pull_request.head.sha", _OBJECT_ID) if is_on_diff else None,
         has_small_token=is_on_diff and _comes_from_fork(payload),
+        said_at=_said_at(payload),
     )
 
 
@@ -310,11 +313,18 @@ def _no_command(payload: object, about: str) -> str | None:
     commander, is_bot = _account(payload, "comment.user")
     if is_bot or commander == _GHOST:
         return f"The comment is a bot's, {_shown(commander)}, or nobody's."
+    if is_marked(_body(payload)):
+        return "The comment ends with a mark of TestSmith's own comments, which hold no commands."
     return None
 
 
 def _body(payload: object) -> str:
     return "" if _found(payload, "comment.body") is None else _taken(payload, "comment.body", str)
+
+
+def _said_at(payload: object) -> str:
+    place = "comment.created_at"
+    return "" if _found(payload, place) is None else _taken(payload, place, str)
 
 
 def _reply_to(payload: object) -> int | None:

@@ -69,6 +69,8 @@ _NUMBERED = frozenset({Verb.APPLY, Verb.REJECT, Verb.RETRY, Verb.EXPLAIN})
 _BARE = frozenset({Verb.HELP, Verb.IGNORE, Verb.RESUME})
 READING = frozenset({Verb.HELP, Verb.EXPLAIN})
 """What changes nothing."""
+RUNNING = frozenset({Verb.SUGGEST, Verb.APPLY, Verb.RETRY, Verb.EXPLAIN, Verb.RESUME})
+"""What runs the pull request's code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class PullRequest:
         is_open: Whether it is neither closed nor merged.
         is_draft: Whether it is a draft.
         files: How many files it changes; a list of them may be cut short.
+        pushed_at: When the head's repository was last pushed to, whatever branch, as `2026-01-31T09:00:00Z`;
+            empty if the forge does not say.
     """
 
     repository: str
@@ -51,6 +53,7 @@ class PullRequest:
     is_open: bool = True
     is_draft: bool = False
     files: int = 0
+    pushed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,12 @@ def suggestion_of(body: str) -> SuggestionMark | None:
     return SuggestionMark(number=int(match[1]), content=match[2]) if match else None
 
 
+def is_marked(body: str) -> bool:
+    """Tell whether a body has any of these marks, and so was written by the bot or copied from it."""
+    found = (run_of(body), answer_to(body), suggestion_of(body))
+    return is_summary(body) or any(one is not None for one in found)
+
+
 def is_same_login(one: str, other: str) -> bool:
     """Tell whether two logins, both in REST's form, are one account's."""
     return one.casefold() == other.casefold()

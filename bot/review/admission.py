@@ -6,11 +6,16 @@ looked up first, since it is a command only in the thread of a suggestion of the
 
 from __future__ import annotations
 
+import re
+
 from bot.events import ObeyCommands
 from bot.forge.answering import AnsweringForge, Reaction, Said
 from bot.forge.commands import READING
+from bot.forge.forge import PullRequest
 from bot.forge.settling import own_suggestions
 from bot.settings import Role
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 def said(task: ObeyCommands) -> Said:
@@ -34,6 +39,23 @@ def why_not_admitted(task: ObeyCommands, forge: AnsweringForge, reading: Role) -
         return f"{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
     forge.react(said(task), Reaction.SEEN)
     return ""
+
+
+def is_what_was_seen(task: ObeyCommands, pull: PullRequest) -> bool:
+    """Tell whether a fork's head is certainly the one that was there when the comment was written.
+
+    Whoever commands has looked at the code of a stranger, who may push at any moment. The stranger can forge
+    the dates of commits, but not when the fork was pushed to. Whoever pushes to the repository itself may
+    command anyway.
+    """
+    if (pull.head_repository or "").casefold() == pull.repository.casefold():
+        return True
+    if task.head_sha is not None and task.head_sha != pull.head_sha:
+        return False
+    if pull.head_repository is None:  # nobody can push to a repository that is gone
+        return True
+    are_known = _TIME.fullmatch(task.said_at) and _TIME.fullmatch(pull.pushed_at)
+    return are_known is not None and pull.pushed_at < task.said_at
 
 
 def _needed(task: ObeyCommands, reading: Role) -> Role:

@@ -14,14 +14,28 @@ from bot.changes.fetching import CannotFetch
 from bot.events import ObeyCommands
 from bot.execution.threads import in_thread
 from bot.forge.answering import Reaction
-from bot.forge.commands import Command, Misread, Verb
+from bot.forge.commands import RUNNING, Command, Misread, Verb
 from bot.forge.forge import Forbidden, ForgeFailure
+from bot.forge.marks import is_same_login
 from bot.forge.reviewed import Delivery, Reviewed
 from bot.forge.settling import own_answers
 from bot.report.replies import about, help_words, misread_words, patch_words, reply, sentences, too_many_words
-from bot.review.admission import said, why_not_admitted
+from bot.review.admission import is_what_was_seen, said, why_not_admitted
 from bot.review.desk import CommandTools, Desk, Told
 from bot.review.obeying import obey_one
+
+_OWN_LOGIN = (
+    "The comment is by {}, whose token TestSmith writes with, so it could be the bot's own. Give the action "
+    "the workflow's token or that of an account of its own, or command from another account."
+)
+
+
+_PUSHED_SINCE = (
+    "Not done: the fork was pushed to after this comment, or at the same moment, so its code may not be what "
+    "you looked at. Look at {}, then comment again."
+)
+
+_OF_COMMIT = "This is about {}, the head of the fork."
 
 
 async def obey(task: ObeyCommands, tools: CommandTools) -> Reviewed:
@@ -47,8 +61,12 @@ async def _obeyed(task: ObeyCommands, tools: CommandTools) -> Reviewed:
     if not pull.is_open:
         return Reviewed(delivery=Delivery.NOTHING, reason="The pull request has been closed.")
     desk = Desk(task, tools, pull)
-    if task.comment in own_answers(await desk.existing()):
+    existing = await desk.existing()
+    if task.comment in own_answers(existing):
         return Reviewed(delivery=Delivery.NOTHING, reason="The comment was answered by an earlier run.")
+    if is_same_login(task.commander, existing.viewer.login):
+        await in_thread(tools.forge.react, said(task), Reaction.REFUSED)
+        return Reviewed(delivery=Delivery.NOTHING, reason=_OWN_LOGIN.format(task.commander))
     answer, orders = _Answer(), task.orders
     if orders.are_too_many:
         answer.refuse(too_many_words(len(orders.lines)))
@@ -57,6 +75,9 @@ async def _obeyed(task: ObeyCommands, tools: CommandTools) -> Reviewed:
         answer.refuse(about(line, misread_words(line)))
     for command in _in_order(orders.commands):
         answer.take(command, await _done(desk, command))
+    is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
+    if is_fork and any(command.verb in RUNNING for command in orders.commands):
+        answer.parts.append(_OF_COMMIT.format(pull.head_sha))
     if misread and not any(command.verb is Verb.HELP for command in orders.commands):
         answer.parts.append(help_words())
     return await in_thread(_end, desk, answer)
@@ -68,6 +89,8 @@ def _in_order(commands: Iterable[Command]) -> Sequence[Command]:
 
 
 async def _done(desk: Desk, command: Command) -> Told:
+    if command.verb in RUNNING and not is_what_was_seen(desk.task, desk.pull):
+        return Told(is_done=False, words=_PUSHED_SINCE.format(desk.pull.head_sha))
     try:
         return await obey_one(desk, command)
     except CannotFetch as failure:

@@ -24,7 +24,7 @@ from bot.forge.forge import (
     Viewer,
 )
 from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Limits, Settled, Texts, Wanted, remember, settle
+from bot.forge.settling import Limits, Settled, Texts, Wanted, own_summaries, remember, settle
 from bot.forge.state import State, is_unchanged
 from bot.languages.driver import LanguageDriver
 from bot.model import Progress, Report, Suggestion
@@ -43,6 +43,12 @@ from bot.settings import CommitSettings
 _NOT_LISTED = (
     "The pull request changes too many files for GitHub to list them all, so no comment can stand beside the "
     "code; all proposals stand in the summary comment."
+)
+
+_SEVERAL_SUMMARIES = (
+    "The pull request has several summary comments by {}. Two runs at the same moment may have written them. "
+    "If not, another workflow posts foreign text with the same token: look at them, and give the action a "
+    "token of its own."
 )
 
 _IGNORED = (
@@ -137,6 +143,8 @@ def _begin(task: ReviewPullRequest, tools: Tools) -> Begun | Reviewed:
         existing = tools.forge.existing(task.number)
     except Forbidden as failure:
         return Begun(task=task, states=states, unreadable=failure)
+    if sum(not one.is_minimised for one in own_summaries(existing)) > 1:
+        states = replace(states, notes=(*states.notes, _SEVERAL_SUMMARIES.format(existing.viewer.login)))
     if not is_overtaken and _is_own_commit(task, states.message, existing, tools.forge):
         return Reviewed(delivery=Delivery.NOTHING, reason="The head commit is the bot's own.")
     remembered = remember(existing)

@@ -14,7 +14,7 @@ from bot.forge.state import State, decode
 from bot.model import Repair
 from bot.settings import CommitSettings, Mode, Role
 from fakes.github.events import Events
-from fakes.github.state import ReviewComment, Token
+from fakes.github.state import ACTIONS_BOT, ReviewComment, Token
 from fakes.stage import PERMISSIONS, Stage, module, stage
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "drop", "asks_why", "quiet_one")}
@@ -490,6 +490,52 @@ def test_attack__a_forks_owner_commands(tmp_path: Path) -> None:
         assert "git apply" in done.answers[0]
         event = Events(at.github).review_comment(at.shop, at.pull, comment_of(at, "add"))
         assert event.payload["pull_request"]["head"]["repo"]["full_name"] == "bob/shop"
+
+
+def test_attack__a_push_to_a_fork_after_the_comment(tmp_path: Path) -> None:
+    """Whoever commands has looked at other code than what would be run."""
+    with stage(tmp_path, HEAD) as at:
+        at.shop.collaborators.update(ada="write")
+        fork = at.github.fork(at.shop, "bob")
+        at.pull = at.github.pull_request(at.shop, head="change", source=fork, author="bob")
+        at.token = at.github.token(at.shop, WRITING)
+        spoken = at.say("/testsmith suggest")
+        at.github.commit(fork, "change", {"setup.py": "import os\n"}, by="bob")
+        done = at.obey(spoken)
+        assert (done.reactions, at.looked_at) == (["eyes", "confused"], [])
+        assert f"Look at {at.pull.head}, then comment again." in done.answers[0]
+        at.clock.advance(1)
+        done = at.command("/testsmith suggest")
+        assert done.reactions == ["eyes", "rocket"]
+        assert f"This is about {at.pull.head}, the head of the fork." in done.answers[0]
+        assert at.looked_at
+
+
+@pytest.mark.parametrize(
+    "mark", ["answer 7", "run 0123456789abcdef", "summary", "suggestion 1 0123456789abcdef"]
+)
+def test_attack__a_comment_with_the_bots_own_mark(at: Stage, mark: str) -> None:
+    spoken = at.say(f"/testsmith apply 1\n\n<!-- testsmith:{mark} -->")
+    with at.counting() as counts:
+        done = at.obey(spoken)
+    assert (done.reactions, counts.reads, counts.writes) == ([], 0, 0)
+    assert "mark of TestSmith's own comments" in done.reviewed.reason
+
+
+def test_attack__a_comment_by_the_account_that_the_bot_writes_with(at: Stage) -> None:
+    at.token = at.github.personal_token("ada")
+    done = at.command("/testsmith apply 1")
+    assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
+    assert "The comment is by ada, whose token TestSmith writes with" in done.reviewed.reason
+
+
+def test_attack__a_second_summary_by_another_workflow(at: Stage) -> None:
+    """All workflows of a repository write as one account."""
+    at.push({"README.md": "shop!\n"})
+    assert not [note for note in at.run(action="synchronize").notes if "several summary comments" in note]
+    at.github.say(at.pull, ACTIONS_BOT, summary(at))
+    at.push({"README.md": "shop\n"})
+    assert [note for note in at.run(action="synchronize").notes if "several summary comments" in note]
 
 
 def test_classifier__of_what_is_rejected_is_what_is_read_back() -> None:

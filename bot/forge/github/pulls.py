@@ -37,6 +37,7 @@ def read_pull_request(remote: Remote, number: int) -> PullRequest:
             is_open=taken(told, "state", str) == "open",
             is_draft=maybe(told, "draft", bool) or False,
             files=taken(told, "changed_files", int),
+            pushed_at=maybe(told, "head.repo.pushed_at", str) or "",
         )
 
 

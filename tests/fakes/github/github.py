@@ -161,6 +161,7 @@ class FakeGitHub:
         """Let a branch be at a commit that the repository has, forced or not."""
         with self.answering.lock:
             repository.git.set_ref(f"refs/heads/{branch}", sha)
+            repository.pushed = self.world.clock.now()
             self.world.sync()
 
     def push_from(self, repository: Repository, source: Path, refspec: str) -> None:

@@ -246,6 +246,7 @@ class Repository:
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     workflow_runs: dict[int, WorkflowRun] = field(default_factory=dict)
     created: float = 0.0
+    pushed: float = 0.0
 
     @property
     def full_name(self) -> str:

@@ -69,7 +69,7 @@ class Views:
             ssh_url=f"git@github.example:{repository.full_name}.git",
             created_at=stamp(repository.created),
             updated_at=stamp(repository.created),
-            pushed_at=stamp(repository.created),
+            pushed_at=stamp(repository.pushed or repository.created),
         )
 
     def association(self, repository: Repository, user: User) -> str:
