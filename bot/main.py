@@ -150,8 +150,11 @@ async def _obey_with_clients(
 
     forge = _forge(task.repository, context, stack)
     tools = replace(_review_tools(forge, context, progress, stack), commands=True)
-    reading = context.review.explain_for
-    return await obey(task, CommandTools(forge=forge, review=tools, reading=reading))
+    review = context.review
+    obeying = CommandTools(
+        forge=forge, review=tools, reading=review.explain_for, installs_forks=review.installs_forks
+    )
+    return await obey(task, obeying)
 
 
 def _review_tools(
@@ -217,7 +220,13 @@ async def _suggest_for(
     from bot.action.inputs import settings_of
     from bot.pipeline import suggest
 
-    settings = settings_of(context, base=states.base, head=states.head, file=states.values())
+    settings = settings_of(
+        context,
+        base=states.base,
+        head=states.head,
+        file=states.values(),
+        installs=context.installs_forks or not states.is_fork,
+    )
     settings = replace(settings, model=replace(settings.model, batch_api=False))  # people wait for it
     keeping = _keeping(context)
     await keeping.fetch()

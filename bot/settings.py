@@ -321,6 +321,7 @@ class ReviewSettings:
         fail_on_error: Whether a failure of the model's provider or of the forge fails the step.
         commands: Whether the workflow runs on comments, too, so that proposals say how to answer them.
         explain_for: The least role of those who may command what changes nothing.
+        installs_forks: Whether a command on a fork's pull request installs its project, with network.
     """
 
     max_comments: int = 10
@@ -328,6 +329,7 @@ class ReviewSettings:
     fail_on_error: bool = False
     commands: bool = False
     explain_for: Role = Role.WRITE
+    installs_forks: bool = False
 
 
 class SweepStep(StrEnum):

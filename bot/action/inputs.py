@@ -68,6 +68,7 @@ INPUTS = (
     "fail-on-error",
     "commands",
     "explain-for",
+    "install-forks",
     "paths",
     "dry-run",
     "sweep-step",
@@ -118,6 +119,7 @@ class ActionContext:
         archives: The folder that the input `cache-dir` names; None where it names none.
         arguments: The other inputs, by the key that `settings.Sources` knows each by.
         notes: Sentences for the log and the job summary.
+        installs_forks: Whether the project of a fork is installed, with network.
     """
 
     runner: Runner
@@ -128,6 +130,7 @@ class ActionContext:
     archives: Path | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    installs_forks: bool = True
 
     @property
     def cache_folder(self) -> Path:
@@ -171,11 +174,12 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         arguments["provider"], notes = _without_key(arguments["provider"], task)
     if isinstance(task, ObeyCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
-    key = given.get("api-key")
+    key, review = given.get("api-key"), _review(given)
     return ActionContext(
         runner=runner,
         token=_token(given.get("token")),
-        review=_review(given),
+        review=review,
+        installs_forks=review.installs_forks or not isinstance(task, ObeyCommands),
         sweep=_sweep(given),
         api_key=Secret(key) if key else None,
         archives=_within(runner.workspace, given.get("cache-dir")),
@@ -185,7 +189,12 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
 
 
 def settings_of(
-    context: ActionContext, *, base: str, head: str, file: Mapping[str, object] | None = None
+    context: ActionContext,
+    *,
+    base: str,
+    head: str,
+    file: Mapping[str, object] | None = None,
+    installs: bool = True,
 ) -> Settings:
     """Return the settings of the run that makes and proves the tests.
 
@@ -194,11 +203,14 @@ def settings_of(
         base: The object id of the merge base.
         head: The object id of the pull request's head.
         file: The values of the repository's settings file as it is at the merge base.
+        installs: Whether the project may be installed, by its metadata or by the setup command.
 
     Raises:
         UsageFailure: Something is missing, or contradicts something else.
     """
-    more = {"base": base, "head": head, "install": True}
+    more: dict[str, object] = {"base": base, "head": head, "install": installs}
+    if not installs:
+        more["setup_command"] = None
     return parse(context.runner.workspace, _sources(context, more, file))
 
 
@@ -275,6 +287,7 @@ def _review(given: Mapping[str, str]) -> ReviewSettings:
         fail_on_error=_truth("fail-on-error", given.get("fail-on-error", str(default.fail_on_error))),
         commands=_truth("commands", given.get("commands", str(default.commands))),
         explain_for=_choice(given, "explain-for", default.explain_for),
+        installs_forks=_truth("install-forks", given.get("install-forks", str(default.installs_forks))),
     )
 
 

@@ -36,6 +36,10 @@ _PUSHED_SINCE = (
 )
 
 _OF_COMMIT = "This is about {}, the head of the fork."
+_NOT_INSTALLED = (
+    " Its project was not installed, because its build code would have run with network. If modules could "
+    "not be imported and you accept that, set the action's input `install-forks` to `true`."
+)
 
 
 async def obey(task: ObeyCommands, tools: CommandTools) -> Reviewed:
@@ -77,7 +81,8 @@ async def _obeyed(task: ObeyCommands, tools: CommandTools) -> Reviewed:
         answer.take(command, await _done(desk, command))
     is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
     if is_fork and any(command.verb in RUNNING for command in orders.commands):
-        answer.parts.append(_OF_COMMIT.format(pull.head_sha))
+        not_installed = "" if tools.installs_forks else _NOT_INSTALLED
+        answer.parts.append(_OF_COMMIT.format(pull.head_sha) + not_installed)
     if misread and not any(command.verb is Verb.HELP for command in orders.commands):
         answer.parts.append(help_words())
     return await in_thread(_end, desk, answer)

@@ -35,11 +35,13 @@ class CommandTools:
         forge: Where the pull request lives.
         review: The clients of a review.
         reading: The role that is enough for what changes nothing.
+        installs_forks: Whether the project of a fork is installed, with network.
     """
 
     forge: CommandForge
     review: Tools
     reading: Role = Role.WRITE
+    installs_forks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

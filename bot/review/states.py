@@ -37,6 +37,7 @@ class States:
         message: The message of the head commit; empty where it is not there.
         compared: Both states, where base had to be rebuilt.
         notes: Sentences for the log and the job summary.
+        is_fork: Whether head is in another repository, whose owner may be a stranger.
     """
 
     repository: Repository
@@ -46,6 +47,7 @@ class States:
     message: str = ""
     compared: ComparedStates | None = None
     notes: tuple[str, ...] = ()
+    is_fork: bool = False
 
     def values(self) -> Mapping[str, object]:
         """Return what the settings file of base holds, by option name.
@@ -99,6 +101,7 @@ def open_states(
         head=fetched.head,
         trusted=base,
         message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
+        is_fork=task.is_fork,
     )
 
 
@@ -150,6 +153,7 @@ def _rebuilt(repository: Repository, forge: Forge, task: ReviewPullRequest, fail
         trusted=compared.base,
         compared=compared,
         notes=(_REBUILT.format(reason=failure),),
+        is_fork=task.is_fork,
     )
 
 

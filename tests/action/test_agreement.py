@@ -67,6 +67,7 @@ def test_defaults__are_those_of_the_code(action: Any) -> None:
         "fail-on-error": str(review.fail_on_error).lower(),
         "commands": str(review.commands).lower(),
         "explain-for": review.explain_for.value,
+        "install-forks": str(review.installs_forks).lower(),
         "dry-run": str(sweep.dry_run).lower(),
         "sweep-step": sweep.step.value,
         "shards": str(sweep.shards),

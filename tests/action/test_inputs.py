@@ -210,6 +210,7 @@ def test_inputs__have_the_settings_names() -> None:
         "fail-on-error",
         "commands",
         "explain-for",
+        "install-forks",
         "paths",
         "dry-run",
         "sweep-step",
@@ -226,6 +227,18 @@ def test_comments__run_in_the_strict_sandbox_alone() -> None:
     assert given.arguments["sandbox"] is SandboxChoice.STRICT
     assert "the sandbox is strict" in given.notes[0]
     assert (given.review.commands, given.review.explain_for) == (True, Role.READ)
+
+
+def test_comments__on_a_fork_nothing_of_it_is_installed_unless_set() -> None:
+    commands = ObeyCommands(repository="octo/shop", number=1, comment=2, commander="ada", orders=Orders())
+    variables = inputs(setup_command="pip install .")
+    given = context_of(variables, runner_of(variables), commands)
+    assert not given.review.installs_forks
+    without = settings_of(given, base="b", head="h", installs=given.review.installs_forks).verification
+    assert (without.installs, without.setup_command) == (False, None)
+    assert settings_of(given, base="b", head="h").verification.setup_command == "pip install ."
+    variables = inputs(install_forks="true")
+    assert context_of(variables, runner_of(variables), commands).review.installs_forks
 
 
 def swept(**given: str) -> ActionContext:
