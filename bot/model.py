@@ -290,6 +290,8 @@ class Evidence:
         alive: The mutants that no function notices, in words.
         lines_gained: Lines of the member that it reaches and the project's own tests do not.
         branches_gained: Line-to-line arcs of the member, likewise.
+        suite_is_whole: Whether all of the project's own tests were run; else what is gained is more than
+            those show whose files import or name the member.
         failures: By a function's name what it says where it fails, on the merge base or else on head: foreign
             text, cut.
     """
@@ -306,6 +308,7 @@ class Evidence:
     alive: tuple[str, ...] = ()
     lines_gained: int | None = None
     branches_gained: int | None = None
+    suite_is_whole: bool = True
     failures: tuple[tuple[str, str], ...] = ()
 
 

@@ -133,7 +133,7 @@ def _concluded(
     """Return what a run of the tests shows."""
     naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
     unknown = naming.by_failures(answer) | _left_early(members, answer)
-    if not answer.is_whole:
+    if not answer.is_whole and not (answer.is_late and answer.likely_ended):
         unknown = frozenset(member.id for member in members)
     notes = suite_notes(answer, len(unknown), len(members), installs=installs)
     named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}
@@ -212,6 +212,7 @@ def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset
             lines=loaded.union(reaching),
             branches=frozenset(arc for arc in arcs if member.line <= arc[0] <= member.end_line),
         ),
+        is_whole=answer.is_whole,
         tests={
             line: _quickest(for_loaded if line in loaded else reaching[line])
             for line in sorted(loaded.union(reaching))

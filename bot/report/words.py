@@ -259,7 +259,9 @@ def _alive_words(evidence: Evidence) -> str:
     if gained is None or not killed:
         return ""
     which = f", {'all' if gained in {0, killed} else gained} of them" if killed > 1 else ","
-    return f"{which} {'alive under your tests' if gained else 'noticed by your tests too'}"
+    if not gained:
+        return f"{which} noticed by your tests too"
+    return f"{which} alive under your tests{'' if evidence.suite_is_whole else ' that ran'}"
 
 
 def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
@@ -279,7 +281,7 @@ def _gain_words(evidence: Evidence) -> tuple[str, ...]:
     gained = [f"+{count(lines, 'line')}"] if lines else []
     gained += [f"+{count(branches, 'branch', 'branches')}"] if branches else []
     if gained:
-        return (", ".join(gained),)
+        return (f"{', '.join(gained)}{'' if evidence.suite_is_whole else ' beyond your tests that ran'}",)
     return () if lines is None and branches is None else ("no line gained",)
 
 

@@ -174,7 +174,8 @@ def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
     lines = frozenset[int]().union(*(lines for lines, _ in beyond))
     branches = frozenset[tuple[int, int]]().union(*(branches for _, branches in beyond))
     known = len(branches) if own.knows_branches else None
-    return replace(evidence, lines_gained=len(lines), branches_gained=known)
+    is_whole = own.baseline.is_whole
+    return replace(evidence, lines_gained=len(lines), branches_gained=known, suite_is_whole=is_whole)
 
 
 def with_mutants(

@@ -265,14 +265,50 @@ def test_measure_own_suite__tests_may_write_into_the_project(tmp_path: Path) -> 
     assert not is_left
 
 
+SLOW = "import time\n\ndef test_other():\n    pass\n\ndef test_slow():\n    time.sleep(60)\n"
+
+
 @pytest.mark.slow
-def test_measure_own_suite__not_in_time(tmp_path: Path) -> None:
-    slow = "import time\n\ndef test_slow():\n    time.sleep(60)\n"
-    files = {"test_a_slow.py": slow, "test_shop.py": TESTS}
-    suite = measured(tmp_path, files, settings=VerificationSettings(suite_seconds=6.0))
+def test_measure_own_suite__not_in_time_but_all_that_import_or_name_a_member_have_run(tmp_path: Path) -> None:
+    files = {
+        "test_a_slow.py": SLOW,
+        "test_b.py": "# clamp\n" + SLOW.replace("60", "0"),
+        "test_shop.py": TESTS,
+    }
+    suite = measured(tmp_path, files, settings=VerificationSettings(suite_seconds=10.0))
+    assert suite.status is BaselineStatus.PARTLY
+    assert set(suite.members) == {member.id for member in MEMBERS}
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+    assert not suite.members[MEMBERS[0].id].is_whole
+    assert suite.notes[0].startswith(
+        "9 own tests ran, all those that import or name a member among them; of the others nothing is known:"
+        " they did not end in time"
+    )
+
+
+@pytest.mark.slow
+def test_measure_own_suite__not_in_time_for_all_that_name_a_member(tmp_path: Path) -> None:
+    files = {"test_a_slow.py": "# clamp\n" + SLOW, "test_shop.py": TESTS}
+    suite = measured(tmp_path, files, settings=VerificationSettings(suite_seconds=10.0))
     assert suite.members == {}
-    assert suite.partly[MEMBERS[0].id].reached.lines == {5, 6, 7}  # those that name a member come first
+    assert suite.partly[MEMBERS[0].id].reached.lines == {5, 6, 7}  # those that import a member come first
     assert suite.notes[0].startswith("own tests were not measured: they did not end in time")
+
+
+def test_measure_own_suite__of_a_small_project_in_one_file(tmp_path: Path) -> None:
+    suite = measured(tmp_path, {"test.py": TESTS})
+    assert (suite.status, suite.tests) == (BaselineStatus.MEASURED, 5)
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
+
+
+def test_measure_own_suite__what_a_newer_pytest_warns_of_is_not_an_error(tmp_path: Path) -> None:
+    warning = "import pytest, warnings\nwarnings.warn(pytest.PytestRemovedIn10Warning('old'))\n"
+    if not hasattr(pytest, "PytestRemovedIn10Warning"):
+        warning = warning.replace("PytestRemovedIn10Warning", "PytestDeprecationWarning")
+    files = {"pytest.ini": "[pytest]\nfilterwarnings = error\n", "test_shop.py": warning + TESTS}
+    suite = measured(tmp_path, files)
+    assert suite.status is BaselineStatus.MEASURED
+    assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
 
 
 def test_measure_own_suite__pytest_cannot_be_started(tmp_path: Path) -> None:

@@ -424,6 +424,22 @@ def test_cost_words__say_what_was_spent(statistics: Statistics, words: str) -> N
     assert text_of(facts_line(cost_words(report))) == words
 
 
+def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
+    evidence = Evidence(
+        passes=5, runs=5, mutants=3, mutants_killed=3, mutants_gained=2, lines_gained=4, branches_gained=1
+    )
+    member = a_member("run", "a.py")
+
+    def words(evidence: Evidence) -> str:
+        return text_of(facts_line(evidence_words(replace(a_suggestion(member), evidence=evidence), member)))
+
+    assert "2 of them alive under your tests · +4 lines, +1 branch" in words(evidence)
+    assert (
+        "2 of them alive under your tests that ran · +4 lines, +1 branch more than your tests that ran"
+        in words(replace(evidence, suite_is_whole=False))
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "failing", "words"),
     [

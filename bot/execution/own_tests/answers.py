@@ -6,6 +6,7 @@ It was written beside foreign code, so all of it is checked before it counts as 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ _MOST_ID_CHARACTERS = 2_000
 _MOST_WORDS = 300
 _FINISHED = frozenset({0, 1, 5})
 """How pytest ends where it has run all that it found: all passed, some failed, there were none."""
+
+_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Warning|Exit|Skipped|Failed)\b")
+"""How the line begins that names an exception."""
 
 Lines = Mapping[str, frozenset[int]]
 """Lines by the file that they stand in."""
@@ -65,6 +69,7 @@ class SuiteAnswer:
         is_whole: Whether all tests were run, to their ends.
         trouble: Why they were not, in words; empty where they were.
         is_late: Whether there was no time for more.
+        likely_ended: Whether all were run whose files import or name a member.
     """
 
     tests: tuple[OwnTest, ...] = ()
@@ -74,6 +79,7 @@ class SuiteAnswer:
     is_whole: bool = False
     trouble: str = ""
     is_late: bool = False
+    likely_ended: bool = False
 
     @property
     def failed(self) -> tuple[OwnTest, ...]:
@@ -106,6 +112,7 @@ class _Reader:
         self._arcs: dict[str, set[tuple[int, int]]] = {}
         self._rootdir = ""
         self._exit: int | None = None
+        self._likely_ended = False
         self._how = ""
         self._words = ""
 
@@ -122,7 +129,8 @@ class _Reader:
             case {"kind": "test"}:
                 self._take_test(told)
             case {"kind": "broken", "node": str(node), "message": str(message)}:
-                self._broken.setdefault(_text(node.partition("::")[0]), _reason(message))
+                reason = _reason(message.replace(self._prefix, ""))
+                self._broken.setdefault(_text(node.partition("::")[0]), reason)
             case {"kind": "collected", "rootdir": str(rootdir)}:
                 self._rootdir = _text(rootdir)
             case {"kind": "exit", "code": int(code)}:
@@ -144,6 +152,7 @@ class _Reader:
                     self._arcs.setdefault(place, set()).add((before, after))
 
     def _take_test(self, told: Mapping[str, Any]) -> None:
+        self._likely_ended |= told.get("likely") is False
         match told:
             case {
                 "id": str(name),
@@ -199,6 +208,7 @@ class _Reader:
             is_whole=is_whole,
             trouble="" if is_whole else self._trouble(outcome),
             is_late=not is_whole and self._is_late(outcome),
+            likely_ended=is_whole or self._likely_ended,
         )
 
     def _is_late(self, outcome: Outcome) -> bool:
@@ -234,7 +244,8 @@ def _reason(message: str) -> str:
     """Return the line of a traceback, as pytest shows it, that says what went wrong."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
-    return _text((errors or lines or [""])[-1])
+    named = [line for line in errors if _EXCEPTION.match(line)]
+    return _text((named or errors or lines or [""])[-1])
 
 
 def _text(value: object) -> str:

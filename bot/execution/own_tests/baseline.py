@@ -20,11 +20,13 @@ class MemberBaseline:
             `::` in pytest's node id. What runs when the module is loaded is reached by all of them: there
             they are those that reach another line of the member, or name it.
         branches_known: Whether anything is known of arcs; where it is not, none may be called a gain.
+        is_whole: Whether all tests were run; else those whose files import or name a member.
     """
 
     reached: Reached = field(default_factory=Reached)
     tests: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     branches_known: bool = True
+    is_whole: bool = True
 
     @property
     def all_tests(self) -> frozenset[str]:

@@ -221,6 +221,7 @@ def _encoded(baseline: MemberBaseline) -> dict[str, object]:
     places = {tests: place for place, tests in enumerate(sets)}
     return {
         "schema": MEASUREMENT_SCHEMA,
+        "is_whole": baseline.is_whole,
         "lines": sorted(baseline.reached.lines),
         "branches": sorted(baseline.reached.branches),
         "ids": ids,
@@ -246,6 +247,7 @@ def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
     return MemberBaseline(
         reached=Reached(lines=frozenset(lines), branches=frozenset((arc[0], arc[1]) for arc in branches)),
         tests={row[0]: named[row[1]] for row in _table(value["tests"], width=2)},
+        is_whole=value["is_whole"] is True,
     )
 
 

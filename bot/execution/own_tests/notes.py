@@ -21,8 +21,11 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
         installs: Whether the project and its test dependencies were installed for this run.
     """
     not_loaded = tuple(_not_loaded(answer, installs=installs))
-    if not answer.is_whole:
+    if not answer.is_whole and (unknown == members or not answer.likely_ended):
         return (f"own tests were not measured: {answer.trouble}", *not_loaded)
+    if not answer.is_whole:
+        ran = f"{len(answer.tests)} own tests ran, all those that import or name a member among them"
+        return (f"{ran}; of the others nothing is known: {answer.trouble}", *not_loaded)
     failed = len(answer.failed)
     skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
     total, broken = len(answer.tests), len(answer.broken)

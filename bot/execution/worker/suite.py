@@ -45,6 +45,7 @@ _MOST_ATTEMPTS = 6
 _LEAST_SILENCE = 20.0
 _SILENCE_SHARE = 0.5
 _MOST_BYTES = 28 * 1024**2
+_TESTS_BY_NAME = ("test.py", "tests.py")
 
 
 def main() -> None:
@@ -91,23 +92,31 @@ class _Suite:
 
     def run(self) -> None:
         """Run all tests, with the project's own options where they can be used."""
-        with_own = True
+        with_own, files = True, tuple[str, ...]()
         for self._attempt in range(_MOST_ATTEMPTS):
-            how = self._run_child(with_own=with_own)
+            how = self._run_child(with_own=with_own, files=files)
             is_unusable = how == DONE and self._exit in _pytest_part().UNUSABLE
             if time.monotonic() > self._deadline:
                 return
             if is_unusable and with_own and not self._done:
                 with_own = False
+            elif self._exit == _pytest_part().NO_TESTS and not files and self._named_otherwise():
+                files = self._named_otherwise()
             elif how == DONE or self._running is None:
                 return
             else:
                 self._done.add(self._running)
 
-    def _run_child(self, *, with_own: bool) -> str:
+    def _named_otherwise(self) -> tuple[str, ...]:
+        """Return the files that hold tests by other names than pytest looks for."""
+        if self._plan["arguments"] or self._plan["only"] is not None:
+            return ()
+        return tuple(name for name in _TESTS_BY_NAME if Path(name).is_file())
+
+    def _run_child(self, *, with_own: bool, files: tuple[str, ...]) -> str:
         self._running = self._exit = None
         output = self._output / str(self._attempt)
-        run = self._suite_run(with_own=with_own)
+        run = self._suite_run(with_own=with_own)._replace(files=files)
         seconds = self._plan["seconds"]
         patience = Patience(max(_LEAST_SILENCE, _SILENCE_SHARE * seconds), _MOST_BYTES)
 

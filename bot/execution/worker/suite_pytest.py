@@ -20,9 +20,16 @@ import pytest
 UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTERNAL_ERROR)})
 """How pytest ends where it came to no tests."""
 
+NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+"""How pytest ends where it has found no test."""
+
 _ALWAYS = (
     *("-p", "no:cacheprovider", "-p", "no:randomly"),
     *("--capture=fd", "--maxfail=0", "--continue-on-collection-errors", "--color=no"),
+    *(
+        "-W",
+        "ignore::pytest.PytestDeprecationWarning",
+    ),  # an error for authors who hold pytest at another version
 )
 _QUIETED = {"xdist": ("-n", "0"), "pytest_cov": ("--no-cov",), "benchmark": ("--benchmark-disable",)}
 _REFUSED = ("xdist", "pytest_cov", "pytest_forked", "testmon", "picked")

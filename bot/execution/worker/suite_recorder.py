@@ -18,6 +18,9 @@ from .testing import function_name
 from .tracer import Reached, ReachedByFile, Span, Spans, make_tracer
 
 _MOST_SOURCE_BYTES = 1_000_000
+UNLIKELY = 2
+"""The rank of test files that are run last, as they neither import nor name a member."""
+
 _LACKS_A_MODULE = "could not import "
 """What `pytest.importorskip` says."""
 
@@ -45,6 +48,7 @@ class SuiteRun(NamedTuple):
         with_own: Whether the project's own pytest options hold.
         whole: Whether a line is told of once, by whichever test reaches it first.
         only: The ids of the tests that are run; None for all.
+        files: The files that are looked at, relative to the project; empty for what pytest finds by itself.
     """
 
     place: Place
@@ -54,6 +58,7 @@ class SuiteRun(NamedTuple):
     with_own: bool
     whole: bool = False
     only: frozenset[str] | None = None
+    files: tuple[str, ...] = ()
 
 
 def run_suite(run: SuiteRun, send: Send) -> None:
@@ -61,7 +66,7 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     recorder = _SuiteRecorder(send, run)
     recorder.start()
     arguments = suite_arguments(run.place, with_own=run.with_own)
-    files = [] if run.only is None else files_of(run.place, run.only)
+    files = list(run.files) if run.only is None else files_of(run.place, run.only)
     plugins = [InOneProcess(), *([OnlyTheseFiles(run.place, files)] if files else []), recorder]
     exit_code = pytest.main([*arguments, *files], plugins=plugins)
     recorder.finish(int(exit_code))
@@ -84,6 +89,7 @@ class _SuiteRecorder:
         self._sets: dict[str, int] = {}
         self._arcs: set[tuple[str, int, int]] = set()
         self._told_lines: dict[str, set[int]] = {}
+        self._unlikely: set[str] = set()
         self._status = ""
         self._left_early: set[tuple[str, int]] = set()
 
@@ -110,6 +116,10 @@ class _SuiteRecorder:
         items[:] = [item for item in kept if ids[id(item)] not in without]
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
+        self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
+
+    def _file(self, item: pytest.Item) -> str:
+        return file_of(item, self._run.place.root)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell which file could not be collected, and of each that it goes on."""
@@ -143,7 +153,8 @@ class _SuiteRecorder:
             reached.add(self._of_fixtures.get(fixture, Reached()))
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
-        self._send({"kind": "test", **told, **status, "left_early": sorted(self._left_early)})
+        early = {"left_early": sorted(self._left_early), "likely": told["file"] not in self._unlikely}
+        self._send({"kind": "test", **told, **status, **early})
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root
@@ -233,7 +244,7 @@ class _Ranks:
         self._known: dict[str, int] = {}
 
     def of(self, file: str) -> int:
-        """Return 0 for a file that imports a member's module, 1 for one that names a member, else 2."""
+        """Return 0 for one that imports a member's module, 1 for one that names a member, else `UNLIKELY`."""
         if file not in self._known:
             try:
                 text = (self._root / file).read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
@@ -244,7 +255,7 @@ class _Ranks:
 
     def _rank(self, text: str) -> int:
         if self._pattern.search(text) is None:
-            return 2
+            return UNLIKELY
         return 1 if self._modules.isdisjoint(_imported(text)) else 0
 
 

@@ -29,6 +29,9 @@ from bot.languages.python.layouts import (
 TEST_FOLDERS = frozenset({"tests", "test"})
 """Folders that hold tests and what tests need."""
 
+_TESTS_OF_ALL = frozenset({"test.py", "tests.py"})
+"""Files that hold all tests of a small project."""
+
 _MOST_BYTES = 1_000_000
 _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^()]*\)|[^\n#;]*)"
@@ -42,7 +45,10 @@ def is_test(path: str) -> bool:
     """Tell whether a path is a test file or belongs to the tests."""
     parts = PurePosixPath(path).parts
     return (
-        bool(TEST_FOLDERS.intersection(parts[:-1])) or is_test_module(parts[-1]) or parts[-1] == "conftest.py"
+        path in _TESTS_OF_ALL
+        or bool(TEST_FOLDERS.intersection(parts[:-1]))
+        or is_test_module(parts[-1])
+        or parts[-1] == "conftest.py"
     )
 
 

@@ -108,6 +108,8 @@ def test_read_suite__broken_files_below_the_git_root() -> None:
         ("t.py:1: in <module>\nE   ImportError: no x", "ImportError: no x"),
         ("E     File 't.py', line 1\nE       def f(:\nE   SyntaxError: no", "SyntaxError: no"),
         ("('t.py', 3, \"Skipped: could not import 'x'\")", "('t.py', 3, \"Skipped: could not import 'x'\")"),
+        ("E   pytest.PytestWarning: old\nE   See the page.", "pytest.PytestWarning: old"),
+        ("E   ImportError: no x in /copy/project/tests/a", "ImportError: no x in tests/a"),
         ("E   \x1b[31mred\u202e", "[31mred"),
         ("", ""),
     ],

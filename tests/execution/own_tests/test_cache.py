@@ -26,7 +26,7 @@ BASELINE = MemberBaseline(
     reached=Reached(lines=frozenset({2, 3, 4}), branches=frozenset({(2, 3), (2, -1)})),
     tests={2: ("t.py::test_b", "t.py::test_a"), 3: ("t.py::test_b",), 4: ("t.py::test_b",)},
 )
-OTHER = MemberBaseline(reached=Reached(lines=frozenset({8})), tests={8: ("t.py::test_c",)})
+OTHER = MemberBaseline(reached=Reached(lines=frozenset({8})), tests={8: ("t.py::test_c",)}, is_whole=False)
 SUITE = OwnSuite(
     status=BaselineStatus.PARTLY,
     tests=4,
