@@ -435,7 +435,7 @@ def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
 
     assert "2 of them alive under your tests · +4 lines, +1 branch" in words(evidence)
     assert (
-        "2 of them alive under your tests that ran · +4 lines, +1 branch more than your tests that ran"
+        "2 of them alive under your tests that ran · +4 lines, +1 branch beyond your tests that ran"
         in words(replace(evidence, suite_is_whole=False))
     )
 
