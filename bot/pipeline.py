@@ -41,6 +41,7 @@ from bot.model import (
     BaselineStatus,
     CacheStatsReporter,
     Candidate,
+    Change,
     Estimate,
     ExpectedCallsReporter,
     Funnel,
@@ -58,7 +59,7 @@ from bot.model import (
     Statistics,
     Suggestion,
 )
-from bot.placement.life import LookedAfter, Now, look_after
+from bot.placement.life import LookedAfter, Now, already_tested, look_after
 from bot.placement.plan import Marking, Plan, plan_edits
 from bot.placement.write import write_edits
 from bot.providers.provider import SpendingEnded
@@ -1109,9 +1110,28 @@ def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
 def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
     """Write a report's green suggestions into the working tree, and say in lines what came of it."""
     repository = Repository.open(settings.folder)
+    tree = repository.working_tree()
     marking = Marking.of(report, marks=settings.commits.mark_tests)
-    plan = plan_edits(report.suggestions, repository.working_tree(), drivers, marking)
-    return written(plan, repository.root)
+    there = already_tested(marking.members, tree, drivers, marking.failing)
+    new = [one for one in report.suggestions if one.member not in there or _is_for_a_new_effect(report, one)]
+    plan = plan_edits(new, tree, drivers, marking)
+    left = dict.fromkeys(one.member for one in report.suggestions if one.is_green and one not in new)
+    return (*written(plan, repository.root), *map(already_there, left))
+
+
+def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
+    """Tell whether a test shows more of an affected function than the tests that are there.
+
+    Its own source stays the same. Where the project's own tests were not measured, nobody knows.
+    """
+    affected = {one.id for one in report.members if one.change is Change.AFFECTED}
+    evidence = suggestion.evidence
+    return suggestion.member in affected and evidence is not None and evidence.mutants_gained is not None
+
+
+def already_there(member: str) -> str:
+    """Return the line that says that a function's tests stay as they are."""
+    return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
 
 
 def written(plan: Plan, root: Path) -> tuple[str, ...]:
@@ -1125,7 +1145,7 @@ def written(plan: Plan, root: Path) -> tuple[str, ...]:
             if edit.path in done.paths
             for name in edit.removed
         ),
-        *(f"already there: the tests of {member}" for member in plan.unchanged),
+        *map(already_there, plan.unchanged),
         *(f"did not write {one.path}: {one.reason}" for one in plan.refused),
         *(f"did not write {one.path}: {one.reason}" for one in done.refused),
     )

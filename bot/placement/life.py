@@ -176,3 +176,27 @@ def removals(tests: Iterable[EarlierTest]) -> Iterator[EarlierTest]:
     for one in tests:
         if one.fate is Fate.REMOVE and not one.is_edited and one.fails:
             yield one
+
+
+def already_tested(
+    members: Mapping[str, str],
+    tree: SourceTree,
+    drivers: Sequence[LanguageDriver],
+    failing: Collection[str] | None = None,
+) -> frozenset[str]:
+    """Return the members that have tests of an earlier run, made for them as they are now, that still pass.
+
+    Args:
+        members: The digest of what each member does now, by its id.
+        tree: All files.
+        drivers: The languages.
+        failing: See `Marking.failing`.
+    """
+    return frozenset(
+        test.mark.member
+        for path in tree.paths()
+        for driver in drivers
+        if driver.handles(path) and driver.is_test(path)
+        for test in marked_in(tree.read(path), driver)
+        if members.get(test.mark.member) == test.mark.source and not fails(test.name, path, failing or ())
+    )

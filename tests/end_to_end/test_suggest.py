@@ -116,6 +116,25 @@ def test_suggest__write_leaves_a_green_suite(command_line: CommandLine, shop: Pa
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_suggest__writing_again_changes_nothing(command_line: CommandLine, shop: Path) -> None:
+    # Unmeasured, the project's tests cannot tell that a second set of tests adds nothing.
+    only = ("--only", "src/shop/prices.py::shipping", "--only", "src/shop/stock.py")
+    arguments = ("--base", "main", "--provider", "offline", "--write", "--suite-seconds", "0", *only)
+
+    def texts() -> dict[str, str]:
+        return {path.name: path.read_text(encoding="utf-8") for path in (shop / "tests").rglob("*.py")}
+
+    first = command_line.suggest(shop, *arguments)
+    written = texts()
+    second = command_line.suggest(shop, *arguments)
+
+    assert first.code == second.code == 0, first.stderr + second.stderr
+    assert "wrote tests/shop/test_prices.py" in first.stderr
+    assert texts() == written
+    assert "wrote" not in second.stderr
+    assert "already there: the tests of src/shop/prices.py::shipping" in second.stderr
+
+
 def test_suggest__a_model_through_an_endpoint_of_ones_own(command_line: CommandLine, shop: Path) -> None:
     with Endpoint() as endpoint:
         arguments = ("--base", "main", "--head", "change", "--base-url", endpoint.url, "--model", "small")
