@@ -1,17 +1,19 @@
 """How an index of packages is reached from inside: proxies, certificates, addresses, without credentials.
 
 Whoever builds a project runs its code, so what is given here is given away: every user name, password and
-query of an address is taken off. Settings come from the environment, and from pip's own files where the
-environment says nothing, since those files cannot be read inside.
+query of an address is taken off, in a file of constraints too, and an address with what looks like a token in
+its path is left out. Settings come from the environment, and from pip's own files where the environment says
+nothing, since those files cannot be read inside.
 """
 
 from __future__ import annotations
 
 import configparser
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _ADDRESSES = (
@@ -27,6 +29,16 @@ _PLAIN = (
 _FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "PIP_CONSTRAINT")
 _LIKE_WEB_ADDRESSES = ("http", "https", "socks5", "socks5h")
 _MOST_FILE_BYTES = 4 * 1024**2
+_CONSTRAINTS = "PIP_CONSTRAINT"
+_ADDRESS = re.compile(
+    r"(?P<kind>(?:bzr|git|hg|svn)\+)?(?P<address>[a-z][a-z0-9.]*://[^\s;#]*)(?P<fragment>#\S*)?",
+    re.IGNORECASE,
+)
+_DIGEST = re.compile(r"#(?:md5|sha\d{1,3})=[0-9a-f]{1,128}")
+_PIECE = re.compile(r"[A-Za-z0-9]{16,}")
+_SWITCH = re.compile(r"[a-z][A-Z]")
+_MOST_SWITCHES = 4
+"""A name has fewer words, where each begins with a capital letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +47,12 @@ class IndexAccess:
 
     Attributes:
         variables: The variables of the environment, without the files below.
-        files: The files that a variable names each: certificates, constraints.
+        files: What is in the file that a variable names: certificates, constraints.
         bared: The variables from which something was taken: credentials, folders of this machine.
     """
 
     variables: Mapping[str, str]
-    files: Mapping[str, Path]
+    files: Mapping[str, bytes]
     bared: tuple[str, ...] = ()
 
 
@@ -52,11 +64,15 @@ def index_access(environment: Mapping[str, str]) -> IndexAccess:
     variables = {name: value for name, value in bare.items() if value}
     variables |= {name: given[name] for name in _PLAIN if given.get(name)}
     lower_too = {name.lower(): variables[name] for name in (*_PROXIES, "NO_PROXY") if name in variables}
-    files = {name: Path(given[name]) for name in _FILES if given.get(name)}
+    bared = [name for name, value in addresses.items() if bare[name] != " ".join(value.split())]
+    found = {name: _content(Path(given[name])) for name in _FILES if given.get(name)}
+    files = {name: content for name, content in found.items() if content is not None}
+    if _CONSTRAINTS in files:
+        bare_constraints = _bare_constraints(files[_CONSTRAINTS])
+        bared += [_CONSTRAINTS] if bare_constraints != files[_CONSTRAINTS] else []
+        files[_CONSTRAINTS] = bare_constraints
     return IndexAccess(
-        variables={**variables, **lower_too, "PIP_CONFIG_FILE": "/dev/null"},
-        files={name: path for name, path in files.items() if _may_be_given(path)},
-        bared=tuple(name for name, value in addresses.items() if bare[name] != " ".join(value.split())),
+        variables={**variables, **lower_too, "PIP_CONFIG_FILE": "/dev/null"}, files=files, bared=tuple(bared)
     )
 
 
@@ -67,11 +83,34 @@ def _upper(environment: Mapping[str, str]) -> dict[str, str]:
     return {**lower, **{name: value for name, value in environment.items() if value}}
 
 
-def _may_be_given(path: Path) -> bool:
+def _content(path: Path) -> bytes | None:
+    """Return what is in a file of the person's own; None if it is not a file, or a large one."""
     try:
-        return path.is_file() and path.stat().st_size <= _MOST_FILE_BYTES
+        if not path.is_file() or path.stat().st_size > _MOST_FILE_BYTES:
+            return None
+        return path.read_bytes()
     except OSError:
-        return False
+        return None
+
+
+def _bare_constraints(content: bytes) -> bytes:
+    """Return a file of constraints with bare addresses, without the lines whose address is not given away."""
+    lines = content.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    return "".join(map(_bare_line, lines)).encode("utf-8", "surrogateescape")
+
+
+def _bare_line(line: str) -> str:
+    are_shown = True
+
+    def bare(found: re.Match[str]) -> str:
+        nonlocal are_shown
+        address = bare_address(found["address"])
+        are_shown = are_shown and bool(address)
+        fragment = found["fragment"] or ""
+        return (found["kind"] or "") + address + (fragment if _DIGEST.fullmatch(fragment) else "")
+
+    text = _ADDRESS.sub(bare, line)
+    return text if are_shown else ""
 
 
 def _bare_addresses(value: str) -> str:
@@ -79,14 +118,25 @@ def _bare_addresses(value: str) -> str:
 
 
 def bare_address(address: str) -> str:
-    """Return a web address without user, password, query and fragment; empty where it is no web address."""
+    """Return a web address without user, password, query and fragment.
+
+    Empty if it is not a web address, or if a part of its path looks like a token, as some indexes have it.
+    """
     with_scheme = address if "://" in address else f"http://{address}"
     parts = urlsplit(with_scheme)
     host = parts.netloc.rpartition("@")[2]
     bare = urlunsplit((parts.scheme, host, parts.path, "", ""))
-    if parts.scheme not in _LIKE_WEB_ADDRESSES or not host or "@" in bare:
+    if parts.scheme not in _LIKE_WEB_ADDRESSES or not host or "@" in bare or _holds_token(parts.path):
         return ""
     return bare if "://" in address else bare.removeprefix("http://")
+
+
+def _holds_token(path: str) -> bool:
+    """Tell whether a path has a long piece of letters and digits that is hardly a name."""
+    pieces: list[str] = _PIECE.findall(unquote(path))
+    return any(
+        any(map(str.isdigit, piece)) or len(_SWITCH.findall(piece)) > _MOST_SWITCHES for piece in pieces
+    )
 
 
 def _from_pips_files(environment: Mapping[str, str]) -> dict[str, str]:

@@ -141,8 +141,10 @@ def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
     copied = {}
-    for number, (variable, file) in enumerate(access.files.items()):
-        copied[variable] = str(shutil.copyfile(file, place / "files" / str(number)))
+    for number, (variable, content) in enumerate(access.files.items()):
+        file = place / "files" / str(number)
+        file.write_bytes(content)
+        copied[variable] = str(file)
     given = {**access.variables, **copied}
     return {
         **_own_variables(order, place),

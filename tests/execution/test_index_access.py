@@ -17,6 +17,17 @@ from bot.execution.index_access import bare_address, index_access
         ("https://host.example/a@b", ""),
         ("file:///home/me/wheels", ""),
         ("/home/me/wheels", ""),
+        ("https://dl.example/0aB3dE5fG7hJ9kL1/octo/shop/python/simple/", ""),
+        ("https://dl.example/kJhGfDsAqWeRtYuIoP/simple/", ""),
+        ("https://dl.example/%30aB3dE5fG7hJ9kL1/simple/", ""),
+        (
+            "https://us.example/my-project-123456/wheels/simple/",
+            "https://us.example/my-project-123456/wheels/simple/",
+        ),
+        (
+            "https://host.example/InternalPythonPackages/simple",
+            "https://host.example/InternalPythonPackages/simple",
+        ),
     ],
 )
 def test_bare_address__holds_no_credentials(address: str, bare: str) -> None:
@@ -48,7 +59,7 @@ def test_index_access__only_what_is_known_and_bare(tmp_path: Path) -> None:
         "no_proxy": "localhost",
         "PIP_CONFIG_FILE": "/dev/null",
     }
-    assert access.files == {"PIP_CERT": certificates}
+    assert access.files == {"PIP_CERT": b"public"}
     assert access.bared == ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 
 
@@ -61,3 +72,27 @@ def test_index_access__what_pips_own_files_say(tmp_path: Path) -> None:
     access = index_access({"PIP_CONFIG_FILE": str(settings), "PIP_INDEX_URL": "https://stronger.example/"})
     assert access.variables["PIP_INDEX_URL"] == "https://stronger.example/"
     assert access.variables["PIP_EXTRA_INDEX_URL"] == "https://a.example/ https://b.example/"
+
+
+def test_index_access__constraints_hold_no_credentials(tmp_path: Path) -> None:
+    file = tmp_path / "constraints.txt"
+    file.write_text(
+        "--index-url https://me:secret@host.example/simple\n"
+        "attrs==26.1.0 # as of https://host.example/list?token=secret\n"
+        f"one @ https://me:secret@host.example/one.whl#sha256={'0' * 64}\n"
+        "two @ git+https://secret@host.example/two.git ; python_version > '3.11'\n"
+        "three @ https://dl.example/0aB3dE5fG7hJ9kL1/three.whl\n"
+        "four @ file:///home/me/four.whl\n"
+        "five<6\n"
+    )
+    access = index_access({"PIP_CONSTRAINT": str(file), "PIP_CONFIG_FILE": "/dev/null"})
+    assert access.files["PIP_CONSTRAINT"].decode().splitlines() == [
+        "--index-url https://host.example/simple",
+        "attrs==26.1.0 # as of https://host.example/list",
+        f"one @ https://host.example/one.whl#sha256={'0' * 64}",
+        "two @ git+https://host.example/two.git ; python_version > '3.11'",
+        "five<6",
+    ]
+    assert access.bared == ("PIP_CONSTRAINT",)
+    file.write_text("five<6\n")
+    assert index_access({"PIP_CONSTRAINT": str(file), "PIP_CONFIG_FILE": "/dev/null"}).bared == ()
