@@ -21,7 +21,7 @@ from bot.changes.members import MemberSearch, find_members
 from bot.changes.patches import ComparedStates
 from bot.changes.trusted import TrustedTree
 from bot.deadline import Deadline, TimeIsOver, next_group
-from bot.execution.interpreter import choose_interpreter
+from bot.execution.interpreter import choose_interpreter, tracks_environment
 from bot.execution.isolation.choice import CannotIsolate
 from bot.execution.loading import modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
@@ -668,7 +668,11 @@ async def workspace_order(
     """
     verification, folder = settings.verification, repository.root / repository.project
     interpreter = choose_interpreter(
-        verification.python, tools.environment, folder, installs=verification.installs
+        verification.python,
+        tools.environment,
+        folder,
+        installs=verification.installs,
+        is_tracked=tracks_environment(repository),
     )
     sandbox = await tools.build_sandbox(verification.sandbox, interpreter.path)
     if verification.installs:

@@ -5,12 +5,12 @@ It was written beside foreign code, so all of it is checked, and cut, before it 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.execution.output_lines import read_lines
 from bot.execution.sandbox import Outcome
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -90,14 +90,12 @@ class Greeting:
 
     Attributes:
         version: As `(3, 13)`.
-        prefix: Its `sys.prefix`.
         pytest: Pytest's version; empty where it has none.
         problem: Why no tests can be run; empty where they can.
         locales: Some other locales that the system has.
     """
 
     version: tuple[int, int]
-    prefix: str
     pytest: str
     problem: str = ""
     locales: tuple[str, ...] = ()
@@ -132,13 +130,17 @@ def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
     """
     greeting: Greeting | None = None
     results: dict[int, JobResult] = {}
-    for told in _objects(outcome.stdout):
+
+    def take(told: dict[str, Any]) -> None:
+        nonlocal greeting
         if "python" in told and greeting is None:
             greeting = _greeting(told)
-            continue
+            return
         number = told.get("number")
         if isinstance(number, int) and number in wanted and number not in results:
             results[number] = _job_result(told)
+
+    read_lines(outcome.stdout, take)
     return Answer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
 
 
@@ -154,23 +156,12 @@ def _trouble(outcome: Outcome, greeting: Greeting | None) -> str:
     return ": ".join([ending, *(line[:300] for line in last_words)])
 
 
-def _objects(output: bytes) -> Iterable[dict[str, Any]]:
-    for line in output.splitlines():
-        try:
-            told = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(told, dict):
-            yield told
-
-
 def _greeting(told: Mapping[str, Any]) -> Greeting | None:
     match told:
-        case {"python": [int(major), int(minor)], "prefix": str(prefix), "pytest": str(pytest)}:
+        case {"python": [int(major), int(minor)], "pytest": str(pytest)}:
             problem = told.get("problem")
             return Greeting(
                 version=(major, minor),
-                prefix=prefix,
                 pytest=pytest[:50],
                 problem=_text(problem)[:500],
                 locales=tuple(name for name in _list(told.get("locales")) if _is_locale(name)),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bot.execution.interpreter import installed_folders
 from bot.execution.project_copy import (
     bring_ignored_files,
     imported_files,
@@ -50,8 +51,7 @@ class Installed:
     @property
     def packages(self) -> tuple[Path, ...]:
         """The folders of what is installed."""
-        found = self.environment.glob("lib/python3*/site-packages")
-        return tuple(folder for folder in found if folder.resolve() == folder)
+        return installed_folders(self.environment)
 
 
 def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
@@ -117,7 +117,7 @@ def _installed_folders(installed: Installed) -> Iterator[str]:
 
 
 def _text(file: Path) -> str:
-    if file.is_symlink() or not file.is_file():
+    if file.resolve() != file or not file.is_file():
         return ""
     with file.open("rb") as opened:
         return opened.read(_MOST_BYTES).decode("utf-8", "replace")

@@ -107,7 +107,7 @@ async def install_project(order: InstallOrder) -> Installed:
         notes = await installation.carry_out(needs)
         installation.check_place()
     finally:
-        await in_thread(_keep_what_was_made, place)
+        await in_thread(_take_back_what_was_made, place)
     bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
     return Installed(
@@ -213,6 +213,22 @@ def _version_variables(version: str) -> dict[str, str]:
     names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
     bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
     return dict.fromkeys((*names, *bypass), version)
+
+
+def _take_back_what_was_made(place: Path) -> None:
+    """Keep what was made, and nothing else.
+
+    Raises:
+        CannotPrepare: It cannot be taken back.
+    """
+    try:
+        _keep_what_was_made(place)
+    except (OSError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its folders are nested too deep"
+        raise CannotPrepare(
+            f"what was built for the project cannot be used ({reason}): look for what its build, or the"
+            " setup command, leaves in the environment."
+        ) from error
 
 
 def _keep_what_was_made(place: Path) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bot.changes.command import GitFailed
+from bot.changes.git import Repository
 from bot.model import UsageFailure
 
 BOT_DISTRIBUTION = "testsmith-bot"
@@ -27,16 +29,23 @@ class Choice:
     """An interpreter, and how it came to be chosen.
 
     Attributes:
-        path: The executable.
+        path: The executable; no link leads to the folder that it lies in.
         origin: In words, as `$VIRTUAL_ENV`.
+        note: What a reader should know of the choice; empty for nothing.
     """
 
     path: Path
     origin: str
+    note: str = ""
 
 
 def choose_interpreter(
-    named: Path | None, environment: Mapping[str, str], folder: Path, *, installs: bool = False
+    named: Path | None,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    installs: bool = False,
+    is_tracked: bool = False,
 ) -> Choice:
     """Return the interpreter that runs the tests, or that the environment is made of in which they run.
 
@@ -46,38 +55,67 @@ def choose_interpreter(
         folder: The project's folder in the person's tree.
         installs: Whether an environment of its own is made for the project. Then the project's `.venv` does
             not count: it is not needed, and a pull request may hold one that leads anywhere.
+        is_tracked: Whether git tracks something of the project's `.venv`. Then it does not count either: it
+            may have come with a branch.
 
     Raises:
         UsageFailure: The person named something that is no executable file.
     """
     if named is not None:
         return Choice(path=_named_interpreter(named), origin="--python")
-    own = "" if installs else str(folder / ".venv")
-    for origin, home in (("$VIRTUAL_ENV", environment.get("VIRTUAL_ENV", "")), ("the project's .venv", own)):
-        path = Path(home) / "bin" / "python"
-        if home and path.is_file():
-            return Choice(path=path, origin=origin)
-    return Choice(path=Path(sys.executable), origin="the one that runs this program")
+    active = Path(environment.get("VIRTUAL_ENV", ""), "bin", "python")
+    if environment.get("VIRTUAL_ENV") and active.is_file():
+        return Choice(path=_in_real_folder(active), origin="$VIRTUAL_ENV")
+    own = folder / ".venv" / "bin" / "python"
+    has_own = not installs and own.is_file()
+    if has_own and not is_tracked:
+        return Choice(path=_in_real_folder(own), origin="the project's .venv")
+    note = "the project's .venv is not used, because git tracks it: name an interpreter with --python"
+    return Choice(
+        path=_in_real_folder(Path(sys.executable)),
+        origin="the one that runs this program",
+        note=note if has_own else "",
+    )
+
+
+def tracks_environment(repository: Repository) -> bool:
+    """Tell whether git tracks the project's `.venv`, or anything in it."""
+    path = "/".join(filter(None, (repository.project, ".venv")))
+    try:
+        return bool(repository.git.run("ls-files", "-z", "--", path))
+    except GitFailed:
+        return True  # nothing is known of it
 
 
 def _named_interpreter(named: Path) -> Path:
     path = named.absolute() / "bin" / "python" if named.is_dir() else named.absolute()
     if not path.is_file():
         raise UsageFailure(f"There is no interpreter {named}: name one with --python that has pytest.")
-    return path
+    return _in_real_folder(path)
 
 
-def hidden_modules(prefix: str, roots: Iterable[Path]) -> tuple[str, ...]:
+def _in_real_folder(program: Path) -> Path:
+    """Return a program's path without links but the last: that one tells an environment from its base."""
+    return program.parent.resolve() / program.name
+
+
+def prefix_of(program: Path) -> Path:
+    """Return where an interpreter is installed: its virtual environment, else its base."""
+    environment = program.parent.parent
+    return environment if (environment / "pyvenv.cfg").is_file() else program.resolve().parent.parent
+
+
+def hidden_modules(prefix: Path, roots: Iterable[Path]) -> tuple[str, ...]:
     """Return the top-level modules that an interpreter has only because the bot is installed in it.
 
     They are those of the bot and of what it requires; but not what pytest, another installed distribution
     or the project's own source needs, since the reviewer has that too.
 
     Args:
-        prefix: The interpreter's `sys.prefix`: where it is not the bot's own, nothing is hidden.
+        prefix: Where the interpreter is installed: unless that is the bot's own, nothing is hidden.
         roots: The source roots of the copy of head.
     """
-    if Path(prefix).resolve() != Path(sys.prefix).resolve():
+    if prefix.resolve() != Path(sys.prefix).resolve():
         return ()
     providers = metadata.packages_distributions()
     installed = _Installed()
@@ -90,19 +128,13 @@ def hidden_modules(prefix: str, roots: Iterable[Path]) -> tuple[str, ...]:
     return tuple(sorted(hidden | {"bot"}))
 
 
-def installed_folders(prefix: str, version: tuple[int, int]) -> tuple[Path, ...]:
-    """Return the folders that hold what is installed for an interpreter: its own, and a Linux distribution's.
+def installed_folders(prefix: Path) -> tuple[Path, ...]:
+    """Return the folders that hold what is installed below a prefix: Python's own and a distribution's.
 
-    Args:
-        prefix: Its `sys.prefix`.
-        version: As `(3, 13)`.
+    A folder that a link leads to is none of them: whatever was installed may have put the link there.
     """
-    library = Path(prefix) / "lib"
-    places = (
-        library / f"python{version[0]}.{version[1]}" / "site-packages",
-        library / "python3/dist-packages",
-    )
-    return tuple(place for place in places if place.is_dir())
+    found = (*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3/dist-packages"))
+    return tuple(folder for folder in sorted(found) if folder.is_dir() and folder.resolve() == folder)
 
 
 class _Installed:

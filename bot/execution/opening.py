@@ -5,7 +5,7 @@ All of it stands in one private folder, which is removed at the end, however the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,14 @@ from bot.execution.answers import PASSED, Greeting
 from bot.execution.harness import Job, Setting, run_plan
 from bot.execution.installed import with_installation
 from bot.execution.installing import InstallOrder, install_project, version_of
-from bot.execution.interpreter import Choice, choose_interpreter, hidden_modules, installed_folders
+from bot.execution.interpreter import (
+    Choice,
+    choose_interpreter,
+    hidden_modules,
+    installed_folders,
+    prefix_of,
+    tracks_environment,
+)
 from bot.execution.other_python import requires_python
 from bot.execution.own_tests.command import read_test_command
 from bot.execution.project_copy import (
@@ -28,12 +35,18 @@ from bot.execution.project_copy import (
     write_copy,
 )
 from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
-from bot.execution.python_version import FittingPython, PythonWish, check_version, fitting_python
+from bot.execution.python_version import (
+    FittingPython,
+    PythonWish,
+    check_version,
+    fitting_python,
+    version_of_program,
+)
 from bot.execution.sandbox import Limits, Sandbox
 from bot.execution.scratch import ScratchFolder, remove_abandoned
 from bot.execution.threads import in_thread
 from bot.execution.workers import install_workers
-from bot.execution.workspace import CannotPrepare, Interpreter, ProjectCopy, Workspace
+from bot.execution.workspace import UNKNOWN_VERSION, CannotPrepare, Interpreter, ProjectCopy, Workspace
 from bot.settings import VerificationSettings
 
 _TRIAL = Job(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
@@ -75,17 +88,40 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
         workspace = await _laid_out(order, scratch.path)
         folder = order.repository.root / order.repository.project
         choice = choose_interpreter(
-            order.settings.python, order.environment, folder, installs=order.settings.installs
+            order.settings.python,
+            order.environment,
+            folder,
+            installs=order.settings.installs,
+            is_tracked=tracks_environment(order.repository),
         )
         if order.settings.installs:
             python = fitting_python(choice, _wish(order))
             installed = await install_project(_install_order(order, python, scratch.path))
             workspace = await in_thread(with_installation, workspace, installed)
-            workspace = replace(workspace, notes=(*workspace.notes, *python.notes(choice)))
-            choice = Choice(path=installed.interpreter, origin="the project's own environment")
-        elif order.settings.python_version is not None:
-            check_version(choice, _wish(order))
-        yield await _with_interpreter(workspace, choice)
+            notes = tuple(python.notes(choice))
+            interpreter = Interpreter(
+                path=installed.interpreter,
+                version=python.version or UNKNOWN_VERSION,
+                packages=installed.packages,
+            )
+        else:
+            if order.settings.python_version is not None:
+                check_version(choice, _wish(order))
+            notes = (choice.note,) if choice.note else ()
+            interpreter = await in_thread(_chosen, choice, workspace.head.source_roots)
+        workspace = replace(workspace, interpreter=interpreter, notes=(*workspace.notes, *notes))
+        yield await _tried(workspace)
+
+
+def _chosen(choice: Choice, roots: Sequence[Path]) -> Interpreter:
+    """Return what is known of the interpreter that was chosen, before anything runs in it."""
+    prefix = prefix_of(choice.path)
+    return Interpreter(
+        path=choice.path,
+        version=version_of_program(choice.path) or UNKNOWN_VERSION,
+        hidden_modules=hidden_modules(prefix, roots),
+        packages=installed_folders(prefix),
+    )
 
 
 def _wish(order: WorkspaceOrder) -> PythonWish:
@@ -142,7 +178,7 @@ def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
     return Workspace(
         head=head,
         base=base,
-        interpreter=Interpreter(path=Path(), version=(0, 0)),
+        interpreter=Interpreter(path=Path(), version=UNKNOWN_VERSION),
         scratch=scratch,
         sandbox=order.sandbox,
         limits=Limits(memory_bytes=order.settings.memory_bytes),
@@ -169,26 +205,32 @@ def _left_out(paths: set[str]) -> str:
         return ""
     named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
     more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
-    return f"left out of the copy that is run, as too large or leading out of it: {named}{more}"
+    return f"left out of the copy that is run, as too large, too deep or leading out of it: {named}{more}"
 
 
-async def _with_interpreter(workspace: Workspace, choice: Choice) -> Workspace:
-    """Try the interpreter, at first under the project's strictness, and enter it into the workspace."""
-    interpreter = Interpreter(path=choice.path, version=(0, 0))
-    workspace = replace(workspace, interpreter=interpreter)
+async def _tried(workspace: Workspace) -> Workspace:
+    """Try the interpreter, at first under the project's strictness; enter what it says into the workspace.
+
+    What is installed for it may print anything in its name: no path is taken from there, and no version that
+    differs from what is known.
+
+    Raises:
+        CannotPrepare: It cannot run tests, or says that it is of another version.
+    """
+    interpreter = workspace.interpreter
     greeting, passed = await _trial(workspace)
-    hidden = await in_thread(hidden_modules, greeting.prefix, workspace.head.source_roots)
-    interpreter = replace(
-        interpreter,
-        version=greeting.version,
-        hidden_modules=hidden,
-        packages=installed_folders(greeting.prefix, greeting.version),
-        locale=next(iter(greeting.locales), ""),
-    )
+    if interpreter.version not in {UNKNOWN_VERSION, greeting.version}:
+        raise CannotPrepare(
+            "{} is Python {}.{}, but what runs in it says Python {}.{}: something that is installed there"
+            " prints in its name; name another interpreter with --python.".format(
+                interpreter.path, *interpreter.version, *greeting.version
+            )
+        )
+    interpreter = replace(interpreter, version=greeting.version, locale=next(iter(greeting.locales), ""))
     workspace = replace(workspace, interpreter=interpreter)
     if passed or workspace.pytest_ini == PLAIN_INI:
         return workspace
-    note = f"{choice.path} cannot use the project's pytest settings: the tests ran without them"
+    note = f"{interpreter.path} cannot use the project's pytest settings: the tests ran without them"
     return replace(workspace, pytest_ini=PLAIN_INI, notes=(*workspace.notes, note))
 
 

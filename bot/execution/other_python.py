@@ -124,7 +124,7 @@ def interpreters_in(folders: Iterable[Path]) -> tuple[Found, ...]:
         if not folder.is_absolute():
             continue
         for minor in _MINORS:
-            place = folder / f"python3.{minor}"
+            place = folder.resolve() / f"python3.{minor}"
             if (3, minor) not in found and _is_program(place):
                 found[3, minor] = place
     return tuple(Found(path=path, version=version) for version, path in sorted(found.items()))

@@ -77,7 +77,9 @@ def basic_plan(command: Command, limits: Limits) -> Plan:
             (resource.RLIMIT_CPU, math.ceil(limits.seconds * (os.cpu_count() or 1)) + 1),
             (resource.RLIMIT_FSIZE, limits.file_bytes),
             (resource.RLIMIT_NOFILE, limits.open_files),
-            (resource.RLIMIT_CORE, 0),
+            # Not 0: then a program that the machine pipes cores to would still run, as root. No file is made
+            # with 1 either.
+            (resource.RLIMIT_CORE, 1),
         ],
         bounds=Bounds(limits.memory_bytes, limits.tasks, limits.disk_bytes),
     )

@@ -23,6 +23,9 @@ from bot.changes.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
 MOST_COPY_BYTES = 2 * 1024**3
 """What goes beyond is left out of a copy."""
 
+MOST_FOLDERS_DEEP = 200
+"""What is nested deeper is left out of a copy: whatever walks through the copy would stop there."""
+
 MOST_IGNORED_FILES = 500
 MOST_IGNORED_BYTES = 256 * 1024**2
 """How much of what git ignores comes into a copy."""
@@ -67,10 +70,15 @@ def _is_refused(entry: TreeEntry, room: int) -> bool:
 
 
 def is_safe_path(path: str) -> bool:
-    """Tell whether a path of a tree stays below the folder it is written into, and is none of git's own."""
+    """Tell whether a path of a tree stays below the folder it is written into, and is not one of git's own.
+
+    One that is nested too deep is not safe either.
+    """
     parts = path.split("/")
-    return "\0" not in path and not any(
-        part in {"", ".", ".."} or part.lower().rstrip(" .") == ".git" for part in parts
+    return (
+        "\0" not in path
+        and len(parts) <= MOST_FOLDERS_DEEP
+        and not any(part in {"", ".", ".."} or part.lower().rstrip(" .") == ".git" for part in parts)
     )
 
 

@@ -78,6 +78,11 @@ class FittingPython:
     choice: Choice
     fetched: str | None = None
 
+    @property
+    def version(self) -> tuple[int, int] | None:
+        """Its version, as far as its name tells."""
+        return version_of_program(self.choice.path) if self.fetched is None else _version_of(self.fetched)
+
     def notes(self, first: Choice) -> Iterator[str]:
         """Yield what a reader should know, where it is another than the one that was chosen first."""
         if self.fetched is not None:
@@ -118,7 +123,7 @@ def check_version(choice: Choice, wish: PythonWish) -> None:
 
 def version_of_program(path: Path) -> tuple[int, int] | None:
     """Return an interpreter's version as far as its name tells; None where it does not."""
-    if path == Path(sys.executable):
+    if path.resolve() == Path(sys.executable).resolve():
         return sys.version_info[:2]
     match = _NAMED.fullmatch(path.resolve().name)
     return None if match is None else (3, int(match[1]))

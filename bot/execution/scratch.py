@@ -21,6 +21,8 @@ from bot.execution.removal import remove_tree
 _PREFIX = "testsmith-"
 _LOCK = ".lock"
 _UNFINISHED_LOCK = ".lock-to-be"
+_held: set[Path] = set()
+"""The folders of this process."""
 
 
 class ScratchFolder:
@@ -36,6 +38,7 @@ class ScratchFolder:
         self._lock = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         unfinished.rename(self.path / _LOCK)  # nobody sees a lock that is not held yet
+        _held.add(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -47,9 +50,15 @@ class ScratchFolder:
         """Remove the folder as far as that is possible, and let go of its lock."""
         with contextlib.suppress(OSError):
             remove_tree(self.path)
+        _held.discard(self.path)
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
+
+
+def is_in_scratch(path: Path) -> bool:
+    """Tell whether a path lies below a scratch folder of this process, with no link on the way."""
+    return not _held.isdisjoint(path.parents) and path.resolve() == path
 
 
 def remove_abandoned() -> None:

@@ -17,6 +17,9 @@ from bot.execution.removal import remove_tree
 from bot.execution.sandbox import Limits, Sandbox
 from bot.model import Failure
 
+UNKNOWN_VERSION = (0, 0)
+"""The version of an interpreter whose name does not tell it, until it has been tried."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
@@ -24,7 +27,7 @@ class Interpreter:
 
     Attributes:
         path: The executable.
-        version: As `(3, 13)`.
+        version: As `(3, 13)`, or `UNKNOWN_VERSION`.
         hidden_modules: Top-level modules that it could import only because the bot is installed in the
             same environment; they are refused inside the sandbox, as they are not there for the reviewer.
         packages: The folders of what is installed for it.

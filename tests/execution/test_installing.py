@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -210,3 +211,31 @@ def test_version_of__the_last_tag(tags: tuple[str, ...], version: str, tmp_path:
 def test_version_of__counts_the_commits_since(tmp_path: Path) -> None:
     repository(tmp_path, {"other.py": ""})
     assert version_of(Repository.open(tmp_path)) == "1.2.post1"
+
+
+DEEP = """
+import os
+here = os.getcwd()
+os.chdir(os.environ["UV_PROJECT_ENVIRONMENT"])
+for _ in range(600):
+    os.mkdir("d")
+    os.chdir("d")
+os.chdir(here)
+"""
+
+
+@pytest.mark.slow
+def test_install__folders_that_are_nested_too_deep_are_an_answer(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("the environment cannot be read")
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with everybodys_folder() as folder:
+        whole = order(repository(folder / "project", {"setup.py": DEEP}), index)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
+        try:
+            with pytest.raises(CannotPrepare, match=r"built .* cannot be used \(Too many open files\)"):
+                asyncio.run(scenario(whole))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.interpreter import choose_interpreter, hidden_modules, normal
+from bot.changes.git import Repository
+from bot.execution.interpreter import (
+    choose_interpreter,
+    hidden_modules,
+    installed_folders,
+    normal,
+    tracks_environment,
+)
 from bot.model import UsageFailure
+from fakes.git_repository import GitRepository
 
 
 def fake_environment(folder: Path) -> Path:
@@ -42,16 +50,51 @@ def test_choose_interpreter__the_active_environment_before_the_projects_own(tmp_
     assert choose_interpreter(None, {}, tmp_path, installs=True).path == Path(sys.executable)
 
 
+@pytest.mark.parametrize("tracked", [".venv/pyvenv.cfg", ".venv", "part/.venv/bin/python"])
+def test_tracks_environment__whatever_of_it_came_with_a_commit(tmp_path: Path, tracked: str) -> None:
+    made = GitRepository.create(tmp_path)
+    (tmp_path / "part").mkdir()
+    made.commit({"a.py": "", ".gitignore": ""})
+    project = Repository.open(tmp_path / tracked.partition(".venv")[0])
+    assert not tracks_environment(project)
+    made.commit({tracked: ""})
+    assert tracks_environment(project)
+
+
+def test_choose_interpreter__one_that_git_tracks_is_not_used(tmp_path: Path) -> None:
+    fake_environment(tmp_path / ".venv")
+    choice = choose_interpreter(None, {}, tmp_path, is_tracked=True)
+    assert choice.path == Path(sys.executable)
+    assert "git tracks it" in choice.note
+    assert choose_interpreter(None, {}, tmp_path / "other", is_tracked=True).note == ""
+
+
+def test_choose_interpreter__names_the_real_folder(tmp_path: Path) -> None:
+    named = fake_environment(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    assert choose_interpreter(tmp_path / "link", {}, tmp_path).path == named
+    assert choose_interpreter(None, {"VIRTUAL_ENV": str(tmp_path / "link")}, tmp_path).path == named
+
+
+def test_installed_folders__are_not_links(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    packages.mkdir(parents=True)
+    (tmp_path / "lib" / "python3").mkdir()
+    (tmp_path / "lib" / "python3" / "dist-packages").symlink_to("/")
+    (tmp_path / "lib" / "python3.9").symlink_to("python3.12")
+    assert installed_folders(tmp_path) == (packages,)
+
+
 def test_choose_interpreter__else_the_running_one(tmp_path: Path) -> None:
     assert choose_interpreter(None, {"VIRTUAL_ENV": ""}, tmp_path).path == Path(sys.executable)
 
 
 def test_hidden_modules__nothing_in_a_foreign_environment(tmp_path: Path) -> None:
-    assert hidden_modules(str(tmp_path), []) == ()
+    assert hidden_modules(tmp_path, []) == ()
 
 
 def test_hidden_modules__the_bot_and_what_only_it_needs() -> None:
-    hidden = hidden_modules(sys.prefix, [])
+    hidden = hidden_modules(Path(sys.prefix), [])
     assert {"bot", "openai", "tenacity", "unidiff"} <= set(hidden)
     assert not {"pytest", "_pytest", "pluggy", "packaging", "iniconfig", "pygments"} & set(hidden)
 
@@ -61,7 +104,7 @@ def test_hidden_modules__what_the_project_imports_is_its_own_need(tmp_path: Path
     (tmp_path / "shop" / "a.py").write_text(
         "import os, tenacity\n\ndef f():\n    from openai.types import x\n"
     )
-    hidden = hidden_modules(sys.prefix, [tmp_path])
+    hidden = hidden_modules(Path(sys.prefix), [tmp_path])
     assert not {"tenacity", "openai", "httpx2", "pydantic"} & set(hidden)
     assert {"bot", "unidiff"} <= set(hidden)
 

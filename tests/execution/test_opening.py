@@ -111,7 +111,7 @@ def test_open_workspace__tells_what_was_left_out(tmp_path: Path) -> None:
             return workspace
 
     notes = asyncio.run(scenario()).notes
-    assert notes == ("left out of the copy that is run, as too large or leading out of it: 'out'",)
+    assert notes == ("left out of the copy that is run, as too large, too deep or leading out of it: 'out'",)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_write_copy__keeps_content_and_executable_bit(tmp_path: Path) -> None:
         "a//b",
         "a/./b",
         "x\0y",
+        "d/" * 300 + "a.py",
         "",
     ],
 )

@@ -7,21 +7,27 @@ of its standard streams; see `fakes/arena.py`.
 import asyncio
 import base64
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from bot.changes.git import Repository
+from bot.execution.harness import Job, Setting, run_jobs
 from bot.execution.installing import InstallOrder, install_project
 from bot.execution.isolation import kernel
 from bot.execution.isolation.build import build_sandbox
 from bot.execution.isolation.choice import offer
+from bot.execution.opening import WorkspaceOrder, open_workspace
+from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
 from bot.execution.workspace import CannotPrepare
-from bot.settings import SandboxChoice
+from bot.settings import SandboxChoice, VerificationSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 
 # What Docker leaves to root by default: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
@@ -29,13 +35,29 @@ from fakes.trees import MemoryTree
 DOCKER = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
 
 
+watched: list[str] = []
+"""Folders: whatever the bot itself opens in one of them is told."""
+
+opened: list[str] = []
+"""What it has opened there."""
+
+
 def main(rights: str) -> None:
     if rights == "docker":
         give_up_all_but(DOCKER)
     kernel.forbid_inspection()
+    sys.addaudithook(note_opened)
     sandboxes: dict[tuple[str, int | None], Sandbox] = {}
     for line in sys.stdin:
         print(json.dumps(answer(sandboxes, json.loads(line))), flush=True)  # noqa: T201 - this is its answer
+
+
+def note_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if not watched or event not in {"open", "os.listdir", "os.scandir", "os.chmod", "os.chown"}:
+        return
+    if isinstance(arguments[0], (str, bytes, os.PathLike)):
+        place = os.path.realpath(os.fsdecode(arguments[0]))
+        opened.extend(place for folder in watched if place.startswith(folder))
 
 
 def give_up_all_but(kept: tuple[int, ...]) -> None:
@@ -49,11 +71,19 @@ def give_up_all_but(kept: tuple[int, ...]) -> None:
 
 def answer(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
     if "spawn" in asked:
-        process = subprocess.Popen(asked["spawn"], env=asked["variables"], cwd="/", start_new_session=True)
+        process = subprocess.Popen(
+            asked["spawn"],
+            stdout=subprocess.DEVNULL,  # else it would be waited for where the bot itself is gone
+            env=asked["variables"],
+            cwd="/",
+            start_new_session=True,
+        )
         return {"pid": process.pid}
     try:
         if "install" in asked:
             return asyncio.run(install(sandboxes, asked))
+        if "review" in asked:
+            return asyncio.run(review(sandboxes, asked))
         return asyncio.run(run(sandboxes, asked))
     except (CannotRun, CannotPrepare) as error:
         return {"error": str(error)}
@@ -82,6 +112,36 @@ async def install(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[
     )
     installed = await install_project(order)
     return {"interpreter": str(installed.interpreter), "notes": installed.notes}
+
+
+async def review(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:
+    """Install a project, look for another Python, and load a module; tell all that comes of it."""
+    os.environ["HOME"] = asked["scratch"]
+    made = GitRepository.create(Path(asked["scratch"], "project"))
+    made.commit(asked["review"])
+    project = Repository.open(made.folder)
+    order = WorkspaceOrder(
+        repository=project,
+        head=project.working_tree(),
+        base=None,
+        settings=VerificationSettings(install=True, install_seconds=asked["seconds"]),
+        sandbox=await sandbox_for(sandboxes, asked["sandbox"], None, sys.executable),
+        environment=asked["variables"],
+    )
+    watched[:], opened[:] = asked["watched"], []
+    told: dict[str, Any] = {"error": "", "notes": (), "problem": ""}
+    try:
+        async with open_workspace(order) as workspace:
+            requires = requires_python(order.head, "")
+            others = OtherPythonOrder(environment={}, requires=requires, modules=[asked["module"]])
+            on_both = await with_other_python(workspace, others)
+            load = Job(number=0, code=asked["module"], seconds=20, is_import=True)
+            results = await run_jobs(on_both, Setting(name="head"), [load])
+            told |= {"notes": on_both.notes, "problem": results[0].problem}
+    except (CannotRun, CannotPrepare) as error:
+        told["error"] = str(error)
+    watched.clear()
+    return {**told, "opened": opened}
 
 
 async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str, Any]) -> dict[str, Any]:

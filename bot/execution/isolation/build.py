@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.execution.isolation.choice import Offer, choose, offer, require_all, weaken
+from bot.execution.isolation.choice import CannotIsolate, Offer, choose, offer, require_all, weaken
 from bot.execution.isolation.isolated import IsolatedSandbox
 from bot.execution.isolation.trial import try_out
 from bot.execution.process import ProcessSandbox
@@ -21,7 +21,8 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
         offered: What the machine offers; asked of it where None.
 
     Raises:
-        CannotIsolate: `strict` is asked for, and a layer cannot be had; the message names it.
+        CannotIsolate: `strict` is asked for, and a layer cannot be had; or a layer was applied and does not
+            hold. The message names it.
         CannotRun: The interpreter does not run, whatever the layers.
     """
     if choice is SandboxChoice.OFF:
@@ -33,6 +34,12 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
         trouble = await try_out(sandbox, isolation, interpreter)
         if trouble is None:
             break
+        if trouble.was_applied:  # a tree must not be able to switch a layer off
+            raise CannotIsolate(
+                f"Nothing of the project was run, because {interpreter} is not held by {trouble.layer}:"
+                f" {trouble.reason}. Name another interpreter with --python, or use --sandbox off if you"
+                " trust the project and all that is installed for it."
+            )
         weaker = weaken(isolation, offered, trouble)
         if weaker is None:
             raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")

@@ -77,10 +77,12 @@ class Trouble:
         layer: The layer that could not be applied or does not hold; None where the interpreter could not be
             used beneath all of them.
         reason: In words.
+        was_applied: Whether the layer was applied all the same: then something in it got past it, or says so.
     """
 
     layer: Layer | None
     reason: str
+    was_applied: bool = False
 
 
 def offer() -> Offer:

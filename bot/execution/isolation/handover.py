@@ -6,12 +6,14 @@ name elsewhere is left as it is.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from pathlib import Path
 
 from bot.execution.sandbox import CannotRun
+from bot.execution.scratch import is_in_scratch
 
 _READ_AND_ENTER, _READ, _ENTER = 0o050, 0o040, 0o010
 _NOT_BY_OTHERS = 0o755
@@ -34,11 +36,14 @@ def hand_over(folder: Path, uid: int, gid: int) -> None:
 
 
 def share(folder: Path, gid: int) -> None:
-    """Let a group read a folder and all in it, which only the bot has written to so far.
+    """Let a group read a folder and all in it, which lies below a scratch folder of the bot's.
 
     Raises:
+        PermissionError: It lies elsewhere, so its groups and modes are for others to choose.
         OSError: It cannot be done.
     """
+    if not is_in_scratch(folder):
+        raise PermissionError(errno.EPERM, "it does not lie in a scratch folder of the bot's", str(folder))
     for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         for name in files:
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)

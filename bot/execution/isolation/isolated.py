@@ -21,7 +21,7 @@ from bot.execution.isolation.trial import try_out
 from bot.execution.isolation.users import Users
 from bot.execution.process import basic_plan, run_plan
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
-from bot.execution.scratch import ScratchFolder
+from bot.execution.scratch import ScratchFolder, is_in_scratch
 from bot.execution.threads import in_thread
 
 
@@ -62,7 +62,8 @@ class IsolatedSandbox:
         """Run a command to its end, or to a limit; nothing that it started is left afterwards.
 
         Its folder belongs to the sandbox's user from then on; its readable folders are opened to that user
-        the first time they are named.
+        the first time they are named, if they lie in a scratch folder. Others are read as far as everybody
+        may read them.
 
         Raises:
             CannotRun: The process could not be started.
@@ -146,12 +147,13 @@ def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -
         return
     try:
         if not identity.reads_all:
-            for path in (command.folder, *unshared):
+            ours = [path for path in unshared if is_in_scratch(path)]
+            for path in (command.folder, *ours):
                 handover.open_way(path, identity.gid)
-            for path in unshared:
+            for path in ours:
                 handover.share(path, identity.gid)
         handover.hand_over(command.folder, identity.uid, identity.gid)
-    except OSError as error:
+    except (OSError, RecursionError) as error:
         raise CannotRun(f"Cannot give {command.folder} to the sandbox's user: {error}.") from error
 
 

@@ -27,7 +27,10 @@ _SECCOMP_GET_ACTION_AVAIL = 2
 _SECCOMP_RET_ERRNO = 0x00050000
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
 _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32
+_OPENAT2 = 437
+_RESOLVE_NO_SYMLINKS = 0x04
 _PIDFD_GETFD = 438
+_AT_CURRENT_FOLDER = -100
 _AT_EMPTY_PATH = 0x1000
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -100,6 +103,16 @@ def filter_system_calls(program: bytes, *, listen: bool = False) -> int:
         if error.errno != errno.EINVAL:
             raise
     return system_call(*call, _SECCOMP_FILTER_FLAG_NEW_LISTENER, argument)
+
+
+def open_without_links(path: str) -> int:
+    """Return an open file that stands for an absolute path (`O_PATH`), no part of which may be a link.
+
+    Raises:
+        OSError: There is no such path, or a link is on the way (`ELOOP`).
+    """
+    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
+    return system_call(_OPENAT2, _AT_CURRENT_FOLDER, os.fsencode(path), how, ctypes.sizeof(how))
 
 
 def pidfd_getfd(process: int, descriptor: int) -> int:

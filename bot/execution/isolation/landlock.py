@@ -9,12 +9,13 @@ attributes; see `seccomp.py` and `deputy.py` for those.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bot.execution.isolation.kernel import system_call
+from bot.execution.isolation.kernel import open_without_links, system_call
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
@@ -41,6 +42,10 @@ DEVICE = READ_FILE | WRITE_FILE | TRUNCATE
 SHARED_MEMORY = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE
 
 _ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV | RESOLVE_UNIX
+
+
+class PathRefused(OSError):
+    """A path that was to be allowed cannot be opened, or leads through a link. Landlock itself works."""
 
 
 class Ruleset(NamedTuple):
@@ -89,8 +94,12 @@ def version() -> int:
 def open_ruleset(the_ruleset: Ruleset) -> int:
     """Return an open file that stands for a rule set; paths are looked up with the rights of now.
 
+    No link is followed on the way to a path: untrusted code may have put it there, and the caller's rights
+    may open what the target must not read.
+
     Raises:
-        OSError: The kernel refuses, or a path cannot be reached.
+        PathRefused: A path cannot be reached without a link.
+        OSError: The kernel refuses the rule set.
     """
     attributes = (ctypes.c_uint64 * 3)(the_ruleset.files, the_ruleset.tcp, the_ruleset.scopes)
     opened = system_call(_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0)
@@ -118,7 +127,11 @@ class _PathBeneath(ctypes.Structure):
 
 
 def _allow(opened: int, path: str, rights: int) -> None:
-    parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        parent = open_without_links(path)
+    except OSError as error:
+        reason = "a link is on the way" if error.errno == errno.ELOOP else error.strerror
+        raise PathRefused(error.errno, f"{path} is not opened to the sandbox: {reason}") from error
     try:
         if not stat.S_ISDIR(os.fstat(parent).st_mode):
             rights &= _ON_FILES

@@ -10,6 +10,7 @@ needs before the target begins, and nothing of a project is on its path.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bot.execution.isolation.deputy import DeputyPost
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_MOST_REAPED = 1000
+"""How many children are reaped between two looks at anything else."""
 
 
 class Keeper:
@@ -88,14 +91,17 @@ class Keeper:
 
     def _wait_for(self, target: int) -> int | None:
         """Return the target's wait status, or None where it is to be ended before its time."""
-        bounds = watch.Watch(self._plan.bounds, self._plan.folder)
+        bounds = watch.Watch(self._plan.bounds, self._plan.folder, self._plan.identity)
+        next_look = time.monotonic() + watch.INTERVAL
         while not self._exceeded:
-            came = signal.sigtimedwait([*_STOP_SIGNALS, signal.SIGCHLD], watch.INTERVAL)
-            if came is None:
+            left = max(0.0, next_look - time.monotonic())
+            came = signal.sigtimedwait([*_STOP_SIGNALS, signal.SIGCHLD], left)
+            if time.monotonic() >= next_look:  # by the clock: orphans may keep ending without a pause
                 self._exceeded = bounds.exceeded()
-            elif came.si_signo != signal.SIGCHLD:
+                next_look = time.monotonic() + watch.INTERVAL
+            if came is not None and came.si_signo != signal.SIGCHLD:
                 return None
-            for pid, status in reaped():
+            for pid, status in itertools.islice(reaped(), _MOST_REAPED):
                 if pid == target:
                     return status
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from bot.execution.isolation import landlock
@@ -49,26 +49,29 @@ def reachable(
         readable: What can be read besides.
         network: Whether names of hosts are to be looked up.
     """
-    settings = _SETTINGS + (_SETTINGS_OF_THE_NETWORK if network else ())
-    read = [*map(Path, _SOFTWARE + settings), *_software(), *interpreter_folders(program), *readable]
-    rules = [(path, landlock.READ) for path in read]
-    rules += [(Path(path), landlock.DEVICE) for path in _DEVICES]
-    rules += [(Path(_SHARED_MEMORY), landlock.SHARED_MEMORY), (folder, landlock.WRITE)]
+    read = [*_of_the_system(network=network), *interpreter_folders(program), *readable]
+    rules = [(path, landlock.READ) for path in dict.fromkeys(read)]
+    rules += [(Path(path).resolve(), landlock.DEVICE) for path in _DEVICES]
+    rules += [(Path(_SHARED_MEMORY).resolve(), landlock.SHARED_MEMORY), (folder, landlock.WRITE)]
     return [(str(path), rights) for path, rights in rules if path.exists()]
 
 
-@lru_cache(maxsize=1)
-def _software() -> tuple[Path, ...]:
+@lru_cache(maxsize=2)
+def _of_the_system(*, network: bool) -> tuple[Path, ...]:
+    """Return what belongs to the machine, where its own links lead: the kernel follows none for us."""
+    settings = _SETTINGS + (_SETTINGS_OF_THE_NETWORK if network else ())
     folders = [Path(folder) for folder in _SOFTWARE_BY_PARTS if Path(folder).is_dir()]
-    return tuple(part for folder in folders for part in folder.iterdir() if part.name not in _NO_SOFTWARE)
+    parts = [part for folder in folders for part in folder.iterdir() if part.name not in _NO_SOFTWARE]
+    return tuple(path.resolve() for path in (*map(Path, _SOFTWARE + settings), *parts))
 
 
-@lru_cache(maxsize=64)
+@cache
 def interpreter_folders(program: Path) -> tuple[Path, ...]:
     """Return the folders that a Python executable needs: its virtual environment and its base.
 
-    Only what looks like the parts of an installation is given, never a whole prefix: a virtual environment
-    in a pull request may name any folder as its base.
+    Only what looks like the parts of an installation is given, never a whole prefix, and no part that leads
+    out of it: a virtual environment may name any folder as its base. They are looked up when the interpreter
+    is first used, so that what later runs in its environment adds nothing to them.
     """
     if not program.is_absolute():
         return ()
@@ -80,21 +83,25 @@ def _interpreter_folders(program: Path) -> Iterator[Path]:
     settings = environment / "pyvenv.cfg"
     if settings.is_file():
         yield environment
-        yield from _parts_of_a_prefix(_home(settings).parent)
+        home = _home(settings)
+        if home.is_absolute():
+            yield from _parts_of_a_prefix(home.parent)
     yield from _parts_of_a_prefix(program.resolve().parent.parent)
 
 
 def _home(settings: Path) -> Path:
-    """Return the folder of the base's executable, as a virtual environment names it."""
+    """Return the folder of the base's executable, as a virtual environment names it: as Python reads it."""
     with settings.open(encoding="utf-8", errors="replace") as opened:
         text = opened.read(_MOST_SETTINGS)
     for line in text.splitlines():
         key, _, value = line.partition("=")
-        if key.strip() == "home":
-            return Path(value.strip()).resolve()
+        if key.strip().lower() == "home":
+            return Path(value.strip())
     return settings.parent / "bin"
 
 
 def _parts_of_a_prefix(prefix: Path) -> Iterator[Path]:
     if any(prefix.glob("lib*/python3*/os.py")):
-        yield from (prefix / part for part in _PARTS_OF_A_PREFIX if (prefix / part).is_dir())
+        real = prefix.resolve()
+        parts = ((prefix / part).resolve() for part in _PARTS_OF_A_PREFIX)
+        yield from (part for part in parts if part.is_dir() and part.is_relative_to(real))

@@ -30,6 +30,8 @@ def become_target(
         for layer in _apply(plan, keeper, listen):  # noqa: B007 - it is told where one of them fails
             pass
         os.execvpe(plan.argv[0], plan.argv, plan.variables)  # noqa: S606 - no shell is wanted here
+    except landlock.PathRefused as error:  # no fault of the layer, so nothing is run without it
+        tell(error=error.strerror)
     except (OSError, ValueError) as error:
         tell(error=str(error), layer=layer)
     finally:

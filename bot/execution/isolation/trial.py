@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from bot.execution.isolation.choice import Isolation, Trouble
 from bot.execution.isolation.plan import Layer
 from bot.execution.isolation.reach import interpreter_folders
+from bot.execution.output_lines import read_lines
 from bot.execution.process import LayerRefused
 from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox, shown
 from bot.execution.scratch import ScratchFolder
@@ -29,12 +29,12 @@ async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> 
             return Trouble(layer=Layer(error.layer), reason=error.reason)
         except CannotRun as error:
             return Trouble(layer=None, reason=str(error).rstrip("."))
-    try:  # its answer is the last line: what else an environment prints at its start does not count
-        told = json.loads(outcome.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
+    doubts: list[Trouble | None] = []
+    read_lines(outcome.stdout, lambda told: doubts.append(_doubt(isolation, told, interpreter)))
+    if not doubts:
         said = shown(outcome.stderr, _MOST_WORDS)
         return Trouble(layer=None, reason=said or f"it ended with {outcome.exit_code}")
-    return _doubt(isolation, told, interpreter)
+    return doubts[-1]  # what else an environment prints at its start does not count
 
 
 def _command(interpreter: Path, folder: Path) -> Command:
@@ -54,7 +54,7 @@ def _doubt(isolation: Isolation, told: Mapping[str, Any], interpreter: Path) -> 
     }
     for layer, does_not_hold in could.items():
         if does_not_hold:
-            return Trouble(layer=layer, reason="it was applied, and does not hold")
+            return Trouble(layer=layer, reason="it was applied, and does not hold", was_applied=True)
     needed = interpreter_folders(interpreter)
     for path in map(Path, told["unreadable"]):
         if path.exists() and any(path.is_relative_to(folder) for folder in needed):

@@ -5,13 +5,14 @@ It was written beside foreign code, so all of it is checked before it counts as 
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
+from bot.execution.output_lines import read_lines
 from bot.execution.sandbox import Outcome
 
 MOST_TESTS = 100_000
@@ -95,9 +96,8 @@ def read_suite(outcome: Outcome, root: str) -> SuiteAnswer:
         root: The copy's folder, in which the files lie.
     """
     reader = _Reader(root)
-    for told in _objects(outcome.stdout):
-        reader.take(told)
-    return reader.answer(outcome)
+    is_read = read_lines(outcome.stdout, reader.take)
+    return reader.answer(outcome if is_read else replace(outcome, truncated=True))
 
 
 class _Reader:
@@ -162,7 +162,9 @@ class _Reader:
                 "seconds": int() | float() as seconds,
                 "set": int(number),
                 "attempt": int(attempt),
-            } if len(name) <= _MOST_ID_CHARACTERS and len(self._tests) < MOST_TESTS:
+            } if (
+                len(name) <= _MOST_ID_CHARACTERS and len(self._tests) < MOST_TESTS and math.isfinite(seconds)
+            ):
                 self._add(
                     OwnTest(
                         id=name,
@@ -228,16 +230,6 @@ class _Reader:
             if self._how == "done"
             else f"they ended the test process{said}"
         )
-
-
-def _objects(output: bytes) -> Iterator[dict[str, Any]]:
-    for line in output.splitlines():
-        try:
-            told = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(told, dict):
-            yield told
 
 
 def _reason(message: str) -> str:

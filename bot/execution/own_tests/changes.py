@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from bot.execution.harness import ChangedModule, ChangedModules
+from bot.execution.output_lines import read_lines
 from bot.execution.own_tests.run import run_worker
 from bot.execution.sandbox import CannotRun, Outcome
 from bot.execution.workspace import Workspace
@@ -51,24 +52,25 @@ class _Part:
             },
         }
 
-    def read(self, outcome: Outcome) -> Iterator[tuple[str, int, bool]]:
-        """Yield what is told of changes: the member, the change's number, and whether it was noticed."""
+    def read(self, outcome: Outcome) -> list[tuple[str, int, bool]]:
+        """Return what is told of changes: the member, the change's number, and whether it was noticed."""
         members = list(dict.fromkeys(member for member, _ in self.changes))
         asked = {(member, change.number) for member, change in self.changes}
-        for line in outcome.stdout.splitlines():
-            for module, number, noticed in _told(line):
-                if 0 <= module < len(members) and (members[module], number) in asked:
-                    yield members[module], number, noticed
+        found: list[tuple[str, int, bool]] = []
 
+        def take(told: dict[str, Any]) -> None:
+            match told:
+                case {
+                    "kind": "change",
+                    "module": int(module),
+                    "number": int(number),
+                    "noticed": bool(noticed),
+                }:
+                    if 0 <= module < len(members) and (members[module], number) in asked:
+                        found.append((members[module], number, noticed))
 
-def _told(line: bytes) -> Iterator[tuple[int, int, bool]]:
-    try:
-        told = json.loads(line)
-    except (ValueError, RecursionError):
-        return
-    match told:
-        case {"kind": "change", "module": int(module), "number": int(number), "noticed": bool(noticed)}:
-            yield module, number, noticed
+        read_lines(outcome.stdout, take)
+        return found
 
 
 async def try_changes(
@@ -92,4 +94,4 @@ async def _tried(workspace: Workspace, part: _Part, seconds: float) -> list[tupl
         outcome, _ = await run_worker(workspace, part.plan(seconds))
     except CannotRun:
         return []
-    return list(part.read(outcome))
+    return part.read(outcome)

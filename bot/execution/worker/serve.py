@@ -33,7 +33,7 @@ its code does. The plan comes as one JSON object on standard input:
 What is told back are lines of JSON on standard output, none of them written by a process that has ever run
 code of the project, and each written as soon as it is known:
 
-    {"python": [3, 13], "prefix": "/usr", "pytest": "9.0.1", "problem": null, "locales": []}    at the start
+    {"python": [3, 13], "pytest": "9.0.1", "problem": null, "locales": []}    at the start
     {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION], "done": []}     after each job
 
 with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
@@ -122,7 +122,6 @@ def _greeting(problem: str | None) -> Message:
     pytest = sys.modules.get("pytest")
     return {
         "python": list(sys.version_info[:2]),
-        "prefix": sys.prefix,
         "pytest": str(getattr(pytest, "__version__", "")),
         "problem": problem,
         "locales": [name for name in _LOCALES if _is_there(name)],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.execution.output_lines import read_lines
 from bot.generation.offline.description import (
     Description,
     Home,
@@ -120,24 +120,25 @@ def read_told(output: bytes) -> Told:
     """Read an explorer's whole output; what has not the right shape does not count."""
     descriptions: dict[str, Description] = {}
     observations: dict[int, Observation] = {}
-    greeting: Mapping[str, Any] | None = None
-    for line in _lines(output):
-        try:
-            if "problem" in line:
-                greeting = line
-            elif "description" in line:
-                description = read_description(line["description"])
-                descriptions[description.name] = description
-            elif "noticed" in line:
-                _add_noticed(observations, line["noticed"])
-            elif "compared" in line:
-                _add_compared(observations, line)
-            else:
-                observations[int(line["number"])] = _observation(line)
-        except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
-            continue
+    greeting: dict[str, Any] = {}
+
+    def take(line: dict[str, Any]) -> None:
+        if "problem" in line:
+            greeting.clear()
+            greeting.update(line)
+        elif "description" in line:
+            description = read_description(line["description"])
+            descriptions[description.name] = description
+        elif "noticed" in line:
+            _add_noticed(observations, line["noticed"])
+        elif "compared" in line:
+            _add_compared(observations, line)
+        else:
+            observations[int(line["number"])] = _observation(line)
+
+    read_lines(output, take)
     return Told(
-        loaded=greeting is not None,
+        loaded=bool(greeting),
         problem=_text(greeting, "problem"),
         missing=_text(greeting, "missing"),
         descriptions=descriptions,
@@ -148,12 +149,12 @@ def read_told(output: bytes) -> Told:
 def _add_noticed(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
     """Add a change to what the trials that notice it have seen."""
     change = frozenset({int(told["change"])})
+    found = dict(observations)
     for number in map(int, told["outcome"]):
-        seen = observations[number]
-        observations[number] = replace(seen, notices=seen.notices | change)
+        found[number] = replace(found[number], notices=found[number].notices | change)
     for number in map(int, told["state"]):
-        seen = observations[number]
-        observations[number] = replace(seen, notices_state=seen.notices_state | change)
+        found[number] = replace(found[number], notices_state=found[number].notices_state | change)
+    observations.update(found)
 
 
 def _add_compared(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
@@ -163,18 +164,8 @@ def _add_compared(observations: dict[int, Observation], told: Mapping[str, Any])
     observations[number] = replace(observations[number], compared=pairs)
 
 
-def _lines(output: bytes) -> Iterator[Mapping[str, Any]]:
-    for text in output.splitlines():
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(line, dict):
-            yield line
-
-
-def _text(told: Mapping[str, Any] | None, name: str) -> str | None:
-    text = told.get(name) if told else None
+def _text(told: Mapping[str, Any], name: str) -> str | None:
+    text = told.get(name)
     return None if text is None else str(text)[:_LONGEST_REASON]
 
 

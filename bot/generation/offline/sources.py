@@ -41,7 +41,7 @@ def read_module(text: str, module: str, *, is_package: bool = False) -> ModuleSo
     """
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module(body=[], type_ignores=[])
     package = module if is_package else module.rpartition(".")[0]
     source = ModuleSource(tree=tree)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,135 @@ def install(arena: Arena, index: PackageIndex, scratch: Path, setup: str) -> dic
             "variables": {"PIP_INDEX_URL": f"http://user:{PLANTED}@{index.host}/simple/"},
         }
     )
+
+
+def review(arena: Arena, index: PackageIndex, scratch: Path, setup: str, module: str) -> dict[str, object]:
+    """Have the bot install a project with a setup.py and a module, and load the module."""
+    return arena.bot.ask(
+        {
+            "review": {
+                "shop/__init__.py": "",
+                "shop/cart.py": module,
+                "setup.py": setup,
+                "pyproject.toml": "[project]\nname = 'shop'\nversion = '1'\nrequires-python = '>=3.9'\n"
+                "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n",
+            },
+            "module": "shop.cart",
+            "sandbox": "strict",
+            "scratch": str(scratch),
+            "seconds": 60,
+            "variables": {"PIP_INDEX_URL": f"http://{index.host}/simple/"},
+            "watched": [str(arena.base / "public"), str(arena.outside)],
+        }
+    )
+
+
+@pytest.fixture
+def secrets(arena: Arena) -> list[str]:
+    """Files that the bot may read: as an ordinary user those of that user, as root those that anybody may."""
+    public = arena.base / "public"
+    public.mkdir()
+    (public / "secret").write_text(PLANTED)
+    (public / "secret").chmod(0o644)
+    os.chown(public, arena.bot.uid, arena.bot.uid)
+    return [str(public / "secret"), str(arena.outside / "secret")]
+
+
+FORGER = """
+import glob, os
+environment = os.environ["UV_PROJECT_ENVIRONMENT"]
+(packages,) = glob.glob(environment + "/lib/python3*/site-packages")
+forged = environment + "/forged"
+os.makedirs(forged + "/lib/python3.9")
+os.makedirs(forged + "/lib/python3")
+os.symlink(packages, forged + "/lib/python3.9/site-packages")
+os.symlink("/", forged + "/lib/python3/dist-packages")
+os.symlink({base!r}, packages + "/outside")
+line = '{{"python": {version}, "prefix": "%s", "pytest": "9.0", "problem": null}}' % forged
+with open(packages + "/zz.pth", "w") as file:
+    file.write("import os, sys; 'serve' in sys.orig_argv and os.write(1, %r)\\n" % f"\\n{{line}}\\n".encode())
+"""
+TEST_OF_SECRETS = """
+found = []
+for place in {secrets!r}:
+    try:
+        found.append(open(place).read())
+    except OSError as error:
+        found.append(type(error).__name__)
+raise RuntimeError(" ".join(found))
+"""
+
+
+def test_setup__a_forged_greeting_opens_nothing_and_ends_the_run(
+    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+) -> None:
+    setup = FORGER.format(base=str(arena.base), version="[3, 9]")
+    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    assert PLANTED not in str(told)
+    assert "but what runs in it says Python 3.9" in str(told["error"]), told
+
+
+def test_setup__a_forged_greeting_of_the_right_version_opens_nothing(
+    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+) -> None:
+    setup = FORGER.format(base=str(arena.base), version=list(sys.version_info[:2]))
+    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    assert told["error"] == ""
+    assert str(told["problem"]).endswith("RuntimeError: PermissionError PermissionError")
+    assert PLANTED not in str(told)
+
+
+# Whatever name the bot may look for, a link to a file or folder outside lies there.
+PLANTER = """
+import glob, os
+environment = os.environ["UV_PROJECT_ENVIRONMENT"]
+(packages,) = glob.glob(environment + "/lib/python3*/site-packages")
+outside, built = {outside!r}, os.getcwd()
+def plant(place, to):
+    if os.path.lexists(place):
+        os.rename(place, place + ".moved")
+    os.symlink(to, place)
+plant(packages + "/outside.pth", outside + "/secret")
+plant(packages + "/planted-1.dist-info", outside)
+plant(packages + "/planted", outside)
+plant(packages + "/planted.so", outside + "/secret")
+plant(environment + "/include", outside)
+plant(environment + "/lib64", outside)
+plant(environment + "/lib/python3", outside)
+plant(environment + "/lib/python3.9", outside)
+plant(os.path.dirname(environment) + "/python", outside)
+plant(os.path.dirname(environment) + "/files2", outside)
+for name in ("src", "planted", "conftest.py", ".venv", "tests"):
+    plant(built + "/" + name, outside if "." not in name else outside + "/secret")
+"""
+
+
+def test_setup__the_bot_follows_no_link_that_was_planted(
+    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+) -> None:
+    public = Path(secrets[0]).parent
+    for name in ("__init__.py", "direct_url.json", "os.py", "made.so"):
+        (public / name).write_text(PLANTED)
+    setup = PLANTER.format(outside=str(public))
+    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    assert told["opened"] == []
+    assert PLANTED not in str(told)
+    assert str(told["problem"]).endswith("RuntimeError: PermissionError PermissionError"), told
+
+
+def test_setup__the_bot_changes_no_rights_outside_its_own_folders(
+    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+) -> None:
+    public = Path(secrets[0]).parent
+    library = public / "lib" / "python3.9" / "site-packages"
+    library.mkdir(parents=True)
+    (library / "local_settings.py").write_text(PLANTED)
+    (library / "local_settings.py").chmod(0o600)
+    before = [(path.stat().st_mode, path.stat().st_gid) for path in (library, library / "local_settings.py")]
+    setup = FORGER.format(base=str(arena.base), version="[3, 9]").replace("% forged", f"% {str(public)!r}")
+    told = review(arena, index, scratch, setup, "")
+    after = [(path.stat().st_mode, path.stat().st_gid) for path in (library, library / "local_settings.py")]
+    assert after == before, told
 
 
 def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch: Path) -> None:

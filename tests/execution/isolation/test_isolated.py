@@ -16,9 +16,11 @@ import pytest
 from bot.execution.isolation import landlock, processes
 from bot.execution.isolation.build import build_sandbox
 from bot.execution.isolation.choice import CannotIsolate, Offer, offer
+from bot.execution.isolation.handover import share
 from bot.execution.isolation.users import Users
 from bot.execution.process import ProcessSandbox
 from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
+from bot.execution.scratch import ScratchFolder
 from bot.settings import SandboxChoice
 from fakes.arena import everybodys_folder, state_of
 
@@ -31,6 +33,12 @@ WITH_LANDLOCK = pytest.mark.skipif(not landlock.version(), reason="NOT SHOWN: th
 def base() -> Iterator[Path]:
     with everybodys_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    with ScratchFolder() as folder:
+        yield folder.path
 
 
 def build(choice: str, interpreter: Path = PYTHON, offered: Offer | None = None) -> Sandbox:
@@ -58,6 +66,56 @@ def test_build__strict_refuses_and_best_effort_says_so(base: Path, offered: Offe
     sandbox = build("best-effort", offered=offered)
     assert sandbox.layers()[-1].startswith("without ")
     assert run(sandbox, base / "x", "print('ran')").stdout == b"ran\n"
+
+
+LIE = """
+import atexit, json, sys
+told = {"uids": [5, 5, 5], "groups": [], "reads_proc": True, "has_sockets": False}
+told |= {"file_bytes": 0, "unreadable": []}
+atexit.register(lambda: print(json.dumps(told)))
+"""
+
+
+@WITH_LANDLOCK
+def test_build__an_environment_cannot_switch_a_layer_off_by_what_it_says(base: Path) -> None:
+    subprocess.run((sys.executable, "-m", "venv", "--without-pip", base / "venv"), check=True)
+    (packages,) = (base / "venv").glob("lib/python3*/site-packages")
+    (packages / "lie.py").write_text(LIE)
+    (packages / "lie.pth").write_text("import lie\n")
+    with pytest.raises(CannotIsolate, match=r"not held by Landlock: it was applied, and does not hold"):
+        build("best-effort", base / "venv" / "bin" / "python")
+
+
+@WITH_LANDLOCK
+@pytest.mark.parametrize("choice", ["strict", "best-effort"])
+def test_run__what_is_read_and_written_is_not_opened_through_a_link(base: Path, choice: str) -> None:
+    outside = base / "outside"
+    (outside / "inner").mkdir(parents=True)
+    (outside / "inner" / "secret").write_text("secret")
+    (base / "given").mkdir()
+    (base / "given" / "link").symlink_to(outside)
+    sandbox = build(choice)
+    code = f"print(open({str(outside / 'inner' / 'secret')!r}).read())"
+    for readable in (base / "given" / "link", base / "given" / "link" / "inner"):
+        with pytest.raises(CannotRun, match="a link is on the way"):
+            run(sandbox, base / "x", code, readable=(readable,))
+    assert b"PermissionError" in run(sandbox, base / "y", code, readable=(base / "given",)).stderr
+
+
+@AS_ROOT
+@WITH_LANDLOCK
+def test_run__what_is_not_the_bots_keeps_its_group_and_its_mode(base: Path) -> None:
+    given = base / "given"
+    given.mkdir(mode=0o755)
+    (given / "settings").write_text("secret")
+    (given / "settings").chmod(0o600)
+    os.chown(given / "settings", 0, 33)
+    outcome = run(build("strict"), base / "x", f"open({str(given / 'settings')!r})", readable=(given,))
+    assert b"PermissionError" in outcome.stderr
+    status = (given / "settings").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o600, 33)
+    with pytest.raises(PermissionError, match="does not lie in a scratch folder"):
+        share(given, 33)
 
 
 @AS_ROOT
@@ -142,8 +200,7 @@ def test_build__reading_by_landlock_alone_where_only_root_can_read(base: Path) -
 
 @AS_ROOT
 @WITH_LANDLOCK
-def test_run__private_copies_are_opened_to_the_sandbox_alone(base: Path) -> None:
-    scratch = base / "scratch"
+def test_run__private_copies_are_opened_to_the_sandbox_alone(scratch: Path) -> None:
     copy = scratch / "copy" / "package"
     copy.mkdir(parents=True)
     (copy / "module.py").write_text("VALUE = 7\n")

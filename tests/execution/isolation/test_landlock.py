@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,53 @@ def test_interpreter_folders__an_environment_cannot_open_a_home(tmp_path: Path) 
     (environment / "pyvenv.cfg").write_text(f"home = {home}/bin\n")
     (environment / "bin/python").write_text("")
     assert interpreter_folders(environment / "bin/python") == (environment,)
+
+
+def test_interpreter_folders__no_part_of_a_base_leads_out_of_it(tmp_path: Path) -> None:
+    base = installation(tmp_path / "base")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "base/include").symlink_to("../home")
+    (tmp_path / "base/lib64").symlink_to("lib")
+    assert interpreter_folders(base) == (tmp_path / "base/bin", tmp_path / "base/lib")
+
+
+@pytest.mark.parametrize("home", ["{tmp}/real/bin", "fake/bin"])
+def test_interpreter_folders__the_base_is_read_as_python_reads_it(tmp_path: Path, home: str) -> None:
+    installation(tmp_path / "fake")
+    installation(tmp_path / "real")
+    environment = tmp_path / "venv"
+    (environment / "bin").mkdir(parents=True)
+    settings = f"HOME = {home.format(tmp=tmp_path)}\nhome = {tmp_path}/fake/bin\n"
+    (environment / "pyvenv.cfg").write_text(settings)
+    (environment / "bin/python").write_text("")
+    read = interpreter_folders(environment / "bin/python")
+    assert tmp_path / "fake/lib" not in read
+    assert (tmp_path / "real/lib" in read) == (home != "fake/bin")
+
+
+def test_interpreter_folders__what_runs_later_adds_nothing(tmp_path: Path) -> None:
+    base = installation(tmp_path / "base")
+    before = interpreter_folders(base)
+    (tmp_path / "base/include").mkdir()
+    assert interpreter_folders(base) == before
+
+
+@pytest.mark.skipif(not landlock.version(), reason="NOT SHOWN: this kernel offers no Landlock")
+@pytest.mark.parametrize("path", ["link", "link/inner", "real/link"])
+def test_open_ruleset__no_path_is_opened_through_a_link(tmp_path: Path, path: str) -> None:
+    (tmp_path / "real/inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real/link").symlink_to("inner")
+    opened = landlock.ruleset(1, [(str(tmp_path / "real/inner"), landlock.READ)], network=False)
+    os.close(landlock.open_ruleset(opened))
+    refused = landlock.ruleset(1, [(str(tmp_path / path), landlock.READ)], network=False)
+    with pytest.raises(landlock.PathRefused, match="a link is on the way"):
+        landlock.open_ruleset(refused)
+
+
+def test_reachable__the_machines_own_links_are_followed_beforehand(tmp_path: Path) -> None:
+    paths = reachable(Path("/usr/bin/python3"), tmp_path, [], network=True)
+    assert [path for path, _ in paths if Path(path).resolve() != Path(path)] == []
 
 
 def test_interpreter_folders__a_name_without_a_folder() -> None:
