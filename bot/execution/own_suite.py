@@ -6,6 +6,7 @@ that may be written to, behind the sandbox. Where they cannot be measured nothin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -124,7 +125,8 @@ def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
     ended = {test.id: test.has_failed for test in answer.tests}
     failed = {test for test in asked if ended.get(test, test.partition("::")[0] in answer.broken)}
     passed = {test for test, has_failed in ended.items() if test in asked and not has_failed}
-    return OnBase(passed=frozenset(passed), failed=frozenset(failed))
+    not_loaded = {test.partition("::")[0] for test in failed} - {test.file for test in answer.tests}
+    return OnBase(passed=frozenset(passed), failed=frozenset(failed), not_loaded=frozenset(not_loaded))
 
 
 def _concluded(
@@ -147,7 +149,10 @@ def _concluded(
         notes=notes,
         failed=_failed(answer),
     )
-    return replace(suite, passed=suite.reaching & passing)
+    passed = suite.reaching & passing
+    files = {test.partition("::")[0] for test in passed}
+    counts = Counter(test.file for test in answer.tests if test.id in passing and test.file in files)
+    return replace(suite, passed=passed, passing=dict(counts))
 
 
 def _status(answer: SuiteAnswer, unknown: Collection[str]) -> BaselineStatus:

@@ -414,13 +414,14 @@ def test_with_base__tests_of_head_on_the_source_of_base(tmp_path: Path) -> None:
 def test_with_base__a_file_that_imports_what_base_lacks_fails_there(tmp_path: Path) -> None:
     importing = (
         "from shop import clamp, fetch\n\ndef test_fetch():\n    assert fetch('') is None\n\n"
-        "def test_clamp():\n    assert clamp(3, 1, 2) == 2\n\n"
+        "def test_clamp():\n    assert clamp(3, 1, 2) == 2\n\ndef test_nothing():\n    pass\n"
     )
     other = "import shop\n\ndef test_other():\n    assert shop.Size.LARGE.value == 2\n"
     suite, _ = on_base(tmp_path, {"tests/test_new.py": importing, "tests/test_other.py": other}, {})
     assert suite.on_base is not None
     assert suite.on_base.failed == {"tests/test_new.py::test_fetch", "tests/test_new.py::test_clamp"}
     assert [suite.fails_on_base(member.id) for member in MEMBERS] == [True, True, False]
+    assert suite.reported([]).fail_on_base == 3
 
 
 def test_with_base__settings_helpers_and_data_are_those_of_head(tmp_path: Path) -> None:

@@ -42,10 +42,12 @@ class OnBase:
         passed: The ids of those that pass there, too, or skip themselves.
         failed: The ids of those that fail there, or whose file cannot be loaded there. Of a test that is in
             neither nothing is known.
+        not_loaded: The files of which no test ran there, whatever it reaches.
     """
 
     passed: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
+    not_loaded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class OwnSuite:
         failed: The tests that did not pass, as `tests/test_cart.py::test_add`, and the test files that could
             not be loaded; None where not all were run.
         passed: The ids of the tests that reach a member and pass, docstring examples apart.
+        passing: How many tests pass of each file that holds one of those.
         on_base: How these end with base's source; None if they were not run there.
     """
 
@@ -72,6 +75,7 @@ class OwnSuite:
     notes: tuple[str, ...] = ()
     failed: frozenset[str] | None = None
     passed: frozenset[str] = frozenset()
+    passing: Mapping[str, int] = field(default_factory=dict)
     on_base: OnBase | None = None
 
     @property
@@ -107,6 +111,10 @@ class OwnSuite:
         return Baseline(
             status=self.status,
             tests=self.tests,
-            fail_on_base=None if self.on_base is None else len(self.on_base.failed),
+            fail_on_base=None if self.on_base is None else self._failing(self.on_base),
             known=len(self.members.keys() & set(members)),
         )
+
+    def _failing(self, on_base: OnBase) -> int:
+        ran = [test for test in on_base.failed if test.partition("::")[0] not in on_base.not_loaded]
+        return len(ran) + sum(self.passing.get(file, 0) for file in on_base.not_loaded)

@@ -124,6 +124,7 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
         "status": suite.status.value,
         "tests": suite.tests,
         "not_passed": sorted(suite.reaching - suite.passed),
+        "passing": dict(suite.passing),
     }
     head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
     store.put(key, {**head, **named})
@@ -153,6 +154,7 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
             partly=_baselines(store, key, head["partly"], asked),
             notes=notes,
             failed=_failed(head.get("failed")),
+            passing=_counts(head["passing"]),
         )
         return replace(suite, passed=suite.reaching - _ids(head["not_passed"]))
     except (KeyError, IndexError, ValueError):
@@ -166,6 +168,17 @@ def _count(value: object) -> int | None:
         _OddValue: It is neither.
     """
     if value is not None and (type(value) is not int or value < 0):
+        raise _OddValue
+    return value
+
+
+def _counts(value: object) -> dict[str, int]:
+    """Return a value that is a number by name.
+
+    Raises:
+        _OddValue: It is not.
+    """
+    if not isinstance(value, dict) or not all(type(one) is int and one >= 0 for one in value.values()):
         raise _OddValue
     return value
 
