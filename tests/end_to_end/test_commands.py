@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -111,3 +112,22 @@ def test_commands__apply_for_a_file_that_the_pull_request_adds(hosted: Shop) -> 
 
 def without_marks(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("# testsmith "))
+
+
+def test_commands__a_forks_build_code_is_not_run_unless_the_workflow_says_so(hosted: Shop) -> None:
+    """Installing has network, and a stranger has written what is built."""
+    fork = hosted.github.fork(hosted.repository, "mallory")
+    build = "raise SystemExit('built: ' + open('/proc/self/cmdline').read())\n"
+    head = {"setup.py": build, "src/shelves/labels.py": SHELF}
+    hosted.github.commit(fork, "shelves", head, start="main", by="mallory")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="shelves", source=fork, author="mallory")
+    hosted.repository.collaborators["ada"] = "write"
+    hosted.granted = WRITING
+    time.sleep(1.1)  # GitHub tells times in seconds, and the comment has to be later than the push
+    done = hosted.command("/testsmith suggest")
+    assert "installing the project" not in done.stdout
+    answer = max(hosted.pull.comments.values(), key=lambda one: one.id).body
+    assert f"This is about {hosted.pull.head}, the head of the fork." in answer, done.stdout + done.stderr
+    assert "set the action's input `install-forks` to `true`" in answer
+    hosted.inputs = {"install_forks": "true"}
+    assert "installing the project" in hosted.command("/testsmith explain 1").stdout

@@ -29,6 +29,7 @@ class Shop:
 
     Attributes:
         index: Where packages are installed from; empty for where this machine gets them.
+        inputs: What the workflow that runs on comments sets.
     """
 
     github: FakeGitHub
@@ -38,6 +39,7 @@ class Shop:
     index: str
     granted: Mapping[str, str] = field(default_factory=lambda: GRANTED)
     services: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     event: Event | None = None
     runs: int = 0
 
@@ -80,11 +82,13 @@ class Shop:
             reply = self.github.reply(self.pull, in_thread, by, body)
             self.event = events.review_comment(self.repository, self.pull, reply)
         try:
-            return self.run()
+            return self.run(**self.inputs)
         finally:
             self.event = None
 
     def token(self) -> Token:
+        if self.event is not None and self.event.name == "issue_comment":  # whosever pull request it is on
+            return self.github.token(self.repository, self.granted)
         return self.github.workflow_token(self.repository, self.pull, self.granted)
 
     def finished(self, run: ActionsRun) -> Finished:
