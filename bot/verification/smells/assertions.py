@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,6 +74,35 @@ class Body:
         return (node for node in self.nodes if isinstance(node, ast.Call))
 
 
+Placed = tuple[ast.AST, ast.AST | None]
+"""A node, and the one around it; None for a whole piece of a test module."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What stands in a test module, or in a class of tests, beside the tests.
+
+    Attributes:
+        loaded: The nodes that are run for each test: when the module is loaded, or without being named.
+        named: The other definitions, by name.
+    """
+
+    loaded: Sequence[Placed]
+    named: Mapping[str, Sequence[ast.AST]]
+
+    @classmethod
+    def of(cls, place: ast.Module | ast.ClassDef) -> Pieces:
+        """Return the pieces of a module or a class."""
+        loaded: list[Placed] = []
+        named: dict[str, list[ast.AST]] = {}
+        for statement in place.body:
+            if not isinstance(statement, FunctionNode | ast.ClassDef) or _is_run_unnamed(statement):
+                loaded += placed(statement)
+            elif not _holds_tests(statement):
+                named.setdefault(statement.name, []).append(statement)
+        return cls(loaded, named)
+
+
 @dataclass(frozen=True)
 class TestModule:
     """A test module, as the smells look at it: what its functions have in common is found once.
@@ -125,6 +154,16 @@ class TestModule:
             }
         return self._functions[place]
 
+    def pieces_of(self, place: ast.Module | ast.ClassDef) -> Pieces:
+        """Return what stands in the module, or in one of its classes, beside the tests."""
+        if place not in self._pieces:
+            self._pieces[place] = Pieces.of(place)
+        return self._pieces[place]
+
+    @cached_property
+    def _pieces(self) -> dict[ast.AST, Pieces]:
+        return {}
+
     @cached_property
     def _functions(self) -> dict[ast.AST, dict[str, FunctionNode]]:
         return {}
@@ -169,6 +208,21 @@ class TestFunction:
             found[body.node] = body
             waiting += [one for one in self._run_by(body) if one.node not in found]
         return list(found.values())
+
+    @cached_property
+    def reached(self) -> Sequence[Placed]:
+        """All nodes that may run for it: its own, what is loaded with it, and definitions that these name."""
+        pieces = [self.of.pieces_of(place) for place in self._places]
+        found = [*placed(self.node), *(one for piece in pieces for one in piece.loaded)]
+        found += [one for decorator in self.decorators for one in placed(decorator)]
+        known: set[str] = set()
+        for node, _ in found:  # which grows
+            for name in _names_in(node):
+                if name not in known:
+                    known.add(name)
+                    named = (one for piece in pieces for one in piece.named.get(name, ()))
+                    found += [one for definition in named for one in placed(definition)]
+        return found
 
     @property
     def nodes(self) -> Sequence[ast.AST]:
@@ -324,6 +378,33 @@ class TestFunction:
                     yield Body(node, is_helper=False)
                 elif node.name in called:
                     yield Body(node, is_helper=body.is_helper)
+
+
+def placed(piece: ast.AST) -> Iterator[Placed]:
+    """Yield the nodes of a piece of a test module, each with the one around it."""
+    yield piece, None
+    for node in ast.walk(piece):
+        yield from ((child, node) for child in ast.iter_child_nodes(node))
+
+
+def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:
+    if isinstance(statement, ast.ClassDef):
+        return False
+    is_setup = statement.name in _SETUPS or statement.name.lower().startswith("teardown")
+    return is_setup or _is_automatic(statement)
+
+
+def _holds_tests(statement: FunctionNode | ast.ClassDef) -> bool:
+    if not isinstance(statement, ast.ClassDef):
+        return statement.name.startswith("test")
+    return any(isinstance(one, FunctionNode) and one.name.startswith("test") for one in statement.body)
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """Yield what a node names: also a parameter, which may be a fixture, and a text, which may name one."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.Constant(value=str(name)):
+            yield name
 
 
 def _is_automatic(node: FunctionNode) -> bool:

