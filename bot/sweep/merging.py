@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.model import (
+    Baseline,
+    BaselineStatus,
     CacheStats,
     Funnel,
     Member,
@@ -56,6 +58,7 @@ def merged(
         failure=_failure(reports),
         notes=tuple(dict.fromkeys(note for report in heard for note in report.notes)),
         failing=_failing(heard),
+        baseline=_baseline([report.baseline for report in heard]),
         digests={key: value for report in heard for key, value in report.digests.items()},
     )
     check(whole)
@@ -102,6 +105,18 @@ def _failure(reports: Mapping[int, Report]) -> str | None:
 def _failing(reports: Sequence[Report]) -> frozenset[str] | None:
     known = [report.failing for report in reports if report.failing is not None]
     return frozenset[str]().union(*known) if known else None
+
+
+def _baseline(told: Sequence[Baseline]) -> Baseline:
+    """Return what the machines know of the project's own tests, each for its own members."""
+    statuses = {one.status for one in told}
+    if not statuses:
+        return Baseline()
+    return Baseline(
+        status=statuses.pop() if len(statuses) == 1 else BaselineStatus.PARTLY,
+        tests=max((one.tests for one in told if one.tests is not None), default=None),
+        known=sum(one.known for one in told),
+    )
 
 
 def _statistics(told: Sequence[Statistics]) -> Statistics:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import Failure, Report, Skipped, Stage
+from bot.model import Baseline, BaselineStatus, Failure, Report, Skipped, Stage
 from bot.sweep.merging import merged
 from bot.sweep.parts import (
     MOST_BYTES,
@@ -168,6 +168,17 @@ def test_merged__members_stand_in_the_order_of_ranks_and_numbers_count_on() -> N
         (plan.taken[1], 2),
     ]
     assert [one.reason for one in report.skipped] == ["no gain"]
+
+
+def test_merged__each_shard_has_measured_own_tests_for_its_own_members() -> None:
+    plan = a_plan()
+    measured = Baseline(status=BaselineStatus.MEASURED, tests=9, known=2)
+    first = replace(report_of(plan, 1, 0), baseline=measured)
+    second = replace(report_of(plan, 2), baseline=replace(measured, tests=None, known=1))
+    assert whole(plan, {1: first, 2: second}).baseline == replace(measured, known=3)
+    failed = replace(second, baseline=Baseline(status=BaselineStatus.FAILED))
+    assert whole(plan, {1: first, 2: failed}).baseline == replace(measured, status=BaselineStatus.PARTLY)
+    assert whole(plan, {}, {1: "lost", 2: "lost"}).baseline == Baseline()
 
 
 def test_merged__a_lost_shard_costs_its_own_members_and_nothing_was_tried_in_vain() -> None:
