@@ -294,6 +294,7 @@ class World:
         write_sweep: The same of a sweep, with what its tests need.
         open_cache: Opens the result cache; the function it is given tells the person what went wrong.
         machines: Does a sweep's steps, where several machines share it.
+        shows: Called before a result is written.
     """
 
     environment: Mapping[str, str]
@@ -308,6 +309,7 @@ class World:
     write_sweep: Callable[[SweepReport, Settings], tuple[str, ...]]
     open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
     machines: Machines
+    shows: Callable[[], None] = lambda: None
 
 
 def run(argv: Sequence[str], world: World) -> int:
@@ -326,6 +328,29 @@ def run(argv: Sequence[str], world: World) -> int:
         return _told(world, failure, 1)
     except KeyboardInterrupt:
         return _told(world, "interrupted; every result that was paid for is in the cache.", 130)
+
+
+def show_failure(argv: Sequence[str], world: World, failure: str, *, shows_report: bool) -> int:
+    """Show why a run that was ended from outside came to nothing; return the exit code.
+
+    Nothing of the project is read for it.
+
+    Args:
+        argv: The command line.
+        world: What the process hands to a command.
+        failure: Why nothing came of the run.
+        shows_report: Whether to print the report in which a program reads the failure.
+    """
+    from bot.report.contract import render_json
+    from bot.report.sweep_contract import sweep_json
+
+    arguments = vars(parser().parse_args(argv))
+    has_report = not any(arguments.get(name) for name in ("estimate", "dry_run", "plan", "shard"))
+    if shows_report and has_report and arguments["format"] == OutputFormat.JSON:
+        report = Report(members=(), failure=failure)
+        swept = SweepReport(plan=SweepPlan(ranked=()), report=report)
+        _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), world)
+    return _told(world, failure, 1)
 
 
 def _told(world: World, message: object, code: int) -> int:
@@ -459,6 +484,7 @@ def _put_out(text: str, world: World) -> None:
     Raises:
         Failure: It cannot be written.
     """
+    world.shows()
     try:
         world.stdout.write(text)
         world.stdout.flush()

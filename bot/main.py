@@ -8,17 +8,18 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from bot import cli
+from bot import cli, supervisor
 from bot.events import ObeyCommands, ReviewPullRequest, SeedCache, SweepRepository
-from bot.model import CacheStats, Estimate, Member, Progress, Report, Request, Spending
+from bot.model import CacheStats, Estimate, Failure, Member, Progress, Report, Request, Spending
 from bot.settings import CacheSettings, ModelSettings, ProviderChoice, Settings
 from bot.swept import SweepPlan, SweepReport
 
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 
 
 _INTERRUPTED = 130
+_SECONDS_TO_FORGET = 120.0
+_SECONDS_WITH_GITHUB = 600.0
+"""What a review may take beside its run: GitHub may have it wait, and the cache be slow."""
+_SUITES_OF_A_SWEEP = 10
+"""So many times the project's own tests may take all of their time in a sweep, mutants included."""
 _Result = TypeVar("_Result")
 
 
@@ -58,8 +64,10 @@ def main() -> None:
     stdout, stderr = _standard(sys.stdout), _standard(sys.stderr)
     is_action = not sys.argv[1:] and "GITHUB_EVENT_NAME" in os.environ
     stopping.begin()
+    process = _Process(stopping=stopping, stdout=stdout, stderr=stderr, is_action=is_action)
     try:
-        code = _act(stopping, stdout) if is_action else _obey(stopping, stdout, stderr)
+        ending = process.supervised()
+        code = process.run() if ending is None else process.conclude(ending)
     except KeyboardInterrupt:  # before a command was begun
         code = _INTERRUPTED
     finally:
@@ -68,9 +76,101 @@ def main() -> None:
     sys.exit(code if stopping.signal is None else 128 + stopping.signal)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """This process: the supervisor of what works on untrusted texts, or what works.
+
+    Attributes:
+        stopping: Heeds signals.
+        stdout: Where the result goes.
+        stderr: Where everything else goes.
+        is_action: Whether this is the action, rather than a command that a person typed.
+        token: A random word; by it the runner obeys what is written again.
+    """
+
+    stopping: _Stopping
+    stdout: TextIO
+    stderr: TextIO
+    is_action: bool
+    token: str = field(default_factory=lambda: token_hex(16))
+
+    def supervised(self) -> supervisor.Ending | None:
+        """Go on in a child where there is work to do; return in its parent how it ended."""
+        works = self.is_action or sys.argv[1:2] in (["suggest"], ["sweep"])
+        return supervisor.supervised(self.stopping.heeded) if works else None
+
+    def run(self) -> int:
+        """Do the work, and return the exit code."""
+        if self.is_action:
+            return _act(partial(_review, self.stopping), self.stdout, self.token)
+        return _obey(self.stopping, self.stdout, self.stderr)
+
+    def conclude(self, ending: supervisor.Ending) -> int:
+        """Show how the work ended if it could not do so itself, and return the exit code."""
+        self.stopping.end()
+        if not ending.failure:
+            return self._same_ending(ending)
+        if self.is_action:
+            from bot.action.commands import end_fold
+
+            end_fold(self.stdout, self.token)
+            return _act(partial(_failed, ending), self.stdout, self.token)
+        _forget(ending.used, None)
+        world = _world(self.stopping, self.stdout, self.stderr)
+        return cli.show_failure(sys.argv[1:], world, ending.failure, shows_report=not ending.prints)
+
+    def _same_ending(self, ending: supervisor.Ending) -> int:
+        if ending.code >= 0:
+            return ending.code
+        if ending.signal is not None:
+            print("testsmith: the run did not react to the signal, and was killed.", file=self.stderr)
+            return 128 + ending.signal
+        os.kill(os.getpid(), -ending.code)
+        return 128 - ending.code  # the first process of a container is spared
+
+
+def _failed(ending: supervisor.Ending, _task: Work, context: ActionContext, _: Progress) -> Reviewed:
+    _forget(ending.used, context)
+    raise Failure(ending.failure)
+
+
+def _forget(used: Sequence[str], context: ActionContext | None) -> None:
+    """Remove kept answers that a run was given which did not end: one of them may have kept it busy."""
+    if not used or supervisor.supervised((), _SECONDS_TO_FORGET) is not None:
+        return
+    try:
+        keys, folder = [one.partition(" ")[0] for one in used], used[0].partition(" ")[2]
+        with _open_cache(CacheSettings(folder=Path(folder)), lambda _: None) as store:
+            store.remove(keys)
+            if context is not None:
+                _forget_in_archive(context, store, keys)
+    finally:
+        os._exit(0)
+
+
+def _forget_in_archive(context: ActionContext, store: ResultStore, keys: Sequence[str]) -> None:
+    """Leave an archive without some keys: the newest is what the next run restores."""
+    import asyncio
+
+    from bot.cache.archive import RESULTS
+
+    async def renew() -> None:
+        with _keeping(context) as keeping:
+            await keeping.fetch()
+            keeping.watch(RESULTS, store)
+            keeping.forget(RESULTS, keys)
+            await keeping.save()
+
+    asyncio.run(renew())
+
+
 def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
     """Run the command that a person typed."""
-    world = cli.World(
+    return cli.run(sys.argv[1:], _world(stopping, stdout, stderr))
+
+
+def _world(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> cli.World:
+    return cli.World(
         environment=dict(os.environ),
         stdout=stdout,
         stderr=stderr,
@@ -87,17 +187,17 @@ def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
             prove=partial(_prove_shard, stopping),
             collect=partial(_collect, stopping),
         ),
+        shows=supervisor.LINK.print,
     )
-    return cli.run(sys.argv[1:], world)
 
 
-def _act(stopping: _Stopping, stdout: TextIO) -> int:
+def _act(review: Callable[[Work, ActionContext, Progress], Reviewed], stdout: TextIO, token: str) -> int:
     """Run the action; whatever anything else writes can be no workflow command."""
     from bot.action import run as action
     from bot.action.commands import safe_log
 
     sys.stdout = sys.stderr = safe_log(stdout)
-    world = action.World(environment=dict(os.environ), stdout=stdout, review=partial(_review, stopping))
+    world = action.World(environment=dict(os.environ), stdout=stdout, review=review, token=token)
     return action.run(world)
 
 
@@ -228,6 +328,7 @@ async def _suggest_for(
         installs=context.installs_forks or not states.is_fork,
     )
     settings = replace(settings, model=replace(settings.model, batch_api=False))  # people wait for it
+    _allow(settings, beyond=_SECONDS_WITH_GITHUB)
     keeping = _keeping(context)
     await keeping.fetch()
     report = await suggest(settings, _tools(settings, progress, stack, keeping), given)
@@ -252,6 +353,7 @@ async def _sweep_hosted(context: ActionContext, progress: Progress, stack: Async
     settings = sweep_settings_of(context, head=head, file=settings_values(repository.commit_tree(head)))
     if context.sweep.dry_run:
         settings = _asking_nobody(settings)
+    _allow_sweep(settings, beyond=_SECONDS_WITH_GITHUB)
     parts = PartsFolder(context.parts_folder)
     keeping = _sweep_keeping(context, parts)
     await keeping.fetch()
@@ -336,6 +438,7 @@ class _Stopping:
 
     Attributes:
         signal: The number of the first; None where none came.
+        heeded: The signals that it heeds.
     """
 
     def __init__(self) -> None:
@@ -343,16 +446,16 @@ class _Stopping:
         self._cancel: Callable[[], object] | None = None
         # What whoever started this program has it ignore, as `nohup` does, it ignores.
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        self._heeded = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
+        self.heeded = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
 
     def begin(self) -> None:
         """Heed the signals from now on."""
-        for number in self._heeded:
+        for number in self.heeded:
             signal.signal(number, self._heed)
 
     def end(self) -> None:
         """Let a signal end the process without a word: all is done."""
-        for number in self._heeded:
+        for number in self.heeded:
             signal.signal(number, signal.SIG_DFL)
 
     def cancel_with(self, cancel: Callable[[], object] | None) -> None:
@@ -410,6 +513,7 @@ def _run(stopping: _Stopping, settings: Settings, progress: Progress) -> Report:
 async def _suggest(settings: Settings, progress: Progress, stack: AsyncExitStack) -> Report:
     from bot.pipeline import suggest
 
+    _allow(settings)
     keeping = _staying()
     return await suggest(settings, _tools(settings, progress, stack, keeping))
 
@@ -421,6 +525,7 @@ def _sweep(stopping: _Stopping, settings: Settings, progress: Progress) -> Sweep
 async def _sweep_with_clients(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepReport:
     from bot.sweep.story import sweep
 
+    _allow_sweep(settings)
     return await sweep(settings, _sweep_tools(settings, progress, stack))
 
 
@@ -431,6 +536,7 @@ def _plan(stopping: _Stopping, settings: Settings, progress: Progress) -> SweepP
 async def _plan_with_clients(settings: Settings, progress: Progress, stack: AsyncExitStack) -> SweepPlan:
     from bot.sweep.story import plan
 
+    _allow_sweep(settings)
     tools = _sweep_tools(_asking_nobody(settings), progress, stack)
     if settings.provider is not ProviderChoice.OFFLINE:
         tools = replace(tools, reckon=partial(_estimate, settings, progress, stack))
@@ -445,6 +551,7 @@ def _plan_shards(
 
     async def work(stack: AsyncExitStack) -> Planned:
         offline = _asking_nobody(settings)
+        _allow_sweep(offline)
         tools = _sweep_tools(offline, progress, stack)
         return await plan_shards(offline, tools, PartsFolder(parts), shards)
 
@@ -462,6 +569,7 @@ def _prove_shard(
     from bot.sweep.parts_folder import PartsFolder
 
     async def work(stack: AsyncExitStack) -> Report:
+        _allow_sweep(settings)
         return await prove_shard(settings, _sweep_tools(settings, progress, stack), PartsFolder(parts), shard)
 
     return _finished(stopping, work)
@@ -472,6 +580,7 @@ def _collect(stopping: _Stopping, settings: Settings, parts: Path, progress: Pro
     from bot.sweep.parts_folder import PartsFolder
 
     async def work(stack: AsyncExitStack) -> SweepReport:
+        _allow_sweep(settings)
         return await collect(settings, _sweep_tools(settings, progress, stack), PartsFolder(parts))
 
     return _finished(stopping, work)
@@ -503,6 +612,18 @@ def _kept(store: ResultStore, name: str, stack: AsyncExitStack, keeping: Keeping
 
 def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> Estimate:
     return _finished(stopping, partial(_estimate, settings, progress))
+
+
+def _allow(settings: Settings, beyond: float = 0.0) -> None:
+    """Tell the supervisor how long a run may take."""
+    minutes = settings.budget.max_minutes + settings.model.minutes_of_waiting
+    supervisor.LINK.allow(supervisor.seconds_allowed(minutes) + beyond)
+
+
+def _allow_sweep(settings: Settings, beyond: float = 0.0) -> None:
+    """Tell the supervisor how long a sweep may take: beside its minutes, it installs and runs all tests."""
+    proof = settings.verification
+    _allow(settings, beyond + proof.install_seconds + _SUITES_OF_A_SWEEP * proof.suite_seconds)
 
 
 async def _estimate(
@@ -671,7 +792,14 @@ def _cached(
     """Wrap a generator that asks a model into what is known of earlier runs."""
     from bot.generation.cached import CachedGenerator
 
-    return CachedGenerator(generator, store, _key_of(settings), settled=settled)
+    folder = settings.cache.folder.absolute()
+    return CachedGenerator(
+        generator,
+        store,
+        _key_of(settings),
+        settled=settled,
+        used=lambda key: supervisor.LINK.use(f"{key} {folder}"),
+    )
 
 
 def _key_of(settings: Settings) -> Callable[[Request], str]:

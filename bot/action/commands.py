@@ -57,6 +57,12 @@ def folded(stream: TextIO, title: str, token: str) -> Iterator[None]:
         write_commands(stream, (_command(token, ""), _command("endgroup", "")))
 
 
+def end_fold(stream: TextIO, token: str) -> None:
+    """End a fold whose process was killed, wherever in a line that was."""
+    stream.write("\n")
+    write_commands(stream, (_command(token, ""), _command("endgroup", "")))
+
+
 def write_commands(stream: TextIO, commands: Iterable[str]) -> None:
     """Write commands, each on a line."""
     stream.write("".join(f"{command}\n" for command in commands))

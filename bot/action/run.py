@@ -11,7 +11,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -49,11 +49,13 @@ class World:
         environment: The process's environment.
         stdout: The step's log.
         review: Builds the clients of one review, runs it, and closes them.
+        token: A random word; by it the runner obeys what is written again.
     """
 
     environment: Mapping[str, str]
     stdout: TextIO
     review: Callable[[Work, ActionContext, Progress], Reviewed]
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 def run(world: World) -> int:
@@ -141,7 +143,7 @@ def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
         check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
-        with folded(step.world.stdout, f"Reviewing {task.what}", secrets.token_hex(16)):
+        with folded(step.world.stdout, f"Reviewing {task.what}", step.world.token):
             reviewed = step.world.review(task, context, PlainProgress(step.log))
     except UsageFailure:
         raise

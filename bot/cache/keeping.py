@@ -132,7 +132,7 @@ class Keeping:
     ) -> None:
         self._place = place
         self._sharing = sharing
-        self._gathered = 0
+        self._gathered = self._forgotten = 0
         self._run = run
         self._clock = clock
         self._contents = Contents()
@@ -186,10 +186,15 @@ class Keeping:
         self._added += store.add(self._contents.entries.get(name, ()))
         self._watched[name] = _Watched(store, store.written)
 
+    def forget(self, name: str, keys: Sequence[str]) -> None:
+        """Remove entries from a store that is watched, and from what is saved next."""
+        self._watched[name].store.remove(keys)
+        self._forgotten += len(keys)
+
     def save_soon(self) -> None:
         """Begin to save in a thread, if there is something new, and nothing is under way."""
         self._conclude()
-        new = sum(one.new for one in self._watched.values()) + self._gathered
+        new = sum(one.new for one in self._watched.values()) + self._gathered + self._forgotten
         if self._saving is not None or self._gave_up or not new:
             return
         watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
@@ -253,7 +258,7 @@ class Keeping:
             self._gave_up = True
         if failure is None:
             self._saved += saving.new
-            self._gathered = 0
+            self._gathered = self._forgotten = 0
             for name, written in saving.written.items():
                 self._watched[name].saved = written
 

@@ -38,6 +38,7 @@ _READ = """
 _TOUCH = "UPDATE results SET used_at = ? WHERE key IN (SELECT value FROM json_each(?)) AND used_at < ?"
 """Notes the use of entries; those noted within a day are left out, so that most reads write nothing."""
 _WRITE = "INSERT OR REPLACE INTO results (key, value, used_at) VALUES (?, ?, ?)"
+_REMOVE = "DELETE FROM results WHERE key IN (SELECT value FROM json_each(?))"
 _ADD = "INSERT OR IGNORE INTO results (key, value, used_at) VALUES (?, ?, ?)"
 _NEWEST = """
     SELECT key, value, used_at FROM results
@@ -167,6 +168,12 @@ class ResultStore:
         """
         return self._attempt(partial(_prune, self._settings, self._clock()), 0)
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove the entries with these keys."""
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            some = json.dumps(list(keys[start : start + KEYS_PER_QUERY]))
+            self._attempt(partial(_delete, _REMOVE, (some,)), 0)
+
     def clear(self) -> int:
         """Remove all entries, and the broken files set aside; return how many entries there were."""
         removed = self._attempt(partial(_delete, "DELETE FROM results", ()), 0)
@@ -271,7 +278,7 @@ def _prune(settings: CacheSettings, now: float, connection: sqlite3.Connection) 
     return removed
 
 
-def _delete(statement: str, values: tuple[float, ...], connection: sqlite3.Connection) -> int:
+def _delete(statement: str, values: tuple[float | str, ...], connection: sqlite3.Connection) -> int:
     removed = connection.execute(statement, values).rowcount
     connection.executescript("PRAGMA incremental_vacuum")  # gives all pages back; `execute` stops at one
     return removed

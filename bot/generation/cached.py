@@ -25,6 +25,7 @@ class CachedGenerator:
         store: What is known.
         key_for: The key of a request's result, see `bot.cache.keys`.
         settled: Called once all that was asked for has come, or no more will: what was paid for is stored.
+        used: Called with the key of each result before it is given to anybody.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class CachedGenerator:
         store: ResultStore,
         key_for: Callable[[Request], str],
         settled: Callable[[], None] = lambda: None,
+        used: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._inner = inner
         self._store = store
         self._key_for = key_for
         self._settled = settled
+        self._used = used
         self._hits = 0
         self._misses = 0
 
@@ -64,7 +67,8 @@ class CachedGenerator:
         arriving: asyncio.Queue[Result | None] = asyncio.Queue()
         asking = asyncio.create_task(self._ask(unknown, keys, arriving))
         try:
-            for result in known.values():
+            for member, result in known.items():
+                self._used(keys[member])
                 yield result
             while (fresh := await arriving.get()) is not None:
                 yield fresh
@@ -116,3 +120,4 @@ class CachedGenerator:
         """Store a result that holds for good; what may pass is asked for again in the next run."""
         if key is not None and not (isinstance(result, Skipped) and not result.permanent):
             self._store.put(key, encode_result(result))
+            self._used(key)
