@@ -100,6 +100,20 @@ def test_save__only_what_is_new_makes_an_archive_and_it_holds_all(tmp_path: Path
     assert held(shelf.archives[-1]) == {key_of("a"), key_of("b")}
 
 
+def test_forget__leaves_an_archive_without_what_is_forgotten(tmp_path: Path) -> None:
+    shelf = Shelf()
+    run(shelf, tmp_path / "1", "a", "b")
+
+    async def forget() -> None:
+        with job(shelf, tmp_path / "2") as one:
+            await begun(one)
+            one.keeping.forget(RESULTS, [key_of("a")])
+            await one.keeping.save()
+
+    asyncio.run(forget())
+    assert held(shelf.archives[-1]) == {key_of("b")}
+
+
 def test_save__both_stores(tmp_path: Path) -> None:
     shelf = Shelf()
 

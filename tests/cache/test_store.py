@@ -95,6 +95,14 @@ def test_put__a_value_that_is_too_large_is_not_kept(shelf: Shelf) -> None:
     assert shelf.warnings == []
 
 
+def test_remove__takes_those_keys_alone(shelf: Shelf) -> None:
+    keys = [f"key-{number}" for number in range(1_200)]
+    shelf.fill(*keys, "a' OR 1", "b")
+    with shelf.open() as store:
+        store.remove([*keys, "a' OR 1", "never there"])
+    assert shelf.held(*keys, "a' OR 1", "b") == {"b"}
+
+
 def test_open__only_the_owner_may_look_into_the_folder(shelf: Shelf) -> None:
     shelf.fill("a")
 

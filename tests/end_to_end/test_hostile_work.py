@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from fakes.actions_cache import ActionsCacheService
 from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint
 from fakes.git_repository import GitRepository
+from fakes.running import Running, orphanage
+from fakes.shop import COMMAND, Shop
 
 PATTERN = f"{'{1: ' * 24}a{'}' * 24}"
 HELPER = f"def helper(x):\n    match x:\n        case {PATTERN}:\n            return a\n"
@@ -80,3 +89,85 @@ def test_suggest__a_test_file_that_would_keep_it_busy_is_left_as_it_is(
 
     assert ran.code == 0, ran.stderr
     assert (made.folder / "tests" / "test_cart.py").read_text() == FORGED
+
+
+def bot_of(running: Running) -> int:
+    """Return the process that works, of which the one that was started is the supervisor."""
+    return int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+
+
+@pytest.mark.slow
+def test_suggest__what_keeps_it_busy_for_hours_is_ended_and_reported(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    made = project(tmp_path / "project")
+    made.commit({"pyproject.toml": ".".join("a" * 250_000) + " = 1\n"})  # read in quadratic time
+    made.git("checkout", "-q", "main")
+    arguments = ("--base", "main", "--head", "topic", "--provider", "offline", "--max-minutes", "0.3")
+    with (
+        orphanage() as orphans,
+        command_line.started(
+            "suggest", "--repo", str(made.folder), "--format", "json", *arguments
+        ) as running,
+    ):
+        assert running.wait(300.0) == 1, running.stderr
+        assert orphans.left(0.0) == []
+        report = json.loads(running.stdout)
+    assert "went on long after its minutes were over" in report["failure"]
+    assert (report["members"], report["suggestions"]) == ([], [])
+    assert running.stderr.splitlines()[-1] == f"testsmith: {report['failure']}"
+
+
+def test_suggest__answers_that_a_killed_bot_was_given_are_not_used_again(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    def answer(_: Body) -> str:
+        slow = "from shop.cart import add\n\n\ndef test_add():\n    while add(1, 2):\n        pass\n"
+        return json.dumps({"tests": [{"name": "shop/cart.py::add", "code": slow}]})
+
+    made = project(tmp_path / "project")
+    with Endpoint(answer=answer) as endpoint:
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--repairs", "0")
+        command = ("suggest", "--repo", str(made.folder), "--base", "main", "--format", "json", *model)
+        with orphanage() as orphans, command_line.started(*command) as running:
+            running.wait_until_told("running tests")
+            os.kill(bot_of(running), signal.SIGKILL)
+            assert running.wait() == 1, running.stderr
+            assert orphans.left(0.0) == []
+            report = json.loads(running.stdout)
+        again = command_line.run(*command, "--no-verify")
+
+    assert "SIGKILL" in report["failure"]
+    assert (again.report["stats"]["cache_hits"], len(endpoint.requests)) == (0, 2)
+
+
+@pytest.mark.slow
+def test_action__a_killed_bot_is_a_warning_and_its_answers_are_not_kept(hosted: Shop) -> None:
+    with Endpoint() as endpoint, ActionsCacheService() as service:
+        hosted.keep_in(service, "refs/pull/1/merge")
+        inputs = {"base_url": endpoint.url, "model": "small", "include": "src/shop/cart.py"}
+        run = hosted.prepared(**inputs)
+        with orphanage() as orphans:
+            running = Running(COMMAND, run.environment(), run.workspace)
+            wait_until(lambda: "FinalizeCacheEntryUpload" in service.heard)
+            os.kill(bot_of(running), signal.SIGKILL)
+            code = running.wait()
+            assert orphans.left(0.0) == []
+        killed = run.finished(code, running.stdout, running.stderr)
+        running.close()
+        asked = len(endpoint.requests)
+        hosted.finished(hosted.prepared(**inputs))
+
+    assert code == 0, running.stderr
+    (warning,) = killed.annotations("warning")
+    assert "SIGKILL" in warning.data
+    assert "SIGKILL" in killed.summary
+    assert killed.outputs["suggestions"] == "0"
+    assert len(endpoint.requests) > asked > 0
+
+
+def wait_until(happens: Callable[[], bool], seconds: float = 120.0) -> None:
+    limit = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < limit
+        time.sleep(0.02)

@@ -78,9 +78,9 @@ class Running:
         else:
             os.kill(self.pid, number)
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = _SECONDS) -> int:
         """Wait for its end, and return its exit code as `subprocess` has it."""
-        code = self._process.wait(_SECONDS)
+        code = self._process.wait(seconds)
         self._listener.join(_SECONDS)
         return code
 
