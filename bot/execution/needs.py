@@ -20,7 +20,13 @@ from typing import Any
 from bot.execution.declared.hatch import read_hatch
 from bot.execution.declared.names import is_for_something_else, is_for_tests, normal
 from bot.execution.declared.nox import read_nox
-from bot.execution.declared.requirements import MAX_FILE_BYTES, Collector, Declared, Read
+from bot.execution.declared.requirements import (
+    MAX_FILE_BYTES,
+    Collector,
+    Declared,
+    Read,
+    short_lines,
+)
 from bot.execution.declared.tox import read_tox
 from bot.execution.declared.workflows import read_workflows
 from bot.languages.driver import SourceTree
@@ -298,7 +304,7 @@ def _toml(text: str | None) -> dict[str, Any]:
 def _ini(text: str | None) -> configparser.RawConfigParser:
     read = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
-        read.read_string(text or "")
+        read.read_string(short_lines(text or ""))
     except (ValueError, configparser.Error):
         return configparser.RawConfigParser()
     if read.has_section("metadata") or read.has_section("options"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from bot.execution.declared.names import is_for_something_else, is_for_tests
 from bot.execution.declared.requirements import Collector, Declared, Read
@@ -17,10 +18,12 @@ Texts = Mapping[str, Sequence[str]]
 def read_nox(read: Read) -> Declared:
     """Return what the sessions that run tests install."""
     collector = Collector("noxfile.py", read)
-    try:
-        module = ast.parse(read("noxfile.py") or "")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return collector.declared()
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # what is no Python, or too deep
+        _take_all(ast.parse(read("noxfile.py") or ""), collector)
+    return collector.declared()
+
+
+def _take_all(module: ast.Module, collector: Collector) -> None:
     constants = dict(_constants(module))
     functions = [node for node in module.body if isinstance(node, ast.FunctionDef) and _is_session(node)]
     for function in functions:
@@ -28,7 +31,6 @@ def read_nox(read: Read) -> Declared:
         if _runs_tests(function, calls):
             for call in calls:
                 _take(call, constants, collector)
-    return collector.declared()
 
 
 def _is_session(function: ast.FunctionDef) -> bool:

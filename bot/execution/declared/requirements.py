@@ -20,7 +20,9 @@ MAX_FILE_BYTES = 256 * 1024
 
 _MOST_ITEMS = 500
 _MOST_FILES = 20
-_MAX_ITEM_CHARACTERS = 500
+MAX_LINE_CHARACTERS = 1_000
+"""The rest of a longer line is not read, so that no pattern meets a text that it is slow on."""
+
 
 _PROJECT = re.compile(r"(?:file:)?(?:\.|\./|\{toxinidir\}/?|\{tox_root\}/?)(?:\[(?P<extras>[\w.,\s-]*)\])?")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -181,7 +183,7 @@ class Collector:
             self._line(line, folder, into)
 
     def _line(self, line: str, folder: str, into: dict[str, None]) -> None:
-        text = _OWN_OPTION.sub("", f" {_COMMENT.sub('', line)}").strip()
+        text = _OWN_OPTION.sub("", f" {_COMMENT.sub('', line[:MAX_LINE_CHARACTERS])}").strip()
         if not text or self._is_project(text):
             return
         if text.startswith("-"):
@@ -191,7 +193,7 @@ class Collector:
                 self.leave_out(text)
             return
         try:
-            requirement = Requirement(text[:_MAX_ITEM_CHARACTERS])
+            requirement = Requirement(text)
         except InvalidRequirement:
             self.leave_out(text)
             return
@@ -220,6 +222,11 @@ class Collector:
         self._files.add(path)
         parent = str(PurePosixPath(path).parent)
         self._lines(text, "" if parent == "." else parent, into)
+
+
+def short_lines(text: str) -> str:
+    """Return a text whose lines end early: `configparser` is slow on long ones."""
+    return "\n".join(line[:MAX_LINE_CHARACTERS] for line in text.splitlines())
 
 
 def _split(word: str) -> tuple[str, str]:

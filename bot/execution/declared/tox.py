@@ -9,10 +9,10 @@ from itertools import islice, product
 from typing import Any
 
 from bot.execution.declared.names import is_for_something_else
-from bot.execution.declared.requirements import Collector, Declared, Read
+from bot.execution.declared.requirements import Collector, Declared, Read, short_lines
 
 _MOST_ENVIRONMENTS = 200
-_MOST_REFERENCES = 5
+_MAX_LIST_CHARACTERS = 4_000
 _BRACES = re.compile(r"\{([^{}:\[\]]*)\}")
 _CONDITION = re.compile(r"([\w!{},.-]+)\s*:\s+(.*)|([\w!{},.-]+)\s*:$")
 _REFERENCE = re.compile(r"\{\[([^\]{}]+)\]([\w-]+)\}")
@@ -42,7 +42,7 @@ def read_tox(read: Read, pyproject: Mapping[str, Any], toml: Mapping[str, Any], 
 def _from_ini(sections: Sections, source: str, read: Read, python: str) -> Declared:
     listed = sections.get("tox", {})
     text = listed.get("envlist") or listed.get("env_list") or ""
-    environment = _chosen(_expanded(re.split(r"[,\n](?![^{]*\})", text)), python)
+    environment = _chosen(_expanded(re.split(r"[,\n](?![^{]*\})", text[:_MAX_LIST_CHARACTERS])), python)
     factors = set(environment.split("-"))
     own = [
         name
@@ -85,10 +85,12 @@ def _factors(environment: str) -> set[str]:
     return set(environment.split("-"))
 
 
-def _lines(text: str, factors: set[str], sections: Sections, depth: int = 0) -> Iterator[str]:
-    """Yield the lines of a value that hold for an environment, with what they refer to."""
-    for raw in text.splitlines():
-        line = _VARIABLE.sub(r"\1", raw).strip()
+def _lines(text: str, factors: set[str], sections: Sections) -> Iterator[str]:
+    """Yield the lines of a value that hold for an environment, with what they refer to, each once."""
+    left = text.splitlines()[::-1]
+    seen: set[str] = set()
+    while left:
+        line = _VARIABLE.sub(r"\1", left.pop()).strip()
         condition = _CONDITION.fullmatch(line)
         if condition is not None:
             if not _holds(condition[1] or condition[3], factors):
@@ -97,10 +99,9 @@ def _lines(text: str, factors: set[str], sections: Sections, depth: int = 0) -> 
         reference = _REFERENCE.fullmatch(line)
         if reference is None:
             yield line
-        elif depth < _MOST_REFERENCES:
-            yield from _lines(
-                sections.get(reference[1], {}).get(reference[2], ""), factors, sections, depth + 1
-            )
+        elif line not in seen:
+            seen.add(line)
+            left.extend(sections.get(reference[1], {}).get(reference[2], "").splitlines()[::-1])
 
 
 def _holds(condition: str, factors: set[str]) -> bool:
@@ -130,7 +131,7 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
         strict=False, delimiters=("=",), inline_comment_prefixes=(" #",), allow_no_value=True
     )
     try:
-        parser.read_string(text)
+        parser.read_string(short_lines(text))
     except (configparser.Error, ValueError):
         return {}
     return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}

@@ -12,13 +12,14 @@ from packaging.utils import canonicalize_name
 from bot.execution.declared.requirements import MAX_FILE_BYTES, Collector, Declared, Read
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
-_MOST_WORKFLOWS = 30
+_MOST_CHARACTERS = MAX_FILE_BYTES
+"""Of all workflows together: a quarter of a megabyte takes some seconds to read."""
 _MOST_STEPS = 200
 _MOST_NESTED = 5
 _RUNS_TESTS = re.compile(r"\b(?:pytest|unittest)\b")
 _INSTALLS = re.compile(r"(?:\buv\s+)?\bpip3?\s+install\s+(.*)")
 _END = re.compile(r"\s(?:&&|\|\||;|\||>|2>)(?:\s|$).*|;$")
-_INSERTED = re.compile(r"\$\{\{.*?\}\}|\$\([^()]*\)|`[^`]*`")
+_INSERTED = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\)|`[^`\n]*`")
 """What is put in when the job runs; the words in it are no names of packages."""
 _TOOLS = frozenset(
     {
@@ -49,9 +50,13 @@ def read_workflows(paths: Iterable[str], read: Read) -> Declared:
         read: Gives them.
     """
     collector = Collector("the workflows in .github", read)
-    names = sorted(path for path in paths if _WORKFLOW.fullmatch(path))[:_MOST_WORKFLOWS]
-    for name in names:
-        for scripts in _jobs(read(name) or ""):
+    left = _MOST_CHARACTERS
+    for name in sorted(path for path in paths if _WORKFLOW.fullmatch(path)):
+        text = read(name) or ""
+        if "pip" not in text or len(text) > left:
+            continue
+        left -= len(text)
+        for scripts in _jobs(text):
             if any(map(_RUNS_TESTS.search, scripts)):
                 for words in _installed("\n".join(scripts)):
                     collector.arguments(words)
@@ -59,14 +64,14 @@ def read_workflows(paths: Iterable[str], read: Read) -> Declared:
 
 
 def _jobs(text: str) -> Iterator[list[str]]:
-    """Yield the scripts of each job that installs something."""
-    if "pip" not in text or len(text) > MAX_FILE_BYTES:
-        return
+    """Yield the scripts of each job."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        document: Any = YAML(typ="safe", pure=True).load(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.composer.warn_double_anchors = False  # it would print, for each
+        document: Any = yaml.load(text)
     except (YAMLError, ValueError, RecursionError):
         return
     jobs = document.get("jobs") if isinstance(document, dict) else None

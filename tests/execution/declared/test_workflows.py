@@ -65,3 +65,14 @@ def test_workflows__aliases_that_multiply_do_no_harm() -> None:
     lines = ["a0: &a0 [pip install x, pytest]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     assert from_workflows({".github/workflows/ci.yml": "\n".join(lines)}).is_empty
+
+
+def test_workflows__anchors_that_come_twice_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+    text = f"a: &a 1\nb: &a 2\n{WORKFLOW}"
+    assert not from_workflows({".github/workflows/ci.yml": text}).is_empty
+    assert not recwarn.list
+
+
+def test_workflows__what_is_too_long_leaves_room_for_the_others() -> None:
+    files = {".github/workflows/a.yml": WORKFLOW + "# x\n" * 100_000, ".github/workflows/b.yml": WORKFLOW}
+    assert from_workflows(files) == from_workflows({".github/workflows/b.yml": WORKFLOW})
