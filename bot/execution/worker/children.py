@@ -41,8 +41,9 @@ class Patience(NamedTuple):
     """How much a child may ask of its parent beside its time limit.
 
     Attributes:
-        silence: The most seconds without a message; None for no such limit. Of a child that would run if the
-            machine let it, they are up to eight times as many: what is slow must not hang on what else runs.
+        silence: The most seconds without a message; None for no such limit. A child that would run if the
+            machine let it gets up to eight times as many, and all of its run does, so that a result does not
+            depend on what else runs.
         most_bytes: The most that all of its messages hold.
     """
 
@@ -118,7 +119,7 @@ def _write(writer: int, message: Message) -> None:
 def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Patience) -> str:
     """Pass the messages on until the child says that it is done, ends, or its time is up."""
     os.set_blocking(reader, False)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * (1 if patience.silence is None else _MOST_TIMES)
     silence = Silence(child, seconds if patience.silence is None else patience.silence)
     received = bytearray()
     passed = 0
@@ -133,6 +134,8 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
         received += part or b""
         if _pass_on(received, receive):
             return DONE
+        if ended and not part and _ran_out_of_processor_time(child):
+            return TIMED_OUT
         if passed > patience.most_bytes or (ended and not part):
             return CRASHED
         if left <= 0:
@@ -224,6 +227,15 @@ def _has_ended(child: int) -> bool:
         return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return True
+
+
+def _ran_out_of_processor_time(child: int) -> bool:
+    """Tell whether a child that has ended was killed by the timer of the processor time that it may use."""
+    try:
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return ended is not None and ended.si_code == os.CLD_KILLED and ended.si_status == signal.SIGPROF
 
 
 def _end(child: int) -> None:

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .account import Account
-from .children import CRASHED, Message, Send, become_parent, run_child
+from .children import CRASHED, Message, Patience, Send, become_parent, run_child
 from .exchanging import Edit, Exchange, LoadedModule, applied, compiled
 from .testing import TEST_FILE, ModuleRun, function_name, pytest_arguments, run_tests
 
@@ -279,7 +279,8 @@ class _Stage:
             self._case.run(chosen, send, whole=mutant.whole)
 
         for _ in range(_MOST_ENDINGS if mutant.whole else 1):
-            goes_on = account.close(run_child(body, seconds, account.receive))
+            ending = run_child(body, seconds, account.receive, patience=Patience(silence=seconds))
+            goes_on = account.close(ending)
             if not goes_on or not mutant.tests - account.functions.keys():
                 break
         statuses = _statuses(account)

@@ -13,6 +13,7 @@ the numbers of the trials of which something else came, and of those that left s
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +28,17 @@ Told = dict[str, Any]
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ENOUGH = 8
 _MOST_TRIED = 24
-_CPU_SECONDS = 0.1
+_LEAST_CPU_SECONDS = 0.2
+_TIMES_AS_MUCH = 20.0
+"""A trial may use so many times as much of a processor with a change as without: enough that neither a slow
+machine nor what a first trial has to load decides what counts as hanging."""
+
 _SECONDS_OF_SILENCE = 5.0
 _MOST_ENDINGS = 6
 _MOST_SECONDS_A_TRIAL = 0.9
 """A change with which a trial takes longer makes it wait; so will the others."""
 
+_MOST_USED = 1e6
 _CLEAN = -1
 
 
@@ -73,6 +79,7 @@ class Noticing:
         self._module = module
         self._folder = folder
         self._closed = closed
+        self._used: dict[int, float] = {}
 
     def run(self, seen: Sequence[Seen]) -> list[Told]:
         """Try the changes that the trials of one member reach; return those that were noticed."""
@@ -87,8 +94,9 @@ class Noticing:
     def _steady(self, seen: Sequence[Seen]) -> list[Seen]:
         """Return the trials of which the same comes the other way round."""
         heard = _Heard()
-        self._in_child([(_CLEAN, (), seen[::-1])], heard)
+        self._in_child([_Attempt(_CLEAN, (), seen[::-1])], heard)
         same = {number for (_, number), differs in heard.tried.items() if differs == (False, False)}
+        self._used = heard.used
         return [each for each in seen if each.trial["number"] in same]
 
     def _reached(self, changes: Sequence[Told], seen: Sequence[Seen]) -> list[_Attempt]:
@@ -99,7 +107,7 @@ class Noticing:
             (start, end, text), (name, line) = change["edit"], change["function"]
             exchange = self._module.exchange((start, end, text), (name, line)) if reaching else None
             if exchange is not None:
-                found.append((change["number"], exchange, reaching))
+                found.append(_Attempt(change["number"], exchange, reaching))
         return found
 
     def _tried(self, attempts: Sequence[_Attempt]) -> list[Told]:
@@ -110,22 +118,26 @@ class Noticing:
             if not left or self._in_child(left, heard):
                 break
             heard.give_up()
-            left = [each for each in left if each[0] not in heard.changes]
+            left = [each for each in left if each.change not in heard.changes]
         return heard.noticed()
 
     def _in_child(self, attempts: Sequence[_Attempt], heard: _Heard) -> bool:
         """Run the trials of each change in one child; tell whether it came to its end."""
-        limits = {**self._job["limits"], "cpu_seconds": _CPU_SECONDS}
+        most = self._job["limits"]["cpu_seconds"]
+        allowed = {
+            number: min(most, _LEAST_CPU_SECONDS + _TIMES_AS_MUCH * used)
+            for number, used in self._used.items()
+        }
         self._folder.mkdir(exist_ok=True)
 
         def body(send: Send) -> None:
-            trials = Trials(self._folder, self._job["roots"], None, limits)
-            for change, exchange, seen in attempts:
-                _try(change, exchange, seen, trials, send)
+            trials = Trials(self._folder, self._job["roots"], None, self._job["limits"])
+            for attempt in attempts:
+                _try(attempt, trials, allowed, send)
 
-        count = sum(len(seen) for _, _, seen in attempts)
-        patience = Patience(silence=_SECONDS_OF_SILENCE, most_bytes=1000 * count)
-        seconds = _SECONDS_OF_SILENCE + _CPU_SECONDS * count
+        numbers = [each.trial["number"] for attempt in attempts for each in attempt.seen]
+        patience = Patience(silence=_SECONDS_OF_SILENCE, most_bytes=1000 * len(numbers))
+        seconds = _SECONDS_OF_SILENCE + sum(allowed.get(number, most) for number in numbers)
         ending = run_child(body, seconds, heard.receive, self._closed, patience)
         remove_all(self._folder)
         return ending == "done"
@@ -137,9 +149,11 @@ class _Heard:
     Attributes:
         tried: By change and trial whether something else came of it, and whether it left something else.
         changes: The changes that were begun with.
+        used: By trial how many seconds of a processor it took.
     """
 
     def __init__(self) -> None:
+        self.used: dict[int, float] = {}
         self.tried: dict[tuple[int, int], tuple[bool, bool]] = {}
         self.changes: set[int] = set()
         self._begun: tuple[int, int] | None = None
@@ -154,6 +168,8 @@ class _Heard:
             self.changes.add(change)
         else:
             self.tried[change, number] = bool(message.get("outcome")), bool(message.get("state"))
+            used = message.get("used")
+            self.used[number] = used if isinstance(used, float) and 0 <= used < _MOST_USED else _MOST_USED
 
     def give_up(self) -> None:
         """Take the trial that has not come to its end for one that notices: it hangs, or ends its process."""
@@ -171,25 +187,58 @@ class _Heard:
         return [*found.values()]
 
 
-_Attempt = tuple[int, Exchange, Sequence[Seen]]
-"""The number of a change, the code that makes it, and the trials that reach it."""
+class _Attempt(NamedTuple):
+    """The number of a change, the code that makes it, and the trials that reach it."""
+
+    change: int
+    exchange: Exchange
+    seen: Sequence[Seen]
 
 
-def _try(change: int, exchange: Exchange, seen: Sequence[Seen], trials: Trials, send: Send) -> None:
-    """Run trials with code exchanged, until enough have noticed."""
+def _try(attempt: _Attempt, trials: Trials, allowed: dict[int, float], send: Send) -> None:
+    """Run trials with code exchanged, until enough have noticed.
+
+    Args:
+        attempt: What is exchanged, and the trials.
+        trials: Carries them out.
+        allowed: By trial how many seconds of a processor it may use; those left out may use as many as ever.
+        send: Told of each.
+    """
+    change, exchange, seen = attempt
     before = [(function, function.__code__) for function, _ in exchange]
     for function, code in exchange:
         function.__code__ = code
     count = 0
+    usual = trials.cpu_seconds
     for each in seen:
         number = each.trial["number"]
         send({"kind": "begun", "change": change, "number": number})
-        started = time.monotonic()
+        trials.cpu_seconds = allowed.get(number, usual)
+        started = _Clocks.now()
         outcome, state = each.differs(trials.observe(each.trial))
-        send({"kind": "tried", "change": change, "number": number, "outcome": outcome, "state": state})
+        tried = {"kind": "tried", "change": change, "number": number, "outcome": outcome, "state": state}
+        send({**tried, "used": time.process_time() - started.processor})
         count += outcome or state
-        waits = time.monotonic() - started > _MOST_SECONDS_A_TRIAL
-        if (count >= _ENOUGH or waits) and change != _CLEAN:
+        if (count >= _ENOUGH or started.has_waited()) and change != _CLEAN:
             break
+    trials.cpu_seconds = usual
     for function, code in before:
         function.__code__ = code
+
+
+class _Clocks(NamedTuple):
+    """The time on the wall and of the processor, and how often this process has given up the processor."""
+
+    wall: float
+    processor: float
+    pauses: int
+
+    @classmethod
+    def now(cls) -> _Clocks:
+        pauses = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+        return cls(time.monotonic(), time.process_time(), pauses)
+
+    def has_waited(self) -> bool:
+        """Tell whether much time has passed since, and not because something else had the processor."""
+        now = _Clocks.now()
+        return now.wall - self.wall > _MOST_SECONDS_A_TRIAL and now.pauses > self.pauses

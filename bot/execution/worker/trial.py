@@ -47,9 +47,13 @@ class Trials:
         roots: Folders of the project.
         file: The file whose lines are traced; None for no tracing.
         limits: The limits, as the job has them.
+
+    Attributes:
+        cpu_seconds: How many seconds of a processor the next trial may use.
     """
 
     def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Told) -> None:
+        self.cpu_seconds: float = limits["cpu_seconds"]
         self._folder = folder
         self._roots = roots
         self._limits = limits
@@ -99,7 +103,7 @@ class Trials:
             os.environ.clear()
             os.environ.update(self._variables)
         self._refusal.reason = None
-        signal.setitimer(signal.ITIMER_PROF, self._limits["cpu_seconds"])
+        signal.setitimer(signal.ITIMER_PROF, self.cpu_seconds)
 
     def _has_files(self) -> bool:
         return any(self._folder.iterdir())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 
 import pytest
 
 from bot.execution.worker.children import (
+    CRASHED,
     TIMED_OUT,
     Message,
     Patience,
@@ -22,6 +24,16 @@ from bot.execution.worker.children import (
 def spin(_send: Send) -> None:
     while True:
         pass
+
+
+def spin_with_a_timer(_send: Send) -> None:
+    signal.setitimer(signal.ITIMER_PROF, 0.05)
+    while True:
+        pass
+
+
+def give_up_at_once(_send: Send) -> None:
+    os._exit(3)
 
 
 def sleep(_send: Send) -> None:
@@ -40,6 +52,13 @@ def test_silence__ends_what_hangs(body: Callable[[Send], None]) -> None:
 
     assert run_child(body, 60.0, print, None, Patience(silence=0.5)) == TIMED_OUT
     assert time.monotonic() - started < 0.5 * 8 + 2
+
+
+@pytest.mark.parametrize(("body", "ending"), [(spin_with_a_timer, TIMED_OUT), (give_up_at_once, CRASHED)])
+def test_run_child__tells_what_used_up_its_processor_time_from_what_ended_itself(
+    body: Callable[[Send], None], ending: str
+) -> None:
+    assert run_child(body, 60.0, print) == ending
 
 
 def test_silence__is_broken_by_each_word() -> None:

@@ -99,6 +99,13 @@ def die():
 def sleep():
     time.sleep(60)
 
+def worked(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return seconds * 3
+
+
 def spin():
     while True:
         pass
@@ -288,7 +295,7 @@ def test_outcome__is_compared_with_the_documentation(
     ("call", "reason"),
     [
         ("die()", "it ended the test process"),
-        ("spin()", "it ended the test process"),
+        ("spin()", "it ran into the time limit"),
         ("connect()", "it needs the network"),
         ("start()", "it starts another program"),
         ("write('/tmp/elsewhere')", "it writes files outside its folder"),
@@ -494,6 +501,14 @@ def test_noticed__counts_a_change_that_never_ends(tmp_path: Path) -> None:
     noticed, _ = search(tmp_path, changes, [trial("double(3)", member="m")])
 
     assert {number: each["outcome"] for number, each in noticed.items()} == {0: [0], 1: [0]}
+
+
+def test_noticed__of_a_trial_that_takes_a_processor_for_a_while(tmp_path: Path) -> None:
+    trials = [trial("worked(0.15)", member="m"), trial("double(3)", member="m")]
+
+    noticed, _ = search(tmp_path, [("seconds * 3", "seconds * 4"), ("x * 2", "x * 3")], trials)
+
+    assert {number: each["outcome"] for number, each in noticed.items()} == {0: [0], 1: [1]}
 
 
 def test_noticed__says_nothing_of_what_depends_on_the_trials_before(tmp_path: Path) -> None:
