@@ -29,6 +29,7 @@ from bench.peers import measure_peers
 from bench.pressure import measure_pressure
 from bench.pulls import measure_pulls
 from bench.ranking import measure_ranking
+from bench.repeats import measure_repeats
 from bench.round_trip import measure_round_trip
 from bench.runs import measure_example, measure_start
 from bench.suites import measure_suites
@@ -65,6 +66,7 @@ OF_SEVERAL: dict[str, MeasuresSeveral] = {
     "engine": measure_engine,
     "engine-peers": measure_engine_peers,
     "pairs": measure_pairs,
+    "repeats": measure_repeats,
     "round-trip": measure_round_trip,
     "sweep": measure_sweep,
 }
