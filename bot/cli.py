@@ -502,13 +502,31 @@ def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
         environment=world.environment,
         cache_folder=world.cache_folder,
     )
+    _refuse_contradictions(arguments)
     settings = parse(folder, sources)
+    if (
+        arguments.get("model")
+        and not arguments.get("provider")
+        and settings.provider is ProviderChoice.OFFLINE
+    ):
+        raise UsageFailure(
+            "--model needs a key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or name another endpoint with"
+            " --base-url. Leave --model out to have the tests made without a model."
+        )
     coverage = settings.verification.coverage
     if coverage is not None and not coverage.is_file():
         raise UsageFailure(
             f"There is no file {coverage}: name another coverage file, or leave --coverage out."
         )
     return settings
+
+
+def _refuse_contradictions(arguments: Mapping[str, Any]) -> None:
+    if arguments.get("base") and arguments.get("all"):
+        raise UsageFailure(
+            "--base and --all exclude each other: --all takes every public function and class of its files,"
+            " changed or not. Give one of them."
+        )
 
 
 def _file_in(folder: Path, name: str) -> bytes | None:

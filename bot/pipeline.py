@@ -328,7 +328,9 @@ def _searched(repository: Repository, settings: Settings, tools: Tools, given: G
 def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:
     """Return what a run goes by that was given its paths or its candidates."""
     if given.paths:
-        selection = replace(settings.selection, base=None, all_paths=given.paths, only=given.only)
+        selection = replace(
+            settings.selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
+        )
         settings = replace(settings, selection=selection)
     if given.candidates is not None:  # nobody is asked
         settings, tools = replace(settings, provider=ProviderChoice.OFFLINE), replace(tools, model=None)

@@ -118,6 +118,7 @@ class SelectionSettings:
         head: The revision to look at; None for the working tree.
         all_paths: With `--all`: files and folders whose public members all count as `added`.
         only: Member ids, member names or paths to restrict to; empty for no restriction.
+        refuses_unknown: Whether a name of `only` that nothing in the project has is an error.
         include: Globs of which a file must match one.
         exclude: Globs of which a file must match none.
         max_members: The most members of one run, nearest to the change first.
@@ -129,6 +130,7 @@ class SelectionSettings:
     head: str | None = None
     all_paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    refuses_unknown: bool = True
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     max_members: int = 40

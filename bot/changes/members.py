@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from bot.changes.diff import changed_files, path_of
@@ -12,7 +13,7 @@ from bot.changes.git import Repository
 from bot.changes.patches import ComparedStates
 from bot.changes.subjects import Subjects, VisibleTree, printable
 from bot.changes.trees import RepositoryTree
-from bot.changes.wanted import Place, is_at_or_below, only_wanted
+from bot.changes.wanted import Place, is_at_or_below, nearest, only_wanted, unknown_names
 from bot.faults import file_skipped_by_fault, is_fault
 from bot.languages.driver import ChangedFile, Findings, LanguageDriver, Scope
 from bot.model import Change, Member, Skipped, Stage, UsageFailure
@@ -79,7 +80,35 @@ def find_members(
         files = tuple(subjects.counting(compared.files))
         findings = _changed_members(compared, files, subjects, selection.reference_steps)
     wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
+    if selection.refuses_unknown:
+        _refuse_unknown(unknown_names(findings, selection.only, place), states.head_tree, subjects, place)
     return _search(states, files, wanted, selection.max_members)
+
+
+def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: Place) -> None:
+    """Refuse names that nothing in the project has, and names of what the change does not touch.
+
+    A file or folder that the change does not touch is no mistake: its members are just none of this run.
+
+    Raises:
+        UsageFailure: There is such a name; the message says what comes nearest to it.
+    """
+    paths = [entry.path for entry in tree.entries()]
+    wrong = [
+        name
+        for name in names
+        if not any(is_at_or_below(path, form) for path in paths for form in place.forms(name))
+    ]
+    if not wrong:
+        return
+    counting = frozenset(path for path in paths if subjects.counts(path))
+    everything = _all_members(tree, subjects, _NamedPaths(files=frozenset(), in_folders=counting))
+    unknown = unknown_names(everything, wrong, place)
+    if not unknown:
+        raise UsageFailure(f"--only {wrong[0]}: the change does not touch it; use --all to test it anyway.")
+    known = (text for one in everything.members for text in (one.name, one.id, one.path))
+    what = "no public function or class, file or folder has this name"
+    raise UsageFailure(f"--only {unknown[0]}: {what}{nearest(unknown[0], known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +191,18 @@ def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Plac
             (form, [each for each in entries if is_at_or_below(each, form)]) for form in place.forms(asked)
         )
         form, found = next((match for match in matches if match[1]), ("", []))
+        if not entries:
+            raise UsageFailure(f"--all {asked}: the repository has no files yet; add some first.")
         if not found:
-            raise UsageFailure(f"--all {asked}: there is no such file or folder")
+            near = nearest(asked, (path for entry in entries for path in _with_folders(entry)))
+            raise UsageFailure(f"--all {asked}: there is no such file or folder{near}")
         (files if form in found else in_folders).update(found)
     return _NamedPaths(files=frozenset(files), in_folders=frozenset(in_folders))
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    yield path
+    yield from (str(parent) for parent in PurePosixPath(path).parents)
 
 
 def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> Findings:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from bot.languages.driver import Findings
@@ -52,13 +53,26 @@ def only_wanted(
     members = [each for each in findings.members if any(one.is_member(each) for one in requests)]
     ids = {member.id for member in members}
     skipped = [each for each in findings.skipped if _is_wanted(each, requests, ids)]
-    idle = [
-        one.text
-        for one in requests
-        if not any(map(one.is_member, members)) and not any(one.concerns(each.path) for each in skipped)
-    ]
+    idle = unknown_names(findings, wanted, place)
     not_found = (_not_found(text, of_change=of_change) for text in idle)
     return Findings(members=tuple(members), skipped=(*skipped, *not_found))
+
+
+def unknown_names(findings: Findings, wanted: Sequence[str], place: Place) -> list[str]:
+    """Return what was asked for and is neither a member nor a place of anything that was found."""
+    requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
+    return [
+        one.text
+        for one in requests
+        if not any(map(one.is_member, findings.members))
+        and not any(one.concerns(each.path) for each in findings.skipped if each.member is None)
+    ]
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Return a clause that asks for the known name that is nearest to a text; a full stop if none is near."""
+    found = get_close_matches(text, dict.fromkeys(known), n=1)
+    return f"; did you mean {found[0]}?" if found else "."
 
 
 def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collection[str]) -> bool:

@@ -236,9 +236,12 @@ def test_find_members__only(made: GitRepository, only: str, expected: list[str])
 
 def test_find_members__only_what_is_not_there_is_said(made: GitRepository) -> None:
     made.commit({"a.py": ONE, "bad.py": "def ("})
-    search = _search(made, SelectionSettings(base="HEAD~1", only=("f", "nothing", "bad.py")))
+    selection = SelectionSettings(base="HEAD~1", only=("f", "nothing", "bad.py"))
+    search = _search(made, replace(selection, refuses_unknown=False))
     assert _ids(search) == ["a.py::f"]
     assert list(_skipped(search)) == ["bad.py", "nothing"]
+    with pytest.raises(UsageFailure, match="--only nothing: no public function"):
+        _search(made, selection)
 
 
 def test_find_members__all_of_files_and_folders(made: GitRepository) -> None:

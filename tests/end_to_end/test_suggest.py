@@ -16,6 +16,7 @@ import bot
 from fakes import faults
 from fakes.command_line import CommandLine
 from fakes.endpoint import Endpoint
+from fakes.git_repository import GitRepository
 
 SCHEMA = json.loads((Path(bot.__file__).parent / "report" / "schema.json").read_text(encoding="utf-8"))
 
@@ -197,7 +198,13 @@ def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: P
         (("--base", "main", "--provider", "openai"), "TESTSMITH_API_KEY"),
         (("--base", "main", "--base-url", "http://127.0.0.1:9"), "--model"),
         (("--base", "main", "--python", "/no/such/python"), "/no/such/python"),
-        (("--base", "main", "--all", "no/such/file.py"), "no/such/file.py"),
+        (("--all", "src/shp"), "--all src/shp: there is no such file or folder; did you mean src/shop?"),
+        (("--base", "main", "--all", "src"), "--base and --all exclude each other"),
+        (("--base", "main", "--model", "gpt-6-luna"), "--model needs a key"),
+        (("--base", "main", "--only", "shiping"), "did you mean shipping?"),
+        (("--all", "src", "--only", "shiping"), "did you mean shipping?"),
+        (("--base", "main", "--only", "src/shop/cart.py", "--only", "Carts.add"), "did you mean Cart.add?"),
+        (("--base", "main", "--only", "Cart.remove"), "the change does not touch it; use --all"),
     ],
 )
 def test_suggest__what_was_typed_cannot_be_used(
@@ -209,6 +216,24 @@ def test_suggest__what_was_typed_cannot_be_used(
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
+
+
+def test_suggest__a_folder_that_the_change_does_not_touch_is_no_mistake(
+    command_line: CommandLine, shop: Path
+) -> None:
+    ran = command_line.suggest(shop, *OFFLINE, "--only", "tests")
+
+    assert ran.code == 0, ran.stderr
+    assert ran.report["members"] == []
+
+
+def test_suggest__an_empty_repository(command_line: CommandLine, tmp_path: Path) -> None:
+    GitRepository.create(tmp_path / "empty")
+
+    ran = command_line.suggest(tmp_path / "empty", "--all", ".")
+
+    assert ran.code == 2
+    assert "the repository has no files yet" in ran.stderr
 
 
 def test_suggest__no_repository(command_line: CommandLine, tmp_path: Path) -> None:
