@@ -23,7 +23,7 @@ from bot.changes.trusted import TrustedTree
 from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.execution.interpreter import choose_interpreter, tracks_environment
 from bot.execution.isolation.choice import CannotIsolate
-from bot.execution.loading import modules_that_do_not_load
+from bot.execution.loading import could_not_import, modules_that_do_not_load
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.own_suite import OwnSuite, measure_own_suite, with_base
@@ -633,11 +633,14 @@ async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
     """Return the members whose modules do not load, before anything is paid for their tests."""
     members = _members(run)
-    reasons = await modules_that_do_not_load(workspace, {member.module for member in members})
+    problems = await modules_that_do_not_load(workspace, {member.module for member in members})
+    installs = run.settings.verification.installs
+    reasons = {
+        module: could_not_import(module, problem, workspace.owned_modules, installs=installs)
+        for module, problem in problems.items()
+    }
     return {
-        member.id: _skipped(
-            [member], Stage.ENVIRONMENT, f"its module does not load: {reasons[member.module]}"
-        )[0]
+        member.id: _skipped([member], Stage.ENVIRONMENT, reasons[member.module])[0]
         for member in members
         if member.module in reasons
     }

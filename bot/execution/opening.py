@@ -258,6 +258,6 @@ def _without_pytest(workspace: Workspace, problem: str | None) -> str:
     if own:
         return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
     return (
-        f"{workspace.interpreter.path} has no pytest ({problem}): install pytest into it,"
-        " or name another interpreter with --python."
+        f"could not import pytest with {workspace.interpreter.path} ({problem}). Run again with --install,"
+        " install pytest into that interpreter, or name another one with --python."
     )

@@ -70,8 +70,9 @@ def _without_trailing_space(text: str) -> str:
 
 
 def _parts(report: Report, view: View) -> Iterator[RenderableType]:
-    if report.failure is not None:
-        yield _styled(failure_words(report), "bold red")
+    failure = failure_words(report)
+    if failure:
+        yield _styled(failure, "bold red")
         yield ""
     yield _styled(plain(headline(report)), "bold")
     found = entries(report)

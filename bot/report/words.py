@@ -22,6 +22,7 @@ from bot.model import (
     Origin,
     Report,
     Spending,
+    Stage,
     Statistics,
     Suggestion,
 )
@@ -414,8 +415,13 @@ def baseline_words(report: Report) -> str:
 
 
 def failure_words(report: Report) -> Prose:
-    """Return what ended the run early; empty for a complete report."""
-    return () if report.failure is None else (*plain("The run ended early: "), *parse(report.failure))
+    """Return what ended the run early, or why nothing of the project could be run; empty for neither."""
+    if report.failure is not None:
+        return (*plain("The run ended early: "), *parse(report.failure))
+    stages = {one.stage for one in report.skipped if one.member is not None}
+    if report.suggestions or Stage.ENVIRONMENT not in stages or stages - {Stage.ENVIRONMENT, Stage.BUDGET}:
+        return ()
+    return parse(next(one.reason for one in report.skipped if one.stage is Stage.ENVIRONMENT))
 
 
 def facts_line(facts: Sequence[Prose]) -> Prose:

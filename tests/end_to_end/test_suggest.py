@@ -227,6 +227,19 @@ def test_suggest__a_folder_that_the_change_does_not_touch_is_no_mistake(
     assert ran.report["members"] == []
 
 
+def test_suggest__the_first_line_says_what_could_not_be_imported(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = GitRepository.create(tmp_path / "dates")
+    repository.commit({"dates.py": "import no_such_library\n\n\ndef year(text: str) -> int:\n    return 1\n"})
+
+    ran = command_line.run("suggest", "--repo", str(repository.folder), "--all", ".", "--provider", "offline")
+
+    assert ran.code == 0, ran.stderr
+    first = ran.stdout.splitlines()[0]
+    assert first == "could not import dates (no module named 'no_such_library'). Run again with --install."
+
+
 def test_suggest__an_empty_repository(command_line: CommandLine, tmp_path: Path) -> None:
     GitRepository.create(tmp_path / "empty")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.execution.loading import modules_that_do_not_load
+from bot.execution.loading import could_not_import, modules_that_do_not_load
 from fakes.workspaces import small_workspace
 
 FILES = {
@@ -29,3 +29,16 @@ def test_modules_that_do_not_load__each_with_its_reason(tmp_path: Path) -> None:
         "leaving": "it ended the test process",
         "package.gone": "ModuleNotFoundError: No module named 'package.gone'",
     }
+
+
+def test_could_not_import__says_what_to_do() -> None:
+    problem = "ModuleNotFoundError: No module named 'dateutil.tz'"
+    told = could_not_import("arrow.arrow", problem, {"arrow"}, installs=False)
+    assert told == "could not import arrow.arrow (no module named 'dateutil.tz'). Run again with --install."
+    assert "--setup-command" in could_not_import("arrow.arrow", problem, {"arrow"}, installs=True)
+    own = could_not_import(
+        "arrow.arrow", "ModuleNotFoundError: No module named 'arrow.x'", {"arrow"}, installs=False
+    )
+    assert own == "could not import arrow.arrow (ModuleNotFoundError: No module named 'arrow.x')."
+    other = could_not_import("arrow.arrow", "TypeError: no", {"arrow"}, installs=False)
+    assert other == "could not import arrow.arrow (TypeError: no)."

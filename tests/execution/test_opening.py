@@ -115,7 +115,7 @@ def test_open_workspace__tells_what_was_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "message"), [("bare", "install pytest into it"), ("false", "cannot be used")]
+    ("program", "message"), [("bare", "Run again with --install"), ("false", "cannot be used")]
 )
 def test_open_workspace__an_interpreter_without_pytest_is_told(
     program: str, message: str, tmp_path: Path
