@@ -20,7 +20,7 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
         members: How many members there are.
         installs: Whether the project and its test dependencies were installed for this run.
     """
-    not_loaded = tuple(_not_loaded(answer, installs=installs))
+    not_loaded = not_loaded_notes(answer, installs=installs)
     if not answer.is_whole and (unknown == members or not answer.likely_ended):
         return (f"own tests were not measured: {answer.trouble}", *not_loaded)
     if not answer.is_whole:
@@ -41,8 +41,17 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     return (f"{' and '.join(parts)}{told if unknown else ', none of which is about a member'}", *not_loaded)
 
 
+def not_loaded_notes(answer: SuiteAnswer, *, installs: bool) -> tuple[str, ...]:
+    """Return for each reason the files that could not be loaded for it, and what would help.
+
+    Args:
+        answer: What the run showed.
+        installs: Whether the project and its test dependencies were installed for this run.
+    """
+    return tuple(_not_loaded(answer, installs=installs))
+
+
 def _not_loaded(answer: SuiteAnswer, *, installs: bool) -> Iterator[str]:
-    """Yield for each reason the files that could not be loaded for it, and what would help."""
     by_reason: dict[str, list[str]] = {}
     for file, reason in answer.broken.items():
         by_reason.setdefault(reason, []).append(file)

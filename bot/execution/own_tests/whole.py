@@ -15,6 +15,7 @@ from bot.execution.own_tests.answers import SuiteAnswer
 from bot.execution.own_tests.command import ShellCommand
 from bot.execution.own_tests.coverage_files import read_coverage
 from bot.execution.own_tests.measured import CannotReadCoverage, FileCoverage, FileReach, Measured
+from bot.execution.own_tests.notes import not_loaded_notes
 from bot.execution.own_tests.run import run_whole_suite
 from bot.execution.own_tests.shell_suite import with_shell_coverage
 from bot.execution.sandbox import CannotRun
@@ -59,12 +60,13 @@ async def measure_whole_suite(
         if isinstance(workspace.test_command, ShellCommand):
             read = partial(whole_from_coverage, paths, new_folder=workspace.new_folder)
             return await with_shell_coverage(workspace, workspace.test_command, settings.suite_seconds, read)
-        return _of_answer(await run_whole_suite(workspace, paths, settings.suite_seconds))
+        answer = await run_whole_suite(workspace, paths, settings.suite_seconds)
+        return _of_answer(answer, installs=settings.installs)
     except (CannotRun, CannotReadCoverage, OSError) as error:
         return WholeSuite(notes=(f"own tests were not measured: {error}",))
 
 
-def _of_answer(answer: SuiteAnswer) -> WholeSuite:
+def _of_answer(answer: SuiteAnswer, *, installs: bool) -> WholeSuite:
     lines: dict[str, set[int]] = {file: set(loaded) for file, loaded in answer.loaded.items()}
     for test in answer.tests:
         for file, reached in test.lines.items():
@@ -79,7 +81,7 @@ def _of_answer(answer: SuiteAnswer) -> WholeSuite:
         has_branches=True,
         passed=frozenset(f"{test.file}::{test.name}" for test in answer.tests) - failed,
         failed=frozenset((*failed, *answer.broken)) if answer.is_whole else None,
-        notes=tuple(_notes(answer)),
+        notes=(*_notes(answer), *not_loaded_notes(answer, installs=installs)),
     )
 
 
@@ -91,7 +93,11 @@ def _notes(answer: SuiteAnswer) -> list[str]:
     failed, broken = len(answer.failed), len(answer.broken)
     return [
         *([f"{failed} of {len(answer.tests)} own tests do not pass in the sandbox"] if failed else ()),
-        *([f"{broken} test files cannot be loaded in the sandbox"] if broken else ()),
+        *(
+            [f"{broken} test file{'' if broken == 1 else 's'} cannot be loaded in the sandbox"]
+            if broken
+            else ()
+        ),
     ]
 
 

@@ -149,8 +149,9 @@ def test_id(item: pytest.Item, root: Path) -> str:
 
 
 def files_of(place: Place, tests: Iterable[str]) -> list[str]:
-    """Return the paths of the files of some tests, by the ids of these."""
-    return sorted({str(place.root / test.partition("::")[0]) for test in tests})
+    """Return the paths of the files of some tests, by the ids of these, as far as they are there."""
+    files = {place.root / test.partition("::")[0] for test in tests}
+    return sorted(str(file) for file in files if file.exists())
 
 
 test_id.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test where it is imported
