@@ -28,6 +28,8 @@ _PLAIN = (
 )
 _FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "PIP_CONSTRAINT")
 _LIKE_WEB_ADDRESSES = ("http", "https", "socks5", "socks5h")
+_HTTPS, _NAMES = 443, 53
+_PORTS = {"http": 80, "https": _HTTPS, "socks5": 1080, "socks5h": 1080}
 _MOST_FILE_BYTES = 4 * 1024**2
 _CONSTRAINTS = "PIP_CONSTRAINT"
 _ADDRESS = re.compile(
@@ -55,6 +57,12 @@ class IndexAccess:
     files: Mapping[str, bytes]
     bared: tuple[str, ...] = ()
 
+    @property
+    def tcp_ports(self) -> tuple[int, ...]:
+        """The ports to connect to: those of the addresses, of HTTPS, and of the lookup of names."""
+        words = (word for name in (*_PROXIES, *_ADDRESSES) for word in self.variables.get(name, "").split())
+        return tuple(sorted({_HTTPS, _NAMES, *filter(None, map(_port_of, words))}))
+
 
 def index_access(environment: Mapping[str, str]) -> IndexAccess:
     """Return how the person whose environment this is reaches an index of packages."""
@@ -81,6 +89,14 @@ def _upper(environment: Mapping[str, str]) -> dict[str, str]:
     names = (*_PROXIES, "NO_PROXY")
     lower = {name: environment[name.lower()] for name in names if environment.get(name.lower())}
     return {**lower, **{name: value for name, value in environment.items() if value}}
+
+
+def _port_of(address: str) -> int | None:
+    parts = urlsplit(address if "://" in address else f"http://{address}")
+    try:
+        return parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def _content(path: Path) -> bytes | None:

@@ -102,7 +102,7 @@ async def install_project(order: InstallOrder) -> Installed:
         variables = await in_thread(_lay_out, order, place, needs, access)
     except OSError as error:
         raise CannotPrepare(f"the project cannot be copied to be installed ({error.strerror}).") from error
-    installation = _Installation(order, place, variables)
+    installation = _Installation(order, place, variables, access.tcp_ports)
     try:
         notes = await installation.carry_out(needs)
         installation.check_place()
@@ -250,8 +250,11 @@ def _programs(folder: Path) -> list[Path]:
 class _Installation:
     """One installation: a few commands one after the other, within one time limit."""
 
-    def __init__(self, order: InstallOrder, place: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, order: InstallOrder, place: Path, variables: Mapping[str, str], tcp_ports: tuple[int, ...]
+    ) -> None:
         self._order = order
+        self._tcp_ports = tcp_ports
         self._place = place
         self._variables = variables
         self._deadline = time.monotonic() + order.seconds
@@ -394,7 +397,13 @@ class _Installation:
 
     async def _run(self, argv: tuple[str, ...], *, network: bool) -> Outcome:
         left = max(self._deadline - time.monotonic(), 1.0)
-        command = Command(argv=argv, folder=self._place, variables=self._variables, network=network)
+        command = Command(
+            argv=argv,
+            folder=self._place,
+            variables=self._variables,
+            network=network,
+            tcp_ports=self._tcp_ports,
+        )
         return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
 
 

@@ -24,6 +24,7 @@ class Command:
         variables: Its whole environment; nothing is inherited.
         stdin: What it reads on standard input.
         network: Whether it may reach the network, where the sandbox could forbid it.
+        tcp_ports: The only ports that it may then connect to, where the sandbox can say so; empty for all.
     """
 
     argv: tuple[str, ...]
@@ -32,6 +33,7 @@ class Command:
     variables: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     network: bool = False
+    tcp_ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

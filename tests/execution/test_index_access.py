@@ -63,6 +63,19 @@ def test_index_access__only_what_is_known_and_bare(tmp_path: Path) -> None:
     assert access.bared == ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 
 
+def test_index_access__ports_are_those_of_the_addresses() -> None:
+    nothing = {"PIP_CONFIG_FILE": "/dev/null"}
+    assert index_access(nothing).tcp_ports == (53, 443)
+    more = {
+        "PIP_INDEX_URL": "http://host.example/simple",
+        "PIP_EXTRA_INDEX_URL": "https://a.example:8443/ https://b.example/",
+        "HTTPS_PROXY": "proxy.example:3128",
+        "ALL_PROXY": "socks5h://proxy.example",
+        "PIP_FIND_LINKS": "https://a.example:99999999/",
+    }
+    assert index_access({**nothing, **more}).tcp_ports == (53, 80, 443, 1080, 3128, 8443)
+
+
 def test_index_access__what_pips_own_files_say(tmp_path: Path) -> None:
     settings = tmp_path / "pip.conf"
     settings.write_text(

@@ -6,5 +6,6 @@ What is not held, by any choice:
 - A bound on a whole run (`watch.py`) is looked at ten times a second: it can be overshot for that long.
 - Without a user id of its own the target shares the folder for shared memory with the person's programs.
 - With one, before Landlock 9, it may connect to a local socket that everybody on the machine may use.
-- While a project is installed the network is open, this machine's own services included.
+- While a project is installed the network is open: UDP to all, TCP to the ports of HTTPS, of the indexes and
+  proxies that were named, and of DNS; before Landlock 4 to all ports.
 """

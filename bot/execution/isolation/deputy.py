@@ -15,7 +15,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bot.execution.isolation import kernel, processes
 from bot.execution.isolation.caller import CURRENT_FOLDER, Caller, Opened
@@ -29,7 +29,7 @@ _NOT_THE_LINK, _THE_OPEN_FILE = 0x100, 0x1000  # AT_SYMLINK_NOFOLLOW, AT_EMPTY_P
 _SET_USER_OR_GROUP = 0o6000
 _LONGEST_ADDRESS = 128
 _BYTES_OF_TIMES = 32
-_AF_UNIX = 1
+_AF_UNSPEC, _AF_UNIX = 0, 1
 
 Arguments = tuple[int, ...]
 
@@ -44,13 +44,13 @@ class DeputyPost:
         """Give the listener to the keeper; called in the target-to-be."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
-    def begin(self, folder: str, tasks: int) -> None:
+    def begin(self, folder: str, tasks: int, ports: Collection[int]) -> None:
         """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
         self._keepers_end.close()
         if listeners:
-            deputy = Deputy(listeners[0], os.path.realpath(folder), tasks)
+            deputy = Deputy(listeners[0], os.path.realpath(folder), tasks, ports)
             threading.Thread(target=deputy.serve, daemon=True).start()
 
 
@@ -61,12 +61,14 @@ class Deputy:
         listener: The open file on which the filter asks.
         folder: The target's folder, as an absolute path without links.
         tasks: How many processes and threads there may be.
+        ports: The only ports that may be connected to by TCP, which Landlock holds for others; empty for all.
     """
 
-    def __init__(self, listener: int, folder: str, tasks: int) -> None:
+    def __init__(self, listener: int, folder: str, tasks: int, ports: Collection[int] = ()) -> None:
         self._listener = listener
         self._folder = folder
         self._tasks = tasks
+        self._ports = frozenset(ports)
         self._tasks_left = 0
         column = list(ARCHITECTURES).index(os.uname().machine)
         self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
@@ -152,11 +154,20 @@ class Deputy:
         wanted = caller.read(address, min(length, _LONGEST_ADDRESS))
         family, path = int.from_bytes(wanted[:2], "little"), wanted[2:].partition(b"\0")[0]
         with caller.duplicate(descriptor) as ours:
+            self._refuse_port(ours.descriptor, family, wanted)
             if family != _AF_UNIX or not path:  # an abstract name is held by Landlock, which holds us too
                 kernel.connect(ours.descriptor, wanted)
                 return
             with self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file:
                 kernel.connect(ours.descriptor, wanted[:2] + file.path.encode() + b"\0")
+
+    def _refuse_port(self, descriptor: int, family: int, address: bytes) -> None:
+        port = int.from_bytes(address[2:4])
+        if not self._ports or family == _AF_UNIX or port in self._ports:
+            return
+        with socket.socket(fileno=os.dup(descriptor)) as ours:
+            if ours.type == socket.SOCK_STREAM and family != _AF_UNSPEC:
+                raise PermissionError(errno.EACCES, "its port is not allowed")
 
     def _named(self, caller: Caller, folder: int, path: int, flags: int) -> Opened:
         """Open what a call names, if it lies where the target may change it."""

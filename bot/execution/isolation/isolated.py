@@ -123,7 +123,7 @@ class IsolatedSandbox:
             return None
         readable = command.readable + (self._stand_in.readable if self._stand_in else ())
         paths = reachable(Path(command.argv[0]), command.folder, readable, network=command.network)
-        return ruleset(version, paths, network=command.network)
+        return ruleset(version, paths, network=command.network, ports=command.tcp_ports)
 
 
 def _lasting_folder(owner: object) -> Path:

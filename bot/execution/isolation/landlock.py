@@ -19,7 +19,7 @@ from bot.execution.isolation.kernel import open_without_links, system_call
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
-_PATH_BENEATH = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
 MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << bit for bit in range(6, 13))
@@ -56,24 +56,37 @@ class Ruleset(NamedTuple):
         tcp: The rights on TCP that are refused.
         scopes: What ends at the border of the sandbox.
         paths: A path, and the rights it gives on itself and on all that lies beneath it.
+        ports: The ports that may be connected to by TCP, where that is refused.
     """
 
     files: int
     tcp: int
     scopes: int
     paths: list[tuple[str, int]]
+    ports: list[int] = []  # noqa: RUF012 - nobody adds to it, and a list is what travels as JSON
 
 
-def ruleset(version: int, paths: Sequence[tuple[str, int]], *, network: bool) -> Ruleset:
-    """Return the strictest rule set that a version of Landlock knows, with these paths allowed."""
+def ruleset(
+    version: int, paths: Sequence[tuple[str, int]], *, network: bool, ports: Sequence[int] = ()
+) -> Ruleset:
+    """Return the strictest rule set that a version of Landlock knows, with these paths allowed.
+
+    Args:
+        version: The version.
+        paths: The paths, each with rights.
+        network: Whether TCP is allowed.
+        ports: The only ports to which, if so; empty for all.
+    """
+    tcp = _CONNECT_TCP if network and ports else 0 if network else _BIND_TCP | _CONNECT_TCP
     files = 0
     for since, rights in _FILES_SINCE:
         files |= rights if version >= since else 0
     return Ruleset(
         files=files,
-        tcp=_BIND_TCP | _CONNECT_TCP if version >= _TCP_SINCE and not network else 0,
+        tcp=tcp if version >= _TCP_SINCE else 0,
         scopes=_ABSTRACT_SOCKETS | _SIGNALS if version >= _SCOPES_SINCE else 0,
         paths=[(path, rights & files) for path, rights in paths],
+        ports=list(ports) if network and version >= _TCP_SINCE else [],
     )
 
 
@@ -105,6 +118,9 @@ def open_ruleset(the_ruleset: Ruleset) -> int:
     opened = system_call(_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0)
     for path, rights in the_ruleset.paths:
         _allow(opened, path, rights)
+    for port in the_ruleset.ports:
+        allowed = (ctypes.c_uint64 * 2)(_CONNECT_TCP, port)  # struct landlock_net_port_attr
+        system_call(_ADD_RULE, opened, _NET_PORT, allowed, 0)
     return opened
 
 

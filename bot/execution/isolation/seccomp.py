@@ -85,6 +85,8 @@ class Policy(NamedTuple):
 # Arguments, flags and families as the kernel's headers have them.
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_SEQPACKET, _SOCK_TYPE_MASK = 1, 5, 0xF
+_TCP, _UDP = 6, 17  # IPPROTO_TCP, IPPROTO_UDP
+_FAST_OPEN = 0x20000000  # MSG_FASTOPEN: to connect without a call of connect
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _SET_USER_OR_GROUP = 0o6000
 _O_CREAT = 0o100
@@ -122,6 +124,11 @@ def _socket_rules(policy: Policy) -> Iterator[Rule]:
         yield Rule(("socket",), Action.REFUSE, (Condition(0, families, among=False),))
     else:
         yield Rule(("socket",), Action.REFUSE)
+    if policy.network:  # Landlock's rules on ports are about TCP and `connect` alone
+        other_kinds = Condition(2, (0, _TCP, _UDP), among=False)
+        yield Rule(("socket",), Action.REFUSE, (Condition(0, (_AF_INET, _AF_INET6)), other_kinds))
+        yield Rule(("sendto", "sendmmsg"), Action.REFUSE, (_has_bits(3, _FAST_OPEN),))
+        yield Rule(("sendmsg",), Action.REFUSE, (_has_bits(2, _FAST_OPEN),))
     yield Rule(("socketpair",), Action.REFUSE, (Condition(0, (_AF_UNIX,), among=False),))
     if not policy.own_uid and policy.landlock < LANDLOCK_UNIX_PATHS:
         # Any other kind sends to the path of a stranger's socket without connecting to it first.

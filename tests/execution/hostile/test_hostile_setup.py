@@ -39,6 +39,9 @@ ATTACKS = {
     "becomes root": "os.setuid(0); os.setresuid(0, 0, 0)",
     "edits the bot": "open(BOTS_FILE, 'a').write('')",
     "speaks to Docker": "socket.socket(socket.AF_UNIX).connect(os.path.dirname(OUTSIDE) + '/docker.sock')",
+    "speaks to a service of the machine": "socket.create_connection(SERVICE).send(b'x')",
+    "speaks to it without a call of connect": "socket.socket().sendto(b'x', 0x20000000, SERVICE)",
+    "speaks to it by another protocol": "socket.socket(socket.AF_INET, 1, 262).connect(SERVICE)",
     "listens to the network": "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
     "looks for a terminal": "open('/dev/tty', 'w').write('x')",
 }
@@ -46,6 +49,7 @@ ATTACKS = {
 SETUP = """
 import os, socket, sys, time
 OUTSIDE, VICTIM, BOT, BOTS_FILE = {outside!r}, {victim}, {bot}, {bots_file!r}
+SERVICE = {service!r}
 found = []
 for name, attack in {attacks!r}.items():
     try:
@@ -228,15 +232,17 @@ def test_setup__the_bot_changes_no_rights_outside_its_own_folders(
 
 
 def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch: Path) -> None:
+    service = socket.create_server(("127.0.0.1", 0))
     setup = SETUP.format(
         outside=str(arena.outside),
+        service=service.getsockname(),
         victim=arena.victim,
         bot=arena.bot.pid,
         bots_file=__file__,
         attacks=ATTACKS,
         results=f"http://{index.host}/results/",
     )
-    with socket.socket(socket.AF_UNIX) as docker:
+    with service, socket.socket(socket.AF_UNIX) as docker:
         docker.bind(str(arena.base / "docker.sock"))
         docker.listen()
         os.chown(arena.base / "docker.sock", arena.bot.uid, arena.bot.uid)

@@ -30,6 +30,9 @@ def test_ruleset__holds_all_that_a_version_knows(version: int, files: int, tcp: 
 def test_ruleset__the_network_opens_tcp_alone() -> None:
     closed = landlock.ruleset(7, [], network=False)
     assert landlock.ruleset(7, [], network=True) == closed._replace(tcp=0)
+    some = landlock.ruleset(7, [], network=True, ports=(53, 443))
+    assert some == closed._replace(tcp=2, ports=[53, 443])
+    assert landlock.ruleset(3, [], network=True, ports=(53, 443)).ports == []
 
 
 def test_ruleset__what_is_written_to_makes_no_devices() -> None:

@@ -22,7 +22,7 @@ PLAN = Plan(
 def test_plan__travels_as_it_is() -> None:
     full = PLAN._replace(
         identity=Identity(60578, 60578, reads_all=True),
-        landlock=Ruleset(files=1, tcp=2, scopes=3, paths=[("/usr", 5)]),
+        landlock=Ruleset(files=1, tcp=2, scopes=3, paths=[("/usr", 5)], ports=[443]),
         filter="0600",
         scoped=True,
     )

@@ -107,6 +107,23 @@ def test_rules__families_of_sockets(policy: Policy, family: int, *, allowed: boo
     assert decide(policy, "socket", family, STREAM | CLOEXEC) == (Action.ALLOW if allowed else EPERM)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "allowed"), [(0, True), (6, True), (17, True), (132, False), (262, False)]
+)
+def test_rules__with_the_network_no_protocol_that_landlock_does_not_hold(
+    protocol: int, *, allowed: bool
+) -> None:
+    policy = OWN._replace(network=True)
+    assert decide(policy, "socket", INET, STREAM, protocol) == (Action.ALLOW if allowed else EPERM)
+
+
+def test_rules__with_the_network_no_connecting_while_sending() -> None:
+    policy, fast_open = OWN._replace(network=True), 0x20000000
+    for call, before in (("sendto", 3), ("sendmmsg", 3), ("sendmsg", 2)):
+        assert decide(policy, call, *[0] * before, 0x40) == Action.ALLOW
+        assert decide(policy, call, *[0] * before, fast_open | 0x40) == EPERM
+
+
 def test_rules__the_upper_half_of_an_argument_hides_nothing() -> None:
     assert decide(OWN, "socket", 1 << 32 | INET, STREAM) == EPERM
     assert decide(OWN, "clone", 1 << 32 | 0x10000000) == EPERM
