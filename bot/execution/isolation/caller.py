@@ -14,6 +14,7 @@ CURRENT_FOLDER = -100
 """What stands for the working folder where a call takes an open folder: AT_FDCWD."""
 
 _LONGEST_PATH = 4096
+_UNCONNECTED = 1  # SS_UNCONNECTED
 
 
 class Opened:
@@ -91,6 +92,24 @@ class Caller:
             return Opened(kernel.pidfd_getfd(process, descriptor))
         finally:
             os.close(process)
+
+    def unconnected_socket(self, descriptor: int) -> tuple[int, int]:
+        """Return the kind and the flags of one of its local sockets.
+
+        Raises:
+            OSError: It is not a local socket, or is connected already.
+        """
+        place = os.readlink(f"fd/{descriptor}", dir_fd=self._entry)
+        inode = place.removeprefix("socket:[").removesuffix("]").encode()
+        with open("/proc/net/unix", "rb") as sockets:  # noqa: PTH123 - see launcher
+            fields = next((row for row in map(bytes.split, sockets) if row[6:7] == [inode]), None)
+        if fields is None:
+            raise OSError(errno.EAFNOSUPPORT, "it is not a local socket")
+        if int(fields[5], 16) != _UNCONNECTED:
+            raise OSError(errno.EISCONN, "it is connected, or about to be")
+        with self._open(f"fdinfo/{descriptor}", os.O_RDONLY) as told:
+            lines = dict(line.split(None, 1) for line in os.read(told.descriptor, 4096).splitlines())
+        return int(fields[4], 16), int(lines[b"flags:"], 8)
 
     def process(self) -> int:
         """Return the id of the process that the thread belongs to."""

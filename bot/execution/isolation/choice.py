@@ -53,8 +53,7 @@ class Isolation:
         stand_in: Whether another interpreter of the same version is used, since that user cannot read the
             wanted one.
         reads_all: Whether, for the same reason, that user may read what only Landlock forbids.
-        deputy: Whether, without such a user, the keeper makes the calls that only a path tells harmless; else
-            they are refused.
+        deputy: Whether the keeper makes the calls that only a path tells harmless; else they are refused.
         missing: The layers that are owed and not used, each with the reason.
     """
 
@@ -132,7 +131,7 @@ def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation 
 
 
 def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | None:
-    if layer is Layer.SECCOMP and isolation.deputy and not isolation.own_uid:
+    if layer is Layer.SECCOMP and isolation.deputy:
         return replace(
             isolation, deputy=False
         )  # a filter that asks needs more of the kernel than one that refuses

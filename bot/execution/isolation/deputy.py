@@ -1,10 +1,14 @@
 """Does for a target what is harmless beneath its folder or among its own processes, and refuses the rest.
 
-Needed where the target shares its user id with a person: no filter can read a path, and Landlock does not
-reach changes of mode and times, nor, in its older versions, sockets by path and signals. The kernel stops
-the target at such a call and asks. The answer is never "go on", since the target could change the path in
-its memory meanwhile: the deputy looks at its own copy, and makes the call itself. Only a new process or
-thread is the kernel's to make: of that the deputy just keeps count.
+No filter can read a path, and before version 9 Landlock does not reach sockets by path: everybody may write
+to some of them, and one may be Docker's. Where the target shares its user id with a person, Landlock does not
+reach changes of mode and times either, nor, in its older versions, signals. The kernel stops the target at
+such a call and asks. The answer is never "go on", since the target could change the path in its memory
+meanwhile: the deputy looks at its own copy, and makes the call itself. Only a new process or thread is the
+kernel's to make: of that the deputy just keeps count.
+
+Where the target has a user id of its own, so has the deputy's thread in its otherwise privileged process: it
+can do nothing that the target's user cannot.
 """
 
 from __future__ import annotations
@@ -17,14 +21,21 @@ import struct
 import threading
 from collections.abc import Callable, Collection
 
-from bot.execution.isolation import kernel, processes
+from bot.execution.isolation import identity, kernel, processes
 from bot.execution.isolation.caller import CURRENT_FOLDER, Caller, Opened
+from bot.execution.isolation.plan import Identity
 from bot.execution.isolation.seccomp import ARCHITECTURES
 from bot.execution.isolation.syscalls import NUMBERS
 
-_RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102  # SECCOMP_IOCTL_NOTIF_*
-_QUESTION, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
+_RECEIVE, _SEND, _IS_VALID, _ADD_FILE = (
+    0xC0502100,
+    0xC0182101,
+    0x40082102,
+    0x40182103,
+)  # SECCOMP_IOCTL_NOTIF_*
+_QUESTION, _ANSWER, _ADDED = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI"), struct.Struct("=QIIII")
 _GO_ON = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
+_IN_PLACE_OF = 1  # SECCOMP_ADDFD_FLAG_SETFD
 _NOT_THE_LINK, _THE_OPEN_FILE = 0x100, 0x1000  # AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
 _SET_USER_OR_GROUP = 0o6000
 _LONGEST_ADDRESS = 128
@@ -44,13 +55,16 @@ class DeputyPost:
         """Give the listener to the keeper; called in the target-to-be."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
-    def begin(self, folder: str, tasks: int, ports: Collection[int]) -> None:
+    def begin(
+        self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None
+    ) -> None:
         """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
         self._keepers_end.close()
         if listeners:
-            deputy = Deputy(listeners[0], os.path.realpath(folder), tasks, ports)
+            its_identity = its_identity or Identity()
+            deputy = Deputy(listeners[0], os.path.realpath(folder), tasks, ports, its_identity)
             threading.Thread(target=deputy.serve, daemon=True).start()
 
 
@@ -62,13 +76,17 @@ class Deputy:
         folder: The target's folder, as an absolute path without links.
         tasks: How many processes and threads there may be.
         ports: The only ports that may be connected to by TCP, which Landlock holds for others; empty for all.
+        its_identity: Whose rights the target has.
     """
 
-    def __init__(self, listener: int, folder: str, tasks: int, ports: Collection[int] = ()) -> None:
+    def __init__(
+        self, listener: int, folder: str, tasks: int, ports: Collection[int], its_identity: Identity
+    ) -> None:
         self._listener = listener
         self._folder = folder
         self._tasks = tasks
         self._ports = frozenset(ports)
+        self._identity = its_identity
         self._tasks_left = 0
         column = list(ARCHITECTURES).index(os.uname().machine)
         self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
@@ -83,7 +101,6 @@ class Deputy:
             "fchmodat": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], 0),
             "fchmodat2": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], a[3]),
             "utimensat": lambda caller, a: self._change_times(caller, _signed(a[0]), a[1], a[2], a[3]),
-            "connect": lambda caller, a: self._connect(caller, _signed(a[0]), a[1], a[2]),
             "kill": lambda caller, a: _signal(caller.process(), _signed(a[0]), _signed(a[1])),
             "tkill": lambda _, a: _signal_thread(processes.thread_group(a[0]), a[0], a[1]),
             "tgkill": lambda _, a: _signal_thread(a[0], a[1], a[2]),
@@ -91,6 +108,15 @@ class Deputy:
 
     def serve(self) -> None:
         """Answer until there is nobody left to ask."""
+        uid, gid, reads_all = self._identity
+        try:
+            if uid is not None and gid is not None:
+                identity.drop_in_this_thread(uid, gid, reads_all=reads_all)
+            self._serve()
+        finally:
+            os.close(self._listener)  # who still asks is told that there is no such call
+
+    def _serve(self) -> None:
         while True:
             question = bytearray(_QUESTION.size)
             try:
@@ -112,7 +138,10 @@ class Deputy:
         error = 0
         try:
             with Caller(thread, lambda: self._is_waiting(number)) as caller:
-                self._handlers[call](caller, arguments)
+                if call == self._may_block:
+                    self._connect(caller, number, arguments)
+                else:
+                    self._handlers[call](caller, arguments)
         except OSError as refusal:
             error = refusal.errno or errno.EPERM
         self._send(number, error)
@@ -150,16 +179,29 @@ class Deputy:
         with self._named(caller, folder, path, flags if path else _THE_OPEN_FILE) as file:
             kernel.utimensat(file.descriptor, wanted)
 
-    def _connect(self, caller: Caller, descriptor: int, address: int, length: int) -> None:
+    def _connect(self, caller: Caller, number: int, arguments: Arguments) -> None:
+        descriptor, address, length = _signed(arguments[0]), arguments[1], arguments[2]
         wanted = caller.read(address, min(length, _LONGEST_ADDRESS))
         family, path = int.from_bytes(wanted[:2], "little"), wanted[2:].partition(b"\0")[0]
-        with caller.duplicate(descriptor) as ours:
-            self._refuse_port(ours.descriptor, family, wanted)
-            if family != _AF_UNIX or not path:  # an abstract name is held by Landlock, which holds us too
+        if family == _AF_UNIX and path:
+            self._connect_by_path(caller, number, descriptor, path)
+        elif self._identity.uid is not None:
+            raise PermissionError(errno.EACCES, "abstract names are held by Landlock, which does not hold us")
+        else:  # an abstract name is held by Landlock, which holds us too
+            with caller.duplicate(descriptor) as ours:
+                self._refuse_port(ours.descriptor, family, wanted)
                 kernel.connect(ours.descriptor, wanted)
-                return
-            with self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file:
-                kernel.connect(ours.descriptor, wanted[:2] + file.path.encode() + b"\0")
+
+    def _connect_by_path(self, caller: Caller, number: int, descriptor: int, path: bytes) -> None:
+        """Give the target a connected socket in place of its own, which a container may keep from us."""
+        kind, flags = caller.unconnected_socket(descriptor)
+        with (
+            self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file,
+            socket.socket(socket.AF_UNIX, kind | flags & os.O_NONBLOCK) as ours,
+        ):
+            kernel.connect(ours.fileno(), struct.pack("=H", _AF_UNIX) + file.path.encode() + b"\0")
+            added = _ADDED.pack(number, _IN_PLACE_OF, ours.fileno(), descriptor, flags & os.O_CLOEXEC)
+            fcntl.ioctl(self._listener, _ADD_FILE, added)
 
     def _refuse_port(self, descriptor: int, family: int, address: bytes) -> None:
         port = int.from_bytes(address[2:4])

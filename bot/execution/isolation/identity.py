@@ -34,3 +34,19 @@ def drop(uid: int | None, gid: int | None, *, reads_all: bool) -> None:
     kernel.keep_only_capabilities(_ALLOWED_TO_READ_ALL if reads_all else 0)
     if reads_all:
         kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, kernel.CAP_DAC_READ_SEARCH)
+
+
+def drop_in_this_thread(uid: int, gid: int, *, reads_all: bool) -> None:
+    """Have this thread alone get the rights that `drop` gives, for good.
+
+    Args:
+        uid: The user to become.
+        gid: The group to become.
+        reads_all: As for `drop`.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    kernel.prctl(kernel.PR_SET_KEEPCAPS, 1 if reads_all else 0)
+    kernel.become_user_in_this_thread(uid, gid)
+    kernel.keep_only_capabilities(_ALLOWED_TO_READ_ALL if reads_all else 0)

@@ -105,7 +105,12 @@ class IsolatedSandbox:
         plan = basic_plan(command, limits)
         has_own_uid = identity.uid is not None
         own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
-        deputy = isolation.deputy and isolation.seccomp and not has_own_uid
+        # Beneath a user of its own it makes local connections, which Landlock holds later, and no others.
+        is_of_use = not has_own_uid or (
+            seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
+            and not command.network
+        )
+        deputy = isolation.deputy and isolation.seccomp and is_of_use
         policy = seccomp.Policy(has_own_uid, isolation.landlock, deputy, command.network)
         return plan._replace(
             rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],

@@ -27,6 +27,9 @@ _SECCOMP_GET_ACTION_AVAIL = 2
 _SECCOMP_RET_ERRNO = 0x00050000
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
 _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32
+_SET_GROUPS = {"x86_64": 116, "aarch64": 159}
+_SET_GROUP = {"x86_64": 119, "aarch64": 149}
+_SET_USER = {"x86_64": 117, "aarch64": 147}
 _OPENAT2 = 437
 _RESOLVE_NO_SYMLINKS = 0x04
 _PIDFD_GETFD = 438
@@ -113,6 +116,20 @@ def open_without_links(path: str) -> int:
     """
     how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
     return system_call(_OPENAT2, _AT_CURRENT_FOLDER, os.fsencode(path), how, ctypes.sizeof(how))
+
+
+def become_user_in_this_thread(uid: int, gid: int) -> None:
+    """Become another user in this thread alone, for good, without further groups.
+
+    The C library would change all threads of the process.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    machine = os.uname().machine
+    system_call(_SET_GROUPS[machine], 0, None)
+    system_call(_SET_GROUP[machine], gid, gid, gid)
+    system_call(_SET_USER[machine], uid, uid, uid)
 
 
 def pidfd_getfd(process: int, descriptor: int) -> int:

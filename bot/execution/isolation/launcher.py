@@ -59,7 +59,8 @@ class Keeper:
         self._tell(target=target)
         _let_go_of_streams()
         if post is not None:
-            post.begin(plan.folder, plan.bounds.tasks, plan.landlock.ports if plan.landlock else ())
+            ports = plan.landlock.ports if plan.landlock else ()
+            post.begin(plan.folder, plan.bounds.tasks, ports, plan.identity)
         self._see_to_the_end(target, scoped=scoped)
 
     def _see_to_the_end(self, target: int, *, scoped: bool) -> None:

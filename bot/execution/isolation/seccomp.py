@@ -72,7 +72,8 @@ class Policy(NamedTuple):
     Attributes:
         own_uid: Whether the target runs under a user id that nobody else has.
         landlock: The version of Landlock that holds beside the filter; 0 where there is none.
-        deputy: Whether the keeper decides on calls that only a path or a process id can tell harmless.
+        deputy: Whether the keeper decides on calls that only a path or a process id can tell harmless; with
+            a user id of its own that is connecting alone.
         network: Whether internet sockets are allowed.
     """
 
@@ -109,6 +110,8 @@ def rules(policy: Policy) -> Iterator[Rule]:
     if not policy.own_uid:
         yield from _other_process_rules()
         yield from _shared_uid_rules(policy)
+    elif policy.deputy:
+        yield Rule(("connect",), Action.ASK_DEPUTY)
 
 
 def _has_bits(argument: int, bits: int) -> Condition:
@@ -116,8 +119,8 @@ def _has_bits(argument: int, bits: int) -> Condition:
 
 
 def _socket_rules(policy: Policy) -> Iterator[Rule]:
-    """Refuse sockets; a socket pair is a pipe. Local ones need a Landlock that holds abstract names."""
-    paths_are_held = policy.own_uid or policy.deputy or policy.landlock >= LANDLOCK_UNIX_PATHS
+    """Refuse sockets; a socket pair is a pipe. Local ones need what holds abstract names, and paths."""
+    paths_are_held = policy.deputy or policy.landlock >= LANDLOCK_UNIX_PATHS
     local = policy.landlock >= LANDLOCK_SCOPES and paths_are_held
     families = ((_AF_UNIX,) if local else ()) + ((_AF_INET, _AF_INET6) if policy.network else ())
     if families:
@@ -130,7 +133,7 @@ def _socket_rules(policy: Policy) -> Iterator[Rule]:
         yield Rule(("sendto", "sendmmsg"), Action.REFUSE, (_has_bits(3, _FAST_OPEN),))
         yield Rule(("sendmsg",), Action.REFUSE, (_has_bits(2, _FAST_OPEN),))
     yield Rule(("socketpair",), Action.REFUSE, (Condition(0, (_AF_UNIX,), among=False),))
-    if not policy.own_uid and policy.landlock < LANDLOCK_UNIX_PATHS:
+    if policy.landlock < LANDLOCK_UNIX_PATHS:
         # Any other kind sends to the path of a stranger's socket without connecting to it first.
         connected = Condition(1, (_SOCK_STREAM, _SOCK_SEQPACKET), mask=_SOCK_TYPE_MASK, among=False)
         yield Rule(("socket", "socketpair"), Action.REFUSE, (Condition(0, (_AF_UNIX,)), connected))

@@ -153,7 +153,7 @@ CONNECTING = {
         """,
     "local sockets": """
         import asyncio, os, socket
-        for address in ("server.sock", os.path.abspath("other.sock"), f"\\0honest-{os.getpid()}"):
+        for address in ("server.sock", os.path.abspath("other.sock")):
             with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
                 server.bind(address)
                 server.listen()
@@ -207,6 +207,17 @@ def test_honest__connects_inside(arena: Arena, code: str) -> None:
     outcome = arena.run(code)
     assert outcome.stderr.decode() == ""
     assert outcome.exit_code == 0
+
+
+@pytest.mark.usefixtures("connects")
+def test_honest__connects_by_an_abstract_name_as_an_ordinary_user_alone(arena: Arena) -> None:
+    attack = """
+        server, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        server.bind(f"\\0honest-{os.getpid()}")
+        server.listen()
+        client.connect(server.getsockname())
+        """
+    assert arena.attack(attack).startswith("done" if arena.bot.uid else "held PermissionError")
 
 
 def test_honest__pytest_runs_inside(arena: Arena) -> None:

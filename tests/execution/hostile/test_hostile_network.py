@@ -84,6 +84,62 @@ def test_network__abstract_sockets(arena: Arena, listening: dict[str, socket.soc
     assert arena.attack(attack, sandbox="off").startswith("done")
 
 
+@pytest.mark.parametrize("network", [False, True])
+def test_network__a_socket_that_everybody_may_write_to(arena: Arena, *, network: bool) -> None:
+    """As Docker's is where somebody has opened it to all: who speaks to it owns the machine."""
+    place = arena.base / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as docker:
+        docker.bind(str(place))
+        docker.listen()
+        docker.settimeout(0)
+        place.chmod(0o666)
+        attack = f"socket.socket(socket.AF_UNIX).connect({str(place)!r})"
+        through_link = f"os.symlink({str(place)!r}, 'mine'); socket.socket(socket.AF_UNIX).connect('mine')"
+        for each in (attack, through_link):
+            assert arena.attack(each, network=network).startswith("held PermissionError")
+        with pytest.raises(BlockingIOError):
+            docker.accept()
+        assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+def test_network__a_path_that_changes_while_it_is_looked_at(arena: Arena) -> None:
+    place = arena.base / "docker.sock"
+    code = f"""
+        import ctypes, os, socket, threading, time
+        libc = ctypes.CDLL(None, use_errno=True)
+        own = socket.socket(socket.AF_UNIX)
+        own.bind("own.sock")
+        own.listen(4096)
+        names = [b"own.sock", {str(place).encode()!r}]
+        address = ctypes.create_string_buffer(b"\\x01\\x00" + names[0].ljust(100, b"\\0"))
+        is_over = False
+        def exchange():
+            while not is_over:
+                for name in names:
+                    ctypes.memmove(ctypes.addressof(address) + 2, name.ljust(100, b"\\0"), 100)
+        threading.Thread(target=exchange).start()
+        ends = {{}}
+        began = time.monotonic()
+        while time.monotonic() - began < 2:
+            client = socket.socket(socket.AF_UNIX)
+            failed = libc.connect(client.fileno(), address, 102)
+            end = ctypes.get_errno() if failed else 0
+            ends[end] = ends.get(end, 0) + 1
+            client.close()
+        is_over = True
+        print(sorted(ends))
+        """
+    with socket.socket(socket.AF_UNIX) as docker:
+        docker.bind(str(place))
+        docker.listen()
+        docker.settimeout(0)
+        place.chmod(0o666)
+        outcome = arena.run(code)
+        assert b"13" in outcome.stdout, outcome  # it was refused at least once
+        with pytest.raises(BlockingIOError):
+            docker.accept()
+
+
 @pytest.mark.parametrize(
     "made",
     ["socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)", "socket.socketpair(type=socket.SOCK_DGRAM)[0]"],

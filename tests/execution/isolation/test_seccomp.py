@@ -18,7 +18,7 @@ from bot.execution.isolation.seccomp import (
 )
 from bot.execution.isolation.syscalls import NUMBERS, REFUSED, REFUSED_WITHOUT_OWN_UID
 
-OWN, SHARED = Policy(own_uid=True, landlock=7), Policy(own_uid=False, landlock=7, deputy=True)
+OWN, SHARED = (Policy(own_uid=own_uid, landlock=7, deputy=True) for own_uid in (True, False))
 EPERM = Action.REFUSE
 
 
@@ -93,6 +93,9 @@ STREAM, DGRAM, SEQPACKET, CLOEXEC = 1, 2, 5, 0o2000000
         (OWN, INET, False),
         (OWN, NETLINK, False),
         (OWN._replace(landlock=5), UNIX, False),  # nothing would hold abstract names
+        (OWN._replace(deputy=False), UNIX, False),  # nothing would hold sockets that everybody may write to
+        (OWN._replace(deputy=False, landlock=9), UNIX, True),
+        (OWN._replace(network=True, deputy=False), UNIX, False),
         (OWN._replace(network=True), INET, True),
         (OWN._replace(network=True), INET6, True),
         (OWN._replace(network=True), NETLINK, False),
@@ -131,11 +134,11 @@ def test_rules__the_upper_half_of_an_argument_hides_nothing() -> None:
 
 @pytest.mark.parametrize("call", ["socket", "socketpair"])
 def test_rules__datagrams_go_nowhere_without_asking(call: str) -> None:
-    assert decide(OWN, call, UNIX, DGRAM) == Action.ALLOW
-    assert decide(SHARED, call, UNIX, DGRAM | CLOEXEC) == EPERM
-    assert decide(SHARED, call, UNIX, 3) == EPERM  # SOCK_RAW, which is the same there
-    assert decide(SHARED, call, UNIX, SEQPACKET | CLOEXEC) == Action.ALLOW
-    assert decide(SHARED._replace(landlock=9), call, UNIX, DGRAM) == Action.ALLOW
+    for policy in (OWN, SHARED):
+        assert decide(policy, call, UNIX, DGRAM | CLOEXEC) == EPERM
+        assert decide(policy, call, UNIX, 3) == EPERM  # SOCK_RAW, which is the same there
+        assert decide(policy, call, UNIX, SEQPACKET | CLOEXEC) == Action.ALLOW
+        assert decide(policy._replace(landlock=9), call, UNIX, DGRAM) == Action.ALLOW
 
 
 def test_rules__processes_but_no_namespaces() -> None:
@@ -206,7 +209,9 @@ def test_rules__what_landlock_does_not_hold_is_asked_or_refused(
     without = with_deputy._replace(deputy=False)
     assert {call for call in calls if decide(without, call) == EPERM} == asked | refused
     alone = with_deputy._replace(own_uid=True)
-    assert {decide(alone, call) for call in calls} == {Action.ALLOW}
+    assert {call for call in calls if decide(alone, call) != Action.ALLOW} == {"connect"}
+    assert decide(alone, "connect") == Action.ASK_DEPUTY
+    assert decide(alone._replace(deputy=False), "connect") == Action.ALLOW  # there is nothing to connect
 
 
 def test_assemble__every_condition_counts_and_the_rules_go_on() -> None:
