@@ -133,7 +133,7 @@ def installed_folders(prefix: Path) -> tuple[Path, ...]:
 
     A folder that a link leads to is none of them: whatever was installed may have put the link there.
     """
-    found = (*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3/dist-packages"))
+    found = {*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3*/dist-packages")}
     return tuple(folder for folder in sorted(found) if folder.is_dir() and folder.resolve() == folder)
 
 

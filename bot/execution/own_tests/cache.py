@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,9 @@ from typing import Protocol
 from bot import __version__
 from bot.cache.measurements import MEASUREMENT_SCHEMA, MeasurementParts, measurement_key
 from bot.execution.answers import Reached
+from bot.execution.interpreter import installed_folders
 from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
+from bot.execution.scratch import is_in_scratch
 from bot.execution.workspace import Interpreter, Workspace
 from bot.model import BaselineStatus, Member
 
@@ -21,7 +24,6 @@ MOST_FAILED = 1_000
 
 _MOST_NOTES = 10
 _MOST_CHARACTERS = 2_000
-_ENVIRONMENTS = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
 
 
 class Measurements(Protocol):
@@ -91,11 +93,11 @@ def _content(place: Path) -> bytes:
 
 def _distributions(interpreter: Interpreter) -> Iterator[str]:
     """Yield the names of what is installed; what an editable installation stands on is not told apart."""
-    homes = {interpreter.path.parent.parent, interpreter.path.resolve().parent.parent}
-    for home in homes:
-        for pattern in _ENVIRONMENTS:
-            for folder in home.glob(pattern):
-                yield from (place.name for place in folder.glob("*.dist-info"))
+    homes = {interpreter.path.parent.parent}
+    if not is_in_scratch(interpreter.path.parent):  # else what was installed may have chosen the base
+        homes.add(interpreter.path.resolve().parent.parent)
+    for folder in itertools.chain.from_iterable(map(installed_folders, homes)):
+        yield from (place.name for place in folder.glob("*.dist-info"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
