@@ -157,6 +157,28 @@ def test_open_workspace__an_editable_installation_does_not_reach_the_persons_tre
     assert (result.problem, result.functions["test_x"].status) == ("", "passed")
 
 
+def test_open_workspace__an_environment_that_came_with_a_branch_is_not_used(tmp_path: Path) -> None:
+    """It may lead anywhere, for example by a `home` that only Python or only the bot reads."""
+    base = tmp_path / "project" / ".venv" / "fake"
+    (base / "lib" / "python3.13").mkdir(parents=True)
+    (base / "lib" / "python3.13" / "os.py").write_text("")
+    (base / "include").symlink_to(tmp_path)
+    program = tmp_path / "project" / ".venv" / "bin" / "python"
+    program.parent.mkdir()
+    program.symlink_to(Path(sys.executable).resolve())
+    settings = f"HOME = {Path(sys.executable).resolve().parent}\nhome = .venv/fake/bin\n"
+    (tmp_path / "project" / ".venv" / "pyvenv.cfg").write_text(settings)
+    order = order_for(tmp_path / "project")
+
+    async def scenario() -> Workspace:
+        async with open_workspace(order) as workspace:
+            return workspace
+
+    workspace = asyncio.run(scenario())
+    assert workspace.interpreter.path == Path(sys.executable)
+    assert workspace.notes[-1].startswith("the project's .venv is not used, because git tracks it")
+
+
 @pytest.mark.parametrize(("file", "named"), [("pytest.py", "pytest"), ("_pytest/__init__.py", "_pytest")])
 def test_open_workspace__the_project_hides_pytest(file: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(CannotPrepare, match=f"the project's own module `{named}` hides pytest"):
