@@ -55,9 +55,7 @@ class DeputyPost:
         """Give the listener to the keeper; called in the target-to-be."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
-    def begin(
-        self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None
-    ) -> None:
+    def begin(self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None) -> None:
         """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
