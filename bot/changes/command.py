@@ -156,11 +156,18 @@ def _environment(executable: str) -> dict[str, str]:
     programs = (str(Path(executable).parent), "/usr/local/bin", "/usr/bin", "/bin")
     return {
         "PATH": os.pathsep.join(dict.fromkeys(programs)),
-        "HOME": str(Path("~").expanduser()),
+        "HOME": _home(),
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
     }
+
+
+def _home() -> str:
+    try:
+        return str(Path.home())
+    except RuntimeError:  # a user that the system does not know, as a container may be run by
+        return "/nonexistent"
 
 
 def _first_line(stderr: bytes) -> str:

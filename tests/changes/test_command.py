@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.changes.command import Git, GitFailed, GitTookTooLong
+from fakes.arena import ORDINARY_USER, as_user
 from fakes.git_repository import GitRepository
 
 
@@ -59,3 +62,16 @@ def test_alone__repository_of_somebody_else(tmp_path: Path) -> None:
     with pytest.raises(GitFailed, match="dubious ownership"):
         Git.find(made.folder).line("rev-parse", "HEAD")
     assert Git.find(made.folder).alone(made.folder / ".git").line("rev-parse", "HEAD") == head
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT SHOWN: what only root can start")
+def test_find__by_a_user_that_the_system_does_not_know() -> None:
+    """A container may be run by any user id."""
+    code = (
+        "from pathlib import Path\nfrom bot.changes.command import Git\nGit.find(Path('/')).run('version')\n"
+    )
+    command = (sys.executable, "-c", code)
+    done = subprocess.run(
+        command, cwd="/", env={}, check=False, capture_output=True, **as_user(ORDINARY_USER)
+    )
+    assert done.returncode == 0, done.stderr
