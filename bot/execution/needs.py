@@ -18,6 +18,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from bot.execution.declared.hatch import read_hatch
+from bot.execution.declared.imports import declared_and_imported
 from bot.execution.declared.names import is_for_something_else, is_for_tests, normal
 from bot.execution.declared.nox import read_nox
 from bot.execution.declared.requirements import (
@@ -150,14 +151,41 @@ class _Places:
             found.append(Declared(source="setup.py", extras=_UNSEEN_EXTRAS))
         own = set(map(normal, self._own_groups))
         groups = (name for one in found for name in one.groups if normal(name) in own)
+        sets = [self._resolved(one) for one in (*found, by_workflows)]
+        dependencies = self._dependencies()
+        sets.append(self._imported(sets, dependencies))
         return Needs(
             is_package=is_package,
-            sets=_without_repeats(self._resolved(one) for one in (*found, by_workflows)),
-            dependencies=self._dependencies(),
+            sets=_without_repeats(sets),
+            dependencies=dependencies,
             plain=self._file(_PLAIN_FILE).requirements,
             is_locked=self._is_locked,
             groups=tuple(dict.fromkeys(groups)),
         )
+
+    def _imported(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> Declared:
+        """Return what test files import of the extras, groups and files that are not installed as a whole."""
+        chosen = {extra for one in sets for extra in one.extras}
+        optional = _table(self._table, "optional-dependencies")
+        offered: dict[str, Sequence[str]] = {}
+        whole: list[str] = []
+        for extra, listed in optional.items():
+            requirements = self._checked(_texts(listed))
+            if extra in chosen:
+                whole.extend(requirements)
+            offered[extra] = requirements
+        for group in self._groups:
+            offered[f"{group} group"] = self._checked(_group_requirements(self._groups, [group]))
+        for name in self._names:
+            if _purpose(name):
+                offered[name] = self._file(name).requirements
+        known = (*whole, *dependencies, *(text for one in sets for text in one.requirements))
+        return declared_and_imported(self._names, self._read, offered, known)
+
+    def _checked(self, texts: Sequence[str]) -> tuple[str, ...]:
+        collector = Collector("", self._read)
+        collector.items(texts)
+        return collector.declared().requirements
 
     def _dependencies(self) -> tuple[str, ...]:
         collector = Collector("the project", self._read)
