@@ -7,16 +7,23 @@ optional lock is taken, and every call has a time limit.
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from bot.model import Failure, UsageFailure
+
+MOST_BYTES = 64 * 1024**2
+"""What `Git.bounded` reads of what a call prints."""
 
 TIME_LIMIT_SECONDS = 120.0
 """How long one call of git, or the reading of one blob, may take."""
@@ -46,6 +53,10 @@ _NOBODYS_CONFIGURATION = {
 
 class GitFailed(Failure):
     """A call of git ended with an error; the message holds git's own first line."""
+
+
+class GitPrintedTooMuch(GitFailed):
+    """A call of git was ended because it printed more than is read."""
 
 
 class GitTookTooLong(GitFailed):
@@ -131,6 +142,50 @@ class Git:
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
+    def bounded(self, *arguments: str, variables: Mapping[str, str] = _NOTHING) -> bytes:
+        """Return what git prints of something of others; a few objects can stand for millions of files.
+
+        Raises:
+            GitPrintedTooMuch: It prints more than `MOST_BYTES`.
+            GitFailed: It ended with an error, or took too long.
+        """
+        with tempfile.TemporaryFile() as errors:
+            try:
+                code, printed = self._read_up_to_the_limit(
+                    arguments, errors, {**self.environment, **variables}
+                )
+            except (TimeoutError, subprocess.TimeoutExpired):
+                raise GitTookTooLong(f"git {arguments[0]} took longer than {self.seconds:g} s") from None
+            except (OSError, ValueError) as error:
+                raise GitFailed(f"git {arguments[0]} could not be started: {error}") from error
+            if code != 0:
+                errors.seek(0)
+                raise GitFailed(f"git {arguments[0]} failed: {_first_line(errors.read(MOST_BYTES))}")
+            return printed
+
+    def _read_up_to_the_limit(
+        self, arguments: tuple[str, ...], errors: IO[bytes], variables: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        limit = time.monotonic() + self.seconds
+        with subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            bufsize=0,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+            try:
+                printed = _printed(process.stdout, limit)
+                return process.wait(max(0.0, limit - time.monotonic())), printed
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
+
     def line(self, *arguments: str) -> str:
         """Return what git prints as one text, without the line's end."""
         return text_of(self.run(*arguments)).removesuffix("\n")
@@ -150,6 +205,28 @@ class Git:
     def command(self, *arguments: str) -> tuple[str, ...]:
         """Return the whole command of a call."""
         return (self.executable, *_ALWAYS, *arguments)
+
+
+def _printed(output: IO[bytes], limit: float) -> bytes:
+    """Return all that comes until the end of what is printed.
+
+    Raises:
+        TimeoutError: The end did not come until a time.
+        GitPrintedTooMuch: It is more than is read.
+    """
+    printed = bytearray()
+    while True:
+        if not select.select([output], [], [], max(0.0, limit - time.monotonic()))[0]:
+            raise TimeoutError
+        part = os.read(output.fileno(), 1 << 20)
+        if not part:
+            return bytes(printed)
+        printed += part
+        if len(printed) > MOST_BYTES:
+            raise GitPrintedTooMuch(
+                f"git printed more than {MOST_BYTES // 1024**2} MiB: the repository, or what has changed in "
+                "it, is too large to be read"
+            )
 
 
 def _environment(executable: str) -> dict[str, str]:

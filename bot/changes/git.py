@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.changes.command import Git, GitFailed, records, text_of
+from bot.changes.command import Git, GitFailed, GitPrintedTooMuch, records, text_of
 from bot.changes.trees import (
     REGULAR,
     BlobReader,
@@ -20,6 +20,9 @@ from bot.changes.trees import (
     entries_on_disk,
 )
 from bot.model import UsageFailure
+
+MOST_ENTRIES = 200_000
+"""A commit with more files is not read: some hundred objects can stand for millions of paths."""
 
 _MOST_COMMITS = 5_000
 """Of a longer history the newest commits count."""
@@ -108,12 +111,16 @@ class Repository:
 
     def commit_tree(self, oid: str) -> CommitTree:
         """Return the files of a commit, named by its object id."""
-        listing = self.git.run("ls-tree", "-r", "-z", "--long", "--full-tree", "--end-of-options", oid)
+        listing = self.git.bounded("ls-tree", "-r", "-z", "--long", "--full-tree", "--end-of-options", oid)
+        if listing.count(b"\0") > MOST_ENTRIES:
+            raise GitPrintedTooMuch(
+                f"commit {oid[:12]} holds more than {MOST_ENTRIES:,} files: it is too large to be read"
+            )
         return CommitTree(entries_of_listing(listing), self.blobs)
 
     def working_tree(self) -> WorkingTree:
         """Return the files that lie on disk, but for ignored ones."""
-        listing = self.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        listing = self.git.bounded("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         paths = {text_of(record) for record in records(listing)}
         return WorkingTree(list(entries_on_disk(self.root, paths)), self.root)
 
@@ -125,11 +132,13 @@ class Repository:
             head: The object id to look at; None for the working tree, where untracked files count as added.
         """
         if head is not None:
-            return text_of(self.git.run("diff", *_DIFF_OPTIONS, "--end-of-options", base, head, "--"))
+            return text_of(self.git.bounded("diff", *_DIFF_OPTIONS, "--end-of-options", base, head, "--"))
         with tempfile.TemporaryDirectory(prefix="testsmith-") as folder:
             index = self._index_with_untracked(Path(folder) / "index")
             variables = {"GIT_INDEX_FILE": str(index)}
-            diff = self.git.run("diff", *_DIFF_OPTIONS, "--end-of-options", base, "--", variables=variables)
+            diff = self.git.bounded(
+                "diff", *_DIFF_OPTIONS, "--end-of-options", base, "--", variables=variables
+            )
             return text_of(diff)
 
     def _index_with_untracked(self, copy: Path) -> Path:
@@ -138,7 +147,7 @@ class Repository:
         if index.exists():
             # With its time: git tells by it which files it must look into, changed within the same second.
             shutil.copy2(index, copy)
-        untracked = self.git.run("ls-files", "-z", "--others", "--exclude-standard")
+        untracked = self.git.bounded("ls-files", "-z", "--others", "--exclude-standard")
         empty = self.git.run("hash-object", "-t", "blob", "--stdin").strip()
         lines = [
             b"%s %s\t%s\0" % (REGULAR.encode(), empty, path)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from fakes.arena import ORDINARY_USER, as_user
 from fakes.git_repository import GitRepository
 
 
-def test_run__at_its_time_limit_ends_what_git_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", [Git.run, Git.bounded])
+def test_git__at_its_time_limit_ends_what_git_has_started(tmp_path: Path, call: Callable[..., bytes]) -> None:
     git = replace(Git.find(tmp_path), seconds=0.5)
     left = tmp_path / "pid"
     with pytest.raises(GitTookTooLong, match=r"longer than 0\.5 s"):
-        git.run("-c", f"alias.wait=!echo $$ > {left}; sleep 60", "wait")
+        call(git, "-c", f"alias.wait=!echo $$ > {left}; sleep 60", "wait")
     child = int(left.read_text())
     deadline = time.monotonic() + 5
     while _is_alive(child) and time.monotonic() < deadline:
@@ -34,9 +36,10 @@ def _is_alive(process: int) -> bool:
     return state not in {"Z", "X"}
 
 
-def test_run__complaint_is_gits_first_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", [Git.run, Git.bounded])
+def test_git__complaint_is_gits_first_error(tmp_path: Path, call: Callable[..., bytes]) -> None:
     with pytest.raises(GitFailed, match="git cat-file failed: fatal: not a git repository"):
-        Git.find(tmp_path).run("cat-file", "-e", "HEAD")
+        call(Git.find(tmp_path), "cat-file", "-e", "HEAD")
 
 
 def test_alone__neither_persons_nor_other_folders_configuration(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from bot.changes.command import GitPrintedTooMuch
 from bot.changes.git import Repository
 from bot.model import UsageFailure
 from fakes.git_repository import GitRepository
@@ -197,3 +199,35 @@ def test_diff__large_files_are_not_compared_line_by_line(made: GitRepository) ->
     diff = Repository.open(made.folder).diff(base, head)
     assert "data.json" in diff
     assert len(diff) < 2000
+
+
+def bomb(made: GitRepository, content: str, levels: int) -> str:
+    """Return a commit that holds one file at 64 paths for each level, and little else."""
+    (made.folder / "content").write_text(content)
+    entry, name = f"100644 blob {made.git('hash-object', '-w', 'content').strip()}", "{}.py"
+    for _ in range(levels):
+        listing = "".join(f"{entry}\t{name.format(number)}\n" for number in range(64))
+        done = subprocess.run(
+            ["git", "mktree"], cwd=made.folder, input=listing, capture_output=True, text=True, check=True
+        )
+        entry, name = f"040000 tree {done.stdout.strip()}", "{}"
+    tree = entry.rpartition(" ")[2]
+    return made.git("commit-tree", "-m", "bomb", tree).strip()
+
+
+@pytest.mark.parametrize(("levels", "words"), [(3, "200,000 files"), (5, "64 MiB")])
+def test_commit_tree__of_far_too_many_files_is_refused(made: GitRepository, levels: int, words: str) -> None:
+    commit = bomb(made, "x = 1\n", levels)
+    with pytest.raises(GitPrintedTooMuch, match=words):
+        Repository.open(made.folder).commit_tree(commit)
+
+
+def test_commit_tree__of_many_files_is_read(made: GitRepository) -> None:
+    assert len(Repository.open(made.folder).commit_tree(bomb(made, "x = 1\n", 2)).entries()) == 4_096
+
+
+def test_diff__far_too_long_is_refused(made: GitRepository) -> None:
+    base = made.commit({"a.py": "x = 1\n"})
+    commit = bomb(made, "x = 1\n" * 150_000, 3)
+    with pytest.raises(GitPrintedTooMuch, match="64 MiB"):
+        Repository.open(made.folder).diff(base, commit)
