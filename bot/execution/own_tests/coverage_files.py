@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,20 @@ from bot.model import BaselineStatus, Member
 MOST_BYTES = 64 * 1024**2
 """A larger file is not read."""
 
+MOST_PLACES = 100_000
+"""A report of more files, each at each place where it may be, is not read."""
+
+_BOUNDS = {
+    "SELECT count(*) FROM arc": 2_000_000,
+    "SELECT total(length(numbits)) FROM line_bits": 16 * 1024**2,
+    "SELECT total(most) FROM (SELECT max(length(numbits)) most FROM line_bits GROUP BY file_id)": 512 * 1024,
+}
+"""What a database may hold: pairs of lines, bytes for eight lines each, and those that one run has of a file."""
+
+_MOST_SQL_BYTES = 1_000_000
+
 _SQLITE = b"SQLite format 3\0"
+_COMPUTES = re.compile(r"\b(?:virtual|generated|as)\b", re.IGNORECASE)
 
 
 def suite_from_coverage(workspace: Workspace, members: Sequence[Member], path: Path) -> OwnSuite:
@@ -130,11 +144,17 @@ def _read_database(copy: Path) -> Measured:
 
 
 def _refuse_programs(copy: Path) -> None:
-    """Refuse a database with anything in it that runs when it is read."""
+    """Refuse a database with anything in it that runs when it is read, or that grows without bound."""
     with contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection:
-        kinds = {kind for (kind,) in connection.execute("SELECT type FROM sqlite_schema")}
-    if not kinds <= {"table", "index"}:
-        raise CannotReadCoverage("it holds more than tables")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_SQL_BYTES)
+        schema = connection.execute("SELECT type, sql FROM sqlite_schema").fetchall()
+        if any(kind not in {"table", "index"} or _COMPUTES.search(sql or "") for kind, sql in schema):
+            raise CannotReadCoverage("it holds more than tables")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+        for question, most in _BOUNDS.items():
+            if connection.execute(question).fetchone()[0] > most:
+                raise CannotReadCoverage("it holds far more lines than a project has")
 
 
 def _of_data(data: Any, file: str) -> FileCoverage:
@@ -221,6 +241,8 @@ class _XmlReader:
     def files(self) -> dict[str, FileCoverage]:
         """Return the files, each by its whole path below each of the sources."""
         sources = [source.rstrip("/") for source in self._sources if source] or [""]
+        if len(sources) * len(self._files) > MOST_PLACES:
+            raise CannotReadCoverage(f"it names files at more than {MOST_PLACES:,} places")
         return {
             f"{source}/{name}" if source and not name.startswith("/") else name: file
             for name, file in self._files.items()

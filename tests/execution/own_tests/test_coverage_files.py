@@ -4,13 +4,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
 from bot.execution.own_suite import MemberBaseline, OwnSuite
-from bot.execution.own_tests.coverage_files import suite_from_coverage
+from bot.execution.own_tests.coverage_files import read_coverage, suite_from_coverage
+from bot.execution.own_tests.measured import CannotReadCoverage
 from bot.execution.process import ProcessSandbox
 from bot.execution.sandbox import Limits
 from bot.execution.workspace import Interpreter, ProjectCopy, Workspace
@@ -237,6 +240,66 @@ def test_suite_from_coverage__a_database_with_a_view_is_not_read(
     assert suite == OwnSuite(
         status=BaselineStatus.FAILED, notes=(".coverage was not used: it holds more than tables",)
     )
+
+
+def with_a_virtual_table(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE context")
+    connection.execute("CREATE VIRTUAL TABLE context USING fts5(id, ctx)")
+
+
+def with_a_generated_column(connection: sqlite3.Connection) -> None:
+    blob = "(cast(replace(hex(zeroblob(x)), '0', 'w') AS blob))"
+    columns = f"file_id integer, context_id integer, x integer, numbits blob {{}} {blob}"
+    connection.execute("DROP TABLE line_bits")
+    connection.execute(f"CREATE TABLE line_bits ({columns.format('GENERATED ALWAYS AS')})")
+    connection.execute("INSERT INTO line_bits (file_id, context_id, x) VALUES (1, 1, 400000000)")
+
+
+def with_far_too_many_lines(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE line_bits SET numbits = ?", (b"\xff" * 20 * 1024**2,))
+
+
+def with_too_many_lines_in_one_file(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE line_bits SET numbits = ?", (b"\xff" * 1024**2,))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (with_a_virtual_table, "it holds more than tables"),
+        (with_a_generated_column, "it holds more than tables"),
+        (with_far_too_many_lines, "it holds far more lines than a project has"),
+        (with_too_many_lines_in_one_file, "it holds far more lines than a project has"),
+    ],
+)
+def test_read_coverage__a_database_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, spoil: Callable[[sqlite3.Connection], None], reason: str
+) -> None:
+    data = CoverageData(basename=str(tmp_path / "data"))
+    data.add_lines({"a.py": [1]})
+    data.write()
+    data.close(force=True)
+    with closing(sqlite3.connect(tmp_path / "data")) as connection:
+        spoil(connection)
+        connection.commit()
+    with pytest.raises(CannotReadCoverage, match=reason):
+        read_coverage(tmp_path / "data", _new_folder(tmp_path))
+
+
+def test_read_coverage__a_report_of_many_files_at_many_places_is_refused(tmp_path: Path) -> None:
+    sources = "".join(f"<source>/s{number}</source>" for number in range(3_000))
+    classes = "".join(f'<class filename="f{number}"/>' for number in range(3_000))
+    (tmp_path / "data").write_text(f"<coverage><sources>{sources}</sources>{classes}</coverage>")
+    with pytest.raises(CannotReadCoverage, match="100,000 places"):
+        read_coverage(tmp_path / "data", _new_folder(tmp_path))
+
+
+def _new_folder(folder: Path) -> Callable[[str], Path]:
+    def new_folder(name: str) -> Path:
+        (folder / name).mkdir()
+        return folder / name
+
+    return new_folder
 
 
 def test_suite_from_coverage__a_file_that_has_gone(workspace: Workspace, tmp_path: Path) -> None:
