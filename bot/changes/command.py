@@ -23,7 +23,9 @@ from typing import IO
 from bot.model import Failure, UsageFailure
 
 MOST_BYTES = 64 * 1024**2
-"""What `Git.bounded` reads of what a call prints."""
+MOST_RECORDS = 200_000
+"""What `Git.bounded` reads of what a call prints: bytes, and files of a listing. Some hundred objects can
+stand for millions of files."""
 
 TIME_LIMIT_SECONDS = 120.0
 """How long one call of git, or the reading of one blob, may take."""
@@ -146,7 +148,7 @@ class Git:
         """Return what git prints of something of others; a few objects can stand for millions of files.
 
         Raises:
-            GitPrintedTooMuch: It prints more than `MOST_BYTES`.
+            GitPrintedTooMuch: It prints more than `MOST_BYTES`, or with `-z` more than `MOST_RECORDS`.
             GitFailed: It ended with an error, or took too long.
         """
         with tempfile.TemporaryFile() as errors:
@@ -214,7 +216,7 @@ def _printed(output: IO[bytes], limit: float) -> bytes:
         TimeoutError: The end did not come until a time.
         GitPrintedTooMuch: It is more than is read.
     """
-    printed = bytearray()
+    printed, records = bytearray(), 0
     while True:
         if not select.select([output], [], [], max(0.0, limit - time.monotonic()))[0]:
             raise TimeoutError
@@ -222,6 +224,11 @@ def _printed(output: IO[bytes], limit: float) -> bytes:
         if not part:
             return bytes(printed)
         printed += part
+        records += part.count(b"\0")
+        if records > MOST_RECORDS:
+            raise GitPrintedTooMuch(
+                f"more than {MOST_RECORDS:,} files: the repository is too large to be read"
+            )
         if len(printed) > MOST_BYTES:
             raise GitPrintedTooMuch(
                 f"git printed more than {MOST_BYTES // 1024**2} MiB: the repository, or what has changed in "

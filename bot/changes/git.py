@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.changes.command import Git, GitFailed, GitPrintedTooMuch, records, text_of
+from bot.changes.command import Git, GitFailed, records, text_of
 from bot.changes.trees import (
     REGULAR,
     BlobReader,
@@ -20,9 +20,6 @@ from bot.changes.trees import (
     entries_on_disk,
 )
 from bot.model import UsageFailure
-
-MOST_ENTRIES = 200_000
-"""A commit with more files is not read: some hundred objects can stand for millions of paths."""
 
 _MOST_COMMITS = 5_000
 """Of a longer history the newest commits count."""
@@ -112,10 +109,6 @@ class Repository:
     def commit_tree(self, oid: str) -> CommitTree:
         """Return the files of a commit, named by its object id."""
         listing = self.git.bounded("ls-tree", "-r", "-z", "--long", "--full-tree", "--end-of-options", oid)
-        if listing.count(b"\0") > MOST_ENTRIES:
-            raise GitPrintedTooMuch(
-                f"commit {oid[:12]} holds more than {MOST_ENTRIES:,} files: it is too large to be read"
-            )
         return CommitTree(entries_of_listing(listing), self.blobs)
 
     def working_tree(self) -> WorkingTree:

@@ -215,10 +215,10 @@ def bomb(made: GitRepository, content: str, levels: int) -> str:
     return made.git("commit-tree", "-m", "bomb", tree).strip()
 
 
-@pytest.mark.parametrize(("levels", "words"), [(3, "200,000 files"), (5, "64 MiB")])
-def test_commit_tree__of_far_too_many_files_is_refused(made: GitRepository, levels: int, words: str) -> None:
+@pytest.mark.parametrize("levels", [3, 8])
+def test_commit_tree__of_far_too_many_files_is_refused(made: GitRepository, levels: int) -> None:
     commit = bomb(made, "x = 1\n", levels)
-    with pytest.raises(GitPrintedTooMuch, match=words):
+    with pytest.raises(GitPrintedTooMuch, match="200,000 files"):
         Repository.open(made.folder).commit_tree(commit)
 
 
@@ -228,6 +228,6 @@ def test_commit_tree__of_many_files_is_read(made: GitRepository) -> None:
 
 def test_diff__far_too_long_is_refused(made: GitRepository) -> None:
     base = made.commit({"a.py": "x = 1\n"})
-    commit = bomb(made, "x = 1\n" * 150_000, 3)
+    commit = bomb(made, "x = 1\n" * 150_000, 2)
     with pytest.raises(GitPrintedTooMuch, match="64 MiB"):
         Repository.open(made.folder).diff(base, commit)
