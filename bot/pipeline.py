@@ -23,7 +23,12 @@ from bot.changes.trusted import TrustedTree
 from bot.deadline import Deadline, TimeIsOver, next_group
 from bot.execution.interpreter import choose_interpreter, tracks_environment
 from bot.execution.isolation.choice import CannotIsolate
-from bot.execution.loading import could_not_import, modules_that_do_not_load
+from bot.execution.loading import (
+    could_not_import,
+    does_not_exist,
+    members_that_do_not_exist,
+    modules_that_do_not_load,
+)
 from bot.execution.opening import WorkspaceOrder, open_workspace
 from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
 from bot.execution.own_suite import OwnSuite, measure_own_suite, with_base
@@ -639,11 +644,24 @@ async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
         module: could_not_import(module, problem, workspace.owned_modules, installs=installs)
         for module, problem in problems.items()
     }
+    conditional = [
+        asked.request.member
+        for asked in run.requests.values()
+        if asked.request.member.module not in reasons and _is_conditional(run, asked)
+    ]
+    absent = await members_that_do_not_exist(workspace, conditional)
+    why = {one.id: does_not_exist(one, workspace) for one in conditional if one.id in absent}
+    why |= {one.id: reasons[one.module] for one in members if one.module in reasons}
     return {
-        member.id: _skipped([member], Stage.ENVIRONMENT, reasons[member.module])[0]
+        member.id: _skipped([member], Stage.ENVIRONMENT, why[member.id])[0]
         for member in members
-        if member.module in reasons
+        if member.id in why
     }
+
+
+def _is_conditional(run: _Run, asked: _Asked) -> bool:
+    data = run.search.head_tree.read(asked.request.member.path)
+    return data is not None and asked.driver.is_conditional(data, asked.request.member)
 
 
 def runs_code(settings: Settings) -> bool:

@@ -207,6 +207,15 @@ class LanguageDriver(Protocol):
         """Yield one request a member, with test path, context and normalised source, in order."""
         ...
 
+    def is_conditional(self, data: bytes, member: Member) -> bool:
+        """Tell whether a member is defined only under a condition of its file, so that it may not exist.
+
+        Args:
+            data: The file.
+            member: The member.
+        """
+        ...
+
     def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
         """Return the examples in the member's own documentation."""
         ...

@@ -240,6 +240,57 @@ def test_suggest__the_first_line_says_what_could_not_be_imported(
     assert first == "could not import dates (no module named 'no_such_library'). Run again with --install."
 
 
+CONDITIONAL = """\
+import functools
+import sys
+
+try:
+    from math import gcd
+except ImportError:
+
+    def gcd(a: int, b: int) -> int:
+        return a if b == 0 else gcd(b, a % b)
+
+
+if sys.version_info < (3, 8):
+
+    def prod(values):
+        return functools.reduce(int.__mul__, values)
+
+else:
+
+    class Numbers:
+        def first(self, count: int) -> int:
+            return count - 1
+
+
+try:
+    import no_such_library
+except ImportError:
+
+    @functools.lru_cache
+    def doubled(number: int) -> int:
+        return number * 2
+"""
+
+
+def test_suggest__a_definition_whose_condition_is_not_met_does_not_exist(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = GitRepository.create(tmp_path / "numbers")
+    repository.commit({"figures.py": CONDITIONAL})
+
+    report = command_line.suggest(repository.folder, "--all", ".", "--provider", "offline").report
+
+    reasons = {one["member"]: one["reason"] for one in report["skipped"]}
+    assert reasons.keys() == {"figures.py::gcd", "figures.py::prod"}
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    told = f"this definition does not exist on Python {version}: line 8 stands under a condition"
+    assert reasons["figures.py::gcd"].startswith(told)
+    assert "line 14" in reasons["figures.py::prod"]
+    assert ids(report["suggestions"]) == {"figures.py::Numbers.first", "figures.py::doubled"}
+
+
 def test_suggest__an_empty_repository(command_line: CommandLine, tmp_path: Path) -> None:
     GitRepository.create(tmp_path / "empty")
 

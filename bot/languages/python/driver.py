@@ -68,6 +68,10 @@ class PythonDriver:
         """See `LanguageDriver.requests`."""
         return context.requests(tree, members, project)
 
+    def is_conditional(self, data: bytes, member: Member) -> bool:
+        """See `LanguageDriver.is_conditional`."""
+        return reachable.is_conditional(data, member)
+
     def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
         """See `LanguageDriver.documented_examples`."""
         return examples.documented_examples(member)

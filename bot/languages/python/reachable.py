@@ -15,11 +15,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
-from bot.languages.driver import Reachable, Way
-from bot.languages.python.definitions import is_type_checking
+from bot.languages.driver import CannotParse, Reachable, Way
+from bot.languages.python.definitions import definitions, is_type_checking
 from bot.languages.python.parsing import parse_untrusted
 from bot.languages.python.syntax import bodies, decode, span_of
+from bot.model import Member
 
 _PRAGMA = re.compile(r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)")
 _JUMPS = (ast.Continue, ast.Break, ast.Pass)
@@ -38,6 +40,17 @@ def reachable(data: bytes) -> Reachable:
     reader = _Reader(excluded)
     reader.take(parse_untrusted(text).body)
     return Reachable(statements=tuple(reader.statements), ways=tuple(reader.ways))
+
+
+def is_conditional(data: bytes, member: Member) -> bool:
+    """Tell whether a member is defined only in one branch of its file; no, if that cannot be read."""
+    try:
+        known = definitions(parse_untrusted(decode(data)))
+    except CannotParse:
+        return False
+    names = accumulate(member.name.split("."), "{}.{}".format)
+    found = [known[name] for name in names if name in known]
+    return any(len(each.parts) == 1 and each.parts[0].guards for each in found)
 
 
 def decisions(source: str) -> int:
