@@ -124,7 +124,8 @@ class _SuiteRecorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell which file could not be collected, and of each that it goes on."""
         self._send({"kind": "alive"})
-        why = str(report.longrepr)[-1_000:]
+        told = report.longrepr
+        why = str(told[2] if isinstance(told, tuple) else told)[-1_000:]  # of a skip: file, line, reason
         if report.failed or (report.skipped and _LACKS_A_MODULE in why):
             self._send({"kind": "broken", "node": report.nodeid, "message": why})
 
