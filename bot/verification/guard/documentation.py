@@ -109,6 +109,11 @@ def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
         case ast.Call(func=ast.Name(id="str"), args=[inner], keywords=[]):
             printed = situation(inner, before, names)
             yield _Shown(example=example, situation=printed, claimed=claimed, only_text=True)
+        case ast.Compare(left=inner, ops=[ast.Eq() | ast.Is()], comparators=[value]) if (
+            example.expected == "True"
+        ):
+            compared = Claimed(value=plain_value(value, names))
+            yield _Shown(example=example, situation=situation(inner, before, names), claimed=compared)
 
 
 def expression(text: str) -> ast.expr:

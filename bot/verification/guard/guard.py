@@ -57,13 +57,15 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
         return Guarded()
     code, member = proof.candidate.code, proof.member
     passing = {function.name for function in proof.functions if _passes(function)}
+    documented = documented_claims(code, member, examples)
     shown = [
         claim
-        for claim in documented_claims(code, member, examples)
+        for claim in documented
         if claim.relation is Relation.CONTRADICTS
         or (claim.relation is Relation.AGREES and claim.function not in passing)
     ]
-    known = {(claim.function, claim.row) for claim in shown}
+    # What an example shows and the code does is said plainly enough, whatever the annotation says.
+    known = {(claim.function, claim.row) for claim in documented if claim.relation is not Relation.UNKNOWN}
     raised = dict(_raised(proof.functions))
     promised = [
         found

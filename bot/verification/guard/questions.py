@@ -14,6 +14,7 @@ from bot.languages.python.examples import docstring_of
 from bot.languages.python.parsing import parse_untrusted
 from bot.model import Candidate, Member
 from bot.verification.guard.contradictions import Promise
+from bot.verification.guard.documentation import expression
 
 _MOST_TEXT = 200
 _NAME = re.compile(r"[\w.]+")
@@ -117,6 +118,8 @@ def _is_import(statement: str) -> bool:
 
 def _claim(example: DocumentedExample) -> str:
     call = _on_few_lines(example.call)
+    if not isinstance(expression(call), ast.Call | ast.Attribute | ast.Subscript | ast.Name):
+        call = f"({call})"  # a comparison would go on in that of the claim
     if example.expected is None:
         return f"with pytest.raises({example.exception}):\n    {call}"
     compares = "is" if example.expected in {"True", "False", "None"} else "=="

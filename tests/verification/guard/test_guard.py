@@ -290,6 +290,36 @@ def test_guard__agreement_that_holds_is_nothing_to_ask() -> None:
     assert guarded(code, ("test_doc", Status.PASSED)) == Guarded()
 
 
+CLAMP = '''\
+def clamp(value: float) -> str:
+    """Format a number.
+
+    >>> clamp(1.5)
+    '1.5'
+    >>> clamp(None) is None
+    True
+    """
+    return None if value is None else str(value)
+'''
+
+
+@pytest.mark.parametrize(
+    ("claim", "asks"),
+    [
+        ("clamp(None) is None", []),
+        ("clamp(None) == ''", ["clamp(None) is None"]),
+        ("clamp(0) is None", ["clamp(0)"]),
+    ],
+)
+def test_guard__what_an_example_compares_is_documented_whatever_the_annotation_says(
+    claim: str, asks: list[str]
+) -> None:
+    subject = member(CLAMP, "clamp")
+    code = f"from shop.money import clamp\ndef test_claim(): assert {claim}\n"
+    found = guard(proof(code, ("test_claim", Status.PASSED), subject=subject), documented_examples(subject))
+    assert [question.documented.call for question in found.questions] == asks
+
+
 def test_guard__one_question_an_example() -> None:
     code = """
         from shop.money import cents
@@ -392,6 +422,7 @@ def example(call: str, expected: str | None, *setup: str, exception: str | None 
     [
         (example("cents('1')", "100"), "assert cents('1') == 100"),
         (example("cents('1')", "True"), "assert cents('1') is True"),
+        (example("cents('1') is None", "True"), "assert (cents('1') is None) is True"),
         (
             example("cents('x')", None, exception="ValueError"),
             "with pytest.raises(ValueError):\n        cents('x')",
