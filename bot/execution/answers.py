@@ -30,6 +30,7 @@ _WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # no set: what is told may 
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
 _MOST_NAMES = 10
+_MOST_PLACES = 10_000
 _MOST_NAME_CHARACTERS = 100
 
 
@@ -62,6 +63,10 @@ class FunctionResult:
     left: tuple[str, ...] = ()
 
 
+Place = tuple[int, int, int, int]
+"""Where something stands in a text: line, column, last line and column; columns in bytes, -1 for unknown."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """What became of one job.
@@ -72,6 +77,8 @@ class JobResult:
         loaded: What of the member was reached while the modules were loaded.
         changed: How test functions ended, up to the first that did not pass, with each change of a module
             that was tried.
+        idle: Where calls and imports stand in the test module that were not reached; None where that is not
+            known.
         acts: Whether changes that were written into a file are shown to have an effect.
         done: What a worker tells of how it was run, as `MOVED_CLOCK`.
     """
@@ -80,6 +87,7 @@ class JobResult:
     problem: str = ""
     loaded: Reached = Reached()
     changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    idle: tuple[Place, ...] | None = None
     acts: bool = False
     done: frozenset[str] = frozenset()
 
@@ -186,6 +194,7 @@ def _job_result(told: Mapping[str, Any]) -> JobResult:
         problem=_text(told.get("problem")),
         loaded=_reached(loaded if isinstance(loaded, dict) else {}),
         changed=dict(_changed(told.get("mutants"))),
+        idle=_places(told.get("idle")),
         acts=told.get("acts") is True,
         done=frozenset(word for word in _list(told.get("done")) if isinstance(word, str)) & _DONE,
     )
@@ -209,6 +218,19 @@ def _changed(told: object) -> Iterator[tuple[int, dict[str, str]]]:
             case {"number": int(number), "functions": dict(functions)}:
                 known = [(name, status) for name, status in functions.items() if status in _WITH_CHANGES]
                 yield number, dict(known[:_MOST_FUNCTIONS])
+
+
+def _places(told: object) -> tuple[Place, ...] | None:
+    if not isinstance(told, list):
+        return None
+    places: list[Place] = []
+    for place in told[:_MOST_PLACES]:
+        match place:
+            case [int(line), int(column), int(last), int(end)]:
+                places.append((line, column, last, end))
+            case _:
+                return None
+    return tuple(places)
 
 
 def _reached(told: Mapping[str, Any]) -> Reached:

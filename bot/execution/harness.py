@@ -54,6 +54,8 @@ class Setting:
         beside: Whether a test module takes part in a session of the project's own, as far as one can be set
             up: beside the project's test file, else under its conftest.
         other_python: Whether the workspace's other interpreter is used, where there is one.
+        own_calls: Whether it is told which calls of a test module's own text are not made; asserts are plain
+            then.
         in_file: Whether changes of a module are written into its file in a copy of the project.
     """
 
@@ -71,6 +73,7 @@ class Setting:
     twice: bool = False
     beside: bool = False
     other_python: bool = False
+    own_calls: bool = False
     in_file: bool = False
 
     @property
@@ -287,6 +290,7 @@ def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]
         "beside": job.beside,
         "apart": setting.apart,
         "twice": setting.twice,
+        "own_calls": setting.own_calls,
         "span": None
         if traced is None
         else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult
+from bot.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
 from bot.execution.harness import UTF_8, Job, Setting, TracedMember, batches_of, run_jobs
 from bot.execution.sandbox import CannotRun
 from bot.execution.workspace import Workspace
@@ -26,6 +26,9 @@ from bot.verification.table import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """A longer candidate is not run."""
+
+WATCHED = Setting(name="its own calls watched", hash_seed=1, own_calls=True)
+"""One more run on head, which shows what of a test's own text was not run; it counts for nothing else."""
 
 TestFunctions = Callable[[str], Sequence[str]]
 """Returns the names of a test module's test functions; raises `CannotParse`."""
@@ -73,16 +76,17 @@ async def gather_evidence(
         other_python=workspace.other is not None,
         other_locale=workspace.interpreter.locale,
     )
-    progress.phase("running tests", len(jobs) * (len(head) + (workspace.base is not None)))
+    progress.phase("running tests", len(jobs) * (len(head) + 1 + (workspace.base is not None)))
     runner = _Runner(workspace, progress)
     first = [head[0]] if workspace.base is None else [head[0], ON_BASE]
     results = await runner.run(first, jobs)
     left = list(_worth_running_again(jobs, results[head[0]]))
-    results |= await runner.run(head[1:], left)
+    results |= await runner.run([*head[1:], WATCHED], left)
     on_head = {setting: results[setting] for setting in head}
     await runner.replace_unreadable(on_head, left)
     evidence = _Evidence(
         head=on_head,
+        idle={number: result.idle for number, result in results[WATCHED].items()},
         base=await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head),
         other_version=None if workspace.other is None else workspace.other.interpreter.version,
     )
@@ -182,7 +186,7 @@ class _Runner:
     def _is_traced(self, setting: Setting) -> bool:
         """Not on another interpreter, to which the same code has other lines and arcs."""
         is_other = setting.other_python and self.workspace.other is not None
-        return not setting.on_base and not is_other
+        return not setting.on_base and not setting.own_calls and not is_other
 
     async def _run_batch(
         self, slots: asyncio.Semaphore, setting: Setting, jobs: Sequence[Job]
@@ -214,6 +218,7 @@ class _Evidence:
     head: Mapping[Setting, Mapping[int, JobResult]]
     base: Mapping[int, JobResult]
     other_version: tuple[int, int] | None
+    idle: Mapping[int, tuple[Place, ...] | None]
     causes: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
     def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
@@ -228,7 +233,7 @@ class _Evidence:
         if isinstance(names, str):
             return replace(proof, problem=names)
         functions = (self._function(name, number) for name in self.names(number, names))
-        return replace(proof, functions=tuple(functions))
+        return replace(proof, functions=tuple(functions), idle=self.idle.get(number))
 
     def _of(self, number: int) -> list[tuple[Setting, JobResult]]:
         return [(setting, found[number]) for setting, found in self.head.items() if number in found]

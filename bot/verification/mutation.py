@@ -35,6 +35,9 @@ _LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000
 """The number of the member that is taken away, among those of its mutants."""
 
+_TIMES_AS_LONG_IN_FILE = 3.0
+"""The project is loaded anew for each change of a file."""
+
 _SETTING = Setting(name="mutants", hash_seed=1)
 _IN_FILE = Setting(name="mutants in a file", hash_seed=1, in_file=True)
 
@@ -120,8 +123,9 @@ class _Trial:
         tried = {change.number for change in self._changes()}
         lost = tried - result.changed.keys()
         told = {number: result.changed.get(number, {}) for number in tried - lost}
+        known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
         return Mutation(
-            mutants=tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost),
+            mutants=known if known or not self.mutants else None,  # none was tried: nothing is known of any
             kills={
                 name: frozenset(self.mutants[number] for number in told if _fails(told[number].get(name)))
                 for name in self.proof.names
@@ -171,7 +175,11 @@ async def gather_mutants(
     results = await _run(workspace, batches_of(jobs, 1, workspace.parallel), progress)
     again = [job for job in jobs if _TAKEN_AWAY not in results[job.number].changed]
     results |= await _run(workspace, [[job] for job in again], None)
-    doubtful = [job for job in jobs if _has_no_effect(results[job.number])]
+    doubtful = [
+        replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
+        for job in jobs
+        if _has_no_effect(results[job.number])
+    ]
     in_file = await _run(workspace, batches_of(doubtful, 1, workspace.parallel), None, _IN_FILE)
     mutations = {number: trials[number].outcome(result) for number, result in results.items()}
     mutations |= {number: _of_file(trials[number], result) for number, result in in_file.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.execution.answers import Place
 from bot.model import Candidate, Member
 
 
@@ -105,6 +106,8 @@ class Proof:
         functions: Its test functions, in order; empty where it has none.
         problem: Why nothing could be run at all (it does not parse, has no test function); None otherwise.
         beside: Where its tests would stand, relative to the git root; None where that is not known.
+        idle: Where calls and imports stand in its text that were not reached by any of its functions; None
+            where it could not be watched.
     """
 
     member: Member
@@ -112,6 +115,7 @@ class Proof:
     functions: tuple[FunctionProof, ...] = ()
     problem: str | None = None
     beside: str | None = None
+    idle: tuple[Place, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from bot.verification.guard.questions import Question
 from bot.verification.mutation import gather_mutants
 from bot.verification.own_mutants import OwnTests
 from bot.verification.proof import Proof
+from bot.verification.smells.dormant import dormant_of
 from bot.verification.smells.smells import smells_of
 from bot.verification.table import GateTable
 from bot.verification.weighing import Weight, weigh
@@ -73,7 +74,7 @@ class _Prover:
         proof = replace(self.known[_key(subject)], candidate=subject.candidate)
         case = _Case(proof)
         guarded = guard(proof, self.driver.documented_examples(subject.member))
-        smells = smells_of(subject.candidate.code, subject.member)
+        smells = _smells(proof)
         case.take(judge(proof, guarded, smells, self.driver.keep_tests))
         return case
 
@@ -85,9 +86,8 @@ class _Prover:
             if check is not None and not always_fails(self.known[case.proof.member.id, check.code]):
                 continue  # doctest, which runs all lines before the example, does not contradict it
             subject = Subject(member=case.proof.member, candidate=draft.candidate)
-            smells = smells_of(draft.candidate.code, subject.member)
             proof = self.known[_key(subject)]
-            judged = settle(draft, proof, smells, self.driver.keep_tests)
+            judged = settle(draft, proof, _smells(proof), self.driver.keep_tests)
             if isinstance(judged, Entry):
                 own = self.own_tests.of(subject.member)
                 judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
@@ -114,6 +114,17 @@ class _Prover:
             else:
                 case.is_thinned = True
                 case.take(judged)
+
+
+def _smells(proof: Proof) -> dict[str, str]:
+    """Return why test functions are cut that pass; one that fails does not reach all that stands in it."""
+    code, member = proof.candidate.code, proof.member
+    passing = {one.name for one in proof.functions if one.passes == len(one.head)}
+    if proof.idle is None:
+        idle = dict.fromkeys(passing, "could not be watched while it was run")
+    else:
+        idle = {name: why for name, why in dormant_of(code, member, proof.idle).items() if name in passing}
+    return {**idle, **smells_of(code, member)}
 
 
 def _key(subject: Subject) -> tuple[str, str]:

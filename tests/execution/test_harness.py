@@ -603,6 +603,57 @@ def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) 
     assert all("\x1b" not in name and len(name) <= 100 for name in left["test_many"])
 
 
+def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Workspace) -> None:
+    code = textwrap.dedent("""
+        import pytest
+        from shop import clamp
+
+        def helper(ready):
+            if ready:
+                return print("ready")
+            return len("x")
+
+        @pytest.fixture
+        def given():
+            yield clamp(1, 0, 2)
+            int("1")
+
+        def test_plain(given):
+            assert clamp(0, 1, 3) == 1 and clamp(9, 1, 3) == 3
+            assert given and helper(False), repr(given)
+            with pytest.raises(TypeError):
+                clamp(None, 0, 1)
+            with pytest.raises(TypeError):
+                clamp(None, 0, 1)
+                divmod(1, 1)
+
+        def test_dormant():
+            assert clamp(0, 1, 3) == 1 or print("or")
+            print("if") if clamp(0, 1, 3) == 2 else None
+            late = lambda: print("lambda")
+            assert [item for item in [1] if clamp(item, 0, 2)] and late
+            try:
+                clamp(0, 1, 3)
+            except ValueError:
+                import json
+    """)
+    (result,) = run(workspace, code, setting=Setting(name="test", own_calls=True))
+    assert result.problem == ""
+    assert statuses(result) == {"test_plain": "passed", "test_dormant": "passed"}
+    assert result.idle is not None
+    lines = code.split("\n")
+    assert [lines[line - 1][column:end] for line, column, last, end in result.idle if line == last] == [
+        'print("ready")',
+        "assert given and helper(False), repr(given)",  # the call that makes the error
+        "repr(given)",
+        "divmod(1, 1)",
+        'print("or")',
+        'print("if")',
+        'print("lambda")',
+        "import json",
+    ]
+
+
 def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Workspace) -> None:
     code = """
         import json

@@ -83,8 +83,8 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert low.base.message.startswith("assert 0 == 1")
     assert [sorted(function.lines) for function in (low, high)] == [[2, 3], [2, 4]]
     assert [sorted(function.branches) for function in (low, high)] == [[(2, 3)], [(2, 4)]]
-    assert progress.phases == [("running tests", 6)]
-    assert progress.steps == 6
+    assert progress.phases == [("running tests", 7)]
+    assert progress.steps == 7
 
 
 def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Pat
         "test_by_chance": Status.FAILED,
         "test_high": Status.PASSED,
     }
-    assert progress.phases == [("running tests", 6), ("checking what held before", 4)]
-    assert progress.steps == 10
+    assert progress.phases == [("running tests", 7), ("checking what held before", 4)]
+    assert progress.steps == 11
 
 
 def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_gather_evidence__candidates_that_cannot_be_run_say_why(tmp_path: Path) 
     assert [bool(proof.problem) for proof in proofs] == [True, True, True, False]
     assert [proof.candidate.code for proof in proofs][3] == good
     assert proofs[1].problem == "it has no test function"
-    assert progress.steps == 5
+    assert progress.steps == 6
 
 
 def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(tmp_path: Path) -> None:

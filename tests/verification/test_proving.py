@@ -118,6 +118,35 @@ MIXED = """
 """
 
 
+DORMANT = """
+    from pathlib import Path
+
+    from shop import cents
+
+    def announce():
+        return Path("/github/workspace/secret").exists() and print("sent")
+
+    def test_refuses_debts():
+        announce()
+        assert cents("2.00") == 200
+
+    def test_whole_amounts():
+        assert cents("12.00") == 1200
+"""
+
+
+def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(tmp_path: Path) -> None:
+    (verdict,) = proven(tmp_path, subject(DORMANT), runs=2)
+    (green,) = verdict.entries
+    assert green.tests == ("test_whole_amounts",)
+    assert "sent" not in green.candidate.code
+    (cut,) = verdict.cuts
+    assert (cut.function, cut.reason) == (
+        "test_refuses_debts",
+        "has a call that did not run while it was proven: `print('sent')`",
+    )
+
+
 def proven_beside(folder: Path, own_tests: str, one: Subject) -> Verdict:
     """Prove a candidate in a project that has tests of its own, which are measured."""
     settings = VerificationSettings(test_seconds=5.0, runs=2)

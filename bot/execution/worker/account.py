@@ -21,15 +21,18 @@ class Account:
         loaded: What was reached while the module was loaded.
         expected: The functions that are run in a session of the project's own; None where it was not set up.
         is_spoiled: Whether what the project sets up for each test failed there.
+        idle: Where calls stand in the module that were not made; None where they were not watched to the end.
     """
 
     def __init__(self) -> None:
         self.expected: set[str] | None = None
         self.is_spoiled = False
+        self.idle: list[list[int]] | None = None
         self.functions: dict[str, Message] = {}
         self.problem = ""
         self.loaded: Message = {"lines": [], "branches": []}
         self._running: str | None = None
+        self._was_cut_short = False
 
     def receive(self, message: Message) -> None:
         """Take one message in."""
@@ -45,6 +48,9 @@ class Account:
                 self.is_spoiled = True
             elif message["kind"] == "left":
                 self.functions[str(message["name"])]["left"] = [str(path) for path in message["paths"]]
+            elif message["kind"] == "idle":
+                calls = [[int(part) for part in call] for call in message["calls"]]
+                self.idle = None if self._was_cut_short else calls
             elif message["kind"] == "module":
                 self.problem = str(message["problem"])
                 self.loaded = _reached([message])
@@ -60,6 +66,7 @@ class Account:
         """Note how a child ended; tell whether there may be functions left to run."""
         if ending == DONE:
             return False
+        self._was_cut_short = True
         if self._running is None:
             self.problem = self.problem or f"the test module {SAYINGS[ending]} outside its test functions"
             return False

@@ -27,6 +27,7 @@ its code does. The plan comes as one JSON object on standard input:
                   own; null for a session without anything of the project
         apart     whether each function is run in a child of its own
         twice     whether all is run again where it left files
+        own_calls  whether it is told which calls of the module's own text are not made
         span      `{file, first, last}`: where the member stands whose lines are traced; null for no tracing
         names, file, source, mutants, direct    for `mutants` alone, see `mutating.py`
 
@@ -39,9 +40,11 @@ code of the project, and each written as soon as it is known:
 with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
 FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
 "network": false, "left": []}`, with whether it failed for want of a network, and names of files that it left.
-`done` tells what came of the setting: `clock`, and the words of `grounds.py`. Of a job of the kind `mutants`
-only `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` is told, and `"acts": true` where the
-changes are written into a copy's file and are shown to have an effect.
+`idle` is null, or where calls and imports of the module's own text stand that were not reached, each as
+`[line, column, last line, last column]`. `done` tells what came of the setting: `clock`, and the words of
+`grounds.py`. Of a job of the kind `mutants` only `"mutants": [{"number": 0, "functions": {"test_x":
+"failed"}}]` is told, and `"acts": true` where the changes are written into a copy's file and are shown to
+have an effect.
 """
 
 from __future__ import annotations
@@ -193,6 +196,7 @@ class _Tests:
             "problem": account.problem or None,
             "loaded": account.loaded,
             "functions": list(account.functions.values()),
+            "idle": account.idle,
             "done": done,
         }
 
@@ -252,6 +256,7 @@ class _Tests:
                 span,
                 job["apart"],
                 session,
+                job["own_calls"],
             )
             body = functools.partial(_carry_out, run)
             ending = run_child(body, min(left, job["seconds"]), account.receive, self._closed)

@@ -20,6 +20,7 @@ import pytest
 from .children import Message, Send
 from .grounds import Session
 from .leftovers import Leftovers
+from .own_calls import OwnCalls
 from .tracer import Reached, Span, Tracer, make_tracer
 
 TEST_FILE = "test_candidate.py"
@@ -49,6 +50,7 @@ class ModuleRun(NamedTuple):
         span: Where the member stands that is traced; None for no tracing.
         apart: Whether each function is run in a child of its own.
         session: The project's own session that it takes part in; None where it is alone.
+        own_calls: Whether it is told which calls of the module's own text are not made.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class ModuleRun(NamedTuple):
     span: Span | None
     apart: bool = False
     session: Session | None = None
+    own_calls: bool = False
 
 
 def run_tests(run: ModuleRun, send: Send) -> None:
@@ -75,7 +78,14 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     recorder = _Recorder(send, run, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
     plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
     recorder.start()
-    exit_code = pytest.main(pytest_arguments(file, run.folder, run.ini), plugins=plugins)
+    arguments = pytest_arguments(file, run.folder, run.ini)
+    own_calls = OwnCalls(str(file)) if run.own_calls else None
+    if own_calls is not None:
+        arguments.append("--assert=plain")  # else calls of pytest's own stand among them
+        own_calls.start()
+    exit_code = pytest.main(arguments, plugins=plugins)
+    if own_calls is not None:
+        send({"kind": "idle", "calls": own_calls.left(file.read_text(encoding="utf-8"))})
     recorder.finish(int(exit_code))
 
 

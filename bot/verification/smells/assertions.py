@@ -14,7 +14,7 @@ from bot.verification.reading.situations import Names, dotted_name
 from bot.verification.smells.live import live_nodes
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_EXPECTING = frozenset(
+EXPECTING = frozenset(
     {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertLogs"}
 )
 _SETUPS = frozenset(
@@ -289,7 +289,7 @@ class TestFunction:
             for body in self.bodies
             if body.is_helper
             for call in body.calls()
-            if self.last(call.func) in _EXPECTING
+            if self.last(call.func) in EXPECTING
         ]
 
     @cached_property
@@ -420,7 +420,7 @@ def is_testcase_call(call: ast.expr) -> bool:
     """Tell whether it is a claim by one of the `assert...` methods of a `TestCase`."""
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
-            return name.startswith("assert") and name not in _EXPECTING
+            return name.startswith("assert") and name not in EXPECTING
     return False
 
 

@@ -132,3 +132,15 @@ def test_take_again__what_passed_only_the_first_time_did_not_pass() -> None:
         "lost": ("crashed", "when run again in the same folder: it ended"),
         "broken": ("failed", "at once"),
     }
+
+
+def test_receive__what_one_child_alone_has_seen_of_the_calls_is_not_all() -> None:
+    idle = {"kind": "idle", "calls": [[3, 4, 3, 9]]}
+    account = Account()
+    account.receive(idle)
+    assert account.idle == [[3, 4, 3, 9]]
+    after_a_crash = Account()
+    after_a_crash.receive({"kind": "begun", "name": "t"})
+    after_a_crash.close(CRASHED)
+    after_a_crash.receive(idle)
+    assert after_a_crash.idle is None
