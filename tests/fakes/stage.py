@@ -211,7 +211,9 @@ class Stage:
         self.given.append(given)
         selection = SelectionSettings(base=states.base, head=states.head, max_members=self.max_members)
         if given.paths:
-            selection = replace(selection, base=None, all_paths=given.paths, only=given.only)
+            selection = replace(
+                selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
+            )
         search = find_members(states.repository, selection, drivers(), given.compared)
         sources = {member.id: _source(member) for member in search.members}
         assert given.is_unchanged
