@@ -20,7 +20,7 @@ from bot.execution.isolation import kernel, processes
 SECONDS_TO_BEGIN = 900.0
 """What the bot may take until it says how long it may take: settings are read, and commits are fetched."""
 
-SECONDS_TO_REACT = 10.0
+SECONDS_TO_REACT = 20.0
 """How long the bot may take to end in order once a signal has asked it to."""
 
 _SECONDS_TO_CLEAN_UP = 10.0
