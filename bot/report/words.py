@@ -410,8 +410,8 @@ def baseline_words(report: Report) -> str:
         return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
     if baseline.status is BaselineStatus.NONE:
         return "No existing test fails without this change: there are none."
-    run = "" if baseline.status is BaselineStatus.MEASURED else " of those that could be run"
-    return f"No existing test{run} fails without this change."
+    run = "" if baseline.status is BaselineStatus.MEASURED else " and could be run"
+    return f"No existing test that reaches a changed function{run} fails without this change."
 
 
 def failure_words(report: Report) -> Prose:

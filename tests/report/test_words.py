@@ -445,8 +445,16 @@ def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
     [
         (BaselineStatus.MEASURED, 3, "3 existing tests fail without this change."),
         (BaselineStatus.PARTLY, 1, "1 existing test fails without this change."),
-        (BaselineStatus.MEASURED, 0, "No existing test fails without this change."),
-        (BaselineStatus.PARTLY, 0, "No existing test of those that could be run fails without this change."),
+        (
+            BaselineStatus.MEASURED,
+            0,
+            "No existing test that reaches a changed function fails without this change.",
+        ),
+        (
+            BaselineStatus.PARTLY,
+            0,
+            "No existing test that reaches a changed function and could be run fails without this change.",
+        ),
         (BaselineStatus.NONE, 0, "No existing test fails without this change: there are none."),
         (BaselineStatus.MEASURED, None, ""),
         (BaselineStatus.NOT_RUN, None, ""),
