@@ -135,7 +135,7 @@ def _concluded(
     """Return what a run of the tests shows."""
     naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
     unknown = naming.by_failures(answer) | _left_early(members, answer)
-    if not answer.is_whole and not (answer.is_late and answer.likely_ended):
+    if not answer.likely_ended:
         unknown = frozenset(member.id for member in members)
     notes = suite_notes(answer, len(unknown), len(members), installs=installs)
     named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}

@@ -210,7 +210,7 @@ class _Reader:
             is_whole=is_whole,
             trouble="" if is_whole else self._trouble(outcome),
             is_late=not is_whole and self._is_late(outcome),
-            likely_ended=is_whole or self._likely_ended,
+            likely_ended=is_whole or (self._likely_ended and not outcome.truncated),
         )
 
     def _is_late(self, outcome: Outcome) -> bool:

@@ -21,7 +21,7 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
         installs: Whether the project and its test dependencies were installed for this run.
     """
     not_loaded = not_loaded_notes(answer, installs=installs)
-    if not answer.is_whole and (unknown == members or not answer.likely_ended):
+    if not answer.likely_ended or (not answer.is_whole and unknown == members):
         return (f"own tests were not measured: {answer.trouble}", *not_loaded)
     if not answer.is_whole:
         ran = f"{len(answer.tests)} own tests ran, all those that import or name a member among them"
