@@ -100,6 +100,7 @@ class Pieces:
                 loaded += placed(statement)
             elif not _holds_tests(statement):
                 named.setdefault(statement.name, []).append(statement)
+                loaded += [one for part in _run_with(statement) for one in placed(part)]
         return cls(loaded, named)
 
 
@@ -385,6 +386,21 @@ def placed(piece: ast.AST) -> Iterator[Placed]:
     yield piece, None
     for node in ast.walk(piece):
         yield from ((child, node) for child in ast.iter_child_nodes(node))
+
+
+def _run_with(definition: FunctionNode | ast.ClassDef) -> Iterator[ast.AST]:
+    """Yield what is run where something is defined, whether or not it is called later."""
+    yield from definition.decorator_list
+    if not isinstance(definition, ast.ClassDef):
+        yield from definition.args.defaults
+        yield from filter(None, definition.args.kw_defaults)
+        return
+    yield from (*definition.bases, *definition.keywords)
+    for statement in definition.body:
+        if isinstance(statement, FunctionNode | ast.ClassDef):
+            yield from _run_with(statement)
+        else:
+            yield statement
 
 
 def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:

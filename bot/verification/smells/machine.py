@@ -7,9 +7,11 @@ that did not hold while it was proven is not shown by any run, so these are foun
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 
-from bot.verification.smells.assertions import TestFunction
+from bot.verification.reading.situations import dotted_name
+from bot.verification.smells.assertions import TestFunction, bindings_of
 
 _SPAWNING = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
 _PROGRAMS = frozenset(
@@ -27,10 +29,28 @@ _PROGRAMS = frozenset(
         "pty.spawn",
     }
 )
-_TEXT = frozenset({"eval", "exec", "compile", "builtins.eval", "builtins.exec", "builtins.compile"})
+_TEXT = frozenset(
+    {
+        *("eval", "exec", "compile", "builtins.eval", "builtins.exec", "builtins.compile"),
+        *("__builtins__.eval", "__builtins__.exec", "__builtins__.compile"),
+        *("code.InteractiveConsole", "code.InteractiveInterpreter", "code.interact"),
+        *(
+            "cProfile.run",
+            "cProfile.runctx",
+            "profile.run",
+            "profile.runctx",
+            "marshal.load",
+            "marshal.loads",
+        ),
+        *("runpy.run_module", "runpy.run_path", "timeit.Timer", "timeit.repeat", "timeit.timeit"),
+    }
+)
+_IMPORTING = frozenset({"__import__", "import_module", "resolve_name"})
 _ENVIRONMENT = frozenset({"os.environ", "os.environb"})
 _READING = frozenset({"os.getenv", "os.getenvb"})
-_MODULES = frozenset({"builtins", "ctypes", "os", "pty", "subprocess"})
+_MODULES = frozenset(
+    {"__builtins__", "builtins", "ctypes", "importlib", "os", "posix", "pty", "runpy", "subprocess"}
+)
 """Modules that a test needs as a value only to put something else in the place of one of their names."""
 
 _PUTTING = frozenset({"delattr", "delitem", "dict", "object", "patch", "setattr", "setitem"})
@@ -40,17 +60,69 @@ _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_e
 
 def runs_programs(function: TestFunction) -> bool:
     """Tell whether it may start a program; that a double of what would is looked at is nothing."""
-    return any(function.origin(node) in _PROGRAMS for node in _values(function)) or any(
-        function.origin(node) in _MODULES and not _is_replaced(node, parent, function)
+    return any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
+        _is_whole_module(node, function) and not is_replaced(node, parent, function)
         for node, parent in function.reached
-        if isinstance(node, ast.Name) and not isinstance(parent, ast.Attribute)
+        if not isinstance(parent, ast.Attribute)
     )
+
+
+def _is_among(origin: str, known: frozenset[str]) -> bool:
+    """Tell whether a name is one of those known, also as any other module has it: `shutil.os.system`."""
+    return not known.isdisjoint({origin, ".".join(origin.split(".")[-2:])})
+
+
+def _is_whole_module(node: ast.AST, function: TestFunction) -> bool:
+    """Tell whether a node is a module to be handed on, with all that is in it."""
+    match node:
+        case ast.Name():
+            return function.origin(node) in _MODULES
+        case ast.Attribute(attr=name):
+            is_imported = dotted_name(node).partition(".")[0] in function.names.imported
+            return name in _MODULES and is_imported and isinstance(node.ctx, ast.Load)
+        case ast.ImportFrom(module=module, names=[ast.alias(name="*")]):
+            return module in _MODULES
+    return False
 
 
 def runs_text(function: TestFunction) -> bool:
     """Tell whether it may run code that it makes of text."""
     defined = {node.name for node, _ in function.reached if isinstance(node, ast.FunctionDef)}
-    return any(function.origin(node) in _TEXT - defined for node in _values(function))
+    return any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
+
+
+def imports_by_text(function: TestFunction) -> bool:
+    """Tell whether it gets a module of the standard library, or one that nobody can tell, by a text."""
+    bound: dict[str, list[ast.expr]] = {}
+    for node, _ in function.reached:
+        for name, value in bindings_of(node):
+            bound.setdefault(name, []).append(value)
+    return any(
+        _may_be_of_the_library(text, bound)
+        for node, _ in function.reached
+        for text in _named_by(node, function)
+    )
+
+
+def _named_by(node: ast.AST, function: TestFunction) -> Iterator[ast.expr]:
+    """Yield the texts by which a node gets modules."""
+    match node:
+        case ast.Call(func=called, args=[first, *_]) if function.last(called) in _IMPORTING:
+            yield first
+        case (
+            ast.Subscript(value=table, slice=key, ctx=ast.Load())
+            | ast.Call(func=ast.Attribute(value=table, attr="get" | "pop"), args=[key, *_])
+        ) if _is_among(function.origin(table), frozenset({"sys.modules"})):
+            if isinstance(key, ast.Constant | ast.BinOp):
+                yield key
+        case ast.Constant(value="__builtins__"):
+            yield node
+
+
+def _may_be_of_the_library(text: ast.expr, bound: Mapping[str, list[ast.expr]]) -> bool:
+    texts = bound.get(text.id, [text]) if isinstance(text, ast.Name) else [text]
+    roots = {_text(one).partition(".")[0].partition(":")[0] for one in texts}
+    return "" in roots or "__builtins__" in roots or not roots.isdisjoint(sys.stdlib_module_names)
 
 
 def uses_foreign_memory(function: TestFunction) -> bool:
@@ -70,7 +142,7 @@ def reads_the_environment(function: TestFunction) -> bool:
         ):
             continue
         origin = function.origin(node)
-        if origin not in _ENVIRONMENT | _READING or _is_replaced(node, parent, function):
+        if not _is_among(origin, _ENVIRONMENT | _READING) or is_replaced(node, parent, function):
             continue
         key = _key_of(node, parent, parents)
         if key is None or (key and key not in kept):
@@ -87,7 +159,7 @@ def _values(function: TestFunction) -> Iterator[ast.expr]:
             yield node
 
 
-def _is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) -> bool:
+def is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) -> bool:
     """Tell whether a thing is handed to `monkeypatch` or `patch`, for something to be put in its place."""
     match parent:
         case ast.Call(func=ast.Attribute() as called, args=[first, *_]):
@@ -98,7 +170,7 @@ def _is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) 
 def _kept_keys(node: ast.AST, function: TestFunction) -> Iterator[str]:
     """Yield the variables that a node sets or removes; whether it puts them back, other smells ask."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-        if function.origin(node.value) in _ENVIRONMENT and (key := _text(node.slice)):
+        if _is_among(function.origin(node.value), _ENVIRONMENT) and (key := _text(node.slice)):
             yield key
         return
     if not isinstance(node, ast.Call):

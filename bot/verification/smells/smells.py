@@ -20,6 +20,7 @@ from bot.verification.smells.assertions import TestFunction, TestModule
 from bot.verification.smells.chance import asserts_under_a_condition, fails_where_caught, swallows
 from bot.verification.smells.effects import changes_global_state
 from bot.verification.smells.machine import (
+    imports_by_text,
     reads_the_environment,
     runs_programs,
     runs_text,
@@ -218,7 +219,9 @@ def programs(function: TestFunction) -> str | None:
 
 def code_of_text(function: TestFunction) -> str | None:
     """It runs code that nobody can read in it."""
-    return "runs code made of text (`exec`, `eval` or `compile`)" if runs_text(function) else None
+    if runs_text(function):
+        return "runs code made of text (`exec`, `eval` or `compile`)"
+    return "imports a module by a text that hides which one" if imports_by_text(function) else None
 
 
 def foreign_memory(function: TestFunction) -> str | None:

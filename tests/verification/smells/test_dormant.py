@@ -22,7 +22,8 @@ def helper(ready):
 def dormant(body: str, idle: str, *, columns: bool = True) -> str | None:
     """Return the reason for a test in which one call, or one import, was not reached."""
     code = f"{HEAD}\ndef test_x(tmp_path):\n" + textwrap.indent(textwrap.dedent(body), "    ")
-    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call | ast.Import)]
+    kinds = ast.Call | ast.Import | ast.Attribute | ast.ClassDef
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, kinds)]
     (node,) = [one for one in nodes if ast.unparse(one) == idle]
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
@@ -72,6 +73,51 @@ def test_dormant_of__a_call_or_import_that_nobody_has_seen(body: str, idle: str,
 )
 def test_dormant_of__what_an_honest_test_need_not_reach(body: str, idle: str) -> None:
     assert dormant(body, idle) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        ("if tmp_path:\n    list(map(shop.deploy, [1]))", "map(shop.deploy, [1])"),
+        ("if tmp_path:\n    max([1], key=shop.deploy)", "max([1], key=shop.deploy)"),
+        ("if tmp_path:\n    sorted([1], **{'key': shop.deploy})", "sorted([1], **{'key': shop.deploy})"),
+        ("from shop import deploy as bool\nif tmp_path:\n    bool(1)", "bool(1)"),
+        ("from shop import deploy as CleanError\nif tmp_path:\n    CleanError(1)", "CleanError(1)"),
+        ("if tmp_path:\n    raise shop.deploy(1)", "shop.deploy(1)"),
+        ("import shutil\nif tmp_path:\n    raise AssertionError(shutil.rmtree('a'))", "shutil.rmtree('a')"),
+        ("if tmp_path:\n    shop.fail(1)", "shop.fail(1)"),
+        ("TYPE_CHECKING = shop.on()\nif TYPE_CHECKING:\n    shop.deploy(1)", "shop.deploy(1)"),
+        ("if __name__ == '__main__':\n    pass\nelif tmp_path:\n    shop.deploy(1)", "shop.deploy(1)"),
+        ("def use(it):\n    if tmp_path:\n        it.deploy(1)\nuse(shop)", "it.deploy(1)"),
+        ("def use(it):\n    if tmp_path:\n        it.get(1)\nuse(shop)", "it.get(1)"),
+        (
+            "class Fake:\n    append = shop.deploy\n    def go(self):\n        self.append(1)\nFake()",
+            "self.append(1)",
+        ),
+        (
+            "import shutil\nwith pytest.raises(ValueError):\n    total(1, -1)\n    shutil.rmtree('a')",
+            "shutil.rmtree('a')",
+        ),
+        ("if tmp_path:\n    @shop.launch\n    def run(): ...", "shop.launch"),
+    ],
+)
+def test_dormant_of__what_only_looks_harmless(body: str, idle: str) -> None:
+    assert dormant(body, idle) == f"has a call that did not run while it was proven: `{idle}`"
+
+
+def test_dormant_of__what_makes_a_class() -> None:
+    idle = "class Made(metaclass=shop.deploy):\n    pass"
+    assert dormant(f"if tmp_path:\n{textwrap.indent(idle, '    ')}", idle) is not None
+
+
+@pytest.mark.parametrize(
+    "piece", ["def unnamed(a=shop.on() and 1):\n    pass", "class Unnamed:\n    a = shop.on()"]
+)
+def test_dormant_of__what_runs_where_something_is_defined(piece: str) -> None:
+    code = f"{HEAD}\n{piece}\n\ndef test_x():\n    assert total(1, 1) == 1\n"
+    (call,) = [node for node in ast.walk(ast.parse(code)) if ast.unparse(node) == "shop.on()"][-1:]
+    assert isinstance(call, ast.Call)
+    assert dormant_of(code, MEMBER, [(call.lineno, -1, -1, -1)]).keys() == {"test_x"}
 
 
 def test_dormant_of__another_tests_call_is_not_this_ones() -> None:
