@@ -96,7 +96,7 @@ class Link:
     def _tell(self, line: str) -> None:
         if self._pipe is not None:
             with suppress(OSError):  # the supervisor is gone, and this process is about to be
-                os.write(self._pipe, f"{line}\n".encode())
+                os.write(self._pipe, os.fsencode(f"{line}\n"))
 
 
 LINK = Link()
@@ -194,7 +194,7 @@ class _Supervision:
                 self.received += part
         *lines, self.received = self.received.split(b"\n")
         for line in lines:
-            word, _, value = line.decode().partition(" ")
+            word, _, value = os.fsdecode(line).partition(" ")
             if word == "allow" and self.signal is None and not self.is_late:
                 self.limit = time.monotonic() + float(value)
             elif word == "use":
@@ -210,10 +210,12 @@ class _Supervision:
         os.kill(self.bot, number)
 
     def _pause(self) -> None:
-        """Stop, and the bot with it, until somebody has this process go on."""
+        """Stop, and the bot with it, until somebody has this process go on: that time does not count."""
+        stopped = time.monotonic()
         os.kill(self.bot, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
         os.kill(self.bot, signal.SIGCONT)
+        self.limit += time.monotonic() - stopped
 
     def _press(self) -> None:
         """Ask the bot to end, since its time is over; kill it if it was asked before."""

@@ -129,6 +129,22 @@ def test_supervised__stops_and_goes_on_together(tmp_path: Path) -> None:
         _wait_for(lambda: state(running.pid) != "T" and state(bot) != "T")
 
 
+def test_supervised__the_time_in_which_it_is_stopped_does_not_count(tmp_path: Path) -> None:
+    work = ("LINK.allow(8.0)", "say('ready')", "time.sleep(2)", "say('done')")
+    with supervised(tmp_path, *work) as running:
+        running.wait_until_told("ready")
+        running.send(signal.SIGTSTP)
+        time.sleep(9)
+        running.send(signal.SIGCONT)
+        found = ending(running)
+        assert (found["code"], found["is_late"]) == (0, False)
+
+
+def test_supervised__what_is_kept_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    with supervised(tmp_path, r"LINK.use('key /a\udcff')") as running:
+        assert ending(running)["used"] == ["key /a\udcff"]
+
+
 def _wait_for(happens: Callable[[], bool], seconds: float = 30.0) -> None:
     limit = time.monotonic() + seconds
     while not happens():

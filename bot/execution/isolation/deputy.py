@@ -41,6 +41,8 @@ _SET_USER_OR_GROUP = 0o6000
 _LONGEST_ADDRESS = 128
 _BYTES_OF_TIMES = 32
 _AF_UNSPEC, _AF_UNIX = 0, 1
+_MOST_CONNECTING = 64
+"""How many calls of `connect` may wait at once: each holds open files that the keeper needs."""
 
 Arguments = tuple[int, ...]
 
@@ -86,6 +88,7 @@ class Deputy:
         self._ports = frozenset(ports)
         self._identity = its_identity
         self._tasks_left = 0
+        self._connecting = threading.BoundedSemaphore(_MOST_CONNECTING)
         column = list(ARCHITECTURES).index(os.uname().machine)
         self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
         self._may_block = NUMBERS["connect"][column]
@@ -128,9 +131,27 @@ class Deputy:
             if call in self._begins_task:
                 self._send(number, self._count_task(), _GO_ON)
             elif call == self._may_block:
-                threading.Thread(target=self._answer, args=asked, daemon=True).start()
+                self._answer_apart(asked)
             else:
                 self._answer(*asked)
+
+    def _answer_apart(self, asked: tuple[int, int, int, Arguments]) -> None:
+        """Answer in a thread, since it may block for as long as it likes, unless too many wait already."""
+        if not self._connecting.acquire(blocking=False):
+            self._send(asked[0], errno.EAGAIN)
+            return
+
+        def answer() -> None:
+            try:
+                self._answer(*asked)
+            finally:
+                self._connecting.release()
+
+        try:
+            threading.Thread(target=answer, daemon=True).start()
+        except RuntimeError:  # there are too many threads
+            self._connecting.release()
+            self._send(asked[0], errno.EAGAIN)
 
     def _answer(self, number: int, thread: int, call: int, arguments: Arguments) -> None:
         error = 0

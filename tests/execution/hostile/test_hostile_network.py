@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.execution.isolation import landlock
+from bot.execution.isolation.seccomp import LANDLOCK_UNIX_PATHS
+from bot.execution.sandbox import Limits
 from fakes.arena import Arena, SecondBot, is_filtered_already, new_arena
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
@@ -100,6 +103,32 @@ def test_network__a_socket_that_everybody_may_write_to(arena: Arena, *, network:
         with pytest.raises(BlockingIOError):
             docker.accept()
         assert arena.attack(attack, sandbox="off").startswith("done")
+
+
+@pytest.mark.skipif(landlock.version() >= LANDLOCK_UNIX_PATHS, reason="the kernel connects by itself")
+def test_network__few_connections_wait_in_the_keeper(arena: Arena) -> None:
+    """Each keeps files of the keeper's open, and it watches the bounds of a run by opening more."""
+    code = """
+        import os, socket, threading, time
+        threading.stack_size(1 << 16)
+        own = socket.socket(socket.AF_UNIX)
+        own.bind("own.sock")
+        own.listen(0)
+        refused = []
+        def connect():
+            try:
+                socket.socket(socket.AF_UNIX).connect("own.sock")
+            except BlockingIOError:
+                refused.append(1)
+        for _ in range(100):
+            threading.Thread(target=connect, daemon=True).start()
+        limit = time.monotonic() + 20
+        while len(refused) < 30 and time.monotonic() < limit:
+            time.sleep(0.05)
+        print(len(refused) >= 30, flush=True)
+        os._exit(0)
+        """
+    assert arena.run(code, limits=Limits(seconds=60)).stdout == b"True\n"
 
 
 def test_network__a_path_that_changes_while_it_is_looked_at(arena: Arena) -> None:

@@ -87,7 +87,7 @@ def smell(body: str, arguments: str = "", decorator: str = "") -> str | None:
         "import importlib\nassert importlib.import_module('shop.cart').total(1, 1) == 1",
         "import importlib\nname = 'shop.cart'\nassert importlib.import_module(name).total(1, 1) == 1",
         "assert sys.modules['shop'].total(1, 1) == 1",
-        "with patch.object(shop.cart.os, 'remove') as remove:\n    shop.start()\nremove.assert_called_once()",
+        "with patch.object(shop.cart.os, 'remove') as gone:\n    shop.x()\ngone.assert_called_once_with('x')",
         "with patch.dict(os.environ, {'A': '1'}):\n    assert shop.setting() == os.environ['A']",
         "with patch.dict('os.environ', A='1'):\n    assert shop.setting() == os.getenv('A')",
     ],
