@@ -221,10 +221,10 @@ def _changed(told: object) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _places(told: object) -> tuple[Place, ...] | None:
-    if not isinstance(told, list):
+    if not isinstance(told, list) or len(told) > _MOST_PLACES:
         return None
     places: list[Place] = []
-    for place in told[:_MOST_PLACES]:
+    for place in told:
         match place:
             case [int(line), int(column), int(last), int(end)]:
                 places.append((line, column, last, end))

@@ -72,6 +72,12 @@ def test_read_answer__a_function_of_the_wrong_shape_does_not_count(function: obj
     assert answer.results[0].functions == {}
 
 
+@pytest.mark.parametrize(("count", "is_known"), [(10_000, True), (10_001, False)])
+def test_read_answer__calls_that_are_too_many_to_be_told_are_not_known(count: int, *, is_known: bool) -> None:
+    answer = read_answer(outcome(GREETING, job(idle=[[1, 2, 3, 4]] * count)), {0})
+    assert (answer.results[0].idle is not None) == is_known
+
+
 def test_read_answer__odd_lines_and_branches_are_left_out() -> None:
     function = {
         "name": "t",

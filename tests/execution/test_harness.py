@@ -654,6 +654,27 @@ def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Work
     ]
 
 
+def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspace: Workspace) -> None:
+    code = textwrap.dedent("""
+        import pathlib
+        from shop import clamp
+
+        def helper():
+            return print("dormant")
+
+        def test_it():
+            file = pathlib.Path(__file__)
+            file.write_text(file.read_text().replace('print("dormant")', "None"))
+            assert clamp(0, 1, 3) == 1 and helper
+    """)
+    (result,) = run(workspace, code, setting=Setting(name="test", own_calls=True))
+    assert statuses(result) == {"test_it": "passed"}
+    assert result.idle is not None
+    assert [code.split("\n")[line - 1][column:end] for line, column, _, end in result.idle] == [
+        'print("dormant")'
+    ]
+
+
 def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Workspace) -> None:
     code = """
         import json

@@ -71,6 +71,7 @@ def _jobs(text: str) -> Iterator[list[str]]:
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.composer.warn_double_anchors = False  # it would print, for each
+        yaml.constructor.flatten_mapping = lambda _: None  # merged keys multiply; GitHub takes none
         document: Any = yaml.load(text)
     except (YAMLError, ValueError, RecursionError):
         return

@@ -79,13 +79,13 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
     recorder.start()
     arguments = pytest_arguments(file, run.folder, run.ini)
-    own_calls = OwnCalls(str(file)) if run.own_calls else None
+    own_calls, text = OwnCalls(str(file)) if run.own_calls else None, file.read_text(encoding="utf-8")
     if own_calls is not None:
         arguments.append("--assert=plain")  # else calls of pytest's own stand among them
         own_calls.start()
     exit_code = pytest.main(arguments, plugins=plugins)
     if own_calls is not None:
-        send({"kind": "idle", "calls": own_calls.left(file.read_text(encoding="utf-8"))})
+        send({"kind": "idle", "calls": own_calls.left(text)})
     recorder.finish(int(exit_code))
 
 

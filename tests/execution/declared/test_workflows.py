@@ -67,6 +67,12 @@ def test_workflows__aliases_that_multiply_do_no_harm() -> None:
     assert from_workflows({".github/workflows/ci.yml": "\n".join(lines)}).is_empty
 
 
+def test_workflows__merged_keys_that_multiply_do_no_harm() -> None:
+    lines = ["a0: &a0 {pip: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], b: 1}}" for n in range(1, 30)]
+    assert from_workflows({".github/workflows/a.yml": "\n".join(lines)}).is_empty
+
+
 def test_workflows__anchors_that_come_twice_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
     text = f"a: &a 1\nb: &a 2\n{WORKFLOW}"
     assert not from_workflows({".github/workflows/ci.yml": text}).is_empty
