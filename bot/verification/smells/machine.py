@@ -53,6 +53,30 @@ _MODULES = frozenset(
 )
 """Modules that a test needs as a value only to put something else in the place of one of their names."""
 
+_OF_FILES = (
+    "chmod",
+    "link",
+    "mkdir",
+    "remove",
+    "rename",
+    "replace",
+    "rmdir",
+    "symlink",
+    "truncate",
+    "unlink",
+)
+_CHANGING = frozenset(
+    {
+        *(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move", "rmtree")),
+        *(f"{owner}.{name}" for owner in ("os", "pathlib.Path") for name in _OF_FILES),
+        *(f"pathlib.Path.{name}" for name in ("write_bytes", "write_text")),
+        *("os.kill", "os.killpg", "os.makedirs", "os.removedirs", "os.renames"),
+        *("urllib.request.urlopen", "urllib.request.urlretrieve", "webbrowser.open"),
+    }
+)
+_CHANGING_MODULES = frozenset({"shutil", "socket", "webbrowser"})
+"""What changes files or asks others; handed to something, it may be called later and unseen."""
+
 _PUTTING = frozenset({"delattr", "delitem", "dict", "object", "patch", "setattr", "setitem"})
 _KEEPING = frozenset({"delenv", "delitem", "setenv", "setitem"})
 _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_effect")
@@ -61,7 +85,7 @@ _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_e
 def runs_programs(function: TestFunction) -> bool:
     """Tell whether it may start a program; that a double of what would is looked at is nothing."""
     return any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
-        _is_whole_module(node, function) and not is_replaced(node, parent, function)
+        _is_whole_module(node, function, _MODULES) and not is_replaced(node, parent, function)
         for node, parent in function.reached
         if not isinstance(parent, ast.Attribute)
     )
@@ -72,17 +96,39 @@ def _is_among(origin: str, known: frozenset[str]) -> bool:
     return not known.isdisjoint({origin, ".".join(origin.split(".")[-2:])})
 
 
-def _is_whole_module(node: ast.AST, function: TestFunction) -> bool:
+def _is_whole_module(node: ast.AST, function: TestFunction, known: frozenset[str]) -> bool:
     """Tell whether a node is a module to be handed on, with all that is in it."""
     match node:
         case ast.Name():
-            return function.origin(node) in _MODULES
+            return function.origin(node) in known
         case ast.Attribute(attr=name):
             is_imported = dotted_name(node).partition(".")[0] in function.names.imported
-            return name in _MODULES and is_imported and isinstance(node.ctx, ast.Load)
+            return name in known and is_imported and isinstance(node.ctx, ast.Load)
         case ast.ImportFrom(module=module, names=[ast.alias(name="*")]):
-            return module in _MODULES
+            return module in known
     return False
+
+
+def hands_on_changes(function: TestFunction) -> bool:
+    """Tell whether it hands what changes files or asks others to something, in place of calling it."""
+    return any(
+        (
+            _is_whole_module(node, function, _CHANGING_MODULES)
+            or (isinstance(node, ast.Name | ast.Attribute) and _is_among(function.origin(node), _CHANGING))
+        )
+        and not _is_called_or_watched(node, parent)
+        and not is_replaced(node, parent, function)
+        for node, parent in function.reached
+    )
+
+
+def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
+    match parent:
+        case ast.Call(func=called):
+            return called is node
+        case ast.keyword(arg="wraps") | ast.Attribute():
+            return True
+    return isinstance(getattr(node, "ctx", None), ast.Store)
 
 
 def runs_text(function: TestFunction) -> bool:

@@ -20,6 +20,7 @@ from bot.verification.smells.assertions import TestFunction, TestModule
 from bot.verification.smells.chance import asserts_under_a_condition, fails_where_caught, swallows
 from bot.verification.smells.effects import changes_global_state
 from bot.verification.smells.machine import (
+    hands_on_changes,
     imports_by_text,
     reads_the_environment,
     runs_programs,
@@ -217,6 +218,13 @@ def programs(function: TestFunction) -> str | None:
     return "runs a program" if runs_programs(function) else None
 
 
+def handed_on(function: TestFunction) -> str | None:
+    """It leaves to others when files are changed, or others asked."""
+    if hands_on_changes(function):
+        return "hands on a function that changes files or asks others, in place of calling it"
+    return None
+
+
 def code_of_text(function: TestFunction) -> str | None:
     """It runs code that nobody can read in it."""
     if runs_text(function):
@@ -265,6 +273,7 @@ SMELLS: Sequence[Smell] = (
     whole_output,
     global_state,
     programs,
+    handed_on,
     code_of_text,
     foreign_memory,
     environment,

@@ -84,6 +84,7 @@ def smell(body: str, arguments: str = "", decorator: str = "") -> str | None:
             "    subprocess.run.assert_called_once_with(['x'])"
         ),
         "from shop import eval\nassert eval('1') == 1",
+        "import shutil\nwith patch('shutil.move', wraps=shutil.move) as move:\n    assert shop.x(move) == 1",
         "import importlib\nassert importlib.import_module('shop.cart').total(1, 1) == 1",
         "import importlib\nname = 'shop.cart'\nassert importlib.import_module(name).total(1, 1) == 1",
         "assert sys.modules['shop'].total(1, 1) == 1",
@@ -209,6 +210,14 @@ SMELLY = {
         "import timeit\ntimeit.timeit('x')\nassert total(1, 1) == 1",
         "import marshal\nassert marshal.loads(b'x') != total(1, 1)",
         "__builtins__.exec('x')\nassert total(1, 1) == 1",
+    ],
+    "hands on a function that changes files or asks others, in place of calling it": [
+        "import shutil\nlate = map(shutil.rmtree, ['x'])\nassert total(1, 1) == 1",
+        "from shutil import rmtree as tidy\nlate = [tidy]\nassert total(1, 1) == 1",
+        "run = os.remove\nassert total(1, 1) == 1",
+        "import shutil\ngetattr(shutil, ['which', 'rmtree'][shop.on()])('x')\nassert total(1, 1) == 1",
+        "from pathlib import Path\nshop.later(Path.unlink)\nassert total(1, 1) == 1",
+        "from urllib.request import urlopen\nshop.later(urlopen)\nassert total(1, 1) == 1",
     ],
     "imports a module by a text that hides which one": [
         "import importlib\nimportlib.import_module('os').system('x')\nassert total(1, 1) == 1",
