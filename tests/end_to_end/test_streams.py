@@ -11,7 +11,7 @@ import pytest
 
 from fakes.command_line import CommandLine
 
-CHANGES = ("--base", "main", "--head", "change", "--provider", "offline", "--only", "nothing/has/this/name")
+CHANGES = ("--base", "main", "--head", "change", "--provider", "offline", "--only", "pyproject.toml")
 
 
 def in_a_shell(command_line: CommandLine, shop: Path, ending: str, **variables: str) -> tuple[int, str, str]:

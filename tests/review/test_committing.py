@@ -251,9 +251,11 @@ def test_protected__nothing_is_committed(site: Site, rule: str) -> None:
 def test_too_large__over_40_mb(site: Site) -> None:
     before = site.head
     with site.at.counting() as counts:
-        big = f"# {'x' * 30_100_000}\n"
-        tree = OverlaidTree(site.repository.commit_tree(before), {PATH: big.encode()})
-        done = commit(site.forge(), replace(site.order(), tree=tree))
+        big = f"# {'x' * 990_000}\n".encode()  # a larger test file is left alone
+        paths = [f"tests/test_big_{number}.py" for number in range(32)]
+        tree = OverlaidTree(site.repository.commit_tree(before), dict.fromkeys(paths, big))
+        order = site.order(*(suggestion(path=path) for path in paths))
+        done = commit(site.forge(), replace(order, tree=tree))
     assert (done.outcome, counts.writes, site.head) == (Committed.TOO_LARGE, 0, before)
     assert "40 MB" in done.reason
 

@@ -313,8 +313,8 @@ def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
         env={
             "GIT_AUTHOR_NAME": at.token.login,
             "GIT_AUTHOR_EMAIL": f"{at.token.login}@example.org",
-            "GIT_COMMITTER_NAME": at.token.login,
-            "GIT_COMMITTER_EMAIL": f"{at.token.login}@example.org",
+            "GIT_COMMITTER_NAME": "GitHub",
+            "GIT_COMMITTER_EMAIL": "noreply@github.com",
         },
     )
     at.github.push(at.shop, "change", made.stdout.strip())

@@ -7,6 +7,7 @@ from forge.github.desk import PULL, Desk
 
 from bot.changes.patches import FilePatch
 from bot.forge.forge import Commit, DiffTooLarge, ForgeFailure, NotFound, PullRequest
+from fakes.github.clock import stamp
 from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
@@ -26,6 +27,7 @@ def test_pull_request__as_it_is(desk: Desk) -> None:
         head_ref="change",
         default_branch="main",
         files=2,
+        pushed_at=stamp(desk.at.shop.pushed),
     )
 
 
