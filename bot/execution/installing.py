@@ -270,7 +270,8 @@ class _Installation:
             await self._make_environment("-m", "venv")
             return await self._set_up(self._order.setup_command)
         await self._make_environment("-c", _UV_VENV, str(self._place / _UV))
-        return (*await self._install(needs), *needs.notes)
+        notes = await self._install(needs)
+        return (*notes, *await self._with_a_working_pytest(), *needs.notes)
 
     async def _install(self, needs: Needs) -> tuple[str, ...]:
         """Install in the best way that works; return what could not be."""
@@ -319,6 +320,19 @@ class _Installation:
             if done.exit_code != 0:
                 notes.append(f"what {one.source} asks for could not be installed: {_said(done)}")
         return tuple(notes)
+
+    async def _with_a_working_pytest(self) -> tuple[str, ...]:
+        """Install the newest pytest if this Python cannot import the one there is, pinned years ago."""
+        done = await self._run((str(self.python), "-c", "import pytest"), network=False)
+        if done.exit_code == 0:
+            return ()
+        self.check_place()
+        newest = await self._run_in_project((*self._uv_pip, "--upgrade", "pytest"))
+        if newest.exit_code != 0:  # that there is no pytest is said where the environment is opened
+            return ()
+        problem = _said(done).rpartition("\n")[2]
+        what = f"the pytest that the project asks for does not work here ({problem})"
+        return (f"{what}: the newest one was installed instead",)
 
     async def _fetch_python(self, version: str) -> Path:
         """Have uv fetch a Python; return its program."""

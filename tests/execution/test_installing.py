@@ -137,6 +137,27 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
 
 
 @pytest.mark.slow
+def test_install__a_pinned_pytest_that_this_python_cannot_import(index: PackageIndex) -> None:
+    old = made_wheel("pytest", "3.0", {"pytest/__init__.py": "import no_longer_there\n"})
+    index.add({"pytest-3.0-py3-none-any.whl": old})
+    head: dict[str, str | bytes | None] = {"requirements-test.txt": "pytest<4\nfor-tests\n"}
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, TEST))[0]
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result)["test_what_is_there"] == "passed", result
+    [note] = [note for note in workspace.notes if "pytest" in note]
+    assert note == (
+        "the pytest that the project asks for does not work here (ModuleNotFoundError: No module named"
+        " 'no_longer_there'): the newest one was installed instead"
+    )
+
+
+@pytest.mark.slow
 def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
     project_file = """
 [project]
