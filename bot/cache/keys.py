@@ -21,7 +21,7 @@ class ModelIdentity:
         model: The model's id.
         temperature: As it is asked for.
         effort: How long the model is to think; empty where it is not told.
-        tokens_per_member: Output tokens reckoned for one member, which decides who shares a call.
+        tokens_per_member: Output tokens estimated for one member, which decides who shares a call.
         max_output_tokens: The most output tokens of one call.
         prompt_version: The version of the prompt templates.
     """

@@ -88,7 +88,7 @@ def find_members(
 def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: Place) -> None:
     """Refuse names that nothing in the project has, and names of what the change does not touch.
 
-    A file or folder that the change does not touch is no mistake: its members are just none of this run.
+    A file or folder that the change does not touch is not a mistake: its members are not part of this run.
 
     Raises:
         UsageFailure: There is such a name; the message says what comes nearest to it.

@@ -64,7 +64,7 @@ class FunctionResult:
 
 
 Place = tuple[int, int, int, int]
-"""Where something stands in a text: line, column, last line and column; columns in bytes, -1 for unknown."""
+"""The place of something in a text: line, column, last line and column; columns in bytes, -1 for unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

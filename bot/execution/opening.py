@@ -257,7 +257,9 @@ def _without_pytest(workspace: Workspace, problem: str | None) -> str:
     own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
     if own:
         return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
-    return (
-        f"could not import pytest with {workspace.interpreter.path} ({problem}). Run again with --install,"
-        " install pytest into that interpreter, or name another one with --python."
-    )
+    path = workspace.interpreter.path
+    if path.is_relative_to(workspace.scratch):  # it was installed for this run
+        advice = "Ask for another Python with --python-version, or another pytest with --setup-command."
+    else:
+        advice = "Run again with --install, install pytest there, or name an interpreter with --python."
+    return f"could not import pytest with {path} ({problem}). {advice}"

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,23 @@ def test_install__a_pinned_pytest_that_this_python_cannot_import(index: PackageI
         "the pytest that the project asks for does not work here (ModuleNotFoundError: No module named"
         " 'no_longer_there'): the newest one was installed instead"
     )
+
+
+@pytest.mark.slow
+def test_install__a_setup_command_that_leaves_a_pytest_which_cannot_be_imported(index: PackageIndex) -> None:
+    old = made_wheel("pytest", "3.0", {"pytest/__init__.py": "import no_longer_there\n"})
+    index.add({"pytest-3.0-py3-none-any.whl": old})
+
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("there is nothing to run tests with")
+
+    with everybodys_folder() as folder:
+        whole = order(repository(folder / "project", {}), index)
+        settings = replace(whole.settings, setup_command="uv pip install pytest==3.0")
+        with pytest.raises(CannotPrepare, match="another pytest with --setup-command") as refused:
+            asyncio.run(scenario(replace(whole, settings=settings)))
+    assert "Run again with --install" not in str(refused.value)
 
 
 @pytest.mark.slow

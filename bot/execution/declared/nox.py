@@ -18,7 +18,7 @@ Texts = Mapping[str, Sequence[str]]
 def read_nox(read: Read) -> Declared:
     """Return what the sessions that run tests install."""
     collector = Collector("noxfile.py", read)
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # what is no Python, or too deep
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # not Python, or nested too deep
         _take_all(ast.parse(read("noxfile.py") or ""), collector)
     return collector.declared()
 
@@ -80,7 +80,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _words(call: ast.Call, constants: Texts, collector: Collector) -> Iterator[str]:
-    """Yield a call's arguments, as far as they can be read; what `nox.project` gives stands for a group."""
+    """Yield a call's arguments, as far as they can be read; what `nox.project` returns counts as a group."""
     for node in call.args:
         value = node.value if isinstance(node, ast.Starred) else node
         if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("dependency_groups"):

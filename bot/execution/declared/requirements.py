@@ -1,6 +1,6 @@
 """Requirements as pip's files and command lines write them, read as data.
 
-What comes out are names with extras, versions and markers, each parsed and written anew by `packaging`. An
+What comes out are names with extras, versions and markers, each parsed and written again by `packaging`. An
 option, an address, a path or another index never gets through: it is left out, and said to be.
 """
 
@@ -120,7 +120,7 @@ class Collector:
         )
 
     def lines(self, text: str) -> None:
-        """Take what stands in a file of requirements."""
+        """Take the content of a requirements file."""
         self._lines(text, self.folder, self._requirements)
 
     def items(self, texts: Iterable[object]) -> None:

@@ -20,7 +20,7 @@ _RUNS_TESTS = re.compile(r"\b(?:pytest|unittest)\b")
 _INSTALLS = re.compile(r"(?:\buv\s+)?\bpip3?\s+install\s+(.*)")
 _END = re.compile(r"\s(?:&&|\|\||;|\||>|2>)(?:\s|$).*|;$")
 _INSERTED = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\)|`[^`\n]*`")
-"""What is put in when the job runs; the words in it are no names of packages."""
+"""What is put in when the job runs; the words in it are not names of packages."""
 _TOOLS = frozenset(
     {
         *("pip", "setuptools", "wheel", "build", "twine", "tox", "tox-gh-actions", "tox-uv", "tox-gh", "nox"),
