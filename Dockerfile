@@ -11,7 +11,7 @@ RUN python -m venv --without-pip /opt/testsmith \
     && python -m pip --python /opt/testsmith/bin/python install \
         --no-cache-dir --no-compile --disable-pip-version-check --only-binary=:all: --require-hashes -r /requirements.lock \
     && find /opt/testsmith -depth -type d -name tests -exec rm -r {} +
-COPY bot /opt/testsmith/lib/python3.13/site-packages/bot
+COPY bot/testsmith /opt/testsmith/lib/python3.13/site-packages/testsmith
 # Every run is a new container: what is not compiled now would be compiled in each of them.
 RUN /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/testsmith/lib
 
@@ -26,4 +26,4 @@ RUN apt-get update \
 COPY --from=build /opt/testsmith /opt/testsmith
 
 # Isolated mode: nothing of the folder that is worked in, and no PYTHON* variable, reaches the program itself.
-ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "bot"]
+ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "testsmith"]

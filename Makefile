@@ -31,7 +31,7 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --check-metaschema bot/report/schema.json
+	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/report/schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

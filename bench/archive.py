@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.figures import Figure
-from bot.cache.archive import RESULTS, pack, unpack
-from bot.cache.store import ResultStore, StoredEntry
-from bot.settings import CacheSettings
+from testsmith.cache.archive import RESULTS, pack, unpack
+from testsmith.cache.store import ResultStore, StoredEntry
+from testsmith.settings import CacheSettings
 
 ENTRIES = 10_000
 MOST_SECONDS = 1.0

@@ -14,16 +14,16 @@ from bench.clock import PROCESSORS, Stopwatch
 from bench.figures import Figure
 from bench.places import order_for
 from bench.projects import commit_all
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.execution.opening import open_workspace
-from bot.execution.own_suite import OwnSuite
-from bot.languages.registry import drivers
-from bot.model import Candidate, Member, Origin
-from bot.settings import SandboxChoice, SelectionSettings, VerificationSettings
-from bot.verification.evidence import Subject
-from bot.verification.proving import prove
 from fakes.workspaces import CountingProgress
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.opening import open_workspace
+from testsmith.execution.own_suite import OwnSuite
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Member, Origin
+from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
+from testsmith.verification.evidence import Subject
+from testsmith.verification.proving import prove
 
 LEDGER = Path(__file__).parent / "ledger"
 CANDIDATES = 5

@@ -25,9 +25,9 @@ from bench.figures import Figure
 from bench.modules import MODULES, Module
 from bench.scores import Ground, Score, open_ground, score_of_candidates, score_of_own_tests
 from bench.subjects import NotToBeHad, environment_with, fetched
-from bot.generation.offline.generator import OfflineGenerator
-from bot.languages.registry import drivers
-from bot.model import Candidate, Result, Skipped
+from testsmith.generation.offline.generator import OfflineGenerator
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Result, Skipped
 
 MOST_SECONDS = 10.0
 

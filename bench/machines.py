@@ -105,4 +105,5 @@ def _command(machine: Path, *words: str) -> tuple[str, ...]:
     own = ("--repo", str(machine / "project"), "--cache-dir", str(machine / "cache"))
     parts = ("--parts", str(machine / "parts"))
     minutes = ("--max-minutes", "20")
-    return (sys.executable, "-m", "bot", "sweep", *own, *parts, *minutes, "--provider", "offline", *words)
+    program = (sys.executable, "-m", "testsmith", "sweep")
+    return (*program, *own, *parts, *minutes, "--provider", "offline", *words)

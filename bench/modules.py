@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.languages.python.mutants import Mutant, mutants_of
-from bot.languages.python.syntax import span_of
-from bot.model import Change, Member, MemberKind
+from testsmith.languages.python.mutants import Mutant, mutants_of
+from testsmith.languages.python.syntax import span_of
+from testsmith.model import Change, Member, MemberKind
 
 MOST_MUTANTS = 150
 """Of a module with more, so many are drawn, the same for every tool."""

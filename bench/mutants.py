@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.figures import Figure
-from bot.languages.python.test_modules import test_functions
-from bot.model import Candidate, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.mutation import Mutation, gather_mutants
-from bot.verification.table import GateTable
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.test_modules import test_functions
+from testsmith.model import Candidate, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.mutation import Mutation, gather_mutants
+from testsmith.verification.table import GateTable
 
 _MODULE = '''\
 import math

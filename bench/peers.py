@@ -26,16 +26,16 @@ from bench.modules import ENCODING, FILESIZE, Module
 from bench.places import order_for
 from bench.projects import commit_all
 from bench.subjects import NotToBeHad, environment_with, fetched
-from bot.changes.git import Repository
-from bot.changes.members import find_members
-from bot.execution.opening import open_workspace
-from bot.languages.registry import drivers
-from bot.model import Candidate, Origin
-from bot.settings import SelectionSettings, VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.mutation import gather_mutants
-from bot.verification.table import DEFAULTS
 from fakes.workspaces import CountingProgress
+from testsmith.changes.git import Repository
+from testsmith.changes.members import find_members
+from testsmith.execution.opening import open_workspace
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Origin
+from testsmith.settings import SelectionSettings, VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.mutation import gather_mutants
+from testsmith.verification.table import DEFAULTS
 
 TOOLS = ("cosmic-ray==8.7.0", "mutmut==3.8.1", "pytest")
 TIMES_FASTER = 3.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch
-from bot.execution.interpreter import choose_interpreter
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder
-from bot.settings import VerificationSettings
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch
+from testsmith.execution.interpreter import choose_interpreter
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.opening import WorkspaceOrder
+from testsmith.settings import VerificationSettings
 
 
 async def order_for(

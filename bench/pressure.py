@@ -12,16 +12,16 @@ from pathlib import Path
 from bench.calls import CALL_SECONDS, IN_FLIGHT, MEMBER_SECONDS, SCALE, CallTable, lower_bound
 from bench.figures import Figure
 from bench.projects import make_project
-from bot.generation.model.generator import ModelGenerator
-from bot.model import Candidate
-from bot.providers.meter import SpendingMeter
-from bot.providers.stack import build_provider
-from bot.settings import ModelSettings
 from fakes import faults
 from fakes.endpoint import Endpoint, per_member_latency
 from fakes.faults import Fault
 from fakes.requests import make_requests
 from fakes.streams import read_all
+from testsmith.generation.model.generator import ModelGenerator
+from testsmith.model import Candidate
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.stack import build_provider
+from testsmith.settings import ModelSettings
 
 CALLS = 90
 MEMBERS_A_CALL = 6

@@ -39,7 +39,7 @@ def measure_ranking(folder: Path) -> Iterator[Figure]:
     _make(folder / "large")
     (folder / "lcov.info").write_text("".join(_reached(folder / "large")), encoding="utf-8")
     command = (
-        *(sys.executable, "-m", "bot", "sweep", "--repo", str(folder / "large"), "--dry-run"),
+        *(sys.executable, "-m", "testsmith", "sweep", "--repo", str(folder / "large"), "--dry-run"),
         *("--provider", "offline", "--format", "json", "--coverage", str(folder / "lcov.info")),
         *("--cache-dir", str(folder / "cache")),
     )

@@ -20,13 +20,13 @@ from bench.engine import NEEDED
 from bench.figures import Figure
 from bench.pulls import pull_request
 from bench.subjects import NotToBeHad, environment_with
-from bot.languages.registry import drivers
-from bot.pipeline import Given
 from fakes.arena import everybodys_folder
 from fakes.github.actions_run import Finished
 from fakes.github.clock import WallClock
 from fakes.github.github import fake_github
 from fakes.shop import Shop
+from testsmith.languages.registry import drivers
+from testsmith.pipeline import Given
 
 PAIRS = (
     ("humanize", "4.14.0", "4.15.0"),

@@ -23,7 +23,7 @@ def measure_start(_: Path) -> Iterator[Figure]:
     seconds = []
     for _number in range(_STARTS):
         started = time.perf_counter()
-        subprocess.run((sys.executable, "-m", "bot", "--help"), stdout=subprocess.DEVNULL, check=True)
+        subprocess.run((sys.executable, "-m", "testsmith", "--help"), stdout=subprocess.DEVNULL, check=True)
         seconds.append(time.perf_counter() - started)
     name = f"testsmith --help, median of {_STARTS}"
     yield Figure(name=name, value=statistics.median(seconds), unit="s", most=_MOST_SECONDS_TO_START)

@@ -19,23 +19,23 @@ from coverage.parser import PythonParser
 from bench.modules import Module, function_spans, mutants_of_module, whole
 from bench.places import order_for
 from bench.projects import commit_all
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, run_jobs
-from bot.execution.opening import open_workspace
-from bot.execution.own_suite import changes_noticed
-from bot.execution.own_tests.run import run_suite
-from bot.execution.workspace import Workspace
-from bot.generation.offline.mutants_around import mutants_around
-from bot.generation.offline.sources import read_module
-from bot.languages.python.mutants import Mutant, plain_text
-from bot.languages.registry import drivers
-from bot.model import Candidate, Member, Origin
-from bot.settings import SelectionSettings, VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.mutation import edit_of
-from bot.verification.proof import FunctionProof, Proof, Run, Status
 from fakes.workspaces import CountingProgress
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Setting, run_jobs
+from testsmith.execution.opening import open_workspace
+from testsmith.execution.own_suite import changes_noticed
+from testsmith.execution.own_tests.run import run_suite
+from testsmith.execution.workspace import Workspace
+from testsmith.generation.offline.mutants_around import mutants_around
+from testsmith.generation.offline.sources import read_module
+from testsmith.languages.python.mutants import Mutant, plain_text
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Member, Origin
+from testsmith.settings import SelectionSettings, VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.mutation import edit_of
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 
 RUNS = 5
 

@@ -12,12 +12,12 @@ from bench.figures import Figure
 from bench.places import order_for
 from bench.pulls import PAIRS, pull_request
 from bench.subjects import NotToBeHad
-from bot.changes.git import Repository
-from bot.changes.members import find_members
-from bot.execution.opening import open_workspace
-from bot.execution.own_suite import OwnSuite, measure_own_suite
-from bot.languages.registry import drivers
-from bot.settings import SelectionSettings, VerificationSettings
+from testsmith.changes.git import Repository
+from testsmith.changes.members import find_members
+from testsmith.execution.opening import open_workspace
+from testsmith.execution.own_suite import OwnSuite, measure_own_suite
+from testsmith.languages.registry import drivers
+from testsmith.settings import SelectionSettings, VerificationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ def _without_most_tests(root: Path, kept: str) -> int:
 def _sweep(root: Path, python: Path) -> dict[str, Any]:
     limits = ("--max-members", str(MEMBERS), "--max-minutes", str(MINUTES))
     command = (
-        *(sys.executable, "-m", "bot", "sweep", "src", "--repo", str(root), "--provider", "offline"),
+        *(sys.executable, "-m", "testsmith", "sweep", "src", "--repo", str(root), "--provider", "offline"),
         *("--python", str(python), "--format", "json", "--write", *limits),
     )
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ def main() -> int:
         make_repository(repository)
         command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
         print(f"$ testsmith {' '.join(command)} --format markdown\n", flush=True)
-        program = (sys.executable, "-m", "bot", *command, "--format", "markdown")
+        program = (sys.executable, "-m", "testsmith", *command, "--format", "markdown")
         return subprocess.run(program, cwd=repository, check=False).returncode
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.deadline import Deadline, TimeIsOver, next_group
 from fakes.clock import FakeClock
+from testsmith.deadline import Deadline, TimeIsOver, next_group
 
 
 def deadline(clock: FakeClock, minutes: float = 1.0) -> Deadline:

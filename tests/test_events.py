@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.events import (
+from testsmith.events import (
     COMMIT_TRAILER,
     Heeding,
     Nothing,
@@ -19,7 +19,7 @@ from bot.events import (
     is_own_commit,
     task_of,
 )
-from bot.forge.commands import Command, Orders, Verb
+from testsmith.forge.commands import Command, Orders, Verb
 
 SHA = {"base": "b" * 40, "head": "a" * 40}
 

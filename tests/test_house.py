@@ -3,9 +3,9 @@
 import ast
 from pathlib import Path
 
-import bot
+import testsmith
 
-HOUSE = Path(bot.__file__).parent
+HOUSE = Path(testsmith.__file__).parent
 
 
 def lengths() -> dict[str, int]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import UsageFailure
-from bot.settings import (
+from testsmith.model import UsageFailure
+from testsmith.settings import (
     NEVER_FROM_A_FILE,
     OPTIONS,
     ModelFor,

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from bot.execution.isolation import processes
-from bot.supervisor import Ending, seconds_allowed
 from fakes.running import Running, orphanage
+from testsmith.execution.isolation import processes
+from testsmith.supervisor import Ending, seconds_allowed
 
 STAND_IN = """\
 import json, os, signal, subprocess, sys, time
 from dataclasses import asdict
-from bot import supervisor
-from bot.supervisor import LINK
+from testsmith import supervisor
+from testsmith.supervisor import LINK
 
 def say(word):
     print(word, file=sys.stderr, flush=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.action.inputs import ActionContext, context_of
-from bot.action.runner import runner_of
-from bot.events import ReviewPullRequest
+from testsmith.action.inputs import ActionContext, context_of
+from testsmith.action.runner import runner_of
+from testsmith.events import ReviewPullRequest
 
 TOKEN = "ghs_token"  # noqa: S105 - none that opens anything
 

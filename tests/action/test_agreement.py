@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from bot.action.ending import OUTPUTS
-from bot.action.inputs import INPUTS, variable_of
-from bot.settings import (
+from testsmith.action.ending import OUTPUTS
+from testsmith.action.inputs import INPUTS, variable_of
+from testsmith.settings import (
     BudgetSettings,
     ModelSettings,
     ReviewSettings,
@@ -99,7 +99,7 @@ def test_defaults__documentation_tells_those_of_the_code(action: Any) -> None:
 def test_entry_point__is_isolated() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
 
-    assert 'ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "bot"]' in dockerfile
+    assert 'ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "testsmith"]' in dockerfile
     assert not re.search(r"^USER ", dockerfile, re.MULTILINE)
 
 

@@ -4,7 +4,8 @@ from io import StringIO
 
 import pytest
 
-from bot.action.commands import (
+from fakes.github.runner import Command, Log, parse_command
+from testsmith.action.commands import (
     Level,
     annotation_command,
     folded,
@@ -13,9 +14,8 @@ from bot.action.commands import (
     safe_log,
     write_commands,
 )
-from bot.report.annotations import Annotation
-from bot.report.terminal import PlainProgress
-from fakes.github.runner import Command, Log, parse_command
+from testsmith.report.annotations import Annotation
+from testsmith.report.terminal import PlainProgress
 
 HOSTILE = (
     "::set-env name=PATH::/evil",

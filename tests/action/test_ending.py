@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.action.commands import Level
-from bot.action.ending import OUTPUTS, Ended, annotations_of, last_lines, outputs_of
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.model import Report
 from fakes.reports import sample_report
+from testsmith.action.commands import Level
+from testsmith.action.ending import OUTPUTS, Ended, annotations_of, last_lines, outputs_of
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.model import Report
 
 
 def ended(delivery: Delivery, *, fails: bool = False, internal: bool = False, **reviewed: Any) -> Ended:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.action.files import (
+from fakes.github.runner import parse_file
+from testsmith.action.files import (
     append_outputs,
     append_summary,
     check_cache_folder,
@@ -15,8 +16,7 @@ from bot.action.files import (
     write_patch,
     write_report,
 )
-from bot.model import Failure, UsageFailure
-from fakes.github.runner import parse_file
+from testsmith.model import Failure, UsageFailure
 
 OWNER = 12_345
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from action.given import TOKEN, context, inputs, task
 
-from bot.action.inputs import (
+from testsmith.action.inputs import (
     INPUTS,
     ActionContext,
     NoToken,
@@ -16,11 +16,11 @@ from bot.action.inputs import (
     sweep_settings_of,
     variable_of,
 )
-from bot.action.runner import runner_of
-from bot.events import ObeyCommands, SweepRepository
-from bot.forge.commands import Orders
-from bot.model import UsageFailure
-from bot.settings import (
+from testsmith.action.runner import runner_of
+from testsmith.events import ObeyCommands, SweepRepository
+from testsmith.forge.commands import Orders
+from testsmith.model import UsageFailure
+from testsmith.settings import (
     NEVER_FROM_A_FILE,
     OPTIONS,
     ModelFor,

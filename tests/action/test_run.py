@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from action.given import TOKEN, inputs
 
-from bot.action.inputs import ActionContext
-from bot.action.run import World, run
-from bot.events import Work
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.model import Failure, Progress, Report, UsageFailure
 from fakes.github.runner import Log, parse_file
 from fakes.reports import sample_report
+from testsmith.action.inputs import ActionContext
+from testsmith.action.run import World, run
+from testsmith.events import Work
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.model import Failure, Progress, Report, UsageFailure
 
 Review = Callable[[Work, ActionContext, Progress], Reviewed]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from action.given import environment
 
-from bot.action.runner import runner_of
-from bot.model import UsageFailure
-from bot.settings import CacheAccess, Secret
+from testsmith.action.runner import runner_of
+from testsmith.model import UsageFailure
+from testsmith.settings import CacheAccess, Secret
 
 
 def test_runner_of__github() -> None:

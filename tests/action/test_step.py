@@ -19,7 +19,7 @@ from fakes.github.scene import Scene, scene
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "action.yml"
-COMMAND = (sys.executable, "-I", "-m", "bot")
+COMMAND = (sys.executable, "-I", "-m", "testsmith")
 
 
 @pytest.fixture(name="at", scope="module")
@@ -103,11 +103,17 @@ def processor_seconds() -> float:
 def test_step__nothing_of_the_workspace_is_run(at: Scene, tmp_path: Path) -> None:
     run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     evil = f"open({str(tmp_path / 'evil')!r}, 'w').close()\n"
-    for name in ("bot/__init__.py", "bot/__main__.py", "openai.py", "sitecustomize.py", "usercustomize.py"):
+    for name in (
+        "testsmith/__init__.py",
+        "testsmith/__main__.py",
+        "openai.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+    ):
         path = run.workspace / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(evil)
-    (run.workspace / "bot" / "main.py").write_text(evil)
+    (run.workspace / "testsmith" / "main.py").write_text(evil)
 
     done = run.run(COMMAND)
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cache.archive import MEASUREMENTS, RESULTS, Archive, archive_name, pack
-from bot.cache.keeping import Keeping
-from bot.cache.place import ArchivePlace
-from bot.cache.store import ResultStore, StoredEntry
-from bot.settings import CacheSettings
+from testsmith.cache.archive import MEASUREMENTS, RESULTS, Archive, archive_name, pack
+from testsmith.cache.keeping import Keeping
+from testsmith.cache.place import ArchivePlace
+from testsmith.cache.store import ResultStore, StoredEntry
+from testsmith.settings import CacheSettings
 
 
 def key_of(name: str) -> str:

@@ -8,12 +8,12 @@ from traceback import format_exception
 
 import pytest
 
-from bot.cache.actions import ActionsCache
-from bot.cache.archive import PREFIX, Archive
-from bot.cache.place import Denied, PlaceFailure, TimeLimit
-from bot.settings import CacheAccess, Secret
 from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService, CacheFault
+from testsmith.cache.actions import ActionsCache
+from testsmith.cache.archive import PREFIX, Archive
+from testsmith.cache.place import Denied, PlaceFailure, TimeLimit
+from testsmith.settings import CacheAccess, Secret
 
 PULL, MAIN = "refs/pull/7/merge", "refs/heads/main"
 FIND, CREATE, FINALIZE = "GetCacheEntryDownloadURL", "CreateCacheEntry", "FinalizeCacheEntryUpload"

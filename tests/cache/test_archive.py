@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cache.archive import (
+from cache.stores import archive_of, entry, key_of, result
+from testsmith.cache.archive import (
     JOBS,
     MEASUREMENTS,
     MOST_ENTRIES,
@@ -22,10 +23,9 @@ from bot.cache.archive import (
     pack,
     unpack,
 )
-from bot.cache.store import StoredEntry
-from bot.cache.tried import Tried, encode_tried
-from bot.model import Stage
-from cache.stores import archive_of, entry, key_of, result
+from testsmith.cache.store import StoredEntry
+from testsmith.cache.tried import Tried, encode_tried
+from testsmith.model import Stage
 
 HEADER = {"archive": "testsmith", "schema": 1}
 LINE = {"store": RESULTS, "key": key_of("a"), "used": 1_780_000_000, "value": result()}

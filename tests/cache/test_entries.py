@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bot.cache.entries import decode_result, encode_result
-from bot.model import Candidate, Change, Member, MemberKind, Origin, Result, Skipped, Stage
+from testsmith.cache.entries import decode_result, encode_result
+from testsmith.model import Candidate, Change, Member, MemberKind, Origin, Result, Skipped, Stage
 
 MEMBER = Member(
     path="src/shop/cart.py",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.archive import PREFIX
-from bot.cache.folder import FolderPlace
-from bot.cache.place import PlaceFailure, TimeLimit
 from cache.stores import archive_of
+from testsmith.cache.archive import PREFIX
+from testsmith.cache.folder import FolderPlace
+from testsmith.cache.place import PlaceFailure, TimeLimit
 
 LIMIT = TimeLimit(lambda: 0.0, 1.0)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.archive import JOBS, pack, unpack
-from bot.cache.jobs import (
+from cache.stores import key_of
+from testsmith.cache.archive import JOBS, pack, unpack
+from testsmith.cache.jobs import (
     JOBS_FILE_NAME,
     MOST_MEMBERS_A_CALL,
     Again,
@@ -20,9 +21,8 @@ from bot.cache.jobs import (
     Terms,
     is_job_entry,
 )
-from bot.cache.store import ResultStore, StoredEntry
-from bot.settings import CacheSettings
-from cache.stores import key_of
+from testsmith.cache.store import ResultStore, StoredEntry
+from testsmith.settings import CacheSettings
 
 URL = "https://models.test/v1"
 TERMS = Terms(max_tokens=2_000, tiers=3, asked_again=0)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.actions import ActionsCache
-from bot.cache.archive import (
+from cache.stores import archive_of, begun, entry, job, key_of, result
+from fakes.actions_cache import ActionsCacheService
+from testsmith.cache.actions import ActionsCache
+from testsmith.cache.archive import (
     MEASUREMENTS,
     PREFIX,
     RESULTS,
@@ -22,13 +24,11 @@ from bot.cache.archive import (
     shard_prefix,
     unpack,
 )
-from bot.cache.folder import FolderPlace
-from bot.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere, Sharing
-from bot.cache.place import Denied, PlaceFailure, TimeLimit
-from bot.cache.store import ResultStore
-from bot.settings import CacheAccess, Secret
-from cache.stores import archive_of, begun, entry, job, key_of, result
-from fakes.actions_cache import ActionsCacheService
+from testsmith.cache.folder import FolderPlace
+from testsmith.cache.keeping import STOPPED_SECONDS, Keeping, Nowhere, Sharing
+from testsmith.cache.place import Denied, PlaceFailure, TimeLimit
+from testsmith.cache.store import ResultStore
+from testsmith.settings import CacheAccess, Secret
 
 PULL, MAIN = "refs/pull/7/merge", "refs/heads/main"
 

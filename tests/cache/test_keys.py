@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cache.keys import KeyParts, ModelIdentity, result_key
-from bot.model import Change, Context, Member, MemberKind, Repair, Request
+from testsmith.cache.keys import KeyParts, ModelIdentity, result_key
+from testsmith.model import Change, Context, Member, MemberKind, Repair, Request
 
 IDENTITY = ModelIdentity(
     provider="openai",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.cache.measurements import MeasurementParts, measurement_key
+from testsmith.cache.measurements import MeasurementParts, measurement_key
 
 PARTS = MeasurementParts(
     files="f1",

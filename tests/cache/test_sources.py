@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cache.sources import Ground, is_same_but_for_tests, source_digest
-from bot.forge.state import Entry, Outcome, State, decode, encode
-from bot.model import Change, Context, Request, Stage
 from fakes.requests import make_request
+from testsmith.cache.sources import Ground, is_same_but_for_tests, source_digest
+from testsmith.forge.state import Entry, Outcome, State, decode, encode
+from testsmith.model import Change, Context, Request, Stage
 
 GROUND = Ground(version="1.0", generators="offline", rules=(("runs", "5"),))
 REQUEST = make_request()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.store import FILE_NAME, ResultStore, StoreStats
-from bot.settings import CacheSettings
 from fakes.clock import FakeClock
+from testsmith.cache.store import FILE_NAME, ResultStore, StoreStats
+from testsmith.settings import CacheSettings
 
 VALUE: dict[str, object] = {"schema": 1, "kind": "candidate", "code": "def test_ä(): ...\n"}
 DAY = 86_400.0
@@ -76,8 +76,8 @@ def test_put__outlives_a_killed_process(shelf: Shelf) -> None:
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from bot.cache.store import ResultStore\n"
-        "from bot.settings import CacheSettings\n"
+        "from testsmith.cache.store import ResultStore\n"
+        "from testsmith.settings import CacheSettings\n"
         "store = ResultStore.open(CacheSettings(folder=Path(sys.argv[1])), warn=print)\n"
         "for number in range(20):\n"
         "    store.put(f'key-{number}', {'number': number})\n"
@@ -141,8 +141,8 @@ def test_store__several_processes_at_once(shelf: Shelf) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from bot.cache.store import ResultStore\n"
-        "from bot.settings import CacheSettings\n"
+        "from testsmith.cache.store import ResultStore\n"
+        "from testsmith.settings import CacheSettings\n"
         "folder, name = Path(sys.argv[1]), sys.argv[2]\n"
         "with ResultStore.open(CacheSettings(folder=folder), warn=sys.exit) as store:\n"
         "    for number in range(200):\n"

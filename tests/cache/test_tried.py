@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cache.tried import Tried, decode_tried, encode_tried, outcome_of, tried_key
-from bot.model import Skipped, Stage
 from fakes.requests import make_member
+from testsmith.cache.tried import Tried, decode_tried, encode_tried, outcome_of, tried_key
+from testsmith.model import Skipped, Stage
 
 MEMBER = make_member()
 

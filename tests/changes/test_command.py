@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.command import Git, GitFailed, GitTookTooLong
 from fakes.arena import ORDINARY_USER, as_user
 from fakes.git_repository import GitRepository
+from testsmith.changes.command import Git, GitFailed, GitTookTooLong
 
 
 @pytest.mark.parametrize("call", [Git.run, Git.bounded])
@@ -71,7 +71,8 @@ def test_alone__repository_of_somebody_else(tmp_path: Path) -> None:
 def test_find__by_a_user_that_the_system_does_not_know() -> None:
     """A container may be run by any user id."""
     code = (
-        "from pathlib import Path\nfrom bot.changes.command import Git\nGit.find(Path('/')).run('version')\n"
+        "from pathlib import Path\nfrom testsmith.changes.command import Git\n"
+        "Git.find(Path('/')).run('version')\n"
     )
     command = (sys.executable, "-c", code)
     done = subprocess.run(

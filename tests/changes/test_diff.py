@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.diff import changed_files
-from bot.changes.git import Repository
-from bot.languages.driver import ChangedFile
 from fakes.git_repository import GitRepository
+from testsmith.changes.diff import changed_files
+from testsmith.changes.git import Repository
+from testsmith.languages.driver import ChangedFile
 
 Files = dict[str, str | bytes | None]
 

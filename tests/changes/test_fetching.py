@@ -13,11 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.checkout import open_checkout
-from bot.changes.fetching import CannotFetch, Fetched, Remote, ensure_commits
-from bot.changes.git import Repository
-from bot.model import UsageFailure
-from bot.settings import Secret
 from fakes.github.actions_run import ActionsRun, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.faults import Fault
@@ -26,6 +21,11 @@ from fakes.github.histories import grow, steps
 from fakes.github.scene import Scene, scene
 from fakes.github.state import Pull
 from fakes.listener import listener
+from testsmith.changes.checkout import open_checkout
+from testsmith.changes.fetching import CannotFetch, Fetched, Remote, ensure_commits
+from testsmith.changes.git import Repository
+from testsmith.model import UsageFailure
+from testsmith.settings import Secret
 
 
 @pytest.fixture(name="at")

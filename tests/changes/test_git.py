@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.command import GitPrintedTooMuch
-from bot.changes.git import Repository
-from bot.model import UsageFailure
 from fakes.git_repository import GitRepository
+from testsmith.changes.command import GitPrintedTooMuch
+from testsmith.changes.git import Repository
+from testsmith.model import UsageFailure
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from bot.changes.globs import compile_globs
-from bot.model import UsageFailure
-from bot.settings import DEFAULT_EXCLUDE
+from testsmith.changes.globs import compile_globs
+from testsmith.model import UsageFailure
+from testsmith.settings import DEFAULT_EXCLUDE
 
 
 def _matches(glob: str, path: str) -> bool:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.languages.driver import Findings, Scope, SourceTree
-from bot.languages.python.driver import PythonDriver
-from bot.languages.registry import drivers
-from bot.model import Stage, UsageFailure
-from bot.settings import SelectionSettings
 from fakes.git_repository import GitRepository
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.languages.driver import Findings, Scope, SourceTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.registry import drivers
+from testsmith.model import Stage, UsageFailure
+from testsmith.settings import SelectionSettings
 
 
 class RaisesForOneFile(PythonDriver):

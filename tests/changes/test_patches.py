@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.diff import changed_files
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.changes.patches import ComparedStates, FilePatch, rebuild_base
-from bot.changes.trees import RepositoryTree
-from bot.changes.trusted import settings_values
-from bot.languages.registry import drivers
-from bot.model import Stage
-from bot.settings import SelectionSettings
 from fakes.git_repository import GitRepository
 from fakes.github.diffs import ChangedFile
 from fakes.github.git_store import GitStore
+from testsmith.changes.diff import changed_files
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.changes.patches import ComparedStates, FilePatch, rebuild_base
+from testsmith.changes.trees import RepositoryTree
+from testsmith.changes.trusted import settings_values
+from testsmith.languages.registry import drivers
+from testsmith.model import Stage
+from testsmith.settings import SelectionSettings
 
 Files = dict[str, str | bytes | None]
 

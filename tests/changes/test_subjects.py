@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.changes.subjects import Subjects, VisibleTree, printable
-from bot.changes.trees import SUBMODULE, SYMLINK, TreeEntry
-from bot.languages.driver import ChangedFile
-from bot.languages.registry import drivers
-from bot.settings import SelectionSettings
 from fakes.trees import MemoryTree
+from testsmith.changes.subjects import Subjects, VisibleTree, printable
+from testsmith.changes.trees import SUBMODULE, SYMLINK, TreeEntry
+from testsmith.languages.driver import ChangedFile
+from testsmith.languages.registry import drivers
+from testsmith.settings import SelectionSettings
 
 SUBJECTS = Subjects(SelectionSettings(max_file_bytes=100), drivers())
 

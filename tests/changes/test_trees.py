@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.command import Git, GitFailed
-from bot.changes.git import Repository
-from bot.changes.trees import BlobReader, RepositoryTree
-from bot.model import UsageFailure
 from fakes.git_repository import GitRepository
+from testsmith.changes.command import Git, GitFailed
+from testsmith.changes.git import Repository
+from testsmith.changes.trees import BlobReader, RepositoryTree
+from testsmith.model import UsageFailure
 
 State = Callable[[Repository], RepositoryTree]
 

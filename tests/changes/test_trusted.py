@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.changes.members import find_members
-from bot.changes.trusted import TrustedTree, settings_values
-from bot.languages.driver import SourceTree
-from bot.languages.registry import drivers
-from bot.model import UsageFailure
-from bot.settings import SelectionSettings
 from fakes.git_repository import GitRepository
+from testsmith.changes.git import Repository
+from testsmith.changes.members import find_members
+from testsmith.changes.trusted import TrustedTree, settings_values
+from testsmith.languages.driver import SourceTree
+from testsmith.languages.registry import drivers
+from testsmith.model import UsageFailure
+from testsmith.settings import SelectionSettings
 
 Files = dict[str, str | bytes | None]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.wanted import Place, is_at_or_below, only_wanted
-from bot.languages.driver import Findings
-from bot.model import Change, Member, MemberKind, Skipped, Stage
+from testsmith.changes.wanted import Place, is_at_or_below, only_wanted
+from testsmith.languages.driver import Findings
+from testsmith.model import Change, Member, MemberKind, Skipped, Stage
 
 PLACE = Place(root=Path("/projects/repo"), project="apps/a")
 

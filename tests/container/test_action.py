@@ -49,8 +49,8 @@ CHANGED = "src/shop/cart.py"
 """All that the pull request changes where it is an attack."""
 
 PLACES = (
-    "bot/__init__.py",
-    "bot/__main__.py",
+    "testsmith/__init__.py",
+    "testsmith/__main__.py",
     "openai.py",
     "github.py",
     "sitecustomize.py",
@@ -236,7 +236,7 @@ def test_action__by_the_example_workflow_in_a_hostile_workspace(engine: Engine, 
         at.github.commit(at.shop, "change", written)
         run = at.prepared("hostile")
         make_git_hostile(run.workspace, port)
-        assert_springs(trap, at, run.workspace, "/opt/testsmith/bin/python", "-m", "bot")
+        assert_springs(trap, at, run.workspace, "/opt/testsmith/bin/python", "-m", "testsmith")
         assert_springs(trap, at, run.workspace, "git", "status")
         done = at.run(run, EXAMPLE_WORKFLOW, action_of(EXAMPLE_WORKFLOW))
         assert not sprung(trap)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.forge.state import decode
 from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService
 from fakes.endpoint import Endpoint
@@ -18,6 +17,7 @@ from fakes.github.actions_run import ActionsRun
 from fakes.github.events import Events
 from fakes.github.state import Repository
 from fakes.shop import COMMAND, Shop
+from testsmith.forge.state import decode
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ SIGTERM_AFTER = 7.5
 ALL = {"Cart.add", "Cart.size", "cents", "discounted", "reserve", "shipping"}
 
 HOSTILE = {
-    "bot/__init__.py": "raise SystemExit('PWNED by bot')\n",
-    "bot/__main__.py": "raise SystemExit('PWNED by bot')\n",
+    "testsmith/__init__.py": "raise SystemExit('PWNED by testsmith')\n",
+    "testsmith/__main__.py": "raise SystemExit('PWNED by testsmith')\n",
     "openai.py": "raise SystemExit('PWNED by openai')\n",
     "github.py": "raise SystemExit('PWNED by github')\n",
     "sitecustomize.py": "import pathlib; pathlib.Path('/tmp/PWNED-sitecustomize').touch()\n",

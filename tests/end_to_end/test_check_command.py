@@ -68,7 +68,7 @@ def test_check_command__gives_the_same_in_the_repository(command_line: CommandLi
 
 
 def _pasted(command: str, folder: Path, command_line: CommandLine) -> str:
-    text = f'testsmith() {{ {shlex.quote(sys.executable)} -m bot "$@"; }}; {command}'
+    text = f'testsmith() {{ {shlex.quote(sys.executable)} -m testsmith "$@"; }}; {command}'
     done = subprocess.run(
         ("bash", "-c", text),
         cwd=folder,

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from bot.pipeline import Given
-from bot.report.reading import code_in
 from fakes.shop import Shop
+from testsmith.pipeline import Given
+from testsmith.report.reading import code_in
 
 pytestmark = pytest.mark.slow
 

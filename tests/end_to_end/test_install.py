@@ -27,7 +27,8 @@ def total(count: int) -> int:
 
 @pytest.mark.slow
 def test_suggest__installs_the_project_where_that_is_asked_for(command_line: CommandLine) -> None:
-    command = (sys.executable, "-m", "bot", "suggest", "--repo", ".", "--base", "main", "--format", "json")
+    program = (sys.executable, "-m", "testsmith", "suggest")
+    command = (*program, "--repo", ".", "--base", "main", "--format", "json")
     with everybodys_folder() as folder, PackageIndex(shop_wheels()).serving() as index:
         made = GitRepository.create(folder)
         made.commit({"setup.py": "", "shop/__init__.py": "from shop._version import version\n"})

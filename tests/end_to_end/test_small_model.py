@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import CompletionRequest, CompletionResponse, ContextTooLong
-from bot.providers.stack import build_provider
-from bot.settings import ModelSettings
 from fakes.command_line import CommandLine
 from fakes.containers import CannotHave
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.small_model import CONTEXT, MODEL, interpreter_with_model, served
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import CompletionRequest, CompletionResponse, ContextTooLong
+from testsmith.providers.stack import build_provider
+from testsmith.settings import ModelSettings
 
 pytestmark = pytest.mark.slow
 

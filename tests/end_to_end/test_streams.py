@@ -16,7 +16,8 @@ CHANGES = ("--base", "main", "--head", "change", "--provider", "offline", "--onl
 
 def in_a_shell(command_line: CommandLine, shop: Path, ending: str, **variables: str) -> tuple[int, str, str]:
     """Run the program in a shell that ends its command line in a particular way."""
-    command = (sys.executable, "-m", "bot", "suggest", "--repo", str(shop), *CHANGES, "--format", "text")
+    program = (sys.executable, "-m", "testsmith", "suggest")
+    command = (*program, "--repo", str(shop), *CHANGES, "--format", "text")
     done = subprocess.run(
         ("bash", "-c", f"set -o pipefail; {shlex.join(command)} {ending}"),
         capture_output=True,

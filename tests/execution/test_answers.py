@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.execution.answers import FunctionResult, JobResult, Reached, read_answer
-from bot.execution.sandbox import Outcome
+from testsmith.execution.answers import FunctionResult, JobResult, Reached, read_answer
+from testsmith.execution.sandbox import Outcome
 
 GREETING = {"python": [3, 13], "pytest": "9.0.1", "problem": None}
 

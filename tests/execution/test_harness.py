@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import MOVED_CLOCK, JobResult
-from bot.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import Limits
-from bot.execution.workers import install_workers
-from bot.execution.workspace import Interpreter, ProjectCopy, Workspace, remove_folder
+from testsmith.execution.answers import MOVED_CLOCK, JobResult
+from testsmith.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import Limits
+from testsmith.execution.workers import install_workers
+from testsmith.execution.workspace import Interpreter, ProjectCopy, Workspace, remove_folder
 
 SHOP = """\
 import time
@@ -43,7 +43,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         head=ProjectCopy(root=root, source_roots=(root,)),
         base=None,
         interpreter=Interpreter(
-            path=Path(sys.executable), version=sys.version_info[:2], hidden_modules=("bot",)
+            path=Path(sys.executable), version=sys.version_info[:2], hidden_modules=("testsmith",)
         ),
         scratch=root.parent,
         sandbox=ProcessSandbox(),
@@ -232,12 +232,14 @@ def test_run_jobs__a_fixture_that_is_not_there_is_named(workspace: Workspace) ->
 
 
 def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> None:
-    hiding = replace(workspace, interpreter=replace(workspace.interpreter, hidden_modules=("bot", "openai")))
+    hiding = replace(
+        workspace, interpreter=replace(workspace.interpreter, hidden_modules=("testsmith", "openai"))
+    )
     code = """
         import importlib.util, sys
         import pytest
 
-        @pytest.mark.parametrize("name", ["bot", "openai", "testing", "serve"])
+        @pytest.mark.parametrize("name", ["testsmith", "openai", "testing", "serve"])
         def test_import(name):
             with pytest.raises(ModuleNotFoundError):
                 __import__(name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.index_access import bare_address, index_access
+from testsmith.execution.index_access import bare_address, index_access
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from bot.execution.installed import Installed, with_installation
-from bot.execution.workspace import Workspace
 from fakes.workspaces import small_workspace
+from testsmith.execution.installed import Installed, with_installation
+from testsmith.execution.workspace import Workspace
 
 HEAD = {"src/shop/__init__.py": "", "libs/tills/tills.py": "SIDE = 'head'\n"}
 BASE = {"src/shop/__init__.py": "", "libs/tills/tills.py": "SIDE = 'base'\n"}

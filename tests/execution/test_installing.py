@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.execution.answers import JobResult
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.installing import version_of
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.uv_settings import uv_program
-from bot.execution.workspace import CannotPrepare, Workspace
-from bot.settings import SandboxChoice, VerificationSettings
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, made_wheel, shop_wheels
+from testsmith.changes.git import Repository
+from testsmith.execution.answers import JobResult
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.installing import version_of
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.uv_settings import uv_program
+from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 SHOP: dict[str, str | bytes | None] = {
     "setup.py": "open('built', 'w').write('x')\n",

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.execution.interpreter import (
+from fakes.git_repository import GitRepository
+from testsmith.changes.git import Repository
+from testsmith.execution.interpreter import (
     choose_interpreter,
     hidden_modules,
     installed_folders,
     normal,
     tracks_environment,
 )
-from bot.model import UsageFailure
-from fakes.git_repository import GitRepository
+from testsmith.model import UsageFailure
 
 
 def fake_environment(folder: Path) -> Path:
@@ -95,7 +95,7 @@ def test_hidden_modules__nothing_in_a_foreign_environment(tmp_path: Path) -> Non
 
 def test_hidden_modules__the_bot_and_what_only_it_needs() -> None:
     hidden = hidden_modules(Path(sys.prefix), [])
-    assert {"bot", "openai", "tenacity", "unidiff"} <= set(hidden)
+    assert {"testsmith", "openai", "tenacity", "unidiff"} <= set(hidden)
     assert not {"pytest", "_pytest", "pluggy", "packaging", "iniconfig", "pygments"} & set(hidden)
 
 
@@ -106,7 +106,7 @@ def test_hidden_modules__what_the_project_imports_is_its_own_need(tmp_path: Path
     )
     hidden = hidden_modules(Path(sys.prefix), [tmp_path])
     assert not {"tenacity", "openai", "httpx2", "pydantic"} & set(hidden)
-    assert {"bot", "unidiff"} <= set(hidden)
+    assert {"testsmith", "unidiff"} <= set(hidden)
 
 
 def test_normal__names_as_they_are_compared() -> None:

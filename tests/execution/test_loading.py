@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.execution.loading import could_not_import, modules_that_do_not_load
 from fakes.workspaces import small_workspace
+from testsmith.execution.loading import could_not_import, modules_that_do_not_load
 
 FILES = {
     "good.py": "x = 1\n",

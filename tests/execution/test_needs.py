@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from bot.execution.declared.requirements import Declared
-from bot.execution.needs import Needs, read_needs
 from fakes.trees import MemoryTree
+from testsmith.execution.declared.requirements import Declared
+from testsmith.execution.needs import Needs, read_needs
 
 
 def needs(files: dict[str, str], project: str = "") -> Needs:

@@ -10,16 +10,16 @@ from typing import NoReturn
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.execution.answers import JobResult
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.process import ProcessSandbox
-from bot.execution.workspace import CannotPrepare, Workspace
-from bot.settings import VerificationSettings
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
+from testsmith.changes.git import Repository
+from testsmith.execution.answers import JobResult
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.settings import VerificationSettings
 
 
 async def look(folder: Path, head: dict[str, str], base: dict[str, str] | None = None) -> Workspace:
@@ -41,7 +41,7 @@ def test_open_workspace__copies_head_and_base_and_removes_them(tmp_path: Path) -
             assert (workspace.base.root / "src/a.py").read_text() == "old"
             assert workspace.scratch.stat().st_mode & 0o777 == 0o700
             assert workspace.interpreter.version == sys.version_info[:2]
-            assert "bot" in workspace.interpreter.hidden_modules
+            assert "testsmith" in workspace.interpreter.hidden_modules
             return workspace.scratch
 
     assert not asyncio.run(scenario()).exists()

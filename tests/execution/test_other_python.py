@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import PASSED
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.other_python import (
+from fakes.trees import MemoryTree
+from fakes.workspaces import small_workspace
+from testsmith.execution.answers import PASSED
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.other_python import (
     Found,
     OtherPythonOrder,
     allowed,
@@ -19,10 +21,8 @@ from bot.execution.other_python import (
     requires_python,
     with_other_python,
 )
-from bot.execution.workspace import Workspace
-from bot.settings import SandboxChoice
-from fakes.trees import MemoryTree
-from fakes.workspaces import small_workspace
+from testsmith.execution.workspace import Workspace
+from testsmith.settings import SandboxChoice
 
 VERSION = (sys.version_info[0], sys.version_info[1])
 NAME = f"python{VERSION[0]}.{VERSION[1]}"

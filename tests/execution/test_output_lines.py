@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.execution.answers import read_answer
-from bot.execution.output_lines import read_lines
-from bot.execution.own_tests.answers import read_suite
-from bot.execution.sandbox import Outcome
-from bot.generation.offline.observations import read_told
+from testsmith.execution.answers import read_answer
+from testsmith.execution.output_lines import read_lines
+from testsmith.execution.own_tests.answers import read_suite
+from testsmith.execution.sandbox import Outcome
+from testsmith.generation.offline.observations import read_told
 
 BIG = "1" + "0" * 400
 
@@ -81,9 +81,9 @@ def test_read_answer__no_greeting_ends_the_run(greeting: str) -> None:
 
 MEASURED = """
 import resource, sys
-from bot.execution.answers import read_answer
-from bot.execution.own_tests.answers import read_suite
-from bot.execution.sandbox import Outcome
+from testsmith.execution.answers import read_answer
+from testsmith.execution.own_tests.answers import read_suite
+from testsmith.execution.sandbox import Outcome
 line = {"a": b'{"number": 0, "functions": [' + b"[]," * (10 << 20) + b"[]]}",
         "b": b'{"number": 0, "done": [' + b'{"":1},' * (4 << 20) + b"1]}",
         "c": b'{"kind": "arcs", "arcs": [' + b"[],"  * (10 << 20) + b"[]]}",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.harness import ChangedModule, ChangedModules
-from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite, with_base
-from bot.execution.own_tests.baseline import OnBase
-from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
-from bot.execution.workspace import Workspace
-from bot.model import Baseline, BaselineStatus, Member
-from bot.settings import VerificationSettings
 from fakes.workspaces import function_member, small_workspace
+from testsmith.execution.harness import ChangedModule, ChangedModules
+from testsmith.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite, with_base
+from testsmith.execution.own_tests.baseline import OnBase
+from testsmith.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
+from testsmith.execution.workspace import Workspace
+from testsmith.model import Baseline, BaselineStatus, Member
+from testsmith.settings import VerificationSettings
 
 SHOP = """\
 import enum

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import CannotRun, Command, Limits, Outcome
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import CannotRun, Command, Limits, Outcome
 
 DAEMON = """
 import os, sys, time
@@ -192,8 +192,8 @@ def test_run__nothing_is_left_when_the_bot_is_killed(tmp_path: Path, deadly: sig
     bot = f"""
 import asyncio
 from pathlib import Path
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import Command, Limits
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import Command, Limits
 code = {DAEMON!r} + "time.sleep(60)"
 asyncio.run(ProcessSandbox().run(
     Command(argv=({sys.executable!r}, "-c", code), folder=Path({str(tmp_path)!r})), Limits()))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.changes.trees import MOST_FILE_BYTES
-from bot.execution.project_copy import (
+from fakes.git_repository import GitRepository
+from fakes.trees import MemoryTree
+from testsmith.changes.git import Repository
+from testsmith.changes.trees import MOST_FILE_BYTES
+from testsmith.execution.project_copy import (
     bring_ignored_files,
     ignored_files,
     imported_files,
@@ -16,8 +18,6 @@ from bot.execution.project_copy import (
     top_level_modules,
     write_copy,
 )
-from fakes.git_repository import GitRepository
-from fakes.trees import MemoryTree
 
 
 def files_below(folder: Path) -> set[str]:

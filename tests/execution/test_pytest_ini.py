@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.pytest_ini import PLAIN_INI, pytest_ini
 from fakes.trees import MemoryTree
+from testsmith.execution.pytest_ini import PLAIN_INI, pytest_ini
 
 STRICT = "[pytest]\nfilterwarnings = error\n"
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.interpreter import Choice
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.other_python import interpreters_in
-from bot.execution.python_version import FittingPython, PythonWish, check_version, fitting_python
-from bot.execution.workspace import CannotPrepare, Workspace
-from bot.settings import SandboxChoice, VerificationSettings
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex
+from testsmith.changes.git import Repository
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.interpreter import Choice
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.other_python import interpreters_in
+from testsmith.execution.python_version import FittingPython, PythonWish, check_version, fitting_python
+from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 OWN = Choice(path=Path(sys.executable), origin="the one that runs this program")
 OWN_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.scratch import ScratchFolder
+from testsmith.execution.scratch import ScratchFolder
 
 KILLED = """
 import os, signal
-from bot.execution.scratch import ScratchFolder
+from testsmith.execution.scratch import ScratchFolder
 folder = ScratchFolder()
 (folder.path / "copy").mkdir()
 (folder.path / "copy" / "module.py").write_text("x = 1")
@@ -21,7 +21,7 @@ print(folder.path, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
-SWEEP = "from bot.execution.scratch import remove_abandoned; remove_abandoned()"
+SWEEP = "from testsmith.execution.scratch import remove_abandoned; remove_abandoned()"
 
 
 def run(code: str, place: Path) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult
-from bot.execution.harness import Job, Setting, run_jobs
 from fakes.workspaces import small_workspace
+from testsmith.execution.answers import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult
+from testsmith.execution.harness import Job, Setting, run_jobs
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.execution.answers import JobResult
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.workspace import CannotPrepare, Workspace
-from bot.settings import SandboxChoice, VerificationSettings
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels
+from testsmith.changes.git import Repository
+from testsmith.execution.answers import JobResult
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.sandbox import Outcome
-from bot.execution.shell import last_words
+from testsmith.execution.sandbox import Outcome
+from testsmith.execution.shell import last_words
 
 PIP = """\
       error: no compiler

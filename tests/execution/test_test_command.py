@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.harness import ChangedModule, ChangedModules
-from bot.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
-from bot.settings import VerificationSettings
 from fakes.workspaces import function_member, small_workspace
+from testsmith.execution.harness import ChangedModule, ChangedModules
+from testsmith.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
+from testsmith.settings import VerificationSettings
 
 SHOP = """\
 def clamp(value, low, high):

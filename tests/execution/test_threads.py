@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bot.execution.threads import in_thread
+from testsmith.execution.threads import in_thread
 
 
 def test_in_thread__gives_what_the_function_returns_or_raises() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.execution.uv_settings import uv_variables
+from testsmith.execution.uv_settings import uv_variables
 
 
 def told(given: dict[str, str]) -> dict[str, str]:

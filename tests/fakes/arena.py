@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.execution.sandbox import Limits, Outcome
+from testsmith.execution.sandbox import Limits, Outcome
 
 ORDINARY_USER = 60570
 """An id that nobody has, for a bot that is no root."""
@@ -112,7 +112,7 @@ def as_user(uid: int) -> dict[str, Any]:
 def can_run_the_bot(uid: int) -> bool:
     """Tell whether a user may run this interpreter, and read the program."""
     try:
-        command = (sys.executable, "-c", "import bot")
+        command = (sys.executable, "-c", "import testsmith")
         return not subprocess.run(command, cwd="/", check=False, **as_user(uid)).returncode
     except PermissionError:
         return False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bot.generation.offline.calls import Argument, Slot
-from bot.generation.offline.cases import Case
-from bot.generation.offline.description import Home
-from bot.generation.offline.expressions import Expression, Import, Layer
-from bot.generation.offline.observations import Fact, Observation, Outcome
-from bot.generation.offline.trial import Trial
+from testsmith.generation.offline.calls import Argument, Slot
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.description import Home
+from testsmith.generation.offline.expressions import Expression, Import, Layer
+from testsmith.generation.offline.observations import Fact, Observation, Outcome
+from testsmith.generation.offline.trial import Trial
 
 
 def call(

@@ -39,7 +39,7 @@ class CommandLine:
     def run(self, *arguments: str, key: str | None = None, seconds: float = 120.0) -> Ran:
         """Run a command line to its end."""
         completed = subprocess.run(
-            (sys.executable, "-m", "bot", *arguments),
+            (sys.executable, "-m", "testsmith", *arguments),
             capture_output=True,
             text=True,
             env=self.environment(key),
@@ -56,7 +56,7 @@ class CommandLine:
     @contextmanager
     def started(self, *arguments: str, key: str | None = None, **variables: str) -> Iterator[Running]:
         """Start a command line, and give it while it runs."""
-        command = (sys.executable, "-m", "bot", *arguments)
+        command = (sys.executable, "-m", "testsmith", *arguments)
         running = Running(command, {**self.environment(key), **variables}, self.home)
         try:
             yield running

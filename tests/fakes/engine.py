@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.generation.generator import BatchTestGenerator
-from bot.generation.offline.generator import OfflineGenerator
-from bot.languages.registry import drivers
-from bot.model import Candidate, Change, Member, Request, Result, Skipped
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
+from testsmith.generation.generator import BatchTestGenerator
+from testsmith.generation.offline.generator import OfflineGenerator
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Change, Member, Request, Result, Skipped
 
 
 def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[Member]:

@@ -12,27 +12,27 @@ from collections.abc import Sequence
 from functools import reduce, wraps
 from typing import Any
 
-from bot.model import Member
+from testsmith.model import Member
 
 GUILTY = "guilty"
 """The name of the function of the project that it raises for."""
 
 STAGES = {
-    "request": "bot.languages.python.context:requests",
-    "planning trials": "bot.generation.offline.generator:read_hints",
-    "running trials": "bot.generation.offline.generator:explore",
-    "writing tests": "bot.generation.offline.generator:_answer",
-    "prompt": "bot.generation.model.generator:completion_request",
-    "parsing": "bot.generation.model.generator:parse_answer",
-    "formatting": "bot.languages.python.driver:PythonDriver.format",
-    "running": "bot.verification.proving:gather_evidence",
-    "guard": "bot.verification.proving:guard",
-    "gate": "bot.verification.proving:judge",
-    "mutation": "bot.verification.mutation:_trial",
-    "own tests": "bot.verification.own_mutants:runs_when_loaded",
-    "weighing": "bot.verification.proving:weigh",
-    "choosing": "bot.pipeline:best_verdict",
-    "report": "bot.report.contract:_suggestion",
+    "request": "testsmith.languages.python.context:requests",
+    "planning trials": "testsmith.generation.offline.generator:read_hints",
+    "running trials": "testsmith.generation.offline.generator:explore",
+    "writing tests": "testsmith.generation.offline.generator:_answer",
+    "prompt": "testsmith.generation.model.generator:completion_request",
+    "parsing": "testsmith.generation.model.generator:parse_answer",
+    "formatting": "testsmith.languages.python.driver:PythonDriver.format",
+    "running": "testsmith.verification.proving:gather_evidence",
+    "guard": "testsmith.verification.proving:guard",
+    "gate": "testsmith.verification.proving:judge",
+    "mutation": "testsmith.verification.mutation:_trial",
+    "own tests": "testsmith.verification.own_mutants:runs_when_loaded",
+    "weighing": "testsmith.verification.proving:weigh",
+    "choosing": "testsmith.pipeline:best_verdict",
+    "report": "testsmith.report.contract:_suggestion",
 }
 """Where it raises: a module and the name under which it calls the function."""
 
@@ -69,7 +69,7 @@ def _is_guilty(value: object) -> bool:
 
 
 if __name__ == "__main__":
-    from bot.main import main
+    from testsmith.main import main
 
     inject(STAGES[sys.argv.pop(1)])
     main()

@@ -18,24 +18,24 @@ from itertools import count
 
 import httpx2
 
-from bot.generation.model.generator import ModelGenerator
-from bot.model import Candidate, Result, Skipped
-from bot.providers.budget import Budget
-from bot.providers.gate import SharedGate
-from bot.providers.meter import SpendingMeter
-from bot.providers.openai import OpenAIProvider
-from bot.providers.provider import Provider, SpendingEnded
-from bot.providers.refusal import Target
-from bot.providers.retry import RetryPolicy, RetryProvider
-from bot.providers.semaphore import SemaphoreProvider, Slots
-from bot.providers.stack import build_provider, connect
-from bot.settings import ModelSettings
 from fakes import faults
 from fakes.clock import FakeClock
 from fakes.endpoint import Endpoint, Received, answer_all, code_for
 from fakes.faults import Fault
 from fakes.requests import make_requests
 from fakes.streams import read_all
+from testsmith.generation.model.generator import ModelGenerator
+from testsmith.model import Candidate, Result, Skipped
+from testsmith.providers.budget import Budget
+from testsmith.providers.gate import SharedGate
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.openai import OpenAIProvider
+from testsmith.providers.provider import Provider, SpendingEnded
+from testsmith.providers.refusal import Target
+from testsmith.providers.retry import RetryPolicy, RetryProvider
+from testsmith.providers.semaphore import SemaphoreProvider, Slots
+from testsmith.providers.stack import build_provider, connect
+from testsmith.settings import ModelSettings
 
 CALLS = 12
 MEMBERS_A_CALL = 3

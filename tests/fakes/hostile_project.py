@@ -77,7 +77,14 @@ def write(value: int) -> int:
 '''
 
 PLACES = (
-    *("bot/__init__.py", "bot/__main__.py", "openai.py", "json.py", "sitecustomize.py", "usercustomize.py"),
+    *(
+        "testsmith/__init__.py",
+        "testsmith/__main__.py",
+        "openai.py",
+        "json.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+    ),
     *("conftest.py", "tests/conftest.py", "hostile_plugin.py", "setup.py", "leaky.py"),
 )
 _INI = "[pytest]\naddopts = -p hostile_plugin\n"
@@ -169,7 +176,7 @@ class HostileProject:
     def suggest(self, endpoint: Endpoint, *arguments: str) -> HostileRun:
         """Run the program in the project's folder, as an action would, with a key in its environment."""
         before = self._state()
-        command = (sys.executable, "-I", "-m", "bot", "suggest", "--repo", ".", "--base", "before")
+        command = (sys.executable, "-I", "-m", "testsmith", "suggest", "--repo", ".", "--base", "before")
         asked = ("--base-url", endpoint.url, "--model", "small", "--sandbox", "strict", "--repairs", "0")
         ran = subprocess.run(
             (*command, *asked, "--test-seconds", "3", "--max-members", "100", *arguments),

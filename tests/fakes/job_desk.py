@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.entries import encode_result
-from bot.cache.jobs import JOBS_FILE_NAME, JobMemory
-from bot.cache.keys import KeyParts, result_key
-from bot.cache.store import ResultStore
-from bot.generation.cached import CachedGenerator
-from bot.generation.model.generator import ModelGenerator, model_identity
-from bot.generation.model.jobs.generator import JobGenerator, Waiting
-from bot.generation.model.jobs.run import JobKeeping
-from bot.model import CacheStats, Candidate, Request, Result, Skipped, Spending, Stage
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import SpendingEnded
-from bot.providers.stack import build_provider
-from bot.settings import BudgetSettings, CacheSettings, ModelSettings
 from fakes.clock import FakeClock
 from fakes.streams import read_all
+from testsmith.cache.entries import encode_result
+from testsmith.cache.jobs import JOBS_FILE_NAME, JobMemory
+from testsmith.cache.keys import KeyParts, result_key
+from testsmith.cache.store import ResultStore
+from testsmith.generation.cached import CachedGenerator
+from testsmith.generation.model.generator import ModelGenerator, model_identity
+from testsmith.generation.model.jobs.generator import JobGenerator, Waiting
+from testsmith.generation.model.jobs.run import JobKeeping
+from testsmith.model import CacheStats, Candidate, Request, Result, Skipped, Spending, Stage
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import SpendingEnded
+from testsmith.providers.stack import build_provider
+from testsmith.settings import BudgetSettings, CacheSettings, ModelSettings
 
 MODEL = "small-1"
 PRICES = BudgetSettings(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.languages.python.mutants import Edit, InFunction, Mutant
-from bot.languages.python.operators import Operator
-from bot.verification.mutation import Mutation
+from testsmith.languages.python.mutants import Edit, InFunction, Mutant
+from testsmith.languages.python.operators import Operator
+from testsmith.verification.mutation import Mutation
 
 
 def a_mutant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from bot.model import Request
+from testsmith.model import Request
 
 
 class FakeObserver:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from bot.languages.python.driver import PythonDriver
-from bot.model import Member
 from fakes.trees import MemoryTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import Member
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
-from bot.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError
 from fakes.endpoint import Body, answer_all, members_in
 from fakes.faults import Fault
+from testsmith.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError
 
 Step = Fault | ProviderError | None
 """What one call gets: an altered answer, an error, or the ordinary answer."""

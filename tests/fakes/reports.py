@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.model import (
+from testsmith.model import (
     Baseline,
     BaselineStatus,
     BaseOutcome,
@@ -24,7 +24,7 @@ from bot.model import (
     Statistics,
     Suggestion,
 )
-from bot.report.view import View
+from testsmith.report.view import View
 
 VIEW = View(project="shop", command=("testsmith", "suggest", "--base", "main"))
 

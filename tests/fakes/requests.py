@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from bot.model import Change, Context, Member, MemberKind, Repair, Request
+from testsmith.model import Change, Context, Member, MemberKind, Repair, Request
 
 
 def make_member(member_id: str = "src/shop/cart.py::add", source: str | None = None) -> Member:

@@ -6,8 +6,8 @@ import difflib
 import textwrap
 from collections.abc import Mapping
 
-from bot.languages.driver import ChangedFile, Scope
 from fakes.trees import MemoryTree
+from testsmith.languages.driver import ChangedFile, Scope
 
 Files = Mapping[str, str | bytes]
 

@@ -14,17 +14,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bot.changes.git import Repository
-from bot.execution.harness import Job, Setting, run_jobs
-from bot.execution.installing import InstallOrder, install_project
-from bot.execution.isolation import kernel
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.isolation.choice import offer
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from bot.execution.sandbox import CannotRun, Command, Limits, Sandbox
-from bot.execution.workspace import CannotPrepare
-from bot.settings import SandboxChoice, VerificationSettings
+from testsmith.changes.git import Repository
+from testsmith.execution.harness import Job, Setting, run_jobs
+from testsmith.execution.installing import InstallOrder, install_project
+from testsmith.execution.isolation import kernel
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.isolation.choice import offer
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from testsmith.execution.workspace import CannotPrepare
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fakes.git_repository import GitRepository

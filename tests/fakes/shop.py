@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.forge.marks import suggestion_of
-from bot.forge.state import State, decode
 from fakes.actions_cache import ActionsCacheService
 from fakes.github.actions_run import ActionsRun, Finished, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.events import Event, Events
 from fakes.github.github import FakeGitHub, Shown
 from fakes.github.state import Pull, Repository, ReviewComment, Token
+from testsmith.forge.marks import suggestion_of
+from testsmith.forge.state import State, decode
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-I", "-m", "bot")
+COMMAND = (sys.executable, "-I", "-m", "testsmith")
 _ABOUT_PACKAGES = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 GRANTED = {"contents": "read", "pull_requests": "write"}
 

@@ -16,28 +16,28 @@ from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 
-from bot.changes.fetching import Remote
-from bot.changes.members import find_members
-from bot.events import Nothing, ObeyCommands, ReviewPullRequest, task_of
-from bot.forge.github import GitHub, build_forge
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Limits
-from bot.languages.registry import drivers
-from bot.model import EarlierTest, Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
-from bot.model import Stage as At
-from bot.pipeline import Given
-from bot.report.terminal import PlainProgress
-from bot.review.commanding import obey
-from bot.review.desk import CommandTools
-from bot.review.states import States, open_states
-from bot.review.story import Tools, review
-from bot.settings import CommitSettings, Role, Secret, SelectionSettings
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.clock import StepClock
 from fakes.github.events import Event, Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import IssueComment, Pull, Repository, ReviewComment, Token
 from fakes.reports import a_suggestion
+from testsmith.changes.fetching import Remote
+from testsmith.changes.members import find_members
+from testsmith.events import Nothing, ObeyCommands, ReviewPullRequest, task_of
+from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.forge.settling import Limits
+from testsmith.languages.registry import drivers
+from testsmith.model import EarlierTest, Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
+from testsmith.model import Stage as At
+from testsmith.pipeline import Given
+from testsmith.report.terminal import PlainProgress
+from testsmith.review.commanding import obey
+from testsmith.review.desk import CommandTools
+from testsmith.review.states import States, open_states
+from testsmith.review.story import Tools, review
+from testsmith.settings import CommitSettings, Role, Secret, SelectionSettings
 
 PERMISSIONS = {"contents": "read", "pull_requests": "write"}
 """What the example workflow grants."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from bot.model import Result
-from bot.providers.provider import SpendingEnded
+from testsmith.model import Result
+from testsmith.providers.provider import SpendingEnded
 
 
 async def read_all(stream: AsyncGenerator[Result, None]) -> tuple[list[Result], SpendingEnded | None]:

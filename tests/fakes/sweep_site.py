@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
 
-from bot.changes.checkout import open_checkout
-from bot.forge.github import GitHub, build_forge
-from bot.forge.sweep_memory import Remembered, encode
-from bot.forge.sweeps import PullText, remembered
-from bot.languages.registry import drivers
-from bot.model import Member, Report, Suggestion
-from bot.settings import CommitSettings, Secret
-from bot.sweep.landing import Given, SweepLanding, SweepOrder, land
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.clock import StepClock
 from fakes.github.events import Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.reports import a_member, a_suggestion
+from testsmith.changes.checkout import open_checkout
+from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.sweep_memory import Remembered, encode
+from testsmith.forge.sweeps import PullText, remembered
+from testsmith.languages.registry import drivers
+from testsmith.model import Member, Report, Suggestion
+from testsmith.settings import CommitSettings, Secret
+from testsmith.sweep.landing import Given, SweepLanding, SweepOrder, land
 
 MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
 """What the example workflow grants."""

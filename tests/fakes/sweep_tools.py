@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
-from bot import pipeline
-from bot.execution.sandbox import CannotRun, Sandbox
-from bot.languages.registry import drivers
-from bot.model import CacheStats, Spending
-from bot.report.terminal import PlainProgress
-from bot.settings import SandboxChoice
-from bot.sweep.story import Tools
+from testsmith import pipeline
+from testsmith.execution.sandbox import CannotRun, Sandbox
+from testsmith.languages.registry import drivers
+from testsmith.model import CacheStats, Spending
+from testsmith.report.terminal import PlainProgress
+from testsmith.settings import SandboxChoice
+from testsmith.sweep.story import Tools
 
 
 @dataclass

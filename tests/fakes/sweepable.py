@@ -21,7 +21,7 @@ from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-I", "-m", "bot")
+COMMAND = (sys.executable, "-I", "-m", "testsmith")
 MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
 SECONDS = 900.0
 PARTS = "testsmith-report/parts"

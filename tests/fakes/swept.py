@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.forge.sweep_memory import Proposed, SweepMemory, content_of
-from bot.model import BaseOutcome, Evidence, Funnel, Label, Report, Skipped, Spending, Stage, Statistics
-from bot.swept import (
+from fakes.reports import a_member, a_suggestion
+from testsmith.forge.sweep_memory import Proposed, SweepMemory, content_of
+from testsmith.model import BaseOutcome, Evidence, Funnel, Label, Report, Skipped, Spending, Stage, Statistics
+from testsmith.swept import (
     Coverage,
     Facts,
     Measured,
@@ -17,7 +18,6 @@ from bot.swept import (
     SweepReport,
     Terms,
 )
-from fakes.reports import a_member, a_suggestion
 
 _EVIDENCE = Evidence(
     passes=5,

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.changes.git import Repository
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.process import ProcessSandbox
-from bot.execution.workspace import Workspace
-from bot.model import Change, Member, MemberKind
-from bot.settings import VerificationSettings
 from fakes.git_repository import GitRepository
+from testsmith.changes.git import Repository
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.workspace import Workspace
+from testsmith.model import Change, Member, MemberKind
+from testsmith.settings import VerificationSettings
 
 
 @asynccontextmanager

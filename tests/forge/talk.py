@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from bot.forge.forge import (
+from testsmith.forge.forge import (
     Anchor,
     Comment,
     CreateReview,
@@ -23,9 +23,9 @@ from bot.forge.forge import (
     UpdateSummary,
     Viewer,
 )
-from bot.forge.marks import content_digest, suggestion_of
-from bot.forge.plan import Plan, plan
-from bot.forge.settling import (
+from testsmith.forge.marks import content_digest, suggestion_of
+from testsmith.forge.plan import Plan, plan
+from testsmith.forge.settling import (
     Draft,
     Limits,
     MemberOutcome,
@@ -37,8 +37,8 @@ from bot.forge.settling import (
     own_summaries,
     remember,
 )
-from bot.forge.state import State
-from bot.model import Stage
+from testsmith.forge.state import State
+from testsmith.model import Stage
 
 BOT = "github-actions[bot]"
 PERSON = "ada"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.patches import FilePatch
-from bot.forge.anchors import (
+from fakes.git_repository import GitRepository
+from testsmith.changes.patches import FilePatch
+from testsmith.forge.anchors import (
     ShownFile,
     Spot,
     anchor_of,
@@ -14,8 +15,7 @@ from bot.forge.anchors import (
     shown_files,
     shown_hunks,
 )
-from bot.forge.forge import Anchor
-from fakes.git_repository import GitRepository
+from testsmith.forge.forge import Anchor
 
 PATH = "shop/cart.py"
 

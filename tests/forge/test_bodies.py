@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bot.forge.bodies import BODY_LIMIT, CUT_NOTE, composed
+from testsmith.forge.bodies import BODY_LIMIT, CUT_NOTE, composed
 
 HIDDEN = "<!-- hidden -->\n<!-- marks -->"
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.forge.commands import (
+from testsmith.forge.commands import (
     BODY_LIMIT,
     MOST_CHARACTERS,
     MOST_COMMANDS,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.forge.marks import (
+from testsmith.forge.marks import (
     SUMMARY_MARK,
     SuggestionMark,
     content_digest,

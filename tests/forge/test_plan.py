@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from forge.talk import BOT, PERSON, Talk, content_of, draft, numbers_in, proposing, skipping, wanted
 
-from bot.forge.bodies import BODY_LIMIT, CUT_NOTE
-from bot.forge.forge import (
+from testsmith.forge.bodies import BODY_LIMIT, CUT_NOTE
+from testsmith.forge.forge import (
     Anchor,
     Classifier,
     CreateReview,
@@ -19,11 +19,11 @@ from bot.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from bot.forge.marks import SUMMARY_MARK, run_mark, run_of, suggestion_of
-from bot.forge.plan import is_same_summary, plan
-from bot.forge.settling import Limits, MemberOutcome, Settled, Texts, Wanted
-from bot.forge.state import State, decode, encode
-from bot.model import Stage
+from testsmith.forge.marks import SUMMARY_MARK, run_mark, run_of, suggestion_of
+from testsmith.forge.plan import is_same_summary, plan
+from testsmith.forge.settling import Limits, MemberOutcome, Settled, Texts, Wanted
+from testsmith.forge.state import State, decode, encode
+from testsmith.model import Stage
 
 LIMITS = Limits()
 

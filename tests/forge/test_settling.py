@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from forge.talk import BOT, PERSON, Talk, content_of, draft, proposing, wanted
 
-from bot.forge.marks import SUMMARY_MARK, SuggestionMark
-from bot.forge.settling import (
+from testsmith.forge.marks import SUMMARY_MARK, SuggestionMark
+from testsmith.forge.settling import (
     Limits,
     MemberOutcome,
     Posting,
@@ -15,8 +15,8 @@ from bot.forge.settling import (
     own_summaries,
     settle,
 )
-from bot.forge.state import Entry, Outcome, Past, State, encode
-from bot.model import Stage
+from testsmith.forge.state import Entry, Outcome, Past, State, encode
+from testsmith.model import Stage
 
 LIMITS = Limits()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.forge.marks import SUMMARY_MARK
-from bot.forge.state import (
+from testsmith.forge.marks import SUMMARY_MARK
+from testsmith.forge.state import (
     STATE_LIMIT,
     Entry,
     Landing,
@@ -22,7 +22,7 @@ from bot.forge.state import (
     merged,
     without_block,
 )
-from bot.model import Stage
+from testsmith.model import Stage
 
 CONTENT = "0123456789abcdef"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.forge.sweep_memory import (
+from testsmith.forge.sweep_memory import (
     MEMORY_LIMIT,
     Proposed,
     Remembered,

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from bot.forge.commits import Ahead, Branch
-from bot.forge.sweeps import (
+from testsmith.forge.commits import Ahead, Branch
+from testsmith.forge.sweeps import (
     SWEEP_BRANCH,
     AdvanceBranch,
     BringUpToDate,

@@ -8,20 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.keys import KeyParts, result_key
-from bot.cache.store import ResultStore
-from bot.generation.cached import CachedGenerator
-from bot.generation.generator import BatchTestGenerator, NotedGenerator, TestGenerator, skipped
-from bot.generation.model.generator import ModelGenerator, model_identity
-from bot.generation.side_by_side import results
-from bot.model import CacheStats, CacheStatsReporter, Candidate, Context, Member, Request, Result, Skipped
-from bot.providers.provider import CompletionRequest, ContentFiltered, QuotaEmpty, ServerFailed, SpendingEnded
-from bot.settings import CacheSettings, ModelSettings
 from fakes.faults import extra_members, half_the_members, plain_text, truncated
 from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider, Step
 from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
+from testsmith.cache.keys import KeyParts, result_key
+from testsmith.cache.store import ResultStore
+from testsmith.generation.cached import CachedGenerator
+from testsmith.generation.generator import BatchTestGenerator, NotedGenerator, TestGenerator, skipped
+from testsmith.generation.model.generator import ModelGenerator, model_identity
+from testsmith.generation.side_by_side import results
+from testsmith.model import (
+    CacheStats,
+    CacheStatsReporter,
+    Candidate,
+    Context,
+    Member,
+    Request,
+    Result,
+    Skipped,
+)
+from testsmith.providers.provider import (
+    CompletionRequest,
+    ContentFiltered,
+    QuotaEmpty,
+    ServerFailed,
+    SpendingEnded,
+)
+from testsmith.settings import CacheSettings, ModelSettings
 
 SETTINGS = ModelSettings(model="a-model")
 

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from bot.deadline import Deadline
-from bot.execution.sandbox import CannotRun
-from bot.generation.observing import TimedObserver
-from bot.model import Request
 from fakes.observer import FakeObserver
 from fakes.requests import make_requests
+from testsmith.deadline import Deadline
+from testsmith.execution.sandbox import CannotRun
+from testsmith.generation.observing import TimedObserver
+from testsmith.model import Request
 
 TOLD = {"src/shop/m0.py::f0": ("`f0(1)` gives `2`",)}
 

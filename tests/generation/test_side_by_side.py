@@ -6,11 +6,11 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.generation.side_by_side import SideBySide, results
-from bot.model import Candidate, Origin, Request, Result, Skipped
-from bot.providers.provider import QuotaEmpty
 from fakes.requests import make_requests
 from fakes.streams import read_all
+from testsmith.generation.side_by_side import SideBySide, results
+from testsmith.model import Candidate, Origin, Request, Result, Skipped
+from testsmith.providers.provider import QuotaEmpty
 
 
 class OneByOne:

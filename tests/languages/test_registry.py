@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.languages.registry import driver_for, drivers
+from testsmith.languages.registry import driver_for, drivers
 
 
 def test_drivers__each_language_once() -> None:

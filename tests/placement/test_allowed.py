@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.registry import drivers
-from bot.placement.allowed import why_not_allowed
+from testsmith.languages.registry import drivers
+from testsmith.placement.allowed import why_not_allowed
 
 LINKS = frozenset({"linked", "tests/link.py", "vendor/lib"})
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.git import Repository
-from bot.changes.members import find_members
-from bot.languages.driver import ChangedFile, MarkedTest, TestMark
-from bot.languages.python.driver import PythonDriver
-from bot.model import EarlierTest, Fate
-from bot.placement.life import Now, fails, followed, is_outdated, look_after, removals
-from bot.settings import SelectionSettings
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
+from testsmith.changes.git import Repository
+from testsmith.changes.members import find_members
+from testsmith.languages.driver import ChangedFile, MarkedTest, TestMark
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import EarlierTest, Fate
+from testsmith.placement.life import Now, fails, followed, is_outdated, look_after, removals
+from testsmith.settings import SelectionSettings
 
 SOURCE = "def add(a):\n    return a + 1\n"
 DIGEST = PythonDriver().source_digest(SOURCE)

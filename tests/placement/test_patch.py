@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.placement.patch import patch_of
-from bot.placement.plan import FileEdit
 from fakes.timely import printed_in_time
+from testsmith.placement.patch import patch_of
+from testsmith.placement.plan import FileEdit
 
 CASES = {
     "new": FileEdit(path="tests/test_a.py", old=None, new=b"a = 1\nb = 2\n"),
@@ -56,8 +56,8 @@ def test_patch__several_files_and_none(tmp_path: Path) -> None:
 def test_patch__of_a_long_file_of_few_different_lines_is_made_in_time() -> None:
     lines = 'b"".join(b"a%d\\n" % (n % 150) for n in range(150_000))'
     code = f"""
-from bot.placement.patch import patch_of
-from bot.placement.plan import FileEdit
+from testsmith.placement.patch import patch_of
+from testsmith.placement.plan import FileEdit
 old = {lines}
 print(len(patch_of([FileEdit(path="a.py", old=old, new=b"x" + old[::-1])])) > len(old))
 """

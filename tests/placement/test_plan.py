@@ -8,11 +8,11 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.python.driver import PythonDriver
-from bot.model import EarlierTest, Fate, Label, Origin, Suggestion
-from bot.placement.plan import Marking, Plan, plan_edits, with_removals
-from bot.placement.write import write_edits
 from fakes.trees import MemoryTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import EarlierTest, Fate, Label, Origin, Suggestion
+from testsmith.placement.plan import Marking, Plan, plan_edits, with_removals
+from testsmith.placement.write import write_edits
 
 TEST_PATH = "tests/test_cart.py"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.placement.plan import FileEdit
-from bot.placement.write import Written, write_edits
+from testsmith.placement.plan import FileEdit
+from testsmith.placement.write import Written, write_edits
 
 
 def edit(path: str = "tests/test_a.py", old: bytes | None = None, new: bytes = b"new\r\n") -> FileEdit:

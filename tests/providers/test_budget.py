@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.model import Spending
-from bot.providers.budget import BYTES_A_TOKEN, Budget, Caps
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import CallTooLarge, OverBudget, Usage
+from testsmith.model import Spending
+from testsmith.providers.budget import BYTES_A_TOKEN, Budget, Caps
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import CallTooLarge, OverBudget, Usage
 
 PROMPT = ("", "x" * 100 * BYTES_A_TOKEN)
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.providers.dialect import Capabilities, Dialect, capabilities_at
-from bot.providers.profiles import profile_of
-from bot.providers.provider import CompletionRequest
-from bot.providers.refusal import Refusal
-from bot.settings import ReasoningEffort
+from testsmith.providers.dialect import Capabilities, Dialect, capabilities_at
+from testsmith.providers.profiles import profile_of
+from testsmith.providers.provider import CompletionRequest
+from testsmith.providers.refusal import Refusal
+from testsmith.settings import ReasoningEffort
 
 REQUEST = CompletionRequest(system_prompt="Answer in JSON.", user_prompt="f", model="m", max_tokens=300)
 OPENAI_SAYS = (

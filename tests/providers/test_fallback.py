@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.providers.fallback import FallbackProvider
-from bot.providers.provider import (
+from testsmith.providers.fallback import FallbackProvider
+from testsmith.providers.provider import (
     CompletionRequest,
     CompletionResponse,
     ContentFiltered,

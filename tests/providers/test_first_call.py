@@ -3,18 +3,18 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.providers.budget import Budget
-from bot.providers.dialect import Capabilities
-from bot.providers.first_call import FirstCall
-from bot.providers.meter import SpendingMeter
-from bot.providers.openai import OpenAIProvider
-from bot.providers.provider import CompletionRequest, CompletionResponse
-from bot.providers.refusal import Target
-from bot.providers.stack import connect
-from bot.settings import ModelSettings
 from fakes import services
 from fakes.endpoint import Endpoint
 from fakes.faults import server_failed
+from testsmith.providers.budget import Budget
+from testsmith.providers.dialect import Capabilities
+from testsmith.providers.first_call import FirstCall
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.openai import OpenAIProvider
+from testsmith.providers.provider import CompletionRequest, CompletionResponse
+from testsmith.providers.refusal import Target
+from testsmith.providers.stack import connect
+from testsmith.settings import ModelSettings
 
 CALLS = 20
 

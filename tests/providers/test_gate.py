@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from bot.providers.gate import SharedGate
-from bot.providers.provider import KeyRefused, QuotaEmpty, WaitTooLong
 from fakes.clock import FakeClock
+from testsmith.providers.gate import SharedGate
+from testsmith.providers.provider import KeyRefused, QuotaEmpty, WaitTooLong
 
 
 def a_gate(clock: FakeClock) -> SharedGate:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.providers import job_lines
-from bot.providers.job_lines import JobLine, Lines, parted, read, written
-from bot.providers.jobs import JobCall, job_digest
-from bot.providers.provider import CompletionRequest
+from testsmith.providers import job_lines
+from testsmith.providers.job_lines import JobLine, Lines, parted, read, written
+from testsmith.providers.jobs import JobCall, job_digest
+from testsmith.providers.provider import CompletionRequest
 
 REQUEST = CompletionRequest(system_prompt="s", user_prompt="u", model="m", max_tokens=1)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.providers.limits import MOST_SECONDS, pause_after
+from testsmith.providers.limits import MOST_SECONDS, pause_after
 
 NOW = 1_790_000_000.0
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from bot.model import Spending, SpendingReporter
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import Usage
+from testsmith.model import Spending, SpendingReporter
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import Usage
 
 
 def test_spending__adds_up_calls_and_tokens() -> None:

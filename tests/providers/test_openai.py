@@ -9,11 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Spending
-from bot.providers.budget import Budget
-from bot.providers.meter import SpendingMeter
-from bot.providers.openai import OpenAIProvider, read_completion
-from bot.providers.provider import (
+from fakes import faults
+from fakes.endpoint import Endpoint, answer_all
+from fakes.faults import Fault
+from testsmith.model import Spending
+from testsmith.providers.budget import Budget
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.openai import OpenAIProvider, read_completion
+from testsmith.providers.provider import (
     CannotConnect,
     CompletionRequest,
     CompletionResponse,
@@ -32,12 +35,9 @@ from bot.providers.provider import (
     TimedOut,
     Usage,
 )
-from bot.providers.refusal import Target
-from bot.providers.stack import connect
-from bot.settings import ModelSettings, Secret
-from fakes import faults
-from fakes.endpoint import Endpoint, answer_all
-from fakes.faults import Fault
+from testsmith.providers.refusal import Target
+from testsmith.providers.stack import connect
+from testsmith.settings import ModelSettings, Secret
 
 MEMBER = "src/shop/cart.py::Cart.add"
 REQUEST = CompletionRequest(

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from bot.providers.prices import OwnPrices, Prices
-from bot.providers.provider import Usage
-from bot.settings import DEFAULT_MODEL, STEP_UP_MODEL
+from testsmith.providers.prices import OwnPrices, Prices
+from testsmith.providers.provider import Usage
+from testsmith.settings import DEFAULT_MODEL, STEP_UP_MODEL
 
 MILLION = 1_000_000
 USAGE = Usage(prompt_tokens=MILLION, completion_tokens=MILLION)
@@ -61,8 +61,8 @@ def test_cost__needs_no_network() -> None:
         "import socket\n"
         "def refuse(*_: object, **__: object) -> None:\n    raise AssertionError('a connection')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
-        "from bot.providers.prices import Prices\n"
-        "from bot.providers.provider import Usage\n"
+        "from testsmith.providers.prices import Prices\n"
+        "from testsmith.providers.provider import Usage\n"
         f"print(Prices('{OPENAI}').cost('gpt-6-luna', Usage(prompt_tokens=1000)) > 0)\n"
     )
     done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from bot.providers.profiles import THINKING_TOKENS, UNKNOWN, Profile, profile_of
-from bot.settings import DEFAULT_MODEL, STEP_UP_MODEL, ReasoningEffort
+from testsmith.providers.profiles import THINKING_TOKENS, UNKNOWN, Profile, profile_of
+from testsmith.settings import DEFAULT_MODEL, STEP_UP_MODEL, ReasoningEffort
 
 NONE, MINIMAL, LOW, HIGH = (ReasoningEffort(word) for word in ("none", "minimal", "low", "high"))
 LOWEST, MAX = ReasoningEffort.LOWEST, ReasoningEffort.MAX

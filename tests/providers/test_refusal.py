@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.providers.provider import (
+from testsmith.providers.provider import (
     ContentFiltered,
     ContextTooLong,
     EndpointRetired,
@@ -15,8 +15,8 @@ from bot.providers.provider import (
     ServerFailed,
     TransientError,
 )
-from bot.providers.refusal import Target, read_refusal, refused, retry_after_seconds
-from bot.settings import Secret
+from testsmith.providers.refusal import Target, read_refusal, refused, retry_after_seconds
+from testsmith.settings import Secret
 
 TARGET = Target(url="http://model.test/v1", model="small-1", key=Secret("sk-secret"), timeout_seconds=10)
 NOW = 1_780_000_000.0  # 2026-05-28, 20:26:40

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import UsageFailure
-from bot.providers.provider import (
+from fakes.clock import FakeClock
+from fakes.provider import FakeProvider
+from testsmith.model import UsageFailure
+from testsmith.providers.provider import (
     CompletionRequest,
     CompletionResponse,
     ContextTooLong,
@@ -17,9 +19,7 @@ from bot.providers.provider import (
     ReplayMissed,
     SpendingEnded,
 )
-from bot.providers.replay import RecordProvider, ReplayProvider, request_digest
-from fakes.clock import FakeClock
-from fakes.provider import FakeProvider
+from testsmith.providers.replay import RecordProvider, ReplayProvider, request_digest
 
 REQUEST = CompletionRequest(system_prompt="JSON", user_prompt="ä \U0001f40d", model="m", max_tokens=300)
 Outcome = CompletionResponse | BaseException

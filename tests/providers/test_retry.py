@@ -6,8 +6,10 @@ from itertools import repeat
 
 import pytest
 
-from bot.providers.gate import SharedGate
-from bot.providers.provider import (
+from fakes.clock import FakeClock
+from fakes.provider import FakeProvider
+from testsmith.providers.gate import SharedGate
+from testsmith.providers.provider import (
     CannotConnect,
     CompletionRequest,
     CompletionResponse,
@@ -24,10 +26,8 @@ from bot.providers.provider import (
     TransientError,
     WaitTooLong,
 )
-from bot.providers.retry import RetryPolicy, RetryProvider
-from bot.providers.semaphore import SemaphoreProvider, Slots
-from fakes.clock import FakeClock
-from fakes.provider import FakeProvider
+from testsmith.providers.retry import RetryPolicy, RetryProvider
+from testsmith.providers.semaphore import SemaphoreProvider, Slots
 
 ANSWER = CompletionResponse(text="{}", finish_reason="stop")
 

@@ -5,17 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from bot.providers.gate import SharedGate
-from bot.providers.provider import (
+from fakes.clock import FakeClock
+from fakes.provider import FakeProvider
+from testsmith.providers.gate import SharedGate
+from testsmith.providers.provider import (
     CompletionRequest,
     CompletionResponse,
     RateLimited,
     RequestRefused,
     ServerFailed,
 )
-from bot.providers.semaphore import SemaphoreProvider, Slots
-from fakes.clock import FakeClock
-from fakes.provider import FakeProvider
+from testsmith.providers.semaphore import SemaphoreProvider, Slots
 
 REQUEST = CompletionRequest(system_prompt="JSON", user_prompt="f", model="m", max_tokens=300)
 

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.generation.model.generator import ModelGenerator
-from bot.model import Candidate
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import (
+from fakes import services
+from fakes.endpoint import Endpoint, Service, answer_all
+from fakes.faults import Fault, fenced, refusal
+from fakes.requests import make_requests
+from fakes.streams import read_all
+from testsmith.generation.model.generator import ModelGenerator
+from testsmith.model import Candidate
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import (
     CompletionRequest,
     ContextTooLong,
     KeyRefused,
@@ -20,13 +25,8 @@ from bot.providers.provider import (
     ProviderError,
     RateLimited,
 )
-from bot.providers.stack import build_provider, connect
-from bot.settings import ModelSettings, Secret
-from fakes import services
-from fakes.endpoint import Endpoint, Service, answer_all
-from fakes.faults import Fault, fenced, refusal
-from fakes.requests import make_requests
-from fakes.streams import read_all
+from testsmith.providers.stack import build_provider, connect
+from testsmith.settings import ModelSettings, Secret
 
 CALLS = 4
 MEMBERS_A_CALL = 2
@@ -232,10 +232,10 @@ def test_azure__gets_its_key_in_its_own_header_and_the_version_with_each_call() 
     """Through a proxy, since no such host is here; in a process of its own, since that is the process's."""
     program = (
         "import asyncio, sys\n"
-        "from bot.providers.meter import SpendingMeter\n"
-        "from bot.providers.provider import CompletionRequest, EndpointRetired\n"
-        "from bot.providers.stack import build_provider\n"
-        "from bot.settings import ModelSettings, Secret\n"
+        "from testsmith.providers.meter import SpendingMeter\n"
+        "from testsmith.providers.provider import CompletionRequest, EndpointRetired\n"
+        "from testsmith.providers.stack import build_provider\n"
+        "from testsmith.settings import ModelSettings, Secret\n"
         "settings = ModelSettings(base_url=sys.argv[1], api_key=Secret('a-key'))\n"
         "request = CompletionRequest(system_prompt='JSON', user_prompt='f', model='m', max_tokens=9)\n"
         "async def main():\n"

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Spending, UsageFailure
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import (
+from fakes import faults
+from fakes.clock import FakeClock
+from fakes.endpoint import Endpoint
+from testsmith.model import Spending, UsageFailure
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import (
     CompletionRequest,
     CompletionResponse,
     EndpointUnreachable,
     KeyRefused,
     ReplayMissed,
 )
-from bot.providers.stack import build_provider, connect, shown_url
-from bot.settings import ModelSettings, Secret
-from fakes import faults
-from fakes.clock import FakeClock
-from fakes.endpoint import Endpoint
+from testsmith.providers.stack import build_provider, connect, shown_url
+from testsmith.settings import ModelSettings, Secret
 
 KEY = Secret("sk-right")
 
@@ -175,10 +175,10 @@ def test_connect__the_environment_decides_nothing() -> None:
     """In a process of its own, since the environment is the process's."""
     program = (
         "import asyncio, sys\n"
-        "from bot.providers.meter import SpendingMeter\n"
-        "from bot.providers.provider import CompletionRequest\n"
-        "from bot.providers.stack import build_provider\n"
-        "from bot.settings import ModelSettings, Secret\n"
+        "from testsmith.providers.meter import SpendingMeter\n"
+        "from testsmith.providers.provider import CompletionRequest\n"
+        "from testsmith.providers.stack import build_provider\n"
+        "from testsmith.settings import ModelSettings, Secret\n"
         "settings = ModelSettings(base_url=sys.argv[1], api_key=Secret('sk-right'))\n"
         "request = CompletionRequest(system_prompt='JSON', user_prompt='f', model='m', max_tokens=9)\n"
         "async def main():\n"
@@ -225,9 +225,9 @@ def test_shown_url__without_secrets(url: str, shown: str) -> None:
 def test_build_provider__imports_the_sdk_only_for_a_call() -> None:
     program = (
         "import sys\n"
-        "from bot.providers.meter import SpendingMeter\n"
-        "from bot.providers.stack import build_provider\n"
-        "from bot.settings import ModelSettings\n"
+        "from testsmith.providers.meter import SpendingMeter\n"
+        "from testsmith.providers.stack import build_provider\n"
+        "from testsmith.settings import ModelSettings\n"
         "build_provider(ModelSettings(base_url='http://127.0.0.1:9/v1'), SpendingMeter())\n"
         "sys.exit('openai' in sys.modules)\n"
     )

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from forge.talk import Talk
 
-from bot.forge.forge import Anchor
-from bot.forge.marks import content_digest
-from bot.forge.plan import Plan, plan
-from bot.forge.settling import Draft, Limits, MemberOutcome, Settled, Texts, Wanted, own_summaries
-from bot.forge.state import without_block
-from bot.model import Member, Report
-from bot.report.account import shown_words
-from bot.report.comments import SuggestedChange
-from bot.report.pull_request import texts
-from bot.report.view import View
 from fakes.reports import VIEW
+from testsmith.forge.forge import Anchor
+from testsmith.forge.marks import content_digest
+from testsmith.forge.plan import Plan, plan
+from testsmith.forge.settling import Draft, Limits, MemberOutcome, Settled, Texts, Wanted, own_summaries
+from testsmith.forge.state import without_block
+from testsmith.model import Member, Report
+from testsmith.report.account import shown_words
+from testsmith.report.comments import SuggestedChange
+from testsmith.report.pull_request import texts
+from testsmith.report.view import View
 
 
 @dataclass

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from report.test_job_summary import not_allowed, settled
 
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.model import Report
-from bot.report.annotations import ANNOTATIONS_LIMIT, MESSAGE_LIMIT, Annotation, annotations_of
 from fakes.reports import HOSTILE_CODE, a_member, a_suggestion, hostile_report, large_report, sample_report
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.model import Report
+from testsmith.report.annotations import ANNOTATIONS_LIMIT, MESSAGE_LIMIT, Annotation, annotations_of
 
 
 def test_annotations_of__say_what_a_comment_would_have_said() -> None:

@@ -4,17 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Failure, Label, Report, Skipped, Stage
-from bot.report.assembly import (
-    Inconsistent,
-    check,
-    display_names,
-    entries,
-    numbered,
-    skipped_groups,
-    totals,
-    unanswered,
-)
 from fakes.reports import (
     a_member,
     a_suggestion,
@@ -23,6 +12,17 @@ from fakes.reports import (
     hostile_report,
     large_report,
     sample_report,
+)
+from testsmith.model import Failure, Label, Report, Skipped, Stage
+from testsmith.report.assembly import (
+    Inconsistent,
+    check,
+    display_names,
+    entries,
+    numbered,
+    skipped_groups,
+    totals,
+    unanswered,
 )
 
 F, G, H = (a_member(name) for name in "fgh")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bot.model import Funnel
-from bot.report.chart import funnel_chart
+from testsmith.model import Funnel
+from testsmith.report.chart import funnel_chart
 
 
 def test_funnel_chart__has_a_bar_for_each_point_and_its_number_in_words() -> None:

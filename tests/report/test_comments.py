@@ -6,9 +6,9 @@ from time import process_time
 import pytest
 from report.pages import Page
 
-from bot.model import Evidence, Label
-from bot.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
 from fakes.reports import VIEW, a_member, a_suggestion, sample_report
+from testsmith.model import Evidence, Label
+from testsmith.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
 
 
 def test_suggestion_comment__shows_the_code_to_the_letter() -> None:

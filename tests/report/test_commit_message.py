@@ -3,13 +3,13 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
-from bot import __version__
-from bot.events import COMMIT_TRAILER
-from bot.model import BaseOutcome, Evidence
-from bot.report.commit_message import HEADLINE_LIMIT, commit_message
-from bot.report.follow_up import follow_up_body, follow_up_title
-from bot.settings import CommitSettings
 from fakes.reports import a_member, a_suggestion
+from testsmith import __version__
+from testsmith.events import COMMIT_TRAILER
+from testsmith.model import BaseOutcome, Evidence
+from testsmith.report.commit_message import HEADLINE_LIMIT, commit_message
+from testsmith.report.follow_up import follow_up_body, follow_up_title
+from testsmith.settings import CommitSettings
 
 HEAD = "1f2e3d4c" * 5
 ADD = a_suggestion(

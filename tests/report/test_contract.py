@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from bot.model import BaseOutcome, Change, Label, Origin, Report, Stage
-from bot.report.contract import contract, render_json
 from fakes.reports import (
     HOSTILE_CODE,
     a_member,
@@ -20,8 +18,12 @@ from fakes.reports import (
     large_report,
     sample_report,
 )
+from testsmith.model import BaseOutcome, Change, Label, Origin, Report, Stage
+from testsmith.report.contract import contract, render_json
 
-SCHEMA: dict[str, Any] = json.loads(files("bot.report").joinpath("schema.json").read_text(encoding="utf-8"))
+SCHEMA: dict[str, Any] = json.loads(
+    files("testsmith.report").joinpath("schema.json").read_text(encoding="utf-8")
+)
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from jsonschema import validate
 
-from bot import report
-from bot.model import EarlierTest, Fate
-from bot.report.contract import contract
-from bot.report.earlier import earlier_words
-from bot.report.formats import render
-from bot.report.markup import inline
-from bot.report.view import View
-from bot.settings import OutputFormat
 from fakes.reports import sample_report
+from testsmith import report
+from testsmith.model import EarlierTest, Fate
+from testsmith.report.contract import contract
+from testsmith.report.earlier import earlier_words
+from testsmith.report.formats import render
+from testsmith.report.markup import inline
+from testsmith.report.view import View
+from testsmith.settings import OutputFormat
 
 SCHEMA = Path(report.__file__).parent / "schema.json"
 

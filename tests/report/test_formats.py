@@ -7,9 +7,6 @@ from time import process_time
 
 import pytest
 
-from bot.model import Report
-from bot.report.formats import render
-from bot.settings import OutputFormat
 from fakes.golden import check_golden
 from fakes.reports import (
     VIEW,
@@ -19,6 +16,9 @@ from fakes.reports import (
     large_report,
     sample_report,
 )
+from testsmith.model import Report
+from testsmith.report.formats import render
+from testsmith.settings import OutputFormat
 
 GOLDEN = Path(__file__).parent / "golden"
 SUFFIXES = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.report.highlighting import Kind, pieces
+from testsmith.report.highlighting import Kind, pieces
 
 CODE = '@fixture\ndef test_x():\n    """Doc."""\n    assert f"{1}" is not "a"  # why\n\n'
 

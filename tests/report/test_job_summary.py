@@ -7,10 +7,6 @@ import pytest
 from report.pages import Page, assert_harmless
 from report.talks import PullRequest
 
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.settling import Limits
-from bot.model import Report
-from bot.report.job_summary import BYTES_LIMIT, job_summary
 from fakes.golden import check_golden
 from fakes.reports import (
     HOSTILE_CODE,
@@ -22,6 +18,10 @@ from fakes.reports import (
     remembered,
     sample_report,
 )
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.forge.settling import Limits
+from testsmith.model import Report
+from testsmith.report.job_summary import BYTES_LIMIT, job_summary
 
 GOLDEN = Path(__file__).parent / "golden" / "job_summary"
 NOT_ALLOWED = (

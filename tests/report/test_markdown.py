@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from report.pages import Page, assert_harmless
 
-from bot.report.comments import suggestion_comment
-from bot.report.markdown import render_markdown
-from bot.report.prose import shown_code
 from fakes.reports import HOSTILE_CODE, VIEW, hostile_report, sample_report
+from testsmith.report.comments import suggestion_comment
+from testsmith.report.markdown import render_markdown
+from testsmith.report.prose import shown_code
 
 
 def test_render_markdown__is_the_summary_and_every_comment() -> None:

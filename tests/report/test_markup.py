@@ -4,8 +4,8 @@ import pytest
 from markdown_it import MarkdownIt
 from report.pages import FRAGMENTS, Page, assert_harmless
 
-from bot.report.markup import cell, change_block, code_block, inline, paragraph, tagged
-from bot.report.prose import code, one_line, parse, plain
+from testsmith.report.markup import cell, change_block, code_block, inline, paragraph, tagged
+from testsmith.report.prose import code, one_line, parse, plain
 
 
 @pytest.mark.parametrize(

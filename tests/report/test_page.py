@@ -8,9 +8,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bot.model import Funnel, Report, Statistics
-from bot.report.page import render_html
-from bot.report.prose import one_line, parse, shown_code, text_of
 from fakes.reports import (
     CART_CODE,
     HOSTILE_CODE,
@@ -22,6 +19,9 @@ from fakes.reports import (
     hostile_report,
     sample_report,
 )
+from testsmith.model import Funnel, Report, Statistics
+from testsmith.report.page import render_html
+from testsmith.report.prose import one_line, parse, shown_code, text_of
 
 VOID = {"meta", "rect"}
 

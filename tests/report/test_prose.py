@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.report.prose import Span, code, joined, one_line, parse, plain, shown_code, text_of, visible
+from testsmith.report.prose import Span, code, joined, one_line, parse, plain, shown_code, text_of, visible
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,6 @@ from forge.talk import numbers_in
 from report.pages import Page, assert_harmless
 from report.talks import PullRequest
 
-from bot.forge.bodies import BODY_LIMIT, length
-from bot.forge.forge import CreateReview
-from bot.forge.marks import content_digest, is_summary, suggestion_of
-from bot.forge.settling import Limits
-from bot.forge.state import MEMBER_LIMIT
-from bot.model import Change, Report, Skipped, Stage, Suggestion
-from bot.report.comments import SuggestedChange
-from bot.report.pull_request import SUMMARY_LIMIT, texts
 from fakes.golden import check_golden
 from fakes.reports import (
     HOSTILE_CODE,
@@ -28,6 +20,14 @@ from fakes.reports import (
     remembered,
     sample_report,
 )
+from testsmith.forge.bodies import BODY_LIMIT, length
+from testsmith.forge.forge import CreateReview
+from testsmith.forge.marks import content_digest, is_summary, suggestion_of
+from testsmith.forge.settling import Limits
+from testsmith.forge.state import MEMBER_LIMIT
+from testsmith.model import Change, Report, Skipped, Stage, Suggestion
+from testsmith.report.comments import SuggestedChange
+from testsmith.report.pull_request import SUMMARY_LIMIT, texts
 
 GOLDEN = Path(__file__).parent / "golden" / "pull_request"
 

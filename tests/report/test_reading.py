@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Label, Origin
-from bot.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
-from bot.report.reading import CODE_LIMIT, code_in, hidden_code, origin_in, shows_change
 from fakes.reports import VIEW, a_member, a_suggestion
+from testsmith.model import Label, Origin
+from testsmith.report.comments import SuggestedChange, folds_in, listed_fold, suggestion_comment
+from testsmith.report.reading import CODE_LIMIT, code_in, hidden_code, origin_in, shows_change
 
 MEMBER = a_member("f")
 CODES = (

@@ -6,13 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from bot.forge.bodies import BODY_LIMIT
-from bot.forge.commands import Verb, orders_in
-from bot.forge.marks import answer_to
-from bot.model import Suggestion
-from bot.report.replies import about, explanation, help_words, misread_words, patch_words, reply, sentences
-from bot.report.view import View
 from fakes.reports import sample_report
+from testsmith.forge.bodies import BODY_LIMIT
+from testsmith.forge.commands import Verb, orders_in
+from testsmith.forge.marks import answer_to
+from testsmith.model import Suggestion
+from testsmith.report.replies import (
+    about,
+    explanation,
+    help_words,
+    misread_words,
+    patch_words,
+    reply,
+    sentences,
+)
+from testsmith.report.view import View
 
 REPORT = sample_report()
 VIEW = View(project="shop", command=("testsmith", "suggest", "--base", "main"))

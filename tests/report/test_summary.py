@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.forge.bodies import length
-from bot.model import EarlierTest, Fate, Report, Skipped, Stage
-from bot.report.account import account
-from bot.report.pull_request import SUMMARY_LIMIT
-from bot.report.summary import Extras, summary_text
-from bot.report.view import View
 from fakes.reports import HOSTILE_TEXT, VIEW, a_member, a_suggestion, large_report, sample_report
+from testsmith.forge.bodies import length
+from testsmith.model import EarlierTest, Fate, Report, Skipped, Stage
+from testsmith.report.account import account
+from testsmith.report.pull_request import SUMMARY_LIMIT
+from testsmith.report.summary import Extras, summary_text
+from testsmith.report.view import View
 
 
 def summary_of(report: Report, view: View = VIEW) -> str:

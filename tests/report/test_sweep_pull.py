@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from bot.forge.bodies import BODY_LIMIT, length
-from bot.forge.sweep_memory import SweepMemory, decode
-from bot.model import Report
-from bot.placement.plan import NotPlaced
-from bot.report.sweep_pull import sweep_plan_text, sweep_pull_text, sweep_text
-from bot.swept import Measured, SweepPlan, SweepReport
 from fakes.golden import check_golden
 from fakes.swept import a_sweep, memory_of, new_in
+from testsmith.forge.bodies import BODY_LIMIT, length
+from testsmith.forge.sweep_memory import SweepMemory, decode
+from testsmith.model import Report
+from testsmith.placement.plan import NotPlaced
+from testsmith.report.sweep_pull import sweep_plan_text, sweep_pull_text, sweep_text
+from testsmith.swept import Measured, SweepPlan, SweepReport
 
 GOLDEN = Path(__file__).parent / "golden" / "sweep_pull"
 HOSTILE = "x`|<!-- --> @ada #7 ::error::##[group]\n<details>"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Progress
-from bot.report.terminal import PlainProgress, SilentProgress, Terminal, open_progress, terminal_of
+from testsmith.model import Progress
+from testsmith.report.terminal import PlainProgress, SilentProgress, Terminal, open_progress, terminal_of
 
 _: Progress = SilentProgress()
 

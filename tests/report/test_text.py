@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Report
-from bot.report.text import render_text
-from bot.report.view import View
 from fakes.reports import CART_CODE, VIEW, a_member, a_suggestion, hostile_report, sample_report
+from testsmith.model import Report
+from testsmith.report.text import render_text
+from testsmith.report.view import View
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 COLOURED = replace(VIEW, colour=True)

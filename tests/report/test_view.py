@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.report.view import view_of
-from bot.settings import (
+from testsmith.report.view import view_of
+from testsmith.settings import (
     CacheSettings,
     ModelSettings,
     ProviderChoice,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import (
+from fakes.reports import VIEW, a_member, a_suggestion, sample_report
+from testsmith.model import (
     Baseline,
     BaselineStatus,
     BaseOutcome,
@@ -25,8 +26,8 @@ from bot.model import (
     Statistics,
     Suggestion,
 )
-from bot.report.prose import text_of
-from bot.report.words import (
+from testsmith.report.prose import text_of
+from testsmith.report.words import (
     baseline_words,
     body_words,
     change_words,
@@ -42,7 +43,6 @@ from bot.report.words import (
     statistics_line,
     title_words,
 )
-from fakes.reports import VIEW, a_member, a_suggestion, sample_report
 
 ADDED = a_member("f")
 CHANGED = a_member("f", change=Change.CHANGED)

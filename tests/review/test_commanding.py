@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.forge.forge import Classifier
-from bot.forge.reviewed import Delivery
-from bot.forge.state import State, decode
-from bot.model import Repair
-from bot.settings import CommitSettings, Mode, Role
 from fakes.github.events import Events
 from fakes.github.state import ACTIONS_BOT, ReviewComment, Token
 from fakes.stage import PERMISSIONS, Stage, module, stage
+from testsmith.forge.forge import Classifier
+from testsmith.forge.reviewed import Delivery
+from testsmith.forge.state import State, decode
+from testsmith.model import Repair
+from testsmith.settings import CommitSettings, Mode, Role
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "drop", "asks_why", "quiet_one")}
 WRITING = {"contents": "write", "pull_requests": "write"}

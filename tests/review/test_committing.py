@@ -12,21 +12,21 @@ from textwrap import dedent
 
 import pytest
 
-from bot.changes.checkout import open_checkout
-from bot.changes.git import Repository
-from bot.changes.trees import OverlaidTree
-from bot.forge.github import GitHub, build_forge
-from bot.languages.registry import drivers
-from bot.model import EarlierTest, Fate, Label, Suggestion
-from bot.placement.plan import Marking
-from bot.review.committing import CommitOrder, Committed, Committing, commit, commit_proven
-from bot.settings import CommitSettings, Mode, Secret
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.faults import Fault
 from fakes.github.git_store import Person
 from fakes.github.state import ACTIONS_BOT, Token
 from fakes.reports import a_member, a_suggestion
 from fakes.stage import Stage, stage
+from testsmith.changes.checkout import open_checkout
+from testsmith.changes.git import Repository
+from testsmith.changes.trees import OverlaidTree
+from testsmith.forge.github import GitHub, build_forge
+from testsmith.languages.registry import drivers
+from testsmith.model import EarlierTest, Fate, Label, Suggestion
+from testsmith.placement.plan import Marking
+from testsmith.review.committing import CommitOrder, Committed, Committing, commit, commit_proven
+from testsmith.settings import CommitSettings, Mode, Secret
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": "def add(a):\n    return a + 1\n"}
 MAY_COMMIT = {"contents": "write", "pull_requests": "write"}

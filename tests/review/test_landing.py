@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.events import COMMIT_TRAILER
-from bot.forge.reviewed import Delivery, Reviewed
-from bot.forge.state import decode
-from bot.model import EarlierTest, Fate
-from bot.settings import CommitSettings, Mode
 from fakes.github.faults import Fault
 from fakes.github.git_store import Person
 from fakes.github.state import ACTIONS_BOT
 from fakes.stage import Stage, module, stage
+from testsmith.events import COMMIT_TRAILER
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.forge.state import decode
+from testsmith.model import EarlierTest, Fate
+from testsmith.settings import CommitSettings, Mode
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one", "asks_why")}
 TESTS = "tests/test_shop.py"

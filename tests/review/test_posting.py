@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from forge.talk import BOT, HEAD, Talk, content_of, proposing, skipping, wanted
 
-from bot.changes.patches import FilePatch
-from bot.forge.forge import (
+from testsmith.changes.patches import FilePatch
+from testsmith.forge.forge import (
     Applied,
     Commit,
     CreateReview,
@@ -23,9 +23,9 @@ from bot.forge.forge import (
     ResolveThread,
     UpdateSummary,
 )
-from bot.forge.settling import Limits, Wanted
-from bot.forge.settling import Posting as Place
-from bot.review.posting import Posting, post
+from testsmith.forge.settling import Limits, Wanted
+from testsmith.forge.settling import Posting as Place
+from testsmith.review.posting import Posting, post
 
 NUMBER = 7
 

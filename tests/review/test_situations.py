@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from bot.forge.marks import SUMMARY_MARK
-from bot.forge.reviewed import Delivery
-from bot.forge.settling import Limits
-from bot.forge.state import decode
 from fakes.github.checkouts import Checkout
 from fakes.github.events import Events
 from fakes.github.faults import Fault, secondary_limit
 from fakes.stage import Files, Stage, module, nothing_of, stage
+from testsmith.forge.marks import SUMMARY_MARK
+from testsmith.forge.reviewed import Delivery
+from testsmith.forge.settling import Limits
+from testsmith.forge.state import decode
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one")}
 REVIEWS = r"POST /repos/octo/shop/pulls/1/reviews"

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.changes.patches import FilePatch
-from bot.forge.anchors import shown_files
-from bot.forge.forge import Anchor
-from bot.forge.marks import content_digest
-from bot.languages.python.driver import PythonDriver
-from bot.model import Label, Suggestion
-from bot.placement.plan import plan_edits
-from bot.review.suggested import PlacedChange, suggested_changes
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
 from fakes.trees import MemoryTree
+from testsmith.changes.patches import FilePatch
+from testsmith.forge.anchors import shown_files
+from testsmith.forge.forge import Anchor
+from testsmith.forge.marks import content_digest
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import Label, Suggestion
+from testsmith.placement.plan import plan_edits
+from testsmith.review.suggested import PlacedChange, suggested_changes
 
 TEST_PATH = "tests/test_cart.py"
 BEFORE = "from shop.cart import add, size\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"

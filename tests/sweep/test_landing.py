@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import CommitSettings
-from bot.sweep.landing import Swept, content_for
 from fakes.github.faults import Fault
 from fakes.sweep_site import BRANCH, MAY_SWEEP, SweepSite, member, suggestion, sweep_site
+from testsmith.settings import CommitSettings
+from testsmith.sweep.landing import Swept, content_for
 
 MERGE = r"PUT .*/update-branch$"
 COMMIT = r"POST /graphql$"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.model import Baseline, BaselineStatus, Failure, Report, Skipped, Stage
-from bot.sweep.merging import merged
-from bot.sweep.parts import (
+from fakes.reports import a_member, a_suggestion, sample_report
+from testsmith.model import Baseline, BaselineStatus, Failure, Report, Skipped, Stage
+from testsmith.sweep.merging import merged
+from testsmith.sweep.parts import (
     MOST_BYTES,
     MOST_RANKED,
     PLAN_NAME,
@@ -24,10 +25,9 @@ from bot.sweep.parts import (
     write_plan,
     write_shard,
 )
-from bot.sweep.parts_folder import PartsFolder
-from bot.sweep.shards import Shard
-from bot.swept import Coverage, Facts, RankedMember, SweepPlan, Terms
-from fakes.reports import a_member, a_suggestion, sample_report
+from testsmith.sweep.parts_folder import PartsFolder
+from testsmith.sweep.shards import Shard
+from testsmith.swept import Coverage, Facts, RankedMember, SweepPlan, Terms
 
 SHARD = Shard(number=1, of=2)
 PLAN = "0" * 64

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.tried import outcome_of
-from bot.model import Report, Skipped, Stage, UsageFailure
-from bot.settings import (
+from fakes.git_repository import GitRepository
+from fakes.sweep_tools import Remembered, idle_tools
+from testsmith.cache.tried import outcome_of
+from testsmith.model import Report, Skipped, Stage, UsageFailure
+from testsmith.settings import (
     BudgetSettings,
     CacheSettings,
     ModelSettings,
@@ -19,12 +21,10 @@ from bot.settings import (
     Settings,
     VerificationSettings,
 )
-from bot.sweep.memory import Memory
-from bot.sweep.planning import COVERED
-from bot.sweep.story import plan
-from bot.swept import Coverage, SweepPlan
-from fakes.git_repository import GitRepository
-from fakes.sweep_tools import Remembered, idle_tools
+from testsmith.sweep.memory import Memory
+from testsmith.sweep.planning import COVERED
+from testsmith.sweep.story import plan
+from testsmith.swept import Coverage, SweepPlan
 
 CART = '''\
 def add(a, b):

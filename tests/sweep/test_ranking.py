@@ -6,9 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Change, Member, MemberKind
-from bot.sweep.ranking import churn, complexity, dependents, expected_seconds, ranked, terms_of, uncovered
-from bot.swept import Facts, RankedMember, Terms
+from testsmith.model import Change, Member, MemberKind
+from testsmith.sweep.ranking import (
+    churn,
+    complexity,
+    dependents,
+    expected_seconds,
+    ranked,
+    terms_of,
+    uncovered,
+)
+from testsmith.swept import Facts, RankedMember, Terms
 
 MEMBER = Member(
     path="src/shop/cart.py",

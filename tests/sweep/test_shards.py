@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import UsageFailure
-from bot.settings import BudgetSettings
-from bot.sweep.shards import MOST_SHARDS, UNEVEN, Shard, matrix, shard_of, share, split, unevenness
-from bot.swept import Facts, RankedMember, Terms
 from fakes.reports import a_member
+from testsmith.model import UsageFailure
+from testsmith.settings import BudgetSettings
+from testsmith.sweep.shards import MOST_SHARDS, UNEVEN, Shard, matrix, shard_of, share, split, unevenness
+from testsmith.swept import Facts, RankedMember, Terms
 
 
 def ranked(rank: int, seconds: float) -> RankedMember:

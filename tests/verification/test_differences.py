@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from bot.model import Change, Member, MemberKind
-from bot.verification.differences import difference
+from testsmith.model import Change, Member, MemberKind
+from testsmith.verification.differences import difference
 
 MEMBER = Member(
     path="shop.py",

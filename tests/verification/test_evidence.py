@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.languages.python.test_modules import test_functions as names_of_tests
-from bot.model import Candidate, Member, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.proof import FunctionProof, Proof, Status
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.model import Candidate, Member, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.proof import FunctionProof, Proof, Status
 
 BASE = """\
 def clamp(value, low, high):
@@ -221,10 +221,10 @@ INTERRUPTED = """\
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from bot.languages.python.test_modules import test_functions
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.model import Candidate, Origin
+from testsmith.languages.python.test_modules import test_functions
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.model import Candidate, Origin
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
 async def main():

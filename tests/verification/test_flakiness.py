@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import FAILED, PASSED, TIMED_OUT, FunctionResult, JobResult
-from bot.execution.harness import Setting
-from bot.execution.workspace import Interpreter, Workspace
-from bot.languages.python.test_modules import test_functions as names_of_tests
-from bot.model import Candidate, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.flakiness import Cause, Observations, cause_of, flaky_functions
-from bot.verification.proof import FunctionProof
-from bot.verification.runs import Factor
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.answers import FAILED, PASSED, TIMED_OUT, FunctionResult, JobResult
+from testsmith.execution.harness import Setting
+from testsmith.execution.workspace import Interpreter, Workspace
+from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.model import Candidate, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.flakiness import Cause, Observations, cause_of, flaky_functions
+from testsmith.verification.proof import FunctionProof
+from testsmith.verification.runs import Factor
 
 
 def observed(  # noqa: PLR0913 - all that can be observed

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.execution.answers import Reached
-from bot.execution.own_suite import MemberBaseline, OwnSuite
-from bot.languages.python.operators import Operator
-from bot.model import Candidate, Change, Evidence, Member, MemberKind, Origin
-from bot.verification.gains import (
+from fakes.mutants import a_mutant, a_mutation
+from fakes.reports import a_member
+from testsmith.execution.answers import Reached
+from testsmith.execution.own_suite import MemberBaseline, OwnSuite
+from testsmith.languages.python.operators import Operator
+from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
+from testsmith.verification.gains import (
     Gains,
     OwnEvidence,
     Shown,
@@ -20,10 +22,8 @@ from bot.verification.gains import (
     with_mutants,
     with_reach,
 )
-from bot.verification.mutation import Mutation
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from fakes.mutants import a_mutant, a_mutation
-from fakes.reports import a_member
+from testsmith.verification.mutation import Mutation
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 
 MEMBER = a_member("total", "shop.py", change=Change.CHANGED)
 FIRST, SECOND, THIRD = a_mutant(2), a_mutant(3), a_mutant(4)

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.languages.driver import DocumentedExample
-from bot.languages.python.test_modules import keep_tests
-from bot.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Saying, Stage
-from bot.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
-from bot.verification.guard.guard import Guarded
-from bot.verification.guard.questions import Question
-from bot.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.test_modules import keep_tests
+from testsmith.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Saying, Stage
+from testsmith.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
+from testsmith.verification.guard.guard import Guarded
+from testsmith.verification.guard.questions import Question
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 
 MEMBER = Member(
     path="shop.py",

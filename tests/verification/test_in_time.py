@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.deadline import Deadline
-from bot.model import Candidate, Change, Origin
-from bot.verification.evidence import Subject
-from bot.verification.gate import Verdict
-from bot.verification.in_time import prove_in_time
-from bot.verification.proof import Proof
 from fakes.clock import FakeClock
 from fakes.requests import make_member
+from testsmith.deadline import Deadline
+from testsmith.model import Candidate, Change, Origin
+from testsmith.verification.evidence import Subject
+from testsmith.verification.gate import Verdict
+from testsmith.verification.in_time import prove_in_time
+from testsmith.verification.proof import Proof
 
 
 def subject(name: str, change: Change = Change.CHANGED, code: str = "") -> Subject:

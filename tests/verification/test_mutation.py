@@ -5,14 +5,14 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-from bot.languages.python.test_modules import test_functions as names_of_tests
-from bot.model import Candidate, Member, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.mutation import Mutation, gather_mutants
-from bot.verification.proof import Proof
-from bot.verification.table import GateTable
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.model import Candidate, Member, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.mutation import Mutation, gather_mutants
+from testsmith.verification.proof import Proof
+from testsmith.verification.table import GateTable
 
 CLAMP = """\
 def clamp(value, low, high):

@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from bot.verification.observed import observed_tests
 from fakes.workspaces import function_member
+from testsmith.verification.observed import observed_tests
 
 MEMBER = function_member("def cost(amount, rate=0):\n    return amount\n", "cost")
 

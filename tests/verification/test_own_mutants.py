@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.answers import Reached
-from bot.execution.own_suite import MemberBaseline, OwnSuite
-from bot.languages.python.mutants import Mutant
-from bot.languages.python.test_modules import test_functions as names_of_tests
-from bot.model import Candidate, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject, gather_evidence
-from bot.verification.gains import OwnEvidence
-from bot.verification.mutation import Mutation, gather_mutants
-from bot.verification.own_mutants import OwnTests, own_tests_reaching
-from bot.verification.table import DEFAULTS
 from fakes.mutants import a_mutant
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.answers import Reached
+from testsmith.execution.own_suite import MemberBaseline, OwnSuite
+from testsmith.languages.python.mutants import Mutant
+from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.model import Candidate, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.mutation import Mutation, gather_mutants
+from testsmith.verification.own_mutants import OwnTests, own_tests_reaching
+from testsmith.verification.table import DEFAULTS
 
 FEE = """\
 def fee(amount, limit):

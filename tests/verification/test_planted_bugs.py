@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.own_suite import OwnSuite
-from bot.languages.python.driver import PythonDriver
-from bot.languages.python.test_modules import test_functions as functions_of
-from bot.model import Candidate, Label, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject
-from bot.verification.gate import Verdict
-from bot.verification.guard.guard import Guarded, guard
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.proving import prove
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import CountingProgress, small_workspace
+from testsmith.execution.own_suite import OwnSuite
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.test_modules import test_functions as functions_of
+from testsmith.model import Candidate, Label, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject
+from testsmith.verification.gate import Verdict
+from testsmith.verification.guard.guard import Guarded, guard
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.proving import prove
 
 
 def passing(case: GuardCase) -> Proof:

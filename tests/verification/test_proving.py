@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from bot.execution.answers import Reached
-from bot.execution.own_suite import MemberBaseline, OwnSuite, measure_own_suite
-from bot.languages.driver import DocumentedExample
-from bot.languages.python.driver import PythonDriver
-from bot.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
-from bot.settings import VerificationSettings
-from bot.verification.evidence import Subject
-from bot.verification.gate import Cut, Entry, Point, Verdict
-from bot.verification.guard.questions import Question
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.proving import best_verdict, funnel, prove
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.answers import Reached
+from testsmith.execution.own_suite import MemberBaseline, OwnSuite, measure_own_suite
+from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import BaseOutcome, Candidate, Change, Evidence, Funnel, Label, Member, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.evidence import Subject
+from testsmith.verification.gate import Cut, Entry, Point, Verdict
+from testsmith.verification.guard.questions import Question
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.proving import best_verdict, funnel, prove
 
 BASE = """\
 def cents(text):

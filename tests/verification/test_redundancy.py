@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.verification.gains import Gains
-from bot.verification.redundancy import Showing, redundant
 from fakes.mutants import a_mutant
+from testsmith.verification.gains import Gains
+from testsmith.verification.redundancy import Showing, redundant
 
 
 def showing(name: str, *mutants: int, length: int = 3, **more: object) -> Showing:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.languages.driver import CannotPlace, DocumentedExample
-from bot.languages.python.driver import PythonDriver
-from bot.model import (
+from fakes.workspaces import function_member
+from testsmith.languages.driver import CannotPlace, DocumentedExample
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import (
     BaseOutcome,
     Candidate,
     Change,
@@ -20,10 +21,10 @@ from bot.model import (
     Skipped,
     Stage,
 )
-from bot.verification.gate import Cut, Entry, Point, Verdict
-from bot.verification.guard.questions import Question
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.repair import (
+from testsmith.verification.gate import Cut, Entry, Point, Verdict
+from testsmith.verification.guard.questions import Question
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.repair import (
     MOST_CODE_CHARACTERS,
     MOST_SAID_CHARACTERS,
     MOST_TESTS,
@@ -32,7 +33,6 @@ from bot.verification.repair import (
     joined,
     repair_of,
 )
-from fakes.workspaces import function_member
 
 DRIVER = PythonDriver()
 ADDED = function_member("def cost(amount):\n    return 2 * amount\n", "cost", change=Change.ADDED)

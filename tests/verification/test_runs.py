@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.answers import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
-from bot.execution.harness import Setting
-from bot.verification.runs import (
+from testsmith.execution.answers import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
+from testsmith.execution.harness import Setting
+from testsmith.verification.runs import (
     LEAP_EVENING,
     READABLE,
     Factor,

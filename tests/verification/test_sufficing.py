@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, MemberKind, Origin, Saying
-from bot.verification.gate import Entry, Verdict
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.sufficing import suffices
 from fakes.workspaces import function_member
+from testsmith.model import BaseOutcome, Candidate, Change, Evidence, Label, MemberKind, Origin, Saying
+from testsmith.verification.gate import Entry, Verdict
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.sufficing import suffices
 
 SOURCE = '''
 def fee(weight: int) -> int:

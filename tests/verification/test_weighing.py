@@ -2,17 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.execution.answers import Reached
-from bot.execution.own_suite import MemberBaseline
-from bot.languages.python.test_modules import keep_tests
-from bot.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
-from bot.verification.gains import OwnEvidence
-from bot.verification.gate import NOT_MUTATED, Cut, Entry, Judgement, Kind, Point, Verdict
-from bot.verification.mutation import Mutation
-from bot.verification.proof import FunctionProof, Proof, Run, Status
-from bot.verification.table import GateTable
-from bot.verification.weighing import Weight, weigh
 from fakes.mutants import a_mutant, a_mutation
+from testsmith.execution.answers import Reached
+from testsmith.execution.own_suite import MemberBaseline
+from testsmith.languages.python.test_modules import keep_tests
+from testsmith.model import BaseOutcome, Candidate, Change, Evidence, Label, Member, MemberKind, Origin
+from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.gate import NOT_MUTATED, Cut, Entry, Judgement, Kind, Point, Verdict
+from testsmith.verification.mutation import Mutation
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.table import GateTable
+from testsmith.verification.weighing import Weight, weigh
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
 CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)

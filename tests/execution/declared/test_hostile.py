@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.needs import read_needs
 from fakes.trees import MemoryTree
+from testsmith.execution.needs import read_needs
 
 LONG = 250_000
 REFERENCES = "    {[testenv]deps}\n    {[more]deps}\n" * 2_000

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bot.execution.needs import read_needs
 from fakes.trees import MemoryTree
+from testsmith.execution.needs import read_needs
 
 PROJECT = """
 [project]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.declared.nox import read_nox
-from bot.execution.declared.requirements import Declared
+from testsmith.execution.declared.nox import read_nox
+from testsmith.execution.declared.requirements import Declared
 
 
 def from_file(text: str, **files: str) -> Declared:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.execution.declared.requirements import Collector, Declared
+from testsmith.execution.declared.requirements import Collector, Declared
 
 
 def collected(text: str, files: Mapping[str, str] | None = None, folder: str = "") -> Declared:

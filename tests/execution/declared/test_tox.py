@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from bot.execution.declared.requirements import Declared
-from bot.execution.declared.tox import read_tox
+from testsmith.execution.declared.requirements import Declared
+from testsmith.execution.declared.tox import read_tox
 
 
 def from_ini(text: str, python: str = "313", **files: str) -> Declared:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.declared.requirements import Declared
-from bot.execution.declared.workflows import read_workflows
+from testsmith.execution.declared.requirements import Declared
+from testsmith.execution.declared.workflows import read_workflows
 
 WORKFLOW = """
 on: push

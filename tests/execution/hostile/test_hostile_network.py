@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.isolation import landlock
-from bot.execution.isolation.seccomp import LANDLOCK_UNIX_PATHS
-from bot.execution.sandbox import Limits
 from fakes.arena import Arena, SecondBot, is_filtered_already, new_arena
+from testsmith.execution.isolation import landlock
+from testsmith.execution.isolation.seccomp import LANDLOCK_UNIX_PATHS
+from testsmith.execution.sandbox import Limits
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
 pytestmark = pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import re
 
 import pytest
 
-from bot.execution.isolation import landlock
 from fakes.arena import ORDINARY_USER, PLANTED, can_run_the_bot
 from fakes.forgeries import BETRAYED, NAMES
 from fakes.hostile_project import HostileRun, hostile_project
+from testsmith.execution.isolation import landlock
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.sandbox import Limits, Outcome
 from fakes.arena import Arena
+from testsmith.execution.sandbox import Limits, Outcome
 
 MIB = 1024**2
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.execution.isolation.choice import (
+from testsmith.execution.isolation.choice import (
     CannotIsolate,
     Isolation,
     Offer,
@@ -12,7 +12,7 @@ from bot.execution.isolation.choice import (
     require_all,
     weaken,
 )
-from bot.execution.isolation.plan import Layer
+from testsmith.execution.isolation.plan import Layer
 
 ROOT = Offer(landlock=7, seccomp=True, is_root=True, may_change_user=True, may_read_all=True)
 DOCKER = replace(ROOT, may_read_all=False)

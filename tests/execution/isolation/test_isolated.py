@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.isolation import landlock, processes
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.isolation.choice import CannotIsolate, Offer, offer
-from bot.execution.isolation.handover import share
-from bot.execution.isolation.users import Users
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
-from bot.execution.scratch import ScratchFolder
-from bot.settings import SandboxChoice
 from fakes.arena import everybodys_folder, state_of
+from testsmith.execution.isolation import landlock, processes
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.isolation.choice import CannotIsolate, Offer, offer
+from testsmith.execution.isolation.handover import share
+from testsmith.execution.isolation.users import Users
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import CannotRun, Command, Limits, Outcome, Sandbox
+from testsmith.execution.scratch import ScratchFolder
+from testsmith.settings import SandboxChoice
 
 PYTHON = Path(sys.executable)
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="NOT SHOWN: what only root does")
@@ -293,9 +293,9 @@ def test_run__nothing_is_left_when_the_bot_is_killed(base: Path, deadly: signal.
     bot = f"""
 import asyncio
 from pathlib import Path
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.sandbox import Command, Limits
-from bot.settings import SandboxChoice
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.sandbox import Command, Limits
+from testsmith.settings import SandboxChoice
 async def main():
     sandbox = await build_sandbox(SandboxChoice.STRICT, Path({str(PYTHON)!r}))
     folder = Path({str(base / "x")!r})

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.isolation import landlock
-from bot.execution.isolation.reach import interpreter_folders, reachable
+from testsmith.execution.isolation import landlock
+from testsmith.execution.isolation.reach import interpreter_folders, reachable
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-from bot.execution.isolation.landlock import Ruleset
-from bot.execution.isolation.plan import (
+from testsmith.execution.isolation.landlock import Ruleset
+from testsmith.execution.isolation.plan import (
     Bounds,
     Ending,
     Identity,

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from bot.execution.isolation.seccomp import (
+from testsmith.execution.isolation.seccomp import (
     ARCHITECTURES,
     Action,
     Condition,
@@ -16,7 +16,7 @@ from bot.execution.isolation.seccomp import (
     encode,
     rules,
 )
-from bot.execution.isolation.syscalls import NUMBERS, REFUSED, REFUSED_WITHOUT_OWN_UID
+from testsmith.execution.isolation.syscalls import NUMBERS, REFUSED, REFUSED_WITHOUT_OWN_UID
 
 OWN, SHARED = (Policy(own_uid=own_uid, landlock=7, deputy=True) for own_uid in (True, False))
 EPERM = Action.REFUSE

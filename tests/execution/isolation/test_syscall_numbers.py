@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.isolation import landlock
-from bot.execution.isolation.seccomp import ARCHITECTURES
-from bot.execution.isolation.syscalls import NEWEST, NUMBERS
+from testsmith.execution.isolation import landlock
+from testsmith.execution.isolation.seccomp import ARCHITECTURES
+from testsmith.execution.isolation.syscalls import NEWEST, NUMBERS
 
 HEADERS = {
     "x86_64": (Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm/unistd_64.h")),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.isolation.handover import take_back
+from testsmith.execution.isolation.handover import take_back
 
 STRANGER = 60571
 

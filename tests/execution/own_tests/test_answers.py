@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.execution.own_tests.answers import SuiteAnswer, read_suite
-from bot.execution.sandbox import Outcome
+from testsmith.execution.own_tests.answers import SuiteAnswer, read_suite
+from testsmith.execution.sandbox import Outcome
 
 ROOT = "/copy/project"
 FILE = f"{ROOT}/shop.py"

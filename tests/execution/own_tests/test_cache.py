@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from bot.cache.measurements import MEASUREMENTS_FILE_NAME
-from bot.cache.store import ResultStore
-from bot.execution.answers import Reached
-from bot.execution.own_tests.baseline import MemberBaseline, OwnSuite
-from bot.execution.own_tests.cache import Kept, keep, kept_suite, suite_key
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import Limits
-from bot.execution.workspace import Interpreter, ProjectCopy, Workspace
-from bot.model import BaselineStatus
-from bot.settings import CacheSettings
 from fakes.workspaces import function_member
+from testsmith.cache.measurements import MEASUREMENTS_FILE_NAME
+from testsmith.cache.store import ResultStore
+from testsmith.execution.answers import Reached
+from testsmith.execution.own_tests.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.own_tests.cache import Kept, keep, kept_suite, suite_key
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import Limits
+from testsmith.execution.workspace import Interpreter, ProjectCopy, Workspace
+from testsmith.model import BaselineStatus
+from testsmith.settings import CacheSettings
 
 SOURCE = "def clamp(value):\n    if value:\n        return 1\n    return 2\n\n\ndef other():\n    return 3\n"
 MEMBERS = [function_member(SOURCE, "clamp"), function_member(SOURCE, "other")]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.execution.own_tests.command import PytestCall, ShellCommand, read_test_command
+from testsmith.execution.own_tests.command import PytestCall, ShellCommand, read_test_command
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from coverage import CoverageData
 
-from bot.execution.own_suite import MemberBaseline, OwnSuite
-from bot.execution.own_tests.coverage_files import read_coverage, suite_from_coverage
-from bot.execution.own_tests.measured import CannotReadCoverage
-from bot.execution.process import ProcessSandbox
-from bot.execution.sandbox import Limits
-from bot.execution.workspace import Interpreter, ProjectCopy, Workspace
-from bot.model import BaselineStatus
 from fakes.workspaces import function_member
+from testsmith.execution.own_suite import MemberBaseline, OwnSuite
+from testsmith.execution.own_tests.coverage_files import read_coverage, suite_from_coverage
+from testsmith.execution.own_tests.measured import CannotReadCoverage
+from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox import Limits
+from testsmith.execution.workspace import Interpreter, ProjectCopy, Workspace
+from testsmith.model import BaselineStatus
 
 CART = """\
 def total(prices, rate=0):

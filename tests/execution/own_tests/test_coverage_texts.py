@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.own_tests.coverage_files import read_coverage
-from bot.execution.own_tests.coverage_texts import looks_like_lcov, read_json, read_lcov
-from bot.execution.own_tests.measured import CannotReadCoverage, FileReach
-from bot.languages.driver import Way
+from testsmith.execution.own_tests.coverage_files import read_coverage
+from testsmith.execution.own_tests.coverage_texts import looks_like_lcov, read_json, read_lcov
+from testsmith.execution.own_tests.measured import CannotReadCoverage, FileReach
+from testsmith.languages.driver import Way
 
 SOURCE = """\
 def pick(value):

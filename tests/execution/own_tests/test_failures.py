@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
-from bot.execution.own_tests.answers import OwnTest, SuiteAnswer
-from bot.execution.own_tests.failures import Naming
-from bot.model import Change, Member, MemberKind
+from testsmith.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
+from testsmith.execution.own_tests.answers import OwnTest, SuiteAnswer
+from testsmith.execution.own_tests.failures import Naming
+from testsmith.model import Change, Member, MemberKind
 
 FUNCTION, METHOD, CLASS = MemberKind.FUNCTION, MemberKind.METHOD, MemberKind.CLASS
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.execution.own_tests.run import files_not_loaded
-from bot.execution.own_tests.whole import WholeSuite, measure_whole_suite
-from bot.settings import VerificationSettings
 from fakes.workspaces import small_workspace
+from testsmith.execution.own_tests.run import files_not_loaded
+from testsmith.execution.own_tests.whole import WholeSuite, measure_whole_suite
+from testsmith.settings import VerificationSettings
 
 FILES = {
     "shop.py": "def price():\n    return 3\n",

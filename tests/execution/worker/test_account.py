@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.execution.worker.account import Account
-from bot.execution.worker.children import CRASHED, DONE, TIMED_OUT
+from testsmith.execution.worker.account import Account
+from testsmith.execution.worker.children import CRASHED, DONE, TIMED_OUT
 
 
 def case(name: str, status: str = "passed", message: str = "", lines: tuple[int, ...] = ()) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from types import CodeType
 
 import pytest
 
-from bot.execution.worker.branching import branching_lines
+from testsmith.execution.worker.branching import branching_lines
 
 
 def code_of(body: str, head: str = "def") -> CodeType:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.execution.worker.children import (
+from testsmith.execution.worker.children import (
     CRASHED,
     TIMED_OUT,
     Message,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_EXECUTION = Path(__file__).parents[3] / "bot" / "execution"
+_EXECUTION = Path(__file__).parents[3] / "bot" / "testsmith" / "execution"
 _LEAP_DAY = 1961710200.0
 
 

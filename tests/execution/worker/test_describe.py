@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.execution.worker.describe import describe
+from testsmith.execution.worker.describe import describe
 
 SOURCE = '''
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-import bot.execution.worker
+import testsmith.execution.worker
 
-START = Path(bot.execution.worker.__file__).parent / "start.py"
+START = Path(testsmith.execution.worker.__file__).parent / "start.py"
 
 MODULE = """
 import asyncio, datetime, os, random, socket, subprocess, sys, time

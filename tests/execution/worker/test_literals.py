@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bot.execution.worker.literals import Written, evaluated, is_of_this_machine, written
+from testsmith.execution.worker.literals import Written, evaluated, is_of_this_machine, written
 
 
 class Colour(enum.Enum):

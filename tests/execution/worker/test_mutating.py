@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bot.execution.answers import FAILED, PASSED, read_answer
-from bot.execution.harness import ChangedModule, ChangedModules, Job, Setting, run_jobs
-from bot.execution.sandbox import Outcome
 from fakes.workspaces import small_workspace
+from testsmith.execution.answers import FAILED, PASSED, read_answer
+from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Setting, run_jobs
+from testsmith.execution.sandbox import Outcome
 
 SOURCE = "LIMIT = 3\n\n\ndef low(n):\n    return n < LIMIT\n"
 TESTS = "import shop\n\ndef test_x():\n    assert shop.low(2) and not shop.low(3)\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import bot.execution.worker
+import testsmith.execution.worker
 
-START = Path(bot.execution.worker.__file__).parent / "start.py"
+START = Path(testsmith.execution.worker.__file__).parent / "start.py"
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
 AT_EXIT = "import atexit, time\natexit.register(time.sleep, 600)\n"

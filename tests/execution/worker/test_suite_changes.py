@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.execution.worker.mutating import Mutant
-from bot.execution.worker.suite_changes import Change, Known, choose, read_changes
-from bot.execution.worker.suite_pytest import Place
+from testsmith.execution.worker.mutating import Mutant
+from testsmith.execution.worker.suite_changes import Change, Known, choose, read_changes
+from testsmith.execution.worker.suite_pytest import Place
 
 CLEAN = {
     "slow": ("passed", 3.0),

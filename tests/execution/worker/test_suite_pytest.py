@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.execution.worker.suite_pytest import Place, last_words, suite_arguments
+from testsmith.execution.worker.suite_pytest import Place, last_words, suite_arguments
 
 
 def place(tmp_path: Path, project: str = "") -> Place:

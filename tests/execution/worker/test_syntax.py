@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import bot.execution.worker
+import testsmith.execution.worker
 
-FILES = sorted(Path(bot.execution.worker.__file__).parent.glob("*.py"))
+FILES = sorted(Path(testsmith.execution.worker.__file__).parent.glob("*.py"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

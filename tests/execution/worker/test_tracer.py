@@ -54,7 +54,7 @@ class Box:
 DRIVER = """\
 import asyncio, json, sys, threading
 sys.path.insert(0, {folder!r})
-from bot.execution.worker import tracer as module
+from testsmith.execution.worker import tracer as module
 tracer = module.{tracer}(module.Span({file!r}, {first}, {last}))
 tracer.start()
 import subject
@@ -137,7 +137,7 @@ def test_tracer__several_members_of_several_files(tracer: str, tmp_path: Path) -
     code = f"""
 import json, sys
 sys.path.insert(0, {str(tmp_path)!r})
-from bot.execution.worker import tracer as module
+from testsmith.execution.worker import tracer as module
 spans = [module.Span({str(tmp_path)!r} + "/" + file, first, last)
          for file, first, last in (("subject.py", 1, 2), ("subject.py", 26, 29), ("second.py", 5, 6))]
 tracer = module.{tracer}(module.Spans(spans))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.forge.forge import Anchor, Applied, CreateReview, NewComment
-from bot.forge.github import GitHub, build_forge
-from bot.forge.marks import SuggestionMark, content_digest, run_digest, run_mark
-from bot.settings import Secret
 from fakes.github.faults import Fault
 from fakes.github.scene import Scene
 from fakes.github.state import Review, Token
+from testsmith.forge.forge import Anchor, Applied, CreateReview, NewComment
+from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.marks import SuggestionMark, content_digest, run_digest, run_mark
+from testsmith.settings import Secret
 
 REVIEWS = r"POST .*/pulls/1/reviews$"
 COMMENTS = r"POST .*/issues/1/comments$"

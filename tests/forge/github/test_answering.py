@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from forge.github.desk import COMMENTS, Desk
 
-from bot.forge.answering import Reaction, Said
-from bot.forge.forge import Forbidden
-from bot.forge.marks import answer_mark
-from bot.settings import Role
+from testsmith.forge.answering import Reaction, Said
+from testsmith.forge.forge import Forbidden
+from testsmith.forge.marks import answer_mark
+from testsmith.settings import Role
 
 
 @pytest.mark.parametrize(

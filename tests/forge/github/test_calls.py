@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from forge.github.desk import COMMENTS, GRAPHQL, PULL, SHOWN, Desk
 
-from bot.forge.forge import Classifier as Why
-from bot.forge.forge import CreateSummary, ForgeFailure, Minimise, RateLimited, UpdateSummary
-from bot.forge.github.calls import BETWEEN_WRITES, PATIENCE, READS
-from bot.forge.marks import SUMMARY_MARK
 from fakes.github.faults import secondary_limit
 from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
+from testsmith.forge.forge import Classifier as Why
+from testsmith.forge.forge import CreateSummary, ForgeFailure, Minimise, RateLimited, UpdateSummary
+from testsmith.forge.github.calls import BETWEEN_WRITES, PATIENCE, READS
+from testsmith.forge.marks import SUMMARY_MARK
 
 SUMMARY = f"text\n\nno call\n\n{SUMMARY_MARK}"
 

@@ -4,7 +4,9 @@ import pytest
 from forge.github.desk import COMMENTS, GRAPHQL, SHOWN, Desk
 from forge.talk import proposing, wanted
 
-from bot.forge.forge import (
+from fakes.github.scene import WORKFLOW
+from fakes.github.state import ACTIONS_BOT
+from testsmith.forge.forge import (
     Classifier,
     CreateSummary,
     DeletePendingReview,
@@ -19,11 +21,9 @@ from bot.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from bot.forge.marks import SUMMARY_MARK, run_mark
-from bot.forge.plan import plan
-from bot.forge.settling import Limits, Wanted
-from fakes.github.scene import WORKFLOW
-from fakes.github.state import ACTIONS_BOT
+from testsmith.forge.marks import SUMMARY_MARK, run_mark
+from testsmith.forge.plan import plan
+from testsmith.forge.settling import Limits, Wanted
 
 SUMMARY = f"TestSmith proposes nothing.\n\nno call\n\n{SUMMARY_MARK}"
 OTHER = f"TestSmith proposes tests.\n\nno call\n\n{SUMMARY_MARK}"

@@ -3,10 +3,17 @@ from __future__ import annotations
 import pytest
 from forge.github.desk import GRAPHQL, Desk
 
-from bot.forge.commits import Branch, BranchProtected, CannotOpenPulls, CommittingForge, FileChange, NewCommit
-from bot.forge.forge import Forbidden, HeadMoved, OutcomeUnknown
-from bot.forge.github import GitHub
 from fakes.github.state import ACTIONS_BOT
+from testsmith.forge.commits import (
+    Branch,
+    BranchProtected,
+    CannotOpenPulls,
+    CommittingForge,
+    FileChange,
+    NewCommit,
+)
+from testsmith.forge.forge import Forbidden, HeadMoved, OutcomeUnknown
+from testsmith.forge.github import GitHub
 
 MAY_COMMIT = {"contents": "write", "pull_requests": "write"}
 TEST = b"def test_cups():\n    assert True\n"

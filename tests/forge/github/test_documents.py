@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from graphql import build_schema, parse, validate
 
-from bot.forge.github.documents import DOCUMENTS
 from fakes.github.contract import FOLDER
+from testsmith.forge.github.documents import DOCUMENTS
 
 SCHEMA = build_schema((FOLDER / "github-graphql-subset.graphql").read_text())
 

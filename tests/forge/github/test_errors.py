@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.forge.github.errors import Rejected, wait_asked
+from testsmith.forge.github.errors import Rejected, wait_asked
 
 LIMIT = "API rate limit exceeded for installation ID 1."
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from forge.github.desk import PULL, Desk
 
-from bot.changes.patches import FilePatch
-from bot.forge.forge import Commit, DiffTooLarge, ForgeFailure, NotFound, PullRequest
 from fakes.github.clock import stamp
 from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
+from testsmith.changes.patches import FilePatch
+from testsmith.forge.forge import Commit, DiffTooLarge, ForgeFailure, NotFound, PullRequest
 
 FILES = r"GET .*/pulls/1/files$"
 

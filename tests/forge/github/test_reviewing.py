@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from forge.github.desk import GRAPHQL, NOT_SHOWN, REVIEWS, SHOWN, Desk, comment, contents
 
-from bot.forge.forge import ForgeFailure, HeadMoved, OutcomeUnknown, Refused
-from bot.forge.github.calls import WRITES
-from bot.forge.github.reviewing import PROBES
-from bot.forge.marks import run_mark
 from fakes.github.scene import scene
 from fakes.github.world import Limits
+from testsmith.forge.forge import ForgeFailure, HeadMoved, OutcomeUnknown, Refused
+from testsmith.forge.github.calls import WRITES
+from testsmith.forge.github.reviewing import PROBES
+from testsmith.forge.marks import run_mark
 
 
 def test_review__all_at_once(desk: Desk) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from forge.github.desk import GRAPHQL, SHOWN, Desk
 
-from bot.forge.forge import Comment, Existing, ForgeFailure, Thread, Viewer
-from bot.forge.github.talk import REQUESTS
 from fakes.github.scene import WORKFLOW
 from fakes.github.state import ACTIONS_BOT
+from testsmith.forge.forge import Comment, Existing, ForgeFailure, Thread, Viewer
+from testsmith.forge.github.talk import REQUESTS
 
 
 def test_existing__nothing_in_one_request(desk: Desk) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.forge.github.told import Unreadable, entries, maybe, taken
+from testsmith.forge.github.told import Unreadable, entries, maybe, taken
 
 
 def test_maybe__what_is_there_or_null() -> None:

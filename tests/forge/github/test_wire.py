@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from forge.github.desk import COMMENTS, GRAPHQL, PULL, Desk
 
-from bot.forge.forge import CreateSummary, Forbidden, ForgeFailure, NotFound, Refused
-from bot.forge.github import build_forge
-from bot.forge.github.session import ANSWER_LIMIT
-from bot.forge.marks import SUMMARY_MARK
-from bot.settings import Secret
 from fakes.github.dispatch import Request
+from testsmith.forge.forge import CreateSummary, Forbidden, ForgeFailure, NotFound, Refused
+from testsmith.forge.github import build_forge
+from testsmith.forge.github.session import ANSWER_LIMIT
+from testsmith.forge.marks import SUMMARY_MARK
+from testsmith.settings import Secret
 
 SUMMARY = CreateSummary(body=f"text\n\nno call\n\n{SUMMARY_MARK}")
 
 
 def test_import__without_pygithub() -> None:
     script = (
-        "import sys, bot.forge.github\n"
+        "import sys, testsmith.forge.github\n"
         "assert not {'github', 'requests', 'requests_cache', 'tenacity'} & set(sys.modules)\n"
     )
     subprocess.run((sys.executable, "-c", script), check=True)

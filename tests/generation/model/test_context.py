@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from bot.generation.model.context import (
+from fakes.requests import make_request
+from testsmith.generation.model.context import (
     MOST_OBSERVED_CHARACTERS,
     SharedContext,
     fit_context,
@@ -8,8 +9,7 @@ from bot.generation.model.context import (
     lower_tier,
     with_observations,
 )
-from bot.model import Context, Request
-from fakes.requests import make_request
+from testsmith.model import Context, Request
 
 ENOUGH = 6000
 

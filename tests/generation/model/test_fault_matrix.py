@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.providers.provider import EndpointUnreachable
 from fakes.fault_matrix import (
     CALLS,
     IN_FLIGHT,
@@ -23,6 +22,7 @@ from fakes.fault_matrix import (
     run_refused,
 )
 from fakes.requests import make_requests
+from testsmith.providers.provider import EndpointUnreachable
 
 IDS = sorted(request.member.id for request in make_requests(CALLS, MEMBERS_A_CALL))
 EVERY = [

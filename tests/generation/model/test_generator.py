@@ -8,19 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.generator import BatchTestGenerator, ObservingGenerator, TestGenerator
-from bot.generation.model.generator import ModelGenerator, model_identity
-from bot.generation.model.prompts import PROMPT_VERSION
-from bot.model import Candidate, Origin, Request, Result, Skipped
-from bot.providers.provider import (
-    CompletionRequest,
-    ContentFiltered,
-    ContextTooLong,
-    KeyRefused,
-    QuotaEmpty,
-    ServerFailed,
-)
-from bot.settings import ModelSettings
 from fakes.endpoint import code_for, members_in
 from fakes.faults import (
     Fault,
@@ -38,6 +25,19 @@ from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider
 from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
+from testsmith.generation.generator import BatchTestGenerator, ObservingGenerator, TestGenerator
+from testsmith.generation.model.generator import ModelGenerator, model_identity
+from testsmith.generation.model.prompts import PROMPT_VERSION
+from testsmith.model import Candidate, Origin, Request, Result, Skipped
+from testsmith.providers.provider import (
+    CompletionRequest,
+    ContentFiltered,
+    ContextTooLong,
+    KeyRefused,
+    QuotaEmpty,
+    ServerFailed,
+)
+from testsmith.settings import ModelSettings
 
 SETTINGS = ModelSettings(model="a-model")
 

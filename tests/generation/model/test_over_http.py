@@ -9,12 +9,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bot.generation.model.generator import ModelGenerator
-from bot.model import Candidate, Request, Result, Skipped, Stage
-from bot.providers.meter import SpendingMeter
-from bot.providers.provider import KeyRefused, QuotaEmpty, SpendingEnded
-from bot.providers.stack import build_provider
-from bot.settings import BudgetSettings, ModelSettings, Secret
 from fakes.clock import FakeClock
 from fakes.endpoint import Body, Endpoint, code_for, members_in
 from fakes.faults import (
@@ -45,6 +39,12 @@ from fakes.faults import (
 )
 from fakes.requests import make_requests
 from fakes.streams import read_all
+from testsmith.generation.model.generator import ModelGenerator
+from testsmith.model import Candidate, Request, Result, Skipped, Stage
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.provider import KeyRefused, QuotaEmpty, SpendingEnded
+from testsmith.providers.stack import build_provider
+from testsmith.settings import BudgetSettings, ModelSettings, Secret
 
 
 @dataclass(frozen=True, kw_only=True)

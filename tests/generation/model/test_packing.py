@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from bot.generation.model.packing import Batch, BatchLimits, pack, split
-from bot.model import Context, Repair, Request
 from fakes.requests import make_repair, make_request, make_requests
+from testsmith.generation.model.packing import Batch, BatchLimits, pack, split
+from testsmith.model import Context, Repair, Request
 
 LIMITS = BatchLimits()
 

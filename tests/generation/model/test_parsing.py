@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.generation.model.parsing import MAX_CODE_BYTES, Answer, parse_answer
-from bot.model import Member
 from fakes.requests import make_member
+from testsmith.generation.model.parsing import MAX_CODE_BYTES, Answer, parse_answer
+from testsmith.model import Member
 
 ADD = "src/shop/cart.py::Cart.add"
 DROP = "src/shop/cart.py::Cart.drop"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.generation.model.packing import Batch, BatchLimits, pack
-from bot.generation.model.prompts import PROMPT_VERSION, Prompts, shown
-from bot.model import Change, Context, MemberKind, Repair, Request
 from fakes.endpoint import members_in
 from fakes.golden import check_golden
 from fakes.requests import make_member, make_repair, make_request, make_requests
+from testsmith.generation.model.packing import Batch, BatchLimits, pack
+from testsmith.generation.model.prompts import PROMPT_VERSION, Prompts, shown
+from testsmith.model import Change, Context, MemberKind, Repair, Request
 
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = 6000
@@ -30,7 +30,7 @@ PINNED = {
 
 
 def templates_digest() -> str:
-    folder = Path(str(files("bot.generation.model") / "templates"))
+    folder = Path(str(files("testsmith.generation.model") / "templates"))
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.j2")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.generation.model.packing import Batch, BatchLimits
-from bot.generation.model.parsing import Answer
-from bot.generation.model.rounds import Outcome, after_answer, after_error
-from bot.model import Candidate, Context, Origin, Skipped, Stage
-from bot.providers.provider import (
+from fakes.requests import make_request, make_requests
+from testsmith.generation.model.packing import Batch, BatchLimits
+from testsmith.generation.model.parsing import Answer
+from testsmith.generation.model.rounds import Outcome, after_answer, after_error
+from testsmith.model import Candidate, Context, Origin, Skipped, Stage
+from testsmith.providers.provider import (
     CallTooLarge,
     CompletionResponse,
     ContentFiltered,
@@ -20,7 +21,6 @@ from bot.providers.provider import (
     Usage,
     WaitTooLong,
 )
-from fakes.requests import make_request, make_requests
 
 LIMITS = BatchLimits()
 

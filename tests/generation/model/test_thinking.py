@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.keys import KeyParts, result_key
-from bot.cache.store import ResultStore
-from bot.generation.cached import CachedGenerator
-from bot.generation.model.generator import ModelGenerator, model_identity
-from bot.model import Candidate, Result, Skipped, Spending
-from bot.providers.meter import SpendingMeter
-from bot.providers.profiles import THINKING_TOKENS
-from bot.providers.stack import build_provider
-from bot.settings import CacheSettings, ModelSettings, ReasoningEffort
 from fakes.endpoint import Endpoint, ThinkingModel
 from fakes.requests import make_requests
 from fakes.streams import read_all
+from testsmith.cache.keys import KeyParts, result_key
+from testsmith.cache.store import ResultStore
+from testsmith.generation.cached import CachedGenerator
+from testsmith.generation.model.generator import ModelGenerator, model_identity
+from testsmith.model import Candidate, Result, Skipped, Spending
+from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.profiles import THINKING_TOKENS
+from testsmith.providers.stack import build_provider
+from testsmith.settings import CacheSettings, ModelSettings, ReasoningEffort
 
 EFFORTS = ("none", "low", "medium", "high", "xhigh", "max")
 

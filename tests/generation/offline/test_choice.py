@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.generation.offline.cases import Case
-from bot.generation.offline.choice import choose, shortlist
-from bot.generation.offline.expressions import Layer
-from bot.generation.offline.grouping import tests_of as grouped
 from fakes.cases import call, case, fact, gives, on_object, raises
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.choice import choose, shortlist
+from testsmith.generation.offline.expressions import Layer
+from testsmith.generation.offline.grouping import tests_of as grouped
 
 
 def calls(cases: list[Case]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.generation.offline.documentation import Around, Documentation, Shown, read_documentation
-from bot.generation.offline.expressions import Expression, Import, Layer
-from bot.generation.offline.sources import read_module
-from bot.model import Change, Member, MemberKind
+from testsmith.generation.offline.documentation import Around, Documentation, Shown, read_documentation
+from testsmith.generation.offline.expressions import Expression, Import, Layer
+from testsmith.generation.offline.sources import read_module
+from testsmith.model import Change, Member, MemberKind
 
 SOURCE = "import datetime as dt\nfrom ._parts import Part\nLIMIT = 3\ndef other(x): ...\ndef f(x, y=1): ...\n"
 

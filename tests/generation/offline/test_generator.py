@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.generation.offline.generator import OfflineGenerator
-from bot.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
 from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.golden import check_golden
 from fakes.workspaces import small_workspace
+from testsmith.generation.offline.generator import OfflineGenerator
+from testsmith.model import Candidate, Change, Member, Origin, Request, Result, Skipped, Stage
 
 GOLDEN = Path(__file__).parent / "golden"
 KIOSK = (GOLDEN / "kiosk.py.txt").read_text(encoding="utf-8")

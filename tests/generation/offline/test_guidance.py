@@ -2,20 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.generation.offline.calls import Argument
-from bot.generation.offline.cases import Case
-from bot.generation.offline.description import Callee, Description, Parameter, Shape
-from bot.generation.offline.documentation import Documentation
-from bot.generation.offline.expressions import Expression
-from bot.generation.offline.guidance import MOST_FURTHER, Known, further
-from bot.generation.offline.hints import Hints
-from bot.generation.offline.observations import Observation, Outcome
-from bot.generation.offline.sources import read_module
-from bot.generation.offline.subjects import Subject
-from bot.generation.offline.trial import Trial
-from bot.languages.python.mutants import mutants_of
 from fakes.cases import call, gives
 from fakes.workspaces import function_member
+from testsmith.generation.offline.calls import Argument
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.description import Callee, Description, Parameter, Shape
+from testsmith.generation.offline.documentation import Documentation
+from testsmith.generation.offline.expressions import Expression
+from testsmith.generation.offline.guidance import MOST_FURTHER, Known, further
+from testsmith.generation.offline.hints import Hints
+from testsmith.generation.offline.observations import Observation, Outcome
+from testsmith.generation.offline.sources import read_module
+from testsmith.generation.offline.subjects import Subject
+from testsmith.generation.offline.trial import Trial
+from testsmith.languages.python.mutants import mutants_of
 
 SOURCE = """\
 def f(a):

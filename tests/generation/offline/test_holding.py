@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.generation.offline.calls import Slot
-from bot.generation.offline.cases import Case
-from bot.generation.offline.choice import choose, shortlist
-from bot.generation.offline.grouping import tests_of as grouped
-from bot.generation.offline.holding import with_true_relations
-from bot.generation.offline.observations import Outcome
-from bot.generation.offline.trial import Relation
 from fakes.cases import call, case, fact, gives, raises
+from testsmith.generation.offline.calls import Slot
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.choice import choose, shortlist
+from testsmith.generation.offline.grouping import tests_of as grouped
+from testsmith.generation.offline.holding import with_true_relations
+from testsmith.generation.offline.observations import Outcome
+from testsmith.generation.offline.trial import Relation
 
 SIGNED = '"value.gHwWjYJfyMpGEHMTWrKG-QKaiEY"'
 

@@ -6,14 +6,14 @@ import ast
 
 import pytest
 
-from bot.generation.offline.description import Home, Parameter, Shape
-from bot.generation.offline.expressions import Expression, Import, Layer
-from bot.generation.offline.guesses import guessed
-from bot.generation.offline.hints import Hints, read_hints
-from bot.generation.offline.inputs import inputs
-from bot.generation.offline.sources import read_module
-from bot.generation.offline.values import values
-from bot.model import Change, Member, MemberKind
+from testsmith.generation.offline.description import Home, Parameter, Shape
+from testsmith.generation.offline.expressions import Expression, Import, Layer
+from testsmith.generation.offline.guesses import guessed
+from testsmith.generation.offline.hints import Hints, read_hints
+from testsmith.generation.offline.inputs import inputs
+from testsmith.generation.offline.sources import read_module
+from testsmith.generation.offline.values import values
+from testsmith.model import Change, Member, MemberKind
 
 INT, STR, ANY = Shape(kind="int"), Shape(kind="str"), Shape(kind="any")
 

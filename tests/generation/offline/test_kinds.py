@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Candidate
 from fakes.engine import answers, reason, run_pytest
 from fakes.golden import check_golden
+from testsmith.model import Candidate
 
 KINDS = Path(__file__).parent / "golden" / "kinds"
 

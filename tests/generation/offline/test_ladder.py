@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bot.generation.offline.description import Callee, Description, Parameter, Shape
-from bot.generation.offline.documentation import Documentation
-from bot.generation.offline.hints import Hints
-from bot.generation.offline.ladder import ladder
-from bot.generation.offline.observations import Observation, Outcome
-from bot.generation.offline.sources import read_module
-from bot.generation.offline.subjects import Subject
 from fakes.cases import call
 from fakes.workspaces import function_member
+from testsmith.generation.offline.description import Callee, Description, Parameter, Shape
+from testsmith.generation.offline.documentation import Documentation
+from testsmith.generation.offline.hints import Hints
+from testsmith.generation.offline.ladder import ladder
+from testsmith.generation.offline.observations import Observation, Outcome
+from testsmith.generation.offline.sources import read_module
+from testsmith.generation.offline.subjects import Subject
 
 ANY, INT = Shape(kind="any"), Shape(kind="int")
 SOURCE = "def f(a):\n    return a\n"

@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.calls import Slot, variable_for
-from bot.generation.offline.cases import Case
-from bot.generation.offline.description import Callee, Description, Parameter, Shape
-from bot.generation.offline.documentation import Documentation
-from bot.generation.offline.grouping import Test
-from bot.generation.offline.hints import Hints
-from bot.generation.offline.naming import Names, full_id, row_id
-from bot.generation.offline.sources import read_module
-from bot.generation.offline.subjects import Subject
-from bot.generation.offline.trial import Relation
-from bot.generation.offline.words import condition_words, id_words, value_words
-from bot.model import Change, Member, MemberKind
 from fakes.cases import call, case, gives, on_object, raises
+from testsmith.generation.offline.calls import Slot, variable_for
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.description import Callee, Description, Parameter, Shape
+from testsmith.generation.offline.documentation import Documentation
+from testsmith.generation.offline.grouping import Test
+from testsmith.generation.offline.hints import Hints
+from testsmith.generation.offline.naming import Names, full_id, row_id
+from testsmith.generation.offline.sources import read_module
+from testsmith.generation.offline.subjects import Subject
+from testsmith.generation.offline.trial import Relation
+from testsmith.generation.offline.words import condition_words, id_words, value_words
+from testsmith.model import Change, Member, MemberKind
 
 SOURCE = """def f(a, b=1):
     if a < 1:

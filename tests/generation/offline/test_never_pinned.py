@@ -10,10 +10,10 @@ from textwrap import dedent
 
 import pytest
 
-from bot.generation.offline.generator import OfflineGenerator
-from bot.model import Candidate, MemberKind, Request, Result
 from fakes.engine import answers, reason
 from fakes.workspaces import function_member, small_workspace
+from testsmith.generation.offline.generator import OfflineGenerator
+from testsmith.model import Candidate, MemberKind, Request, Result
 
 FLEETING = """
 import json

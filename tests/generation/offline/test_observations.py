@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from bot.generation.offline.expressions import Import
-from bot.generation.offline.observations import Observation, read_told
+from testsmith.generation.offline.expressions import Import
+from testsmith.generation.offline.observations import Observation, read_told
 
 VALUE = {"kind": "value", "text": "1", "imports": [["decimal", "Decimal"]]}
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bot.generation.offline.pairs import checks, keeps_items, related_names, settles, splits_items, undoes
+from testsmith.generation.offline.pairs import (
+    checks,
+    keeps_items,
+    related_names,
+    settles,
+    splits_items,
+    undoes,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bot.generation.offline.patterns import LONGEST, matching, nearly_matching
+from testsmith.generation.offline.patterns import LONGEST, matching, nearly_matching
 
 PATTERNS = [
     r"\d{4}-\d\d-\d\d",

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from bot.generation.offline.returned import decorator_in, noting_calls, returned_functions
-from bot.generation.offline.sources import read_module
+from testsmith.generation.offline.returned import decorator_in, noting_calls, returned_functions
+from testsmith.generation.offline.sources import read_module
 
 PLAIN = """
 def make(func):

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from bot.generation.offline.observations import Observation
-from bot.generation.offline.places import Pair
-from bot.generation.offline.slopes import Slopes
-from bot.generation.offline.trial import Trial
 from fakes.cases import call, gives
+from testsmith.generation.offline.observations import Observation
+from testsmith.generation.offline.places import Pair
+from testsmith.generation.offline.slopes import Slopes
+from testsmith.generation.offline.trial import Trial
 
 
 def turning(*seen: tuple[Trial, tuple[Pair, ...]], fixed: frozenset[str] = frozenset()) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.generation.offline.soup import is_soup
+from testsmith.generation.offline.soup import is_soup
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.calls import Slot
-from bot.generation.offline.cases import Case
-from bot.generation.offline.description import Home
-from bot.generation.offline.grouping import Test
-from bot.generation.offline.observations import Observation, Outcome
-from bot.generation.offline.telling import facts, sayings
-from bot.generation.offline.trial import Relation
-from bot.model import Candidate, Origin
 from fakes.cases import call, case, fact, gives, on_object, raises
+from testsmith.generation.offline.calls import Slot
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.description import Home
+from testsmith.generation.offline.grouping import Test
+from testsmith.generation.offline.observations import Observation, Outcome
+from testsmith.generation.offline.telling import facts, sayings
+from testsmith.generation.offline.trial import Relation
+from testsmith.model import Candidate, Origin
 
 
 def summary(cases: Sequence[Case]) -> str:

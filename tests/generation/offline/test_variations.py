@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.calls import Argument
-from bot.generation.offline.expressions import Expression, Import, Layer
-from bot.generation.offline.places import Pair
-from bot.generation.offline.trial import Recording, Relation, Trial
-from bot.generation.offline.variations import crossed, variations
 from fakes.cases import call, on_object
+from testsmith.generation.offline.calls import Argument
+from testsmith.generation.offline.expressions import Expression, Import, Layer
+from testsmith.generation.offline.places import Pair
+from testsmith.generation.offline.trial import Recording, Relation, Trial
+from testsmith.generation.offline.variations import crossed, variations
 
 
 def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.offline.asserting import match_text, spread
-from bot.generation.offline.calls import Slot
-from bot.generation.offline.cases import Case
-from bot.generation.offline.description import Home
-from bot.generation.offline.expressions import Import
-from bot.generation.offline.grouping import Test
-from bot.generation.offline.observations import Outcome
-from bot.generation.offline.trial import Trial
-from bot.generation.offline.writing import CannotWrite, write_module
-from bot.languages.driver import DocumentedExample
 from fakes.cases import call, case, fact, gives, on_object, raises
+from testsmith.generation.offline.asserting import match_text, spread
+from testsmith.generation.offline.calls import Slot
+from testsmith.generation.offline.cases import Case
+from testsmith.generation.offline.description import Home
+from testsmith.generation.offline.expressions import Import
+from testsmith.generation.offline.grouping import Test
+from testsmith.generation.offline.observations import Outcome
+from testsmith.generation.offline.trial import Trial
+from testsmith.generation.offline.writing import CannotWrite, write_module
+from testsmith.languages.driver import DocumentedExample
 
 
 def body(made: Case) -> str:

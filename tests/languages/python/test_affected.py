@@ -4,11 +4,11 @@ import textwrap
 
 import pytest
 
-from bot.languages.python.affected import MOST_CAUSES, Effect, effects
-from bot.languages.python.modules import SourceRoots
-from bot.languages.python.package import Node, Package
-from bot.languages.python.public import PublicModules
 from fakes.trees import MemoryTree
+from testsmith.languages.python.affected import MOST_CAUSES, Effect, effects
+from testsmith.languages.python.modules import SourceRoots
+from testsmith.languages.python.package import Node, Package
+from testsmith.languages.python.public import PublicModules
 
 
 def _effects(files: dict[str, str], *changed: str, limit: int = 3) -> dict[Node, Effect]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.annotating import with_argument_types
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.annotating import with_argument_types
 
 
 def annotated(names: str, rows: str, arguments: str) -> str:

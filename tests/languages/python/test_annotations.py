@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from bot.languages.python.annotations import (
+from testsmith.languages.python.annotations import (
     UNKNOWN,
     classes_of,
     element_type,

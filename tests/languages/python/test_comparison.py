@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.python.comparison import Definitions, compare, whole_meaning
-from bot.languages.python.syntax import SourceFile, read_source
-from bot.model import Change
+from testsmith.languages.python.comparison import Definitions, compare, whole_meaning
+from testsmith.languages.python.syntax import SourceFile, read_source
+from testsmith.model import Change
 
 
 def _source(text: str | None) -> SourceFile | None:

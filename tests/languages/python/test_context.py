@@ -3,9 +3,9 @@ from __future__ import annotations
 import time
 from textwrap import dedent
 
-from bot.languages.python.driver import PythonDriver
-from bot.model import Request
 from fakes.trees import MemoryTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.model import Request
 
 CART = dedent('''\
     """The cart."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bot.languages.python.conventions import CUT_MARK, MOST_BYTES, Conventions
 from fakes.trees import MemoryTree
+from testsmith.languages.python.conventions import CUT_MARK, MOST_BYTES, Conventions
 
 SOURCE = "src/shop/cart.py"
 TESTS = "tests/shop/test_cart.py"

@@ -5,9 +5,9 @@ import textwrap
 
 import pytest
 
-from bot.languages.python.definitions import Definition, definitions
-from bot.languages.python.syntax import Span
-from bot.model import MemberKind
+from testsmith.languages.python.definitions import Definition, definitions
+from testsmith.languages.python.syntax import Span
+from testsmith.model import MemberKind
 
 
 def _defined(text: str) -> dict[str, Definition]:

@@ -7,15 +7,15 @@ import textwrap
 
 import pytest
 
-from bot.languages.python.documented import (
+from fakes.timely import printed_in_time
+from testsmith.languages.python.documented import (
     documented_exceptions,
     raised_exceptions,
     return_annotation,
     returns_nothing,
     suits_parameters,
 )
-from bot.model import Change, Member, MemberKind
-from fakes.timely import printed_in_time
+from testsmith.model import Change, Member, MemberKind
 
 
 def member(source: str, name: str = "f") -> Member:
@@ -193,8 +193,8 @@ def test_returns_nothing__by_its_returns(body: str, nothing: bool) -> None:
 )
 def test_documented_exceptions__of_a_huge_docstring_are_read_in_time(text: str, names: str) -> None:
     code = f"""
-from bot.languages.python.documented import documented_exceptions
-from bot.model import Change, Member, MemberKind
+from testsmith.languages.python.documented import documented_exceptions
+from testsmith.model import Change, Member, MemberKind
 source = 'def f(x):\\n    ' + repr({text}) + '\\n'
 member = Member(path="m.py", name="f", language="python", change=Change.ADDED, line=1, end_line=9,
                 kind=MemberKind.FUNCTION, source=source, module="m")

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from bot.languages.python.driver import PythonDriver
-from bot.languages.python.formatting import RuffFormatter
-from bot.languages.registry import drivers
 from fakes.trees import MemoryTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.formatting import RuffFormatter
+from testsmith.languages.registry import drivers
 
 CODE = "import pytest\nfrom shop import f\ndef test_f():\n    assert f() == 1\ndef test_g(): ...\n"
 

@@ -4,9 +4,9 @@ import textwrap
 
 import pytest
 
-from bot.languages.driver import DocumentedExample
-from bot.languages.python.examples import ShownCall, documented_examples, shown_calls
-from bot.model import Change, Member, MemberKind
+from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.examples import ShownCall, documented_examples, shown_calls
+from testsmith.model import Change, Member, MemberKind
 
 
 def member(docstring: str, *, head: str = "def f(x):", line: int = 10) -> Member:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.python.exceptions import ancestors, are_related
+from testsmith.languages.python.exceptions import ancestors, are_related
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from textwrap import dedent
 
 import pytest
 
-from bot.changes.trees import WorkingTree, entries_on_disk
-from bot.languages.driver import CannotParse
-from bot.languages.python.formatting import RuffFormatter
-from bot.languages.python.merging import place
 from fakes.trees import MemoryTree
+from testsmith.changes.trees import WorkingTree, entries_on_disk
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.formatting import RuffFormatter
+from testsmith.languages.python.merging import place
 
 TEST_PATH = "tests/test_cart.py"
 

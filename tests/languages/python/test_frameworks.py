@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.python.frameworks import framework_of
 from fakes.trees import MemoryTree
+from testsmith.languages.python.frameworks import framework_of
 
 TEST_CASE = "import unittest\n\n\nclass TestCart(unittest.TestCase):\n    def test_add(self): ...\n"
 FUNCTION = "def test_add(): ...\n"

@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse, TestMark
-from bot.languages.python.marking import beside_marked, marked, marked_tests, sealed, source_digest
+from testsmith.languages.driver import CannotParse, TestMark
+from testsmith.languages.python.marking import beside_marked, marked, marked_tests, sealed, source_digest
 
 MARK = TestMark(version="0.3.0", source="0123abcd", member="src/my shop/cart.py::Cart.add")
 LINE = "# testsmith 0.3.0 0123abcd "

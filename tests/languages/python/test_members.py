@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.driver import Findings
-from bot.languages.python.members import all_members, changed_members
-from bot.model import Member, MemberKind, Place, Skipped, Stage
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
+from testsmith.languages.driver import Findings
+from testsmith.languages.python.members import all_members, changed_members
+from testsmith.model import Member, MemberKind, Place, Skipped, Stage
 
 Names = dict[str, str]
 

@@ -8,9 +8,9 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse, CannotPlace
-from bot.languages.python import test_modules
-from bot.languages.python.merging import place
+from testsmith.languages.driver import CannotParse, CannotPlace
+from testsmith.languages.python import test_modules
+from testsmith.languages.python.merging import place
 
 ADDED = dedent('''\
     """Tests of adding."""

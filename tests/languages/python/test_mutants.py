@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
-from bot.languages.python.operators import Operator, snippet
-from bot.model import Change, Member, MemberKind
 from fakes.workspaces import function_member
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
+from testsmith.languages.python.operators import Operator, snippet
+from testsmith.model import Change, Member, MemberKind
 
 MOST = 30
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-import bot
-from bot.languages.driver import CannotParse
-from bot.languages.python.definitions import definitions
-from bot.languages.python.normalise import meaning, meaning_of_source, normalised_source
+import testsmith
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.definitions import definitions
+from testsmith.languages.python.normalise import meaning, meaning_of_source, normalised_source
 
-HOUSE = sorted(Path(bot.__file__).parent.rglob("*.py"))
+HOUSE = sorted(Path(testsmith.__file__).parent.rglob("*.py"))
 
 
 def _meanings(text: str) -> dict[str, str]:

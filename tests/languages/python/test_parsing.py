@@ -4,9 +4,9 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.driver import PythonDriver
-from bot.languages.python.parsing import MAX_PATTERN_COST, parse_concrete
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.parsing import MAX_PATTERN_COST, parse_concrete
 
 NESTED = {
     "mapping": ("{1: ", "}"),

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.python.modules import SourceRoots
-from bot.languages.python.package import Node, Package
-from bot.languages.python.public import PublicModules, has_public_name, is_dunder
 from fakes.trees import MemoryTree
+from testsmith.languages.python.modules import SourceRoots
+from testsmith.languages.python.package import Node, Package
+from testsmith.languages.python.public import PublicModules, has_public_name, is_dunder
 
 IMPL = "def f(): ...\ndef g(): ...\nclass A:\n def m(self): ...\n def _n(self): ...\n"
 

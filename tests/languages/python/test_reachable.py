@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.reachable import decisions, reachable
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.reachable import decisions, reachable
 
 
 def lines(source: str) -> list[tuple[int, int]]:

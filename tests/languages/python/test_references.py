@@ -5,8 +5,8 @@ import textwrap
 
 import pytest
 
-from bot.languages.python.definitions import definitions
-from bot.languages.python.references import Imports, Reference, Target, Via, bases, references
+from testsmith.languages.python.definitions import definitions
+from testsmith.languages.python.references import Imports, Reference, Target, Via, bases, references
 
 
 def _references(text: str, name: str = "f") -> set[Reference]:

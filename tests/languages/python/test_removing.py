@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.python.driver import PythonDriver
+from testsmith.languages.python.driver import PythonDriver
 
 FILE = dedent(
     """\

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax, sample
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.style import are_annotated, lowest_python, refuse_newer_syntax, sample
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import textwrap
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python.syntax import comments, decode, parse, read_source, text_of
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.syntax import comments, decode, parse, read_source, text_of
 
 
 @pytest.mark.parametrize(

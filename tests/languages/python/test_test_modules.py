@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotParse
-from bot.languages.python import test_modules
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python import test_modules
 
 MODULE = dedent('''\
     """Tests of the cart."""

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from bot.languages.python.test_paths import TestPaths as Paths
-from bot.languages.python.test_paths import is_test
 from fakes.trees import MemoryTree
+from testsmith.languages.python.test_paths import TestPaths as Paths
+from testsmith.languages.python.test_paths import is_test
 
 SHOP = (
     "src/shop/__init__.py",

@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from bot.languages.driver import CannotConvert
-from bot.languages.python.unittest_form import class_name_of, in_unittest_form
+from testsmith.languages.driver import CannotConvert
+from testsmith.languages.python.unittest_form import class_name_of, in_unittest_form
 
 MODULE = dedent('''\
     import os

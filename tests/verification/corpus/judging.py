@@ -11,22 +11,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.changes.git import Repository
-from bot.changes.members import MemberSearch, find_members
-from bot.execution.interpreter import choose_interpreter
-from bot.execution.isolation.build import build_sandbox
-from bot.execution.opening import WorkspaceOrder, open_workspace
-from bot.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from bot.execution.own_suite import measure_own_suite
-from bot.execution.workspace import Workspace
-from bot.languages.registry import drivers
-from bot.model import Candidate, Label, Origin
-from bot.settings import SelectionSettings, VerificationSettings
-from bot.verification.evidence import Subject
-from bot.verification.gate import Verdict
-from bot.verification.proving import prove
 from fakes.git_repository import GitRepository
 from fakes.workspaces import CountingProgress
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.interpreter import choose_interpreter
+from testsmith.execution.isolation.build import build_sandbox
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.own_suite import measure_own_suite
+from testsmith.execution.workspace import Workspace
+from testsmith.languages.registry import drivers
+from testsmith.model import Candidate, Label, Origin
+from testsmith.settings import SelectionSettings, VerificationSettings
+from testsmith.verification.evidence import Subject
+from testsmith.verification.gate import Verdict
+from testsmith.verification.proving import prove
 from verification.corpus.labels import GOOD, Labelled, labelled_candidates
 
 HERE = Path(__file__).parent

@@ -6,9 +6,9 @@ import textwrap
 
 import pytest
 
-from bot.model import Change, Member, MemberKind
-from bot.verification.guard.contradictions import Contradiction, contradictions
-from bot.verification.guard.promised_tests import promised_test
+from testsmith.model import Change, Member, MemberKind
+from testsmith.verification.guard.contradictions import Contradiction, contradictions
+from testsmith.verification.guard.promised_tests import promised_test
 
 
 def member(source: str, name: str, kind: MemberKind, *, is_async: bool = False) -> Member:

@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from bot.languages.driver import DocumentedExample
-from bot.languages.python.examples import documented_examples
-from bot.model import Candidate, Change, Member, MemberKind, Origin
-from bot.verification.guard.contradictions import Promise
-from bot.verification.guard.documentation import Relation, documented_claims
-from bot.verification.guard.guard import Guarded, guard
-from bot.verification.guard.questions import documented_test, question_text
-from bot.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.examples import documented_examples
+from testsmith.model import Candidate, Change, Member, MemberKind, Origin
+from testsmith.verification.guard.contradictions import Promise
+from testsmith.verification.guard.documentation import Relation, documented_claims
+from testsmith.verification.guard.guard import Guarded, guard
+from testsmith.verification.guard.questions import documented_test, question_text
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 
 CENTS = '''\
 def cents(text, *, rounding="down"):

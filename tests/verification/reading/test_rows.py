@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.verification.reading.rows import row_counts, without_rows
+from testsmith.verification.reading.rows import row_counts, without_rows
 
 TEST = "\ndef test_x(n):\n    assert n\n"
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Change, Member, MemberKind
-from bot.verification.smells.smells import MOST_SNAPSHOT_CHARACTERS, SMELLS, smells_of
+from testsmith.model import Change, Member, MemberKind
+from testsmith.verification.smells.smells import MOST_SNAPSHOT_CHARACTERS, SMELLS, smells_of
 
 SOURCE = """\
 def total(price, count, discount=0):

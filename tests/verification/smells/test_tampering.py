@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.verification.smells.smells import smells_of
 from fakes.workspaces import function_member
+from testsmith.verification.smells.smells import smells_of
 
 MEMBER = function_member("def total(prices):\n    return sum(prices)\n", "total")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.cache.jobs import AskedCall, AskedJob, AskedMember, Terms
-from bot.model import Request, Stage
-from bot.providers.jobs import job_digest
-from bot.providers.provider import EndpointUnreachable, KeyRefused, NoJobs
 from fakes.batches import Batch, BatchDesk, Becomes, Body
 from fakes.endpoint import Endpoint, answer_all, code_for, members_in
 from fakes.faults import connection_dropped, key_refused, rate_limited, refusal, server_failed
 from fakes.job_desk import JobRuns, Ran
 from fakes.requests import make_repair, make_request, make_requests
+from testsmith.cache.jobs import AskedCall, AskedJob, AskedMember, Terms
+from testsmith.model import Request, Stage
+from testsmith.providers.jobs import job_digest
+from testsmith.providers.provider import EndpointUnreachable, KeyRefused, NoJobs
 
 ALONE = {"tokens_per_member": 5_000}
 """One member a call."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.model import Candidate, Skipped
 from fakes.engine import answers, candidate, run_pytest
+from testsmith.model import Candidate, Skipped
 
 DIALLED = """import re
 

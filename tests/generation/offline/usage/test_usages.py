@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.generation.offline.expressions import Import
-from bot.generation.offline.usage.calls import Usage, UsedCall, Where
-from bot.generation.offline.usage.usages import Usages
-from bot.model import Change, Member, MemberKind
+from testsmith.generation.offline.expressions import Import
+from testsmith.generation.offline.usage.calls import Usage, UsedCall, Where
+from testsmith.generation.offline.usage.usages import Usages
+from testsmith.model import Change, Member, MemberKind
 
 SOURCE = "src/shop/cart.py"
 

@@ -1,0 +1,17 @@
+"""`python -m testsmith` is the same program as `testsmith`."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the program; Ctrl-C ends it without a traceback even while it loads."""
+    try:
+        from testsmith.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

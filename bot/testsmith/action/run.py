@@ -1,0 +1,224 @@
+"""The action's story at its outermost: an event comes in; a review, files and an exit code go out.
+
+The step's log is one stream. Words go to it through `safe_log`, commands through `write_commands`, and while
+a pull request is reviewed the runner obeys no line at all.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from testsmith.action.commands import (
+    Level,
+    annotation_command,
+    folded,
+    mask_command,
+    safe_log,
+    write_commands,
+)
+from testsmith.action.ending import Ended, about_the_run, annotations_of, last_lines, outputs_of
+from testsmith.action.files import (
+    append_outputs,
+    append_summary,
+    check_cache_folder,
+    give_to_owner,
+    write_patch,
+    write_report,
+)
+from testsmith.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
+from testsmith.action.runner import Runner, runner_of
+from testsmith.events import Heeding, Nothing, SweepRepository, Work, task_of
+from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.model import Failure, Progress, Report, UsageFailure
+from testsmith.report.annotations import Annotation
+from testsmith.report.contract import render_json
+from testsmith.report.terminal import PlainProgress
+from testsmith.report.view import PREPARING, View, repeated
+
+_INTERRUPTED = 130
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the process hands to the action.
+
+    Attributes:
+        environment: The process's environment.
+        stdout: The step's log.
+        review: Builds the clients of one review, runs it, and closes them.
+        token: A random word; by it the runner obeys what is written again.
+    """
+
+    environment: Mapping[str, str]
+    stdout: TextIO
+    review: Callable[[Work, ActionContext, Progress], Reviewed]
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+def run(world: World) -> int:
+    """Do what the event asks for, and return the step's exit code."""
+    given = (given_input(world.environment, name) for name in SECRETS)
+    write_commands(world.stdout, (mask_command(secret) for secret in given if secret))
+    with closing(safe_log(world.stdout)) as log:
+        step = _Step(world, log)
+        try:
+            return _done(step)
+        except UsageFailure as failure:
+            step.annotate([about_the_run(Level.ERROR, str(failure))])
+            return 2
+        except KeyboardInterrupt:
+            step.say("interrupted; every result that was paid for is in the cache.")
+            return _INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the step must end with a word that can be read
+            step.annotate([about_the_run(Level.ERROR, _told(step, error))])
+            return 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The step of a workflow that is being run, and its log."""
+
+    world: World
+    log: TextIO
+
+    def say(self, sentence: str) -> None:
+        """Write a line of words."""
+        print(f"testsmith: {sentence}", file=self.log, flush=True)
+
+    def annotate(self, annotations: Iterable[tuple[Level, Annotation]]) -> None:
+        """Show annotations on the run's page."""
+        write_commands(self.world.stdout, (annotation_command(*one) for one in annotations))
+
+    def attempt(self, write: Callable[[], _Result], otherwise: _Result) -> _Result:
+        """Write a file, or say why it cannot be written: the review is worth more than the file."""
+        try:
+            return write()
+        except Failure as failure:
+            self.say(f"warning: {failure}")
+            return otherwise
+
+
+def _done(step: _Step) -> int:
+    environment = step.world.environment
+    runner = runner_of(environment)
+    heeding = Heeding(skip_label=skip_label(environment))
+    task = task_of(runner.event_name, _payload(runner.event_path), heeding)
+    if isinstance(task, Nothing):
+        return _nothing(step, runner, task)
+    try:
+        context = context_of(environment, runner, task)
+    except NoToken as failure:
+        if not task.has_small_token:
+            raise
+        return _nothing(step, runner, Nothing(reason=str(failure), is_warning=True))
+    return _left(step, task, context, _ended(step, task, context))
+
+
+def _payload(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageFailure(
+            f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
+            "variable as GitHub sets it."
+        ) from error
+
+
+def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
+    """Say that there is nothing to do: a step that goes well."""
+    if nothing.is_warning:
+        step.annotate([about_the_run(Level.WARNING, nothing.reason)])
+    else:
+        step.say(nothing.reason)
+    _write_outputs(step, runner, outputs_of(None))
+    return 0
+
+
+def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
+    """Let the work be done; what goes wrong meanwhile is an ending, too."""
+    for folder in _folders(task, context):
+        check_cache_folder(context.runner.workspace, folder)
+    is_internal = False
+    try:
+        with folded(step.world.stdout, f"Reviewing {task.what}", step.world.token):
+            reviewed = step.world.review(task, context, PlainProgress(step.log))
+    except UsageFailure:
+        raise
+    except Failure as failure:
+        reviewed = Reviewed(delivery=Delivery.FAILED, reason=str(failure))
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
+        reviewed, is_internal = _internal(_told(step, error)), True
+    reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
+    return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
+
+
+def _folders(task: Work, context: ActionContext) -> tuple[Path, ...]:
+    """Return the folders that something is kept in, for the job or for longer."""
+    parts = context.parts_folder if isinstance(task, SweepRepository) else None
+    return (context.cache_folder, *filter(None, (context.archives, parts)))
+
+
+def _told(step: _Step, error: Exception) -> str:
+    """Write the details of a fault of this program to the log, and return a sentence on it."""
+    traceback.print_exception(error, file=step.log)
+    return f"internal error: {error!r}; the log holds the details. Please report it."
+
+
+def _internal(failure: str) -> Reviewed:
+    report = Report(members=(), failure=failure)
+    return Reviewed(delivery=Delivery.FAILED, reason=failure, report=report)
+
+
+def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
+    """Leave all that is told of a review, and return the exit code."""
+    runner, report = context.runner, ended.reviewed.report
+    for sentence in last_lines(ended):
+        step.say(sentence)
+    path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
+    patch = _write_patch(step, runner.workspace, ended.reviewed.patch)
+    _write_summary(step, context, task, ended.reviewed)
+    _write_outputs(step, runner, outputs_of(ended.reviewed, path, patch))
+    for folder in _folders(task, context):
+        step.attempt(partial(give_to_owner, runner.workspace, folder), None)
+    step.annotate(annotations_of(ended))
+    return ended.exit_code
+
+
+def _write_report(workspace: Path, report: Report) -> str:
+    return write_report(workspace, render_json(report))
+
+
+def _write_patch(step: _Step, workspace: Path, patch: str) -> str:
+    return step.attempt(partial(write_patch, workspace, patch), "") if patch else ""
+
+
+def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: Reviewed) -> None:
+    from testsmith.report.job_summary import job_summary
+
+    runner = context.runner
+    if runner.summary is not None:
+        command = ("testsmith", *_command(task), *repeated(context.arguments, PREPARING))
+        view = View(project=runner.repository, command=command)
+        step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
+
+
+def _command(task: Work) -> tuple[str, ...]:
+    """Return the words that repeat a piece of work on the command line."""
+    if isinstance(task, SweepRepository):
+        return ("sweep",)
+    return ("suggest",) if task.base_ref is None else ("suggest", "--base", task.base_ref)
+
+
+def _write_outputs(step: _Step, runner: Runner, values: Mapping[str, str]) -> None:
+    if runner.output is not None:
+        step.attempt(partial(append_outputs, runner.output, values, secrets.token_hex(16)), None)

@@ -1,0 +1,114 @@
+"""What GitHub's runner tells a step by its environment. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from testsmith.events import FULL_NAME
+from testsmith.model import UsageFailure
+from testsmith.settings import CacheAccess, Secret
+
+_RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """What GitHub's runner hands to a step.
+
+    Attributes:
+        repository: Full name of the repository that the workflow runs in, as `octo/shop`.
+        workspace: Where the checkout is.
+        temp: Where files that only this job needs may lie.
+        event_name: What started the workflow, as `pull_request`.
+        event_path: The file that holds the event's payload as JSON.
+        api_url: Where GitHub's REST API is, without a slash at its end.
+        graphql_url: Where its GraphQL API is.
+        server_url: Where its pages are, without a slash at its end.
+        run_url: The page of this run.
+        run: The run's number and its attempt, as `4711-1`.
+        output: The file of the step's outputs; None where there is none.
+        summary: The file of the step's summary; None where there is none.
+        cache: What the cache service is asked with; None where the runner names none.
+    """
+
+    repository: str
+    workspace: Path
+    temp: Path
+    event_name: str
+    event_path: Path
+    api_url: str
+    graphql_url: str
+    server_url: str
+    run_url: str
+    run: str = "0-0"
+    output: Path | None = None
+    summary: Path | None = None
+    cache: CacheAccess | None = None
+
+
+def runner_of(environment: Mapping[str, str]) -> Runner:
+    """Read the variables that GitHub sets for a step.
+
+    Raises:
+        UsageFailure: One is missing, or is not what GitHub sets.
+    """
+    repository = _matching(environment, "GITHUB_REPOSITORY", FULL_NAME)
+    server = _url(environment, "GITHUB_SERVER_URL", "https://github.com")
+    run = environment.get("GITHUB_RUN_ID", "")
+    return Runner(
+        repository=repository,
+        workspace=Path(_given(environment, "GITHUB_WORKSPACE")),
+        temp=Path(_given(environment, "RUNNER_TEMP")),
+        event_name=_given(environment, "GITHUB_EVENT_NAME"),
+        event_path=Path(_given(environment, "GITHUB_EVENT_PATH")),
+        api_url=_url(environment, "GITHUB_API_URL", "https://api.github.com"),
+        graphql_url=_url(environment, "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
+        server_url=server,
+        run_url=f"{server}/{repository}/actions{f'/runs/{run}' if _RUN_ID.fullmatch(run) else ''}",
+        run=f"{_number(environment, 'GITHUB_RUN_ID')}-{_number(environment, 'GITHUB_RUN_ATTEMPT')}",
+        output=_file(environment, "GITHUB_OUTPUT"),
+        summary=_file(environment, "GITHUB_STEP_SUMMARY"),
+        cache=_cache(environment),
+    )
+
+
+def _given(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise UsageFailure(f"{name} is not set, as it is in a workflow of GitHub Actions; run it there.")
+    return value
+
+
+def _matching(environment: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+    value = _given(environment, name)
+    if not pattern.fullmatch(value):
+        raise UsageFailure(f"{name} is not what GitHub sets in a workflow; leave it as it is.")
+    return value
+
+
+def _url(environment: Mapping[str, str], name: str, default: str) -> str:
+    url = (environment.get(name) or default).rstrip("/")
+    if not url.startswith(("https://", "http://")):
+        raise UsageFailure(f"{name} must begin with https:// or http://; leave it as GitHub sets it.")
+    return url
+
+
+def _number(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    return value if _RUN_ID.fullmatch(value) else "0"
+
+
+def _cache(environment: Mapping[str, str]) -> CacheAccess | None:
+    """Return what the cache service is asked with: nothing that is needed, so nothing here is an error."""
+    url, token = environment.get("ACTIONS_RESULTS_URL", ""), environment.get("ACTIONS_RUNTIME_TOKEN", "")
+    if not token or not url.startswith(("https://", "http://")):
+        return None
+    return CacheAccess(url=url, token=Secret(token), mode=environment.get("ACTIONS_CACHE_MODE", ""))
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name)
+    return Path(value) if value else None

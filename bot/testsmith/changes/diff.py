@@ -1,0 +1,117 @@
+"""What a unified diff of git says: which files differ, and which lines of head it adds or alters.
+
+The paths are read here, since git's quoting, its renames without hunks and its names with spaces are beyond
+unidiff; the hunks are read by unidiff.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from testsmith.languages.driver import ChangedFile
+
+if TYPE_CHECKING:
+    from unidiff.patch import PatchedFile
+
+_SECTION = re.compile(r"^(?=diff --git )", re.MULTILINE)
+_FIRST_HUNK = re.compile(r"^@@ -", re.MULTILINE)
+_ESCAPE = re.compile(rb'\\([abtnvfr"\\]|[0-7]{3})')
+_LETTERS = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+
+
+def changed_files(diff: str) -> tuple[ChangedFile, ...]:
+    """Return the files of a diff made by git, sorted by path; a file that changed its type counts twice.
+
+    A changed mode, a binary file and a pure rename are changed files without added lines; so is one whose
+    hunks are cut short.
+    """
+    sections = (part for part in _SECTION.split(diff) if part.startswith("diff --git "))
+    files = (_changed_file(section) for section in sections)
+    return tuple(sorted(files, key=path_of))
+
+
+def path_of(file: ChangedFile) -> str:
+    """Return where a changed file stands on head, or stood on base where it is gone."""
+    return file.head_path or file.base_path or ""
+
+
+def _changed_file(section: str) -> ChangedFile:
+    hunk = _FIRST_HUNK.search(section)
+    header = section[: hunk.start()] if hunk else section
+    base_path, head_path = _paths(header.split("\n"))
+    added_lines = _added_lines(section[hunk.start() :]) if hunk else frozenset[int]()
+    return ChangedFile(base_path=base_path, head_path=head_path, added_lines=added_lines)
+
+
+def _paths(header: list[str]) -> tuple[str | None, str | None]:
+    """Return the paths on base and head; a copy is a new file."""
+    both = _paths_of_first_line(header[0])
+    base_path: str | None = _told(header, "rename from ") or _told(header, "--- ", "a/") or both
+    head_path: str | None = (
+        _told(header, "rename to ") or _told(header, "copy to ") or _told(header, "+++ ", "b/") or both
+    )
+    if _has(header, "new file mode ") or _has(header, "copy from "):
+        base_path = None
+    if _has(header, "deleted file mode "):
+        head_path = None
+    return base_path, head_path
+
+
+def _paths_of_first_line(line: str) -> str:
+    """Return the path that `diff --git a/<path> b/<path>` names twice: all there is without hunks."""
+    names = line.removeprefix("diff --git ")
+    first = names[: (len(names) - 1) // 2]
+    return _unquoted(first).removeprefix("a/")
+
+
+def _told(header: list[str], key: str, prefix: str = "") -> str | None:
+    """Return the path in the header line with this key; git ends names with spaces with a tab."""
+    for line in header[1:]:
+        if line.startswith(key):
+            return _unquoted(line.removeprefix(key).removesuffix("\t")).removeprefix(prefix)
+    return None
+
+
+def _has(header: list[str], key: str) -> bool:
+    return any(line.startswith(key) for line in header)
+
+
+def _unquoted(name: str) -> str:
+    """Undo git's C-style quoting."""
+    if not (len(name) > 1 and name.startswith('"') and name.endswith('"')):
+        return name
+    inner = name[1:-1].encode("utf-8", "surrogateescape")
+    return _ESCAPE.sub(_escaped_byte, inner).decode("utf-8", "surrogateescape")
+
+
+def _escaped_byte(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    return bytes([int(code, 8) if len(code) > 1 else _LETTERS[code[0]]])
+
+
+def _added_lines(hunks: str) -> frozenset[int]:
+    from unidiff.errors import UnidiffParseError
+
+    try:
+        return added_lines(read_hunks(hunks))
+    except UnidiffParseError:
+        return frozenset()
+
+
+def read_hunks(hunks: str) -> PatchedFile:
+    """Return the hunks of one file.
+
+    Raises:
+        UnidiffParseError: They are cut short, or are none.
+    """
+    from unidiff.patch import PatchSet
+
+    whole = hunks if hunks.endswith("\n") else f"{hunks}\n"
+    return PatchSet.from_string(f"--- a/file\n+++ b/file\n{whole}")[0]
+
+
+def added_lines(hunks: PatchedFile) -> frozenset[int]:
+    """Return the lines of head that hunks add or alter."""
+    lines = (line for hunk in hunks for line in hunk)
+    return frozenset(line.target_line_no for line in lines if line.is_added and line.target_line_no)

@@ -1,0 +1,286 @@
+"""What a checkout lacks of a pull request's two states, fetched into the bot's own repository.
+
+A workflow's checkout has one commit by default: neither the pull request's head, nor the tip of its base, nor
+the commit where they parted. They are fetched by their object ids, with more history step by step until it is
+certain where they parted. The token is a header that git is told of by variables of the environment: it
+stands in no command line, file or address, and is sent to no other host.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from testsmith.changes.checkout import OWN_SETTINGS, configured
+from testsmith.changes.command import Git, GitFailed, GitTookTooLong
+from testsmith.changes.git import Repository
+from testsmith.model import Failure
+from testsmith.settings import Secret
+
+_DEPTHS = ("--depth=50", "--depth=250", "--depth=1250", "--depth=2147483647")
+"""How much history is asked for, step by step; the last one means all."""
+
+_WAITS = (1.0, 3.0)
+"""Seconds before the second and the third attempt at what can pass."""
+
+_HEAD, _BASE = "refs/testsmith/head", "refs/testsmith/base"
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+_OPTIONS = (
+    "--quiet",
+    "--force",
+    "--no-tags",
+    "--no-auto-maintenance",
+    "--no-write-fetch-head",
+    "--no-recurse-submodules",
+)
+
+_SETTINGS = {
+    "http.followRedirects": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "30",
+}
+
+
+class CannotFetch(Failure):
+    """The two states of a pull request cannot be had through git; the message says why, and what helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Where a pull request's commits are fetched from.
+
+    Attributes:
+        server_url: The server, as `https://github.com`.
+        repository: Full name of the repository that the pull request is for.
+        token: What git signs in with; None for nothing.
+        environment: Variables from which proxies and certificates are taken, and nothing else.
+        seconds: How long one fetch may take; where hardly anything arrives, it ends after 30 s.
+    """
+
+    server_url: str
+    repository: str
+    token: Secret | None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seconds: float = 300.0
+
+    @property
+    def url(self) -> str:
+        """The address that git fetches from; it holds no secret."""
+        return f"{self.server_url.rstrip('/')}/{self.repository}.git"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the token in the forms in which it is known: as it is, and as the header says it."""
+        if self.token is None:
+            return ()
+        signed = base64.b64encode(f"x-access-token:{self.token.value}".encode()).decode()
+        return self.token.value, signed
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables with which git reaches it."""
+        settings = {**OWN_SETTINGS, **_SETTINGS}
+        if self.token is not None:
+            settings["http.extraHeader"] = f"AUTHORIZATION: basic {self.secrets()[1]}"
+        return {**self._network(), "GIT_ALLOW_PROTOCOL": "http:https", **configured(settings)}
+
+    def _network(self) -> dict[str, str]:
+        given = self.environment
+        names = [form for name in _NETWORK for form in (name, name.lower())]
+        certificates = given.get("GIT_SSL_CAINFO") or given.get("SSL_CERT_FILE")
+        network = {name: given[name] for name in names if given.get(name)}
+        return network | ({"GIT_SSL_CAINFO": certificates} if certificates else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The states of a pull request, all there to be read.
+
+    Attributes:
+        head: Full object id of its head.
+        base: Full object id of the tip of its base branch.
+        merge_base: Full object id of the commit where the two parted.
+        fetches: How many times the server was asked for something.
+    """
+
+    head: str
+    base: str
+    merge_base: str
+    fetches: int
+
+
+def ensure_commits(  # noqa: PLR0913 - what names a pull request's states
+    repository: Repository,
+    remote: Remote,
+    *,
+    head_sha: str,
+    base_sha: str,
+    number: int,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Fetched:
+    """See to it that head, the tip of base, and where they parted can be read from a repository.
+
+    Args:
+        repository: What `open_checkout` gave; what is fetched goes there, and never into the workspace.
+        remote: Where from.
+        head_sha: Full object id of the pull request's head.
+        base_sha: Full object id of the tip of its base branch.
+        number: The pull request's number.
+        sleep: Waits before another attempt, for so many seconds.
+
+    Raises:
+        CannotFetch: The server has not got them, does not hand them out, or is not reached; or the two have
+            no commit in common.
+    """
+    if not (_OBJECT_ID.fullmatch(head_sha) and _OBJECT_ID.fullmatch(base_sha)):
+        raise CannotFetch("the pull request's head and base are named by no object ids")
+    states = _States(git=repository.git, head=head_sha, base=base_sha)
+    server = _Server(git=repository.git, remote=remote, number=number, sleep=sleep)
+    for fetches, history in enumerate((None, *states.steps())):
+        if history is not None:
+            server.fetch(states, history)
+        parted = states.merge_base()
+        if parted is not None:
+            return Fetched(head=head_sha, base=base_sha, merge_base=parted, fetches=fetches)
+    raise CannotFetch(f"{head_sha[:12]} and {base_sha[:12]} have no commit in common")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _States:
+    """The two states in a repository that has them, or not yet."""
+
+    git: Git
+    head: str
+    base: str
+
+    def steps(self) -> Iterator[tuple[str, ...]]:
+        """Yield how much history to ask for, less first; a repository with its whole history stays so."""
+        if self.has("HEAD") and not self._cut_off():
+            yield ()
+        else:
+            yield from ((depth,) for depth in _DEPTHS)
+
+    def merge_base(self) -> str | None:
+        """Return where the two parted; None while that is not certain."""
+        if not (self.has(self.head) and self.has(self.base)):
+            return None
+        if not self._common([self.base, self.head]):
+            return None
+        return self.git.line("merge-base", self.base, self.head)
+
+    def _common(self, tips: list[str]) -> list[str]:
+        """Return the last commits that all of some grew from, or nothing while that is not certain.
+
+        It is certain when no history is cut off before those are met: behind a cut might be a later one, or
+        one of several might have grown from another.
+        """
+        try:
+            found = self.git.line("merge-base", "--all", "--octopus", *tips).split()
+        except GitFailed:
+            return []
+        cut_off = self._cut_off()
+        if not cut_off:
+            return found
+        if not cut_off.isdisjoint(self.git.line("rev-list", *tips, "--not", *found).split()):
+            return []
+        return found if len(found) == 1 or self._common(found) else []
+
+    def _cut_off(self) -> set[str]:
+        """Return the commits at which the history is cut off."""
+        file = self.git.folder / "shallow"
+        return set(file.read_text().split()) if file.is_file() else set()
+
+    def has(self, revision: str) -> bool:
+        """Tell whether a revision's commit is there."""
+        try:
+            self.git.run("cat-file", "-e", f"{revision}^{{commit}}")
+        except GitFailed:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """The server that is fetched from."""
+
+    git: Git
+    remote: Remote
+    number: int
+    sleep: Callable[[float], None]
+
+    def fetch(self, states: _States, history: tuple[str, ...]) -> None:
+        """Fetch both states by their object ids; where the server knows no such head, by its reference.
+
+        Raises:
+            CannotFetch: See `ensure_commits`.
+        """
+        try:
+            self._fetch(states.head, states.base, history)
+        except _NotThere as missing:
+            self._fetch(f"refs/pull/{self.number}/head", states.base, history)
+            if not states.has(states.head):
+                raise missing from None
+
+    def _fetch(self, head: str, base: str, history: tuple[str, ...]) -> None:
+        wanted = (f"+{head}:{_HEAD}", f"+{base}:{_BASE}")
+        command = ("fetch", *_OPTIONS, *history, "--end-of-options", self.remote.url, *wanted)
+        git = replace(self.git, seconds=self.remote.seconds)
+        for wait in (*_WAITS, None):
+            try:
+                git.run(*command, variables=self.remote.variables())
+            except GitFailed as failure:
+                refusal = _refusal(failure, self.remote)
+                if refusal is not None:
+                    raise refusal from None
+                if wait is None or isinstance(failure, GitTookTooLong):
+                    raise CannotFetch(_told(failure, self.remote)) from None
+                self.sleep(wait)
+            else:
+                return
+
+
+class _NotThere(CannotFetch):
+    """The server has no such commit, or hands it out only by a reference."""
+
+
+_REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
+    (
+        re.compile("not our ref|no such remote ref|couldn't find remote ref|unadvertised object"),
+        _NotThere,
+        "the server has no longer got one of the commits: a later push has replaced it",
+    ),
+    (
+        re.compile("could not read Username|Authentication failed|returned error: 401"),
+        CannotFetch,
+        "the server does not accept the token",
+    ),
+    (
+        re.compile(r"returned error: 40[34]|repository '.*' not found"),
+        CannotFetch,
+        "the token may not read the code: grant `contents: read` to the job",
+    ),
+    (
+        re.compile("returned error: 30[0-9]"),
+        CannotFetch,
+        "the server sends to another address, which is not followed with the token",
+    ),
+)
+"""What no further attempt can change: how git tells of it, and what it means."""
+
+
+def _refusal(failure: GitFailed, remote: Remote) -> CannotFetch | None:
+    for pattern, kind, reason in _REFUSALS:
+        if pattern.search(str(failure)):
+            return kind(f"{remote.url}: {reason}")
+    return None
+
+
+def _told(failure: GitFailed, remote: Remote) -> str:
+    """Return git's own words; that the token is among them is not to be expected, nor relied on."""
+    words = str(failure)
+    for secret in remote.secrets():
+        words = words.replace(secret, "***")
+    return words

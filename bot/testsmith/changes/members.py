@@ -1,0 +1,337 @@
+"""From a repository and a selection to the members of this run: the changes phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from testsmith.changes.diff import changed_files, path_of
+from testsmith.changes.git import Repository
+from testsmith.changes.patches import ComparedStates
+from testsmith.changes.subjects import Subjects, VisibleTree, printable
+from testsmith.changes.trees import RepositoryTree
+from testsmith.changes.wanted import Place, is_at_or_below, nearest, only_wanted, unknown_names
+from testsmith.faults import file_skipped_by_fault, is_fault
+from testsmith.languages.driver import ChangedFile, Findings, LanguageDriver, Scope
+from testsmith.model import Change, Member, Skipped, Stage, UsageFailure
+from testsmith.settings import SelectionSettings
+
+_ORDER_OF_CHANGES = (Change.ADDED, Change.CHANGED, Change.AFFECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSearch:
+    """What the changes phase found.
+
+    Attributes:
+        members: The members to work on, in the order of their files and lines.
+        found: All members that were found and selected; those not in `members` are in `skipped`.
+        skipped: Members and files left out, each with the reason.
+        files: The changed files that were looked at.
+        base: The merge base's full object id; None where there is none to compare with.
+        head: The head's full object id; None for the working tree.
+        base_tree: The merge base's files; None where there is none to compare with.
+        head_tree: The head's files.
+    """
+
+    members: tuple[Member, ...]
+    found: tuple[Member, ...]
+    skipped: tuple[Skipped, ...]
+    files: tuple[ChangedFile, ...]
+    base: str | None
+    head: str | None
+    base_tree: RepositoryTree | None
+    head_tree: RepositoryTree
+
+
+def find_members(
+    repository: Repository,
+    selection: SelectionSettings,
+    drivers: Sequence[LanguageDriver],
+    compared: ComparedStates | None = None,
+) -> MemberSearch:
+    """Return the members that a change, or with `all_paths` a set of files, puts forward.
+
+    Test files, excluded files and files outside the opened folder are no subject and are not reported. A
+    source file that is none to read (a link, a submodule, too large, undecodable, unparsable) is skipped
+    with the reason.
+
+    Args:
+        repository: Where both states are.
+        selection: What to look at.
+        drivers: The languages.
+        compared: Both states, where base cannot be had from the repository (`rebuild_base`). Its head is the
+            commit that `selection.head` names, and what is found has no base to run anything on.
+
+    Raises:
+        UsageFailure: A revision or path is unknown, or there is no merge base.
+    """
+    states = _states(repository, selection, compared)
+    subjects = Subjects(selection, drivers, repository.project)
+    place = Place(root=repository.root, project=repository.project)
+    files: tuple[ChangedFile, ...] = ()
+    if selection.all_paths:
+        findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
+    else:
+        compared = compared or _compared(repository, states)
+        files = tuple(subjects.counting(compared.files))
+        findings = _changed_members(compared, files, subjects, selection.reference_steps)
+    wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
+    if selection.refuses_unknown:
+        _refuse_unknown(unknown_names(findings, selection.only, place), states.head_tree, subjects, place)
+    return _search(states, files, wanted, selection.max_members)
+
+
+def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: Place) -> None:
+    """Refuse names that nothing in the project has, and names of what the change does not touch.
+
+    A file or folder that the change does not touch is not a mistake: its members are not part of this run.
+
+    Raises:
+        UsageFailure: There is such a name; the message says what comes nearest to it.
+    """
+    paths = [entry.path for entry in tree.entries()]
+    wrong = [
+        name
+        for name in names
+        if not any(is_at_or_below(path, form) for path in paths for form in place.forms(name))
+    ]
+    if not wrong:
+        return
+    counting = frozenset(path for path in paths if subjects.counts(path))
+    everything = _all_members(tree, subjects, _NamedPaths(files=frozenset(), in_folders=counting))
+    unknown = unknown_names(everything, wrong, place)
+    if not unknown:
+        raise UsageFailure(f"--only {wrong[0]}: the change does not touch it; use --all to test it anyway.")
+    known = (text for one in everything.members for text in (one.name, one.id, one.path))
+    what = "no public function or class, file or folder has this name"
+    raise UsageFailure(f"--only {unknown[0]}: {what}{nearest(unknown[0], known)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _States:
+    """The two states of the repository; see `MemberSearch`."""
+
+    base: str | None
+    head: str | None
+    base_tree: RepositoryTree | None
+    head_tree: RepositoryTree
+
+
+def _states(repository: Repository, selection: SelectionSettings, compared: ComparedStates | None) -> _States:
+    head = repository.resolve(selection.head) if selection.head is not None else None
+    base = None
+    if compared is not None:
+        return _States(base=None, head=head, base_tree=None, head_tree=compared.head)
+    if selection.base is not None:
+        base = repository.merge_base(repository.resolve(selection.base), head or repository.resolve("HEAD"))
+    return _States(
+        base=base,
+        head=head,
+        base_tree=repository.commit_tree(base) if base is not None else None,
+        head_tree=repository.commit_tree(head) if head is not None else repository.working_tree(),
+    )
+
+
+def _compared(repository: Repository, states: _States) -> ComparedStates:
+    """Return what differs between the two states, by git's diff."""
+    if states.base is None or states.base_tree is None:
+        raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+    files = changed_files(repository.diff(states.base, states.head))
+    return ComparedStates(head=states.head_tree, base=states.base_tree, files=files)
+
+
+def _changed_members(
+    compared: ComparedStates, files: Sequence[ChangedFile], subjects: Subjects, steps: int
+) -> Findings:
+    """Ask each language's driver for the members of its changed files, and keep those in included files."""
+    changed = [file.head_path for file in compared.files if file.head_path]
+    unread = {path: reason for path, reason in compared.unread.items() if subjects.counts(path)}
+    obstacles = unread | _obstacles(compared.head, subjects, (file.head_path or "" for file in files))
+    readable = [file for file in files if file.head_path not in obstacles]
+    base, head = (VisibleTree(tree, subjects) for tree in (compared.base, compared.head))
+
+    def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> Findings:
+        scope = Scope(base=base, head=head, files=some, project=subjects.project, reference_steps=steps)
+        return driver.changed_members(scope)
+
+    found = [
+        _apart_from_faults(its_files, partial(find, driver), path_of)
+        for driver, its_files in _by_driver(subjects, readable, path_of)
+    ]
+    findings = _joined([*found, _skipping(obstacles | _submodules(compared.head, subjects, changed))])
+    return Findings(
+        members=tuple(each for each in findings.members if subjects.is_included(each.path)),
+        skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedPaths:
+    """What `--all` names: files one by one, and files as part of a folder."""
+
+    files: frozenset[str]
+    in_folders: frozenset[str]
+
+
+def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Place) -> _NamedPaths:
+    """Return the files that were named and those in named folders.
+
+    Raises:
+        UsageFailure: Neither is at one of the paths.
+    """
+    entries = [entry.path for entry in tree.entries()]
+    files: set[str] = set()
+    in_folders: set[str] = set()
+    for asked in selection.all_paths:
+        matches = (
+            (form, [each for each in entries if is_at_or_below(each, form)]) for form in place.forms(asked)
+        )
+        form, found = next((match for match in matches if match[1]), ("", []))
+        if not entries:
+            raise UsageFailure(f"--all {asked}: the repository has no files yet; add some first.")
+        if not found:
+            near = nearest(asked, (path for entry in entries for path in _with_folders(entry)))
+            raise UsageFailure(f"--all {asked}: there is no such file or folder{near}")
+        (files if form in found else in_folders).update(found)
+    return _NamedPaths(files=frozenset(files), in_folders=frozenset(in_folders))
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    yield path
+    yield from (str(parent) for parent in PurePosixPath(path).parents)
+
+
+def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> Findings:
+    """Ask each language's driver for all members of the named files; no glob stops one named by itself."""
+    unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
+    unfit |= _submodules(tree, subjects, named.files | named.in_folders)
+    counting = {path for path in named.in_folders if subjects.counts(path) and subjects.is_included(path)}
+    paths = sorted((named.files | counting) - unfit.keys())
+    obstacles = _obstacles(tree, subjects, paths)
+    visible = VisibleTree(tree, subjects, also=named.files)
+    readable = [path for path in paths if path not in obstacles]
+
+    def find(driver: LanguageDriver, some: Sequence[str]) -> Findings:
+        return driver.all_members(visible, some, subjects.project)
+
+    found = [
+        _apart_from_faults(its_paths, partial(find, driver), str)
+        for driver, its_paths in _by_driver(subjects, readable, str)
+    ]
+    return _joined([*found, _skipping(unfit | obstacles)])
+
+
+def _unfit(subjects: Subjects, path: str) -> str | None:
+    """Return why a file that was named is no subject; None where it is one."""
+    if subjects.driver(path) is None:
+        return "it is no source file of a language that is known here"
+    return "it belongs to the tests" if subjects.is_test(path) else None
+
+
+def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
+    """Return the paths that are none to read, each with the reason."""
+    entries = (entry for path in paths if (entry := tree.entry(path)) is not None)
+    reasons = ((entry.path, subjects.obstacle(entry)) for entry in entries)
+    return {path: reason for path, reason in reasons if reason is not None}
+
+
+def _submodules(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
+    """Return the submodules among paths, each with the reason why nothing in it is looked at."""
+    foreign = (path for path in paths if subjects.driver(path) is None and subjects.is_within(path))
+    entries = (entry for path in foreign if (entry := tree.entry(path)) is not None)
+    return {entry.path: "it is a submodule" for entry in entries if entry.is_submodule}
+
+
+def _skipping(reasons: Mapping[str, str]) -> Findings:
+    return Findings(
+        skipped=tuple(
+            Skipped(path=printable(path), stage=Stage.CHANGES, reason=reason)
+            for path, reason in sorted(reasons.items())
+        )
+    )
+
+
+Subject = TypeVar("Subject")
+
+
+def _by_driver(
+    subjects: Subjects, items: Iterable[Subject], path_of: Callable[[Subject], str]
+) -> list[tuple[LanguageDriver, list[Subject]]]:
+    """Return the items of each driver."""
+    found: dict[str, tuple[LanguageDriver, list[Subject]]] = {}
+    for item in items:
+        driver = subjects.driver(path_of(item))
+        if driver is not None:
+            found.setdefault(driver.language, (driver, []))[1].append(item)
+    return list(found.values())
+
+
+def _apart_from_faults(
+    items: Sequence[Subject], find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
+) -> Findings:
+    """Return what is found in files; one that raises even alone is left out, and costs no other."""
+    try:
+        return find(items)
+    except Exception as error:
+        faults = {path: fault for item in items for path, fault in _fault_of(item, find, path_of)}
+        if not is_fault(error) or not faults:
+            raise
+    sound = [item for item in items if path_of(item) not in faults]
+    lost = tuple(file_skipped_by_fault(printable(path), fault) for path, fault in faults.items())
+    return _joined([find(sound), Findings(skipped=lost)])
+
+
+def _fault_of(
+    item: Subject, find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
+) -> Iterator[tuple[str, Exception]]:
+    """Yield what a file raises when it is looked at alone."""
+    try:
+        find([item])
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        yield path_of(item), error
+
+
+def _joined(parts: Iterable[Findings]) -> Findings:
+    known = list(parts)
+    members = [member for part in known for member in part.members]
+    return Findings(
+        members=tuple(sorted(members, key=lambda member: (member.path, member.line, member.name))),
+        skipped=tuple(skipped for part in known for skipped in part.skipped),
+    )
+
+
+def _search(
+    states: _States, files: Sequence[ChangedFile], findings: Findings, max_members: int
+) -> MemberSearch:
+    """Take the nearest members up to the limit; what does not fit is skipped under `budget`."""
+    left_out = {each.member for each in findings.skipped}
+    waiting = [member for member in findings.members if member.id not in left_out]
+    nearest = sorted(waiting, key=distance)
+    fitting = {member.id for member in nearest[:max_members]}
+    reason = f"the limit of {max_members} members a run is reached: raise it with --max-members"
+    beyond = [
+        Skipped(path=each.path, stage=Stage.BUDGET, reason=reason, member=each.id)
+        for each in waiting
+        if each.id not in fitting
+    ]
+    return MemberSearch(
+        members=tuple(member for member in waiting if member.id in fitting),
+        found=findings.members,
+        skipped=(*findings.skipped, *beyond),
+        files=tuple(files),
+        base=states.base,
+        head=states.head,
+        base_tree=states.base_tree,
+        head_tree=states.head_tree,
+    )
+
+
+def distance(member: Member) -> tuple[int, int, str, int]:
+    """Return what members are ordered by, the nearest to the change first."""
+    return _ORDER_OF_CHANGES.index(member.change), member.steps, member.path, member.line

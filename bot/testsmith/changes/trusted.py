@@ -1,0 +1,56 @@
+"""What a repository says of the bot itself, read from a state that a pull request cannot have written.
+
+Settings and conventions steer what is made, and how much is spent on it: in the action they are those of the
+merge base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from testsmith.languages.driver import CONVENTIONS_FILE, SourceTree
+from testsmith.settings import repository_values
+
+
+def settings_values(tree: SourceTree, project: str = "") -> dict[str, object]:
+    """Return the values of the first settings file of a tree that holds any, by option name.
+
+    Args:
+        tree: The files of one state, in the action the merge base's.
+        project: Folder of the project below the git root, `""` where it is the root.
+
+    Raises:
+        UsageFailure: The file cannot be read, or what it holds cannot be used.
+    """
+    return repository_values(lambda name: tree.read(str(PurePosixPath(project, name))))
+
+
+class TrustedTree:
+    """One state's files, with the conventions of another: head's with those of the merge base."""
+
+    def __init__(self, tree: SourceTree, trusted: SourceTree) -> None:
+        self._tree = tree
+        self._trusted = trusted
+
+    def paths(self) -> Sequence[str]:
+        """See `SourceTree.paths`."""
+        return self._paths
+
+    def read(self, path: str) -> bytes | None:
+        """See `SourceTree.read`."""
+        return (self._trusted if _holds_conventions(path) else self._tree).read(path)
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        own = (path for path in self._tree.paths() if not _holds_conventions(path))
+        return tuple(sorted((*own, *filter(_holds_conventions, self._trusted.paths()))))
+
+
+def _holds_conventions(path: str) -> bool:
+    return PurePosixPath(path).name == CONVENTIONS_FILE
+
+
+def _conforms(tree: TrustedTree) -> SourceTree:
+    return tree

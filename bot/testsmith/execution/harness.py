@@ -1,0 +1,320 @@
+"""Test modules, run: plans for `worker/serve.py`.
+
+A worker that dies or hangs as a whole takes nobody's result along: the job that it was at is tried again
+alone, and those that were still to come are tried without it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from testsmith.execution.answers import Answer, JobResult, read_answer
+from testsmith.execution.pytest_ini import PLAIN_INI
+from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.threads import in_thread
+from testsmith.execution.workers import worker_command
+from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+_SECONDS_TO_START = 20.0
+_SECONDS_A_JOB = 2.0
+_JOBS_WORTH_A_START = 8
+"""A worker's start takes the processor as long as some four runs of a small test module."""
+
+UTF_8 = "C.UTF-8"
+"""The locale without any language, in which texts are UTF-8."""
+
+_MOST_COPY_BYTES = 256 * 1024**2
+"""A larger copy of the project is not copied once more for its own session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is particular about the runs of one worker.
+
+    Attributes:
+        name: A word or two for it; settings of different names may be the same.
+        hash_seed: What PYTHONHASHSEED is.
+        order_seed: The seed to shuffle the test functions by; None for the order of the file.
+        time_zone: What TZ is, in the form that needs no zone database.
+        with_ini: Whether the project's own strictness holds; else it is as in an empty folder.
+        on_base: Whether the copy of the merge base is run instead of head's.
+        variables: Further variables of the environment.
+        locale: What LANG and LC_ALL are; in `C` texts have no encoding but ASCII.
+        instant: Seconds since 1970 at which the clock goes on from, where the interpreter allows that; None
+            for the real clock.
+        place: A path below a test's own folder where it works in truth; `""` for that folder itself.
+        apart: Whether each test function is run in a process of its own.
+        twice: Whether a test module that has left files is run again in the folder where it left them.
+        beside: Whether a test module takes part in a session of the project's own, as far as one can be set
+            up: beside the project's test file, else under its conftest.
+        other_python: Whether the workspace's other interpreter is used, where there is one.
+        own_calls: Whether it is told which calls of a test module's own text are not made; asserts are plain
+            then.
+        in_file: Whether changes of a module are written into its file in a copy of the project.
+    """
+
+    name: str = field(compare=False)
+    hash_seed: int = 0
+    order_seed: int | None = None
+    time_zone: str = "UTC"
+    with_ini: bool = True
+    on_base: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+    locale: str = UTF_8
+    instant: float | None = None
+    place: str = ""
+    apart: bool = False
+    twice: bool = False
+    beside: bool = False
+    other_python: bool = False
+    own_calls: bool = False
+    in_file: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that it takes."""
+        without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
+        return {
+            "PYTHONHASHSEED": str(self.hash_seed),
+            "TZ": self.time_zone,
+            "LANG": self.locale,
+            "LC_ALL": self.locale,
+            **without_encoding,
+            **dict(self.variables),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMember:
+    """Where a member stands, for its lines to be traced.
+
+    Attributes:
+        path: Its file, relative to the git root.
+        first: Its first line, decorators included.
+        last: Its last line.
+    """
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModule:
+    """One change of a module's text that tests are run against.
+
+    Attributes:
+        number: Names it among those of its job.
+        edit: The first character that goes, the first that stays, and the text in between.
+        function: Plain name and first line of the outermost function that it is in; None where it runs when
+            the module is loaded.
+        tests: The test functions that are run.
+        whole: Whether all of them are run, rather than up to the first that fails.
+    """
+
+    number: int
+    edit: tuple[int, int, str]
+    function: tuple[str, int] | None
+    tests: frozenset[str]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModules:
+    """All changes of one module that a test module is run against.
+
+    Attributes:
+        path: The module's file, relative to the git root.
+        source: Its text, with lines that end in a line feed alone.
+        names: All functions of the test module.
+        changes: The changes.
+        direct: Where the member is imported from, its dotted name there, and the change that takes it away:
+            by a call of it a worker shows that changes in a file have an effect. None where it need not.
+    """
+
+    path: str
+    source: str
+    names: frozenset[str]
+    changes: tuple[ChangedModule, ...]
+    direct: tuple[str, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One test module, or one module of the project that is to be imported.
+
+    Attributes:
+        number: Names the job among those of its batch.
+        code: The test module's text; for an import the module's dotted name.
+        seconds: The time limit.
+        is_import: Whether it is an import.
+        traced: The member whose lines are traced; None for none.
+        without: Names of test functions that are not run.
+        changed: The changes of a module that the test module is run against, the time limit being that of all
+            together; None where it is run as it is.
+        beside: The test file of the project that it would stand in, there or not, relative to the git root;
+            None where that is not known.
+    """
+
+    number: int
+    code: str
+    seconds: float
+    is_import: bool = False
+    traced: TracedMember | None = None
+    without: frozenset[str] = frozenset()
+    changed: ChangedModules | None = None
+    beside: str | None = None
+
+
+async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> dict[int, JobResult]:
+    """Run jobs under one setting, in one process as far as that goes; return a result for each.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    results: dict[int, JobResult] = {}
+    batches = [list(jobs)] if jobs else []
+    while batches:
+        batch = batches.pop()
+        answer = await run_plan(workspace, setting, batch)
+        results |= answer.results
+        unfinished = [job for job in batch if job.number not in answer.results]
+        if len(batch) == 1 or not answer.has_started:
+            results |= {job.number: JobResult(problem=answer.trouble) for job in unfinished}
+        else:
+            batches += [part for part in (unfinished[1:], unfinished[:1]) if part]
+    return results
+
+
+async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> Answer:
+    """Run jobs in one worker, and return what it told.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    if setting.other_python and workspace.other is not None:
+        workspace = workspace.other
+    copy = workspace.base if setting.on_base else workspace.head
+    if copy is None:
+        raise CannotRun("There is no base to run tests on.")
+    folder = workspace.new_folder("run")
+    try:
+        takes_part = setting.beside and any(job.beside is not None for job in jobs)
+        grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
+        if setting.in_file and grounds is None:
+            raise CannotRun("The project is too large to be copied once more.")
+        plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
+        if grounds is not None:
+            home = grounds.source_roots[0]
+            plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
+        command = worker_command(
+            workspace,
+            "serve",
+            copy=copy,
+            folder=folder,
+            stdin=json.dumps(plan).encode(),
+            variables=setting.environment,
+        )
+        limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
+        if grounds is not None:
+            limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
+        outcome = await workspace.sandbox.run(command, limits)
+    finally:
+        await in_thread(remove_folder, folder)
+    return read_answer(outcome, {job.number for job in jobs})
+
+
+def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
+    """Copy the project into a working folder, for tests to take part in it; None where there is no room."""
+    if not _is_small(copy.root):
+        return None
+    try:
+        return writable_copy(copy, folder)
+    except OSError:
+        remove_folder(folder / "project")
+        return None
+
+
+def _is_small(root: Path) -> bool:
+    """Tell whether a copy may well be copied once more for each worker."""
+    room = _MOST_COPY_BYTES
+    for path, _, files in os.walk(root):
+        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
+        if room < 0:
+            return False
+    return True
+
+
+def _seconds(jobs: Sequence[Job]) -> float:
+    """Return the time limit of a worker: room for one hanging job, not for all, and for all changes."""
+    longest = max((job.seconds for job in jobs), default=0.0)
+    changed = sum(job.seconds for job in jobs if job.changed is not None)
+    return _SECONDS_TO_START + 3 * longest + _SECONDS_A_JOB * len(jobs) + changed
+
+
+def _plan(
+    workspace: Workspace, copy: ProjectCopy, setting: Setting, jobs: Sequence[Job]
+) -> dict[str, object]:
+    return {
+        "roots": [str(root) for root in copy.source_roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+        "borrowed": [str(folder) for folder in workspace.interpreter.borrowed_folders],
+        "ini": workspace.pytest_ini if setting.with_ini else PLAIN_INI,
+        "place": setting.place,
+        "instant": setting.instant,
+        "grounds": None,
+        "seed": setting.order_seed or 0,
+        "jobs": [_planned(copy, setting, job) for job in jobs],
+    }
+
+
+def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]:
+    traced = job.traced
+    if job.changed is not None:
+        return _planned_changes(copy, job, job.changed)
+    return {
+        "number": job.number,
+        "kind": "import" if job.is_import else "test",
+        "code": job.code,
+        "seconds": job.seconds,
+        "order": setting.order_seed,
+        "without": sorted(job.without),
+        "beside": job.beside,
+        "apart": setting.apart,
+        "twice": setting.twice,
+        "own_calls": setting.own_calls,
+        "span": None
+        if traced is None
+        else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},
+    }
+
+
+def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> dict[str, object]:
+    return {
+        "number": job.number,
+        "kind": "mutants",
+        "code": job.code,
+        "seconds": job.seconds,
+        "names": sorted(changed.names),
+        "file": str(copy.root / changed.path),
+        "source": changed.source,
+        "direct": changed.direct,
+        "mutants": [{**asdict(change), "tests": sorted(change.tests)} for change in changed.changes],
+    }
+
+
+def batches_of(jobs: Sequence[Job], settings: int, parallel: int, most: int = 20) -> list[Sequence[Job]]:
+    """Split jobs for one setting so that all processors are busy, and starting a worker pays off."""
+    to_keep_all_busy = math.ceil(parallel / settings)
+    worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
+    evenly = math.ceil(len(jobs) * settings / (parallel * 3))
+    size = max(1, min(most, max(worth_a_start, evenly)))
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]

@@ -1,0 +1,141 @@
+"""What an installation brings into a workspace: its interpreter's packages, and what the build has made.
+
+The copies of head and base stay what is run. An editable installation leads to a third copy, the one that was
+installed, which is removed: the folders that it leads to are read in each run's own copy instead, so that no
+run of base meets a module of head's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from testsmith.execution.interpreter import installed_folders
+from testsmith.execution.project_copy import (
+    bring_ignored_files,
+    imported_files,
+    is_safe_path,
+    source_roots,
+    top_level_modules,
+)
+from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
+
+_MOST_BYTES = 65_536
+_MOST_FOLDERS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What came of an installation.
+
+    Attributes:
+        interpreter: The environment's Python.
+        fetched: The folder of the Python that was fetched for it; None where it was at hand.
+        built: The copy of the project that was installed, with what the build has left in it.
+        notes: What a reader of the report should know.
+    """
+
+    interpreter: Path
+    built: Path
+    fetched: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> Path:
+        """The environment's folder."""
+        return self.interpreter.parent.parent
+
+    @property
+    def packages(self) -> tuple[Path, ...]:
+        """The folders of what is installed."""
+        return installed_folders(self.environment)
+
+
+def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
+    """Return a workspace that uses an installation, and in its copies what the build has made.
+
+    The copy that was installed is removed: it is not what runs.
+    """
+    folders = list(dict.fromkeys(_installed_folders(installed)))[:_MOST_FOLDERS]
+    head = _with_folders(workspace.head, folders)
+    base = None if workspace.base is None else _with_folders(workspace.base, folders)
+    roots = [*head.source_roots, *(base.source_roots if base else ())]
+    workspace = replace(
+        workspace,
+        head=head,
+        base=base,
+        owned_modules=workspace.owned_modules | top_level_modules(roots),
+        readable=(*workspace.readable, *filter(None, (installed.environment, installed.fetched))),
+        notes=(*workspace.notes, *installed.notes),
+    )
+    _bring_made_files(workspace, installed)
+    remove_folder(installed.built)
+    return workspace
+
+
+def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
+    """Bring what the build has made; what head itself holds is not brought, or base would have it, too."""
+    head, names = workspace.head, workspace.owned_modules
+    copies = [copy for copy in (head, workspace.base) if copy is not None]
+    for packages in installed.packages:
+        found = imported_files(packages, names)
+        made = [path for path in found if not any((root / path).exists() for root in head.source_roots)]
+        for root in [root for copy in copies for root in copy.source_roots]:
+            bring_ignored_files(packages, made, root)
+    for place in [root.relative_to(head.root) for root in head.source_roots]:
+        built = installed.built / place
+        if built.resolve() != built:  # it leads elsewhere now
+            continue
+        made = [path for path in imported_files(built, names) if not (head.root / place / path).exists()]
+        for copy in copies:
+            bring_ignored_files(built, made, copy.root / place)
+
+
+def _with_folders(copy: ProjectCopy, folders: Iterable[str]) -> ProjectCopy:
+    """Return a copy with further source roots, as far as they are folders of it."""
+    places = [copy.root / folder for folder in folders]
+    found = [place for place in places if place.is_dir() and place.resolve() == place]
+    return replace(copy, source_roots=tuple(dict.fromkeys((*copy.source_roots, *found))))
+
+
+def _installed_folders(installed: Installed) -> Iterator[str]:
+    """Yield the folders of the project that were installed, relative to the git root.
+
+    Each is a source root: the folder that a path file names, or the one that was given to the installer,
+    be it editable or not. What these files say was written by whatever was built.
+    """
+    for packages in installed.packages:
+        for file in sorted(packages.glob("*.pth")):
+            yield from _below(installed.built, _text(file).splitlines())
+        for file in sorted(packages.glob("*.dist-info/direct_url.json")):
+            for folder in _below(installed.built, _file_addresses(_text(file))):
+                root = source_roots(installed.built, folder)[-1]
+                yield root.relative_to(installed.built).as_posix()
+
+
+def _text(file: Path) -> str:
+    if file.resolve() != file or not file.is_file():
+        return ""
+    with file.open("rb") as opened:
+        return opened.read(_MOST_BYTES).decode("utf-8", "replace")
+
+
+def _file_addresses(text: str) -> Sequence[str]:
+    try:
+        address = urlsplit(json.loads(text)["url"])
+        return [unquote(address.path)] if address.scheme == "file" else []
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def _below(root: Path, places: Iterable[str]) -> Iterator[str]:
+    """Yield the places that lie below a folder, relative to it; `.` is the folder itself."""
+    for place in places:
+        path = Path(place.strip())
+        if path == root:
+            yield "."
+        elif path.is_relative_to(root) and is_safe_path(path.relative_to(root).as_posix()):
+            yield path.relative_to(root).as_posix()

@@ -1,0 +1,186 @@
+"""Which Python runs the tests, and what of it is there only because of the bot.
+
+The person names it with `--python`; else it is `$VIRTUAL_ENV`, else the project's `.venv`, else the one that
+runs the bot. It needs only pytest.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from testsmith.changes.command import GitFailed
+from testsmith.changes.git import Repository
+from testsmith.model import UsageFailure
+
+BOT_DISTRIBUTION = "testsmith-bot"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_IMPORTS = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
+_MOST_SOURCE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An interpreter, and how it came to be chosen.
+
+    Attributes:
+        path: The executable; no link leads to the folder that it lies in.
+        origin: In words, as `$VIRTUAL_ENV`.
+        note: What a reader should know of the choice; empty for nothing.
+    """
+
+    path: Path
+    origin: str
+    note: str = ""
+
+
+def choose_interpreter(
+    named: Path | None,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    installs: bool = False,
+    is_tracked: bool = False,
+) -> Choice:
+    """Return the interpreter that runs the tests, or that the environment is made of in which they run.
+
+    Args:
+        named: What the person named.
+        environment: The variables of the bot's own process.
+        folder: The project's folder in the person's tree.
+        installs: Whether an environment of its own is made for the project. Then the project's `.venv` does
+            not count: it is not needed, and a pull request may hold one that leads anywhere.
+        is_tracked: Whether git tracks something of the project's `.venv`. Then it does not count either: it
+            may have come with a branch.
+
+    Raises:
+        UsageFailure: The person named something that is no executable file.
+    """
+    if named is not None:
+        return Choice(path=_named_interpreter(named), origin="--python")
+    active = Path(environment.get("VIRTUAL_ENV", ""), "bin", "python")
+    if environment.get("VIRTUAL_ENV") and active.is_file():
+        return Choice(path=_in_real_folder(active), origin="$VIRTUAL_ENV")
+    own = folder / ".venv" / "bin" / "python"
+    has_own = not installs and own.is_file()
+    if has_own and not is_tracked:
+        return Choice(path=_in_real_folder(own), origin="the project's .venv")
+    note = "the project's .venv is not used, because git tracks it: name an interpreter with --python"
+    return Choice(
+        path=_in_real_folder(Path(sys.executable)),
+        origin="the one that runs this program",
+        note=note if has_own else "",
+    )
+
+
+def tracks_environment(repository: Repository) -> bool:
+    """Tell whether git tracks the project's `.venv`, or anything in it."""
+    path = "/".join(filter(None, (repository.project, ".venv")))
+    try:
+        return bool(repository.git.run("ls-files", "-z", "--", path))
+    except GitFailed:
+        return True  # nothing is known of it
+
+
+def _named_interpreter(named: Path) -> Path:
+    path = named.absolute() / "bin" / "python" if named.is_dir() else named.absolute()
+    if not path.is_file():
+        raise UsageFailure(f"There is no interpreter {named}: name one with --python that has pytest.")
+    return _in_real_folder(path)
+
+
+def _in_real_folder(program: Path) -> Path:
+    """Return a program's path without links but the last: that one tells an environment from its base."""
+    return program.parent.resolve() / program.name
+
+
+def prefix_of(program: Path) -> Path:
+    """Return where an interpreter is installed: its virtual environment, else its base."""
+    environment = program.parent.parent
+    return environment if (environment / "pyvenv.cfg").is_file() else program.resolve().parent.parent
+
+
+def hidden_modules(prefix: Path, roots: Iterable[Path]) -> tuple[str, ...]:
+    """Return the top-level modules that an interpreter has only because the bot is installed in it.
+
+    They are those of the bot and of what it requires; but not what pytest, another installed distribution
+    or the project's own source needs, since the reviewer has that too.
+
+    Args:
+        prefix: Where the interpreter is installed: unless that is the bot's own, nothing is hidden.
+        roots: The source roots of the copy of head.
+    """
+    if prefix.resolve() != Path(sys.prefix).resolve():
+        return ()
+    providers = metadata.packages_distributions()
+    installed = _Installed()
+    alone = installed.with_requirements([BOT_DISTRIBUTION]) - installed.with_requirements(["pytest"])
+    imported = _imported_modules(roots)
+    needed = {normal(name) for module in imported for name in providers.get(module, ())} - {BOT_DISTRIBUTION}
+    others = installed.names - alone
+    alone -= installed.with_requirements([*needed, *others])
+    hidden = {module for module, names in providers.items() if alone.issuperset(map(normal, names))}
+    return tuple(sorted(hidden | {"testsmith"}))
+
+
+def installed_folders(prefix: Path) -> tuple[Path, ...]:
+    """Return the folders that hold what is installed below a prefix: Python's own and a distribution's.
+
+    A folder that a link leads to is none of them: whatever was installed may have put the link there.
+    """
+    found = {*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3*/dist-packages")}
+    return tuple(folder for folder in sorted(found) if folder.is_dir() and folder.resolve() == folder)
+
+
+class _Installed:
+    """The distributions of the bot's own environment, and what each requires."""
+
+    def __init__(self) -> None:
+        self._required = {normal(found.name): _requirements(found) for found in metadata.distributions()}
+
+    @property
+    def names(self) -> set[str]:
+        """The normalised names of all of them."""
+        return set(self._required)
+
+    def with_requirements(self, names: Iterable[str]) -> set[str]:
+        """Return some of them with all that they require, directly or not."""
+        found: set[str] = set()
+        left = [name for name in names if name in self._required]
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                left += [required for required in self._required[name] if required in self._required]
+        return found
+
+
+def _requirements(distribution: metadata.Distribution) -> tuple[str, ...]:
+    """Return the names that a distribution requires; what only an extra requires does not count."""
+    required = distribution.requires or []
+    plain = [line for line in required if "extra ==" not in line.replace("'", '"')]
+    return tuple(normal(match.group()) for line in plain if (match := _NAME.match(line)))
+
+
+def normal(name: str) -> str:
+    """Return a distribution's name as it is compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _imported_modules(roots: Iterable[Path]) -> set[str]:
+    """Return the top-level names that the project's source seems to import."""
+    paths = {path for root in roots for path in root.rglob("*.py")}
+    return {name for path in paths for name in _imports_of(path)}
+
+
+def _imports_of(path: Path) -> Iterator[str]:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_SOURCE_BYTES:
+        return
+    for match in _IMPORTS.finditer(path.read_bytes()):
+        for part in (match.group(1) or match.group(2)).decode("utf-8", "replace").split(","):
+            yield part.strip().partition(" ")[0].partition(".")[0]

@@ -1,0 +1,120 @@
+"""What is known of the project's own tests: the nouns that their measuring and its users share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from testsmith.execution.answers import Reached
+from testsmith.model import Baseline, BaselineStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberBaseline:
+    """What the project's own tests do with one member.
+
+    Attributes:
+        reached: The member's lines and arcs that they reach.
+        tests: The ids of those that reach a line, by line, the quickest first; empty where only a
+            coverage file was read. An id is the test's file, relative to the git root, and what follows
+            `::` in pytest's node id. What runs when the module is loaded is reached by all of them: there
+            they are those that reach another line of the member, or name it.
+        branches_known: Whether anything is known of arcs; where it is not, none may be called a gain.
+        is_whole: Whether all tests were run; else those whose files import or name a member.
+    """
+
+    reached: Reached = field(default_factory=Reached)
+    tests: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    branches_known: bool = True
+    is_whole: bool = True
+
+    @property
+    def all_tests(self) -> frozenset[str]:
+        """The ids of those that reach any line."""
+        return frozenset(test for tests in self.tests.values() for test in tests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnBase:
+    """How the project's own tests of head end with base's source.
+
+    Attributes:
+        passed: The ids of those that pass there, too, or skip themselves.
+        failed: The ids of those that fail there, or whose file cannot be loaded there. Of a test that is in
+            neither nothing is known.
+        not_loaded: The files of which no test ran there, whatever it reaches.
+    """
+
+    passed: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    not_loaded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSuite:
+    """What is known of the project's own tests.
+
+    Attributes:
+        status: How much that is.
+        tests: How many of them were run; None if that is not known.
+        members: By member id; of a member that is not in it, not all is known.
+        notes: What a reader of the report should know.
+        partly: Members that are not in `members`, with what the tests that did run showed: what these reach
+            is reached, and what they notice is noticed; nothing follows from what they do not.
+        failed: The tests that did not pass, as `tests/test_cart.py::test_add`, and the test files that could
+            not be loaded; None where not all were run.
+        passed: The ids of the tests that reach a member and pass, docstring examples apart.
+        passing: How many tests pass of each file that holds one of those.
+        on_base: How these end with base's source; None if they were not run there.
+    """
+
+    status: BaselineStatus = BaselineStatus.NOT_RUN
+    tests: int | None = None
+    members: Mapping[str, MemberBaseline] = field(default_factory=dict)
+    partly: Mapping[str, MemberBaseline] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    failed: frozenset[str] | None = None
+    passed: frozenset[str] = frozenset()
+    passing: Mapping[str, int] = field(default_factory=dict)
+    on_base: OnBase | None = None
+
+    @property
+    def known_to_fail(self) -> frozenset[str] | None:
+        """What is known not to pass; None where nothing was measured, so that no own test has counted."""
+        if self.failed is None and (self.members or self.partly):
+            return frozenset()
+        return self.failed
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the tests were run and told apart, so that what is not in `passed` reaches no member."""
+        return self.status not in {BaselineStatus.FAILED, BaselineStatus.NOT_RUN} and self.tests is not None
+
+    @property
+    def reaching(self) -> frozenset[str]:
+        """The ids of the tests that reach a member."""
+        baselines = (*self.members.values(), *self.partly.values())
+        return frozenset(test for one in baselines for test in one.all_tests)
+
+    def fails_on_base(self, member: str) -> bool | None:
+        """Tell whether a test that reaches a member fails with base's source; None if that is not known."""
+        baseline = self.members.get(member) or self.partly.get(member)
+        if self.on_base is None or baseline is None:
+            return None
+        reaching = self.passed & baseline.all_tests
+        if reaching & self.on_base.failed:
+            return True
+        return False if member in self.members and reaching <= self.on_base.passed else None
+
+    def reported(self, members: Collection[str]) -> Baseline:
+        """Return what a report says of it, for the members that the report is about."""
+        return Baseline(
+            status=self.status,
+            tests=self.tests,
+            fail_on_base=None if self.on_base is None else self._failing(self.on_base),
+            known=len(self.members.keys() & set(members)),
+        )
+
+    def _failing(self, on_base: OnBase) -> int:
+        ran = [test for test in on_base.failed if test.partition("::")[0] not in on_base.not_loaded]
+        return len(ran) + sum(self.passing.get(file, 0) for file in on_base.not_loaded)

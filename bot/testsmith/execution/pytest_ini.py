@@ -1,0 +1,141 @@
+"""The pytest configuration for the runs: the project's own strictness, and nothing else of its settings.
+
+Pytest's own order of files holds (https://docs.pytest.org/en/stable/reference/customize.html): the first file
+that configures pytest is the only one. `addopts`, plugins and paths are left out, since the tests have to
+pass for whoever runs plain `pytest FILE`; warning filters and strictness stay, as the project lives by them.
+"""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from testsmith.languages.driver import SourceTree
+
+KEPT_KEYS = (
+    "filterwarnings",
+    "markers",
+    "strict",
+    "strict_config",
+    "strict_markers",
+    "strict_parametrization_ids",
+    "strict_xfail",
+    "xfail_strict",
+)
+"""The settings that stay."""
+
+PLAIN_INI = "[pytest]\n"
+"""A configuration that changes nothing."""
+
+_MOST_BYTES = 256 * 1024
+_TOML_ALONE = ("pytest.toml", ".pytest.toml")
+_INI_ALONE = ("pytest.ini", ".pytest.ini")
+_SHARED = ("pyproject.toml", "tox.ini", "setup.cfg")
+
+_Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PytestIni:
+    """The configuration of the runs.
+
+    Attributes:
+        text: The ini file's text.
+        note: What a reader of the report should know: which file could not be used; empty where all is well.
+    """
+
+    text: str = PLAIN_INI
+    note: str = ""
+
+
+class _Broken(ValueError):
+    """A file configures pytest, but cannot be read."""
+
+
+def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
+    """Return the configuration for the runs from the one that holds in the project's folder.
+
+    Args:
+        tree: The files of head.
+        project: The project's folder below the git root, `""` where it is the root.
+    """
+    for path in _places(project):
+        content = tree.read(path)
+        if content is None:
+            continue
+        try:
+            table = _table(path.rpartition("/")[2], content)
+        except _Broken as broken:
+            note = f"{path} was not used for the test runs: it cannot be read ({broken})"
+            return PytestIni(note=note)
+        if table is not None:
+            return PytestIni(text=_ini_text(table))
+    return PytestIni()
+
+
+def _places(project: str) -> Iterator[str]:
+    """Yield the files that may configure pytest, in pytest's order: a folder's own before its parent's."""
+    parts = project.split("/") if project else []
+    for depth in range(len(parts), -1, -1):
+        folder = "".join(f"{part}/" for part in parts[:depth])
+        for name in (*_TOML_ALONE, *_INI_ALONE, *_SHARED):
+            yield folder + name
+
+
+def _table(name: str, content: bytes) -> _Table | None:
+    """Return the settings of a file; None where it does not configure pytest."""
+    if len(content) > _MOST_BYTES:
+        raise _Broken("it is too large")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _Broken("it is no UTF-8") from None
+    if name.endswith(".toml"):
+        return _toml_table(name, text)
+    section = _ini_sections(text).get("tool:pytest" if name == "setup.cfg" else "pytest")
+    return {} if section is None and name in _INI_ALONE else section
+
+
+def _ini_sections(text: str) -> Mapping[str, _Table]:
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True, delimiters=("=", ":"))
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise _Broken(str(error).partition("\n")[0]) from None
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+
+
+def _toml_table(name: str, text: str) -> _Table | None:
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _Broken(str(error)) from None
+    if name in _TOML_ALONE:
+        return _as_table(document.get("pytest"))
+    table = _as_table(_as_table(document.get("tool")).get("pytest"))
+    options = table.get("ini_options")
+    return _as_table(options) if options is not None else table or None
+
+
+def _as_table(value: Any) -> _Table:
+    return value if isinstance(value, dict) else {}
+
+
+def _ini_text(table: _Table) -> str:
+    kept = [(key, _lines(table[key])) for key in KEPT_KEYS if key in table]
+    return PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept if lines)
+
+
+def _lines(value: Any) -> list[str]:
+    """Return a setting's lines: an ini text has one value a line, a TOML list one an entry."""
+    if isinstance(value, bool):
+        return [str(value).lower()]
+    parts = value if isinstance(value, list) else str(value or "").splitlines()
+    return [line for part in parts for line in [" ".join(str(part).split())] if line]
+
+
+def _written(lines: list[str]) -> str:
+    return f" {lines[0]}" if len(lines) == 1 else "".join(f"\n    {line}" for line in lines)

@@ -1,0 +1,74 @@
+"""The shell that runs what a maintainer has typed: always inside the sandbox, never text of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import takewhile
+from pathlib import Path
+
+from testsmith.execution.sandbox import Outcome, shown
+
+_BASH = ("/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
+_SH = ("/bin/sh", "-e", "-c")
+_IN_FOLDER = """
+import os, sys
+os.chdir(sys.argv[1])
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+_MOST_WORDS = 400
+_MOST_OUTPUT = 20_000
+_END_OF_BUILD = "[end of output]"
+"""Where pip's account of a failed build ends."""
+
+_BEGIN_OF_BUILD = "[stderr]"
+"""Where uv's account of it begins."""
+
+
+def shell_command() -> tuple[str, ...]:
+    """Return the command that a text is put behind: bash where there is one, as for a workflow's steps."""
+    return _BASH if Path(_BASH[0]).exists() else _SH
+
+
+def in_folder(python: Path, folder: Path, argv: Iterable[str]) -> tuple[str, ...]:
+    """Return a command that runs another in a folder, which need not be the one that may be written to.
+
+    Args:
+        python: An interpreter, by which the sandbox tells what may be read.
+        folder: Where the other runs.
+        argv: The other; its program is named by a whole path.
+    """
+    return (str(python), "-I", "-c", _IN_FOLDER, str(folder), *argv)
+
+
+def last_words(done: Outcome, option: str) -> str:
+    """Return what a program said at last, as plain text: its lines of errors, else its last line, cut.
+
+    Args:
+        done: How it ended.
+        option: The flag, without its dashes, that sets its time limit.
+    """
+    if done.timed_out:
+        return f"it ran into the time limit, see --{option}"
+    if done.exceeded:
+        return f"it took {done.exceeded}"
+    text = shown(done.stderr, _MOST_OUTPUT) or shown(done.stdout, _MOST_OUTPUT)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = _reason(lines) if lines else f"it ended with {done.exit_code}"
+    return said if len(said) <= _MOST_WORDS else f"{said[:_MOST_WORDS]} ..."
+
+
+def _reason(lines: list[str]) -> str:
+    """Return what says the most: of a failed build its own last line, else the errors, else the last."""
+    if _END_OF_BUILD in lines[1:]:
+        return lines[lines.index(_END_OF_BUILD) - 1]
+    told = lines[lines.index(_BEGIN_OF_BUILD) + 1 :] if _BEGIN_OF_BUILD in lines else []
+    if told and _is_no_hint(told[0]):
+        return list(takewhile(_is_no_hint, told))[-1]
+    causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return "; ".join(dict.fromkeys(causes[-1:] or errors)) or lines[-1]
+
+
+def _is_no_hint(line: str) -> bool:
+    return not line.startswith("hint:")

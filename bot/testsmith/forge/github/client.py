@@ -1,0 +1,230 @@
+"""GitHub as a forge."""
+
+from __future__ import annotations
+
+from testsmith.changes.patches import FilePatch
+from testsmith.forge.answering import Reaction, Said
+from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
+from testsmith.forge.forge import (
+    Applied,
+    Commit,
+    CreateReview,
+    CreateSummary,
+    DeletePendingReview,
+    Existing,
+    Forbidden,
+    Minimise,
+    NotFound,
+    Operation,
+    PullRequest,
+    ResolveThread,
+    Restore,
+    UnresolveThread,
+    UpdateSummary,
+)
+from testsmith.forge.github.answering import answer, react, read_role
+from testsmith.forge.github.commits import Branches, read_ahead, read_branch
+from testsmith.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
+from testsmith.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
+from testsmith.forge.github.pulls import read_commit, read_file_patches, read_pull_request
+from testsmith.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote
+from testsmith.forge.github.reviewing import Reviewing, delete_pending
+from testsmith.forge.github.sweeps import (
+    bring_up_to_date,
+    open_sweep_pull,
+    read_default_branch,
+    read_login,
+    read_sweep_pulls,
+    update_pull,
+)
+from testsmith.forge.github.talk import read_existing
+from testsmith.forge.github.told import taken
+from testsmith.forge.plan import is_same_summary
+from testsmith.forge.settling import own_summaries
+from testsmith.forge.sweeps import PullText, SweepPull
+from testsmith.settings import Role
+
+HEAD_LOOKS = 10
+"""How often is looked, a second apart, whether a pull request's head has followed its branch."""
+
+
+class GitHub:
+    """A repository on GitHub: see `Forge`, `CommittingForge`, `SweepForge`. Made by `build_forge`."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def close(self) -> None:
+        """Close the connection; after that, nothing can be asked any more."""
+        self._remote.close()
+
+    def pull_request(self, number: int) -> PullRequest:
+        """See `Forge.pull_request`."""
+        return read_pull_request(self._remote, number)
+
+    def head(self, number: int) -> str:
+        """See `Forge.head`."""
+        return read_pull_request(self._remote, number).head_sha
+
+    def file_patches(self, number: int) -> tuple[FilePatch, ...]:
+        """See `Forge.file_patches`."""
+        return read_file_patches(self._remote, number)
+
+    def commit(self, sha: str) -> Commit:
+        """See `Forge.commit`."""
+        return read_commit(self._remote, sha)
+
+    def existing(self, number: int) -> Existing:
+        """See `Forge.existing`."""
+        return read_existing(self._remote, number)
+
+    def branch(self, name: str) -> Branch | None:
+        """See `CommittingForge.branch`."""
+        return read_branch(self._remote, name)
+
+    def commit_files(self, order: NewCommit) -> MadeCommit:
+        """See `CommittingForge.commit_files`."""
+        return Branches(self._remote).commit(order)
+
+    def await_head(self, number: int, sha: str) -> None:
+        """See `CommittingForge.await_head`."""
+        for _ in range(HEAD_LOOKS):
+            if self.head(number) == sha:
+                return
+            self._remote.pause()
+
+    def create_branch(self, name: str, sha: str) -> None:
+        """See `CommittingForge.create_branch`."""
+        Branches(self._remote).create(name, sha)
+
+    def advance_branch(self, name: str, sha: str) -> None:
+        """See `CommittingForge.advance_branch`."""
+        Branches(self._remote).advance(name, sha)
+
+    def ahead(self, base: str, head: str) -> Ahead:
+        """See `CommittingForge.ahead`."""
+        return read_ahead(self._remote, base, head)
+
+    def follow_up(self, branch: str, onto: str) -> FollowUp | None:
+        """See `CommittingForge.follow_up`."""
+        return read_follow_up(self._remote, branch, onto)
+
+    def open_follow_up(self, branch: str, onto: str, title: str, body: str) -> FollowUp:
+        """See `CommittingForge.open_follow_up`."""
+        return open_follow_up(self._remote, branch, onto, title=title, body=body)
+
+    def update_follow_up(self, number: int, body: str) -> None:
+        """See `CommittingForge.update_follow_up`."""
+        update_follow_up(self._remote, number, body)
+
+    def login(self) -> str:
+        """See `SweepForge.login`."""
+        return read_login(self._remote)
+
+    def default_branch(self) -> Branch:
+        """See `SweepForge.default_branch`."""
+        return read_default_branch(self._remote)
+
+    def sweep_pulls(self, branch: str, onto: str) -> tuple[SweepPull, ...]:
+        """See `SweepForge.sweep_pulls`."""
+        return read_sweep_pulls(self._remote, branch, onto)
+
+    def remove_branch(self, name: str, sha: str) -> None:
+        """See `SweepForge.remove_branch`."""
+        Branches(self._remote).remove(name, sha)
+
+    def bring_up_to_date(self, number: int, head: str) -> None:
+        """See `SweepForge.bring_up_to_date`."""
+        bring_up_to_date(self._remote, number, head, HEAD_LOOKS)
+
+    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
+        """See `SweepForge.commit_merge`."""
+        return Branches(self._remote).commit_merge(order, merged)
+
+    def open_sweep_pull(self, branch: str, onto: str, text: PullText) -> FollowUp:
+        """See `SweepForge.open_sweep_pull`."""
+        return open_sweep_pull(self._remote, branch, onto, text)
+
+    def update_pull(self, number: int, text: PullText) -> None:
+        """See `SweepForge.update_pull`."""
+        update_pull(self._remote, number, text)
+
+    def role(self, login: str) -> Role:
+        """See `AnsweringForge.role`."""
+        return read_role(self._remote, login)
+
+    def react(self, said: Said, reaction: Reaction) -> None:
+        """See `AnsweringForge.react`."""
+        react(self._remote, said, reaction)
+
+    def answer(self, number: int, said: Said, body: str) -> None:
+        """See `AnsweringForge.answer`."""
+        answer(self._remote, number, said, body)
+
+    def apply(self, number: int, operation: Operation) -> Applied:
+        """See `Forge.apply`."""
+        match operation:
+            case CreateReview():
+                return Reviewing(self._remote, number, operation).create()
+            case DeletePendingReview(review=review):
+                was_gone = delete_pending(self._remote, number, review)
+                return Applied(operation=operation, was_there=was_gone)
+            case CreateSummary():
+                return self._create_summary(number, operation)
+            case UpdateSummary():
+                self._update_summary(operation.comment, operation.body)
+                return Applied(operation=operation)
+            case Minimise() | Restore():
+                return self._hide_or_show(operation)
+            case ResolveThread() | UnresolveThread():
+                return self._resolve(operation)
+
+    def _create_summary(self, number: int, operation: CreateSummary) -> Applied:
+        what, path = f"comment on pull request {number}", f"/issues/{number}/comments"
+
+        def send() -> int:
+            return taken(self._remote.rest("POST", path, {"body": operation.body}), "id", int)
+
+        done = self._remote.write(what, send, lambda: self._summary_there(number, operation.body))
+        return Applied(operation=operation, was_there=done.was_there)
+
+    def _summary_there(self, number: int, body: str) -> int | None:
+        """Return the number of our summary, which says what it should; None where there is none."""
+        summaries = own_summaries(read_existing(self._remote, number))
+        if not summaries:
+            return None
+        oldest = summaries[0]
+        if not is_same_summary(oldest.body, body):
+            self._update_summary(oldest.id, body)
+        return oldest.id
+
+    def _update_summary(self, comment: int, body: str) -> None:
+        path = f"/issues/comments/{comment}"
+
+        def send() -> int:
+            return taken(self._remote.rest("PATCH", path, {"body": body}), "id", int)
+
+        self._remote.write("update the summary comment", send, lambda: None)
+
+    def _hide_or_show(self, operation: Minimise | Restore) -> Applied:
+        told = {"subjectId": operation.node_id}
+        try:
+            if isinstance(operation, Minimise):
+                told["classifier"] = operation.classifier.value
+                self._remote.mutate("hide a comment", MINIMISE, told, permission=WRITE_PULLS)
+            else:
+                self._remote.mutate("show a comment again", RESTORE, told, permission=WRITE_PULLS)
+        except NotFound:
+            return Applied(operation=operation, note="A comment of ours is gone: somebody has deleted it.")
+        return Applied(operation=operation)
+
+    def _resolve(self, operation: ResolveThread | UnresolveThread) -> Applied:
+        told = {"threadId": operation.thread}
+        try:
+            if isinstance(operation, ResolveThread):
+                self._remote.mutate("resolve a thread", RESOLVE, told, permission=WRITE_CONTENTS)
+            else:
+                self._remote.mutate("open a thread again", UNRESOLVE, told, permission=WRITE_CONTENTS)
+        except (Forbidden, NotFound) as refused:
+            return Applied(operation=operation, note=str(refused))
+        return Applied(operation=operation)

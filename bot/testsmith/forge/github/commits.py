@@ -1,0 +1,274 @@
+"""Commits on GitHub: by one mutation that GitHub signs, or by git's own objects where that cannot be had."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from testsmith.forge.commits import Ahead, Branch, BranchProtected, FileChange, MadeCommit, NewCommit
+from testsmith.forge.forge import Commit, ForgeFailure, HeadMoved, NotFound
+from testsmith.forge.github.documents import COMMIT
+from testsmith.forge.github.errors import Rejected, shown
+from testsmith.forge.github.pulls import read_commit
+from testsmith.forge.github.remote import READ_CONTENTS, WRITE_CONTENTS, Remote, understood
+from testsmith.forge.github.told import entries, maybe, taken
+
+COMPARED_FILES = 300
+"""How many files of a comparison GitHub tells at most."""
+
+COMPARED_COMMITS = 250
+"""How many commits of a comparison GitHub tells at most, in one page."""
+
+_PLAIN, _EXECUTABLE = "100644", "100755"
+_STALE = frozenset({"STALE_DATA"})
+_PROTECTED = frozenset({"BRANCH_PROTECTION_RULE_VIOLATION"})
+_PROTECTED_WORDS = ("protected branch", "rule violation", "must be made through a pull request")
+_UNKNOWN_WORDS = ("createcommitonbranch' doesn't exist", "createcommitonbranchinput isn't a defined")
+
+_Answer = TypeVar("_Answer")
+
+
+class _NoMutation(ForgeFailure):
+    """This GitHub does not know `createCommitOnBranch`."""
+
+
+def read_branch(remote: Remote, name: str) -> Branch | None:
+    """See `CommittingForge.branch`."""
+    what = f"read branch {name}"
+    with understood(what):
+        try:
+            told = remote.get(what, f"/branches/{_quoted(name)}", permission=READ_CONTENTS)
+        except NotFound:
+            return None
+        is_protected = maybe(told, "protected", bool) or False
+        return Branch(name=name, sha=taken(told, "commit.sha", str), is_protected=is_protected)
+
+
+def read_ahead(remote: Remote, base: str, head: str) -> Ahead:
+    """See `CommittingForge.ahead`."""
+    what = "compare two commits"
+    with understood(what):
+        told = remote.get(what, f"/compare/{base}...{head}", permission=READ_CONTENTS)
+        commits, files = entries(told.get("commits")), entries(told.get("files") or [])
+        is_whole = taken(told, "total_commits", int) == len(commits) and len(files) < COMPARED_FILES
+        return Ahead(
+            authors=tuple(maybe(one, "author.login", str) for one in commits),
+            messages=tuple(taken(one, "commit.message", str) for one in commits),
+            parents=tuple(len(entries(one.get("parents"))) for one in commits),
+            contents={taken(one, "filename", str): _content(remote, one) for one in files},
+            is_whole=is_whole,
+            behind=taken(told, "behind_by", int),
+        )
+
+
+def _content(remote: Remote, told: Mapping[str, Any]) -> bytes | None:
+    if taken(told, "status", str) == "removed":
+        return None
+    what = "read a file"
+    blob = remote.get(what, f"/git/blobs/{taken(told, 'sha', str)}", permission=READ_CONTENTS)
+    return base64.b64decode(taken(blob, "content", str))
+
+
+class Branches:
+    """Changes branches of one repository, and never by force."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def create(self, name: str, sha: str) -> None:
+        """See `CommittingForge.create_branch`."""
+        told = {"ref": f"refs/heads/{name}", "sha": sha}
+
+        def send() -> bool:
+            try:
+                self._remote.rest("POST", "/git/refs", told)
+            except Rejected as rejected:
+                if "already exists" not in rejected.message.lower():
+                    raise
+            return True
+
+        self._write(f"make branch {name}", send, lambda: self._is_at(name, sha))
+
+    def advance(self, name: str, sha: str) -> None:
+        """See `CommittingForge.advance_branch`."""
+        path = f"/git/refs/heads/{_quoted(name)}"
+
+        def send() -> bool:
+            self._remote.rest("PATCH", path, {"sha": sha, "force": False})
+            return True
+
+        self._write(f"move branch {name} on", send, lambda: self._is_at(name, sha))
+
+    def remove(self, name: str, sha: str) -> None:
+        """See `SweepForge.remove_branch`."""
+        tip = read_branch(self._remote, name)
+        if tip is None:
+            return
+        self._expect_at(name, sha)
+        path = f"/git/refs/heads/{_quoted(name)}"
+
+        def send() -> bool:
+            self._remote.rest("DELETE", path)
+            return True
+
+        self._write(f"remove branch {name}", send, lambda: self._is_gone(name))
+
+    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
+        """See `SweepForge.commit_merge`."""
+        return self._commit_by_objects(order, merged)
+
+    def commit(self, order: NewCommit) -> MadeCommit:
+        """See `CommittingForge.commit_files`."""
+        if any(change.is_executable for change in order.changes):
+            return self._commit_by_objects(order)
+        try:
+            return self._commit_by_mutation(order)
+        except _NoMutation:
+            return self._commit_by_objects(order)
+
+    def _commit_by_mutation(self, order: NewCommit) -> MadeCommit:
+        told = {
+            "branch": {"repositoryNameWithOwner": self._remote.repository, "branchName": order.branch},
+            "expectedHeadOid": order.parent,
+            "message": {"headline": order.headline, "body": order.body},
+            "fileChanges": _file_changes(order.changes),
+        }
+
+        def send() -> MadeCommit:
+            commit = taken(self._remote.graphql(COMMIT, told), "createCommitOnBranch.commit", dict)
+            return MadeCommit(sha=taken(commit, "oid", str), url=taken(commit, "url", str))
+
+        return self._write(
+            "commit", lambda: self._meant(order.branch, order.parent, send), lambda: self._made(order)
+        )
+
+    def _commit_by_objects(self, order: NewCommit, merged: str | None = None) -> MadeCommit:
+        """Make the commit of blobs and a tree, without an author: so GitHub signs it for a bot.
+
+        With a second parent, its files are those that the changes are to.
+        """
+        self._expect_at(order.branch, order.parent)
+        parents = [order.parent, *([] if merged is None else [merged])]
+        with understood("commit"):
+            what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
+            parent = self._remote.get(what, path, permission=READ_CONTENTS)
+            tree = self._made_object(
+                "/git/trees",
+                {
+                    "base_tree": taken(parent, "tree.sha", str),
+                    "tree": [self._tree_entry(one) for one in order.changes],
+                },
+            )
+            message = _message(order)
+            sha = self._made_object("/git/commits", {"message": message, "tree": tree, "parents": parents})
+        path = f"/git/refs/heads/{_quoted(order.branch)}"
+
+        def send() -> bool:
+            self._remote.rest("PATCH", path, {"sha": sha, "force": False})
+            return True
+
+        self._write(
+            "commit",
+            lambda: self._meant(order.branch, order.parent, send),
+            lambda: self._is_at(order.branch, sha),
+        )
+        return MadeCommit(sha=sha, url=read_commit(self._remote, sha).url)
+
+    def _tree_entry(self, change: FileChange) -> dict[str, object]:
+        mode = _EXECUTABLE if change.is_executable else _PLAIN
+        sha = None
+        if change.content is not None:
+            content = base64.b64encode(change.content).decode()
+            sha = self._made_object("/git/blobs", {"content": content, "encoding": "base64"})
+        return {"path": change.path, "mode": mode, "type": "blob", "sha": sha}
+
+    def _made_object(self, path: str, told: Mapping[str, Any]) -> str:
+        """Make one of git's objects; made twice it is the same."""
+        return self._write(
+            "commit", lambda: taken(self._remote.rest("POST", path, told), "sha", str), lambda: None
+        )
+
+    def _write(
+        self, what: str, send: Callable[[], _Answer], look_up: Callable[[], _Answer | None]
+    ) -> _Answer:
+        return self._remote.write(what, send, look_up, permission=WRITE_CONTENTS).answer
+
+    def _meant(self, branch: str, parent: str, send: Callable[[], _Answer]) -> _Answer:
+        """Send a change of a branch, and tell what a refusal means.
+
+        Raises:
+            HeadMoved: The branch is at another commit.
+            BranchProtected: Its rules forbid the change.
+        """
+        try:
+            return send()
+        except Rejected as rejected:
+            said = rejected.message.lower()
+            if any(words in said for words in _UNKNOWN_WORDS):
+                raise _NoMutation(rejected.message) from rejected
+            if _is_protection(rejected):
+                raise BranchProtected(
+                    f"Cannot commit to the branch {branch}: GitHub says {shown(rejected.message)}. Let the "
+                    "branch's rules allow this token, or use `mode: pull-request`."
+                ) from rejected
+            if _is_stale(rejected):
+                tip = read_branch(self._remote, branch)
+                raise HeadMoved.seen(parent, "" if tip is None else tip.sha) from rejected
+            raise
+
+    def _expect_at(self, branch: str, sha: str) -> None:
+        tip = read_branch(self._remote, branch)
+        if tip is None or tip.sha != sha:
+            raise HeadMoved.seen(sha, "" if tip is None else tip.sha)
+
+    def _is_gone(self, branch: str) -> bool | None:
+        return True if read_branch(self._remote, branch) is None else None
+
+    def _is_at(self, branch: str, sha: str) -> bool | None:
+        tip = read_branch(self._remote, branch)
+        return True if tip is not None and tip.sha == sha else None
+
+    def _made(self, order: NewCommit) -> MadeCommit | None:
+        """Return our commit where it is at the branch's tip: its answer was lost."""
+        tip = read_branch(self._remote, order.branch)
+        if tip is None or tip.sha == order.parent:
+            return None
+        commit = read_commit(self._remote, tip.sha)
+        return MadeCommit(sha=tip.sha, url=commit.url) if _is_of(commit, order) else None
+
+
+def _is_of(commit: Commit, order: NewCommit) -> bool:
+    return commit.parents == (order.parent,) and commit.message.strip() == _message(order).strip()
+
+
+def _message(order: NewCommit) -> str:
+    return f"{order.headline}\n\n{order.body}" if order.body else order.headline
+
+
+def _file_changes(changes: tuple[FileChange, ...]) -> dict[str, list[dict[str, str]]]:
+    additions = [
+        {"path": one.path, "contents": base64.b64encode(one.content).decode()}
+        for one in changes
+        if one.content is not None
+    ]
+    return {
+        "additions": additions,
+        "deletions": [{"path": one.path} for one in changes if one.content is None],
+    }
+
+
+def _is_protection(rejected: Rejected) -> bool:
+    said = rejected.message.lower()
+    return bool(_PROTECTED.intersection(rejected.kinds)) or any(words in said for words in _PROTECTED_WORDS)
+
+
+def _is_stale(rejected: Rejected) -> bool:
+    said = rejected.message.lower()
+    words = ("expected branch to point to", "not a fast forward")
+    return bool(_STALE.intersection(rejected.kinds)) or any(each in said for each in words)
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="/")

@@ -1,0 +1,119 @@
+"""How a request ends that did not succeed, and what that means to the rest of the bot. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from testsmith.forge.forge import DiffTooLarge, Forbidden, ForgeFailure, NotFound, Refused
+
+_SHOWN_LIMIT = 200
+_FORBIDDEN_KIND = "FORBIDDEN"
+_NOT_FOUND_KIND = "NOT_FOUND"
+_LIMIT_KINDS = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
+_DEFAULT_WAIT = 60.0
+_DOUBLINGS = 6
+_DIGITS = 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is asked of GitHub.
+
+    Attributes:
+        what: What is to be done, in words that follow "cannot": `read pull request 7`.
+        permission: What a workflow's token needs for it, as the workflow grants it.
+    """
+
+    what: str
+    permission: str
+
+
+class Lost(Exception):
+    """No answer came, or none that can be read: what was asked for may or may not be done."""
+
+
+class Rejected(Exception):
+    """GitHub did not do what was asked.
+
+    Attributes:
+        status: The answer's status; 200 for an error of GraphQL.
+        headers: The answer's headers, their names in lower case.
+        kinds: GraphQL's words for what went wrong.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        kinds: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+        self.kinds = kinds
+
+
+def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
+    """Return for how many seconds GitHub asks to wait; None where it was no rate limit.
+
+    Args:
+        rejected: Its answer.
+        now: The time in seconds since 1970.
+        attempt: How often it has asked before.
+    """
+    if not _is_limit(rejected):
+        return None
+    told = _whole(rejected.headers.get("retry-after"))
+    if told is not None:
+        return float(max(1, told))
+    reset = _whole(rejected.headers.get("x-ratelimit-reset"))
+    if reset is not None and rejected.headers.get("x-ratelimit-remaining") == "0":
+        return max(0.0, reset - now) + 1.0
+    return _DEFAULT_WAIT * 2.0 ** min(attempt, _DOUBLINGS)
+
+
+def _is_limit(rejected: Rejected) -> bool:
+    if rejected.status == HTTPStatus.TOO_MANY_REQUESTS or _LIMIT_KINDS.intersection(rejected.kinds):
+        return True
+    told = "retry-after" in rejected.headers or "rate limit" in rejected.message.lower()
+    return rejected.status == HTTPStatus.FORBIDDEN and told
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+
+
+def failure(rejected: Rejected, ask: Ask) -> ForgeFailure:
+    """Return what it means that GitHub did not do what was asked."""
+    said = f"GitHub says {shown(rejected.message)}" if rejected.message else f"status {rejected.status}"
+    message = f"Cannot {ask.what}: {said}."
+    if _lacks_permission(rejected):
+        return Forbidden(
+            f"{message} Grant the workflow's token `{ask.permission}`.", permission=ask.permission
+        )
+    if rejected.status == HTTPStatus.UNAUTHORIZED:
+        return ForgeFailure(f"{message} The token is not valid, or no longer: give the step a new one.")
+    if rejected.status == HTTPStatus.NOT_FOUND or _NOT_FOUND_KIND in rejected.kinds:
+        return NotFound(f"{message} Either it is gone, or the token may not see it.")
+    if rejected.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return Refused(message)
+    if rejected.status == HTTPStatus.NOT_ACCEPTABLE:
+        return DiffTooLarge(message)
+    return ForgeFailure(f"{message} The job can be run again.")
+
+
+def _lacks_permission(rejected: Rejected) -> bool:
+    said = rejected.message.lower()
+    words = said.startswith("resource not accessible") or "must have" in said
+    return _FORBIDDEN_KIND in rejected.kinds or (rejected.status == HTTPStatus.FORBIDDEN and words)
+
+
+def shown(text: str) -> str:
+    """Return a text of GitHub's on one line, quoted, and not too long."""
+    line = " ".join(text.split()).rstrip(".")
+    return repr(line if len(line) <= _SHOWN_LIMIT else f"{line[:_SHOWN_LIMIT]}…")

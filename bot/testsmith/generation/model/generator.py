@@ -1,0 +1,206 @@
+"""The generator that asks a model, through whatever provider it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from testsmith.cache.keys import ModelIdentity
+from testsmith.generation.generator import Observer, skipped
+from testsmith.generation.model.context import with_observations
+from testsmith.generation.model.packing import Batch, BatchLimits, pack
+from testsmith.generation.model.parsing import ANSWER_SCHEMA, Answer, parse_answer
+from testsmith.generation.model.prompts import PROMPT_VERSION, Prompts
+from testsmith.generation.model.rounds import Outcome, after_answer, after_error, after_fault
+from testsmith.generation.side_by_side import SideBySide, closing
+from testsmith.model import Request, Result
+from testsmith.providers.profiles import profile_of
+from testsmith.providers.provider import (
+    CompletionRequest,
+    CompletionResponse,
+    NotedProvider,
+    Provider,
+    ProviderError,
+    SpendingEnded,
+)
+from testsmith.settings import ModelSettings
+
+
+def model_identity(settings: ModelSettings) -> ModelIdentity:
+    """Return what of the model's side a result depends on, for its cache key; another endpoint is another."""
+    return ModelIdentity(
+        provider=settings.base_url or "openai",
+        model=settings.model,
+        temperature=settings.temperature,
+        effort=profile_of(settings.model).effort(settings.reasoning_effort) or "",
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
+        prompt_version=str(PROMPT_VERSION),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredEntries:
+    """Entries of the answers that were of no use: for a member answered already, for nobody, or no code."""
+
+    repeated: int = 0
+    unknown: int = 0
+    unusable: int = 0
+
+    def with_answer(self, answer: Answer) -> IgnoredEntries:
+        """Return the counts with those of one more answer."""
+        return IgnoredEntries(
+            repeated=self.repeated + answer.repeated,
+            unknown=self.unknown + answer.unknown,
+            unusable=self.unusable + answer.unusable,
+        )
+
+    def note(self) -> str:
+        """Return the counts in words; empty where there is nothing to count."""
+        counts = {
+            "for members that were answered already": self.repeated,
+            "for members that were not asked for": self.unknown,
+            "without usable code": self.unusable,
+        }
+        told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return told and f"ignored entries of the model's answers: {told}"
+
+
+class Questions:
+    """What is asked of a model, and what its answers come to; the same however the calls are made.
+
+    Attributes:
+        limits: How large one call may be.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.limits = limits_of(settings)
+        self._settings = settings
+        self._prompts = Prompts()
+        self._ignored = IgnoredEntries()
+        self._observer: Observer | None = None
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show the model what is observed of the members, from now on."""
+        self._observer = observer
+
+    async def observed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests with what was observed of their members."""
+        if self._observer is None or not requests or not self._settings.observation_token_budget:
+            return requests
+        async with closing(self._observer.observe(requests)) as stream:
+            told = {member: observed async for member, observed in stream}
+        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
+
+    def asked(self, batch: Batch) -> CompletionRequest:
+        """Return the call for a batch."""
+        return completion_request(batch, self._prompts, self._settings)
+
+    def answered(self, batch: Batch, response: CompletionResponse) -> Outcome:
+        """Return what an answer comes to."""
+        members = [request.member for request in batch.requests]
+        try:
+            answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
+            return after_fault(batch, error, self.limits)
+        self._ignored = self._ignored.with_answer(answer)
+        return after_answer(batch, answer, response, self.limits)
+
+    def refused(self, batch: Batch, error: ProviderError) -> Outcome:
+        """Return what an error in an answer's place comes to."""
+        return after_error(batch, error, self.limits)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the answers so far: entries of no use."""
+        note = self._ignored.note()
+        return (note,) if note else ()
+
+
+class ModelGenerator:
+    """Asks a model for many members in few calls; implements both generator protocols.
+
+    All calls are started at once: how many are in flight is the provider's to say. Each result is handed over
+    as soon as its call is back. Closing the stream cancels the calls.
+    """
+
+    def __init__(self, provider: Provider, settings: ModelSettings) -> None:
+        self._provider = provider
+        self._questions = Questions(settings)
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show the model what is observed of the members, from now on."""
+        self._questions.observe_with(observer)
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with the reason.
+
+        Raises:
+            SpendingEnded: No further call of this run can work.
+        """
+        [result] = [result async for result in self.generate_batch([request])]
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
+        """Yield exactly one result a request, each as soon as it is there.
+
+        Raises:
+            SpendingEnded: No further call of this run can work. It comes after all results: what was not
+                answered until then is skipped with the reason.
+        """
+        ended: SpendingEnded | None = None
+        async with SideBySide[Outcome]() as calls:
+            for batch in pack(await self._questions.observed(requests), self._questions.limits):
+                calls.start(self._ask(batch))
+            async for outcome in calls:
+                ended = ended or outcome.ended
+                for batch in outcome.again:
+                    calls.start(self._ask(batch) if ended is None else _not_asked(batch, ended))
+                for result in outcome.results:
+                    yield result
+        if ended is not None:
+            raise ended
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
+        told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
+        return (*self._questions.notes(), *told)
+
+    async def _ask(self, batch: Batch) -> Outcome:
+        try:
+            request = self._questions.asked(batch)
+        except Exception as error:  # noqa: BLE001 - the prompt of one member spoils no other
+            return after_fault(batch, error, self._questions.limits)
+        try:
+            response = await self._provider.complete(request)
+        except ProviderError as error:
+            return self._questions.refused(batch, error)
+        return self._questions.answered(batch, response)
+
+
+def limits_of(settings: ModelSettings) -> BatchLimits:
+    """Return how large one call may be."""
+    profile = profile_of(settings.model)
+    return BatchLimits(
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
+        thinking_tokens=profile.thinking_tokens(settings.reasoning_effort),
+        most_tokens=profile.output_tokens,
+    )
+
+
+def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) -> CompletionRequest:
+    """Return what a provider is asked for the members of one call."""
+    return CompletionRequest(
+        system_prompt=prompts.system(batch.requests[0]),
+        user_prompt=prompts.user(batch, settings.prompt_token_budget, settings.observation_token_budget),
+        model=settings.model,
+        max_tokens=batch.max_tokens,
+        temperature=settings.temperature,
+        effort=settings.reasoning_effort,
+        schema=ANSWER_SCHEMA,
+    )
+
+
+async def _not_asked(batch: Batch, ended: SpendingEnded) -> Outcome:
+    """Come to nothing, since spending has ended."""
+    return Outcome(results=skipped(batch.requests, str(ended)))

@@ -1,0 +1,205 @@
+"""What a generator is told about a member beside its own source: what it uses, and how the project tests."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from testsmith.languages.driver import CannotParse, SourceTree
+from testsmith.languages.python.conventions import Conventions
+from testsmith.languages.python.definitions import Definition, Function, definitions, statements
+from testsmith.languages.python.frameworks import framework_of
+from testsmith.languages.python.modules import Module, SourceRoots
+from testsmith.languages.python.normalise import normalised_source
+from testsmith.languages.python.references import Imports, Reference, Target, Via, bases, references
+from testsmith.languages.python.signatures import signature
+from testsmith.languages.python.style import sample
+from testsmith.languages.python.syntax import read_source
+from testsmith.languages.python.test_paths import TestPaths
+from testsmith.model import Context, Member, MemberKind, Request
+
+_FILES_KEPT = 256
+"""Parsed files that are kept at a time: the members come file by file, and share few others."""
+
+_MOST_BLOCKS = 30
+_MOST_HOPS = 5
+
+
+def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+    """Yield one request a member, in order; see `LanguageDriver.requests`."""
+    test_paths = TestPaths(tree, project)
+    conventions = Conventions(tree)
+    used = _Signatures(tree, project)
+    framework = framework_of(tree, project)
+    samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
+    for member in members:
+        test_path = test_paths.of(member.path)
+        neighbour = test_paths.neighbour(test_path)
+        yield Request(
+            member=member,
+            test_path=test_path,
+            framework=framework,
+            conventions=conventions.of(member.path, test_path),
+            normalised_source=normalised_source(member.source),
+            context=Context(
+                signatures=used.of(member),
+                style_sample=samples(neighbour) if neighbour is not None else "",
+                dependencies=member.because_source,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """One parsed source file: what it defines, and what its imports bind."""
+
+    module: Module
+    definitions: dict[str, Definition]
+    imports: Imports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """Something a member uses: where it is defined, and what of a class is of interest, None for all."""
+
+    file: _File
+    name: str
+    methods: frozenset[str] | None = None
+
+    @property
+    def block(self) -> str:
+        """Its signature, with the module that it is from."""
+        shown = signature(self.file.definitions[self.name], methods=self.methods)
+        return f"# {self.file.module.name}\n{shown}"
+
+
+class _Signatures:
+    """Tier 2 of the context: the signatures of what members use."""
+
+    def __init__(self, tree: SourceTree, project: str) -> None:
+        self._tree = tree
+        self._paths = frozenset(tree.paths())
+        self._roots = SourceRoots.of(project, self._paths)
+        self._file = lru_cache(maxsize=_FILES_KEPT)(self._read)
+
+    def of(self, member: Member) -> str:
+        """Return the signatures, a blank line between two, the enclosing class's first."""
+        file = self._file(member.path)
+        if file is None or member.name not in file.definitions:
+            return ""
+        try:
+            blocks = dict.fromkeys(used.block for used in self._used_by(member, file))
+        except RecursionError:  # generated code may be nested thousands deep; it does without
+            return ""
+        return "\n\n".join(islice(blocks, _MOST_BLOCKS))
+
+    def _used_by(self, member: Member, file: _File) -> Iterator[_Used]:
+        definition = file.definitions[member.name]
+        found = _in_order(member.source, {*references(definition, file.module.package), *_types(definition)})
+        enclosing = member.name.rpartition(".")[0]
+        if enclosing in file.definitions:
+            own = frozenset(each.names[0] for each in found if each.via is Via.OWN)
+            yield _Used(file=file, name=enclosing, methods=own - {member.plain_name})
+            found = [*found, *bases(file.definitions[enclosing])]
+        elif member.kind is MemberKind.CLASS:
+            found = [*found, *bases(definition)]
+        shown = {member.name, enclosing}
+        for reference in found:
+            used = self._meant(file, reference)
+            if used is not None and not (used.file is file and used.name in shown):
+                yield used
+
+    def _meant(self, file: _File, reference: Reference) -> _Used | None:
+        """Return what a reference means, if it is something of this project; its own class is known."""
+        if reference.via is Via.NAME:
+            return self._named(file, reference.names, _MOST_HOPS)
+        if reference.via is Via.MODULE:
+            return self._in_module(reference.names[0], reference.names[1:], _MOST_HOPS)
+        return None
+
+    def _named(self, file: _File, names: Sequence[str], hops: int) -> _Used | None:
+        """Follow names from a module's own level, through re-exports."""
+        if not names or not hops:
+            return None
+        name, *rest = names
+        if name in file.definitions:
+            return _Used(file=file, name=name)
+        for target in (
+            *file.imports.names.get(name, ()),
+            *(Target(star, name) for star in file.imports.stars),
+        ):
+            inner = rest if target.name is None else [target.name, *rest]
+            used = self._in_module(target.module, inner, hops - 1)
+            if used is not None:
+                return used
+        return None
+
+    def _in_module(self, module: str, names: Sequence[str], hops: int) -> _Used | None:
+        """Follow names from a module, the first of which may be modules inside it."""
+        if not names:
+            return None
+        file = self._file_of(module)
+        used = self._named(file, names, hops) if file is not None else None
+        return used or self._in_module(f"{module}.{names[0]}", names[1:], hops)
+
+    def _file_of(self, module: str) -> _File | None:
+        inner = module.replace(".", "/")
+        for folder in self._roots.folders:
+            prefix = f"{folder}/" if folder else ""
+            for path in (f"{prefix}{inner}/__init__.py", f"{prefix}{inner}.py"):
+                if path in self._paths:
+                    return self._file(path)
+        return None
+
+    def _read(self, path: str) -> _File | None:
+        module = self._roots.module(path)
+        data = self._tree.read(path)
+        if module is None or data is None:
+            return None
+        try:
+            tree = read_source(path, data).tree
+        except CannotParse:
+            return None
+        imports = Imports(module.package)
+        for placed in statements(tree.body):
+            imports.enter(placed.statement)
+        for statement in _type_checking_imports(tree):
+            imports.enter(statement)
+        return _File(module=module, definitions=definitions(tree), imports=imports)
+
+
+def _type_checking_imports(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the imports of the module's own conditions, those that only a type checker sees among them."""
+    for statement in tree.body:
+        if isinstance(statement, ast.If):
+            yield from (each for each in statement.body if isinstance(each, ast.Import | ast.ImportFrom))
+
+
+def _types(definition: Definition) -> Iterator[Reference]:
+    """Yield references to the types that a definition's annotations name."""
+    for part in definition.parts:
+        if isinstance(part.statement, Function):
+            arguments = (node for node in ast.walk(part.statement.args) if isinstance(node, ast.arg))
+            annotations = (part.statement.returns, *(argument.annotation for argument in arguments))
+            for annotation in annotations:
+                yield from _names_in(annotation)
+
+
+def _names_in(annotation: ast.expr | None) -> Iterator[Reference]:
+    if annotation is None:
+        return
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Name):
+            yield Reference(Via.NAME, (node.id,))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = (name for name in re.findall(r"\w+", node.value) if name.isidentifier())
+            yield from (Reference(Via.NAME, (name,)) for name in names)
+
+
+def _in_order(source: str, found: Iterable[Reference]) -> Sequence[Reference]:
+    """Return references in the order in which the source first names them."""
+    return sorted(found, key=lambda each: (source.find(each.names[-1]), each.via.value, each.names))

@@ -1,0 +1,139 @@
+"""The Python driver: what knows Python for all other rooms. Each method is told of in `LanguageDriver`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from testsmith.languages.driver import (
+    DocumentedExample,
+    Findings,
+    MarkedTest,
+    Reachable,
+    Scope,
+    SourceTree,
+    TestMark,
+    Weight,
+)
+from testsmith.languages.python import context, examples, marking, members, merging, reachable, test_modules
+from testsmith.languages.python.formatting import Formatter, RuffFormatter
+from testsmith.languages.python.test_paths import is_test, package_files
+from testsmith.model import Member, Request
+
+if TYPE_CHECKING:
+    from testsmith.languages.driver import LanguageDriver
+
+
+class PythonDriver:
+    """Python, tested with pytest or unittest. See `LanguageDriver` for what each method owes.
+
+    Args:
+        formatter: What formats its tests.
+    """
+
+    language = "python"
+    framework = "pytest"
+    batches = True
+
+    def __init__(self, formatter: Formatter | None = None) -> None:
+        self._formatter = formatter or RuffFormatter()
+
+    def handles(self, path: str) -> bool:
+        """See `LanguageDriver.handles`."""
+        return path.endswith(".py")
+
+    def is_test(self, path: str) -> bool:
+        """See `LanguageDriver.is_test`."""
+        return is_test(path)
+
+    def changed_members(self, scope: Scope) -> Findings:
+        """See `LanguageDriver.changed_members`."""
+        return members.changed_members(scope)
+
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+        """See `LanguageDriver.all_members`."""
+        return members.all_members(tree, paths, project)
+
+    def reachable(self, data: bytes) -> Reachable:
+        """See `LanguageDriver.reachable`."""
+        return reachable.reachable(data)
+
+    def weights(self, tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, Weight]:
+        """See `LanguageDriver.weights`."""
+        from testsmith.languages.python.weighing import weights
+
+        return weights(tree, members, project)
+
+    def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+        """See `LanguageDriver.requests`."""
+        return context.requests(tree, members, project)
+
+    def is_conditional(self, data: bytes, member: Member) -> bool:
+        """See `LanguageDriver.is_conditional`."""
+        return reachable.is_conditional(data, member)
+
+    def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
+        """See `LanguageDriver.documented_examples`."""
+        return examples.documented_examples(member)
+
+    def test_functions(self, code: str) -> tuple[str, ...]:
+        """See `LanguageDriver.test_functions`."""
+        return test_modules.test_functions(code)
+
+    def keep_tests(self, code: str, names: Collection[str]) -> str:
+        """See `LanguageDriver.keep_tests`."""
+        return test_modules.keep_tests(code, names)
+
+    def source_digest(self, source: str) -> str:
+        """See `LanguageDriver.source_digest`."""
+        return marking.source_digest(source)
+
+    def mark(self, code: str, mark: TestMark) -> str:
+        """See `LanguageDriver.mark`."""
+        return marking.marked(code, mark)
+
+    def seal(self, text: str) -> str:
+        """See `LanguageDriver.seal`."""
+        return marking.sealed(text)
+
+    def marked_tests(self, text: str) -> tuple[MarkedTest, ...]:
+        """See `LanguageDriver.marked_tests`."""
+        return marking.marked_tests(text)
+
+    def beside_marked(self, text: str) -> str:
+        """See `LanguageDriver.beside_marked`."""
+        return marking.beside_marked(text)
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """See `LanguageDriver.remove`."""
+        from testsmith.languages.python.removing import without_tests
+
+        return without_tests(text, names).text
+
+    def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
+        """See `LanguageDriver.place`."""
+        return merging.place(existing, code, instead_of)
+
+    def in_framework(self, code: str, framework: str, member: Member) -> str:
+        """See `LanguageDriver.in_framework`."""
+        if framework == self.framework:
+            return code
+        from testsmith.languages.python.unittest_form import class_name_of, in_unittest_form
+
+        return in_unittest_form(code, class_name_of(member.name))
+
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
+        """See `LanguageDriver.format`."""
+        return self._formatter.format(code, test_path, tree)
+
+    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
+        """See `LanguageDriver.finish`."""
+        return self._formatter.finish(text, existing, test_path, tree)
+
+    def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
+        """See `LanguageDriver.companions`."""
+        return package_files(test_path, paths)
+
+
+if TYPE_CHECKING:
+    _: LanguageDriver = PythonDriver()

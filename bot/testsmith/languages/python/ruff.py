@@ -1,0 +1,288 @@
+"""Running ruff on one text, with the settings that hold where the text would stand.
+
+Ruff runs no code of the project; it reads its settings. They are untrusted, so ruff never runs in the
+project's own folder: it gets copies of the few files that it looks at, limits on memory and time, and no
+environment. Settings of the person's own, which ruff looks for if the project has none, are not read either.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import resource
+import subprocess
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from tempfile import TemporaryDirectory
+
+from testsmith.languages.driver import SourceTree
+from testsmith.languages.python.parsing import parse_untrusted
+
+_NEWEST_KNOWN = (3, 14)
+_OLDEST_KNOWN = (3, 7)
+_COMPLAINED = 1
+
+_MOST_SETTINGS_BYTES = 1_000_000
+_MOST_EXTENDED = 10
+_MEMORY_LIMITS = (4 * 1024**3,) * 2
+
+
+class RuffFailed(Exception):
+    """Ruff could not do its work: broken settings, an older or newer ruff demanded, out of time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """What the linter finds fault with.
+
+    Attributes:
+        rule: The rule's code, as `F401`; empty for a syntax that is too new.
+        row: The line where a `noqa` comment would speak for it, counted from 1.
+        message: What it says.
+    """
+
+    rule: str
+    row: int
+    message: str
+
+
+def ruff_program() -> str:
+    """Return the ruff executable that is installed with this program.
+
+    Call it before any thread starts: it reads `sysconfig`, and raises `TypeError` in one thread while another
+    still initializes that.
+    """
+    import ruff  # type: ignore[import-untyped]  # it ships no types
+
+    try:
+        return str(ruff.find_ruff_bin())
+    except FileNotFoundError:
+        return "ruff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruff:
+    """Ruff for one place.
+
+    Attributes:
+        program: The ruff executable, as `ruff_program` finds it.
+        folder: A folder of `settings_copy`, which it runs in.
+        path: Where the text would stand, relative to the folder.
+        options: Options of every call, as `--isolated`.
+        seconds: The time limit of one call.
+    """
+
+    program: str
+    folder: Path
+    path: str
+    options: tuple[str, ...] = ()
+    seconds: float = 20.0
+
+    def formatted(self, code: str) -> str:
+        """Return the code formatted.
+
+        Raises:
+            RuffFailed: It could not be.
+        """
+        return self._run(("format",), code, allowed=0)
+
+    def mended(self, code: str, *options: str) -> str:
+        """Return the code with what is safe to mend mended.
+
+        Args:
+            code: The code.
+            options: Further options, as `--select`.
+
+        Raises:
+            RuffFailed: It could not be.
+        """
+        command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
+        return self._run(command, code, allowed=_COMPLAINED)
+
+    def annotated(self, code: str) -> str:
+        """Return the code with the return types that are plain to see, `-> None` above all.
+
+        Raises:
+            RuffFailed: It could not be done.
+        """
+        rules = ("--select", "ANN201,ANN202", "--fixable", "ANN", "--unsafe-fixes")
+        return self._run(("check", "--fix-only", *rules), code, allowed=_COMPLAINED)
+
+    def complaints(self, code: str, *options: str) -> Sequence[Complaint]:
+        """Return what the linter finds fault with.
+
+        Raises:
+            RuffFailed: It could not be asked.
+        """
+        command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
+        answer = self._run(command, code, allowed=_COMPLAINED)
+        return [_complaint(entry) for entry in json.loads(answer or "[]")]
+
+    def _run(self, command: Sequence[str], code: str, *, allowed: int) -> str:
+        """Return what a call prints; as bytes in between, so that line ends stay."""
+        name = str(self.folder / self.path)
+        place = ("--no-cache", "--quiet", "--stdin-filename", name, *self.options, "-")
+        try:
+            returncode, answer, complaint = self._ended((self.program, *command, *place), code.encode())
+            text = answer.decode()
+        except (OSError, UnicodeError, subprocess.TimeoutExpired) as error:
+            raise RuffFailed(str(error)) from error
+        if not 0 <= returncode <= allowed:
+            raise RuffFailed(complaint.decode(errors="replace").strip())
+        return text
+
+    def _ended(self, command: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
+        """Return a call's exit code and what it printed."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, env={}
+        ) as process:
+            try:
+                with suppress(ProcessLookupError):
+                    resource.prlimit(process.pid, resource.RLIMIT_AS, _MEMORY_LIMITS)
+                stdout, stderr = process.communicate(stdin, timeout=self.seconds)
+            except BaseException:
+                process.kill()
+                raise
+        return process.returncode, stdout, stderr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsCopy:
+    """A folder with what ruff looks at of a project.
+
+    Attributes:
+        folder: The folder.
+        has_settings: Whether the project has settings for ruff that hold for the text.
+    """
+
+    folder: Path
+    has_settings: bool
+
+
+@contextmanager
+def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCopy]:
+    """Copy what ruff looks at of a project into a new folder, which is removed at the end.
+
+    That is settings, and the names of modules that the text imports, since ruff sorts imports by which of
+    them are the project's own: their files are there, but empty.
+
+    Args:
+        tree: The project's files.
+        path: Where the text would stand.
+        code: The text.
+    """
+    with TemporaryDirectory(prefix="testsmith-ruff-") as name:
+        folder = Path(name)
+        settings = _settings_files(tree, path)
+        modules = dict.fromkeys(_modules(tree, path, code), b"")
+        for place, content in {**modules, **(settings or {})}.items():
+            with suppress(OSError, ValueError):  # a tree that names one place as a file and as a folder
+                target = folder / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        yield SettingsCopy(folder=folder, has_settings=settings is not None)
+
+
+def read_settings(tree: SourceTree, path: str) -> bytes | None:
+    """Return a settings file's bytes; None where there is no such regular file, or it is far too large."""
+    content = tree.read(path)
+    return content if content is not None and len(content) <= _MOST_SETTINGS_BYTES else None
+
+
+def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
+    """Return the settings files that hold for a path; None where there are none, or they lead elsewhere."""
+    found: dict[str, bytes] = {}
+    paths = frozenset(tree.paths())
+    parents = [str(parent) for parent in PurePosixPath(path).parents]
+    waiting = [
+        place
+        for parent in parents
+        for name in ("pyproject.toml", "ruff.toml", ".ruff.toml")
+        if (place := normpath(f"{parent}/{name}")) in paths
+    ]
+    has_any = False
+    while waiting:
+        place = waiting.pop()
+        content = read_settings(tree, place)
+        if content is None or place in found:
+            continue
+        found[place] = content
+        ruff = _ruff_settings(place, content)
+        has_any = has_any or ruff is not None
+        extended = None if ruff is None else ruff.get("extend")
+        if extended is not None:
+            there = _extended(place, extended)
+            if there not in paths or len(found) > 3 * len(parents) + _MOST_EXTENDED:
+                return None
+            waiting.append(there)
+    return found if has_any else None
+
+
+def _ruff_settings(place: str, content: bytes) -> dict[str, object] | None:
+    """Return what a settings file says of ruff; what cannot be read is left to ruff itself to refuse."""
+    is_pyproject = PurePosixPath(place).name == "pyproject.toml"
+    try:
+        settings = tomllib.loads(content.decode())
+    except (ValueError, RecursionError):
+        return None if is_pyproject else {}
+    tool = settings.get("tool") if is_pyproject else {"ruff": settings}
+    ruff = tool.get("ruff") if isinstance(tool, dict) else None
+    return ruff if isinstance(ruff, dict) else None
+
+
+def _extended(place: str, extended: object) -> str:
+    """Return the file of the tree that settings extend; an empty text where it can be none of the tree."""
+    if not isinstance(extended, str) or extended.startswith(("/", "~")) or "$" in extended:
+        return ""
+    there = normpath(f"{PurePosixPath(place).parent}/{extended}")
+    return "" if there.startswith("../") else there
+
+
+def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
+    """Yield the files of modules that a text imports, and what makes the folders above it packages."""
+    packages = {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
+    ends = tuple(f"/{module.replace('.', '/')}" for module in _imported(code))
+    for place in tree.paths():
+        if not place.endswith((".py", ".pyi")) or not {"", ".", ".."}.isdisjoint(place.split("/")):
+            continue
+        folder, _, name = f"/{place}".rpartition("/")
+        module = f"{folder}/{name.partition('.')[0]}"
+        if place in packages or module.endswith(ends) or folder.endswith(ends):
+            yield place
+
+
+def _imported(code: str) -> set[str]:
+    """Return the modules that a text may import, with the packages above them."""
+    found: set[str] = set()
+    for node in ast.walk(parse_untrusted(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    parts = [name.split(".") for name in found]
+    return {".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)}
+
+
+def isolated(version: tuple[int, int] | None) -> tuple[str, ...]:
+    """Return the options for ruff's own defaults, and for the oldest Python that the code must run on."""
+    if version is None:
+        return ("--isolated",)
+    major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
+    return ("--isolated", "--target-version", f"py{major}{minor}")
+
+
+def _complaint(entry: dict[str, object]) -> Complaint:
+    rule = entry.get("code")
+    place = entry.get("location")
+    row = entry.get("noqa_row") or (place.get("row") if isinstance(place, dict) else None)
+    is_rule = isinstance(rule, str) and rule != "invalid-syntax"
+    return Complaint(
+        rule=str(rule) if is_rule else "",
+        row=row if isinstance(row, int) else 1,
+        message=str(entry.get("message", "")),
+    )

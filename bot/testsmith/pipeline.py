@@ -1,0 +1,1178 @@
+"""The story of a run, phase by phase: changes, candidates, evidence, report.
+
+The only room that knows both generation and verification. Nothing goes back up, but for three second rounds:
+what the gate reduced is run again, as it would be posted, what a model can mend is asked for once more, and
+where that is set a model is asked only for what the offline engine's proven tests do not show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+
+from testsmith import __version__
+from testsmith.cache.sources import Ground, source_digest
+from testsmith.changes.git import Repository
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.changes.patches import ComparedStates
+from testsmith.changes.trusted import TrustedTree
+from testsmith.deadline import Deadline, TimeIsOver, next_group
+from testsmith.execution.interpreter import choose_interpreter, tracks_environment
+from testsmith.execution.isolation.choice import CannotIsolate
+from testsmith.execution.loading import (
+    could_not_import,
+    does_not_exist,
+    members_that_do_not_exist,
+    modules_that_do_not_load,
+)
+from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.own_suite import OwnSuite, measure_own_suite, with_base
+from testsmith.execution.own_tests.cache import Measurements, NoMeasurements
+from testsmith.execution.sandbox import CannotRun, Sandbox
+from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.faults import apart_from_faults, fault_in_words, is_fault, skipped_by_fault, traceback_of
+from testsmith.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
+from testsmith.generation.observing import TimedObserver
+from testsmith.generation.offline.generator import OfflineGenerator
+from testsmith.generation.side_by_side import closing, results
+from testsmith.languages.driver import CannotConvert, CannotParse, CannotPlace, LanguageDriver, SourceTree
+from testsmith.model import (
+    Baseline,
+    BaselineStatus,
+    CacheStatsReporter,
+    Candidate,
+    Change,
+    Estimate,
+    ExpectedCallsReporter,
+    Funnel,
+    Label,
+    Member,
+    Origin,
+    Progress,
+    Repair,
+    Report,
+    Request,
+    Result,
+    Skipped,
+    SpendingReporter,
+    Stage,
+    Statistics,
+    Suggestion,
+)
+from testsmith.placement.life import LookedAfter, Now, already_tested, look_after
+from testsmith.placement.plan import Marking, Plan, plan_edits
+from testsmith.placement.write import write_edits
+from testsmith.providers.provider import SpendingEnded
+from testsmith.report.assembly import check, numbered
+from testsmith.report.faults import concluded, readable
+from testsmith.settings import (
+    ModelFor,
+    ProviderChoice,
+    ReasoningEffort,
+    SandboxChoice,
+    Settings,
+    VerificationSettings,
+)
+from testsmith.verification.evidence import Subject
+from testsmith.verification.frameworks import FrameworkForm
+from testsmith.verification.gains import unmeasured_note
+from testsmith.verification.gate import Entry, Verdict
+from testsmith.verification.in_time import prove_in_time
+from testsmith.verification.proving import best_verdict, funnel, prove
+from testsmith.verification.repair import Judged, Repairs, Standing
+from testsmith.verification.sufficing import suffices
+
+_SHARE_OF_MAKING = 0.6
+"""So much of the time that is left may go by while tests are made; the rest is for proving them."""
+
+_SHARE_OF_ENGINE = 0.3
+"""So much of it may the offline engine take where a model is asked after it, or told what it has observed."""
+
+_SHARE_OF_TELLING = 0.05
+"""So much of it may pass until a model is told what the engine has observed before: that takes no time."""
+
+_SHARE_OF_MEASURING = 0.7
+"""So much of it may measuring the project's own tests take, were it not to heed its own limit."""
+
+_SHARE_ON_BASE = 0.3
+"""So much of it may running own tests on base take, were it not to heed its own limit."""
+
+_SHARE_OF_OWN_TESTS = 0.25
+"""So much of it may the project's own tests take on base, and with the mutants of a group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The clients of one run, built by `main`.
+
+    Attributes:
+        drivers: The languages.
+        model: The generator that asks a model; None where the settings ask none.
+        build_sandbox: Makes what runs the project's code, for an interpreter.
+        cache: Who knows what the result cache did.
+        spending: Who knows what model calls cost.
+        progress: Where the run tells how far it is.
+        clock: Seconds that only ever grow.
+        environment: The person's environment, from which the project's interpreter is told.
+        measurements: Where measurements of the project's own tests are kept between runs.
+    """
+
+    drivers: Sequence[LanguageDriver]
+    model: TestGenerator | None
+    build_sandbox: Callable[[SandboxChoice, Path], Awaitable[Sandbox]]
+    cache: CacheStatsReporter
+    spending: SpendingReporter
+    progress: Progress
+    clock: Callable[[], float]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    measurements: Measurements = field(default_factory=NoMeasurements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a run is given, and need not find out itself.
+
+    Attributes:
+        repository: The repository that is looked at; None for the one that holds the settings' folder.
+        compared: Both states, where base is not in the repository; then nothing is run on base.
+        trusted: The files that conventions are read from, where head may be anybody's; None for head's.
+        is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
+            outcome is remembered; such a member costs no call and no proof. None where nobody remembers:
+            then no digest is made.
+        reason: What is said of such a member.
+        paths: Files and folders whose public members all count as added, in place of what has changed; empty
+            for what has changed.
+        only: Which members of these paths are meant, by id, name or path; empty for all.
+        candidates: What is to be proven, by member id, in place of what a generator would make; None where
+            generators are asked.
+        repairs: By member id what was wrong with tests that are there, for a model to do better.
+        seed: What the offline engine's draws begin with; another one gives other tests.
+        search: The members, as they were found already, in the order in which they are asked for; None where
+            they are to be found.
+        workspace: Where head's code is run; None for one that is opened for this run alone.
+    """
+
+    repository: Repository | None = None
+    compared: ComparedStates | None = None
+    trusted: SourceTree | None = None
+    is_unchanged: Callable[[str, str], bool] | None = None
+    reason: str = "it has not changed since it was last looked at"
+    paths: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    candidates: Mapping[str, Candidate] | None = None
+    repairs: Mapping[str, Repair] = field(default_factory=dict)
+    seed: int = 0
+    search: MemberSearch | None = None
+    workspace: Workspace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the generators gave, by member id: candidates, or a reason; and why they ended early."""
+
+    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    skipped: Mapping[str, Skipped] = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of the members: suggestions not numbered yet, reasons, figures."""
+
+    suggestions: tuple[Suggestion, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    funnel: Funnel = field(default_factory=Funnel)
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+    failing: frozenset[str] | None = None
+    baseline: Baseline = field(default_factory=Baseline)
+    not_asked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for one member, and who knows its language."""
+
+    driver: LanguageDriver
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What every phase may look at."""
+
+    settings: Settings
+    tools: Tools
+    repository: Repository
+    search: MemberSearch
+    requests: Mapping[str, _Asked]
+    deadline: Deadline
+    given: Given
+    sources: Mapping[str, str] = field(default_factory=dict)
+    unchanged: tuple[Skipped, ...] = ()
+    unasked: tuple[Skipped, ...] = ()
+
+    @property
+    def progress(self) -> Progress:
+        return self.tools.progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where candidates are proven, and what the project's own tests show there."""
+
+    workspace: Workspace
+    own_suite: OwnSuite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """The answers of generators, and what came of the candidates among them, in the same order."""
+
+    answers: Answers
+    candidates: tuple[Candidate, ...]
+    judged: tuple[Judged, ...]
+
+    def after(self, earlier: _Round) -> _Round:
+        """Return this round and an earlier one as one."""
+        return _Round(
+            answers=_joined([self.answers, earlier.answers]),
+            candidates=(*self.candidates, *earlier.candidates),
+            judged=(*self.judged, *earlier.judged),
+        )
+
+
+async def suggest(settings: Settings, tools: Tools, given: Given | None = None) -> Report:
+    """Return the report of one run.
+
+    Args:
+        settings: What was set.
+        tools: The clients.
+        given: What need not be found out; nothing by default.
+
+    Raises:
+        UsageFailure: The folder is no repository, or a revision is unknown.
+    """
+    started = tools.clock()
+    run = _begun(settings, tools, given or Given())
+    outcome = await _outcome(run) if run.requests else Outcome()
+    report = concluded(readable(_report(run, outcome, tools.clock() - started)))
+    check(report)
+    return report
+
+
+async def estimate(
+    settings: Settings, tools: Tools, reckoned: ExpectedCallsReporter, given: Given | None = None
+) -> Estimate:
+    """Return what a run would ask a model, without asking one and without running anything.
+
+    Args:
+        settings: What was set.
+        tools: The clients; the generator only reckons, and `spending` says what it comes to.
+        reckoned: Who knows the calls that the generator has reckoned with.
+        given: What need not be found out; nothing by default.
+
+    Raises:
+        UsageFailure: As of `suggest`.
+    """
+    started = tools.clock()
+    run = _begun(settings, tools, given or Given())
+    run.progress.phase("reckoning calls", len(run.requests))
+    answers = _joined([await _asked(run, generator, 1.0) for generator in _generators(run, None)])
+    calls = reckoned.expected_calls()
+    left_out = tuple(one for one in answers.skipped.values() if one.stage is Stage.BUDGET)
+    asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
+    known = (*answers.candidates, *answers.skipped)
+    return Estimate(
+        members=run.search.found,
+        calls=calls,
+        cached=tuple(member for member in known if member not in asked),
+        skipped=(*run.search.skipped, *run.unasked, *left_out),
+        statistics=_statistics(run, Outcome(), tools.clock() - started),
+        base=run.search.base,
+        head=run.search.head,
+    )
+
+
+def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
+    """Return what every phase may look at, without the members of which all is known."""
+    repository = given.repository or Repository.open(settings.folder)
+    settings, tools = _narrowed(settings, tools, given)
+    search = given.search or _searched(repository, settings, tools, given)
+    asked, unasked = _requests(repository, search, tools.drivers, given.trusted)
+    requests = _with_repairs(asked, given.repairs)
+    sources, unchanged = dict[str, str](), set[str]()
+    if given.is_unchanged is not None:
+        sources = _sources(settings, search, requests)
+        unchanged = {member for member, source in sources.items() if given.is_unchanged(member, source)}
+    left_alone = [asked.request.member for member, asked in requests.items() if member in unchanged]
+    return _Run(
+        settings=settings,
+        tools=tools,
+        repository=repository,
+        search=search,
+        requests={member: asked for member, asked in requests.items() if member not in unchanged},
+        sources=sources,
+        unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
+        unasked=unasked,
+        deadline=Deadline.after(settings.budget.max_minutes + settings.model.minutes_of_waiting, tools.clock),
+        given=given,
+    )
+
+
+def _searched(repository: Repository, settings: Settings, tools: Tools, given: Given) -> MemberSearch:
+    tools.progress.phase("finding changed members", 1)
+    return find_members(repository, settings.selection, tools.drivers, given.compared)
+
+
+def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:
+    """Return what a run goes by that was given its paths or its candidates."""
+    if given.paths:
+        selection = replace(
+            settings.selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
+        )
+        settings = replace(settings, selection=selection)
+    if given.candidates is not None:  # nobody is asked
+        settings, tools = replace(settings, provider=ProviderChoice.OFFLINE), replace(tools, model=None)
+    return settings, tools
+
+
+def _with_repairs(requests: Mapping[str, _Asked], repairs: Mapping[str, Repair]) -> dict[str, _Asked]:
+    return {
+        member: replace(asked, request=replace(asked.request, repair=repairs.get(member)))
+        for member, asked in requests.items()
+    }
+
+
+def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
+    search, tools = run.search, run.tools
+    looked_after = _looked_after(run, outcome)
+    return Report(
+        members=search.found,
+        suggestions=numbered(search.found, outcome.suggestions),
+        skipped=(*search.skipped, *run.unchanged, *run.unasked, *outcome.skipped),
+        statistics=_statistics(run, outcome, seconds),
+        base=search.base,
+        head=search.head,
+        failure=outcome.failure,
+        notes=(*outcome.notes, *_notes_of(tools.model), *_without_effect(run.settings)),
+        sources=run.sources,
+        unchanged=frozenset(one.member for one in run.unchanged if one.member is not None),
+        digests=looked_after.digests,
+        failing=outcome.failing,
+        baseline=outcome.baseline,
+        earlier=looked_after.earlier,
+    )
+
+
+def _statistics(run: _Run, outcome: Outcome, seconds: float) -> Statistics:
+    tools = run.tools
+    return Statistics(
+        spending=tools.spending.spending(),
+        cache=tools.cache.cache_stats(),
+        funnel=outcome.funnel,
+        seconds=seconds,
+        not_asked=outcome.not_asked,
+    )
+
+
+def _looked_after(run: _Run, outcome: Outcome) -> LookedAfter:
+    """Return what has become of the tests that earlier runs have put into the project's test tree."""
+    search = run.search
+    now = Now(
+        tree=search.head_tree,
+        files=search.files,
+        members=search.found,
+        project=run.repository.project,
+        failing=outcome.failing,
+    )
+    try:
+        return look_after(now, run.tools.drivers)
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "earlier tests were not looked at", error)
+        return LookedAfter(digests={})
+
+
+def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
+    """Say that something beside the members was lost to a fault; what is meant to end the run still does."""
+    if not is_fault(error):
+        raise error
+    told = traceback_of(error) if run.settings.verbose else fault_in_words(error)
+    run.progress.warn(f"{not_done}: {told}")
+
+
+def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:
+    """Return by member id the digest of what its outcome is found from."""
+    verification = settings.verification
+    rules = ("enabled", "runs", "max_mutants", "repairs", "sandbox", "setup_command", "test_command")
+    ground = Ground(
+        version=__version__,
+        generators=_generators_of(settings),
+        rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
+    )
+    base_text = _read_once(search.base_tree)
+    used = {asked.driver.language: asked.driver for asked in requests.values()}
+    own_tests = {
+        language: cache(partial(_beside_ours, search.head_tree, driver)) for language, driver in used.items()
+    }
+    return {
+        member: source_digest(
+            asked.request,
+            ground,
+            base=base_text(asked.request.member.path),
+            own_tests=own_tests[asked.driver.language](asked.request.test_path),
+        )
+        for member, asked in requests.items()
+    }
+
+
+def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
+    """Return what stands in a test file beside tests of the bot's own: they change nothing that was found."""
+    data = tree.read(path)
+    return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
+
+
+def _generators_of(settings: Settings) -> str:
+    """Return who makes the tests, in words that stay the same where nothing was set."""
+    model = settings.model
+    words = f"{settings.provider} {model.base_url or ''} {model.model}"
+    if model.reasoning_effort is not ReasoningEffort.LOWEST:
+        words += f" {model.reasoning_effort}"
+    return f"{words} {model.model_for}" if _asks_for_hard_alone(settings) else words
+
+
+def _read_once(tree: SourceTree | None) -> Callable[[str], bytes | None]:
+    """Return what reads a tree's files, each once for all of its members; nothing where there is no tree."""
+    return cache((lambda _: None) if tree is None else tree.read)
+
+
+def _notes_of(generator: object) -> tuple[str, ...]:
+    return generator.notes() if isinstance(generator, NotedGenerator) else ()
+
+
+def _requests(
+    repository: Repository,
+    search: MemberSearch,
+    drivers: Sequence[LanguageDriver],
+    trusted: SourceTree | None,
+) -> tuple[dict[str, _Asked], tuple[Skipped, ...]]:
+    """Return what is asked for each member, by its id, and the members that nothing can be asked for."""
+    tree = search.head_tree if trusted is None else TrustedTree(search.head_tree, trusted)
+    asked: dict[str, _Asked] = {}
+    lost: list[Skipped] = []
+    for driver in drivers:
+        members = [member for member in search.members if member.language == driver.language]
+        try:
+            requests: list[Request | Skipped] = list(driver.requests(tree, members, repository.project))
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            requests = [_requested(driver, tree, member, repository.project) for member in members]
+        asked |= {
+            one.member.id: _Asked(driver=driver, request=one) for one in requests if isinstance(one, Request)
+        }
+        lost += [one for one in requests if isinstance(one, Skipped)]
+    return asked, tuple(lost)
+
+
+def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
+    try:
+        [request] = driver.requests(tree, [member], project)
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        return skipped_by_fault(member, error)
+    return request
+
+
+async def _outcome(run: _Run) -> Outcome:
+    """Return what comes of the members, with a place to run code in where one is needed."""
+    if not runs_code(run.settings):
+        return await _unproven(run, await _asked_together(run, _generators(run, None)))
+    try:
+        async with _workspace(run) as workspace:
+            broken = await run.deadline.within(_not_loading(run, workspace))
+            left = {member: asked for member, asked in run.requests.items() if member not in broken}
+            outcome = await _outcome_in(replace(run, requests=left), workspace)
+            return replace(outcome, skipped=(*broken.values(), *outcome.skipped))
+    except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+        return Outcome(skipped=_skipped(_members(run), Stage.ENVIRONMENT, str(failure)))
+    except TimeIsOver:
+        reason = run.deadline.reason("the project was ready to be run")
+        return Outcome(skipped=_skipped(_members(run), Stage.BUDGET, reason))
+
+
+def _members(run: _Run) -> list[Member]:
+    """Return the members that are asked about."""
+    return [asked.request.member for asked in run.requests.values()]
+
+
+async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
+    engine = OfflineGenerator(workspace, run.given.seed)
+    if not run.settings.verification.enabled:
+        return await _unproven(run, await _asked_together(run, _generators(run, engine)))
+    runs_for_model = run.settings.provider is ProviderChoice.OPENAI
+    share = _SHARE_OF_ENGINE if runs_for_model else _SHARE_OF_TELLING
+    observer = TimedObserver(engine, run.deadline, share)
+    _observe_with(run.tools.model, observer)
+    answers, own_suite, workspace = await asyncio.gather(
+        _answers(run, engine), _own_suite(run, workspace), _with_other_python(run, workspace)
+    )
+    place = _Place(workspace=workspace, own_suite=own_suite)
+    proven = await _round(run, place, answers)
+    conclude = _after_the_engine if _asks_for_hard_alone(run.settings) else _concluded
+    outcome = await conclude(run, place, proven)
+    return replace(outcome, notes=(*outcome.notes, *observer.notes()))
+
+
+async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> Outcome:
+    """Ask the model for those members alone of which the engine's tests do not show all there is to show."""
+    shown = {one.proof.member.id for one in by_engine.judged if isinstance(one, Verdict) and suffices(one)}
+    hard = {member: asked for member, asked in run.requests.items() if member not in shown}
+    proven = by_engine
+    if hard and run.tools.model is not None:
+        left = replace(run, requests=hard)
+        proven = (await _round(left, place, await _asked_in_time(left, run.tools.model))).after(by_engine)
+    outcome = await _concluded(run, place, proven)
+    return replace(outcome, not_asked=len(shown), notes=(*outcome.notes, *_shown_note(run, len(shown))))
+
+
+async def _asked_in_time(run: _Run, model: TestGenerator) -> Answers:
+    """Ask the model, where an answer could still be proven."""
+    if not next_group(len(run.requests), run.deadline.left, None):
+        reason = run.deadline.reason("the model was asked")
+        return _sorted_out(_skipped(_members(run), Stage.BUDGET, reason), None)
+    run.progress.phase("making tests for what is hard", len(run.requests))
+    return await _asked(run, model, _SHARE_OF_MAKING)
+
+
+def _shown_note(run: _Run, shown: int) -> tuple[str, ...]:
+    """Return for how many members the model was asked, and why not for the others."""
+    if not shown:
+        return ()
+    every = len(run.requests)
+    why = "the offline engine's tests kill all mutants, reach all lines and branches, and show the change"
+    return (f"the model was asked for {every - shown} of {every} members: of the others {why}",)
+
+
+def _asks_for_hard_alone(settings: Settings) -> bool:
+    """Tell whether the model is asked only once the engine's tests are proven."""
+    competes = settings.provider is ProviderChoice.OPENAI_AND_OFFLINE
+    return settings.model.model_for is ModelFor.HARD and competes and settings.verification.enabled
+
+
+def _without_effect(settings: Settings) -> tuple[str, ...]:
+    """Return what a reader should know of settings that could not be heeded."""
+    asks = settings.provider is not ProviderChoice.OFFLINE
+    if settings.model.model_for is ModelFor.ALL or not asks or _asks_for_hard_alone(settings):
+        return ()
+    return (
+        "the model was asked for all members: model-for hard needs the provider openai+offline, and proof",
+    )
+
+
+def _observe_with(generator: object, observer: Observer) -> None:
+    if isinstance(generator, ObservingGenerator):
+        generator.observe_with(observer)
+
+
+async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
+    """Measure the project's own tests, while candidates are made."""
+    settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
+    measuring = measure_own_suite(workspace, _members(run), settings, run.tools.measurements)
+    try:
+        suite = await run.deadline.within(measuring, _SHARE_OF_MEASURING)
+    except TimeIsOver:
+        note = f"own tests: {run.deadline.reason('they were measured')}"
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "your own tests were not measured", error)
+        note = f"own tests were not measured: {fault_in_words(error)}"
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
+    if suite.notes and settings.suite_seconds != run.settings.verification.suite_seconds:
+        note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
+        suite = replace(suite, notes=(*suite.notes, note))
+    return await _with_base(run, workspace, suite)
+
+
+async def _with_base(run: _Run, workspace: Workspace, suite: OwnSuite) -> OwnSuite:
+    """Run the project's own tests on base's source; return the suite with how they end there."""
+    seconds = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS).suite_seconds
+    try:
+        return await run.deadline.within(with_base(workspace, suite, seconds), _SHARE_ON_BASE)
+    except TimeIsOver:
+        note = run.deadline.reason("own tests were run on the merge base")
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "your own tests were not run on the merge base", error)
+        note = f"own tests were not run on the merge base: {fault_in_words(error)}"
+    return replace(suite, notes=(*suite.notes, note))
+
+
+def _with_suite_seconds(run: _Run, share: float) -> VerificationSettings:
+    """Return the settings with no more time for the own tests than a share of what is left."""
+    settings = run.settings.verification
+    return replace(settings, suite_seconds=min(settings.suite_seconds, share * run.deadline.left))
+
+
+async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
+    """Look for another interpreter to run tests on, while candidates are made."""
+    order = OtherPythonOrder(
+        environment=run.tools.environment,
+        requires=requires_python(run.search.head_tree, run.repository.project),
+        modules=sorted({asked.request.member.module for asked in run.requests.values()}),
+    )
+    try:
+        return await run.deadline.within(with_other_python(workspace, order), _SHARE_OF_MAKING)
+    except TimeIsOver:
+        return workspace
+    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+        _warn_of_fault(run, "no other Python was looked for", error)
+        return workspace
+
+
+async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
+    """Return the members whose modules do not load, before anything is paid for their tests."""
+    members = _members(run)
+    problems = await modules_that_do_not_load(workspace, {member.module for member in members})
+    installs = run.settings.verification.installs
+    reasons = {
+        module: could_not_import(module, problem, workspace.owned_modules, installs=installs)
+        for module, problem in problems.items()
+    }
+    conditional = [
+        asked.request.member
+        for asked in run.requests.values()
+        if asked.request.member.module not in reasons and _is_conditional(run, asked)
+    ]
+    absent = await members_that_do_not_exist(workspace, conditional)
+    why = {one.id: does_not_exist(one, workspace) for one in conditional if one.id in absent}
+    why |= {one.id: reasons[one.module] for one in members if one.module in reasons}
+    return {
+        member.id: _skipped([member], Stage.ENVIRONMENT, why[member.id])[0]
+        for member in members
+        if member.id in why
+    }
+
+
+def _is_conditional(run: _Run, asked: _Asked) -> bool:
+    data = run.search.head_tree.read(asked.request.member.path)
+    return data is not None and asked.driver.is_conditional(data, asked.request.member)
+
+
+def runs_code(settings: Settings) -> bool:
+    """Tell whether a run with these settings runs code of the project."""
+    return settings.verification.enabled or settings.provider is not ProviderChoice.OPENAI
+
+
+@asynccontextmanager
+async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
+    """Give a place to run code in, behind the sandbox that the settings ask for."""
+    if run.given.workspace is not None:
+        yield run.given.workspace
+        return
+    order = await workspace_order(run.settings, run.tools, run.repository, run.search)
+    async with AsyncExitStack() as stack:
+        yield await run.deadline.within(stack.enter_async_context(open_workspace(order)))
+
+
+async def workspace_order(
+    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch
+) -> WorkspaceOrder:
+    """Return what a workspace is made of, behind the sandbox that the settings ask for.
+
+    Raises:
+        CannotIsolate: There is no such sandbox here.
+        UsageFailure: There is no interpreter of the name that the person gave.
+    """
+    verification, folder = settings.verification, repository.root / repository.project
+    interpreter = choose_interpreter(
+        verification.python,
+        tools.environment,
+        folder,
+        installs=verification.installs,
+        is_tracked=tracks_environment(repository),
+    )
+    sandbox = await tools.build_sandbox(verification.sandbox, interpreter.path)
+    if verification.installs:
+        tools.progress.phase("installing the project", 1)
+    return WorkspaceOrder(
+        repository=repository,
+        head=search.head_tree,
+        base=search.base_tree,
+        settings=verification,
+        sandbox=sandbox,
+        environment=tools.environment,
+    )
+
+
+def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skipped, ...]:
+    return tuple(
+        Skipped(member=member.id, path=member.path, stage=stage, reason=reason) for member in members
+    )
+
+
+async def _answers(run: _Run, engine: OfflineGenerator) -> Answers:
+    """Ask every generator that the settings name, the engine first: what it has observed helps the model."""
+    given = run.given.candidates
+    if given is not None:
+        return Answers(candidates={member: (given[member],) for member in run.requests if member in given})
+    model, provider = run.tools.model, run.settings.provider
+    rounds = 1 if _asks_for_hard_alone(run.settings) else len(list(_generators(run, engine)))
+    run.progress.phase("making tests", len(run.requests) * rounds)
+    if model is None:
+        return await _asked(run, engine, _SHARE_OF_MAKING)
+    if provider is ProviderChoice.OPENAI:
+        return await _asked(run, model, _SHARE_OF_MAKING)
+    by_engine = await _asked(run, engine, _SHARE_OF_ENGINE)
+    if _asks_for_hard_alone(run.settings):
+        return by_engine
+    return _joined([await _asked(run, model, _SHARE_OF_MAKING), by_engine])
+
+
+async def _asked_together(run: _Run, generators: Iterable[TestGenerator]) -> Answers:
+    """Ask generators at the same time, as nothing is proven, and nobody can help another."""
+    asked = list(generators)
+    run.progress.phase("making tests", len(run.requests) * len(asked))
+    return _joined(await asyncio.gather(*(_asked(run, generator, 1.0) for generator in asked)))
+
+
+def _generators(run: _Run, engine: OfflineGenerator | None) -> Iterator[TestGenerator]:
+    if run.tools.model is not None:
+        yield run.tools.model
+    if engine is not None and run.settings.provider is not ProviderChoice.OPENAI:
+        yield engine
+
+
+async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
+    """Ask one generator for all members; an end of spending, or of the time, keeps what was had.
+
+    Args:
+        run: What every phase may look at.
+        generator: Who is asked.
+        share: So much of the time that is left may go by.
+    """
+    found: list[Result] = []
+    try:
+        await run.deadline.within(_take_answers(run, generator, found), share, _waiting_of(run, generator))
+    except SpendingEnded as ended:
+        return _sorted_out(found, str(ended))
+    except TimeIsOver:
+        answered = {result.member for result in found}
+        left = [one.request.member for member, one in run.requests.items() if member not in answered]
+        reason = run.deadline.reason("there was an answer that could be proven in time")
+        return _sorted_out((*found, *_skipped(left, Stage.BUDGET, reason)), None)
+    return _sorted_out(found, None)
+
+
+def _waiting_of(run: _Run, generator: TestGenerator) -> float:
+    """Return how many seconds a generator may do nothing but wait for a model's batch."""
+    return 60 * run.settings.model.minutes_of_waiting if generator is run.tools.model else 0.0
+
+
+async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]) -> None:
+    """Take the answers for all members, language by language."""
+    for driver in run.tools.drivers:
+        requests = [one.request for one in run.requests.values() if one.driver is driver]
+        await _take_for(run, generator, driver, requests, found)
+
+
+async def _take_for(
+    run: _Run,
+    generator: TestGenerator,
+    driver: LanguageDriver,
+    requests: Sequence[Request],
+    found: list[Result],
+) -> None:
+    """Take the answers for some members; where a fault ends them, the others are asked again in halves."""
+    answered: set[str | None] = set()
+    try:
+        async with closing(results(generator, requests, batches=driver.batches)) as stream:
+            async for result in stream:
+                found.append(result)
+                answered.add(result.member)
+                run.progress.advance()
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        left = [request for request in requests if request.member.id not in answered]
+        if len(requests) == 1:
+            found.extend(skipped_by_fault(request.member, error) for request in left)
+            return
+        half = (len(left) + 1) // 2
+        for part in (left[:half], left[half:]):
+            if part:
+                await _take_for(run, generator, driver, part, found)
+
+
+def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
+    candidates = {}
+    skipped = {}
+    for result in found:
+        if isinstance(result, Candidate):
+            candidates[result.member] = (result,)
+        elif result.member is not None:
+            skipped[result.member] = result
+    return Answers(candidates=candidates, skipped=skipped, failure=failure)
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    """Put the answers of several generators together; a reason counts where no generator has a candidate."""
+    members = dict.fromkeys(member for part in parts for member in (*part.candidates, *part.skipped))
+    candidates = {
+        member: tuple(one for part in parts for one in part.candidates.get(member, ())) for member in members
+    }
+    reasons = {member: one for part in parts for member, one in part.skipped.items()}
+    return Answers(
+        candidates={member: ones for member, ones in candidates.items() if ones},
+        skipped={member: one for member, one in reasons.items() if not candidates[member]},
+        failure=next((part.failure for part in parts if part.failure is not None), None),
+    )
+
+
+async def _unproven(run: _Run, answers: Answers) -> Outcome:
+    """Return the formatted candidates with nothing claimed of them."""
+    firsts = [candidates[0] for candidates in answers.candidates.values()]
+    formatted = await _formatted(run, [_converted(run.requests[one.member], one) for one in firsts])
+    suggestions: list[Suggestion] = []
+    skipped = [one for one in formatted if isinstance(one, Skipped)]
+    for one in formatted:
+        if isinstance(one, Candidate):
+            asked = run.requests[one.member]
+            try:
+                suggestions.append(_unjudged(asked, one))
+            except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+                skipped.append(_lost(asked.request.member, error))
+    return Outcome(
+        suggestions=tuple(suggestions),
+        skipped=(*answers.skipped.values(), *skipped),
+        failure=answers.failure,
+    )
+
+
+def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
+    """Return a candidate in the form of its member's framework; as it is if it has none there."""
+    member, framework = asked.request.member, asked.request.framework
+    try:
+        return replace(candidate, code=asked.driver.in_framework(candidate.code, framework, member))
+    except (CannotConvert, CannotParse):
+        return candidate
+
+
+def _framework_of(asked: _Asked, code: str) -> str:
+    """Return the framework that a test module is written for."""
+    member, framework = asked.request.member, asked.request.framework
+    try:
+        is_in_form = asked.driver.in_framework(code, framework, member) == code
+    except CannotConvert:
+        is_in_form = False
+    return framework if is_in_form else asked.driver.framework
+
+
+def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
+    tests = asked.driver.test_functions(candidate.code)
+    return Suggestion(
+        member=candidate.member,
+        number=0,
+        test_path=asked.request.test_path,
+        code=candidate.code,
+        framework=_framework_of(asked, candidate.code),
+        tests=tests,
+        origin=candidate.origin,
+        evidence=None,
+        label=None,
+        summary=candidate.summary(tests),
+        witness=candidate.witness(tests),
+    )
+
+
+async def _round(run: _Run, place: _Place, answers: Answers) -> _Round:
+    """Prove the candidates among the answers."""
+    candidates = tuple(candidate for ones in answers.candidates.values() for candidate in ones)
+    judged = await _judged(run, place, candidates)
+    return _Round(answers=answers, candidates=candidates, judged=tuple(judged))
+
+
+async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
+    """Have mended what can be, and return the best of what is proven for each member."""
+    answers, candidates, judged = proven.answers, proven.candidates, proven.judged
+    repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
+    verdicts = _by_member(judged, repairs)
+    best, suggestions, faults = _best(run, verdicts, repairs)
+    unread = {one.member: one for one in judged if isinstance(one, Skipped) and one.member is not None}
+    reasons = {**unread, **answers.skipped, **faults}
+    unasked = [asked.request.member for member, asked in run.requests.items() if member not in reasons | best]
+    skipped = (
+        *(one for member, one in reasons.items() if member not in best),
+        *(verdict.skipped() for verdict in best.values() if not verdict.entries),
+        *_skipped(unasked, Stage.GENERATION, answers.failure or "no generator had an answer"),
+    )
+    posted = [entry for verdict in best.values() for entry in verdict.entries]
+    every = [verdict for ones in verdicts.values() for verdict in ones]
+    return Outcome(
+        suggestions=suggestions,
+        skipped=skipped,
+        funnel=funnel(every, posted, len(run.requests) - len(best)),
+        failure=repairs.failure,
+        notes=(*_notes(run, place), *repairs.notes()),
+        failing=place.own_suite.known_to_fail,
+        baseline=place.own_suite.reported(run.requests),
+    )
+
+
+def _best(
+    run: _Run, verdicts: Mapping[str, Sequence[Verdict]], repairs: Repairs
+) -> tuple[dict[str, Verdict], tuple[Suggestion, ...], dict[str, Skipped]]:
+    """Return the best verdict of each member, its suggestions, and the members that a fault has cost."""
+    best: dict[str, Verdict] = {}
+    suggestions: list[Suggestion] = []
+    faults: dict[str, Skipped] = {}
+    for member, ones in verdicts.items():
+        try:
+            verdict = best_verdict(ones)
+            suggestions += [_suggestion(run, entry, repairs) for entry in verdict.entries]
+            best[member] = verdict
+        except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+            faults[member] = _lost(run.requests[member].request.member, error)
+    return best, tuple(suggestions), faults
+
+
+def _lost(member: Member, error: Exception) -> Skipped:
+    """Return a member that a fault has cost; what is meant to end the run is raised."""
+    if not is_fault(error):
+        raise error
+    return skipped_by_fault(member, error)
+
+
+def _notes(run: _Run, place: _Place) -> Iterator[str]:
+    workspace = place.workspace
+    yield f"sandbox: {', '.join(workspace.sandbox.layers())}"
+    yield from workspace.notes
+    yield from place.own_suite.notes
+    yield from unmeasured_note(_members(run), place.own_suite)
+
+
+def _first_round(
+    run: _Run, candidates: Sequence[Candidate], judged: Sequence[Judged], failure: str | None
+) -> Repairs:
+    """Return how the model's candidates stand; no other generator has anything to mend."""
+    return Repairs(
+        standings={
+            candidate.member: Standing.of(run.requests[candidate.member].driver, candidate, one)
+            for candidate, one in zip(candidates, judged, strict=True)
+            if candidate.origin is Origin.MODEL and not _was_not_judged(one)
+        },
+        failure=failure,
+    )
+
+
+def _was_not_judged(judged: Judged) -> bool:
+    return isinstance(judged, Skipped) and judged.stage in {Stage.BUDGET, Stage.INTERNAL}
+
+
+async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
+    """Send back to the model what it can mend, and prove what comes back, as often as the settings say."""
+    for _ in range(run.settings.verification.repairs):
+        wanted = repairs.wanted()
+        if run.tools.model is None or not wanted or not next_group(len(wanted), run.deadline.left, None):
+            break
+        mending = replace(run, requests={member: _to_mend(run, member, wanted[member]) for member in wanted})
+        run.progress.phase("repairing", len(wanted))
+        answers = await _asked(mending, run.tools.model, _SHARE_OF_MAKING)
+        repairs = repairs.after(await _mended(mending, place, repairs, answers), answers.failure)
+    return repairs
+
+
+async def _mended(run: _Run, place: _Place, repairs: Repairs, answers: Answers) -> dict[str, Judged]:
+    """Prove answers to repairs, each beside the tests that are good already; return what came of them."""
+    beside = {
+        member: _beside_the_good(run, repairs.standings[member], candidate)
+        for member, (candidate,) in answers.candidates.items()
+    }
+    readable = [one for one in beside.values() if isinstance(one, Candidate)]
+    judged = iter(await _judged(run, place, readable))
+    proven = {member: next(judged) if isinstance(one, Candidate) else one for member, one in beside.items()}
+    return {**answers.skipped, **proven}
+
+
+def _beside_the_good(run: _Run, standing: Standing, answer: Candidate) -> Result:
+    try:
+        return standing.beside_the_good(answer)
+    except CannotPlace as error:
+        reason = f"its mended tests cannot stand beside those that are good: {error}"
+        return _skipped([run.requests[answer.member].request.member], Stage.VERIFICATION, reason)[0]
+    except CannotParse as error:
+        return _unreadable(run.requests[answer.member], error)
+    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+        return _lost(run.requests[answer.member].request.member, error)
+
+
+def _to_mend(run: _Run, member: str, repair: Repair) -> _Asked:
+    asked = run.requests[member]
+    return replace(asked, request=replace(asked.request, repair=repair))
+
+
+def _by_member(judged: Iterable[Judged], repairs: Repairs) -> dict[str, list[Verdict]]:
+    """Return the verdicts of each member's candidates, those of the model as they are after the repairs."""
+    found = {
+        member: [standing.best] for member, standing in repairs.standings.items() if standing.best is not None
+    }
+    for one in judged:
+        if isinstance(one, Verdict) and one.proof.candidate.origin is not Origin.MODEL:
+            found.setdefault(one.proof.member.id, []).append(one)
+    return found
+
+
+async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]:
+    """Format candidates before they are proven, so that what is proven is what is shown.
+
+    What is given to be proven was formatted when it was posted, or is a reviewer's own: it stays as it is.
+    """
+    places = asyncio.Semaphore(run.settings.verification.parallel)
+    tree = run.search.head_tree if run.given.candidates is None else None
+
+    async def formatted(candidate: Candidate) -> Result:
+        asked = run.requests[candidate.member]
+        async with places:
+            return await asyncio.to_thread(_format, asked, candidate, tree)
+
+    return list(await asyncio.gather(*map(formatted, candidates)))
+
+
+def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Result:
+    """Return a candidate, formatted by the settings of a tree if there is one, or why it cannot be read."""
+    code, driver = candidate.code, asked.driver
+    try:
+        if tree is not None:
+            code = driver.format(code, asked.request.test_path, tree)
+        driver.test_functions(code)
+    except CannotParse as error:
+        return _unreadable(asked, error)
+    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+        return _lost(asked.request.member, error)
+    return replace(candidate, code=code)
+
+
+def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
+    reason = f"its test module cannot be read: {error}"
+    return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
+
+
+async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
+    """Format and prove candidates; return what came of each, in the same order."""
+    formatted = await _formatted(run, candidates)
+    proven: dict[int, Judged | None] = {}
+    for driver in run.tools.drivers:
+        own = {
+            number: _subject(run.requests[one.member].request, one)
+            for number, one in enumerate(formatted)
+            if isinstance(one, Candidate) and run.requests[one.member].driver is driver
+        }
+        verdicts = await prove_in_time(
+            list(own.values()), run.deadline, partial(_verdicts, run, place, driver)
+        )
+        proven |= dict(zip(own, verdicts, strict=True))
+    return [_judged_of(run, one, proven.get(number)) for number, one in enumerate(formatted)]
+
+
+async def _verdicts(
+    run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[Subject]
+) -> list[Judged]:
+    settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
+
+    async def proven(some: Sequence[Subject]) -> Sequence[Verdict]:
+        return await prove(some, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
+
+    form = FrameworkForm(
+        workspace=place.workspace,
+        driver=driver,
+        frameworks={member: asked.request.framework for member, asked in run.requests.items()},
+        tree=run.search.head_tree,
+        seconds=settings.test_seconds,
+    )
+
+    return await apart_from_faults(
+        subjects,
+        lambda some: form.prove(some, proven),
+        lambda subject, error: skipped_by_fault(subject.member, error),
+    )
+
+
+def _judged_of(run: _Run, formatted: Result, verdict: Judged | None) -> Judged:
+    if not isinstance(formatted, Candidate):
+        return formatted
+    if verdict is not None:
+        return verdict
+    reason = run.deadline.reason("its tests were proven")
+    return _skipped([run.requests[formatted.member].request.member], Stage.BUDGET, reason)[0]
+
+
+def _subject(request: Request, candidate: Candidate) -> Subject:
+    return Subject(member=request.member, candidate=candidate, beside=request.test_path)
+
+
+def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
+    asked = run.requests[entry.candidate.member]
+    standing = repairs.standings.get(entry.candidate.member)
+    return Suggestion(
+        member=entry.candidate.member,
+        number=0,
+        test_path=asked.request.test_path,
+        code=entry.candidate.code,
+        tests=entry.tests,
+        origin=entry.candidate.origin,
+        evidence=entry.evidence,
+        label=entry.label,
+        summary=entry.summary,
+        witness=entry.candidate.witness(entry.tests) if entry.label is Label.NEW_BEHAVIOUR else None,
+        observed=() if standing is None else standing.observed_in(entry),
+        framework=_framework_of(asked, entry.candidate.code),
+    )
+
+
+def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
+    """Write a report's green suggestions into the working tree, and say in lines what came of it."""
+    repository = Repository.open(settings.folder)
+    tree = repository.working_tree()
+    marking = Marking.of(report, marks=settings.commits.mark_tests)
+    there = already_tested(marking.members, tree, drivers, marking.failing)
+    new = [one for one in report.suggestions if one.member not in there or _is_for_a_new_effect(report, one)]
+    plan = plan_edits(new, tree, drivers, marking)
+    left = dict.fromkeys(one.member for one in report.suggestions if one.is_green and one not in new)
+    return (*written(plan, repository.root), *map(already_there, left))
+
+
+def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
+    """Tell whether a test shows more of an affected function than the tests that are there.
+
+    Its own source stays the same. Where the project's own tests were not measured, nobody knows.
+    """
+    affected = {one.id for one in report.members if one.change is Change.AFFECTED}
+    evidence = suggestion.evidence
+    return suggestion.member in affected and evidence is not None and evidence.mutants_gained is not None
+
+
+def already_there(member: str) -> str:
+    """Return the line that says that a function's tests stay as they are."""
+    return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
+
+
+def written(plan: Plan, root: Path) -> tuple[str, ...]:
+    """Write a plan's files below the git root, and say in lines what came of it."""
+    done = write_edits(root, plan.edits)
+    return (
+        *(f"wrote {path}" for path in done.paths),
+        *(
+            f"replaced {edit.path}::{name}"
+            for edit in plan.edits
+            if edit.path in done.paths
+            for name in edit.removed
+        ),
+        *map(already_there, plan.unchanged),
+        *(f"did not write {one.path}: {one.reason}" for one in plan.refused),
+        *(f"did not write {one.path}: {one.reason}" for one in done.refused),
+    )

@@ -1,0 +1,242 @@
+"""One attempt at an OpenAI-compatible endpoint, through the official SDK.
+
+The SDK's own retries are off; what it raises is read in `refusal.py`, what the endpoint does not take is
+learned in `dialect.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from testsmith.providers.budget import Budget, Hold
+from testsmith.providers.dialect import ANY, Capabilities, Dialect
+from testsmith.providers.first_call import FirstCall
+from testsmith.providers.limits import pause_after
+from testsmith.providers.profiles import profile_of
+from testsmith.providers.provider import (
+    CannotConnect,
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ProviderError,
+    Usage,
+)
+from testsmith.providers.refusal import (
+    Refusal,
+    Target,
+    broken_off,
+    content_filtered,
+    no_completion,
+    not_sendable,
+    read_refusal,
+    refused,
+)
+
+if TYPE_CHECKING:
+    import openai
+
+MAX_ANSWER_CHARACTERS = 4 * 1024**2
+"""A longer answer is no completion: it is far over every output limit."""
+
+_FIRST_ERROR_STATUS = 400
+
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+
+
+class OpenAIProvider:
+    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter.
+
+    Attributes:
+        target: Who is asked.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], openai.AsyncOpenAI],
+        *,
+        target: Target,
+        budget: Budget,
+        capabilities: Capabilities = ANY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare, without connecting or importing the SDK, which takes longer than the rest of a cached run.
+
+        Args:
+            connect: Makes the SDK's client at the first call.
+            target: Who is asked, for messages, and for how long.
+            budget: Counts requests and tokens, and says what may be spent.
+            capabilities: What to try first.
+            clock: Seconds since the epoch.
+        """
+        self._connect = connect
+        self._client: openai.AsyncOpenAI | None = None
+        self.target = target
+        self._budget = budget
+        self._capabilities = capabilities
+        self._clock = clock
+        self._models: dict[str, tuple[Dialect, FirstCall]] = {}
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`."""
+        dialect, first = self._model(request.model)
+        async with first.passed():
+            response = await self._complete(request, dialect)
+            first.is_answered = True
+            return response
+
+    def _model(self, model: str) -> tuple[Dialect, FirstCall]:
+        """Return what all calls of a model share."""
+        if model not in self._models:
+            first = FirstCall(self._capabilities.patience)
+            self._models[model] = (Dialect(self._capabilities, profile_of(model)), first)
+        return self._models[model]
+
+    async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
+        import openai
+
+        target = replace(self.target, model=request.model)
+        while True:
+            sent = dialect.arguments(request)
+            hold = await self._hold(request)
+            try:
+                content, headers = await self._post(sent)
+                return replace(self._read(content, target, hold), pause=pause_after(headers, self._clock()))
+            except openai.APIStatusError as error:
+                hold.release()
+                said = self._refusal(error.status_code, error.body, error.response.headers)
+                if not dialect.learn(said, sent):
+                    raise refused(said, target) from error
+            except UnicodeEncodeError as error:
+                hold.release()
+                raise not_sendable() from error
+            except (openai.OpenAIError, TimeoutError) as error:
+                broken = broken_off(error, target)
+                if isinstance(broken, CannotConnect):
+                    hold.release()
+                raise broken from error
+            finally:
+                hold.keep()
+
+    def arguments(self, request: CompletionRequest) -> dict[str, Any]:
+        """Return a request as the endpoint takes it, as far as that is known."""
+        return self._model(request.model)[0].arguments(request)
+
+    def knows(self, model: str) -> bool:
+        """Tell whether a call of a model was answered, so that its parameters are known."""
+        return self._model(model)[1].is_answered
+
+    def client(self) -> openai.AsyncOpenAI:
+        """Return the SDK's client, made when it is first asked for."""
+        self._client = self._client or self._connect()
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close the connections, if any were made."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _hold(self, request: CompletionRequest) -> Hold:
+        prompt = (request.system_prompt, request.user_prompt)
+        return await self._budget.hold(request.model, prompt, request.max_tokens)
+
+    async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """Send one HTTP request; return the answer's body and headers.
+
+        The time limit holds for all of it, however slowly the answer drips.
+        """
+        client = self.client()
+        self._budget.meter.count_call()
+        async with asyncio.timeout(self.target.timeout_seconds):
+            raw = await client.chat.completions.with_raw_response.create(**sent)
+        return raw.http_response.content, raw.headers
+
+    def _read(self, content: bytes, target: Target, hold: Hold) -> CompletionResponse:
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise no_completion(target) from error
+        response = read_completion(body)
+        if response is None:
+            raise self._embedded_error(body, target)
+        hold.settle(response.usage)
+        if response.finish_reason == "content_filter" and not response.text:
+            raise content_filtered(target)
+        return response
+
+    def _embedded_error(self, body: object, target: Target) -> ProviderError:
+        """Read a good status around an error with a status of its own, as OpenRouter sends it."""
+        error = body.get("error") if isinstance(body, dict) else None
+        status = error.get("code") if isinstance(error, dict) else None
+        if not isinstance(status, int) or status < _FIRST_ERROR_STATUS:
+            return no_completion(target)
+        return refused(self._refusal(status, body, {}), target)
+
+    def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
+        return read_refusal(status, headers, body, target=self.target, now=self._clock())
+
+
+def read_completion(body: object) -> CompletionResponse | None:
+    """Return the answer that a JSON body holds; None where it is no completion."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(body, dict) or not isinstance(choice, dict) or not isinstance(message, dict):
+        return None
+    text = _text(message.get("content"))
+    if text is None or len(text) > MAX_ANSWER_CHARACTERS:
+        return None
+    declined = not text and isinstance(message.get("refusal"), str)
+    reason = "content_filter" if declined else _FINISH_REASONS.get(str(choice.get("finish_reason")), "other")
+    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body.get("usage")))
+
+
+def _text(content: object) -> str | None:
+    """Return a message's text: a string, a list of parts, or nothing at all."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        return None
+    parts = (part.get("text") for part in content if isinstance(part, dict))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _usage(said: object) -> Usage:
+    """Return the tokens that an answer names.
+
+    Some endpoints, such as Gemini's, leave what the model thought out of `completion_tokens`, though they
+    charge for it as for the rest; then only the total shows it.
+    """
+    fields = _fields(said)
+    of_prompt = _fields(fields.get("prompt_tokens_details"))
+    of_answer = _fields(fields.get("completion_tokens_details"))
+    prompt, answer, total = (
+        _count(fields.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    )
+    left_out = max(0, total - prompt - answer) if prompt else 0
+    thinking = max(left_out, _count(of_answer.get("reasoning_tokens")))
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=answer + left_out,
+        cached_tokens=_count(of_prompt.get("cached_tokens")),
+        cache_write_tokens=_count(of_prompt.get("cache_write_tokens")),
+        thinking_tokens=min(thinking, answer + left_out),
+    )
+
+
+def _fields(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(number: object) -> int:
+    return max(0, number) if isinstance(number, int) else 0

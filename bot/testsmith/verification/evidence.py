@@ -1,0 +1,276 @@
+"""Gather evidence: run each candidate several times on head, and once on the merge base.
+
+The runs on head differ in whatever a test's outcome should not depend on, see `runs.py`. What hangs or
+crashes in the first run is not run again: it cannot pass all of them. What passes only some is run a few
+times more, to find why; what holds on base and never on head, as often on base, to rule out chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
+from testsmith.execution.harness import UTF_8, Job, Setting, TracedMember, batches_of, run_jobs
+from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.workspace import Workspace
+from testsmith.languages.driver import CannotParse
+from testsmith.model import Candidate, Member, Progress
+from testsmith.settings import VerificationSettings
+from testsmith.verification.flakiness import NEEDS_NETWORK, find_causes, flaky_functions
+from testsmith.verification.holding import ON_BASE, jobs_that_held, on_base_again, with_later_runs
+from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.runs import READABLE, head_settings, words_of
+from testsmith.verification.table import DEFAULTS
+
+MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
+"""A longer candidate is not run."""
+
+WATCHED = Setting(name="its own calls watched", hash_seed=1, own_calls=True)
+"""One more run on head, which shows what of a test's own text was not run; it counts for nothing else."""
+
+TestFunctions = Callable[[str], Sequence[str]]
+"""Returns the names of a test module's test functions; raises `CannotParse`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A candidate that is to be run, and the member it is for.
+
+    Attributes:
+        member: The member.
+        candidate: The candidate.
+        beside: Where its tests would stand, relative to the git root; None where that is not known.
+    """
+
+    member: Member
+    candidate: Candidate
+    beside: str | None = None
+
+
+async def gather_evidence(
+    subjects: Sequence[Subject],
+    workspace: Workspace,
+    test_functions: TestFunctions,
+    settings: VerificationSettings,
+    progress: Progress,
+) -> tuple[Proof, ...]:
+    """Run candidates, side by side; return a proof for each, in the same order.
+
+    Args:
+        subjects: What is run.
+        workspace: Where it is run.
+        test_functions: Names the test functions of a candidate.
+        settings: How often it is run, and how long one run may take.
+        progress: Told of each candidate's each run.
+    """
+    names = [_names(subject.candidate, test_functions) for subject in subjects]
+    jobs = [
+        _job(number, subject, settings)
+        for number, subject in enumerate(subjects)
+        if not isinstance(names[number], str)
+    ]
+    head = head_settings(
+        settings.runs,
+        other_python=workspace.other is not None,
+        other_locale=workspace.interpreter.locale,
+    )
+    progress.phase("running tests", len(jobs) * (len(head) + 1 + (workspace.base is not None)))
+    runner = _Runner(workspace, progress)
+    first = [head[0]] if workspace.base is None else [head[0], ON_BASE]
+    results = await runner.run(first, jobs)
+    left = list(_worth_running_again(jobs, results[head[0]]))
+    results |= await runner.run([*head[1:], WATCHED], left)
+    on_head = {setting: results[setting] for setting in head}
+    await runner.replace_unreadable(on_head, left)
+    evidence = _Evidence(
+        head=on_head,
+        idle={number: result.idle for number, result in results[WATCHED].items()},
+        base=await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head),
+        other_version=None if workspace.other is None else workspace.other.interpreter.version,
+    )
+    found = {job.number: evidence.names(job.number, names[job.number]) for job in jobs}
+    flaky = flaky_functions(found, on_head)
+    causes = (
+        await find_causes(flaky, left, runner.run_each, evidence.other_version, progress) if flaky else {}
+    )
+    evidence = replace(evidence, causes=causes)
+    return tuple(evidence.proof(subject, names[number], number) for number, subject in enumerate(subjects))
+
+
+def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ...] | str:
+    """Return the names of the test functions, or why the candidate cannot be run."""
+    if len(candidate.code) > MOST_CODE_CHARACTERS:
+        return f"it is longer than {MOST_CODE_CHARACTERS:,} characters"
+    try:
+        names = tuple(test_functions(candidate.code))
+    except CannotParse as error:
+        return f"it does not parse: {error}"
+    return names or "it has no test function"
+
+
+def _job(number: int, subject: Subject, settings: VerificationSettings) -> Job:
+    member = subject.member
+    traced = TracedMember(path=member.path, first=member.line, last=member.end_line)
+    return Job(
+        number=number,
+        code=subject.candidate.code,
+        seconds=settings.test_seconds,
+        traced=traced,
+        beside=subject.beside,
+    )
+
+
+def _worth_running_again(jobs: Sequence[Job], first: Mapping[int, JobResult]) -> Iterator[Job]:
+    """Yield the jobs without the functions that hung or crashed; a module that did not load is left out."""
+    for job in jobs:
+        functions = first[job.number].functions
+        lost = {name for name, result in functions.items() if result.status in {TIMED_OUT, CRASHED}}
+        if functions.keys() - lost:
+            yield replace(job, without=frozenset(lost))
+
+
+_Results = dict[Setting, dict[int, JobResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Runs jobs under several settings, side by side."""
+
+    workspace: Workspace
+    progress: Progress
+
+    async def run(self, settings: Sequence[Setting], jobs: Sequence[Job]) -> _Results:
+        """Return the results of each job under each setting."""
+        return await self.run_each(dict.fromkeys(settings, jobs))
+
+    async def run_each(self, wanted: Mapping[Setting, Sequence[Job]]) -> _Results:
+        """Return the results of jobs under settings, for each its own."""
+        slots = asyncio.Semaphore(self.workspace.parallel)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                (setting, group.create_task(self._run_batch(slots, setting, batch)))
+                for setting, jobs in wanted.items()
+                for batch in batches_of(jobs, len(wanted), self.workspace.parallel)
+            ]
+        results: _Results = {setting: {} for setting in wanted}
+        for setting, task in tasks:
+            results[setting] |= task.result()
+        return results
+
+    async def replace_unreadable(self, results: _Results, jobs: Sequence[Job]) -> None:
+        """Run again, where texts have an encoding, what cannot even be loaded where they have none.
+
+        A project that reads its own files when it is loaded is no test's fault.
+        """
+        for setting, found in list(results.items()):
+            lost = [job for job in jobs if setting.locale == "C" and _is_unreadable(found.get(job.number))]
+            if lost:
+                readable = replace(setting, locale=UTF_8)
+                again = await self.run([readable], lost)
+                results[setting] = {**found, **_marked(again[readable])}
+
+    async def confirm_base(
+        self, base: Mapping[int, JobResult], jobs: Sequence[Job], head: Mapping[Setting, dict[int, JobResult]]
+    ) -> Mapping[int, JobResult]:
+        """Run again on base, as often as on head, what held there once and never does on head."""
+        held = list(jobs_that_held(jobs, base, list(head.values())))
+        settings = on_base_again(len(head))
+        if not held or not settings:
+            return base
+        self.progress.phase("checking what held before", len(held) * len(settings))
+        again = await self.run(settings, held)
+        return with_later_runs(base, list(again.values()))
+
+    def _is_traced(self, setting: Setting) -> bool:
+        """Not on another interpreter, to which the same code has other lines and arcs."""
+        is_other = setting.other_python and self.workspace.other is not None
+        return not setting.on_base and not setting.own_calls and not is_other
+
+    async def _run_batch(
+        self, slots: asyncio.Semaphore, setting: Setting, jobs: Sequence[Job]
+    ) -> dict[int, JobResult]:
+        async with slots:
+            batch = jobs if self._is_traced(setting) else [replace(job, traced=None) for job in jobs]
+            try:
+                results = await run_jobs(self.workspace, setting, batch)
+            except CannotRun as error:
+                results = {job.number: JobResult(problem=str(error)) for job in jobs}
+        self.progress.advance(len(jobs))
+        return results
+
+
+def _marked(results: Mapping[int, JobResult]) -> dict[int, JobResult]:
+    return {number: replace(result, done=result.done | {READABLE}) for number, result in results.items()}
+
+
+def _is_unreadable(result: JobResult | None) -> bool:
+    if result is None or result.functions:
+        return False
+    return any(error in result.problem for error in ("UnicodeDecodeError", "UnicodeEncodeError"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What all runs have shown."""
+
+    head: Mapping[Setting, Mapping[int, JobResult]]
+    base: Mapping[int, JobResult]
+    other_version: tuple[int, int] | None
+    idle: Mapping[int, tuple[Place, ...] | None]
+    causes: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+    def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
+        """Return the functions of the code, and those pytest found beyond them, as inherited ones."""
+        own = () if isinstance(names, str) else names
+        found = [name for _, result in self._of(number) for name in sorted(result.functions)]
+        return tuple(dict.fromkeys([*own, *found]))
+
+    def proof(self, subject: Subject, names: tuple[str, ...] | str, number: int) -> Proof:
+        """Return the proof of a candidate."""
+        proof = Proof(member=subject.member, candidate=subject.candidate, beside=subject.beside)
+        if isinstance(names, str):
+            return replace(proof, problem=names)
+        functions = (self._function(name, number) for name in self.names(number, names))
+        return replace(proof, functions=tuple(functions), idle=self.idle.get(number))
+
+    def _of(self, number: int) -> list[tuple[Setting, JobResult]]:
+        return [(setting, found[number]) for setting, found in self.head.items() if number in found]
+
+    def _function(self, name: str, number: int) -> FunctionProof:
+        on_head = self._of(number)
+        results = [result.functions.get(name) for _, result in on_head]
+        counted = on_head[:1] if _is_lost(results[0]) else on_head
+        wants_network = any(result is not None and result.wants_network for result in results)
+        base = self.base.get(number)
+        return FunctionProof(
+            name=name,
+            head=tuple(
+                _run(words_of(setting, result.done, self.other_version), name, result)
+                for setting, result in counted
+            ),
+            base=None if base is None else _run(ON_BASE.name, name, base),
+            cause=NEEDS_NETWORK if wants_network else self.causes.get((number, name), ""),
+        )
+
+
+def _is_lost(result: FunctionResult | None) -> bool:
+    return result is not None and result.status in {TIMED_OUT, CRASHED}
+
+
+def _run(setting: str, name: str, result: JobResult) -> Run:
+    function = result.functions.get(name)
+    if function is None:
+        message = result.problem or "pytest did not find it"
+        return Run(setting=setting, status=Status.MISSING, message=message, import_lines=result.loaded.lines)
+    return Run(
+        setting=setting,
+        status=Status(function.status),
+        message=function.message,
+        raised_by_test=function.raised_by_test,
+        lines=function.reached.lines,
+        branches=function.reached.branches,
+        import_lines=result.loaded.lines,
+        left=function.left,
+    )

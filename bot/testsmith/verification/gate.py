@@ -1,0 +1,429 @@
+"""The gate: judges each test function of a candidate by what running it showed.
+
+What is left is run again as it would be posted, and judged again: a `Draft` that all of whose functions hold
+becomes an `Entry`. A good test is never lost with its neighbour. Everything here is pure.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.model import (
+    BaseOutcome,
+    Candidate,
+    Change,
+    Evidence,
+    Label,
+    Member,
+    MemberKind,
+    Skipped,
+    Stage,
+)
+from testsmith.verification.differences import difference
+from testsmith.verification.guard.guard import Guarded
+from testsmith.verification.guard.questions import Question, first_words, question_text
+from testsmith.verification.proof import RAN_AND_FAILED, FunctionProof, Proof, Status
+from testsmith.verification.reading.claims import functions_of
+from testsmith.verification.reading.rows import without_rows
+from testsmith.verification.table import DEFAULTS
+
+_MOST_NAMED_FILES = 2
+_MOST_OF_A_FAILURE = 1_500
+NOTHING_ALIVE = "kills no mutant that your tests leave alive"
+"""Why a function is cut that notices no more than they do."""
+
+NOT_MUTATED = "could not be judged: mutation not possible"
+"""Why a function is cut where no change of the member's source could be shown to have an effect."""
+
+KeepTests = Callable[[str, Collection[str]], str]
+"""Cuts a test module down to some of its test functions; raises `CannotParse`."""
+
+
+class Point(IntEnum):
+    """How far a test function came."""
+
+    ANSWERED = 1
+    RAN = 2
+    STABLE = 3
+    GAINS = 4
+    POSTED = 5
+
+
+class Kind(StrEnum):
+    """What a test function can be to a reviewer."""
+
+    GREEN = "green"
+    CATCHES = "catches"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A test function that is not posted.
+
+    Attributes:
+        function: Its name.
+        point: How far it came.
+        reason: Why it came no farther, in plain text.
+        is_gainless: Whether it is a sound test that shows nothing that counts.
+    """
+
+    function: str
+    point: Point
+    reason: str
+    is_gainless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What may be posted, once it has been run as it would be.
+
+    Attributes:
+        kind: What it is.
+        candidate: The test module.
+        tests: Its test functions.
+        question: What is asked, where it is a question.
+    """
+
+    kind: Kind
+    candidate: Candidate
+    tests: tuple[str, ...]
+    question: Question | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A proven suggestion, but for its number and its place in the test tree.
+
+    Attributes:
+        candidate: The test module, as it was run.
+        tests: Its test functions, in order.
+        label: What it says about the change; None where base was not run.
+        evidence: What running it showed.
+        summary: One sentence for the reviewer; may be empty.
+        question: What is asked, where it is a question.
+    """
+
+    candidate: Candidate
+    tests: tuple[str, ...]
+    label: Label | None
+    evidence: Evidence
+    summary: str = ""
+    question: Question | None = None
+
+    @property
+    def is_green(self) -> bool:
+        """Whether it is a test to keep, rather than something to ask about."""
+        return self.label not in {Label.CATCHES, Label.QUESTION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the gate makes of a run: drafts to run as they are, and functions that are cut."""
+
+    drafts: tuple[Draft, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of one candidate.
+
+    Attributes:
+        proof: The candidate's first run.
+        entries: What is proven, the green one first.
+        cuts: Its test functions that are not posted.
+    """
+
+    proof: Proof
+    entries: tuple[Entry, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def green(self) -> Entry | None:
+        """The entry that is a test to keep, if there is one."""
+        return next((entry for entry in self.entries if entry.is_green), None)
+
+    def skipped(self) -> Skipped:
+        """Return why the member has no suggestion from this candidate."""
+        member = self.proof.member
+        ran = any(cut.point > Point.ANSWERED for cut in self.cuts)
+        return Skipped(
+            path=member.path,
+            stage=Stage.GATE if ran else Stage.VERIFICATION,
+            reason=self.proof.problem or _reasons(self.cuts),
+            member=member.id,
+        )
+
+
+def _reasons(cuts: Sequence[Cut]) -> str:
+    if cuts and all(cut.is_gainless for cut in cuts):
+        has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
+        return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
+    if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
+        return "mutation not possible: changes of its source have no effect on what its tests run"
+    told = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
+    left = len(cuts) - len(told)
+    more = [f"{left} more likewise cut"] if left else []
+    return "; ".join(["no test was left", *told, *more]) if told else "no test was left"
+
+
+def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests: KeepTests) -> Judgement:
+    """Return the drafts that a candidate's test functions make, and those that are cut.
+
+    Args:
+        proof: The candidate, run.
+        guarded: What the guard says of it.
+        smells: The smell of each function that has one.
+        keep_tests: Cuts a test module down.
+    """
+    gate = _Gate(proof, smells)
+    kinds: dict[Kind, list[str]] = {Kind.GREEN: [], Kind.CATCHES: []}
+    cuts: list[Cut] = []
+    for function in proof.functions:
+        if function.name in guarded.suspended:
+            point = Point.STABLE if gate.passes(function) else Point.RAN
+            cuts.append(Cut(function=function.name, point=point, reason=guarded.suspended[function.name]))
+        elif function.name in guarded.rows and function.name not in smells:
+            kinds[Kind.GREEN].append(function.name)  # its other rows have to show what they are
+        elif isinstance(finding := gate.finding(function), Cut):
+            cuts.append(finding)
+        else:
+            kinds[finding].append(function.name)
+    whole = replace(proof.candidate, code=without_rows(proof.candidate.code, guarded.rows))
+    drafts = [
+        reduced(Draft(kind=kind, candidate=whole, tests=proof.names), names, keep_tests)
+        for kind, names in kinds.items()
+        if names
+    ]
+    questions = [
+        Draft(kind=Kind.QUESTION, candidate=question.candidate, tests=(question.test,), question=question)
+        for question in guarded.questions
+    ]
+    return Judgement(drafts=(*drafts, *questions), cuts=tuple(cuts))
+
+
+def reduced(draft: Draft, names: Sequence[str], keep_tests: KeepTests) -> Draft:
+    """Return a draft with these of its test functions alone; as it is where these are all."""
+    if len(names) == len(draft.tests):
+        return draft
+    code = keep_tests(draft.candidate.code, names)
+    return replace(draft, candidate=replace(draft.candidate, code=code), tests=tuple(names))
+
+
+def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: KeepTests) -> Entry | Judgement:
+    """Judge a draft by the run of just its own code.
+
+    Returns:
+        The entry that it is; or what is left of it, a smaller draft or none, and what was cut.
+    """
+    if draft.question is not None:
+        return _settled_question(draft, draft.question, proof)
+    gate = _Gate(proof, smells)
+    findings = {function.name: gate.finding(function) for function in proof.functions}
+    kept = [name for name, finding in findings.items() if finding is draft.kind]
+    if kept and len(kept) == len(findings):
+        return _entry(draft, proof)
+    cuts = tuple(
+        finding if isinstance(finding, Cut) else _changed(name)
+        for name, finding in findings.items()
+        if finding is not draft.kind
+    )
+    return lessened(draft, kept, cuts, keep_tests)
+
+
+def lessened(draft: Draft, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests) -> Judgement:
+    """Return what is left of a draft that some of its functions are cut from."""
+    smaller = reduced(draft, kept, keep_tests) if kept else None
+    if smaller is None or smaller.candidate.code == draft.candidate.code:
+        return Judgement(cuts=(*cuts, *_inseparable(kept)))
+    return Judgement(drafts=(smaller,), cuts=tuple(cuts))
+
+
+def _inseparable(functions: Iterable[str]) -> Iterator[Cut]:
+    reason = "cannot be told apart from a test that is cut"
+    return (Cut(function=name, point=Point.STABLE, reason=reason) for name in functions)
+
+
+def _changed(function: str) -> Cut:
+    return Cut(function=function, point=Point.STABLE, reason="comes out otherwise without its neighbours")
+
+
+def _settled_question(draft: Draft, question: Question, proof: Proof) -> Entry | Judgement:
+    """A question is one where the documented claim reaches the member, and fails every time."""
+    reaches = all(map(_Gate(proof, {}).touches, proof.functions))
+    if reaches and always_fails(proof):
+        entry = _entry(draft, proof)
+        return replace(entry, summary=question_text(question, proof.functions[0].head[0].message))
+    return Judgement()
+
+
+def always_fails(proof: Proof) -> bool:
+    """Tell whether each test function of a proof failed in each of its runs."""
+    runs = [run for function in proof.functions for run in function.head]
+    return bool(proof.functions) and all(run.status is Status.FAILED for run in runs)
+
+
+class _Gate:
+    """Judges the functions of one proof."""
+
+    def __init__(self, proof: Proof, smells: Mapping[str, str]) -> None:
+        self._proof = proof
+        self._smells = smells
+
+    @staticmethod
+    def passes(function: FunctionProof) -> bool:
+        """Tell whether it passed every time."""
+        return bool(function.head) and function.passes == len(function.head)
+
+    def finding(self, function: FunctionProof) -> Kind | Cut:
+        """Return what a function is to a reviewer, or why it is nothing."""
+        kind = self._kind(function)
+        if isinstance(kind, Cut):
+            return kind
+        if function.name in self._smells:
+            return Cut(function=function.name, point=Point.STABLE, reason=self._smells[function.name])
+        if function.left:
+            reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
+            return Cut(function=function.name, point=Point.STABLE, reason=first_words(reason))
+        if not self.touches(function):
+            return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
+        return kind
+
+    def _kind(self, function: FunctionProof) -> Kind | Cut:
+        if self.passes(function):
+            return Kind.GREEN
+        held = function.base is not None and function.base.status is Status.PASSED
+        fails = all(run.status is Status.FAILED for run in function.head)
+        if held and fails and self._proof.member.change is not Change.ADDED:
+            return Kind.CATCHES
+        ran = any(run.status is not Status.MISSING for run in function.head)
+        point = Point.RAN if ran else Point.ANSWERED
+        return Cut(function=function.name, point=point, reason=_failure(function))
+
+    def touches(self, function: FunctionProof) -> bool:
+        """Tell whether a function reaches the member.
+
+        The body of a class runs where it is loaded and nowhere else, so of a class without lines of its own
+        that run later it is enough that the function names it.
+        """
+        if function.lines:
+            return True
+        member = self._proof.member
+        loaded = any(run.import_lines for run in function.head)
+        is_class = member.kind is MemberKind.CLASS
+        return is_class and loaded and _names(self._proof.candidate.code, function.name, member)
+
+
+def _names(code: str, function: str, member: Member) -> bool:
+    """Tell whether a test function, or what it shares with others, names the member."""
+    try:
+        tree = parse_untrusted(code)
+    except CannotParse:
+        return False
+    tests = dict(functions_of(tree))
+    shared = [node for node in tree.body if node not in tests.values() and not isinstance(node, ast.ClassDef)]
+    places: Iterable[ast.AST] = [*shared, *(node for name, node in tests.items() if name == function)]
+    return any(
+        (isinstance(node, ast.Name) and node.id == member.plain_name)
+        or (isinstance(node, ast.Attribute) and node.attr == member.plain_name)
+        for place in places
+        for node in ast.walk(place)
+    )
+
+
+def _failure(function: FunctionProof) -> str:
+    """Say why a function did not pass every time."""
+    first = next((run for run in function.head if run.status is not Status.PASSED), None)
+    if first is None:
+        return "was not run"
+    if function.passes:
+        why = f"is flaky, it {function.cause}" if function.cause else "is flaky"
+        share = f"{function.passes} of {len(function.head)}"
+        return f"{why}: it passed {share}, not with {first.setting}: {first_words(first.message)}"
+    if function.cause:
+        return f"{function.cause}: {first_words(first.message)}"
+    return {
+        Status.FAILED: f"fails on head: {first_words(first.message)}",
+        Status.SKIPPED: f"is skipped: {first_words(first.message)}",
+        Status.MISSING: f"could not be run: {first_words(first.message)}",
+        Status.TIMED_OUT: "runs into the time limit",
+        Status.CRASHED: "ends the test process",
+    }.get(first.status, first_words(first.message))
+
+
+def _entry(draft: Draft, proof: Proof) -> Entry:
+    """Return what a draft is, in the light of the run of its own code."""
+    runs = max(len(function.head) for function in proof.functions)
+    base = base_outcome(proof)
+    return Entry(
+        candidate=draft.candidate,
+        tests=proof.names,
+        label=_label(draft.kind, base),
+        evidence=Evidence(
+            passes=min(function.passes for function in proof.functions),
+            runs=runs,
+            base=base,
+            tests=len(proof.functions),
+            fail_to_pass=_fail_to_pass(proof, base),
+            failures=tuple(_failures(proof, base)),
+        ),
+        summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary(proof.names),
+        question=draft.question,
+    )
+
+
+def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
+    """Yield what functions say where they fail; that a member was not there says nothing."""
+    for function in proof.functions:
+        runs = function.head if base is BaseOutcome.ABSENT else (function.base, *function.head)
+        messages = [run.message for run in runs if run is not None and run.status is not Status.PASSED]
+        if messages:
+            yield function.name, messages[0][:_MOST_OF_A_FAILURE]
+
+
+def base_outcome(proof: Proof) -> BaseOutcome:
+    """Return what a candidate as a whole does on the merge base."""
+    statuses = {None if function.base is None else function.base.status for function in proof.functions}
+    if None in statuses:
+        return BaseOutcome.NOT_RUN
+    if statuses == {Status.PASSED}:
+        return BaseOutcome.PASSES
+    if proof.member.change is Change.ADDED:
+        return BaseOutcome.ABSENT
+    return BaseOutcome.FAILS if statuses & RAN_AND_FAILED else BaseOutcome.NOT_RUN
+
+
+def _fail_to_pass(proof: Proof, base: BaseOutcome) -> int | None:
+    """Count the functions that run and fail on the merge base; None where that shows nothing."""
+    if base in {BaseOutcome.NOT_RUN, BaseOutcome.ABSENT}:
+        return None
+    return sum(
+        function.base is not None and function.base.status in RAN_AND_FAILED for function in proof.functions
+    )
+
+
+def _label(kind: Kind, base: BaseOutcome) -> Label | None:
+    if kind is Kind.QUESTION:
+        return Label.QUESTION
+    if kind is Kind.CATCHES:
+        return Label.CATCHES
+    if base is BaseOutcome.NOT_RUN:
+        return None
+    return Label.UNCHANGED_BEHAVIOUR if base is BaseOutcome.PASSES else Label.NEW_BEHAVIOUR
+
+
+def _catch_text(proof: Proof) -> str:
+    """Say what was before and what is now, of the first function of which that can be told."""
+    code, member = proof.candidate.code, proof.member
+    for function in proof.functions:
+        told = difference(code, member, function.name, function.head[0].message)
+        if told:
+            return told
+    says = first_words(proof.functions[0].head[0].message)
+    return f"This held before the change and does not now: `{says}`. Is the difference wanted?"

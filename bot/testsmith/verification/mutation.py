@@ -1,0 +1,239 @@
+"""Run the test functions that would be posted against mutants of their member, and without the member.
+
+Each mutant is run with every function that reaches it, so that it is known of each function what it notices.
+A function that passes although the member raises whatever is done with it has shown nothing, or has forged
+its outcome. Where all pass, it may be that the exchange of code had no effect, as below a decorator that
+compiles its function again: the changes are then made in the module's file, in a copy. Where not even that
+can be shown to have an effect, no test is blamed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.answers import PASSED, SKIPPED, JobResult
+from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Setting, batches_of, run_jobs
+from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.workspace import Workspace
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.mutants import (
+    Edit,
+    InFunction,
+    Mutant,
+    TakenAway,
+    mutants_of,
+    plain_text,
+    taken_away,
+)
+from testsmith.model import MemberKind, Progress
+from testsmith.verification.proof import Proof
+from testsmith.verification.table import GateTable
+
+_LANGUAGE = "python"
+_TAKEN_AWAY = 1_000_000
+"""The number of the member that is taken away, among those of its mutants."""
+
+_TIMES_AS_LONG_IN_FILE = 3.0
+"""The project is loaded anew for each change of a file."""
+
+_SETTING = Setting(name="mutants", hash_seed=1)
+_IN_FILE = Setting(name="mutants in a file", hash_seed=1, in_file=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """What came of one candidate's test functions with its member changed.
+
+    Attributes:
+        mutants: The member's mutants, those that no function reaches included; None where they could not
+            be run.
+        kills: The mutants that each test function fails with.
+        empty: The functions that pass even where the member is taken away.
+        unheard: Whether it was tried and nothing came of it, not even of the member taken away.
+        in_file: Whether the changes had to be made in the module's file to have an effect.
+        impossible: Whether no change could be shown to have an effect.
+    """
+
+    mutants: tuple[Mutant, ...] | None = None
+    kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
+    unheard: bool = False
+    in_file: bool = False
+    impossible: bool = False
+
+    @property
+    def killed(self) -> frozenset[Mutant]:
+        """The mutants that some function fails with."""
+        return frozenset().union(*self.kills.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """One candidate and the changes that it is to be run with."""
+
+    proof: Proof
+    source: str
+    mutants: tuple[Mutant, ...]
+    gone: TakenAway
+
+    def job(self, number: int, seconds: float) -> Job:
+        """Return what is to be run."""
+        changed = ChangedModules(
+            path=self.proof.member.path,
+            source=self.source,
+            names=frozenset(self.proof.names),
+            changes=(self._without_member(), *self._changes()),
+            direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
+        )
+        return Job(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
+
+    def _without_member(self) -> ChangedModule:
+        return ChangedModule(
+            number=_TAKEN_AWAY,
+            edit=edit_of(self.gone),
+            function=self._function(self.gone.function),
+            tests=frozenset(self.proof.names),
+            whole=True,
+        )
+
+    def _changes(self) -> Iterator[ChangedModule]:
+        for number, mutant in enumerate(self.mutants):
+            function = self._function(mutant.function)
+            tests = frozenset(self.proof.names) if function is None else self._reaching(mutant)
+            if tests:
+                yield ChangedModule(
+                    number=number, edit=edit_of(mutant), function=function, tests=tests, whole=True
+                )
+
+    def _reaching(self, mutant: Mutant) -> frozenset[str]:
+        return frozenset(
+            function.name for function in self.proof.functions if mutant.is_reached_by(function.lines)
+        )
+
+    def _function(self, function: InFunction | None) -> tuple[str, int] | None:
+        return function_of(function, runs_when_loaded=runs_when_loaded(self.proof))
+
+    def outcome(self, result: JobResult) -> Mutation:
+        """Return what came of it."""
+        gone = result.changed.get(_TAKEN_AWAY)
+        if gone is None:
+            return Mutation(unheard=True)
+        tried = {change.number for change in self._changes()}
+        lost = tried - result.changed.keys()
+        told = {number: result.changed.get(number, {}) for number in tried - lost}
+        known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
+        return Mutation(
+            mutants=known if known or not self.mutants else None,  # none was tried: nothing is known of any
+            kills={
+                name: frozenset(self.mutants[number] for number in told if _fails(told[number].get(name)))
+                for name in self.proof.names
+            },
+            empty=frozenset(name for name, status in gone.items() if status == PASSED),
+        )
+
+
+def runs_when_loaded(proof: Proof) -> bool:
+    """Tell whether the member runs while its module is loaded, so that its code cannot be exchanged later."""
+    ran = any(run.import_lines for function in proof.functions for run in function.head)
+    return ran and proof.member.kind is not MemberKind.CLASS
+
+
+def function_of(function: InFunction | None, *, runs_when_loaded: bool) -> tuple[str, int] | None:
+    """Return the function whose code may be exchanged: not that of one that ran when it was loaded."""
+    return None if function is None or runs_when_loaded else (function.name, function.line)
+
+
+def edit_of(changed: Mutant | TakenAway) -> tuple[int, int, str]:
+    """Return a change of a module's text as it is handed to those who run it."""
+    edit: Edit = changed.edit
+    return edit.start, edit.end, edit.text
+
+
+def _fails(status: str | None) -> bool:
+    return status is not None and status not in {PASSED, SKIPPED}
+
+
+async def gather_mutants(
+    proofs: Sequence[Proof], workspace: Workspace, table: GateTable, progress: Progress
+) -> tuple[Mutation, ...]:
+    """Run candidates against the mutants of their members, side by side, and return what came of each.
+
+    What was not told of at all is tried once more, alone: nothing is posted of it otherwise.
+
+    Args:
+        proofs: The candidates, all of whose test functions pass on head.
+        workspace: Where they are run.
+        table: How many mutants there are, and how long those of one candidate may take.
+        progress: Told of each candidate.
+    """
+    trials = dict(_trials(proofs, workspace, table))
+    jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
+    if jobs:
+        progress.phase("trying mutants", len(jobs))
+    results = await _run(workspace, batches_of(jobs, 1, workspace.parallel), progress)
+    again = [job for job in jobs if _TAKEN_AWAY not in results[job.number].changed]
+    results |= await _run(workspace, [[job] for job in again], None)
+    doubtful = [
+        replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
+        for job in jobs
+        if _has_no_effect(results[job.number])
+    ]
+    in_file = await _run(workspace, batches_of(doubtful, 1, workspace.parallel), None, _IN_FILE)
+    mutations = {number: trials[number].outcome(result) for number, result in results.items()}
+    mutations |= {number: _of_file(trials[number], result) for number, result in in_file.items()}
+    return tuple(mutations.get(number, Mutation()) for number in range(len(proofs)))
+
+
+def _has_no_effect(result: JobResult) -> bool:
+    """Tell whether all tests pass with the member taken away."""
+    gone = result.changed.get(_TAKEN_AWAY, {})
+    return bool(gone) and all(status == PASSED for status in gone.values())
+
+
+def _of_file(trial: _Trial, result: JobResult) -> Mutation:
+    """Return what came of changes in a file; an effect of them has to be shown."""
+    return replace(trial.outcome(result), in_file=True) if result.acts else Mutation(impossible=True)
+
+
+async def _run(
+    workspace: Workspace,
+    batches: Sequence[Sequence[Job]],
+    progress: Progress | None,
+    setting: Setting = _SETTING,
+) -> dict[int, JobResult]:
+    slots = asyncio.Semaphore(workspace.parallel)
+
+    async def run_batch(batch: Sequence[Job]) -> Mapping[int, JobResult]:
+        async with slots:
+            try:
+                results = await run_jobs(workspace, setting, batch)
+            except CannotRun as failure:
+                results = {job.number: JobResult(problem=str(failure)) for job in batch}
+        if progress is not None:
+            progress.advance(len(batch))
+        return results
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run_batch(batch)) for batch in batches]
+    return {number: result for task in tasks for number, result in task.result().items()}
+
+
+def _trials(proofs: Sequence[Proof], workspace: Workspace, table: GateTable) -> Iterator[tuple[int, _Trial]]:
+    """Yield those that can be run, with their numbers."""
+    for number, proof in enumerate(proofs):
+        trial = _trial(proof, workspace, table) if proof.member.language == _LANGUAGE else None
+        if trial is not None:
+            yield number, trial
+
+
+def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | None:
+    member = proof.member
+    try:
+        source = plain_text((workspace.head.root / member.path).read_bytes())
+        gone = taken_away(source, member)
+        mutants = mutants_of(source, member, table.max_mutants, table.mutants_a_line)
+    except (OSError, CannotParse):
+        return None
+    return None if gone is None else _Trial(proof=proof, source=source, mutants=mutants, gone=gone)

@@ -1,0 +1,313 @@
+"""Test smells, found by syntax tree: what makes a test function worthless, or a burden, even if it passes.
+
+Each smell is one pure function that returns why the test function has it, or None; `SMELLS` lists them. They
+are rules of a gate, so each is narrow: what it names can be shown to the author of the test. Before all comes
+what could forge the outcome of all tests of a module (`tampering.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Collection, Sequence
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.model import Member
+from testsmith.verification.reading.claims import functions_of
+from testsmith.verification.reading.situations import Names, is_literal
+from testsmith.verification.smells.assertions import TestFunction, TestModule
+from testsmith.verification.smells.chance import asserts_under_a_condition, fails_where_caught, swallows
+from testsmith.verification.smells.effects import changes_global_state
+from testsmith.verification.smells.machine import (
+    hands_on_changes,
+    imports_by_text,
+    reads_the_environment,
+    runs_programs,
+    runs_text,
+    uses_foreign_memory,
+)
+from testsmith.verification.smells.mocks import replaces_the_member, says_only_called
+from testsmith.verification.smells.outside import speaks_to_others, waits_by_the_clock
+from testsmith.verification.smells.own_values import is_own, own_names
+from testsmith.verification.smells.paths import writes_outside_its_folder
+from testsmith.verification.smells.tampering import plugged_in, tampering
+from testsmith.verification.smells.truisms import is_of_nothing_raised, is_tautology, is_weak
+from testsmith.verification.table import DEFAULTS
+
+MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
+"""A longer expected text, or a larger expected container, is a snapshot of a whole output."""
+
+_FEWEST_OPERATORS = 2
+_FEWEST_STEPS = 4
+
+Smell = Callable[[TestFunction], str | None]
+
+
+def smells_of(code: str, member: Member) -> dict[str, str]:
+    """Return the first smell of each test function that has one, by the function's name."""
+    try:
+        tree = parse_untrusted(code)
+    except CannotParse:
+        return {}
+    names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    module = TestModule(tree, names)
+    functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
+    beside = _nodes_without(tree, {function.node for function in functions.values()})
+    of_all = plugged_in(tree) or tampering(beside, names)
+    found = {
+        name: of_all or tampering(list(ast.walk(function.node)), names) or _first(SMELLS, function)
+        for name, function in functions.items()
+    }
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST]:
+    """Return the nodes of a module that stand in none of its tests, each before those inside it."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        nodes += [child for child in ast.iter_child_nodes(node) if child not in tests]
+    return nodes
+
+
+def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
+    return next((reason for smell in smells if (reason := smell(function)) is not None), None)
+
+
+def no_assertion(function: TestFunction) -> str | None:
+    """Nothing is asserted, neither by the function nor by a helper that it calls."""
+    if function.assertions or function.expectations or function.mock_checks:
+        return None
+    return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
+
+
+def tautology(function: TestFunction) -> str | None:
+    """All that is asserted is true whatever the code does, or compares its answer with itself."""
+    if function.expectations or function.mock_checks or not function.assertions or function.compares:
+        return None
+    always = all(is_tautology(function, test) for test in function.assertions)
+    return "asserts only what is always true" if always else None
+
+
+def only_mock_called(function: TestFunction) -> str | None:
+    """All that is asserted is that a mock was called, with whatever."""
+    if function.expectations:
+        return None
+    checks = [*function.assertions, *function.mock_checks]
+    only = bool(checks) and all(says_only_called(function, check) for check in checks)
+    return "asserts only that a mock was called" if only else None
+
+
+def only_own_values(function: TestFunction) -> str | None:
+    """All that is asserted is about values, or mocks, that the test has made and given to nobody."""
+    if function.expectations or function.mock_checks or not function.assertions:
+        return None
+    own = own_names(function)
+    if all(is_own(function, test, own) for test in function.assertions):
+        return "asserts only values that it has made itself"
+    return None
+
+
+def mocked_member(function: TestFunction) -> str | None:
+    """It puts something else in the place of what it is about."""
+    if replaces_the_member(function):
+        return "puts something else in the member's place, and so never reaches the member"
+    return None
+
+
+def nothing_raised(function: TestFunction) -> str | None:
+    """All that is asserted is that something is there, or that nothing was raised."""
+    if function.expectations or function.mock_checks:
+        return None
+    tests = function.assertions
+    if any(is_of_nothing_raised(function, test) for test in tests):
+        rest = [test for test in tests if not is_of_nothing_raised(function, test)]
+        return None if not _all_weak(function, rest) else "asserts only that nothing was raised"
+    if tests and _all_weak(function, tests):
+        return "asserts only that something is there"
+    return None
+
+
+def _all_weak(function: TestFunction, tests: Sequence[ast.expr]) -> bool:
+    return all(is_weak(function, test) for test in tests)
+
+
+def sleeps(function: TestFunction) -> str | None:
+    """It waits by the clock."""
+    return "sleeps" if waits_by_the_clock(function) else None
+
+
+def network(function: TestFunction) -> str | None:
+    """It speaks to other machines."""
+    return "uses the network" if speaks_to_others(function) else None
+
+
+def writes_outside(function: TestFunction) -> str | None:
+    """It leaves files in the reviewer's own folder."""
+    return "writes outside of `tmp_path`" if writes_outside_its_folder(function) else None
+
+
+def whole_output(function: TestFunction) -> str | None:
+    """It pins a whole output."""
+    bound = function.values_in_sight
+    for test in function.assertions:
+        for operand in _operands(test):
+            value = bound.get(operand.id, operand) if isinstance(operand, ast.Name) else operand
+            if is_literal(value) and len(ast.unparse(value)) > MOST_SNAPSHOT_CHARACTERS:
+                return f"pins a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
+    return None
+
+
+def _operands(test: ast.expr) -> Sequence[ast.expr]:
+    """Return what an assertion compares."""
+    match test:
+        case ast.Compare(left=left, comparators=comparators):
+            return [left, *comparators]
+        case ast.BoolOp(values=values):
+            return [part for value in values for part in _operands(value)]
+        case ast.UnaryOp(operand=operand):
+            return _operands(operand)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=args):
+            return args
+    return []
+
+
+def bare_except(function: TestFunction) -> str | None:
+    """It swallows whatever is raised."""
+    return "swallows exceptions" if swallows(function) else None
+
+
+def skipped(function: TestFunction) -> str | None:
+    """It is not run, or may fail."""
+    marks = [part for one in function.decorators for part in ast.walk(one)]
+    nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr)]
+    origins = {function.origin(node) for node in nodes}
+    if origins & _SKIPS or any(origin.endswith(".skipTest") for origin in origins):
+        return "is skipped"
+    return "is expected to fail" if origins & _MAY_FAIL else None
+
+
+_SKIPS = frozenset(
+    {
+        "pytest.exit",
+        "pytest.importorskip",
+        "pytest.mark.skip",
+        "pytest.mark.skipif",
+        "pytest.skip",
+        "unittest.SkipTest",
+        "unittest.skip",
+        "unittest.skipIf",
+        "unittest.skipUnless",
+    }
+)
+_MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFailure"})
+
+
+def conditional(function: TestFunction) -> str | None:
+    """Whether it asserts anything depends on what happens."""
+    return "asserts under a condition" if asserts_under_a_condition(function) else None
+
+
+def global_state(function: TestFunction) -> str | None:
+    """It changes what other tests see, and does not put it back."""
+    return "changes global state" if changes_global_state(function) else None
+
+
+def programs(function: TestFunction) -> str | None:
+    """It starts programs, on whatever machine it is run on."""
+    return "runs a program" if runs_programs(function) else None
+
+
+def handed_on(function: TestFunction) -> str | None:
+    """It leaves to others when files are changed, or others asked."""
+    if hands_on_changes(function):
+        return "hands on a function that changes files or asks others, in place of calling it"
+    return None
+
+
+def code_of_text(function: TestFunction) -> str | None:
+    """It runs code that nobody can read in it."""
+    if runs_text(function):
+        return "runs code made of text (`exec`, `eval` or `compile`)"
+    return "imports a module by a text that hides which one" if imports_by_text(function) else None
+
+
+def foreign_memory(function: TestFunction) -> str | None:
+    """It calls into libraries past the interpreter."""
+    return "uses `ctypes`" if uses_foreign_memory(function) else None
+
+
+def environment(function: TestFunction) -> str | None:
+    """It depends on variables of the environment that it has not set itself."""
+    if reads_the_environment(function):
+        return "reads a variable of the environment that it has not set by `monkeypatch`"
+    return None
+
+
+def copies_implementation(function: TestFunction) -> str | None:
+    """It expects what the member's own formula gives."""
+    formulas = _formulas(function.names.member)
+    if not formulas:
+        return None
+    for body in function.bodies:
+        for node in body.nodes if body.is_helper else ():
+            if isinstance(node, ast.expr) and _shape(node) in formulas:
+                return "repeats the member's own formula"
+    return None
+
+
+SMELLS: Sequence[Smell] = (
+    no_assertion,
+    skipped,
+    mocked_member,
+    tautology,
+    nothing_raised,
+    only_mock_called,
+    only_own_values,
+    copies_implementation,
+    conditional,
+    bare_except,
+    sleeps,
+    network,
+    writes_outside,
+    whole_output,
+    global_state,
+    programs,
+    handed_on,
+    code_of_text,
+    foreign_memory,
+    environment,
+)
+"""All of them, what tells the author most first."""
+
+
+def _formulas(member: Member) -> frozenset[str]:
+    """Return the shapes of the member's formulas: what it calculates or puts together in one expression."""
+    try:
+        tree = parse_untrusted(member.source)
+    except CannotParse:
+        return frozenset()
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return | ast.Assign | ast.Yield)]
+    return frozenset(shape for value in values if value is not None and (shape := _shape(value)))
+
+
+def _shape(node: ast.expr) -> str:
+    """Return a calculation without what it is applied to; empty where it is too plain to be a copy."""
+    parts = list(ast.walk(node))
+    operators = sum(isinstance(part, ast.BinOp) for part in parts)
+    steps = operators + sum(isinstance(part, ast.Call | ast.comprehension | ast.IfExp) for part in parts)
+    if operators < _FEWEST_OPERATORS and steps < _FEWEST_STEPS:
+        return ""
+    return ast.dump(_Blank().visit(copy.deepcopy(node)))
+
+
+class _Blank(ast.NodeTransformer):
+    """Makes all variables and constants alike."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Blank a name."""
+        return ast.Name(id="_", ctx=node.ctx)
+
+    def visit_Constant(self, _node: ast.Constant) -> ast.Name:
+        """Blank a constant: what a test puts in for a variable."""
+        return ast.Name(id="_", ctx=ast.Load())
