@@ -19,6 +19,8 @@ from testsmith.execution.harness import Job, Setting, run_jobs
 from testsmith.execution.installing import version_of
 from testsmith.execution.isolation.build import build_sandbox
 from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.own_tests.answers import SuiteAnswer
+from testsmith.execution.own_tests.run import run_suite
 from testsmith.execution.uv_settings import uv_program
 from testsmith.execution.workspace import CannotPrepare, Workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
@@ -88,6 +90,7 @@ def test_install__the_project_and_what_its_tests_need(index: PackageIndex) -> No
     assert workspace.interpreter.path.is_relative_to(workspace.scratch)
     assert not workspace.scratch.exists()
     assert left == [".git", "setup.py", "shop"]  # all was built in a copy
+    assert "/simple/py/" not in [path for path, _ in index.asked]  # pytest worked as it was
 
 
 def statuses(result: JobResult) -> dict[str, str]:
@@ -137,25 +140,44 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
     assert left_out.startswith("not installed for the tests")
 
 
-@pytest.mark.slow
-def test_install__a_pinned_pytest_that_this_python_cannot_import(index: PackageIndex) -> None:
-    old = made_wheel("pytest", "3.0", {"pytest/__init__.py": "import no_longer_there\n"})
-    index.add({"pytest-3.0-py3-none-any.whl": old})
-    head: dict[str, str | bytes | None] = {"requirements-test.txt": "pytest<4\nfor-tests\n"}
+OLD_PYTEST = made_wheel("pytest", "3.0", {"pytest/__init__.py": "", "pytest/__main__.py": "import gone\n"})
+OLD_PY = made_wheel("py", "1.0", {"py/__init__.py": "path = None\n"})
+NEW_PY = made_wheel("py", "1.1", {"py/__init__.py": "import _pytest._py.path as path", "py/builtin.py": ""})
+OLD_PLUGIN = made_wheel(
+    "fold",
+    "1.0",
+    {"fold.py": "import py.builtin\n", "fold-1.0.dist-info/entry_points.txt": "[pytest11]\nfold = fold\n"},
+)
 
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("pytest<4\npy<1.1", "ModuleNotFoundError: No module named 'gone'"),
+        ("fold", "ModuleNotFoundError: No module named 'py.builtin'; 'py' is not a package"),
+    ],
+    ids=["pinned years ago", "with a plugin from years ago"],
+)
+def test_install__a_pytest_that_works_here(index: PackageIndex, asked: str, problem: str) -> None:
+    index.add({"pytest-3.0-py3-none-any.whl": OLD_PYTEST, "fold-1.0-py3-none-any.whl": OLD_PLUGIN})
+    index.add({"py-1.0-py3-none-any.whl": OLD_PY, "py-1.1-py3-none-any.whl": NEW_PY})
+    head: dict[str, str | bytes | None] = {"requirements-test.txt": f"{asked}\nfor-tests\n"}
+    head["test_shop.py"] = "def test_it():\n    pass\n"
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, SuiteAnswer]:
         async with open_workspace(whole) as workspace:
-            return workspace, (await run_on_both(workspace, TEST))[0]
+            result = (await run_on_both(workspace, TEST))[0]
+            return workspace, result, await run_suite(workspace, (), 60.0)
 
     with everybodys_folder() as folder:
         project = repository(folder / "project", head)
-        workspace, result = asyncio.run(scenario(order(project, index)))
+        workspace, result, own = asyncio.run(scenario(order(project, index)))
     assert statuses(result)["test_what_is_there"] == "passed", result
-    [note] = [note for note in workspace.notes if "pytest" in note]
-    assert note == (
-        "the pytest that the project asks for does not work here (ModuleNotFoundError: No module named"
-        " 'no_longer_there'): the newest one was installed instead"
-    )
+    assert [test.status for test in own.tests] == ["passed"], own.trouble
+    what = f"pytest does not work here as the project asks for it ({problem})"
+    notes = [note for note in workspace.notes if "pytest" in note]
+    assert notes == [f"{what}: installed the newest pytest and py"]
 
 
 @pytest.mark.slow

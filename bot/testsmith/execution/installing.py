@@ -52,6 +52,7 @@ os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.exec
 _WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
 _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
 _PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
+_TRIAL_FILE = "test_trial.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,7 @@ def _lay_out(order: InstallOrder, place: Path, needs: Needs, access: IndexAccess
     write_copy(order.tree, place / "project")
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
+    (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
     copied = {}
     for number, (variable, content) in enumerate(access.files.items()):
         file = place / "files" / str(number)
@@ -322,17 +324,31 @@ class _Installation:
         return tuple(notes)
 
     async def _with_a_working_pytest(self) -> tuple[str, ...]:
-        """Install the newest pytest if this Python cannot import the one there is, pinned years ago."""
-        done = await self._run((str(self.python), "-c", "import pytest"), network=False)
-        if done.exit_code == 0:
+        """Install the newest pytest if the one that is there, or one of its plugins, does not work here.
+
+        Old plugins want `py`, which pytest no longer brings along; and one that is too old breaks any pytest.
+        """
+        problem = await self._pytest_problem()
+        if problem is None:
             return ()
+        installed = []
+        for name in ("pytest", "py"):
+            self.check_place()
+            done = await self._run_in_project((*self._uv_pip, "--upgrade", name))
+            installed += [name] if done.exit_code == 0 else []
+        if await self._pytest_problem() is not None:
+            return ()  # what does not work is said where the environment is opened, and where own tests run
+        what = f"pytest does not work here as the project asks for it ({problem})"
+        return (f"{what}: installed the newest {' and '.join(installed)}",)
+
+    async def _pytest_problem(self) -> str | None:
+        """Return why pytest cannot run a test that passes anywhere, in one line; None if it can."""
         self.check_place()
-        newest = await self._run_in_project((*self._uv_pip, "--upgrade", "pytest"))
-        if newest.exit_code != 0:  # that there is no pytest is said where the environment is opened
-            return ()
-        problem = _said(done).rpartition("\n")[2]
-        what = f"the pytest that the project asks for does not work here ({problem})"
-        return (f"{what}: the newest one was installed instead",)
+        folder = str(self._place / "files")
+        alone = ("-c", os.devnull, "--rootdir", folder, "--confcutdir", folder, "-p", "no:cacheprovider")
+        run = (str(self.python), "-m", "pytest", *alone, f"{folder}/{_TRIAL_FILE}")
+        done = await self._run(run, network=False)
+        return None if done.exit_code == 0 else _said(done).rpartition("\n")[2].removeprefix("E ").strip()
 
     async def _fetch_python(self, version: str) -> Path:
         """Have uv fetch a Python; return its program."""
