@@ -13,7 +13,6 @@ from testsmith.events import (
     Nothing,
     ObeyCommands,
     ReviewPullRequest,
-    SeedCache,
     SweepRepository,
     Task,
     is_own_commit,
@@ -187,45 +186,6 @@ def test_sweep__by_the_clock_and_by_hand_from_the_default_branch() -> None:
     assert elsewhere.is_warning
     assert "run the workflow from 'main'" in elsewhere.reason
     assert nothing(task_of("workflow_dispatch", {})).is_warning
-
-
-def push(**other: Any) -> dict[str, Any]:
-    repository = {"full_name": "octo/shop", "default_branch": "main"}
-    return {
-        "ref": "refs/heads/main",
-        "before": SHA["base"],
-        "after": SHA["head"],
-        "repository": repository,
-        **other,
-    }
-
-
-def test_push__to_the_default_branch() -> None:
-    task = task_of("push", push())
-
-    assert task == SeedCache(
-        repository="octo/shop", branch="main", base_sha=SHA["base"], head_sha=SHA["head"]
-    )
-    assert not task.has_small_token
-    assert (task.what, task.base_ref) == ("the push to main", SHA["base"])
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"ref": "refs/heads/feature"}, {"ref": "refs/tags/main"}, {"before": "0" * 40}, {"after": "0" * 40}],
-    ids=str,
-)
-def test_push__of_something_else_is_nothing_to_do(other: dict[str, str]) -> None:
-    assert not nothing(task_of("push", push(**other))).is_warning
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"ref": 1}, {"before": "HEAD"}, {"after": None}, {"repository": {"full_name": "octo/shop"}}],
-    ids=str,
-)
-def test_push__that_is_misshapen_is_told(other: dict[str, Any]) -> None:
-    assert nothing(task_of("push", push(**other))).is_warning
 
 
 def test_others__pull_request_target_says_what_to_use_instead() -> None:

@@ -87,34 +87,6 @@ class ReviewPullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeedCache:
-    """Make tests for what was pushed to the default branch, for pull requests with the same code to find.
-
-    Attributes:
-        repository: Full name of the repository, as `octo/shop`.
-        branch: The default branch's name.
-        base_sha: Full object id of what the branch was before.
-        head_sha: Full object id of what it is now.
-    """
-
-    repository: str
-    branch: str
-    base_sha: str
-    head_sha: str
-    has_small_token = False
-
-    @property
-    def what(self) -> str:
-        """What is looked at, in a few words."""
-        return f"the push to {self.branch}"
-
-    @property
-    def base_ref(self) -> str:
-        """What is compared with."""
-        return self.base_sha
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ObeyCommands:
     """Obey the commands of a comment on a pull request, if who wrote it may command.
 
@@ -183,7 +155,7 @@ class Nothing:
     is_warning: bool = False
 
 
-Work = ReviewPullRequest | SeedCache | ObeyCommands | SweepRepository
+Work = ReviewPullRequest | ObeyCommands | SweepRepository
 """What there is something to do for."""
 
 Task = Work | Nothing
@@ -220,7 +192,6 @@ def task_of(event_name: str, payload: object, heeding: Heeding | None = None) ->
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
     tasks: Mapping[str, Callable[[object], Task]] = {
         "pull_request": lambda told: _pull_request_task(told, heeding or Heeding()),
-        "push": _push_task,
         "schedule": lambda _: SweepRepository(),
         "workflow_dispatch": _dispatch_task,
         "issue_comment": lambda told: _comment_task(told, "issue"),
@@ -241,19 +212,6 @@ def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
     """
     told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
     return told and author is not None and is_same_login(author, own_login)
-
-
-def _push_task(payload: object) -> Task:
-    branch = _matching(payload, "repository.default_branch", _REFERENCE)
-    if _taken(payload, "ref", str) != f"refs/heads/{branch}":
-        return Nothing(
-            reason="A push to another branch than the default one is looked at in its pull request."
-        )
-    before, after = (_matching(payload, place, _OBJECT_ID) for place in ("before", "after"))
-    if not before.strip("0") or not after.strip("0"):
-        return Nothing(reason="The branch is new or gone, so there is nothing to compare.")
-    repository = _matching(payload, "repository.full_name", FULL_NAME)
-    return SeedCache(repository=repository, branch=branch, base_sha=before, head_sha=after)
 
 
 def _dispatch_task(payload: object) -> Task:

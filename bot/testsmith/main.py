@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from testsmith import cli, supervisor
-from testsmith.events import ObeyCommands, ReviewPullRequest, SeedCache, SweepRepository
+from testsmith.events import ObeyCommands, ReviewPullRequest, SweepRepository
 from testsmith.model import CacheStats, Estimate, Failure, Member, Progress, Report, Request, Spending
 from testsmith.settings import CacheSettings, ModelSettings, ProviderChoice, Settings
 from testsmith.swept import SweepPlan, SweepReport
@@ -203,32 +203,12 @@ def _act(review: Callable[[Work, ActionContext, Progress], Reviewed], stdout: Te
 
 def _review(stopping: _Stopping, task: Work, context: ActionContext, progress: Progress) -> Reviewed:
     match task:
-        case SeedCache():
-            return _finished(stopping, partial(_seed, task, context, progress))
         case ObeyCommands():
             return _finished(stopping, partial(_obey_with_clients, task, context, progress))
         case ReviewPullRequest():
             return _finished(stopping, partial(_review_with_clients, task, context, progress))
         case SweepRepository():
             return _finished(stopping, partial(_sweep_hosted, context, progress))
-
-
-async def _seed(
-    task: SeedCache, context: ActionContext, progress: Progress, stack: AsyncExitStack
-) -> Reviewed:
-    """Make tests for a push, which has nobody to be shown to: they are kept."""
-    from testsmith.execution.threads import in_thread
-    from testsmith.forge.reviewed import Delivery, Reviewed
-    from testsmith.review.states import open_pushed_states
-
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
-    states = await in_thread(open_pushed_states, context.runner.workspace, folder, task)
-    report = await _suggest_for(context, progress, stack, states, states.given())
-    return Reviewed(
-        delivery=Delivery.NOTHING,
-        report=report,
-        reason="A push is not reviewed: what was made is kept for pull requests with the same code.",
-    )
 
 
 async def _review_with_clients(

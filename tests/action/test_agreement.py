@@ -152,15 +152,6 @@ def test_workflows__reviewing_pull_requests(name: str, contents: str) -> None:
     assert "github.event.pull_request.number" in job["concurrency"]["group"]
 
 
-def test_workflows__seeding_has_the_history_and_writes_nothing() -> None:
-    workflow = read_yaml(ROOT / "examples" / "workflows" / "seed.yml")
-    (job,) = workflow["jobs"].values()
-
-    assert list(workflow["on"]) == ["push"]
-    assert job["permissions"] == {"contents": "read"}
-    assert job["steps"][0]["with"]["fetch-depth"] == 0
-
-
 def test_sweep_action__is_the_same_with_fewer_inputs(action: Any) -> None:
     sweep = read_yaml(ROOT / "sweep" / "action.yml")
     assert set(sweep["inputs"]) < set(action["inputs"])

@@ -52,7 +52,9 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
     closed = at.github.pull_request(at.shop, head="change")
     at.github.close(at.shop, closed)
     comment = at.github.say(at.pull, "bob", "Nice work!")
+    tip = at.shop.branch("main") or ""
     return {
+        "push": (at.events.push(at.shop, "main", tip), "There is nothing to do for the event 'push'."),
         "merge_group": (at.events.merge_group(at.shop, at.pull), "A merge queue has no pull request"),
         "comment": (at.events.issue_comment(at.shop, at.pull, comment), "holds no command"),
         "bot": (at.events.pull_request(at.shop, bot), "is a bot's, 'renovate[bot]'"),
@@ -221,28 +223,6 @@ def test_step__a_pull_request_without_any_member(at: Scene, tmp_path: Path) -> N
     pull = at.shop.pulls[event.number]
     assert (list(pull.comments), list(pull.reviews)) == ([], [])
     assert at.github.violations == []
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-def test_step__a_push_to_the_default_branch(at: Scene, tmp_path: Path, depth: int) -> None:
-    before = at.shop.branch("main")
-    assert before
-    at.github.commit(at.shop, "main", {"docs/guide.md": f"A guide of {depth} pages.\n"})
-    event = at.events.push(at.shop, "main", before)
-    exchanges = len(at.github.exchanges)
-    run = run_of(at, tmp_path / "run", event, checkout=Checkout(depth=depth, persist_credentials=False))
-
-    done = run.run(COMMAND)
-
-    assert (done.status, done.stderr) == (0, "")
-    assert [one for one in at.github.exchanges[exchanges:] if one.operation != "git"] == []
-    if depth:
-        (warning,) = done.annotations("warning")
-        assert f"lacks commit {before[:7]} of the push" in warning.data
-        assert "`fetch-depth: 0`" in warning.data
-    else:
-        assert "A push is not reviewed" in done.summary
-        assert json.loads((run.workspace / done.outputs["report"]).read_text())["members"] == []
 
 
 @pytest.mark.parametrize(("fails", "status", "level"), [("", 0, "warning"), ("true", 1, "error")])

@@ -14,7 +14,6 @@ from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService
 from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun
-from fakes.github.events import Events
 from fakes.github.state import Repository
 from fakes.shop import COMMAND, Shop
 from testsmith.forge.state import decode
@@ -124,27 +123,18 @@ def notes(run: ActionsRun) -> list[str]:
     return [note for note in report["notes"] if note.startswith("cache: ")]
 
 
-def test_action__what_a_push_has_paid_for_a_backport_finds(hosted: Shop) -> None:
+def test_action__what_a_run_has_paid_for_a_later_run_finds(hosted: Shop) -> None:
     asking = {"include": "src/shop/stock.py", "model": "small"}
-    before = hosted.repository.branch("main")
-    assert before
-    hosted.github.commit(hosted.repository, "release", {"docs/notes.md": "Of old.\n"}, start="main")
-    hosted.github.commit(hosted.repository, "main", dict(files_of(hosted.repository, "change")))
     with Endpoint() as endpoint, ActionsCacheService() as service:
-        hosted.keep_in(service, "refs/heads/main")
-        hosted.event = Events(hosted.github).push(hosted.repository, "main", before)
+        hosted.keep_in(service, f"refs/pull/{hosted.pull.number}/merge", "refs/heads/main")
         run = hosted.prepared(base_url=endpoint.url, **asking)
         paid, told = hosted.finished(run), notes(run)
         calls = len(endpoint.requests)
-        hosted.event = None
-        hosted.pull = hosted.github.pull_request(hosted.repository, head="change", base="release")
-        hosted.keep_in(
-            service, f"refs/pull/{hosted.pull.number}/merge", "refs/heads/release", "refs/heads/main"
-        )
+        hosted.pull.comments.clear()  # nor does the summary comment remember anything
+        hosted.pull.review_comments.clear()
         run = hosted.prepared(base_url=endpoint.url, **asking)
         known, told = hosted.finished(run), told + notes(run)
 
-    assert "A push is not reviewed" in paid.summary
     assert paid.outputs["members"] == known.outputs["members"] == "1"
     assert told[0].startswith("cache: nothing to restore; saved ")
     assert told[1].startswith("cache: restored ")

@@ -13,7 +13,7 @@ from testsmith.changes.git import Repository
 from testsmith.changes.patches import ComparedStates, rebuild_base
 from testsmith.changes.trees import RepositoryTree
 from testsmith.changes.trusted import settings_values
-from testsmith.events import ReviewPullRequest, SeedCache
+from testsmith.events import ReviewPullRequest
 from testsmith.forge.forge import Forge, ForgeFailure
 from testsmith.languages.driver import SourceTree
 from testsmith.pipeline import Given
@@ -102,36 +102,6 @@ def open_states(
         trusted=base,
         message=repository.git.line("log", "-1", "--format=%B", "--end-of-options", fetched.head, "--"),
         is_fork=task.is_fork,
-    )
-
-
-def open_pushed_states(workspace: Path, folder: Path, push: SeedCache) -> States:
-    """Return what a branch was before a push, and is now.
-
-    Args:
-        workspace: The checkout; nothing in it is changed.
-        folder: An empty folder of the bot's own.
-        push: The push.
-
-    Raises:
-        CannotFetch: The checkout lacks one of them.
-        UsageFailure: There is no git.
-    """
-    repository = open_checkout(workspace, folder)
-    for commit in (push.base_sha, push.head_sha):
-        try:
-            repository.git.line("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        except GitFailed as failure:
-            raise CannotFetch(
-                f"The checkout lacks commit {commit[:7]} of the push: let actions/checkout fetch the whole "
-                "history, by `fetch-depth: 0`."
-            ) from failure
-    base = repository.commit_tree(push.base_sha)
-    return States(
-        repository=repository,
-        base=push.base_sha,
-        head=push.head_sha,
-        trusted=base,
     )
 
 
