@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,17 @@ from fakes.command_line import CommandLine
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
+
+
+def pytest_configure() -> None:
+    """Let the children of the tests heed signals, though the suite was started with them ignored.
+
+    A child inherits what its parent ignores, as under `nohup` or in the background of a script, but not what its
+    parent handles.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(name="command_line")
