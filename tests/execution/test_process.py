@@ -113,6 +113,16 @@ def test_run__a_gigabyte_of_output_is_cut_and_thrown_away(tmp_path: Path) -> Non
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024
 
 
+def test_run__ignores_no_signals_though_the_program_was_started_so(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcome = run(tmp_path, "print(*(line for line in open('/proc/self/status') if 'SigIgn' in line))")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    python_ignores = sum(1 << number - 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
+    assert int(outcome.stdout.split()[1], 16) == python_ignores
+
+
 def test_run__the_time_limit_ends_it_and_keeps_what_was_printed(tmp_path: Path) -> None:
     code = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('here', flush=True)\ntime.sleep(60)"
     outcome = run(tmp_path, code, Limits(seconds=0.5))

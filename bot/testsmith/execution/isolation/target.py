@@ -87,7 +87,8 @@ def _die_with(keeper: int) -> None:
 
 
 def _default_signals() -> None:
-    """Undo what Python and the keeper have set, so that the target meets the usual defaults."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    """Undo what Python and the keeper set, and what the program was started with, as by `nohup` or `&`."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
