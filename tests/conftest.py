@@ -17,8 +17,8 @@ sys.path.insert(0, str(EXAMPLES))
 def pytest_configure() -> None:
     """Let the children of the tests heed signals, though the suite was started with them ignored.
 
-    A child inherits what its parent ignores, as under `nohup` or in the background of a script, but not what its
-    parent handles.
+    A child inherits what its parent ignores, as under `nohup` or in the background of a script, but not what
+    its parent handles.
     """
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
