@@ -51,19 +51,17 @@ class Deadline:
         """How many seconds are left, never less than none."""
         return max(0.0, self.end - self.clock())
 
-    async def within(self, work: Awaitable[T], share: float = 1.0, beyond: float = 0.0) -> T:
+    async def within(self, work: Awaitable[T], share: float = 1.0) -> T:
         """Wait for some work; cancel it where it takes more than a share of what is left.
 
         Args:
             work: What is waited for.
             share: So much of the time that is left it may take.
-            beyond: So many seconds of what is left are set apart for it, and shared with nothing else.
 
         Raises:
             TimeIsOver: It was cancelled.
         """
-        left = self.left
-        limit = asyncio.timeout(min(left, beyond + share * max(0.0, left - beyond)))
+        limit = asyncio.timeout(share * self.left)
         try:
             async with limit:
                 return await work

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 from testsmith import cli, supervisor
 from testsmith.events import ObeyCommands, ReviewPullRequest, SweepRepository
 from testsmith.model import CacheStats, Estimate, Failure, Member, Progress, Report, Request, Spending
-from testsmith.settings import CacheSettings, ModelSettings, ProviderChoice, Settings
+from testsmith.settings import CacheSettings, ProviderChoice, Settings
 from testsmith.swept import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from testsmith.forge.reviewed import Reviewed
     from testsmith.generation.cached import CachedGenerator
     from testsmith.generation.generator import TestGenerator
-    from testsmith.generation.model.jobs.run import JobKeeping
     from testsmith.pipeline import Given, Tools
-    from testsmith.providers.jobs import JobProvider
     from testsmith.providers.meter import SpendingMeter
     from testsmith.review.states import States
     from testsmith.review.story import Tools as ReviewTools
@@ -307,7 +305,6 @@ async def _suggest_for(
         file=states.values(),
         installs=context.installs_forks or not states.is_fork,
     )
-    settings = replace(settings, model=replace(settings.model, batch_api=False))  # people wait for it
     _allow(settings, beyond=_SECONDS_WITH_GITHUB)
     keeping = _keeping(context)
     await keeping.fetch()
@@ -596,8 +593,7 @@ def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> E
 
 def _allow(settings: Settings, beyond: float = 0.0) -> None:
     """Tell the supervisor how long a run may take."""
-    minutes = settings.budget.max_minutes + settings.model.minutes_of_waiting
-    supervisor.LINK.allow(supervisor.seconds_allowed(minutes) + beyond)
+    supervisor.LINK.allow(supervisor.seconds_allowed(settings.budget.max_minutes) + beyond)
 
 
 def _allow_sweep(settings: Settings, beyond: float = 0.0) -> None:
@@ -718,49 +714,8 @@ def _model(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
     provider = build_provider(settings.model, meter, budget=settings.budget)
     stack.push_async_callback(provider.aclose)
     store = _kept(_open_cache(settings.cache, progress.warn), RESULTS, stack, keeping)
-    asking: TestGenerator = ModelGenerator(provider, settings.model)
-    if settings.model.batch_api and provider.jobs is not None:
-        kept = _job_keeping(settings, progress, stack, keeping, store)
-        asking = _by_jobs(settings.model, provider.jobs, kept, asking)
+    asking = ModelGenerator(provider, settings.model)
     return _Model(_cached(asking, store, settings, settled=keeping.save_soon), meter)
-
-
-def _job_keeping(
-    settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: Keeping, results: ResultStore
-) -> JobKeeping:
-    """Open what is remembered of the jobs that runs have sent."""
-    from testsmith.cache.archive import JOBS
-    from testsmith.cache.entries import encode_result
-    from testsmith.cache.jobs import JOBS_FILE_NAME, JobMemory
-    from testsmith.generation.model.jobs.run import JobKeeping
-
-    store = _kept(_open_cache(settings.cache, progress.warn, JOBS_FILE_NAME), JOBS, stack, keeping)
-    return JobKeeping(
-        memory=JobMemory(store, settings.cache.folder / "jobs.lock"),
-        key_for=_key_of(settings),
-        put=lambda key, result: results.put(key, encode_result(result)),
-        sent=keeping.save_soon,
-    )
-
-
-def _by_jobs(
-    model: ModelSettings, provider: JobProvider, kept: JobKeeping, ordinary: TestGenerator
-) -> TestGenerator:
-    """Build the generator that has all calls of a run answered as one job."""
-    import asyncio
-
-    from testsmith.generation.model.generator import model_identity
-    from testsmith.generation.model.jobs.generator import JobGenerator, Waiting
-
-    seconds = 60 * model.batch_wait_minutes
-    return JobGenerator(
-        provider,
-        model,
-        endpoint=model_identity(model).provider,
-        keeping=kept,
-        waiting=Waiting(seconds=seconds, sleep=asyncio.sleep, clock=time.monotonic),
-        otherwise=ordinary if model.batch_fallback else None,
-    )
 
 
 def _cached(

@@ -320,7 +320,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
         sources=sources,
         unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
         unasked=unasked,
-        deadline=Deadline.after(settings.budget.max_minutes + settings.model.minutes_of_waiting, tools.clock),
+        deadline=Deadline.after(settings.budget.max_minutes, tools.clock),
         given=given,
     )
 
@@ -758,7 +758,7 @@ async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
     """
     found: list[Result] = []
     try:
-        await run.deadline.within(_take_answers(run, generator, found), share, _waiting_of(run, generator))
+        await run.deadline.within(_take_answers(run, generator, found), share)
     except SpendingEnded as ended:
         return _sorted_out(found, str(ended))
     except TimeIsOver:
@@ -767,11 +767,6 @@ async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
         reason = run.deadline.reason("there was an answer that could be proven in time")
         return _sorted_out((*found, *_skipped(left, Stage.BUDGET, reason)), None)
     return _sorted_out(found, None)
-
-
-def _waiting_of(run: _Run, generator: TestGenerator) -> float:
-    """Return how many seconds a generator may do nothing but wait for a model's batch."""
-    return 60 * run.settings.model.minutes_of_waiting if generator is run.tools.model else 0.0
 
 
 async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]) -> None:

@@ -74,6 +74,13 @@ class ReasoningEffort(StrEnum):
     MAX = "max"
 
 
+class ServiceTier(StrEnum):
+    """What an endpoint serves and bills calls at; `auto` leaves it to the endpoint."""
+
+    AUTO = "auto"
+    FLEX = "flex"
+
+
 class SandboxChoice(StrEnum):
     """How much isolation is owed before untrusted code is run."""
 
@@ -151,6 +158,7 @@ class ModelSettings:
         model_for: Which members it is asked for, with `openai+offline`.
         temperature: 0 for the least variation.
         reasoning_effort: How long it thinks before it answers.
+        service_tier: The tier that calls are served and billed at.
         tokens_per_member: Output tokens reckoned for one member.
         max_output_tokens: The most output tokens of one call, without what it thinks.
         prompt_token_budget: The most tokens of context beside the members' own sources, a call.
@@ -163,9 +171,6 @@ class ModelSettings:
         max_retry_after_seconds: The longest `Retry-After` that is obeyed.
         record: File to record the exchanges in.
         replay: File to answer from, strictly.
-        batch_api: Whether calls are sent as one job to the endpoint's Batch API, at half the price.
-        batch_wait_minutes: How long a run waits for such a job; what is not answered then, a later run takes.
-        batch_fallback: Whether ordinary calls are made where the endpoint takes no such jobs.
     """
 
     api_key: Secret | None = None
@@ -175,6 +180,7 @@ class ModelSettings:
     model_for: ModelFor = ModelFor.ALL
     temperature: float = 0.0
     reasoning_effort: ReasoningEffort = ReasoningEffort.LOWEST
+    service_tier: ServiceTier = ServiceTier.AUTO
     tokens_per_member: int = 300
     max_output_tokens: int = 8192
     prompt_token_budget: int = 6000
@@ -186,14 +192,6 @@ class ModelSettings:
     max_retry_after_seconds: float = 60.0
     record: Path | None = None
     replay: Path | None = None
-    batch_api: bool = False
-    batch_wait_minutes: float = 0.0
-    batch_fallback: bool = False
-
-    @property
-    def minutes_of_waiting(self) -> float:
-        """How long a run waits for the model's batch, beside what it may take itself."""
-        return self.batch_wait_minutes if self.batch_api else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +467,13 @@ OPTIONS = (
         ReasoningEffort,
         "how long the model thinks before it answers (default: lowest, the least that it accepts)",
     ),
+    Option(
+        "service-tier",
+        "model",
+        "service_tier",
+        ServiceTier,
+        "flex: slower answers at half the price, from endpoints that offer it (default: auto)",
+    ),
     Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
     Option(
         "max-output-tokens",
@@ -502,21 +507,6 @@ OPTIONS = (
         float,
         "longest Retry-After that is obeyed, in seconds",
     ),
-    Option(
-        "batch-api",
-        "model",
-        "batch_api",
-        bool,
-        "send all calls as one job to the Batch API, at half the price",
-    ),
-    Option(
-        "batch-wait",
-        "model",
-        "batch_wait_minutes",
-        float,
-        "minutes to wait for such a job; a later run takes what is not answered then (default: 0)",
-    ),
-    Option("batch-fallback", "model", "batch_fallback", bool, "ordinary calls where there is no Batch API"),
     Option("max-minutes", "budget", "max_minutes", float, "minutes one run may take", 0.01),
     Option("max-calls", "budget", "max_calls", int, "calls to the model that may be answered in one run"),
     Option("max-tokens", "budget", "max_tokens", int, "tokens of prompts and answers one run may take"),
@@ -795,10 +785,6 @@ def _check(settings: Settings, sources: Sources) -> None:
         raise UsageFailure(f"{prefix}base-url must begin with http:// or https://, not `{model.base_url}`.")
     if model.record is not None and model.replay is not None:
         raise UsageFailure("--record and --replay exclude each other; give one of them.")
-    if model.batch_api and (model.record or model.replay):
-        raise UsageFailure(
-            "--record and --replay keep ordinary calls alone: leave out either them or --batch-api."
-        )
     if settings.estimate and settings.output_format not in {OutputFormat.TEXT, OutputFormat.JSON}:
         raise UsageFailure("--estimate is shown as text or JSON: give no other --format with it.")
     verification = settings.verification

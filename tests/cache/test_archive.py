@@ -9,7 +9,6 @@ import pytest
 
 from cache.stores import archive_of, entry, key_of, result
 from testsmith.cache.archive import (
-    JOBS,
     MEASUREMENTS,
     MOST_ENTRIES,
     PREFIX,
@@ -45,7 +44,7 @@ def test_pack__comes_back() -> None:
 
     contents = unpack(pack({RESULTS: results, MEASUREMENTS: measured, TRIED: tried}))
 
-    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured, TRIED: tried, JOBS: []}
+    assert contents.entries == {RESULTS: results, MEASUREMENTS: measured, TRIED: tried}
     assert (contents.count, contents.refused) == (4, 0)
 
 

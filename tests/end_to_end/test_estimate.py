@@ -57,6 +57,21 @@ def test_estimate__is_what_the_endpoint_counts(
     assert again["stats"]["cost"] == 0
 
 
+def test_estimate__at_the_price_of_the_service_tier(command_line: CommandLine, shop: Path) -> None:
+    flex = ("--service-tier", "flex")
+    with Endpoint(answer=answer_as_expected, tier="flex") as endpoint:
+        asking = (*CHANGE, "--base-url", endpoint.url, "--model", "gpt-6-luna", "--no-verify")
+        standard, half = (
+            command_line.suggest(shop, *asking, "--estimate", *more).report["stats"]["cost"]
+            for more in ((), flex)
+        )
+        counted = command_line.suggest(shop, *asking, *flex).report["stats"]["cost"]
+
+    assert half == pytest.approx(standard / 2)
+    assert counted == pytest.approx(half, rel=0.2)
+    assert {received.body["service_tier"] for received in endpoint.requests} == {"flex"}
+
+
 @pytest.mark.parametrize(
     "caps", [("--max-calls", "2"), ("--max-calls", "0"), ("--max-tokens", "5000")], ids=" ".join
 )

@@ -23,7 +23,6 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import Any, Self
 
-from fakes.batches import BatchDesk
 from fakes.faults import STALL_SECONDS, Break, Fault, key_refused, refusal
 
 Body = Mapping[str, Any]
@@ -50,6 +49,7 @@ _REFUSALS = {
     "response_format": refusal(
         400, "Invalid parameter: 'response_format' is not supported by this model.", param="response_format"
     ),
+    "service_tier": refusal(400, "Flex is not available for this model."),
 }
 """How real endpoints refuse a parameter they do not know."""
 
@@ -119,17 +119,12 @@ def answer_all(body: Body) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One call as it arrived: when by `time.monotonic`, its headers in lower case, its JSON body.
-
-    The body of what is no JSON is one without messages; `data` has its bytes.
-    """
+    """One call as it arrived: when by `time.monotonic`, its headers in lower case, its JSON body."""
 
     arrived: float
     path: str
     headers: Mapping[str, str]
     body: Body
-    method: str = "POST"
-    data: bytes = b""
 
     @property
     def members(self) -> list[str]:
@@ -175,8 +170,8 @@ class Endpoint:
         service: Service | None = None,
         key: str | None = None,
         port: int = 0,
-        batches: BatchDesk | None = None,
         model: ThinkingModel | None = None,
+        tier: str | None = None,
     ) -> None:
         """Set the script.
 
@@ -188,9 +183,8 @@ class Endpoint:
             service: Whose endpoint this is one of; None for one that takes everything.
             key: The only key that is accepted; None accepts every caller.
             port: 0 for any that is free.
-            batches: What answers for files and batches; None where there are none. What goes wrong with
-                these is in its own script.
             model: What thinks before it answers; None for a model that does not.
+            tier: The service tier that each answer reports; None for an endpoint that reports none.
         """
         self.requests: list[Received] = []
         self.most_in_flight = 0
@@ -205,8 +199,8 @@ class Endpoint:
         self._service = service or Service()
         self._key = key
         self._port = port
-        self._batches = batches
         self._model = model
+        self._tier = tier
         self._numbers = count(1)
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -257,7 +251,7 @@ class Endpoint:
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.requests.append(received)
-        fault = self._of_batches(received) or self._refusal(received) or next(self._faults, None) or Fault()
+        fault = self._refusal(received) or next(self._faults, None) or Fault()
         if fault.breaks is Break.CONNECTION_DROPPED:
             writer.transport.abort()
             return
@@ -270,31 +264,6 @@ class Endpoint:
         body = fault.body if fault.body is not None else self._completion(received.body, fault)
         await _send(_Answer(fault, body.encode()), reader, writer)
 
-    @property
-    def completions(self) -> list[Received]:
-        """The calls for a completion that came by themselves, in the order of arrival."""
-        return [one for one in self.requests if one.path.partition("?")[0].endswith("/chat/completions")]
-
-    def _of_batches(self, received: Received) -> Fault | None:
-        """What it answers to a request for files or batches; None for any other, or where it knows none."""
-        below = received.path.removeprefix(self._service.path.partition("?")[0])
-        if self._batches is None or not self._batches.is_for(below):
-            return None
-        if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":
-            return key_refused()
-        return self._batches.respond(
-            received.method, below, received.headers, received.data, self._complete_line
-        )
-
-    def _complete_line(self, body: Body) -> tuple[int, str]:
-        """Answer one line of a batch as it would be answered by itself."""
-        refused = self._refusal_of(body)
-        return (
-            (200, self._completion(body, Fault()))
-            if refused is None
-            else (refused.status, refused.body or "")
-        )
-
     def _refusal(self, received: Received) -> Fault | None:
         """What this endpoint answers to any such call, whatever the script says."""
         path, _, query = self._service.path.partition("?")
@@ -302,9 +271,7 @@ class Endpoint:
             return refusal(404, f"Unknown request URL: {received.path}")
         if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":
             return key_refused()
-        return self._refusal_of(received.body)
-
-    def _refusal_of(self, body: Body) -> Fault | None:
+        body = received.body
         refused = self._service.refuses(body) or (self._model and self._model.refuses(body))
         return refused or next((_REFUSALS[name] for name in self._refuses if name in body), None)
 
@@ -326,6 +293,7 @@ class Endpoint:
                 "created": int(time.time()),
                 "model": request["model"],
                 "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+                "service_tier": self._tier,
                 "usage": {
                     "prompt_tokens": tokens[0],
                     "completion_tokens": tokens[1],
@@ -358,17 +326,9 @@ async def _receive(reader: asyncio.StreamReader) -> Received:
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     data = await reader.readexactly(int(headers.get("content-length", "0")))
-    is_form = headers.get("content-type", "").startswith("multipart/")
-    body = json.loads(data) if data and not is_form else {}
-    method, path, _ = request_line.split()
-    return Received(
-        arrived=time.monotonic(),
-        path=path,
-        headers=headers,
-        body={"messages": [], **body},
-        method=method,
-        data=data,
-    )
+    _, path, _ = request_line.split()
+    body = {"messages": [], **json.loads(data or b"{}")}
+    return Received(arrived=time.monotonic(), path=path, headers=headers, body=body)
 
 
 async def _client_left(reader: asyncio.StreamReader, seconds: float) -> bool:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from testsmith.providers.dialect import Capabilities, Dialect, capabilities_at
+from testsmith.providers.dialect import ANY, Capabilities, Dialect, capabilities_at
 from testsmith.providers.profiles import profile_of
 from testsmith.providers.provider import CompletionRequest
 from testsmith.providers.refusal import Refusal
-from testsmith.settings import ReasoningEffort
+from testsmith.settings import ReasoningEffort, ServiceTier
 
 REQUEST = CompletionRequest(system_prompt="Answer in JSON.", user_prompt="f", model="m", max_tokens=300)
 OPENAI_SAYS = (
@@ -241,3 +241,30 @@ def test_learn__a_refusal_is_about_the_parameter_it_names() -> None:
     )
     assert "temperature" not in dialect.arguments(request)
     assert dialect.arguments(request)["reasoning_effort"] == "none"
+
+
+def flex() -> Dialect:
+    return Dialect(replace(ANY, tier=ServiceTier.FLEX))
+
+
+def test_arguments__a_service_tier_if_one_is_asked_for() -> None:
+    assert "service_tier" not in Dialect().arguments(REQUEST)
+    assert flex().arguments(REQUEST) == {**Dialect().arguments(REQUEST), "service_tier": "flex"}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_learned"),
+    [
+        (Refusal(status=400, words="Flex is not available for this model."), True),
+        (Refusal(status=400, words="Unknown argument: service_tier"), True),
+        (Refusal(status=422, words="Extra inputs are not permitted", parameter="service_tier"), True),
+        (Refusal(status=429, words="Flex: resource unavailable"), False),
+        (Refusal(status=400, words="The prompt is not flexible"), False),
+    ],
+)
+def test_learn__a_service_tier_that_is_refused(said: Refusal, *, is_learned: bool) -> None:
+    dialect = flex()
+
+    assert dialect.learn(said, dialect.arguments(REQUEST)) == is_learned
+    assert ("service_tier" in dialect.arguments(REQUEST)) != is_learned
+    assert {**dialect.arguments(REQUEST), "service_tier": "flex"} == flex().arguments(REQUEST)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,17 @@ def test_cost__of_tokens_written_to_the_cache_is_more() -> None:
     assert Prices(OPENAI).cost(DEFAULT_MODEL, written) == pytest.approx(0.0125)
     odd = Usage(prompt_tokens=10, cached_tokens=8, cache_write_tokens=100)
     assert Prices(OPENAI).cost(DEFAULT_MODEL, odd) is not None
+
+
+@pytest.mark.parametrize(
+    ("tier", "share"), [("flex", 0.5), ("priority", 2.0), ("default", 1.0), ("no such tier", 1.0)]
+)
+def test_cost__by_the_tier_that_the_answer_reports(tier: str, share: float) -> None:
+    standard = Prices(OPENAI).cost(DEFAULT_MODEL, USAGE)
+    assert standard
+    billed = replace(USAGE, service_tier=tier)
+    assert Prices(OPENAI).cost(DEFAULT_MODEL, billed) == pytest.approx(share * standard)
+    assert Prices(OPENAI, OwnPrices(prompt=1.0, completion=10.0)).cost(DEFAULT_MODEL, billed) == 11.0
 
 
 @pytest.mark.parametrize("model", [DEFAULT_MODEL, STEP_UP_MODEL])

@@ -60,6 +60,23 @@ def test_record__hands_on_what_it_records(tmp_path: Path) -> None:
     assert inner.requests == [REQUEST]
 
 
+def test_replay__the_tier_of_an_answer_if_the_recording_is_new_enough_to_have_it(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    asked(RecordProvider(FakeProvider(), file), REQUEST)
+    line = json.loads(file.read_text())
+
+    line["response"]["usage"]["service_tier"] = "flex"
+    file.write_text(json.dumps(line))
+    (flex,) = asked(ReplayProvider(file), REQUEST)
+    del line["response"]["usage"]["service_tier"]
+    file.write_text(json.dumps(line))
+    (old,) = asked(ReplayProvider(file), REQUEST)
+
+    assert isinstance(flex, CompletionResponse)
+    assert flex.usage.service_tier == "flex"
+    assert old == replace(flex, usage=replace(flex.usage, service_tier=""))
+
+
 def test_replay__the_same_request_in_the_order_of_its_calls(tmp_path: Path) -> None:
     file = tmp_path / "run.jsonl"
     clock = FakeClock()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,43 +13,47 @@ from fakes.clock import FakeClock
 from fakes.endpoint import Endpoint
 from testsmith.model import Spending, UsageFailure
 from testsmith.providers.meter import SpendingMeter
+from testsmith.providers.prices import Prices
 from testsmith.providers.provider import (
     CompletionRequest,
     CompletionResponse,
     EndpointUnreachable,
     KeyRefused,
     ReplayMissed,
+    Usage,
 )
 from testsmith.providers.stack import build_provider, connect, shown_url
-from testsmith.settings import ModelSettings, Secret
+from testsmith.settings import DEFAULT_MODEL, BudgetSettings, ModelSettings, Secret, ServiceTier
 
 KEY = Secret("sk-right")
 
 
-def request_for(number: int) -> CompletionRequest:
+def request_for(number: int, model: str = "m") -> CompletionRequest:
     return CompletionRequest(
-        system_prompt="JSON", user_prompt=f"### member: src/a.py::f{number}", model="m", max_tokens=300
+        system_prompt="JSON", user_prompt=f"### member: src/a.py::f{number}", model=model, max_tokens=300
     )
 
 
 class Run:
     """Calls at the same time through the whole stack, on a clock that costs no time."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, budget: BudgetSettings | None = None) -> None:
         self.meter = SpendingMeter()
         self.clock = FakeClock()
         self._settings = settings
+        self._budget = budget
 
-    def ask(self, calls: int = 1) -> list[CompletionResponse | BaseException]:
+    def ask(self, calls: int = 1, *, model: str = "m") -> list[CompletionResponse | BaseException]:
         async def asked() -> list[CompletionResponse | BaseException]:
             provider = build_provider(
                 self._settings,
                 self.meter,
+                budget=self._budget,
                 sleep=self.clock.sleep,
                 clock=self.clock.now,
                 random=lambda: 0.0,
             )
-            each = (provider.complete(request_for(number)) for number in range(calls))
+            each = (provider.complete(request_for(number, model)) for number in range(calls))
             try:
                 return await asyncio.gather(*each, return_exceptions=True)
             finally:
@@ -84,6 +89,32 @@ def test_build_provider__tries_three_times() -> None:
     assert str(outcome).endswith("Run again later. Tried 3 times.")
     assert len(endpoint.requests) == 3
     assert run.clock.slept == pytest.approx([0.2, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reported", "refuses", "sent", "share"),
+    [
+        (ServiceTier.AUTO, None, (), [None], 1.0),
+        (ServiceTier.AUTO, "priority", (), [None], 2.0),
+        (ServiceTier.FLEX, "flex", (), ["flex"], 0.5),
+        (ServiceTier.FLEX, "default", (), ["flex"], 1.0),
+        (ServiceTier.FLEX, None, (), ["flex"], 1.0),
+        (ServiceTier.FLEX, None, ("service_tier",), ["flex", None], 1.0),
+    ],
+)
+def test_build_provider__asks_for_a_tier_and_counts_what_it_costs(
+    wanted: ServiceTier, reported: str | None, refuses: Iterable[str], sent: list[str | None], share: float
+) -> None:
+    with Endpoint(tier=reported, refuses=refuses) as endpoint:
+        settings = ModelSettings(base_url=endpoint.url, service_tier=wanted, max_concurrent_calls=1)
+        run = Run(settings, BudgetSettings())
+        run.ask(2, model=DEFAULT_MODEL)
+    spent = run.meter.spending()
+    usage = Usage(prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
+
+    bodies = [received.body for received in endpoint.requests]
+    assert [body.get("service_tier") for body in bodies] == [*sent, sent[-1]]
+    assert spent.cost == pytest.approx(share * (Prices(endpoint.url).cost(DEFAULT_MODEL, usage) or 0))
 
 
 def test_build_provider__at_most_so_many_calls_in_flight() -> None:
@@ -178,7 +209,7 @@ def test_connect__the_environment_decides_nothing() -> None:
         "from testsmith.providers.meter import SpendingMeter\n"
         "from testsmith.providers.provider import CompletionRequest\n"
         "from testsmith.providers.stack import build_provider\n"
-        "from testsmith.settings import ModelSettings, Secret\n"
+        "from testsmith.settings import DEFAULT_MODEL, BudgetSettings, ModelSettings, Secret, ServiceTier\n"
         "settings = ModelSettings(base_url=sys.argv[1], api_key=Secret('sk-right'))\n"
         "request = CompletionRequest(system_prompt='JSON', user_prompt='f', model='m', max_tokens=9)\n"
         "async def main():\n"

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testsmith.cache.entries import VALUE_SCHEMA, is_result, json_object
-from testsmith.cache.jobs import MOST_REMEMBERED, is_job_entry
 from testsmith.cache.keys import KEY_SCHEMA, canonical_digest
 from testsmith.cache.measurements import MEASUREMENT_SCHEMA
 from testsmith.cache.store import MAX_VALUE_BYTES, StoredEntry
@@ -29,10 +28,9 @@ ARCHIVE_SCHEMA = 1
 
 RESULTS = "results"
 MEASUREMENTS = "measurements"
-JOBS = "jobs"
 TRIED = "tried"
 
-MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, JOBS: MOST_REMEMBERED, TRIED: 20_000}
+MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, TRIED: 20_000}
 """The stores that are kept, and how many entries of each, those that were used last."""
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -202,7 +200,6 @@ def _anything(_value: Mapping[str, object]) -> bool:
 
 _IS_VALUE: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
     RESULTS: is_result,
-    JOBS: is_job_entry,
     TRIED: is_tried,
 }
 """Tells of a value whether its store holds such; measurements are checked where they are used."""

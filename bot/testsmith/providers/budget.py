@@ -51,14 +51,6 @@ class Amount:
         return self + Amount(calls=-other.calls, tokens=-other.tokens, cost=-other.cost)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Whose price a call has, and which share of it."""
-
-    model: str
-    share: float = 1.0
-
-
 class Budget:
     """The caps of one run, and what is left of them; counts what is spent."""
 
@@ -82,35 +74,22 @@ class Budget:
         Raises:
             OverBudget: It may not be made: no call of this run may any more, or a smaller one alone.
         """
-        amount = self._most(Rate(model), prompt, max_tokens)
+        prompt_tokens = -(-len("".join(prompt).encode(errors="replace")) // BYTES_A_TOKEN)
+        amount = self._amount(model, Usage(prompt_tokens=prompt_tokens, completion_tokens=max_tokens))
         while not self._fits(self._spent + self._held + amount):
             if not self._open or not self._fits(self._spent + amount):
                 raise self._over(self._spent + amount)
             self._changed.clear()
             await self._changed.wait()
-        return self._held_now(Rate(model), amount, prompt)
+        self._held += amount
+        self._open += 1
+        return Hold(self, model, amount, prefix=len(prompt[0]) / max(1, len("".join(prompt))))
 
-    def hold_at_once(self, rate: Rate, prompt: tuple[str, str], max_tokens: int) -> Hold:
-        """Set aside what a call may cost at most beside all that is held; nothing is waited for.
-
-        Raises:
-            OverBudget: As of `hold`.
-        """
-        amount = self._most(rate, prompt, max_tokens)
-        after = self._spent + self._held + amount
-        if not self._fits(after):
-            raise self._over(after)
-        return self._held_now(rate, amount, prompt)
-
-    def settle(self, rate: Rate, held: Amount, usage: Usage, *, prefix: float = 0.0) -> None:
+    def settle(self, model: str, held: Amount, usage: Usage, *, prefix: float = 0.0) -> None:
         """Count what an answer cost in place of what was held; one that does not say, as it was held."""
-        self.count(rate, usage, prefix=prefix)
+        self.meter.count_tokens(usage, self._cost(model, usage), prefix=prefix)
         silent = not usage.prompt_tokens and not usage.completion_tokens
-        self.give_back(held, spent=held if silent else self._amount(rate, usage))
-
-    def count(self, rate: Rate, usage: Usage, *, prefix: float = 0.0) -> None:
-        """Count what an answer cost, without holding it to the caps."""
-        self.meter.count_tokens(usage, self._cost_of(rate, usage), prefix=prefix)
+        self.give_back(held, spent=held if silent else self._amount(model, usage))
 
     def give_back(self, held: Amount, *, spent: Amount) -> None:
         """Hold an amount no longer, and count what of it was spent."""
@@ -119,22 +98,9 @@ class Budget:
         self._open -= 1
         self._changed.set()
 
-    def _most(self, rate: Rate, prompt: tuple[str, str], max_tokens: int) -> Amount:
-        prompt_tokens = -(-len("".join(prompt).encode(errors="replace")) // BYTES_A_TOKEN)
-        return self._amount(rate, Usage(prompt_tokens=prompt_tokens, completion_tokens=max_tokens))
-
-    def _held_now(self, rate: Rate, amount: Amount, prompt: tuple[str, str]) -> Hold:
-        self._held += amount
-        self._open += 1
-        return Hold(self, rate, amount, prefix=len(prompt[0]) / max(1, len("".join(prompt))))
-
-    def _amount(self, rate: Rate, usage: Usage) -> Amount:
+    def _amount(self, model: str, usage: Usage) -> Amount:
         tokens = usage.prompt_tokens + usage.completion_tokens
-        return Amount(calls=1, tokens=tokens, cost=self._cost_of(rate, usage) or 0.0)
-
-    def _cost_of(self, rate: Rate, usage: Usage) -> float | None:
-        cost = self._cost(rate.model, usage)
-        return None if cost is None else rate.share * cost
+        return Amount(calls=1, tokens=tokens, cost=self._cost(model, usage) or 0.0)
 
     def _fits(self, amount: Amount) -> bool:
         caps = self._caps
@@ -161,9 +127,9 @@ class Budget:
 class Hold:
     """What is set aside for one call, until it is known what that cost."""
 
-    def __init__(self, budget: Budget, rate: Rate, amount: Amount, *, prefix: float) -> None:
+    def __init__(self, budget: Budget, model: str, amount: Amount, *, prefix: float) -> None:
         self._budget = budget
-        self._rate = rate
+        self._model = model
         self._amount = amount
         self._prefix = prefix
         self._is_open = True
@@ -172,7 +138,7 @@ class Hold:
         """Count what the answer cost."""
         if self._is_open:
             self._is_open = False
-            self._budget.settle(self._rate, self._amount, usage, prefix=self._prefix)
+            self._budget.settle(self._model, self._amount, usage, prefix=self._prefix)
 
     def release(self) -> None:
         """Count nothing: the call was refused, or never sent."""

@@ -3,7 +3,7 @@
 Endpoints differ in `response_format`, of which some know no `json_schema`, and some nothing at all; and in
 `max_tokens`, which newer models refuse in favor of `max_completion_tokens`, a name that many other servers
 do not know. Models differ in `temperature`, which those that think only take at its default, and in the
-values of `reasoning_effort`; `profiles.py` has what is known of them.
+values of `reasoning_effort`; `profiles.py` has what is known of them. Few offer a `service_tier`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from testsmith.providers.profiles import THINKING_TOKENS, UNKNOWN, Profile
 from testsmith.providers.provider import CompletionRequest
 from testsmith.providers.refusal import Refusal
-from testsmith.settings import ReasoningEffort
+from testsmith.settings import ReasoningEffort, ServiceTier
 
 PATIENCE_SECONDS = 0.5
 """How long other calls let the first one go ahead: a refusal comes sooner, an answer hardly ever."""
@@ -34,6 +34,7 @@ _NAMED_BY = {
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b"),
     "temperature": re.compile(r"\btemperature\b"),
     "reasoning_effort": re.compile(r"reasoning[_. ]effort|\bthinking\b", re.IGNORECASE),
+    "service_tier": re.compile(r"service[_ ]tier|\bflex\b", re.IGNORECASE),
 }
 _OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _UNKNOWN = re.compile(
@@ -53,11 +54,13 @@ class Capabilities:
     Attributes:
         limit: The name of the output limit: `max_tokens` or `max_completion_tokens`.
         formats: The ways to ask for JSON, best first; where one is refused, the next is tried, at last none.
+        tier: The service tier; nothing is sent for `auto`.
         patience: Seconds for which the other calls of a model let the first one go ahead.
     """
 
     limit: str = "max_tokens"
     formats: tuple[str, ...] = ("json_schema", "json_object")
+    tier: ServiceTier = ServiceTier.AUTO
     patience: float = PATIENCE_SECONDS
 
 
@@ -105,6 +108,7 @@ class Dialect:
         self._limit = capabilities.limit
         self._formats = list(capabilities.formats)
         self._profile = profile
+        self._tier = None if capabilities.tier is ServiceTier.AUTO else capabilities.tier.value
         self._refused: set[str] = set()
 
     def arguments(self, request: CompletionRequest) -> dict[str, Any]:
@@ -115,6 +119,7 @@ class Dialect:
             "reasoning_effort": effort and effort.value,
             "temperature": request.temperature if self._profile.takes_temperature(effort) else None,
             "response_format": self._format(request),
+            "service_tier": self._tier,
         }
         messages = [
             {"role": "system", "content": request.system_prompt},

@@ -98,7 +98,10 @@ class OpenAIProvider:
         """Return what all calls of a model share."""
         if model not in self._models:
             first = FirstCall(self._capabilities.patience)
-            self._models[model] = (Dialect(self._capabilities, profile_of(model)), first)
+            self._models[model] = (
+                Dialect(self._capabilities, profile_of(model)),
+                first,
+            )
         return self._models[model]
 
     async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
@@ -126,14 +129,6 @@ class OpenAIProvider:
                 raise broken from error
             finally:
                 hold.keep()
-
-    def arguments(self, request: CompletionRequest) -> dict[str, Any]:
-        """Return a request as the endpoint takes it, as far as that is known."""
-        return self._model(request.model)[0].arguments(request)
-
-    def knows(self, model: str) -> bool:
-        """Tell whether a call of a model was answered, so that its parameters are known."""
-        return self._model(model)[1].is_answered
 
     def client(self) -> openai.AsyncOpenAI:
         """Return the SDK's client, made when it is first asked for."""
@@ -198,7 +193,7 @@ def read_completion(body: object) -> CompletionResponse | None:
         return None
     declined = not text and isinstance(message.get("refusal"), str)
     reason = "content_filter" if declined else _FINISH_REASONS.get(str(choice.get("finish_reason")), "other")
-    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body.get("usage")))
+    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body))
 
 
 def _text(content: object) -> str | None:
@@ -211,13 +206,13 @@ def _text(content: object) -> str | None:
     return "".join(part for part in parts if isinstance(part, str))
 
 
-def _usage(said: object) -> Usage:
-    """Return the tokens that an answer names.
+def _usage(body: Mapping[str, object]) -> Usage:
+    """Return the tokens that an answer names, and the tier that it says they are billed at.
 
     Some endpoints, such as Gemini's, leave what the model thought out of `completion_tokens`, though they
     charge for it as for the rest; then only the total shows it.
     """
-    fields = _fields(said)
+    fields, tier = _fields(body.get("usage")), body.get("service_tier")
     of_prompt = _fields(fields.get("prompt_tokens_details"))
     of_answer = _fields(fields.get("completion_tokens_details"))
     prompt, answer, total = (
@@ -231,6 +226,7 @@ def _usage(said: object) -> Usage:
         cached_tokens=_count(of_prompt.get("cached_tokens")),
         cache_write_tokens=_count(of_prompt.get("cache_write_tokens")),
         thinking_tokens=min(thinking, answer + left_out),
+        service_tier=tier if isinstance(tier, str) else "",
     )
 
 

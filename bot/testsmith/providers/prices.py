@@ -58,4 +58,6 @@ def _listed_price(model: str, url: str | None, usage: Usage) -> float:
         cache_write_tokens=min(usage.cache_write_tokens, usage.prompt_tokens - read),
         output_tokens=usage.completion_tokens,
     )
-    return float(genai_prices.calc_price(tokens, model_ref=model, provider_api_url=url).total_price)
+    tier = {"service_tier": usage.service_tier}
+    price = genai_prices.calc_price(tokens, model_ref=model, provider_api_url=url, price_context=tier)
+    return float(price.total_price)

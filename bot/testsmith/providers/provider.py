@@ -12,15 +12,11 @@ The errors form one tree, and each class decides whether trying again can help:
       RequestRefused            a property of this one request: the next one may work
         ContextTooLong          the prompt is over the model's context
         ContentFiltered         refused for its content
-      Unanswered                a job has ended without an answer to this request
-      JobUnknown                the endpoint does not know a job of this id
-      JobInDoubt                a job may have been sent, or may not
       SpendingEnded             no further call can work: the run asks nothing more
         KeyRefused              401 and 403
         QuotaEmpty              no credit left
         ModelUnknown            no such model at this endpoint
         EndpointRetired         404 and 410 on the endpoint itself
-        NoJobs                  the endpoint has no batch jobs
         EndpointUnreachable     never connected, however often it was tried
         ReplayMissed            `--replay` has no answer for this request
       WaitTooLong               the endpoint asks for a longer wait than the settings allow
@@ -75,6 +71,7 @@ class Usage:
         cached_tokens: Those of the prompt that the endpoint had kept from an earlier one.
         cache_write_tokens: Those of the prompt that the endpoint has kept for later ones, at another price.
         thinking_tokens: Those of the answer that the model only thought.
+        service_tier: The tier that they are billed at, as `flex`; empty if the endpoint does not say.
     """
 
     prompt_tokens: int = 0
@@ -82,6 +79,7 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     thinking_tokens: int = 0
+    service_tier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,18 +181,6 @@ class ContentFiltered(RequestRefused):
     """The endpoint refuses the request for its content."""
 
 
-class Unanswered(ProviderError):
-    """A job has ended without an answer to this request."""
-
-
-class JobUnknown(ProviderError):
-    """The endpoint does not know a job of this id, or not as this program's."""
-
-
-class JobInDoubt(ProviderError):
-    """A job may have been sent, or may not: the connection broke, and it cannot be looked for now."""
-
-
 class WaitTooLong(ProviderError):
     """The endpoint asks for a longer wait than the settings allow."""
 
@@ -225,10 +211,6 @@ class ModelUnknown(SpendingEnded):
 
 class EndpointRetired(SpendingEnded):
     """There is no chat-completions endpoint at the address (any more)."""
-
-
-class NoJobs(SpendingEnded):
-    """The endpoint takes no batch jobs."""
 
 
 class EndpointUnreachable(SpendingEnded):

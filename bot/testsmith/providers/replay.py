@@ -170,9 +170,11 @@ def _decode(fields: dict[str, Any]) -> Outcome:
         error.attempts = int(fields["error"]["attempts"])
         return error
     response = fields["response"]
-    usage = {name: int(response["usage"][name]) for name in Usage.__slots__}
+    said = response["usage"]
+    tokens = {name: int(said[name]) for name in Usage.__slots__ if name != "service_tier"}
+    usage = Usage(**tokens, service_tier=str(said.get("service_tier", "")))
     reason = _FINISH_REASONS[response["finish_reason"]]
-    return CompletionResponse(text=str(response["text"]), finish_reason=reason, usage=Usage(**usage))
+    return CompletionResponse(text=str(response["text"]), finish_reason=reason, usage=usage)
 
 
 def _error_kinds() -> dict[str, type[ProviderError]]:

@@ -6,7 +6,7 @@ import asyncio
 import random as chance
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -18,7 +18,6 @@ from testsmith.providers.fallback import FallbackProvider
 from testsmith.providers.gate import SharedGate
 from testsmith.providers.meter import SpendingMeter
 from testsmith.providers.openai import OpenAIProvider
-from testsmith.providers.openai_jobs import OpenAIJobs, job_url
 from testsmith.providers.prices import OwnPrices, Prices
 from testsmith.providers.provider import CompletionRequest, CompletionResponse, Provider
 from testsmith.providers.refusal import Target
@@ -38,23 +37,17 @@ CONNECT_SECONDS = 10.0
 
 
 class ProviderStack:
-    """The assembled layers: a `Provider` whose connections are closed after its last call.
-
-    Attributes:
-        jobs: What takes many prompts as one job at the same endpoint; None for a recording.
-    """
+    """The assembled layers: a `Provider` whose connections are closed after its last call."""
 
     def __init__(
         self,
         provider: Provider,
         endpoint: OpenAIProvider | None,
         fallback: FallbackProvider | None = None,
-        jobs: OpenAIJobs | None = None,
     ) -> None:
         self._provider = provider
         self._endpoint = endpoint
         self._fallback = fallback
-        self.jobs = jobs
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`."""
@@ -102,20 +95,12 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     waits = Waits(sleep=sleep, clock=clock, random=random)
     layers = partial(_layers, endpoint, slots, settings, waits)
     provider: Provider = layers()
-    jobs = OpenAIJobs(
-        endpoint,
-        provider,
-        url=job_url(endpoint.target.url),
-        budget=held_to,
-        policy=_policy(settings, waits),
-        sleep=sleep,
-    )
     fallback = None
     if settings.fallback_model is not None:
         provider = fallback = FallbackProvider(provider, layers(), settings.fallback_model)
     if settings.record is not None:
         provider = RecordProvider(provider, settings.record)
-    return ProviderStack(provider, endpoint, fallback, jobs)
+    return ProviderStack(provider, endpoint, fallback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +152,7 @@ def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
         partial(connect, url, key, settings),
         target=target,
         budget=budget,
-        capabilities=capabilities_at(url),
+        capabilities=replace(capabilities_at(url), tier=settings.service_tier),
     )
 
 

@@ -11,8 +11,7 @@ from testsmith.generation.model.packing import Batch, pack
 from testsmith.generation.model.prompts import Prompts
 from testsmith.generation.model.rounds import Outcome, after_error
 from testsmith.model import ExpectedCall, Request, Result
-from testsmith.providers.budget import Budget, Rate
-from testsmith.providers.jobs import PRICE_SHARE
+from testsmith.providers.budget import Budget
 from testsmith.providers.provider import CompletionRequest, OverBudget, Usage
 from testsmith.settings import ModelSettings
 
@@ -31,7 +30,6 @@ class EstimatingGenerator:
         """Begin with no call; what the calls would take is counted by the budget's meter."""
         self._settings = settings
         self._budget = budget
-        self._rate = Rate(settings.model, PRICE_SHARE if settings.batch_api else 1.0)
         self._limits = limits_of(settings)
         self._prompts = Prompts()
         self._calls: list[ExpectedCall] = []
@@ -49,16 +47,16 @@ class EstimatingGenerator:
         """Yield each request's member as skipped: under `budget` where the caps leave it out."""
         waiting = deque(pack(requests, self._limits))
         while waiting:
-            outcome = self._reckoned(waiting.popleft())
+            outcome = await self._reckoned(waiting.popleft())
             waiting.extend(outcome.again)
             for result in outcome.results:
                 yield result
 
-    def _reckoned(self, batch: Batch) -> Outcome:
+    async def _reckoned(self, batch: Batch) -> Outcome:
         request = completion_request(batch, self._prompts, self._settings)
         prompt = (request.system_prompt, request.user_prompt)
         try:
-            hold = self._budget.hold_at_once(self._rate, prompt, request.max_tokens)
+            hold = await self._budget.hold(request.model, prompt, request.max_tokens)
         except OverBudget as error:
             return after_error(batch, error, self._limits)
         usage = self._usage(batch, request)
@@ -79,4 +77,5 @@ class EstimatingGenerator:
         return Usage(
             prompt_tokens=round(characters / CHARACTERS_A_TOKEN),
             completion_tokens=min(answer, request.max_tokens),
+            service_tier=self._settings.service_tier,
         )

@@ -27,7 +27,10 @@ from testsmith.settings import ModelSettings
 
 
 def model_identity(settings: ModelSettings) -> ModelIdentity:
-    """Return what of the model's side a result depends on, for its cache key; another endpoint is another."""
+    """Return what of the model's side a result depends on, for its cache key; another endpoint is another.
+
+    The service tier is not part of it: the same model answers, only slower.
+    """
     return ModelIdentity(
         provider=settings.base_url or "openai",
         model=settings.model,
@@ -66,56 +69,6 @@ class IgnoredEntries:
         return told and f"ignored entries of the model's answers: {told}"
 
 
-class Questions:
-    """What is asked of a model, and what its answers come to; the same however the calls are made.
-
-    Attributes:
-        limits: How large one call may be.
-    """
-
-    def __init__(self, settings: ModelSettings) -> None:
-        self.limits = limits_of(settings)
-        self._settings = settings
-        self._prompts = Prompts()
-        self._ignored = IgnoredEntries()
-        self._observer: Observer | None = None
-
-    def observe_with(self, observer: Observer) -> None:
-        """Show the model what is observed of the members, from now on."""
-        self._observer = observer
-
-    async def observed(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return requests with what was observed of their members."""
-        if self._observer is None or not requests or not self._settings.observation_token_budget:
-            return requests
-        async with closing(self._observer.observe(requests)) as stream:
-            told = {member: observed async for member, observed in stream}
-        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
-
-    def asked(self, batch: Batch) -> CompletionRequest:
-        """Return the call for a batch."""
-        return completion_request(batch, self._prompts, self._settings)
-
-    def answered(self, batch: Batch, response: CompletionResponse) -> Outcome:
-        """Return what an answer comes to."""
-        members = [request.member for request in batch.requests]
-        try:
-            answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
-        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
-            return after_fault(batch, error, self.limits)
-        self._ignored = self._ignored.with_answer(answer)
-        return after_answer(batch, answer, response, self.limits)
-
-    def refused(self, batch: Batch, error: ProviderError) -> Outcome:
-        """Return what an error in an answer's place comes to."""
-        return after_error(batch, error, self.limits)
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what is to be said of the answers so far: entries of no use."""
-        note = self._ignored.note()
-        return (note,) if note else ()
-
-
 class ModelGenerator:
     """Asks a model for many members in few calls; implements both generator protocols.
 
@@ -125,11 +78,15 @@ class ModelGenerator:
 
     def __init__(self, provider: Provider, settings: ModelSettings) -> None:
         self._provider = provider
-        self._questions = Questions(settings)
+        self._settings = settings
+        self._limits = limits_of(settings)
+        self._prompts = Prompts()
+        self._ignored = IgnoredEntries()
+        self._observer: Observer | None = None
 
     def observe_with(self, observer: Observer) -> None:
         """Show the model what is observed of the members, from now on."""
-        self._questions.observe_with(observer)
+        self._observer = observer
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -149,7 +106,7 @@ class ModelGenerator:
         """
         ended: SpendingEnded | None = None
         async with SideBySide[Outcome]() as calls:
-            for batch in pack(await self._questions.observed(requests), self._questions.limits):
+            for batch in pack(await self._observed(requests), self._limits):
                 calls.start(self._ask(batch))
             async for outcome in calls:
                 ended = ended or outcome.ended
@@ -162,19 +119,38 @@ class ModelGenerator:
 
     def notes(self) -> tuple[str, ...]:
         """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
+        note = self._ignored.note()
         told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
-        return (*self._questions.notes(), *told)
+        return (*((note,) if note else ()), *told)
+
+    async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests with what was observed of their members."""
+        if self._observer is None or not requests or not self._settings.observation_token_budget:
+            return requests
+        async with closing(self._observer.observe(requests)) as stream:
+            told = {member: observed async for member, observed in stream}
+        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
 
     async def _ask(self, batch: Batch) -> Outcome:
         try:
-            request = self._questions.asked(batch)
+            request = completion_request(batch, self._prompts, self._settings)
         except Exception as error:  # noqa: BLE001 - the prompt of one member spoils no other
-            return after_fault(batch, error, self._questions.limits)
+            return after_fault(batch, error, self._limits)
         try:
             response = await self._provider.complete(request)
         except ProviderError as error:
-            return self._questions.refused(batch, error)
-        return self._questions.answered(batch, response)
+            return after_error(batch, error, self._limits)
+        return self._answered(batch, response)
+
+    def _answered(self, batch: Batch, response: CompletionResponse) -> Outcome:
+        """Return what an answer comes to."""
+        members = [request.member for request in batch.requests]
+        try:
+            answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
+            return after_fault(batch, error, self._limits)
+        self._ignored = self._ignored.with_answer(answer)
+        return after_answer(batch, answer, response, self._limits)
 
 
 def limits_of(settings: ModelSettings) -> BatchLimits:

@@ -181,14 +181,6 @@ def _pieces(requests: Sequence[Request], limits: BatchLimits) -> Iterable[list[_
     return groups.values()
 
 
-def may_share(requests: Sequence[Request], limits: BatchLimits) -> bool:
-    """Tell whether requests may be asked for in one call."""
-    fits = (
-        limits.shares_of(requests) <= limits.shares and _characters(requests) <= limits.max_source_characters
-    )
-    return len(requests) == 1 or (fits and len(set(map(_system_parts, requests))) == 1)
-
-
 def _system_parts(request: Request) -> _SystemParts:
     return request.member.language, request.framework, request.conventions, request.repair is not None
 
