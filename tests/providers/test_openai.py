@@ -293,7 +293,8 @@ def test_read_completion__finish_reasons(said: object, reason: str) -> None:
 
 @pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": "5"}, {"prompt_tokens": -5}])
 def test_read_completion__usage_that_is_none(usage: object) -> None:
-    response = read_completion({"choices": [{"message": {"content": "a"}}], "usage": usage})
+    said = {"choices": [{"message": {"content": "a"}}], "usage": usage, "service_tier": usage}
+    response = read_completion(said)
 
     assert response is not None
     assert response.usage == Usage()
