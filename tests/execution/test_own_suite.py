@@ -170,9 +170,8 @@ def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_pa
     assert {one: baseline.reached.lines for one, baseline in suite.partly.items()} == {
         MEMBERS[1].id: {11, 13}
     }
-    assert suite.notes == (
-        "1 of 6 own tests do not pass in the sandbox: what new tests gain is not known for 1 of 3 members",
-    )
+    assert suite.blamed == {MEMBERS[1].id: {"tests/test_fetch.py::test_fetch"}}
+    assert suite.notes == ("1 of 6 own tests do not pass in the sandbox",)
 
 
 def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None
     assert MEMBERS[1].id not in suite.members
     assert suite.status is BaselineStatus.PARTLY
     assert suite.notes == (
-        "1 test file cannot be loaded in the sandbox: what new tests gain is not known for 1 of 3 members",
+        "1 test file cannot be loaded in the sandbox",
         (
             "tests/test_fetch.py cannot be loaded (ModuleNotFoundError: No module named 'no_such_library'):"
             " install no_such_library next to pytest, or run again with --install"
@@ -209,9 +208,7 @@ def test_measure_own_suite__a_test_that_skips_itself_within_a_member(tmp_path: P
     )
     suite = measured(tmp_path, {"test_page.py": skipping})
     assert MEMBERS[1].id not in suite.members
-    (note,) = suite.notes
-    assert note.startswith("1 of 1 own tests skip themselves half-way in the sandbox: ")
-    assert note.endswith("not known for 1 of 3 members")
+    assert suite.notes == ("1 of 1 own tests skip themselves half-way in the sandbox",)
 
 
 def test_measure_own_suite__a_test_that_ends_the_process_takes_no_other_along(tmp_path: Path) -> None:
@@ -478,6 +475,44 @@ def test_with_base__no_base_no_tests_or_no_time(tmp_path: Path) -> None:
     without_time, _ = on_base(tmp_path / "c", {"test_shop.py": TESTS}, {}, seconds=0.0)
     assert without_time.on_base is None
     assert without_time.fails_on_base(MEMBERS[0].id) is None
+
+
+def test_with_base__tests_that_fail_because_of_the_change_leave_a_member_known(tmp_path: Path) -> None:
+    base = {"shop.py": SHOP.replace("return low", "return high") + "\n\nOLD = 1\n"}
+    clamping = (
+        "import shop\n\ndef test_old():\n    assert shop.clamp(0, 1, 2) == 2\n"
+        "    assert shop.clamp(3, 1, 2) == 2\n\n"
+        "def test_same():\n    assert shop.clamp(1, 1, 2) == 1\n"
+    )
+    loading = "from shop import OLD, Size\n\ndef test_size():\n    assert Size(OLD) is Size.SMALL\n"
+    suite, _ = on_base(tmp_path, {"test_clamp.py": clamping, "test_size.py": loading}, base)
+    clamp, _, size = (suite.members[member.id] for member in MEMBERS)
+    assert clamp.reached.lines == {5, 6, 7}
+    assert clamp.tests == {5: ("test_clamp.py::test_same",), 6: (), 7: ("test_clamp.py::test_same",)}
+    assert size.all_tests == frozenset()
+    assert [suite.fails_on_base(member.id) for member in MEMBERS] == [False, False, False]
+    assert suite.reported([member.id for member in MEMBERS]) == Baseline(
+        status=BaselineStatus.MEASURED, tests=2, fail_on_base=0, known=3
+    )
+    assert suite.notes[-1] == (
+        "test_clamp.py::test_old, test_size.py work on the merge base and fail with this change"
+    )
+
+
+def test_with_base__tests_that_fail_for_another_reason_leave_a_member_unknown(tmp_path: Path) -> None:
+    head = {
+        "test_a.py": "import os, shop\n\ndef test_both():\n    assert shop.clamp(0, 1, 2) == 3\n",
+        "test_b.py": "import absent, shop\n\ndef test_size():\n    assert shop.Size(1)\n",
+        # fails in the whole suite alone, by what a test before it leaves behind
+        "test_c.py": (
+            "import os, shop\n\ndef test_leaves():\n    os.environ['LEFT'] = 'x'\n\n"
+            "def test_fails_by_chance():\n    assert shop.fetch('') is os.environ.get('LEFT')\n"
+        ),
+    }
+    suite, _ = on_base(tmp_path, head, {})
+    assert suite.members == {}
+    assert suite.status is BaselineStatus.PARTLY
+    assert not any("with this change" in note for note in suite.notes)
 
 
 @pytest.mark.slow

@@ -52,6 +52,8 @@ def function(
         (OwnEvidence(noticed={FIRST: False}), None),
         (OwnEvidence(baseline=baseline({3})), True),
         (OwnEvidence(baseline=baseline({2})), None),
+        (OwnEvidence(baseline=replace(baseline({2}), tests={2: ("t.py::test_a",)})), None),
+        (OwnEvidence(baseline=replace(baseline({2}), tests={2: ()})), True),
         (OwnEvidence(baseline=baseline({2}), noticed={FIRST: True}), False),
         (OwnEvidence(baseline=baseline({2}), noticed={FIRST: False}), True),
     ],

@@ -29,8 +29,8 @@ from testsmith.execution.own_tests.changes import try_changes
 from testsmith.execution.own_tests.command import ShellCommand
 from testsmith.execution.own_tests.coverage_files import suite_from_coverage
 from testsmith.execution.own_tests.failures import Naming
-from testsmith.execution.own_tests.notes import suite_notes
-from testsmith.execution.own_tests.run import run_on_base, run_suite
+from testsmith.execution.own_tests.notes import change_note, suite_notes
+from testsmith.execution.own_tests.run import run_again, run_on_base, run_suite
 from testsmith.execution.own_tests.shell_suite import run_shell_suite
 from testsmith.execution.project_copy import is_safe_path
 from testsmith.execution.sandbox import CannotRun
@@ -106,10 +106,12 @@ async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> Ow
     """
     if workspace.base is None or not suite.is_run or seconds <= 0:
         return suite
-    if not suite.passed:
+    blamed = frozenset[str]().union(*suite.blamed.values())
+    if not suite.passed and not blamed:
         return replace(suite, on_base=OnBase())
     try:
-        answer = await run_on_base(workspace, suite.passed, seconds)
+        answer = await run_on_base(workspace, suite.passed | blamed, seconds)
+        suite = await _with_change(workspace, suite, blamed & _working(answer, blamed), seconds)
     except (CannotRun, OSError) as error:
         return replace(suite, notes=(*suite.notes, f"own tests were not run on the merge base: {error}"))
     on_base = _on_base(suite.passed, answer)
@@ -118,6 +120,32 @@ async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> Ow
     note = f"own tests were not all run on the merge base: {answer.trouble}"
     known = on_base if on_base.passed or on_base.failed else None
     return replace(suite, on_base=known, notes=(*suite.notes, note))
+
+
+async def _with_change(
+    workspace: Workspace, suite: OwnSuite, tests: Collection[str], seconds: float
+) -> OwnSuite:
+    """Return the suite with what is known of members whose failing tests fail because of the change.
+
+    Args:
+        workspace: Where they are run once more: what then passes has failed by chance, or by what ran before.
+        suite: What is known so far.
+        tests: Those that work on base and did not on head.
+        seconds: The time limit of all.
+    """
+    if not tests:
+        return suite
+    failing = (await run_again(workspace, tests, seconds)).failing_ids & set(tests)
+    if not failing:
+        return suite
+    return replace(suite.without(failing), notes=(*suite.notes, change_note(failing)))
+
+
+def _working(answer: SuiteAnswer, tests: Collection[str]) -> frozenset[str]:
+    """Return those of some tests that pass, and those of some files, `FILE::`, that can be loaded."""
+    passed = {test.id for test in answer.tests if test.status == PASSED}
+    loaded = {test for test in tests if test.endswith("::")} - answer.failing_ids if answer.is_whole else ()
+    return frozenset((*passed, *loaded))
 
 
 def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
@@ -134,9 +162,11 @@ def _concluded(
 ) -> OwnSuite:
     """Return what a run of the tests shows."""
     naming = Naming(members, workspace.owned_modules, partial(_text, workspace.head.root))
-    unknown = naming.by_failures(answer) | _left_early(members, answer)
-    if not answer.likely_ended:
-        unknown = frozenset(member.id for member in members)
+    blamed = naming.by_failures(answer)
+    for member in members:
+        if left := _left_early(member, answer):
+            blamed.setdefault(member.id, set()).update(left)
+    unknown = set(blamed) if answer.likely_ended else {member.id for member in members}
     notes = suite_notes(answer, len(unknown), len(members), installs=installs)
     named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}
     found = {member.id: _baseline(member, answer, named) for member in members}
@@ -148,6 +178,7 @@ def _concluded(
         partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
         notes=notes,
         failed=_failed(answer),
+        blamed=_kept_blame(blamed) if answer.likely_ended else {},
     )
     passed = suite.reaching & passing
     files = {test.partition("::")[0] for test in passed}
@@ -173,13 +204,15 @@ def _failed(answer: SuiteAnswer) -> frozenset[str] | None:
     return failed if answer.is_whole and len(failed) <= MOST_FAILED else None
 
 
-def _left_early(members: Sequence[Member], answer: SuiteAnswer) -> frozenset[str]:
-    """Return the members that a test was ended in, be it by a failure or by a skip."""
-    lines: dict[str, set[int]] = {}
-    for test in answer.tests:
-        for file, left in test.left_early.items():
-            lines.setdefault(file, set()).update(left)
-    return frozenset(one.id for one in members if _within(one, lines.get(one.path, ())))
+def _left_early(member: Member, answer: SuiteAnswer) -> set[str]:
+    """Return the ids of the tests that were ended in a member, be it by a failure or by a skip."""
+    return {test.id for test in answer.tests if _within(member, test.left_early.get(member.path, ()))}
+
+
+def _kept_blame(blamed: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """Return whom the members are unknown for; nothing where these are too many to be run once more."""
+    are_few = len(set().union(*blamed.values())) <= MOST_FAILED
+    return {member: frozenset(tests) for member, tests in blamed.items()} if are_few else {}
 
 
 def _text(root: Path, path: str) -> str | None:

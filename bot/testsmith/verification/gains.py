@@ -44,7 +44,8 @@ class OwnEvidence:
             return None
         if noticed is not None:
             return True
-        lines = self.baseline.reached.lines
+        failing = {line for line, tests in self.baseline.tests.items() if not tests}
+        lines = self.baseline.reached.lines - failing
         reached = bool(lines) if mutant.function is None else mutant.is_reached_by(lines)
         return None if reached else True
 

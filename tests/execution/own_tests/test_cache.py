@@ -36,6 +36,7 @@ SUITE = OwnSuite(
     members={MEMBERS[0].id: BASELINE},
     partly={MEMBERS[1].id: OTHER},
     notes=("1 of 2 own tests do not pass",),
+    blamed={MEMBERS[1].id: frozenset({"t.py::test_b", "tests/test_c.py::"})},
 )
 
 
@@ -87,6 +88,9 @@ def spoil_member(change: dict[str, Any]) -> Callable[[str, dict[str, Any]], dict
         spoil_head({"not_passed": [3]}),
         spoil_head({"passing": {"t.py": -1}}),
         spoil_head({"passing": ["t.py"]}),
+        spoil_head({"blamed": ["t.py::test_b"]}),
+        spoil_head({"blamed": {"shop.py::nobody": []}}),
+        spoil_head({"blamed": {MEMBERS[1].id: [""]}}),
         spoil_member({"schema": 0}),
         spoil_member({"lines": [99]}),
         spoil_member({"lines": [True]}),

@@ -170,6 +170,21 @@ def test_by_failures__of_what_is_no_file_nothing_is_known() -> None:
     assert len(named({}, broken=("tests",))) == len(MEMBERS)
 
 
+def test_by_failures__which_tests_and_files_they_are() -> None:
+    text = "import shop\ndef test_x():\n    shop.total(1)\n"
+    naming = Naming(
+        MEMBERS, {"shop"}, {"tests/test_cart.py": text, "tests/test_bad.py": "def (: total\n"}.get
+    )
+    tests = tuple(
+        OwnTest(
+            id=f"tests/test_cart.py::test_x[{case}]", file="tests/test_cart.py", name="test_x", status=FAILED
+        )
+        for case in (1, 2)
+    )
+    found = naming.by_failures(SuiteAnswer(tests=tests, broken={"tests/test_bad.py": "no reason"}))
+    assert found == {"shop/cart.py::total": {*(test.id for test in tests), "tests/test_bad.py::"}}
+
+
 def test_in_text__a_members_name_with_that_of_its_class() -> None:
     naming = Naming(MEMBERS, {"shop"}, {"a.py": "add total", "b.py": "Cart().add()"}.get)
     assert naming.in_text("a.py") == {"shop/cart.py::total"}

@@ -87,6 +87,11 @@ class SuiteAnswer:
         """The tests that did not pass here."""
         return tuple(test for test in self.tests if test.has_failed)
 
+    @property
+    def failing_ids(self) -> frozenset[str]:
+        """Their ids, and `FILE::` for each file that could not be loaded."""
+        return frozenset((*(test.id for test in self.failed), *(f"{file}::" for file in self.broken)))
+
 
 def read_suite(outcome: Outcome, root: str) -> SuiteAnswer:
     """Read what the worker has printed; what has not the right shape does not count.
@@ -130,9 +135,9 @@ class _Reader:
                 self._take_test(told)
             case {"kind": "broken", "node": str(node), "message": str(message)}:
                 reason = _reason(message.replace(self._prefix, ""))
-                self._broken.setdefault(_text(node.partition("::")[0]), reason)
+                self._broken.setdefault(one_line(node.partition("::")[0]), reason)
             case {"kind": "collected", "rootdir": str(rootdir)}:
-                self._rootdir = _text(rootdir)
+                self._rootdir = one_line(rootdir)
             case {"kind": "exit", "code": int(code)}:
                 self._exit = code
             case {"kind": "ended", "how": str(how)}:
@@ -191,7 +196,7 @@ class _Reader:
             self._tests[test.id] = test
 
     def _take_ending(self, told: Mapping[str, Any], how: str) -> None:
-        self._how, self._words = how, _text(told.get("words"))
+        self._how, self._words = how, one_line(told.get("words"))
         running = told.get("running")
         if isinstance(running, str) and len(running) <= _MOST_ID_CHARACTERS:
             file, _, rest = running.partition("::")
@@ -223,7 +228,7 @@ class _Reader:
             return "they did not end in time (suite-seconds gives them more; --coverage does without)"
         if outcome.truncated:
             return "there is too much of them"
-        words = self._words or _text(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
+        words = self._words or one_line(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
         said = f": {words}" if words else ""
         return (
             f"pytest could not run them{said}"
@@ -237,10 +242,10 @@ def _reason(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
     named = [line for line in errors if _EXCEPTION.match(line)]
-    return _text((named or errors or lines or [""])[-1])
+    return one_line((named or errors or lines or [""])[-1])
 
 
-def _text(value: object) -> str:
+def one_line(value: object) -> str:
     """Return text that may be shown in one line: cut, and without what steers a terminal."""
     text = value[:_MOST_WORDS] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()

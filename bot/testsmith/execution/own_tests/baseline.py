@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from testsmith.execution.answers import Reached
 from testsmith.model import Baseline, BaselineStatus
@@ -16,9 +16,10 @@ class MemberBaseline:
     Attributes:
         reached: The member's lines and arcs that they reach.
         tests: The ids of those that reach a line, by line, the quickest first; empty where only a
-            coverage file was read. An id is the test's file, relative to the git root, and what follows
-            `::` in pytest's node id. What runs when the module is loaded is reached by all of them: there
-            they are those that reach another line of the member, or name it.
+            coverage file was read. A line has none where all that reach it fail because of the change. An id
+            is the test's file, relative to the git root, and what follows `::` in pytest's node id. What runs
+            when the module is loaded is reached by all of them: there they are those that reach another line
+            of the member, or name it.
         branches_known: Whether anything is known of arcs; where it is not, none may be called a gain.
         is_whole: Whether all tests were run; else those whose files import or name a member.
     """
@@ -27,6 +28,13 @@ class MemberBaseline:
     tests: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     branches_known: bool = True
     is_whole: bool = True
+
+    def without(self, failing: Collection[str]) -> MemberBaseline:
+        """Return it without tests that fail; the lines that only they reach are there with no test."""
+        tests = {
+            line: tuple(one for one in tests if one not in failing) for line, tests in self.tests.items()
+        }
+        return replace(self, tests=tests)
 
     @property
     def all_tests(self) -> frozenset[str]:
@@ -65,6 +73,8 @@ class OwnSuite:
             not be loaded; None where not all were run.
         passed: The ids of the tests that reach a member and pass, docstring examples apart.
         passing: How many tests pass of each file that holds one of those.
+        blamed: For which tests alone members are not in `members`, by member id: for those that name it and
+            fail or, by `FILE::`, cannot be loaded, and for those that were ended in it.
         on_base: How these end with base's source; None if they were not run there.
     """
 
@@ -76,6 +86,7 @@ class OwnSuite:
     failed: frozenset[str] | None = None
     passed: frozenset[str] = frozenset()
     passing: Mapping[str, int] = field(default_factory=dict)
+    blamed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_base: OnBase | None = None
 
     @property
@@ -105,6 +116,22 @@ class OwnSuite:
         if reaching & self.on_base.failed:
             return True
         return False if member in self.members and reaching <= self.on_base.passed else None
+
+    def without(self, failing: Collection[str]) -> OwnSuite:
+        """Return it with what is known once it is seen that some tests fail because of the change.
+
+        They notice nothing, whatever is done to a member, but what they reach is reached.
+        """
+        known = [member for member, tests in self.blamed.items() if tests <= set(failing)]
+        nothing = MemberBaseline(is_whole=self.failed is not None)
+        found = {member: self.partly.get(member, nothing).without(failing) for member in known}
+        is_measured = self.failed is not None and len(known) == len(self.blamed)
+        return replace(
+            self,
+            status=BaselineStatus.MEASURED if is_measured else self.status,
+            members={**self.members, **found},
+            partly={member: one for member, one in self.partly.items() if member not in found},
+        )
 
     def reported(self, members: Collection[str]) -> Baseline:
         """Return what a report says of it, for the members that the report is about."""

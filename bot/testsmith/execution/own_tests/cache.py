@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -127,6 +127,7 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
         "tests": suite.tests,
         "not_passed": sorted(suite.reaching - suite.passed),
         "passing": dict(suite.passing),
+        "blamed": {member: sorted(tests) for member, tests in suite.blamed.items()},
     }
     head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
     store.put(key, {**head, **named})
@@ -157,6 +158,7 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
             notes=notes,
             failed=_failed(head.get("failed")),
             passing=_counts(head["passing"]),
+            blamed=_blamed(head["blamed"], asked),
         )
         return replace(suite, passed=suite.reaching - _ids(head["not_passed"]))
     except (KeyError, IndexError, ValueError):
@@ -183,6 +185,17 @@ def _counts(value: object) -> dict[str, int]:
     if not isinstance(value, dict) or not all(type(one) is int and one >= 0 for one in value.values()):
         raise _OddValue
     return value
+
+
+def _blamed(value: object, asked: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return a value that is lists of ids of tests by the ids of members.
+
+    Raises:
+        _OddValue: It is not.
+    """
+    if not isinstance(value, dict) or not value.keys() <= set(asked):
+        raise _OddValue
+    return {member: _ids(tests) for member, tests in value.items()}
 
 
 def _ids(value: object) -> frozenset[str]:

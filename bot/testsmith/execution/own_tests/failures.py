@@ -266,12 +266,22 @@ class Naming:
         self._read = lru_cache(maxsize=None)(read)
         self._module = lru_cache(maxsize=None)(self._parsed)
 
-    def by_failures(self, answer: SuiteAnswer) -> frozenset[str]:
-        """Return the ids of the members that tests name which do not pass here."""
-        tests = {(test.file, test.name): test for test in answer.failed}
-        named = [self._by_test(test) for test in tests.values()]
-        named += [self._by_file(file) for file in answer.broken]
-        return frozenset[str]().union(*named)
+    def by_failures(self, answer: SuiteAnswer) -> dict[str, set[str]]:
+        """Return the ids of the members that tests name which do not pass here, each with the ids of these.
+
+        Of a test file that cannot be loaded the id is `FILE::`, which names no test.
+        """
+        tests: dict[tuple[str, str], list[OwnTest]] = {}
+        for test in answer.failed:
+            tests.setdefault((test.file, test.name), []).append(test)
+        found: dict[str, set[str]] = {}
+        for cases in tests.values():
+            for member in self._by_test(cases[0]):
+                found.setdefault(member, set()).update(case.id for case in cases)
+        for file in answer.broken:
+            for member in self._by_file(file):
+                found.setdefault(member, set()).add(f"{file}::")
+        return found
 
     def in_text(self, file: str) -> frozenset[str]:
         """Return the ids of the members whose name, and whose class's, stands somewhere in a file."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from testsmith.execution.own_tests.answers import SuiteAnswer
+from testsmith.execution.own_tests.answers import SuiteAnswer, one_line
 
 _MOST_REASONS = 3
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -37,8 +37,15 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     )
     if not parts:
         return () if answer.tests else ("the project has no tests of its own",)
-    told = f": what new tests gain is not known for {unknown} of {members} members"
-    return (f"{' and '.join(parts)}{told if unknown else ', none of which is about a member'}", *not_loaded)
+    return (f"{' and '.join(parts)}{'' if unknown else ', none of which is about a member'}", *not_loaded)
+
+
+def change_note(failing: Collection[str]) -> str:
+    """Return what is said of tests that fail because of the change; `FILE::` is a file that does not load."""
+    names = sorted(one_line(test.removesuffix("::")) for test in failing)
+    more = f" and {len(names) - _MOST_REASONS} more" if len(names) > _MOST_REASONS else ""
+    work, fail = ("works", "fails") if len(names) == 1 else ("work", "fail")
+    return f"{', '.join(names[:_MOST_REASONS])}{more} {work} on the merge base and {fail} with this change"
 
 
 def not_loaded_notes(answer: SuiteAnswer, *, installs: bool) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ async def run_on_base(workspace: Workspace, tests: Collection[str], seconds: flo
 
     Args:
         workspace: Where they are run.
-        tests: The ids of the tests.
+        tests: The ids of the tests; `FILE::` loads a file and runs nothing of it.
         seconds: The time limit of all.
 
     Raises:
@@ -77,14 +77,27 @@ async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: f
     return await _run(workspace, _plan(spans, seconds, whole=True))
 
 
+async def run_again(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+    """Run some own tests, and return how they ended; nothing is traced.
+
+    Args:
+        workspace: Where they are run.
+        tests: Their ids; `FILE::` loads a file and runs nothing of it.
+        seconds: The time limit of all.
+
+    Raises:
+        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+    """
+    return await _run(workspace, _plan((), seconds, only=sorted(tests)))
+
+
 async def files_not_loaded(workspace: Workspace, files: Collection[str], seconds: float) -> Mapping[str, str]:
     """Return those of some test files that cannot be loaded, with the reasons; no test is run.
 
     Raises:
         CannotRun: There is no room for a copy, or the sandbox could not start a process.
     """
-    no_tests = [f"{file}::" for file in sorted(files)]
-    return (await _run(workspace, _plan((), seconds, only=no_tests))).broken
+    return (await run_again(workspace, [f"{file}::" for file in files], seconds)).broken
 
 
 def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:
