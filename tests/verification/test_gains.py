@@ -39,8 +39,8 @@ def function(
     lines: Collection[int] = (1, 2),
     branches: Collection[tuple[int, int]] = ((1, 2),),
 ) -> FunctionProof:
-    run = Run(setting="", status=Status.PASSED, lines=frozenset(lines), branches=frozenset(branches))
-    on_base = None if base is None else Run(setting="", status=base)
+    run = Run(status=Status.PASSED, lines=frozenset(lines), branches=frozenset(branches))
+    on_base = None if base is None else Run(status=base)
     return FunctionProof(name="test_a", head=(run,), base=on_base)
 
 

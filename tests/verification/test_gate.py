@@ -39,14 +39,14 @@ def function(
 ) -> FunctionProof:
     runs = [
         Run(
-            setting=f"hash seed {number}",
+            settings=(f"hash seed {number}",),
             status=status,
             message="" if status is P else message,
             lines=frozenset(lines),
         )
         for number, status in enumerate(head or (P,) * 5, 1)
     ]
-    on_base = None if base is None else Run(setting="merge base", status=base)
+    on_base = None if base is None else Run(status=base)
     return FunctionProof(name=name, head=tuple(runs), base=on_base)
 
 
@@ -69,7 +69,7 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
         (function("test_a", F, F, F, F, F), (Point.RAN, "fails on head: boom")),
         (
             function("test_a", P, P, F, P, F),
-            (Point.RAN, "is flaky: it passed 3 of 5, not with hash seed 3: boom"),
+            (Point.RAN, "is flaky: failed in 2 of 5 runs, the first with hash seed 3: boom"),
         ),
         (function("test_a", M, message="No module"), (Point.ANSWERED, "could not be run: No module")),
         (function("test_a", T), (Point.RAN, "runs into the time limit")),
@@ -79,7 +79,7 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
         (function("test_a", F, F, F, F, F, base=F), (Point.RAN, "fails on head: boom")),
         (
             function("test_a", F, F, F, F, P, base=P),
-            (Point.RAN, "is flaky: it passed 1 of 5, not with hash seed 1: boom"),
+            (Point.RAN, "is flaky: passed only in 1 of 5 runs, with hash seed 5: boom"),
         ),
         (function("test_a", M, base=P), (Point.ANSWERED, "could not be run: boom")),
         (function("test_a", F, F, F, F, F, base=P, lines=()), (Point.STABLE, "never reaches the member")),
@@ -87,6 +87,46 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
 )
 def test_judge__each_function_that_is_cut_has_its_reason(one: FunctionProof, cut: tuple[Point, str]) -> None:
     assert judged(one) == Judgement(cuts=(Cut(function="test_a", point=cut[0], reason=cut[1]),))
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        ({2}, "failed in 1 of 5 runs, with hash seed 2, UTC+9 and locale C"),
+        ({4, 5}, "failed in 2 of 5 runs, with clock at 2032-02-29"),
+        (
+            {2, 4},
+            "failed in 2 of 5 runs, the first with hash seed 2, order of the file, UTC+9 and locale C",
+        ),
+        ({1, 2, 3, 5}, "passed only in 1 of 5 runs, with hash seed 4"),
+    ],
+)
+def test_judge__a_flaky_function_names_the_settings_that_only_those_runs_had(
+    failing: set[int], words: str
+) -> None:
+    beyond = {
+        1: ("order of the file",),
+        2: ("order of the file", "UTC+9", "locale C"),
+        4: ("clock at 2032-02-29",),
+        5: ("clock at 2032-02-29",),
+    }
+    runs = tuple(
+        Run(
+            status=F if number in failing else P,
+            settings=(f"hash seed {number}", *beyond.get(number, ())),
+            message="boom" if number in failing else "",
+            lines=frozenset({1}),
+        )
+        for number in range(1, 6)
+    )
+    (cut,) = judged(FunctionProof(name="test_a", head=runs)).cuts
+    assert (cut.point, cut.reason) == (Point.RAN, f"is flaky: {words}: boom")
+
+
+def test_judge__what_was_refused_the_network_says_so() -> None:
+    refused = replace(function("test_a", F, F, F, F, F), wants_network=True)
+    (cut,) = judged(refused).cuts
+    assert (cut.point, cut.reason) == (Point.RAN, "needs the network: boom")
 
 
 def test_judge__a_smell_is_cut() -> None:
@@ -147,7 +187,7 @@ CLASS = replace(MEMBER, kind=MemberKind.CLASS, name="Colour", source="class Colo
 def test_judge__of_a_class_it_is_enough_to_name_it(body: str, lines: set[int], drafts: int) -> None:
     helper = "def red():\n    return Colour.RED.value\n\n\n" if "red()" in body else ""
     code = f"import shop\nfrom shop import Colour\n\n\n{helper}def test_a():\n    {body}\n"
-    runs = tuple(Run(setting="", status=P, import_lines=frozenset(lines)) for _ in range(5))
+    runs = tuple(Run(status=P, import_lines=frozenset(lines)) for _ in range(5))
     candidate = Candidate(member=CLASS.id, code=code, origin=Origin.OFFLINE)
     run = Proof(member=CLASS, candidate=candidate, functions=(FunctionProof(name="test_a", head=runs),))
     assert len(judge(run, Guarded(), {}, keep_tests).drafts) == drafts

@@ -26,7 +26,7 @@ from testsmith.verification.proving import prove
 def passing(case: GuardCase) -> Proof:
     """Return the case's test module, as if all of its functions had passed."""
     member = case.subject()
-    runs = (Run(setting="", status=Status.PASSED),) * 2
+    runs = (Run(status=Status.PASSED),) * 2
     return Proof(
         member=member,
         candidate=Candidate(member=member.id, code=case.code, origin=Origin.MODEL),

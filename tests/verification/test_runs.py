@@ -7,19 +7,20 @@ from testsmith.execution.harness import Setting
 from testsmith.verification.runs import (
     LEAP_EVENING,
     READABLE,
-    Factor,
-    cause_in_words,
-    differing,
     head_settings,
-    with_factor,
     words_of,
 )
 
 
-@pytest.mark.parametrize("factor", [factor for factor in Factor if factor is not Factor.PYTHON])
-def test_head_settings__each_factor_differs_in_some_run(factor: Factor) -> None:
-    first, *others = head_settings(5)
-    assert any(factor in differing(first, other) for other in others)
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("order_seed", "hash_seed", "instant", "time_zone", "locale", "place"),
+        *("twice", "apart", "beside", "with_ini"),
+    ],
+)
+def test_head_settings__each_field_differs_in_some_run(field: str) -> None:
+    assert len({getattr(setting, field) for setting in head_settings(5)}) > 1
 
 
 def test_head_settings__another_interpreter_only_where_one_is_at_hand() -> None:
@@ -50,13 +51,6 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
     assert head_settings(5)[0].order_seed is None
 
 
-def test_with_factor__takes_that_factor_and_no_other() -> None:
-    first, apart, *_ = head_settings(5)
-    mixed = with_factor(first, Factor.TIME_ZONE, apart)
-    assert differing(first, mixed) == (Factor.TIME_ZONE,)
-    assert differing(first, first) == ()
-
-
 @pytest.mark.parametrize(
     ("setting", "done", "words"),
     [
@@ -65,7 +59,7 @@ def test_with_factor__takes_that_factor_and_no_other() -> None:
             Setting(name="", hash_seed=2, time_zone="JST-9", locale="C", apart=True, with_ini=False),
             (),
             (
-                "hash seed 2, each function apart, time zone UTC+9, locale C,"
+                "hash seed 2, each function in its own process, time zone UTC+9, locale C,"
                 " without the project's pytest settings"
             ),
         ),
@@ -74,7 +68,7 @@ def test_with_factor__takes_that_factor_and_no_other() -> None:
         (
             Setting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
             (MOVED_CLOCK,),
-            "hash seed 0, random order, clock at 2032-02-29, twice in one folder",
+            "hash seed 0, shuffled with seed 1, clock at 2032-02-29, two runs in one folder",
         ),
         (Setting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
         (
@@ -96,38 +90,4 @@ def test_with_factor__takes_that_factor_and_no_other() -> None:
     ],
 )
 def test_words_of__claim_only_what_was_done(setting: Setting, done: tuple[str, ...], words: str) -> None:
-    assert words_of(setting, frozenset(done), (3, 11)) == words
-
-
-@pytest.mark.parametrize(
-    ("factor", "failing", "done", "words"),
-    [
-        (Factor.CLOCK, Setting(name=""), (), "depends on the clock"),
-        (Factor.NEIGHBOURS, Setting(name="", apart=True), (), "passes only after its neighbours"),
-        (Factor.NEIGHBOURS, Setting(name=""), (), "passes only without its neighbours"),
-        (Factor.PYTHON, Setting(name="", other_python=True), (), "fails on Python 3.11"),
-        (Factor.PYTHON, Setting(name=""), (), "depends on the interpreter"),
-        (
-            Factor.PROJECT,
-            Setting(name="", beside=True),
-            (BESIDE_OWN_TESTS,),
-            "does not pass beside the project's own tests",
-        ),
-        (
-            Factor.PROJECT,
-            Setting(name="", beside=True),
-            (UNDER_CONFTEST,),
-            "does not pass under the project's conftest",
-        ),
-        (Factor.PROJECT, Setting(name=""), (), "depends on what the project sets up for its own tests"),
-    ],
-)
-def test_cause_in_words__says_what_the_test_does(
-    factor: Factor, failing: Setting, done: tuple[str, ...], words: str
-) -> None:
-    assert cause_in_words(factor, failing, frozenset(done), (3, 11)) == words
-
-
-@pytest.mark.parametrize("factor", Factor)
-def test_cause_in_words__there_are_words_for_each(factor: Factor) -> None:
-    assert cause_in_words(factor, Setting(name=""), frozenset(), None)
+    assert ", ".join(words_of(setting, frozenset(done), (3, 11))) == words

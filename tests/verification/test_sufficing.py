@@ -46,7 +46,7 @@ def verdict(
     functions = tuple(
         FunctionProof(
             name=name,
-            head=(Run(setting="", status=Status.PASSED, lines=reached, branches=branches),),
+            head=(Run(status=Status.PASSED, lines=reached, branches=branches),),
         )
         for name, reached in halves.items()
     )

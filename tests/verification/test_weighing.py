@@ -32,8 +32,8 @@ OWN = MemberBaseline(reached=Reached(lines=frozenset({1, 2, 3, 4})))
 
 
 def function(name: str, base: Status = Status.PASSED, lines: tuple[int, ...] = (2,)) -> FunctionProof:
-    run = Run(setting="", status=Status.PASSED, lines=frozenset(lines))
-    return FunctionProof(name=name, head=(run,), base=Run(setting="", status=base))
+    run = Run(status=Status.PASSED, lines=frozenset(lines))
+    return FunctionProof(name=name, head=(run,), base=Run(status=base))
 
 
 def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:

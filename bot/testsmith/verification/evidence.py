@@ -1,15 +1,15 @@
 """Gather evidence: run each candidate several times on head, and once on the merge base.
 
 The runs on head differ in whatever a test's outcome should not depend on, see `runs.py`. What hangs or
-crashes in the first run is not run again: it cannot pass all of them. What passes only some is run a few
-times more, to find why; what holds on base and never on head, as often on base, to rule out chance.
+crashes in the first run is not run again: it cannot pass all of them. What holds on base and never on head is
+run as often on base, to rule out chance.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
 from testsmith.execution.harness import UTF_8, Job, Setting, TracedMember, batches_of, run_jobs
@@ -18,7 +18,6 @@ from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
-from testsmith.verification.flakiness import NEEDS_NETWORK, find_causes, flaky_functions
 from testsmith.verification.holding import ON_BASE, jobs_that_held, on_base_again, with_later_runs
 from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 from testsmith.verification.runs import READABLE, head_settings, words_of
@@ -90,12 +89,6 @@ async def gather_evidence(
         base=await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head),
         other_version=None if workspace.other is None else workspace.other.interpreter.version,
     )
-    found = {job.number: evidence.names(job.number, names[job.number]) for job in jobs}
-    flaky = flaky_functions(found, on_head)
-    causes = (
-        await find_causes(flaky, left, runner.run_each, evidence.other_version, progress) if flaky else {}
-    )
-    evidence = replace(evidence, causes=causes)
     return tuple(evidence.proof(subject, names[number], number) for number, subject in enumerate(subjects))
 
 
@@ -143,18 +136,14 @@ class _Runner:
 
     async def run(self, settings: Sequence[Setting], jobs: Sequence[Job]) -> _Results:
         """Return the results of each job under each setting."""
-        return await self.run_each(dict.fromkeys(settings, jobs))
-
-    async def run_each(self, wanted: Mapping[Setting, Sequence[Job]]) -> _Results:
-        """Return the results of jobs under settings, for each its own."""
         slots = asyncio.Semaphore(self.workspace.parallel)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 (setting, group.create_task(self._run_batch(slots, setting, batch)))
-                for setting, jobs in wanted.items()
-                for batch in batches_of(jobs, len(wanted), self.workspace.parallel)
+                for setting in settings
+                for batch in batches_of(jobs, len(settings), self.workspace.parallel)
             ]
-        results: _Results = {setting: {} for setting in wanted}
+        results: _Results = {setting: {} for setting in settings}
         for setting, task in tasks:
             results[setting] |= task.result()
         return results
@@ -219,7 +208,6 @@ class _Evidence:
     base: Mapping[int, JobResult]
     other_version: tuple[int, int] | None
     idle: Mapping[int, tuple[Place, ...] | None]
-    causes: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
     def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
         """Return the functions of the code, and those pytest found beyond them, as inherited ones."""
@@ -242,7 +230,6 @@ class _Evidence:
         on_head = self._of(number)
         results = [result.functions.get(name) for _, result in on_head]
         counted = on_head[:1] if _is_lost(results[0]) else on_head
-        wants_network = any(result is not None and result.wants_network for result in results)
         base = self.base.get(number)
         return FunctionProof(
             name=name,
@@ -250,8 +237,8 @@ class _Evidence:
                 _run(words_of(setting, result.done, self.other_version), name, result)
                 for setting, result in counted
             ),
-            base=None if base is None else _run(ON_BASE.name, name, base),
-            cause=NEEDS_NETWORK if wants_network else self.causes.get((number, name), ""),
+            base=None if base is None else _run((), name, base),
+            wants_network=any(result is not None and result.wants_network for result in results),
         )
 
 
@@ -259,13 +246,15 @@ def _is_lost(result: FunctionResult | None) -> bool:
     return result is not None and result.status in {TIMED_OUT, CRASHED}
 
 
-def _run(setting: str, name: str, result: JobResult) -> Run:
+def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
     function = result.functions.get(name)
     if function is None:
         message = result.problem or "pytest did not find it"
-        return Run(setting=setting, status=Status.MISSING, message=message, import_lines=result.loaded.lines)
+        return Run(
+            settings=settings, status=Status.MISSING, message=message, import_lines=result.loaded.lines
+        )
     return Run(
-        setting=setting,
+        settings=settings,
         status=Status(function.status),
         message=function.message,
         raised_by_test=function.raised_by_test,

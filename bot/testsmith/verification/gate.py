@@ -342,12 +342,10 @@ def _failure(function: FunctionProof) -> str:
     first = next((run for run in function.head if run.status is not Status.PASSED), None)
     if first is None:
         return "was not run"
+    if function.wants_network:
+        return f"needs the network: {first_words(first.message)}"
     if function.passes:
-        why = f"is flaky, it {function.cause}" if function.cause else "is flaky"
-        share = f"{function.passes} of {len(function.head)}"
-        return f"{why}: it passed {share}, not with {first.setting}: {first_words(first.message)}"
-    if function.cause:
-        return f"{function.cause}: {first_words(first.message)}"
+        return f"is flaky: {_share(function)}: {first_words(first.message)}"
     return {
         Status.FAILED: f"fails on head: {first_words(first.message)}",
         Status.SKIPPED: f"is skipped: {first_words(first.message)}",
@@ -355,6 +353,25 @@ def _failure(function: FunctionProof) -> str:
         Status.TIMED_OUT: "runs into the time limit",
         Status.CRASHED: "ends the test process",
     }.get(first.status, first_words(first.message))
+
+
+def _share(function: FunctionProof) -> str:
+    """Say how many runs a flaky function failed (passed, if those are fewer), and what only they had."""
+    passed = [run for run in function.head if run.status is Status.PASSED]
+    failed = [run for run in function.head if run.status is not Status.PASSED]
+    verb, fewer, others = "failed", failed, passed
+    if len(passed) < len(failed):
+        verb, fewer, others = "passed only", passed, failed
+    elsewhere = {words for run in others for words in run.settings}
+    shared = [
+        words
+        for words in fewer[0].settings
+        if words not in elsewhere and all(words in run.settings for run in fewer)
+    ]
+    which = "with" if shared or len(fewer) == 1 else "the first with"
+    *rest, last = shared or fewer[0].settings
+    named = f"{', '.join(rest)} and {last}" if rest else last
+    return f"{verb} in {len(fewer)} of {len(function.head)} runs, {which} {named}"
 
 
 def _entry(draft: Draft, proof: Proof) -> Entry:

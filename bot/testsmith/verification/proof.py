@@ -30,7 +30,7 @@ class Run:
     """One test function in one run.
 
     Attributes:
-        setting: What was particular about the run, as `hash seed 2, random order`.
+        settings: What is particular about the run, each in a few words (`hash seed 2`); empty on base.
         status: How it ended.
         message: The failure's text, cut and untrusted; empty where it passed.
         raised_by_test: Whether it failed with what its own text raised, after what it called had returned:
@@ -44,8 +44,8 @@ class Run:
             a few of them, untrusted.
     """
 
-    setting: str
     status: Status
+    settings: tuple[str, ...] = ()
     message: str = ""
     raised_by_test: bool = False
     lines: frozenset[int] = frozenset()
@@ -62,13 +62,13 @@ class FunctionProof:
         name: The function's name, `Class::name` for a method.
         head: Its runs on head.
         base: Its run on the merge base; None where base was not run.
-        cause: Why it does not pass every time, as `depends on the clock`; empty where that cannot be told.
+        wants_network: Whether it was refused the network in a run on head.
     """
 
     name: str
     head: tuple[Run, ...]
     base: Run | None = None
-    cause: str = ""
+    wants_network: bool = False
 
     @property
     def passes(self) -> int:

@@ -1,14 +1,10 @@
 """The settings of the runs on head: what differs between them, and what a reader is told of each. Pure.
 
-Whatever a test's outcome depends on beside the code under test is a factor. Each of the runs differs from the
-others in several of them, so that few runs meet all.
+Each run differs from the others in several things that a test's outcome should not depend on, so that
+few runs meet all of them.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
-from enum import Enum
 
 from testsmith.execution.answers import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
 from testsmith.execution.harness import UTF_8, Setting
@@ -29,36 +25,6 @@ _ZONES = {
 
 _UTC, _EAST, _WEST, _BETWEEN = _ZONES
 _OTHER_FOLDER = "another folder/\u00e9\u00e8/below"
-
-
-class Factor(Enum):
-    """What the outcome of a test may depend on, with the fields of a setting that decide it."""
-
-    ORDER = ("order_seed",)
-    HASH_SEED = ("hash_seed",)
-    CLOCK = ("instant",)
-    TIME_ZONE = ("time_zone",)
-    LOCALE = ("locale",)
-    FOLDER = ("place",)
-    LEFT_FILES = ("twice",)
-    NEIGHBOURS = ("apart",)
-    PROJECT = ("beside",)
-    PYTEST_SETTINGS = ("with_ini",)
-    PYTHON = ("other_python",)
-
-
-def differing(one: Setting, other: Setting) -> tuple[Factor, ...]:
-    """Return the factors in which two settings differ."""
-    return tuple(
-        factor
-        for factor in Factor
-        if any(getattr(one, field) != getattr(other, field) for field in factor.value)
-    )
-
-
-def with_factor(setting: Setting, factor: Factor, source: Setting) -> Setting:
-    """Return a setting with one factor as another has it."""
-    return replace(setting, **{field: getattr(source, field) for field in factor.value})
 
 
 def head_settings(runs: int, *, other_python: bool = False, other_locale: str = "") -> tuple[Setting, ...]:
@@ -95,33 +61,32 @@ def _further(index: int) -> Setting:
     return Setting(name=f"run {index + 1}", hash_seed=index + 1, order_seed=index, time_zone=zone)
 
 
-def words_of(setting: Setting, done: frozenset[str], other_version: tuple[int, int] | None) -> str:
-    """Say what was particular about a run.
+def words_of(
+    setting: Setting, done: frozenset[str], other_version: tuple[int, int] | None
+) -> tuple[str, ...]:
+    """Return what is particular about a run, each in a few words: `hash seed 2`, `locale C`.
 
     Args:
         setting: How it was to be run.
         done: What the worker tells of how it was run.
-        other_version: The version of the other interpreter, where there is one.
+        other_version: The version of the other interpreter; None if there is none.
     """
-    return ", ".join(_parts(setting, done, other_version))
-
-
-def _parts(setting: Setting, done: frozenset[str], other_version: tuple[int, int] | None) -> Iterator[str]:
     zone = _ZONES.get(setting.time_zone, setting.time_zone)
-    order = "order of the file" if setting.order_seed is None else "random order"
+    shuffled = setting.order_seed is not None
+    order = f"shuffled with seed {setting.order_seed}" if shuffled else "order of the file"
     parts = {
         f"hash seed {setting.hash_seed}": True,
-        "each function apart" if setting.apart else order: True,
+        "each function in its own process" if setting.apart else order: True,
         f"time zone {zone}": bool(zone),
         f"locale {setting.locale}": setting.locale != UTF_8 and READABLE not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,
         "another working folder": bool(setting.place),
-        "twice in one folder": setting.twice,
+        "two runs in one folder": setting.twice,
         _of_project(done): bool(_of_project(done)),
         "without the project's pytest settings": not setting.with_ini,
         f"Python {_dotted(other_version)}": setting.other_python and other_version is not None,
     }
-    return (words for words, is_true in parts.items() if is_true)
+    return tuple(words for words, is_true in parts.items() if is_true)
 
 
 def _dotted(version: tuple[int, int] | None) -> str:
@@ -133,37 +98,3 @@ def _of_project(done: frozenset[str]) -> str:
     if BESIDE_OWN_TESTS in done:
         return f"beside the project's own tests{without}"
     return f"under the project's conftest{without}" if UNDER_CONFTEST in done else ""
-
-
-def cause_in_words(
-    factor: Factor, failing: Setting, done: frozenset[str], other_version: tuple[int, int] | None
-) -> str:
-    """Say what a test's outcome depends on, as what it does: `depends on the clock`.
-
-    Args:
-        factor: The factor.
-        failing: The setting in which it does not pass.
-        done: What the worker tells of how that was run.
-        other_version: The version of the other interpreter, where there is one.
-    """
-    if factor is Factor.NEIGHBOURS:
-        return "passes only after its neighbours" if failing.apart else "passes only without its neighbours"
-    if factor is Factor.PROJECT:
-        place = _of_project(done)
-        return f"does not pass {place}" if place else "depends on what the project sets up for its own tests"
-    if factor is Factor.PYTHON and failing.other_python and other_version is not None:
-        return f"fails on Python {_dotted(other_version)}"
-    return f"depends on {_DEPENDS_ON[factor]}"
-
-
-_DEPENDS_ON = {
-    Factor.ORDER: "the order of the tests",
-    Factor.HASH_SEED: "the hash seed",
-    Factor.CLOCK: "the clock",
-    Factor.TIME_ZONE: "the time zone",
-    Factor.LOCALE: "the locale",
-    Factor.FOLDER: "the working folder",
-    Factor.LEFT_FILES: "files that an earlier run left",
-    Factor.PYTEST_SETTINGS: "the project's pytest settings",
-    Factor.PYTHON: "the interpreter",
-}

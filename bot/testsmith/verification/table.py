@@ -26,7 +26,6 @@ class GateTable:
         suite_seconds: Time limit of the project's own tests, and once more of their run against the mutants
             that candidates kill.
         rounds: How many times what is left of a candidate is run again as it would be posted.
-        repeats: How many times a function that is not stable is run again in the same way, to find why.
         candidate_characters: A longer candidate is not run.
         snapshot_characters: A longer expected text, or a larger expected container, is a snapshot of a whole
             output.
@@ -41,7 +40,6 @@ class GateTable:
     mutation_seconds: float = 2 * _SET.test_seconds
     suite_seconds: float = _SET.suite_seconds
     rounds: int = 5
-    repeats: int = 2
     candidate_characters: int = 200_000
     snapshot_characters: int = 600
     questions: int = 3

@@ -190,7 +190,7 @@ def repair_requests() -> list[Request]:
     code = "from shop.cart import Cart\n\n\ndef test_add():\n    assert Cart('Ann').add(1) == 2\n"
     wrong = (
         ("test_add", "fails on head: assert None == 2\n +  where None = add(1)"),
-        ("test_late", "is flaky: depends on the clock"),
+        ("test_late", "is flaky: failed in 1 of 5 runs, with clock at 2032-02-29"),
     )
     unread = (("", "its test module cannot be read: line 1 is no Python"),)
     first, second, third, _ = cart_requests()

@@ -246,7 +246,7 @@ def proof(code: str, *statuses: tuple[str, Status], subject: Member | None = Non
         member=subject,
         candidate=Candidate(member=subject.id, code=textwrap.dedent(code), origin=Origin.MODEL),
         functions=tuple(
-            FunctionProof(name=name, head=tuple(Run(setting="", status=status) for _ in range(5)))
+            FunctionProof(name=name, head=tuple(Run(status=status) for _ in range(5)))
             for name, status in statuses
         ),
     )
@@ -349,8 +349,8 @@ def ended(
     subject = member(source, "parse")
     code = f"import pytest\nfrom shop.money import ParseError, parse\n\ndef test_x():\n{body}"
     lines = frozenset({7} if reaches else ())
-    runs = tuple(Run(setting="", status=Status.FAILED, message=text, lines=lines) for text in messages)
-    on_base = None if base is None else Run(setting="", status=base)
+    runs = tuple(Run(status=Status.FAILED, message=text, lines=lines) for text in messages)
+    on_base = None if base is None else Run(status=base)
     function = FunctionProof(name="test_x", head=runs, base=on_base)
     candidate = Candidate(member=subject.id, code=code, origin=Origin.MODEL)
     return guard(Proof(member=subject, candidate=candidate, functions=(function,)), ())

@@ -11,92 +11,15 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.execution.answers import FAILED, PASSED, TIMED_OUT, FunctionResult, JobResult
-from testsmith.execution.harness import Setting
 from testsmith.execution.workspace import Interpreter, Workspace
+from testsmith.languages.python.test_modules import keep_tests
 from testsmith.languages.python.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import Subject, gather_evidence
-from testsmith.verification.flakiness import Cause, Observations, cause_of, flaky_functions
-from testsmith.verification.proof import FunctionProof
-from testsmith.verification.runs import Factor
-
-
-def observed(  # noqa: PLR0913 - all that can be observed
-    *,
-    passing: tuple[bool, ...] = (True, True),
-    failing: tuple[bool, ...] = (False, False),
-    with_clock: bool = True,
-    without_clock: bool = False,
-    with_zone: bool = True,
-    without_zone: bool = False,
-) -> Observations:
-    return Observations(
-        repeated_passing=passing,
-        repeated_failing=failing,
-        with_factor={Factor.CLOCK: with_clock, Factor.TIME_ZONE: with_zone},
-        without_factor={Factor.CLOCK: without_clock, Factor.TIME_ZONE: without_zone},
-    )
-
-
-@pytest.mark.parametrize(
-    ("observations", "cause"),
-    [
-        (observed(with_zone=False, without_zone=True), Cause(factors=(Factor.TIME_ZONE,))),
-        (observed(with_clock=False, with_zone=False, without_zone=True), Cause(factors=(Factor.TIME_ZONE,))),
-        (observed(with_clock=False, with_zone=False), Cause(factors=(Factor.CLOCK,))),
-        (observed(without_clock=True, without_zone=True), Cause(factors=(Factor.CLOCK, Factor.TIME_ZONE))),
-        (observed(), Cause()),
-        (observed(passing=(True, False), with_zone=False, without_zone=True), Cause(by_chance=True)),
-        (observed(failing=(False, True), with_zone=False, without_zone=True), Cause(by_chance=True)),
-    ],
-)
-def test_cause_of__weighs_what_is_enough_against_what_is_needed(
-    observations: Observations, cause: Cause
-) -> None:
-    assert cause_of(observations) == cause
-
-
-def results(**statuses: tuple[str | None, ...]) -> dict[Setting, dict[int, JobResult]]:
-    """Return the results of one job under settings of which each differs more from the first."""
-    settings = [
-        Setting(name="first"),
-        Setting(name="near", hash_seed=1),
-        Setting(name="far", hash_seed=2, time_zone="JST-9", apart=True),
-    ]
-    return {
-        setting: {
-            7: JobResult(
-                functions={
-                    name: FunctionResult(status=status)
-                    for name, told in statuses.items()
-                    if (status := told[at]) is not None
-                }
-            )
-        }
-        for at, setting in enumerate(settings)
-    }
-
-
-def test_flaky_functions__are_those_that_pass_some_runs_with_the_nearest_two_settings() -> None:
-    found = flaky_functions(
-        {7: ("steady", "broken", "near", "far", "lost")},
-        results(
-            steady=(PASSED, PASSED, PASSED),
-            broken=(FAILED, FAILED, FAILED),
-            near=(PASSED, FAILED, FAILED),
-            far=(FAILED, FAILED, PASSED),
-            lost=(PASSED, PASSED, None),
-        ),
-    )
-    told = {flaky.name: (flaky.passing.name, flaky.failing.name) for flaky in found}
-    assert told == {"near": ("first", "near"), "far": ("far", "first"), "lost": ("first", "far")}
-
-
-def test_flaky_functions__what_hung_is_not_run_again() -> None:
-    assert flaky_functions({7: ("hung",)}, results(hung=(PASSED, TIMED_OUT, FAILED))) == ()
-
+from testsmith.verification.gate import judge
+from testsmith.verification.guard.guard import Guarded
+from testsmith.verification.proof import FunctionProof, Proof
 
 SHOP = """\
 def price(amount):
@@ -113,7 +36,7 @@ def test_price():
 """
 
 FLAKY = {
-    "depends on the order of the tests": """
+    "shuffled with seed": """
         seen = []
         def test_a(): seen.append("a")
         def test_b(): seen.append("b")
@@ -122,7 +45,7 @@ FLAKY = {
             seen.append("x")
             assert seen in (["x"], ["a", "b", "c", "x"])
     """,
-    "passes only after its neighbours": """
+    "failed in 1 of 5 runs, with hash seed 2, each function": """
         seen = []
         def test_a(): seen.append(1)
         def test_b(): seen.append(1)
@@ -130,46 +53,46 @@ FLAKY = {
         def test_d(): seen.append(1)
         def test_x(): assert seen or len(seen)
     """,
-    "passes only without its neighbours": (
+    "passed only in 1 of 5 runs, with hash seed 2, each function": (
         "seen = []\n"
         + "".join(f"def test_{name}(): seen.append(1)\n" for name in "abcdefghijklmnopqrs")
         + "def test_x():\n    assert not seen\n"
     ),
-    "depends on the hash seed": """
+    "hash seed": """
         def test_x():
             assert hash("a") == HASH
     """,
-    "depends on the clock": """
+    "clock at 2032-02-29": """
         import datetime
         def test_x():
             assert datetime.date.today().year < 2031
     """,
-    "depends on the time zone": """
+    "time zone UTC+9": """
         import datetime
         def test_x():
             assert datetime.datetime.fromtimestamp(0).hour in (0, 5)
     """,
-    "depends on the locale": """
+    "locale C": """
         def test_x(tmp_path):
             (tmp_path / "x").write_text("na\\u00efve")
             assert (tmp_path / "x").read_bytes() == b"na\\xc3\\xafve"
     """,
-    "depends on the working folder": """
+    "another working folder": """
         import os
         def test_x():
             assert " " not in os.getcwd()
     """,
-    "depends on files that an earlier run left": """
+    "two runs in one folder": """
         import pathlib
         def test_x():
             pathlib.Path("made").mkdir()
     """,
-    "does not pass beside the project's own tests": """
+    "beside the project's own tests": """
         import builtins
         def test_x():
             assert not hasattr(builtins, "left_by_own_tests")
     """,
-    "depends on the project's pytest settings": """
+    "and without the project's pytest settings": """
         import warnings
         def test_x():
             warnings.warn("old", DeprecationWarning)
@@ -282,6 +205,19 @@ def evidence(
     other_python: Path | None = None,
 ) -> dict[str, dict[str, FunctionProof]]:
     """Run candidates in one workspace; return what is known of each one's functions."""
+    return {
+        name: {function.name: function for function in proof.functions}
+        for name, proof in proofs(folder, codes, project, other_python).items()
+    }
+
+
+def proofs(
+    folder: Path,
+    codes: Mapping[str, str],
+    project: Mapping[str, str] = PROJECT,
+    other_python: Path | None = None,
+) -> dict[str, Proof]:
+    """Run candidates in one workspace; return the proof of each."""
     member = function_member(SHOP, "price")
     subjects = [
         Subject(
@@ -292,15 +228,13 @@ def evidence(
         for code in codes.values()
     ]
 
-    async def scenario() -> dict[str, dict[str, FunctionProof]]:
+    async def scenario() -> tuple[Proof, ...]:
         async with small_workspace(folder, project) as opened:
             workspace = opened if other_python is None else with_other(opened, other_python)
             settings = VerificationSettings(test_seconds=30)
-            proofs = await gather_evidence(subjects, workspace, names_of_tests, settings, CountingProgress())
-        functions = [{function.name: function for function in proof.functions} for proof in proofs]
-        return dict(zip(codes, functions, strict=True))
+            return await gather_evidence(subjects, workspace, names_of_tests, settings, CountingProgress())
 
-    return asyncio.run(scenario())
+    return dict(zip(codes, asyncio.run(scenario()), strict=True))
 
 
 def with_other(workspace: Workspace, path: Path) -> Workspace:
@@ -316,22 +250,14 @@ def hash_under_the_first_seed() -> str:
 
 
 @pytest.mark.slow
-def test_gather_evidence__each_planted_cause_is_found_and_named(tmp_path: Path) -> None:
-    codes = {cause: code.replace("HASH", hash_under_the_first_seed()) for cause, code in FLAKY.items()}
-    found = evidence(tmp_path, codes)
-    told = {cause: functions["test_x"].cause for cause, functions in found.items()}
-    assert told == {cause: cause for cause in FLAKY}
-
-
-@pytest.mark.slow
-def test_gather_evidence__what_differs_by_chance_is_told(tmp_path: Path) -> None:
-    code = "import random\n" + "".join(
-        f"def test_{number}():\n    assert random.random() < 0.5\n" for number in range(8)
-    )
-    (functions,) = evidence(tmp_path, {"chance": code}, {"shop.py": SHOP}).values()
-    flaky = [function for function in functions.values() if function.is_flaky]
-    causes = [function.cause for function in flaky]
-    assert causes.count("depends on chance") > len(causes) / 2  # a few agree by chance
+def test_gather_evidence__the_reason_names_the_setting_that_a_flaky_test_fails_under(tmp_path: Path) -> None:
+    codes = {words: code.replace("HASH", hash_under_the_first_seed()) for words, code in FLAKY.items()}
+    reasons = {
+        words: {cut.function: cut.reason for cut in judge(proof, Guarded(), {}, keep_tests).cuts}["test_x"]
+        for words, proof in proofs(tmp_path, codes).items()
+    }
+    assert {words: reason for words, reason in reasons.items() if words not in reason} == {}
+    assert {reason.partition(":")[0] for reason in reasons.values()} == {"is flaky"}
 
 
 def test_gather_evidence__a_test_that_fails_on_the_other_interpreter_says_so(tmp_path: Path) -> None:
@@ -341,14 +267,13 @@ def test_gather_evidence__a_test_that_fails_on_the_other_interpreter_says_so(tmp
     code = "import sys\ndef test_x():\n    assert 'bin-of-other' not in sys.executable\n"
     (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}, folder / "python").values()
     function = functions["test_x"]
-    assert function.cause == "fails on Python 3.8"
-    assert next(run.setting for run in function.head if run.message).endswith("Python 3.8")
+    assert [run.settings[-1] for run in function.head if run.message] == ["Python 3.8"]
 
 
 def test_gather_evidence__what_needs_the_network_says_so_though_it_never_passes(tmp_path: Path) -> None:
     code = "import socket\ndef test_x():\n    socket.create_connection(('127.0.0.1', 1), timeout=2)\n"
     (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}).values()
-    assert functions["test_x"].cause == "needs the network"
+    assert functions["test_x"].wants_network
     assert functions["test_x"].passes == 0
 
 
@@ -360,7 +285,7 @@ def test_gather_evidence__a_project_that_cannot_load_without_an_encoding_is_run_
     code = "import shop\ndef test_x():\n    assert shop.price(1) == 2\n"
     (functions,) = evidence(tmp_path, {"x": code}, project).values()
     assert functions["test_x"].passes == 5
-    assert not any("locale" in run.setting for run in functions["test_x"].head)
+    assert not any("locale" in "".join(run.settings) for run in functions["test_x"].head)
 
 
 def test_gather_evidence__files_that_were_left_are_known(tmp_path: Path) -> None:
@@ -375,7 +300,7 @@ def test_gather_evidence__files_that_were_left_are_known(tmp_path: Path) -> None
 def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
     (functions,) = evidence(tmp_path, {"honest": HONEST}).values()
     failures = {
-        (name, run.setting): run.message
+        (name, *run.settings): run.message
         for name, function in functions.items()
         for run in function.head
         if run.message
