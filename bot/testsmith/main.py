@@ -252,7 +252,7 @@ def _review_tools(
 
     def opened(task: ReviewPullRequest) -> States:
         own = Path(mkdtemp(dir=folder))  # a head that has moved is opened beside the one before
-        return open_states(context.runner.workspace, own, _remote(task, context), forge, task)
+        return open_states(context.runner.workspace, own, _remote(task, context), task)
 
     return Tools(
         forge=forge,

@@ -18,7 +18,6 @@ from testsmith import __version__
 from testsmith.cache.sources import Ground, source_digest
 from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.changes.patches import ComparedStates
 from testsmith.changes.trusted import TrustedTree
 from testsmith.deadline import Deadline, TimeIsOver, next_group
 from testsmith.execution.interpreter import choose_interpreter, tracks_environment
@@ -139,7 +138,6 @@ class Given:
 
     Attributes:
         repository: The repository that is looked at; None for the one that holds the settings' folder.
-        compared: Both states, where base is not in the repository; then nothing is run on base.
         trusted: The files that conventions are read from, where head may be anybody's; None for head's.
         is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
             outcome is remembered; such a member costs no call and no proof. None where nobody remembers:
@@ -158,7 +156,6 @@ class Given:
     """
 
     repository: Repository | None = None
-    compared: ComparedStates | None = None
     trusted: SourceTree | None = None
     is_unchanged: Callable[[str, str], bool] | None = None
     reason: str = "it has not changed since it was last looked at"
@@ -303,7 +300,7 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
-    search = given.search or _searched(repository, settings, tools, given)
+    search = given.search or _searched(repository, settings, tools)
     asked, unasked = _requests(repository, search, tools.drivers, given.trusted)
     requests = _with_repairs(asked, given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
@@ -325,9 +322,9 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
     )
 
 
-def _searched(repository: Repository, settings: Settings, tools: Tools, given: Given) -> MemberSearch:
+def _searched(repository: Repository, settings: Settings, tools: Tools) -> MemberSearch:
     tools.progress.phase("finding changed members", 1)
-    return find_members(repository, settings.selection, tools.drivers, given.compared)
+    return find_members(repository, settings.selection, tools.drivers)
 
 
 def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:

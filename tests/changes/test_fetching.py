@@ -233,7 +233,7 @@ def test_ensure_commits__head_of_the_event_is_gone(at: Scene, job: MakeJob) -> N
     made = job()
     gone = "1" * 40
     repository = made.open()
-    with pytest.raises(CannotFetch, match="a later push has replaced it"):
+    with pytest.raises(CannotFetch, match="no longer has one of them"):
         ensure_commits(repository, made.remote, head_sha=gone, base_sha=at.pull.base, number=1)
 
 
@@ -283,7 +283,7 @@ def test_ensure_commits__token_that_may_not_read(at: Scene, job: MakeJob, is_pri
     at.shop.is_private = is_private
     made.remote = replace(made.remote, token=Secret(at.grant({"pull_requests": "write"}).value))
     if is_private:
-        with pytest.raises(CannotFetch, match="grant `contents: read`"):
+        with pytest.raises(CannotFetch, match="Grant `contents: read`"):
             made.fetch()
         assert made.waits == []
     else:
@@ -303,8 +303,12 @@ def test_ensure_commits__token_that_is_none(at: Scene, job: MakeJob) -> None:
 def test_ensure_commits__server_is_down(job: MakeJob) -> None:
     made = job()
     made.remote = replace(made.remote, server_url="http://127.0.0.1:9")
-    with pytest.raises(CannotFetch, match="unable to access"):
+    with pytest.raises(CannotFetch, match="unable to access") as failed:
         made.fetch()
+    assert str(failed.value).startswith("Could not fetch the pull request's commits from http://127.0.0.1:9/")
+    assert str(failed.value).endswith(
+        "Run the job again, or set `fetch-depth: 0` for actions/checkout, so that nothing has to be fetched."
+    )
     assert made.waits == [1.0, 3.0]
 
 

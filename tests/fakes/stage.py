@@ -118,7 +118,7 @@ class Stage:
         with (folder / "log").open("w") as log, closing(self._forge(task.repository, token)) as forge:
             tools = Tools(
                 forge=forge,
-                open_states=partial(open_states, *places, remote, forge),
+                open_states=partial(open_states, *places, remote),
                 suggest=self._suggest,
                 limits=self.limits,
                 drivers=drivers(),
@@ -181,7 +181,7 @@ class Stage:
 
             def opened(task: ReviewPullRequest) -> States:
                 own = Path(tempfile.mkdtemp(dir=folder))
-                return open_states(folder / "workspace", own, remote, forge, task)
+                return open_states(folder / "workspace", own, remote, task)
 
             yield Tools(
                 forge=forge,
@@ -214,7 +214,7 @@ class Stage:
             selection = replace(
                 selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
             )
-        search = find_members(states.repository, selection, drivers(), given.compared)
+        search = find_members(states.repository, selection, drivers())
         sources = {member.id: _source(member) for member in search.members}
         assert given.is_unchanged
         unchanged = {id_ for id_, source in sources.items() if given.is_unchanged(id_, source)}

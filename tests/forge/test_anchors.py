@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from fakes.git_repository import GitRepository
-from testsmith.changes.patches import FilePatch
 from testsmith.forge.anchors import (
     ShownFile,
     Spot,
@@ -15,7 +14,7 @@ from testsmith.forge.anchors import (
     shown_files,
     shown_hunks,
 )
-from testsmith.forge.forge import Anchor
+from testsmith.forge.forge import Anchor, FilePatch
 
 PATH = "shop/cart.py"
 
@@ -93,7 +92,7 @@ def test_shown_files__removed_files_and_missing_patches_show_nothing() -> None:
     patches = [
         FilePatch(path="gone.py", patch="@@ -1 +0,0 @@\n-a\n", is_removed=True),
         FilePatch(path="large.py", patch=None),
-        FilePatch(path="new.py", patch=None, previous_path="old.py"),
+        FilePatch(path="new.py", patch=None),
     ]
     assert shown_files(patches) == {
         "large.py": ShownFile(path="large.py"),

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from forge.talk import BOT, HEAD, Talk, content_of, proposing, skipping, wanted
 
-from testsmith.changes.patches import FilePatch
 from testsmith.forge.forge import (
     Applied,
     Commit,
     CreateReview,
     CreateSummary,
     Existing,
+    FilePatch,
     Forbidden,
     ForgeFailure,
     HeadMoved,

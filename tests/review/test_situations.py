@@ -442,36 +442,25 @@ def test_other_events__ask_for_nothing(at: Stage) -> None:
 GIT = r"/octo/shop\.git/"
 
 
-def test_git_does_not_answer__base_is_rebuilt_from_what_github_shows(at: Stage) -> None:
+def test_git_does_not_answer__the_reason_says_what_to_do(at: Stage) -> None:
     event = at.event("opened")
     reviewed = at.review(
         event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
     )
-    assert reviewed.delivery is Delivery.POSTED
-    assert at.proposed() == ["add", "size"]
-    assert any("not run on base" in note for note in reviewed.notes)
+    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.FAILED, [], [])
+    assert "503" in reviewed.reason
+    assert "set `fetch-depth: 0` for actions/checkout" in reviewed.reason
 
 
-def test_git_does_not_answer__nor_is_the_change_checked_out(at: Stage) -> None:
+def test_git_does_not_answer__a_checkout_with_the_history_needs_no_answer(at: Stage) -> None:
     event = at.event("opened")
     reviewed = at.review(
         event,
-        checkout=Checkout(ref="main"),
+        checkout=Checkout(depth=0),
         after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99)),
     )
-    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.FAILED, [], [])
-    assert reviewed.reason
-
-
-def test_git_does_not_answer__and_the_head_moves_meanwhile(at: Stage) -> None:
-    event = at.event("opened")
-    at.github.before(
-        "/repos/octo/shop/pulls/1/files", partial(at.push, {"testsmith.toml": "max-members = 1\n"})
-    )
-    reviewed = at.review(
-        event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
-    )
-    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.HEAD_MOVED, [], [])
+    assert reviewed.delivery is Delivery.POSTED
+    assert at.proposed() == ["add", "size"]
 
 
 def test_git_does_not_answer__and_nothing_is_checked_out(at: Stage) -> None:

@@ -7,9 +7,8 @@ import pytest
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
 from fakes.trees import MemoryTree
-from testsmith.changes.patches import FilePatch
 from testsmith.forge.anchors import shown_files
-from testsmith.forge.forge import Anchor
+from testsmith.forge.forge import Anchor, FilePatch
 from testsmith.forge.marks import content_digest
 from testsmith.languages.python.driver import PythonDriver
 from testsmith.model import Label, Suggestion

@@ -7,12 +7,8 @@ unidiff; the hunks are read by unidiff.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from testsmith.languages.driver import ChangedFile
-
-if TYPE_CHECKING:
-    from unidiff.patch import PatchedFile
 
 _SECTION = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _FIRST_HUNK = re.compile(r"^@@ -", re.MULTILINE)
@@ -91,27 +87,14 @@ def _escaped_byte(escape: re.Match[bytes]) -> bytes:
 
 
 def _added_lines(hunks: str) -> frozenset[int]:
+    """Return the lines of head that the hunks of one file add or alter; none if the hunks are cut short."""
     from unidiff.errors import UnidiffParseError
-
-    try:
-        return added_lines(read_hunks(hunks))
-    except UnidiffParseError:
-        return frozenset()
-
-
-def read_hunks(hunks: str) -> PatchedFile:
-    """Return the hunks of one file.
-
-    Raises:
-        UnidiffParseError: They are cut short, or are none.
-    """
     from unidiff.patch import PatchSet
 
     whole = hunks if hunks.endswith("\n") else f"{hunks}\n"
-    return PatchSet.from_string(f"--- a/file\n+++ b/file\n{whole}")[0]
-
-
-def added_lines(hunks: PatchedFile) -> frozenset[int]:
-    """Return the lines of head that hunks add or alter."""
-    lines = (line for hunk in hunks for line in hunk)
+    try:
+        (file,) = PatchSet.from_string(f"--- a/file\n+++ b/file\n{whole}")
+    except UnidiffParseError:
+        return frozenset()
+    lines = (line for hunk in file for line in hunk)
     return frozenset(line.target_line_no for line in lines if line.is_added and line.target_line_no)

@@ -39,6 +39,8 @@ _OPTIONS = (
     "--no-recurse-submodules",
 )
 
+_WITH_HISTORY = "set `fetch-depth: 0` for actions/checkout, so that nothing has to be fetched"
+
 _SETTINGS = {
     "http.followRedirects": "false",
     "http.lowSpeedLimit": "1000",
@@ -236,7 +238,8 @@ class _Server:
                 if refusal is not None:
                     raise refusal from None
                 if wait is None or isinstance(failure, GitTookTooLong):
-                    raise CannotFetch(_told(failure, self.remote)) from None
+                    words = f"{_told(failure, self.remote)}. Run the job again, or {_WITH_HISTORY}."
+                    raise CannotFetch(f"{_failed(self.remote)}: {words}") from None
                 self.sleep(wait)
             else:
                 return
@@ -250,22 +253,22 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
     (
         re.compile("not our ref|no such remote ref|couldn't find remote ref|unadvertised object"),
         _NotThere,
-        "the server has no longer got one of the commits: a later push has replaced it",
+        "the server no longer has one of them. After a force push, the run for that push reviews it.",
     ),
     (
         re.compile("could not read Username|Authentication failed|returned error: 401"),
         CannotFetch,
-        "the server does not accept the token",
+        f"the server does not accept the token. Pass a valid one as `token`, or {_WITH_HISTORY}.",
     ),
     (
         re.compile(r"returned error: 40[34]|repository '.*' not found"),
         CannotFetch,
-        "the token may not read the code: grant `contents: read` to the job",
+        "the token may not read the code. Grant `contents: read` to the job.",
     ),
     (
         re.compile("returned error: 30[0-9]"),
         CannotFetch,
-        "the server sends to another address, which is not followed with the token",
+        f"the server redirects to another address, which must not get the token: {_WITH_HISTORY}.",
     ),
 )
 """What no further attempt can change: how git tells of it, and what it means."""
@@ -274,8 +277,12 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
 def _refusal(failure: GitFailed, remote: Remote) -> CannotFetch | None:
     for pattern, kind, reason in _REFUSALS:
         if pattern.search(str(failure)):
-            return kind(f"{remote.url}: {reason}")
+            return kind(f"{_failed(remote)}: {reason}")
     return None
+
+
+def _failed(remote: Remote) -> str:
+    return f"Could not fetch the pull request's commits from {remote.url}"
 
 
 def _told(failure: GitFailed, remote: Remote) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from testsmith.changes.diff import changed_files, path_of
 from testsmith.changes.git import Repository
-from testsmith.changes.patches import ComparedStates
 from testsmith.changes.subjects import Subjects, VisibleTree, printable
 from testsmith.changes.trees import RepositoryTree
 from testsmith.changes.wanted import Place, is_at_or_below, nearest, only_wanted, unknown_names
@@ -48,10 +47,7 @@ class MemberSearch:
 
 
 def find_members(
-    repository: Repository,
-    selection: SelectionSettings,
-    drivers: Sequence[LanguageDriver],
-    compared: ComparedStates | None = None,
+    repository: Repository, selection: SelectionSettings, drivers: Sequence[LanguageDriver]
 ) -> MemberSearch:
     """Return the members that a change, or with `all_paths` a set of files, puts forward.
 
@@ -63,22 +59,31 @@ def find_members(
         repository: Where both states are.
         selection: What to look at.
         drivers: The languages.
-        compared: Both states, where base cannot be had from the repository (`rebuild_base`). Its head is the
-            commit that `selection.head` names, and what is found has no base to run anything on.
 
     Raises:
         UsageFailure: A revision or path is unknown, or there is no merge base.
     """
-    states = _states(repository, selection, compared)
+    states = _states(repository, selection)
     subjects = Subjects(selection, drivers, repository.project)
     place = Place(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
         findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
     else:
-        compared = compared or _compared(repository, states)
-        files = tuple(subjects.counting(compared.files))
-        findings = _changed_members(compared, files, subjects, selection.reference_steps)
+        if states.base is None or states.base_tree is None:
+            raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+        changed = changed_files(repository.diff(states.base, states.head))
+        files = tuple(subjects.counting(changed))
+        scope = Scope(
+            base=VisibleTree(states.base_tree, subjects),
+            head=VisibleTree(states.head_tree, subjects),
+            files=files,
+            project=subjects.project,
+            reference_steps=selection.reference_steps,
+        )
+        findings = _changed_members(
+            scope, states.head_tree, subjects, [file.head_path for file in changed if file.head_path]
+        )
     wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
     if selection.refuses_unknown:
         _refuse_unknown(unknown_names(findings, selection.only, place), states.head_tree, subjects, place)
@@ -121,11 +126,9 @@ class _States:
     head_tree: RepositoryTree
 
 
-def _states(repository: Repository, selection: SelectionSettings, compared: ComparedStates | None) -> _States:
+def _states(repository: Repository, selection: SelectionSettings) -> _States:
     head = repository.resolve(selection.head) if selection.head is not None else None
     base = None
-    if compared is not None:
-        return _States(base=None, head=head, base_tree=None, head_tree=compared.head)
     if selection.base is not None:
         base = repository.merge_base(repository.resolve(selection.base), head or repository.resolve("HEAD"))
     return _States(
@@ -136,33 +139,21 @@ def _states(repository: Repository, selection: SelectionSettings, compared: Comp
     )
 
 
-def _compared(repository: Repository, states: _States) -> ComparedStates:
-    """Return what differs between the two states, by git's diff."""
-    if states.base is None or states.base_tree is None:
-        raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
-    files = changed_files(repository.diff(states.base, states.head))
-    return ComparedStates(head=states.head_tree, base=states.base_tree, files=files)
-
-
 def _changed_members(
-    compared: ComparedStates, files: Sequence[ChangedFile], subjects: Subjects, steps: int
+    scope: Scope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
 ) -> Findings:
     """Ask each language's driver for the members of its changed files, and keep those in included files."""
-    changed = [file.head_path for file in compared.files if file.head_path]
-    unread = {path: reason for path, reason in compared.unread.items() if subjects.counts(path)}
-    obstacles = unread | _obstacles(compared.head, subjects, (file.head_path or "" for file in files))
-    readable = [file for file in files if file.head_path not in obstacles]
-    base, head = (VisibleTree(tree, subjects) for tree in (compared.base, compared.head))
+    obstacles = _obstacles(head, subjects, (file.head_path or "" for file in scope.files))
+    readable = [file for file in scope.files if file.head_path not in obstacles]
 
     def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> Findings:
-        scope = Scope(base=base, head=head, files=some, project=subjects.project, reference_steps=steps)
-        return driver.changed_members(scope)
+        return driver.changed_members(replace(scope, files=some))
 
     found = [
         _apart_from_faults(its_files, partial(find, driver), path_of)
         for driver, its_files in _by_driver(subjects, readable, path_of)
     ]
-    findings = _joined([*found, _skipping(obstacles | _submodules(compared.head, subjects, changed))])
+    findings = _joined([*found, _skipping(obstacles | _submodules(head, subjects, changed))])
     return Findings(
         members=tuple(each for each in findings.members if subjects.is_included(each.path)),
         skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),

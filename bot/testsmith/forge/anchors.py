@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testsmith.changes.patches import FilePatch
-from testsmith.forge.forge import Anchor
+from testsmith.forge.forge import Anchor, FilePatch
 
 if TYPE_CHECKING:
     from unidiff.patch import Line

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from testsmith.changes.patches import FilePatch
 from testsmith.model import Failure
 
 
@@ -54,6 +53,21 @@ class PullRequest:
     is_draft: bool = False
     files: int = 0
     pushed_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePatch:
+    """A file that a pull request changes, as the forge shows it.
+
+    Attributes:
+        path: Where it stands on head, or stood on base if it was removed.
+        patch: Its hunks, from the first `@@` on; None if the forge shows none.
+        is_removed: Whether it is not on head.
+    """
+
+    path: str
+    patch: str | None
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,6 @@ class Desk:
         given = replace(
             wanted or Given(),
             repository=states.repository,
-            compared=states.compared,
             trusted=states.trusted,
             is_unchanged=lambda member, _: not members(member),
             reason=_NOT_ASKED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from testsmith.changes.patches import FilePatch
 from testsmith.forge.answering import Reaction, Said
 from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
 from testsmith.forge.forge import (
@@ -12,6 +11,7 @@ from testsmith.forge.forge import (
     CreateSummary,
     DeletePendingReview,
     Existing,
+    FilePatch,
     Forbidden,
     Minimise,
     NotFound,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from testsmith.changes.patches import FilePatch
-from testsmith.forge.forge import Commit, DiffTooLarge, PullRequest, Refused
+from testsmith.forge.forge import Commit, DiffTooLarge, FilePatch, PullRequest, Refused
 from testsmith.forge.github.remote import READ_CONTENTS, Remote, understood
 from testsmith.forge.github.told import entries, maybe, taken
 
@@ -72,8 +71,7 @@ def read_file_patches(remote: Remote, number: int) -> tuple[FilePatch, ...]:
     found = () if files > FILES else tuple(_listed(remote, number, pages=-(-files // PAGE)))
     if len(found) < files:
         raise DiffTooLarge(
-            f"Pull request {number} changes {files} files, of which GitHub lists {len(found) or FILES}. "
-            "Check it out with its history (`fetch-depth: 0`), so that git can tell what has changed."
+            f"Pull request {number} changes {files} files, of which GitHub lists {len(found) or FILES}."
         )
     return found
 
@@ -91,11 +89,8 @@ def _listed(remote: Remote, number: int, *, pages: int) -> list[FilePatch]:
 
 
 def _file_patch(told: Mapping[str, Any]) -> FilePatch:
-    status = taken(told, "status", str)
     return FilePatch(
         path=taken(told, "filename", str),
-        previous_path=maybe(told, "previous_filename", str),
         patch=maybe(told, "patch", str),
-        is_removed=status == "removed",
-        is_only_moved=status == "renamed" and taken(told, "changes", int) == 0,
+        is_removed=taken(told, "status", str) == "removed",
     )
