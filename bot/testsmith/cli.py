@@ -189,7 +189,7 @@ def _add_proof(group: Any) -> None:
     group.add_argument(
         "--coverage",
         metavar="FILE",
-        help="a .coverage, coverage.xml, coverage.json or lcov.info of your own tests, read instead of a run",
+        help="a .coverage, coverage.xml or lcov.info of your own tests, read instead of a run",
     )
     group.add_argument(
         "--install",

@@ -209,8 +209,9 @@ BOMB = """\
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no .coverage, coverage.xml, coverage.json or lcov.info"),
-        (b"\x00\x01", "it is no .coverage, coverage.xml, coverage.json or lcov.info"),
+        (b"", "it is not a .coverage, coverage.xml or lcov.info file"),
+        (b'{"meta": {}, "files": {}}', "it is not a .coverage, coverage.xml or lcov.info file"),
+        (b"\x00\x01", "it is not a .coverage, coverage.xml or lcov.info file"),
         (b"<coverage><sources>", "it is broken"),
         (b"<report/>", "it is no Cobertura report"),
         (xml("", "src/shop/cart.py", '<line number="one" hits="1"/>').encode(), "it is broken"),

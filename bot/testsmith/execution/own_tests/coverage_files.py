@@ -1,6 +1,6 @@
 """What an earlier step has measured, read in place of a run.
 
-Of coverage.py all its reports: `.coverage`, `coverage.xml`, `coverage.json` and `lcov.info`.
+These are `.coverage`, `coverage.xml` and `lcov.info`, of coverage.py and of others.
 
 Such a file comes from a machine that has run the project's code, so it is untrusted: sizes are capped, XML
 declares no entities, and a database is read from a copy, by the library that writes it, once it holds nothing
@@ -25,7 +25,7 @@ from typing import Any
 
 from testsmith.execution.answers import Reached
 from testsmith.execution.own_tests.baseline import MemberBaseline, OwnSuite
-from testsmith.execution.own_tests.coverage_texts import looks_like_lcov, read_json, read_lcov
+from testsmith.execution.own_tests.lcov import looks_like_lcov, read_lcov
 from testsmith.execution.own_tests.measured import EXIT, CannotReadCoverage, FileCoverage, Measured
 from testsmith.execution.worker.branching import ways_on
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
@@ -93,7 +93,7 @@ def _is_newer(workspace: Workspace, member: Member, written: float) -> bool:
 
 
 def read_coverage(path: Path, new_folder: Callable[[str], Path]) -> Measured:
-    """Read a coverage file of any kind that coverage.py writes.
+    """Read a `.coverage`, `coverage.xml` or `lcov.info`.
 
     Args:
         path: The file.
@@ -111,11 +111,9 @@ def read_coverage(path: Path, new_folder: Callable[[str], Path]) -> Measured:
         return _read_data(content, new_folder("coverage"))
     if begin.startswith(b"<"):
         return _read_xml(content)
-    if begin.startswith(b"{"):
-        return read_json(begin)
     if looks_like_lcov(begin):
         return read_lcov(begin)
-    raise CannotReadCoverage("it is no .coverage, coverage.xml, coverage.json or lcov.info")
+    raise CannotReadCoverage("it is not a .coverage, coverage.xml or lcov.info file")
 
 
 def _read_data(content: bytes, folder: Path) -> Measured:

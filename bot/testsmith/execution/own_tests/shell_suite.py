@@ -21,7 +21,7 @@ from testsmith.execution.workers import process_variables
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.model import BaselineStatus, Member
 
-_FILES = (".coverage", "coverage.xml", "coverage.json", "lcov.info", "coverage.lcov")
+_FILES = (".coverage", "coverage.xml", "lcov.info", "coverage.lcov")
 _Read = TypeVar("_Read")
 
 

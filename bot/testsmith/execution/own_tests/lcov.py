@@ -1,15 +1,12 @@
-"""Reading `coverage.json` and `lcov.info`.
+"""Read `lcov.info`.
 
-With readers of our own: coverage.py writes both formats and reads neither, and the converters there are
-(`lcov_cobertura` among them) drop where a branch leads to.
+This is a reader of our own: coverage.py writes the format and does not read it, and the converters for it
+(`lcov_cobertura` and others) drop where a branch leads to.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from testsmith.execution.own_tests.measured import EXIT, CannotReadCoverage, FileCoverage, Measured
 
@@ -22,44 +19,6 @@ _MOST_DIGITS = 18
 def looks_like_lcov(content: bytes) -> bool:
     """Tell whether some bytes begin as an `lcov.info` does."""
     return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"TN:", b"SF:"))
-
-
-def read_json(content: bytes) -> Measured:
-    """Read what `coverage json` has written.
-
-    Raises:
-        CannotReadCoverage: It is broken, or another kind of JSON.
-    """
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise CannotReadCoverage(f"it is broken ({error})") from error
-    match document:
-        case {"meta": dict(meta), "files": dict(files)}:
-            found = {
-                path.replace("\\", "/"): _json_file(told)
-                for path, told in files.items()
-                if isinstance(told, dict)
-            }
-            return Measured(files=found, has_branches=meta.get("branch_coverage") is True)
-    raise CannotReadCoverage("it is JSON, but no report of coverage.py: it has no `meta` and `files`")
-
-
-def _json_file(told: Mapping[str, Any]) -> FileCoverage:
-    found = FileCoverage(hit=set(_lines(told.get("executed_lines"))), missed=set())
-    found.missed = set(_lines(told.get("missing_lines"))) - found.hit
-    missing = told.get("missing_branches")
-    for arc in missing if isinstance(missing, list) else []:
-        match arc:
-            case [int(before), int(after)]:
-                found.missed_arcs.setdefault(before, set()).add(after if after > 0 else EXIT)
-    return found
-
-
-def _lines(told: object) -> Iterator[int]:
-    for line in told if isinstance(told, list) else []:
-        if type(line) is int and line > 0:
-            yield line
 
 
 def read_lcov(content: bytes) -> Measured:

@@ -1,8 +1,7 @@
-"""Reading coverage.json and lcov.info, as coverage.py writes them, and as nobody should."""
+"""Coverage files as coverage.py writes them, and lcov files as nobody should write them."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testsmith.execution.own_tests.coverage_files import read_coverage
-from testsmith.execution.own_tests.coverage_texts import looks_like_lcov, read_json, read_lcov
+from testsmith.execution.own_tests.lcov import looks_like_lcov, read_lcov
 from testsmith.execution.own_tests.measured import CannotReadCoverage, FileReach
 from testsmith.languages.driver import Way
 
@@ -31,7 +30,7 @@ pick(2)
 """
 
 
-@pytest.mark.parametrize("kind", ["json", "lcov", "xml", "data"])
+@pytest.mark.parametrize("kind", ["lcov", "xml", "data"])
 def test_read_coverage__what_coverage_py_writes(tmp_path: Path, kind: str) -> None:
     (tmp_path / "picked.py").write_text(SOURCE, encoding="utf-8")
     (tmp_path / "new").mkdir()
@@ -61,37 +60,6 @@ def test_read_coverage__what_coverage_py_writes(tmp_path: Path, kind: str) -> No
     assert reach.takes(Way(head=range(2, 3), target=range(3, 4)))
     assert not reach.takes(Way(head=range(2, 3), target=range(3, 4), past=True))
     assert reach.takes(Way(head=range(4, 5), target=range(5, 6), past=True))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"{",
-        b"[" * 100_000,
-        b'{"files": {}}',
-        b'{"meta": 1, "files": 2}',
-        b"{" + b'"a":' + b"9" * 10_000 + b"}",
-    ],
-)
-def test_read_json__refuses_what_is_broken(content: bytes) -> None:
-    with pytest.raises(CannotReadCoverage):
-        read_json(content)
-
-
-def test_read_json__leaves_out_what_is_no_number() -> None:
-    told = {
-        "executed_lines": [1, True, "2", -3, None],
-        "missing_lines": 5,
-        "missing_branches": [[1], [1, -1], "x"],
-    }
-    document = {"meta": {"branch_coverage": "yes"}, "files": {"a\\b.py": told, "c.py": 7}}
-
-    measured = read_json(json.dumps(document).encode())
-
-    assert not measured.has_branches
-    assert list(measured.files) == ["a/b.py"]
-    assert measured.files["a/b.py"].hit == {1}
-    assert measured.files["a/b.py"].missed_arcs == {1: {-1}}
 
 
 @pytest.mark.parametrize(
