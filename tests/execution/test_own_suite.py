@@ -516,6 +516,18 @@ def test_with_base__tests_that_fail_for_another_reason_leave_a_member_unknown(tm
 
 
 @pytest.mark.slow
+def test_with_base__a_failing_test_that_hangs_there_takes_no_other_along(tmp_path: Path) -> None:
+    waiting = (
+        "import time, shop\n\ndef test_waits():\n    time.sleep(60 * (shop.clamp(0, 1, 2) != 1))\n"
+        "    assert shop.clamp(0, 1, 2) == 3\n"
+    )
+    suite, _ = on_base(tmp_path, {"test_a.py": waiting, "test_shop.py": TESTS}, {}, seconds=5.0)
+    assert suite.on_base is not None
+    assert suite.on_base.passed | suite.on_base.failed == suite.passed
+    assert MEMBERS[0].id not in suite.members
+
+
+@pytest.mark.slow
 def test_with_base__a_test_that_hangs_there(tmp_path: Path) -> None:
     waiting = (
         "import time, shop\n\ndef test_fails():\n    assert shop.clamp(0, 1, 2) == 1\n\n"

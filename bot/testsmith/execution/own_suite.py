@@ -6,6 +6,7 @@ that may be written to, behind the sandbox. Where they cannot be measured nothin
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -106,14 +107,18 @@ async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> Ow
     """
     if workspace.base is None or not suite.is_run or seconds <= 0:
         return suite
-    blamed = frozenset[str]().union(*suite.blamed.values())
-    if not suite.passed and not blamed:
-        return replace(suite, on_base=OnBase())
+    ends = time.monotonic() + seconds
     try:
-        answer = await run_on_base(workspace, suite.passed | blamed, seconds)
-        suite = await _with_change(workspace, suite, blamed & _working(answer, blamed), seconds)
+        if suite.passed:
+            suite = _with_answer(suite, await run_on_base(workspace, suite.passed, seconds))
+        else:
+            suite = replace(suite, on_base=OnBase())
+        return await _with_change(workspace, suite, ends)
     except (CannotRun, OSError) as error:
         return replace(suite, notes=(*suite.notes, f"own tests were not run on the merge base: {error}"))
+
+
+def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
     on_base = _on_base(suite.passed, answer)
     if answer.is_whole:
         return replace(suite, on_base=on_base)
@@ -122,28 +127,34 @@ async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> Ow
     return replace(suite, on_base=known, notes=(*suite.notes, note))
 
 
-async def _with_change(
-    workspace: Workspace, suite: OwnSuite, tests: Collection[str], seconds: float
-) -> OwnSuite:
+async def _with_change(workspace: Workspace, suite: OwnSuite, ends: float) -> OwnSuite:
     """Return the suite with what is known of members whose failing tests fail because of the change.
 
+    These tests work on base. They are run once more on head, too: what then passes has failed by chance, or
+    by what ran before it.
+
     Args:
-        workspace: Where they are run once more: what then passes has failed by chance, or by what ran before.
+        workspace: Where they are run.
         suite: What is known so far.
-        tests: Those that work on base and did not on head.
-        seconds: The time limit of all.
+        ends: When it is to be over, on the monotonic clock.
     """
-    if not tests:
+    blamed = frozenset[str]().union(*suite.blamed.values())
+    left = ends - time.monotonic()
+    if not blamed or left <= 0:
         return suite
-    failing = (await run_again(workspace, tests, seconds)).failing_ids & set(tests)
+    working = _working(await run_on_base(workspace, blamed, left), blamed)
+    left = ends - time.monotonic()
+    if not working or left <= 0:
+        return suite
+    failing = (await run_again(workspace, working, left)).failing_ids & working
     if not failing:
         return suite
     return replace(suite.without(failing), notes=(*suite.notes, change_note(failing)))
 
 
-def _working(answer: SuiteAnswer, tests: Collection[str]) -> frozenset[str]:
+def _working(answer: SuiteAnswer, tests: frozenset[str]) -> frozenset[str]:
     """Return those of some tests that pass, and those of some files, `FILE::`, that can be loaded."""
-    passed = {test.id for test in answer.tests if test.status == PASSED}
+    passed = {test.id for test in answer.tests if test.status == PASSED} & tests
     loaded = {test for test in tests if test.endswith("::")} - answer.failing_ids if answer.is_whole else ()
     return frozenset((*passed, *loaded))
 
