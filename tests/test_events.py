@@ -9,7 +9,7 @@ import pytest
 
 from testsmith.events import (
     COMMIT_TRAILER,
-    Heeding,
+    DEFAULT_SKIP_LABEL,
     Nothing,
     ObeyCommands,
     ReviewPullRequest,
@@ -47,8 +47,8 @@ def payload(place: str = "", value: Any = None) -> dict[str, Any]:
     return whole
 
 
-def review(told: object, heeding: Heeding | None = None) -> ReviewPullRequest:
-    task = task_of("pull_request", told, heeding)
+def review(told: object, skip_label: str = DEFAULT_SKIP_LABEL) -> ReviewPullRequest:
+    task = task_of("pull_request", told, skip_label)
     assert isinstance(task, ReviewPullRequest), task
     return task
 
@@ -85,34 +85,32 @@ def test_pull_request__is_not_reviewed_when(action: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "heeding", "told"),
+    ("place", "value", "skip_label", "told"),
     [
-        ("pull_request.state", "closed", Heeding(drafts=True, bots=True), "is closed"),
-        ("pull_request.draft", True, Heeding(bots=True), "is a draft"),
-        ("pull_request.user", {"login": "renovate[bot]"}, Heeding(drafts=True), "'renovate[bot]'"),
-        ("pull_request.user", {"login": "robot", "type": "Bot"}, Heeding(drafts=True), "'robot'"),
-        ("pull_request.labels", [{"name": " TestSmith-Skip"}], Heeding(), "'testsmith-skip'"),
-        ("pull_request.labels", [{"name": "quiet"}], Heeding(skip_label="Quiet"), "'Quiet'"),
+        ("pull_request.state", "closed", DEFAULT_SKIP_LABEL, "is closed"),
+        ("pull_request.draft", True, DEFAULT_SKIP_LABEL, "is a draft"),
+        ("pull_request.user", {"login": "renovate[bot]"}, DEFAULT_SKIP_LABEL, "'renovate[bot]'"),
+        ("pull_request.user", {"login": "robot", "type": "Bot"}, DEFAULT_SKIP_LABEL, "'robot'"),
+        ("pull_request.labels", [{"name": " TestSmith-Skip"}], DEFAULT_SKIP_LABEL, "'testsmith-skip'"),
+        ("pull_request.labels", [{"name": "quiet"}], "Quiet", "'Quiet'"),
     ],
 )
-def test_pull_request__is_left_alone(place: str, value: object, heeding: Heeding, told: str) -> None:
-    left = nothing(task_of("pull_request", payload(place, value), heeding))
+def test_pull_request__is_left_alone(place: str, value: object, skip_label: str, told: str) -> None:
+    left = nothing(task_of("pull_request", payload(place, value), skip_label))
 
     assert told in left.reason
     assert not left.is_warning
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "heeding"),
+    ("place", "value", "skip_label"),
     [
-        ("pull_request.draft", True, Heeding(drafts=True)),
-        ("pull_request.user", {"login": "renovate[bot]"}, Heeding(bots=True)),
-        ("pull_request.labels", [{"name": "testsmith-skip"}], Heeding(skip_label="other")),
-        ("pull_request.labels", [{"name": ""}], Heeding(skip_label="")),
+        ("pull_request.labels", [{"name": "testsmith-skip"}], "other"),
+        ("pull_request.labels", [{"name": ""}], ""),
     ],
 )
-def test_pull_request__is_reviewed_where_asked_for(place: str, value: object, heeding: Heeding) -> None:
-    assert review(payload(place, value), heeding).number == 7
+def test_pull_request__is_reviewed_where_asked_for(place: str, value: object, skip_label: str) -> None:
+    assert review(payload(place, value), skip_label).number == 7
 
 
 @pytest.mark.parametrize(

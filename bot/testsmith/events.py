@@ -162,36 +162,21 @@ Task = Work | Nothing
 """What there is to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heeding:
-    """Which pull requests are left alone.
-
-    Attributes:
-        skip_label: Those with this label; the case of its letters does not count, an empty one is none.
-        drafts: Whether drafts are reviewed all the same.
-        bots: Whether those of bots are reviewed all the same.
-    """
-
-    skip_label: str = DEFAULT_SKIP_LABEL
-    drafts: bool = False
-    bots: bool = False
-
-
-def task_of(event_name: str, payload: object, heeding: Heeding | None = None) -> Task:
+def task_of(event_name: str, payload: object, skip_label: str = DEFAULT_SKIP_LABEL) -> Task:
     """Return what an event asks for.
 
     Args:
         event_name: What `GITHUB_EVENT_NAME` says.
         payload: The parsed JSON of the file at `GITHUB_EVENT_PATH`.
-        heeding: Which pull requests are left alone; by default drafts, those of bots, and those with the
-            default label.
+        skip_label: Pull requests with this label are left alone, as are drafts and those of bots. Its case
+            does not count; an empty one is none.
     """
     if event_name == "pull_request_target":
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
     if event_name == "merge_group":
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
     tasks: Mapping[str, Callable[[object], Task]] = {
-        "pull_request": lambda told: _pull_request_task(told, heeding or Heeding()),
+        "pull_request": lambda told: _pull_request_task(told, skip_label),
         "schedule": lambda _: SweepRepository(),
         "workflow_dispatch": _dispatch_task,
         "issue_comment": lambda told: _comment_task(told, "issue"),
@@ -224,14 +209,14 @@ def _dispatch_task(payload: object) -> Task:
     return SweepRepository()
 
 
-def _pull_request_task(payload: object, heeding: Heeding) -> Task:
+def _pull_request_task(payload: object, skip_label: str) -> Task:
     action = _taken(payload, "action", str)
     if action not in _ACTIONS:
         return Nothing(reason=f"There is nothing to do when a pull request is {_shown(action)}.")
     if _taken(payload, "pull_request.state", str) != "open":
         return Nothing(reason="The pull request is closed.")
     task = _review(payload, action)
-    reason = _left_alone(task, heeding)
+    reason = _left_alone(task, skip_label)
     return task if reason is None else Nothing(reason=reason)
 
 
@@ -295,14 +280,14 @@ def _comes_from_fork(payload: object) -> bool:
     return _is_fork(repository, _head_repository(payload))
 
 
-def _left_alone(task: ReviewPullRequest, heeding: Heeding) -> str | None:
-    if task.is_draft and not heeding.drafts:
+def _left_alone(task: ReviewPullRequest, skip_label: str) -> str | None:
+    if task.is_draft:
         return "The pull request is a draft; it is reviewed when it is ready for review."
-    if task.author_is_bot and not heeding.bots:
+    if task.author_is_bot:
         return f"The pull request is a bot's, {_shown(task.author)}."
-    label = heeding.skip_label.strip().casefold()
+    label = skip_label.strip().casefold()
     if label and label in {name.strip().casefold() for name in task.labels}:
-        return f"The pull request has the label {_shown(heeding.skip_label)}."
+        return f"The pull request has the label {_shown(skip_label)}."
     return None
 
 

@@ -18,7 +18,6 @@ def test_runner_of__github() -> None:
         "https://api.github.com",
         "https://api.github.com/graphql",
     )
-    assert runner.run_url == "https://github.com/octo/shop/actions/runs/4711"
     assert (runner.output, runner.summary) == (Path("/github/file_commands/o"), None)
 
 
@@ -33,7 +32,7 @@ def test_runner_of__an_enterprise_server() -> None:
 
     assert runner.api_url == "https://git.example.org/api/v3"
     assert runner.graphql_url == "https://git.example.org/api/graphql"
-    assert runner.run_url == "https://git.example.org/octo/shop/actions/runs/4711"
+    assert runner.server_url == "https://git.example.org"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_runner_of__odd_values_are_named(name: str, value: str) -> None:
 
 
 def test_runner_of__a_run_without_a_number() -> None:
-    assert runner_of(environment(GITHUB_RUN_ID="../x")).run_url == "https://github.com/octo/shop/actions"
+    assert runner_of(environment(GITHUB_RUN_ID="../x")).run.startswith("0-")
 
 
 def test_runner_of__the_run_and_its_attempt() -> None:

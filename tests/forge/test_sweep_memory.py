@@ -12,7 +12,6 @@ from testsmith.forge.sweep_memory import (
     content_of,
     decode,
     encode,
-    has_memory,
 )
 
 
@@ -81,7 +80,6 @@ def test_memory__entries_of_another_shape_are_left_out() -> None:
     good = f'["a.py::f","{content_of("a", "b")}","1 test"]'
     bad = '["a.py::f","not a digest",""],["a",1,""],[],{},null,["\\ud800","0123456789abcdef",""]'
     text = f'<!-- testsmith:sweep {{"version":1,"proposed":[{bad},{good}],"refused":[1,"x"]}} -->'
-    assert has_memory(text)
     memory = decode(text)
     assert memory == SweepMemory(
         proposed=(Proposed(member="a.py::f", content=content_of("a", "b"), shown="1 test"),)

@@ -22,7 +22,6 @@ from testsmith.report.assembly import (
     numbered,
     skipped_groups,
     totals,
-    unanswered,
 )
 
 F, G, H = (a_member(name) for name in "fgh")
@@ -82,10 +81,6 @@ def test_numbered__follows_the_members_and_puts_green_first() -> None:
         (2, F.id, False),
         (3, G.id, True),
     ]
-
-
-def test_unanswered__are_members_without_suggestion_and_reason() -> None:
-    assert unanswered((F, G, H), (a_suggestion(G),), (left_out("f"),)) == (H,)
 
 
 def test_entries__keep_the_order_of_the_members() -> None:

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.model import Progress
-from testsmith.report.terminal import PlainProgress, SilentProgress, Terminal, open_progress, terminal_of
-
-_: Progress = SilentProgress()
+from testsmith.report.terminal import PlainProgress, Terminal, open_progress, terminal_of
 
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 
@@ -114,16 +111,6 @@ def test_open_progress__leaves_the_terminal_as_it_was_however_it_ends() -> None:
 
     assert stream.getvalue().count(HIDDEN) == stream.getvalue().count(SHOWN) == 1
     assert re.search(r"\x1b\[2K$", stream.getvalue())  # the bar is wiped
-
-
-def test_silent_progress__tells_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    progress = SilentProgress()
-
-    progress.phase("running tests", 7)
-    progress.advance()
-    progress.warn("broken")
-
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

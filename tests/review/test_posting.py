@@ -82,7 +82,7 @@ class TalkingForge:
         if given is None:
             self.talk.apply([operation])
             self.done.append(operation)
-        return given or Applied(operation=operation)
+        return given or Applied()
 
 
 def posted(forge: TalkingForge, want: Wanted, limits: Limits | None = None) -> Posting:
@@ -117,7 +117,7 @@ def test_post__a_place_that_is_refused_costs_no_other_proposal() -> None:
         assert isinstance(operation, CreateReview)
         kept = tuple(one for one in operation.comments if one.content != content_of("a"))
         forge.talk.apply([CreateReview(head=HEAD, body=operation.body, comments=kept, run=operation.run)])
-        return Applied(operation=operation, refused=(content_of("a"),))
+        return Applied(refused=(content_of("a"),))
 
     forge.faults[CreateReview] = [refuse_a]
     posting = posted(forge, wanted(proposing("a"), proposing("b")))
@@ -184,8 +184,8 @@ def test_post__a_thread_that_may_not_be_resolved_is_a_note() -> None:
     forge = TalkingForge()
     posted(forge, wanted(proposing("a")))
 
-    def note(operation: Operation) -> Applied:
-        return Applied(operation=operation, note="Threads stay open.")
+    def note(_: Operation) -> Applied:
+        return Applied(note="Threads stay open.")
 
     forge.faults[ResolveThread] = [note]
     posting = posted(forge, wanted(skipping("a", source="s2")))

@@ -35,7 +35,7 @@ from testsmith.action.files import (
 )
 from testsmith.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
 from testsmith.action.runner import Runner, runner_of
-from testsmith.events import Heeding, Nothing, SweepRepository, Work, task_of
+from testsmith.events import Nothing, SweepRepository, Work, task_of
 from testsmith.forge.reviewed import Delivery, Reviewed
 from testsmith.model import Failure, Progress, Report, UsageFailure
 from testsmith.report.annotations import Annotation
@@ -111,8 +111,7 @@ class _Step:
 def _done(step: _Step) -> int:
     environment = step.world.environment
     runner = runner_of(environment)
-    heeding = Heeding(skip_label=skip_label(environment))
-    task = task_of(runner.event_name, _payload(runner.event_path), heeding)
+    task = task_of(runner.event_name, _payload(runner.event_path), skip_label(environment))
     if isinstance(task, Nothing):
         return _nothing(step, runner, task)
     try:

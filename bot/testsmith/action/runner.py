@@ -27,7 +27,6 @@ class Runner:
         api_url: Where GitHub's REST API is, without a slash at its end.
         graphql_url: Where its GraphQL API is.
         server_url: Where its pages are, without a slash at its end.
-        run_url: The page of this run.
         run: The run's number and its attempt, as `4711-1`.
         output: The file of the step's outputs; None where there is none.
         summary: The file of the step's summary; None where there is none.
@@ -42,7 +41,6 @@ class Runner:
     api_url: str
     graphql_url: str
     server_url: str
-    run_url: str
     run: str = "0-0"
     output: Path | None = None
     summary: Path | None = None
@@ -55,19 +53,15 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
     Raises:
         UsageFailure: One is missing, or is not what GitHub sets.
     """
-    repository = _matching(environment, "GITHUB_REPOSITORY", FULL_NAME)
-    server = _url(environment, "GITHUB_SERVER_URL", "https://github.com")
-    run = environment.get("GITHUB_RUN_ID", "")
     return Runner(
-        repository=repository,
+        repository=_matching(environment, "GITHUB_REPOSITORY", FULL_NAME),
         workspace=Path(_given(environment, "GITHUB_WORKSPACE")),
         temp=Path(_given(environment, "RUNNER_TEMP")),
         event_name=_given(environment, "GITHUB_EVENT_NAME"),
         event_path=Path(_given(environment, "GITHUB_EVENT_PATH")),
         api_url=_url(environment, "GITHUB_API_URL", "https://api.github.com"),
         graphql_url=_url(environment, "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
-        server_url=server,
-        run_url=f"{server}/{repository}/actions{f'/runs/{run}' if _RUN_ID.fullmatch(run) else ''}",
+        server_url=_url(environment, "GITHUB_SERVER_URL", "https://github.com"),
         run=f"{_number(environment, 'GITHUB_RUN_ID')}-{_number(environment, 'GITHUB_RUN_ATTEMPT')}",
         output=_file(environment, "GITHUB_OUTPUT"),
         summary=_file(environment, "GITHUB_STEP_SUMMARY"),

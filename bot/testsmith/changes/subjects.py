@@ -8,7 +8,7 @@ from functools import cached_property
 
 from testsmith.changes.globs import compile_globs
 from testsmith.changes.trees import RepositoryTree, TreeEntry
-from testsmith.languages.driver import ChangedFile, LanguageDriver, SourceTree
+from testsmith.languages.driver import ChangedFile, LanguageDriver
 from testsmith.languages.registry import driver_for
 from testsmith.settings import SelectionSettings
 
@@ -113,7 +113,3 @@ class VisibleTree:
 def printable(path: str) -> str:
     """Return a path as text that can be printed: bytes that are no UTF-8 are shown as escapes."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _conforms(tree: VisibleTree) -> SourceTree:
-    return tree

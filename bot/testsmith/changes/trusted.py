@@ -50,7 +50,3 @@ class TrustedTree:
 
 def _holds_conventions(path: str) -> bool:
     return PurePosixPath(path).name == CONVENTIONS_FILE
-
-
-def _conforms(tree: TrustedTree) -> SourceTree:
-    return tree

@@ -65,7 +65,6 @@ class Verb(StrEnum):
     RESUME = "resume"
 
 
-_NUMBERED = frozenset({Verb.APPLY, Verb.REJECT, Verb.RETRY, Verb.EXPLAIN})
 _BARE = frozenset({Verb.HELP, Verb.IGNORE, Verb.RESUME})
 READING = frozenset({Verb.HELP, Verb.EXPLAIN})
 """What changes nothing."""

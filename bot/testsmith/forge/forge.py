@@ -140,7 +140,6 @@ class ReviewComment:
         author: Login of who wrote it.
         thread: Its thread; None where threads could not be read.
         is_minimised: Whether somebody has hidden it.
-        is_outdated: Whether the forge shows it as outdated: its lines have changed.
         editor: Login of who edited it last; None where nobody has.
         is_settled: Whether it is hidden as resolved, as the bot does with what is rejected.
     """
@@ -153,7 +152,6 @@ class ReviewComment:
     author: str
     thread: Thread | None = None
     is_minimised: bool = False
-    is_outdated: bool = False
     editor: str | None = None
     is_settled: bool = False
 
@@ -303,14 +301,12 @@ class Applied:
     """What became of an operation.
 
     Attributes:
-        operation: The operation.
         was_there: Whether it turned out to be done already, as by a request whose answer was lost.
         refused: Contents of those comments of a review that the forge took at no place; the others are
             posted.
         note: What a reader should know, as that a thread may not be resolved; empty for nothing.
     """
 
-    operation: Operation
     was_there: bool = False
     refused: tuple[str, ...] = ()
     note: str = ""

@@ -126,11 +126,6 @@ def decode(body: str) -> SweepMemory | None:
     )
 
 
-def has_memory(body: str) -> bool:
-    """Tell whether a text is one of ours: it has a hidden line, whatever that holds."""
-    return bool(_found_line(body))
-
-
 def _found_line(body: str) -> str:
     """Return the JSON of the last hidden line."""
     lines = body.replace("\r\n", "\n").split("\n")

@@ -43,14 +43,6 @@ def numbered(members: Sequence[Member], suggestions: Iterable[Suggestion]) -> tu
     return tuple(replace(suggestion, number=number) for number, suggestion in enumerate(ordered, start=1))
 
 
-def unanswered(
-    members: Iterable[Member], suggestions: Iterable[Suggestion], skipped: Iterable[Skipped]
-) -> tuple[Member, ...]:
-    """Return the members that have neither a suggestion nor a reason, in their order."""
-    known = {one.member for one in suggestions} | {one.member for one in skipped}
-    return tuple(member for member in members if member.id not in known)
-
-
 def check(report: Report) -> None:
     """Make sure that the report keeps the contract: nothing dropped, nothing told twice.
 

@@ -66,19 +66,6 @@ def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic)
         yield BarProgress(bars)
 
 
-class SilentProgress:
-    """Tells nothing, warnings included."""
-
-    def phase(self, name: str, total: int) -> None:
-        """See `Progress.phase`."""
-
-    def advance(self, steps: int = 1) -> None:
-        """See `Progress.advance`."""
-
-    def warn(self, message: str) -> None:
-        """See `Progress.warn`."""
-
-
 class PlainProgress:
     """One line when a phase begins, and one now and then while it lasts."""
 

@@ -70,10 +70,6 @@ def view_of(
     )
 
 
-def _absolute(path: object) -> str:
-    return str(Path(str(path)).expanduser().absolute())
-
-
 def _options(*groups: str) -> tuple[str, ...]:
     return tuple(one.key for one in OPTIONS if one.group in groups and one.key not in _LEFT_OUT)
 

@@ -18,8 +18,6 @@ from testsmith.review.making import retry, review_again, suggest_these
 from testsmith.review.proving import Proven, known_failing, prove_again
 from testsmith.review.standing import Stand, Standing
 
-_OTHERS_WANTED = "A reviewer has asked for other tests of this member: these are not what is wanted."
-
 
 async def obey_one(desk: Desk, command: Command) -> Told:
     """Do what one command says.

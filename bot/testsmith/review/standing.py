@@ -76,12 +76,6 @@ class Stand:
         return tuple(one.number for one in self.standings.values() if comment in one.comments)
 
 
-def editors_of(existing: Existing) -> frozenset[str]:
-    """Return the logins of those who have edited comments of ours that say something of a suggestion."""
-    editors = (one.editor for one in _telling(existing) if one.editor is not None)
-    return frozenset(each for each in editors if not is_same_login(each, existing.viewer.login))
-
-
 def stand_of(existing: Existing, may_write: Callable[[str], bool]) -> Stand:
     """Return what stands on a pull request.
 

@@ -76,11 +76,6 @@ class FunctionProof:
         return sum(run.status is Status.PASSED for run in self.head)
 
     @property
-    def is_flaky(self) -> bool:
-        """Whether its outcome on head differs between runs."""
-        return 0 < self.passes < len(self.head)
-
-    @property
     def left(self) -> tuple[str, ...]:
         """The files that it left outside of pytest's temporary folder in any run on head."""
         return tuple(dict.fromkeys(name for run in self.head for name in run.left))

@@ -27,7 +27,6 @@ def test_existing__who_wrote_what(desk: Desk) -> None:
     ]
     (comment,) = existing.review_comments
     assert (comment.author, comment.path, comment.line) == (ACTIONS_BOT, "cart.py", SHOWN)
-    assert not comment.is_outdated
     (review,) = existing.reviews
     assert (review.author, review.is_pending) == (ACTIONS_BOT, False)
 
@@ -53,7 +52,7 @@ def test_existing__threads_resolved_and_outdated(desk: Desk) -> None:
     desk.at.github.commit(desk.at.shop, "change", {"cart.py": "other = 1\n"})
     (comment,) = may.existing(1).review_comments
     assert comment.thread == Thread(node_id=node, is_resolved=True, viewer_may_unresolve=True)
-    assert (comment.line, comment.is_outdated) == (None, True)
+    assert comment.line is None
 
 
 def test_existing__past_a_hundred_of_everything(desk: Desk) -> None:

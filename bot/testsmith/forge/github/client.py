@@ -168,12 +168,12 @@ class GitHub:
                 return Reviewing(self._remote, number, operation).create()
             case DeletePendingReview(review=review):
                 was_gone = delete_pending(self._remote, number, review)
-                return Applied(operation=operation, was_there=was_gone)
+                return Applied(was_there=was_gone)
             case CreateSummary():
                 return self._create_summary(number, operation)
             case UpdateSummary():
                 self._update_summary(operation.comment, operation.body)
-                return Applied(operation=operation)
+                return Applied()
             case Minimise() | Restore():
                 return self._hide_or_show(operation)
             case ResolveThread() | UnresolveThread():
@@ -186,7 +186,7 @@ class GitHub:
             return taken(self._remote.rest("POST", path, {"body": operation.body}), "id", int)
 
         done = self._remote.write(what, send, lambda: self._summary_there(number, operation.body))
-        return Applied(operation=operation, was_there=done.was_there)
+        return Applied(was_there=done.was_there)
 
     def _summary_there(self, number: int, body: str) -> int | None:
         """Return the number of our summary, which says what it should; None where there is none."""
@@ -215,8 +215,8 @@ class GitHub:
             else:
                 self._remote.mutate("show a comment again", RESTORE, told, permission=WRITE_PULLS)
         except NotFound:
-            return Applied(operation=operation, note="A comment of ours is gone: somebody has deleted it.")
-        return Applied(operation=operation)
+            return Applied(note="A comment of ours is gone: somebody has deleted it.")
+        return Applied()
 
     def _resolve(self, operation: ResolveThread | UnresolveThread) -> Applied:
         told = {"threadId": operation.thread}
@@ -226,5 +226,5 @@ class GitHub:
             else:
                 self._remote.mutate("open a thread again", UNRESOLVE, told, permission=WRITE_CONTENTS)
         except (Forbidden, NotFound) as refused:
-            return Applied(operation=operation, note=str(refused))
-        return Applied(operation=operation)
+            return Applied(note=str(refused))
+        return Applied()

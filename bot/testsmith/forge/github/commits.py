@@ -18,9 +18,6 @@ from testsmith.forge.github.told import entries, maybe, taken
 COMPARED_FILES = 300
 """How many files of a comparison GitHub tells at most."""
 
-COMPARED_COMMITS = 250
-"""How many commits of a comparison GitHub tells at most, in one page."""
-
 _PLAIN, _EXECUTABLE = "100644", "100755"
 _STALE = frozenset({"STALE_DATA"})
 _PROTECTED = frozenset({"BRANCH_PROTECTION_RULE_VIOLATION"})

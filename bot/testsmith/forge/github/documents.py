@@ -24,7 +24,7 @@ query Talk(
         edges {
           cursor
           node {
-            id path line isOutdated isResolved viewerCanResolve viewerCanUnresolve
+            id path line isResolved viewerCanResolve viewerCanUnresolve
             comments(first: 50) {
               nodes {
                 fullDatabaseId id body isMinimized minimizedReason state

@@ -63,7 +63,6 @@ class Reviewing:
 
         done = self._remote.write(self._what, send, lambda: self._missing(comments))
         return Applied(
-            operation=self._review,
             was_there=done.was_there,
             refused=(*_left_out(self._review.comments, comments), *done.answer),
         )
@@ -110,7 +109,7 @@ class Reviewing:
                 except Refused as again:
                     refused = again
         contents = tuple(comment.content for comment in self._review.comments)
-        return Applied(operation=self._review, refused=contents, note=f"No review was made. {refused}")
+        return Applied(refused=contents, note=f"No review was made. {refused}")
 
     def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
         """Return the comments that are at a place which GitHub's own diff shows."""

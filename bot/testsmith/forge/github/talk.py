@@ -152,7 +152,6 @@ def _review_comment(told: Told, thread: Told) -> ReviewComment:
         author=_login(told, "author") or _NOBODY,
         thread=_thread(thread),
         is_minimised=taken(told, "isMinimized", bool),
-        is_outdated=taken(thread, "isOutdated", bool),
         editor=_login(told, "editor"),
         is_settled=maybe(told, "minimizedReason", str) == _SETTLED,
     )

@@ -9,7 +9,7 @@ from testsmith.generation.offline.description import Home, Parameter, Shape
 
 INT, STR, LIST, DICT = (Shape(kind=kind) for kind in ("int", "str", "list", "dict"))
 FLOAT, BOOL, BYTES, CALLABLE = (Shape(kind=kind) for kind in ("float", "bool", "bytes", "callable"))
-TEXT_FILE, ITERATOR, SET, CLASS = (Shape(kind=kind) for kind in ("text file", "iterator", "set", "class"))
+TEXT_FILE, SET, CLASS = (Shape(kind=kind) for kind in ("text file", "set", "class"))
 TEXTS = Shape(kind="list", parts=(STR,))
 TUPLE = Shape(kind="tuple")
 DATE, DATETIME, TIMEDELTA = (

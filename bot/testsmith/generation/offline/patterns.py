@@ -21,13 +21,6 @@ _FULLER = 2
 _LETTERS = "1a2b3c4d5e6f7g8h9i0jklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-. :,;/+=#'\"\\\n\t\u00e4"
 """The letters that texts are made of, the most ordinary first."""
 
-_REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
-_CLASSES = {
-    "DIGIT": str.isdecimal,
-    "SPACE": str.isspace,
-    "WORD": lambda letter: letter.isalnum() or letter == "_",
-}
-
 
 def matching(pattern: str, flags: int = 0) -> list[str]:
     """Return texts that match a regular expression, the shortest first; none for what is none.

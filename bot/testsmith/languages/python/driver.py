@@ -21,7 +21,7 @@ from testsmith.languages.python.test_paths import is_test, package_files
 from testsmith.model import Member, Request
 
 if TYPE_CHECKING:
-    from testsmith.languages.driver import LanguageDriver
+    pass
 
 
 class PythonDriver:
@@ -133,7 +133,3 @@ class PythonDriver:
     def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
         """See `LanguageDriver.companions`."""
         return package_files(test_path, paths)
-
-
-if TYPE_CHECKING:
-    _: LanguageDriver = PythonDriver()

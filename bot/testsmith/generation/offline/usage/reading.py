@@ -18,7 +18,6 @@ _MOST_ROWS = 40
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
 _SETTING_UP = frozenset({"setUp", "setup", "setup_method", "__init__"})
 
-_Loop = ast.For | ast.AsyncFor
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
