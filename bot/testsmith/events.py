@@ -49,7 +49,6 @@ class ReviewPullRequest:
     Attributes:
         repository: Full name of the repository that the pull request is for, as `octo/shop`.
         number: The pull request's number.
-        action: What happened to it: opened, synchronize, reopened or ready_for_review.
         base_sha: Full object id of the tip of the base branch when the event was sent; not the merge base.
         base_ref: The base branch's name.
         head_sha: Full object id of the pull request's head when the event was sent.
@@ -64,7 +63,6 @@ class ReviewPullRequest:
 
     repository: str
     number: int
-    action: str
     base_sha: str
     base_ref: str
     head_sha: str
@@ -135,11 +133,6 @@ class SweepRepository:
     def what(self) -> str:
         """What is looked at, in a few words."""
         return "what the default branch leaves untested"
-
-    @property
-    def base_ref(self) -> str | None:
-        """What is compared with: nothing is."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +208,7 @@ def _pull_request_task(payload: object, skip_label: str) -> Task:
         return Nothing(reason=f"There is nothing to do when a pull request is {_shown(action)}.")
     if _taken(payload, "pull_request.state", str) != "open":
         return Nothing(reason="The pull request is closed.")
-    task = _review(payload, action)
+    task = _review(payload)
     reason = _left_alone(task, skip_label)
     return task if reason is None else Nothing(reason=reason)
 
@@ -291,7 +284,7 @@ def _left_alone(task: ReviewPullRequest, skip_label: str) -> str | None:
     return None
 
 
-def _review(payload: object, action: str) -> ReviewPullRequest:
+def _review(payload: object) -> ReviewPullRequest:
     repository = _matching(payload, "pull_request.base.repo.full_name", FULL_NAME)
     author, author_is_bot = _account(payload, "pull_request.user")
     sender, _ = _account(payload, "sender")
@@ -299,7 +292,6 @@ def _review(payload: object, action: str) -> ReviewPullRequest:
     return ReviewPullRequest(
         repository=repository,
         number=_number(payload, "pull_request.number"),
-        action=action,
         base_sha=_matching(payload, "pull_request.base.sha", _OBJECT_ID),
         base_ref=_matching(payload, "pull_request.base.ref", _REFERENCE),
         head_sha=_matching(payload, "pull_request.head.sha", _OBJECT_ID),

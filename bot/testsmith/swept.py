@@ -156,7 +156,6 @@ class SweepReport:
         failed: Members that were tried in vain, each with the stage and the reason; they are in
             `report.skipped`, too. Not those that the budget did not reach.
         made: Files that had to be made beside the tests, as a `conftest.py`, each with the reason.
-        written: What was written into the working tree, in lines; empty where nothing was to be.
         notes: Lines that a reader should know.
         seconds: How long all of it took, in seconds.
     """
@@ -167,6 +166,5 @@ class SweepReport:
     after: Measured = Measured()
     failed: tuple[Skipped, ...] = ()
     made: Mapping[str, str] = field(default_factory=dict)
-    written: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -35,7 +35,6 @@ def task(**changes: Any) -> ReviewPullRequest:
     known: dict[str, Any] = {
         "repository": "octo/shop",
         "number": 1,
-        "action": "opened",
         "base_sha": "b" * 40,
         "base_ref": "main",
         "head_sha": "a" * 40,

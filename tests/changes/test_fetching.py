@@ -94,7 +94,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 def assert_states(repository: Repository, fetched: Fetched, pull: Pull, parted: str) -> None:
     """All there is to know of the two states can be read, offline."""
-    assert (fetched.head, fetched.base, fetched.merge_base) == (pull.head, pull.base, parted)
+    assert (fetched.head, fetched.merge_base) == (pull.head, parted)
     assert repository.merge_base(pull.base, pull.head) == parted
     for commit in (fetched.head, fetched.merge_base):
         tree = repository.commit_tree(commit)

@@ -33,7 +33,6 @@ def test_write_copy__keeps_content_and_executable_bit(tmp_path: Path) -> None:
     assert (tmp_path / "run.sh").read_bytes() == b"#!/bin/sh\n\xff"
     assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "src/a.py").stat().st_mode & 0o777 == 0o644
-    assert report.files == 2
     assert report.refused == ()
 
 

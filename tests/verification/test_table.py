@@ -7,12 +7,11 @@ from testsmith.verification.table import DEFAULTS, GateTable
 
 
 def test_of__takes_what_a_person_may_set() -> None:
-    settings = VerificationSettings(runs=7, max_mutants=9, test_seconds=3.0, suite_seconds=11.0)
+    settings = VerificationSettings(max_mutants=9, test_seconds=3.0, suite_seconds=11.0)
     table = GateTable.of(settings)
-    assert (table.runs, table.max_mutants, table.suite_seconds) == (7, 9, 11.0)
+    assert (table.max_mutants, table.suite_seconds) == (9, 11.0)
     assert table.mutation_seconds == 6.0
     left = {field.name for field in fields(table)} - {
-        "runs",
         "max_mutants",
         "suite_seconds",
         "mutation_seconds",

@@ -103,13 +103,11 @@ class Fetched:
 
     Attributes:
         head: Full object id of its head.
-        base: Full object id of the tip of its base branch.
         merge_base: Full object id of the commit where the two parted.
         fetches: How many times the server was asked for something.
     """
 
     head: str
-    base: str
     merge_base: str
     fetches: int
 
@@ -146,7 +144,7 @@ def ensure_commits(  # noqa: PLR0913 - what names a pull request's states
             server.fetch(states, history)
         parted = states.merge_base()
         if parted is not None:
-            return Fetched(head=head_sha, base=base_sha, merge_base=parted, fetches=fetches)
+            return Fetched(head=head_sha, merge_base=parted, fetches=fetches)
     raise CannotFetch(f"{head_sha[:12]} and {base_sha[:12]} have no commit in common")
 
 

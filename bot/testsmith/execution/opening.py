@@ -168,7 +168,7 @@ def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
     ignored = ignored_files(repository, repository.project)
     head, head_report = _copied(repository, order.head, ignored, scratch / "head")
     base, base_report = (
-        (None, CopyReport(files=0))
+        (None, CopyReport())
         if order.base is None
         else _copied(repository, order.base, ignored, scratch / "base")
     )

@@ -38,11 +38,9 @@ class CopyReport:
     """What became of a copy.
 
     Attributes:
-        files: How many files were written.
         refused: The paths that were left out since they are hostile or too large, in order.
     """
 
-    files: int
     refused: tuple[str, ...] = ()
 
 
@@ -53,16 +51,14 @@ def write_copy(tree: RepositoryTree, folder: Path) -> CopyReport:
     """
     refused: list[str] = []
     room = MOST_COPY_BYTES
-    written = 0
     entries = [entry for entry in tree.entries() if not entry.is_submodule]
     for entry in sorted(entries, key=lambda entry: entry.is_symlink):
         if _is_refused(entry, room) or not _write_entry(tree, entry, folder):
             refused.append(entry.path)
             continue
-        written += 1
         room -= entry.size
     refused += _remove_leaving_links(folder, entries)
-    return CopyReport(files=written, refused=tuple(refused))
+    return CopyReport(refused=tuple(refused))
 
 
 def _is_refused(entry: TreeEntry, room: int) -> bool:

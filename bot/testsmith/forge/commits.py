@@ -69,11 +69,9 @@ class MadeCommit:
 
     Attributes:
         sha: Its full object id.
-        url: Where people read it; empty where the forge tells none.
     """
 
     sha: str
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

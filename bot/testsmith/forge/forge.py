@@ -35,7 +35,6 @@ class PullRequest:
         head_ref: The head branch's name, in that repository.
         default_branch: Name of the default branch of the repository it is for.
         is_open: Whether it is neither closed nor merged.
-        is_draft: Whether it is a draft.
         files: How many files it changes; a list of them may be cut short.
         pushed_at: When the head's repository was last pushed to, whatever branch, as `2026-01-31T09:00:00Z`;
             empty if the forge does not say.
@@ -50,7 +49,6 @@ class PullRequest:
     head_ref: str = ""
     default_branch: str = ""
     is_open: bool = True
-    is_draft: bool = False
     files: int = 0
     pushed_at: str = ""
 
@@ -78,14 +76,12 @@ class Commit:
         author: Login of the account that has made it; None where no account is known for it.
         message: All of its message.
         parents: Full object ids of the commits that it follows.
-        url: Where people read it; empty where the forge tells none.
         is_certain: Whether the forge vouches for the author: anyone can put another's address into a commit.
     """
 
     author: str | None
     message: str
     parents: tuple[str, ...] = ()
-    url: str = ""
     is_certain: bool = False
 
 

@@ -89,7 +89,6 @@ class Desk:
         return ReviewPullRequest(
             repository=pull.repository,
             number=pull.number,
-            action="commanded",
             base_sha=pull.base_sha,
             base_ref=pull.base_ref,
             head_sha=pull.head_sha,

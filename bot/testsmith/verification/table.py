@@ -18,7 +18,6 @@ class GateTable:
     """What the gate measures by.
 
     Attributes:
-        runs: Runs on head; a function has to pass each.
         max_mutants: The most mutants of one member.
         mutants_a_line: The most mutants of one line, each by another operator.
         named_mutants: How many of the killed mutants, and of the others, are told of in words.
@@ -33,7 +32,6 @@ class GateTable:
         told_reasons: Of how many test functions the reason is told where none is left.
     """
 
-    runs: int = _SET.runs
     max_mutants: int = _SET.max_mutants
     mutants_a_line: int = 2
     named_mutants: int = 100
@@ -49,7 +47,6 @@ class GateTable:
     def of(cls, settings: VerificationSettings) -> GateTable:
         """Return the table of a run."""
         return cls(
-            runs=settings.runs,
             max_mutants=settings.max_mutants,
             mutation_seconds=2 * settings.test_seconds,
             suite_seconds=settings.suite_seconds,

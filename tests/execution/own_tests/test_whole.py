@@ -21,7 +21,6 @@ def test_measure_whole_suite__names_a_file_that_cannot_be_loaded(tmp_path: Path)
             return await measure_whole_suite(workspace, ("shop.py",), VerificationSettings(install=True))
 
     suite = asyncio.run(scenario())
-    assert suite.passed == frozenset({"test_shop.py::test_price"})
     assert suite.failed == frozenset({"test_lacking.py"})
     assert suite.notes == (
         "1 test file cannot be loaded in the sandbox",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
-from testsmith.execution.isolation import identity, kernel, landlock, rlimits
+from testsmith.execution.isolation import identity, kernel, landlock
 from testsmith.execution.isolation.plan import Layer, Plan
 
 CANNOT_START = 127
@@ -45,7 +46,7 @@ def _apply(plan: Plan, keeper: int, listen: Callable[[int], None] | None) -> Ite
     os.umask(0o022)
     _be_killed_first()
     yield Layer.RLIMITS
-    rlimits.lower(plan.rlimits)
+    _lower_rlimits(plan.rlimits)
     yield Layer.LANDLOCK
     # Its paths are opened with the bot's own rights, and used when those are gone.
     opened = None if plan.landlock is None else landlock.open_ruleset(plan.landlock)
@@ -92,3 +93,17 @@ def _default_signals() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _lower_rlimits(rlimits: Iterable[tuple[int, int]]) -> None:
+    """Lower limits of this process for good; a limit that is already lower stays as it is.
+
+    They are inherited, and an ordinary process can only lower them further.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    for number, wanted in rlimits:
+        _, hard = resource.getrlimit(number)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(number, (value, value))

@@ -1,7 +1,7 @@
 """Bounds on what a whole run uses, where the kernel's own limits hold for single processes and files only.
 
 Looked at a few times a second, so a run can overshoot for that long; what a single process may do at once
-is the business of `rlimits.py`.
+is the business of `target.py`.
 """
 
 from __future__ import annotations

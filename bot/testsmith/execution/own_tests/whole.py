@@ -31,7 +31,6 @@ class WholeSuite:
         files: What was reached, by path relative to the git root; of a file that is not in it, nothing was.
         is_known: Whether anything was measured; else nothing follows from what is not in `files`.
         has_branches: Whether branches were measured.
-        passed: The tests that passed, as `tests/test_cart.py::test_add`; None where that is not known.
         failed: Those that did not, and the test files that could not be loaded; None likewise.
         notes: What a reader should know.
     """
@@ -39,7 +38,6 @@ class WholeSuite:
     files: Mapping[str, FileReach] = field(default_factory=dict)
     is_known: bool = False
     has_branches: bool = False
-    passed: frozenset[str] | None = None
     failed: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
 
@@ -79,7 +77,6 @@ def _of_answer(answer: SuiteAnswer, *, installs: bool) -> WholeSuite:
         },
         is_known=answer.is_whole or bool(answer.tests),
         has_branches=True,
-        passed=frozenset(f"{test.file}::{test.name}" for test in answer.tests) - failed,
         failed=frozenset((*failed, *answer.broken)) if answer.is_whole else None,
         notes=(*_notes(answer), *not_loaded_notes(answer, installs=installs)),
     )

@@ -1,6 +1,5 @@
 """GitHub as a forge: PyGithub stays inside this folder."""
 
-from testsmith.forge.github.build import build_forge
-from testsmith.forge.github.client import GitHub
+from testsmith.forge.github.client import GitHub, build_forge
 
 __all__ = ["GitHub", "build_forge"]

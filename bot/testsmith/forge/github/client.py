@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from testsmith.forge.answering import Reaction, Said
 from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
 from testsmith.forge.forge import (
@@ -23,6 +25,7 @@ from testsmith.forge.forge import (
     UpdateSummary,
 )
 from testsmith.forge.github.answering import answer, react, read_role
+from testsmith.forge.github.calls import Calls
 from testsmith.forge.github.commits import Branches, read_ahead, read_branch
 from testsmith.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
 from testsmith.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
@@ -39,10 +42,11 @@ from testsmith.forge.github.sweeps import (
 )
 from testsmith.forge.github.talk import read_existing
 from testsmith.forge.github.told import taken
+from testsmith.forge.github.wire import Wire
 from testsmith.forge.plan import is_same_summary
 from testsmith.forge.settling import own_summaries
 from testsmith.forge.sweeps import PullText, SweepPull
-from testsmith.settings import Role
+from testsmith.settings import Role, Secret
 
 HEAD_LOOKS = 10
 """How often is looked, a second apart, whether a pull request's head has followed its branch."""
@@ -228,3 +232,25 @@ class GitHub:
         except (Forbidden, NotFound) as refused:
             return Applied(note=str(refused))
         return Applied()
+
+
+def build_forge(  # noqa: PLR0913 - what a client is built from
+    *,
+    url: str,
+    graphql_url: str,
+    token: Secret,
+    repository: str,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> GitHub:
+    """Return the client for one repository; nothing is asked yet.
+
+    Args:
+        url: The base of REST, as in GITHUB_API_URL.
+        graphql_url: Where GraphQL is, as in GITHUB_GRAPHQL_URL; on the same host.
+        token: What the client shows: a workflow's token, an app's, or a person's.
+        repository: Full name of the repository, `owner/name`.
+        clock: The time in seconds since 1970, as `time.time`.
+        sleep: Waits for some seconds, as `time.sleep`.
+    """
+    return GitHub(Remote(Wire(url, graphql_url, token), Calls(clock=clock, sleep=sleep), repository))

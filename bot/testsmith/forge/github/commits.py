@@ -135,7 +135,7 @@ class Branches:
 
         def send() -> MadeCommit:
             commit = taken(self._remote.graphql(COMMIT, told), "createCommitOnBranch.commit", dict)
-            return MadeCommit(sha=taken(commit, "oid", str), url=taken(commit, "url", str))
+            return MadeCommit(sha=taken(commit, "oid", str))
 
         return self._write(
             "commit", lambda: self._meant(order.branch, order.parent, send), lambda: self._made(order)
@@ -171,7 +171,7 @@ class Branches:
             lambda: self._meant(order.branch, order.parent, send),
             lambda: self._is_at(order.branch, sha),
         )
-        return MadeCommit(sha=sha, url=read_commit(self._remote, sha).url)
+        return MadeCommit(sha=sha)
 
     def _tree_entry(self, change: FileChange) -> dict[str, object]:
         mode = _EXECUTABLE if change.is_executable else _PLAIN
@@ -233,7 +233,7 @@ class Branches:
         if tip is None or tip.sha == order.parent:
             return None
         commit = read_commit(self._remote, tip.sha)
-        return MadeCommit(sha=tip.sha, url=commit.url) if _is_of(commit, order) else None
+        return MadeCommit(sha=tip.sha) if _is_of(commit, order) else None
 
 
 def _is_of(commit: Commit, order: NewCommit) -> bool:

@@ -97,7 +97,7 @@ mutation Unresolve($input: UnresolveReviewThreadInput!) {
 
 COMMIT = """\
 mutation Commit($input: CreateCommitOnBranchInput!) {
-  createCommitOnBranch(input: $input) { commit { oid url } }
+  createCommitOnBranch(input: $input) { commit { oid } }
 }
 """
 """One commit on a branch that is where it is expected to be, signed by GitHub."""

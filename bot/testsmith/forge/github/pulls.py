@@ -34,7 +34,6 @@ def read_pull_request(remote: Remote, number: int) -> PullRequest:
             head_ref=taken(told, "head.ref", str),
             default_branch=maybe(told, "base.repo.default_branch", str) or "",
             is_open=taken(told, "state", str) == "open",
-            is_draft=maybe(told, "draft", bool) or False,
             files=taken(told, "changed_files", int),
             pushed_at=maybe(told, "head.repo.pushed_at", str) or "",
         )
@@ -49,7 +48,6 @@ def read_commit(remote: Remote, sha: str) -> Commit:
             author=maybe(told, "author.login", str),
             message=taken(told, "commit.message", str),
             parents=tuple(taken(one, "sha", str) for one in entries(told.get("parents"))),
-            url=maybe(told, "html_url", str) or "",
             is_certain=_is_certain(told),
         )
 
