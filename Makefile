@@ -8,7 +8,7 @@ TESTS ?= tests
 DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
-.PHONY: help demo test check format lock bench image
+.PHONY: help demo quick test check format lock bench image
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ help: ## show this list
 
 demo: .venv/.installed ## run the main job on the example project's pull request and print its review
 	@$(BIN)/python examples/demo.py
+
+quick: .venv/.installed ## run the quick tests: no interpreters, installations or whole pull requests (2 minutes)
+	$(BIN)/python -m pytest -n 2 -m quick $(TESTS)
 
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
 	$(BIN)/python -m pytest -n 2 $(TESTS)

@@ -13,6 +13,41 @@ from fakes.command_line import CommandLine
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
+NOT_QUICK = (
+    "container",
+    "end_to_end",
+    "execution",
+    "generation/offline",
+    "review",
+    "sweep/test_landing.py",
+    "verification/corpus",
+    "verification/test_evidence.py",
+    "verification/test_mutation.py",
+    "verification/test_own_mutants.py",
+    "verification/test_planted_bugs.py",
+    "verification/test_proving.py",
+    "verification/test_run_settings.py",
+)
+"""Folders and files whose tests start interpreters, install packages or drive whole pull requests."""
+
+
+def is_quick(path: Path) -> bool:
+    """Tell whether the tests of a file or folder belong to `make quick`."""
+    inner = path.relative_to(Path(__file__).parent)
+    return not any(inner.is_relative_to(one) for one in NOT_QUICK)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare `make quick` the loading of what it leaves out; None leaves the choice to pytest."""
+    return True if config.option.markexpr == "quick" and not is_quick(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick tier."""
+    for item in items:
+        if is_quick(item.path) and item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.quick)
+
 
 def pytest_configure() -> None:
     """Let the children of the tests heed signals, though the suite was started with them ignored.

@@ -219,8 +219,8 @@ def test_requests__a_thousand_files_take_a_moment() -> None:
     tree = MemoryTree(files)
     driver = PythonDriver()
     members = driver.all_members(tree, tree.paths(), "").members
-    began = time.perf_counter()
+    began = time.process_time()
     found = list(driver.requests(tree, members, ""))
-    assert time.perf_counter() - began < 8
+    assert time.process_time() - began < 8
     assert len(found) == 6_001
     assert found[-1].context.signatures == "# shop.base\ndef g(x): ..."
