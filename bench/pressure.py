@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,11 +55,10 @@ class Asked:
     answered: int
 
 
-def rate_limit(*, is_told: bool, clock: Callable[[], float]) -> Iterator[Fault]:
+def rate_limit(clock: Callable[[], float]) -> Iterator[Fault]:
     """Yield what a request gets that arrives now, at an endpoint that fills up one place after the other.
 
     Args:
-        is_told: Whether ordinary answers tell what is left; otherwise a refusal alone does.
         clock: In seconds, at full scale.
     """
     left, filled = float(AT_ONCE), clock()
@@ -70,16 +69,7 @@ def rate_limit(*, is_told: bool, clock: Callable[[], float]) -> Iterator[Fault]:
             yield faults.rate_limited("1")
             continue
         left -= 1
-        yield Fault(headers=_told(left) if is_told else {})
-
-
-def _told(left: float) -> Mapping[str, str]:
-    seconds = (AT_ONCE - left) * 60 / A_MINUTE
-    return {
-        "x-ratelimit-limit-requests": str(AT_ONCE),
-        "x-ratelimit-remaining-requests": str(int(left)),
-        "x-ratelimit-reset-requests": f"{seconds:.3f}s",
-    }
+        yield Fault()
 
 
 def some_faulty() -> Iterator[Fault | None]:
@@ -98,9 +88,8 @@ def measure_pressure(folder: Path) -> Iterator[Figure]:
 
 def _rate_limits() -> Iterator[Figure]:
     bound = (CALLS - AT_ONCE) * 60 / A_MINUTE + CALL
-    for told, is_told in (("by refusals alone", False), ("beside each answer", True)):
-        run = asked(rate_limit(is_told=is_told, clock=_full_scale), in_flight=20)
-        yield from _figures(f"{A_MINUTE} requests a minute, told {told}", run, bound, most=1.1)
+    run = asked(rate_limit(_full_scale), in_flight=20)
+    yield from _figures(f"{A_MINUTE} requests a minute", run, bound, most=1.1)
 
 
 def _faults() -> Iterator[Figure]:

@@ -166,7 +166,7 @@ class ModelSettings:
             of them before the model is asked.
         timeout_seconds: The time limit of one attempt, connection included.
         max_concurrent_calls: Calls in flight at most.
-        max_retry_attempts: Attempts a call at most; twice as many where other calls are answered meanwhile.
+        max_retry_attempts: Attempts a call at most.
         retry_base_seconds: The wait before the second attempt is twice this, doubled for each further one.
         max_retry_after_seconds: The longest `Retry-After` that is obeyed.
         record: File to record the exchanges in.

@@ -27,12 +27,12 @@ from fakes.streams import read_all
 from testsmith.generation.model.generator import ModelGenerator
 from testsmith.model import Candidate, Result, Skipped
 from testsmith.providers.budget import Budget
-from testsmith.providers.gate import SharedGate
+from testsmith.providers.gate import SharedGate, Waits
 from testsmith.providers.meter import SpendingMeter
 from testsmith.providers.openai import OpenAIProvider
 from testsmith.providers.provider import Provider, SpendingEnded
 from testsmith.providers.refusal import Target
-from testsmith.providers.retry import RetryPolicy, RetryProvider
+from testsmith.providers.retry import RetryProvider
 from testsmith.providers.semaphore import SemaphoreProvider, Slots
 from testsmith.providers.stack import build_provider, connect
 from testsmith.settings import ModelSettings
@@ -267,10 +267,10 @@ async def _run_refused(settings: ModelSettings, endpoint: Endpoint, door: Door, 
             target=Target(url=endpoint.url, model=settings.model, key=None, timeout_seconds=30.0),
             budget=Budget(meter),
         )
-        gate = SharedGate(longest_wait=60.0, sleep=clock.sleep, clock=clock.now)
-        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60.0, random=lambda: 0.0)
+        gate = SharedGate(Waits(longest=60.0, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0))
         limited = SemaphoreProvider(inner, slots=Slots(in_flight), gate=gate)
-        results, ended = await _asked(RetryProvider(limited, policy=policy, gate=gate), settings)
+        provider = RetryProvider(limited, gate=gate, attempts=3, base_seconds=0.1)
+        results, ended = await _asked(provider, settings)
     return Cell(
         results=results,
         ended=ended,

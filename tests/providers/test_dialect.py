@@ -173,11 +173,6 @@ def test_capabilities_at__what_is_known_beforehand(url: str, limit: str, formats
     assert capabilities_at(url) == Capabilities(limit=limit, formats=formats)
 
 
-@pytest.mark.parametrize("url", ["http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "http://[::1]/v1"])
-def test_capabilities_at__this_machine_is_asked_by_all_at_once(url: str) -> None:
-    assert capabilities_at(url).patience == 0
-
-
 def efforts_after(model: str, wanted: str, *refusals: Refusal) -> list[str]:
     """The effort that is sent at first and after each refusal; empty for none."""
     dialect, sent = Dialect(profile=profile_of(model)), []

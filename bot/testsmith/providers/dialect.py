@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,9 +18,6 @@ from testsmith.providers.profiles import THINKING_TOKENS, UNKNOWN, Profile
 from testsmith.providers.provider import CompletionRequest
 from testsmith.providers.refusal import Refusal
 from testsmith.settings import ReasoningEffort, ServiceTier
-
-PATIENCE_SECONDS = 0.5
-"""How long other calls let the first one go ahead: a refusal comes sooner, an answer hardly ever."""
 
 _REFUSING = frozenset({400, 404, 415, 422, 500, 501})
 """The statuses with which endpoints refuse a parameter."""
@@ -55,13 +51,11 @@ class Capabilities:
         limit: The name of the output limit: `max_tokens` or `max_completion_tokens`.
         formats: The ways to ask for JSON, best first; where one is refused, the next is tried, at last none.
         tier: The service tier; nothing is sent for `auto`.
-        patience: Seconds for which the other calls of a model let the first one go ahead.
     """
 
     limit: str = "max_tokens"
     formats: tuple[str, ...] = ("json_schema", "json_object")
     tier: ServiceTier = ServiceTier.AUTO
-    patience: float = PATIENCE_SECONDS
 
 
 ANY = Capabilities()
@@ -82,8 +76,6 @@ _KNOWN = {
 def capabilities_at(url: str) -> Capabilities:
     """Return what is sent at first to the endpoint at an address."""
     host = urlsplit(url).hostname or ""
-    if _is_this_machine(host):
-        return Capabilities(patience=0.0)  # where a refusal costs nothing
     ends = (end for end in _KNOWN if host == end or host.endswith(f".{end}"))
     return _KNOWN.get(next(ends, ""), ANY)
 
@@ -91,13 +83,6 @@ def capabilities_at(url: str) -> Capabilities:
 def is_azure(url: str) -> bool:
     """Tell whether an address is one of Azure's, which take the key in a header of their own."""
     return (urlsplit(url).hostname or "").endswith(".azure.com")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Dialect:

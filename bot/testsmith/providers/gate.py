@@ -5,16 +5,29 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from testsmith.providers.provider import ProviderError, SpendingEnded, WaitTooLong
 
-SPREAD = 0.25
-"""Callers wake within this share of the wait after its end, and not at once."""
+JITTER = 0.25
+"""Waits are longer by up to this share, never shorter, so that callers do not all wake at once."""
 
-MAX_SPREAD_SECONDS = 1.0
 
-_GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-"""Multiples of it, without their whole part, never come twice and lie evenly, however many are taken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How calls wait.
+
+    Attributes:
+        longest: Seconds; whoever would have to wait longer is refused.
+        sleep: As `asyncio.sleep`.
+        clock: As `time.monotonic`.
+        random: Gives a number from 0 up to 1, as `random.random`.
+    """
+
+    longest: float
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    random: Callable[[], float]
 
 
 class SharedGate:
@@ -23,40 +36,21 @@ class SharedGate:
     Nobody holds a slot of the endpoint while waiting here.
     """
 
-    def __init__(
-        self,
-        *,
-        longest_wait: float,
-        sleep: Callable[[float], Awaitable[None]],
-        clock: Callable[[], float],
-    ) -> None:
-        """Begin open.
-
-        Args:
-            longest_wait: Seconds; whoever would have to wait longer is refused.
-            sleep: As `asyncio.sleep`.
-            clock: As `time.monotonic`.
-        """
-        self._longest_wait = longest_wait
-        self._sleep = sleep
-        self._clock = clock
+    def __init__(self, waits: Waits) -> None:
+        """Begin open."""
+        self._waits = waits
         self._opens_at = -math.inf
-        self._spread = 0.0
-        self._sleepers = 0
         self._end: SpendingEnded | None = None
         self._ended = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
         """Whether a call may go through right now."""
-        return self._end is None and self._clock() >= self._opens_at
+        return self._end is None and self._waits.clock() >= self._opens_at
 
     def close(self, seconds: float) -> None:
-        """Let nobody through for some seconds; a longer wait that is already owed stays."""
-        opens_at = self._clock() + seconds
-        if opens_at > self._opens_at:
-            self._opens_at = opens_at
-            self._spread = min(SPREAD * seconds, MAX_SPREAD_SECONDS)
+        """Let nobody through for some seconds; a longer wait that has begun goes on."""
+        self._opens_at = max(self._opens_at, self._waits.clock() + seconds)
 
     def end(self, reason: SpendingEnded) -> None:
         """Let nobody through any more, and end all waits with the reason; the first reason stays."""
@@ -70,34 +64,26 @@ class SharedGate:
             SpendingEnded: No call may any more.
             WaitTooLong: The wait would be longer than the settings allow.
         """
-        while True:
-            self._raise_if_ended()
-            left = self._opens_at - self._clock()
-            if left <= 0:
-                return
-            if left > self._longest_wait:
-                raise _unsent(wait_too_long(left, self._longest_wait))
-            self._sleepers += 1
-            await self.rest(left + self._spread * (self._sleepers * _GOLDEN_RATIO % 1.0))
+        while not self.is_open:
+            await self.rest(self._opens_at - self._waits.clock())
 
     async def rest(self, seconds: float) -> None:
-        """Sleep, but no longer than calls make sense.
+        """Sleep for some seconds or a little longer, but no longer than calls make sense.
 
         Raises:
             SpendingEnded: No call may go through any more.
+            WaitTooLong: The settings do not allow so long a wait.
         """
-        if seconds <= 0:
-            return
-        sleeping = asyncio.ensure_future(self._sleep(seconds))
-        ending = asyncio.ensure_future(self._ended.wait())
-        try:
-            await asyncio.wait((sleeping, ending), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ending.cancel()
-        self._raise_if_ended()
-
-    def _raise_if_ended(self) -> None:
+        if self._end is None and seconds > self._waits.longest:
+            raise _unsent(wait_too_long(seconds, self._waits.longest))
+        if self._end is None and seconds > 0:
+            sleep = self._waits.sleep(seconds * (1 + JITTER * self._waits.random()))
+            both = (asyncio.ensure_future(sleep), asyncio.ensure_future(self._ended.wait()))
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in both:
+                    one.cancel()
         if self._end is not None:
             raise _unsent(type(self._end)(str(self._end))) from self._end
 

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from testsmith.providers.budget import Budget, Hold
 from testsmith.providers.dialect import ANY, Capabilities, Dialect
-from testsmith.providers.first_call import FirstCall
-from testsmith.providers.limits import pause_after
 from testsmith.providers.profiles import profile_of
 from testsmith.providers.provider import (
     CannotConnect,
@@ -84,36 +82,19 @@ class OpenAIProvider:
         self._budget = budget
         self._capabilities = capabilities
         self._clock = clock
-        self._models: dict[str, tuple[Dialect, FirstCall]] = {}
+        self._dialects: dict[str, Dialect] = {}
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
         """See `Provider.complete`."""
-        dialect, first = self._model(request.model)
-        async with first.passed():
-            response = await self._complete(request, dialect)
-            first.is_answered = True
-            return response
-
-    def _model(self, model: str) -> tuple[Dialect, FirstCall]:
-        """Return what all calls of a model share."""
-        if model not in self._models:
-            first = FirstCall(self._capabilities.patience)
-            self._models[model] = (
-                Dialect(self._capabilities, profile_of(model)),
-                first,
-            )
-        return self._models[model]
-
-    async def _complete(self, request: CompletionRequest, dialect: Dialect) -> CompletionResponse:
         import openai
 
         target = replace(self.target, model=request.model)
+        dialect = self._dialect(request.model)
         while True:
             sent = dialect.arguments(request)
             hold = await self._hold(request)
             try:
-                content, headers = await self._post(sent)
-                return replace(self._read(content, target, hold), pause=pause_after(headers, self._clock()))
+                return self._read(await self._post(sent), target, hold)
             except openai.APIStatusError as error:
                 hold.release()
                 said = self._refusal(error.status_code, error.body, error.response.headers)
@@ -130,6 +111,12 @@ class OpenAIProvider:
             finally:
                 hold.keep()
 
+    def _dialect(self, model: str) -> Dialect:
+        """Return what all calls of a model have learned together."""
+        if model not in self._dialects:
+            self._dialects[model] = Dialect(self._capabilities, profile_of(model))
+        return self._dialects[model]
+
     def client(self) -> openai.AsyncOpenAI:
         """Return the SDK's client, made when it is first asked for."""
         self._client = self._client or self._connect()
@@ -145,8 +132,8 @@ class OpenAIProvider:
         prompt = (request.system_prompt, request.user_prompt)
         return await self._budget.hold(request.model, prompt, request.max_tokens)
 
-    async def _post(self, sent: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
-        """Send one HTTP request; return the answer's body and headers.
+    async def _post(self, sent: dict[str, Any]) -> bytes:
+        """Send one HTTP request; return the answer's body.
 
         The time limit holds for all of it, however slowly the answer drips.
         """
@@ -154,7 +141,8 @@ class OpenAIProvider:
         self._budget.meter.count_call()
         async with asyncio.timeout(self.target.timeout_seconds):
             raw = await client.chat.completions.with_raw_response.create(**sent)
-        return raw.http_response.content, raw.headers
+        content: bytes = raw.http_response.content
+        return content
 
     def _read(self, content: bytes, target: Target, hold: Hold) -> CompletionResponse:
         try:

@@ -90,13 +90,11 @@ class CompletionResponse:
         text: What was answered.
         finish_reason: Why it ended; `length` means that it was cut.
         usage: Its tokens.
-        pause: Seconds until the endpoint takes another request, as far as it says that it takes none now.
     """
 
     text: str
     finish_reason: FinishReason
     usage: Usage = Usage()
-    pause: float = 0.0
 
     @property
     def was_cut_while_thinking(self) -> bool:

@@ -1,69 +1,40 @@
-"""At most so many attempts at a time: fewer after a rate limit, more again as calls go well."""
+"""At most so many attempts at a time, and fewer after a rate limit."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
+from asyncio import Semaphore
 
 from testsmith.providers.gate import SharedGate
 from testsmith.providers.provider import CompletionRequest, CompletionResponse, Provider, RateLimited
 
-DECREASE = 0.7
-"""What is left of the allowed number after a rate limit; it grows by one in as many answers as it is."""
-
 
 class Slots:
-    """Places for attempts in flight: never more than a ceiling, first come, first served.
+    """Places for attempts in flight.
 
-    Calls that were in flight together and met a rate limit together bring the number down once.
+    A rate limit takes away the place of the attempt that met it, and each answer gives one back, so that an
+    endpoint that lets fewer calls through than there are places is not asked all the time. Two places always
+    stay: with one, the next call would wait for the answer to the one before.
     """
 
-    def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
-        self._allowed = float(ceiling)
-        self._taken = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._decreases = 0
+    def __init__(self, places: int) -> None:
+        self._free = Semaphore(places)
+        self._taken_away = 0
+        self._most_taken_away = max(0, places - 2)
 
-    @property
-    def allowed(self) -> int:
-        """How many attempts may be in flight right now."""
-        return int(self._allowed)
+    async def __aenter__(self) -> None:
+        await self._free.acquire()
 
-    async def take(self) -> int:
-        """Wait for a slot and take it; return what tells `rate_limited` when that was."""
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        self._grant()
-        try:
-            await place
-        except asyncio.CancelledError:
-            if not place.cancelled():  # it was granted in the same moment
-                self.give_back()
-            raise
-        return self._decreases
-
-    def give_back(self) -> None:
-        """Let the next one have the slot."""
-        self._taken -= 1
-        self._grant()
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, RateLimited) and self._taken_away < self._most_taken_away:
+            self._taken_away += 1
+        else:
+            self._free.release()
 
     def answered(self) -> None:
-        """Allow a little more, since a call went well."""
-        self._allowed = min(self._ceiling, self._allowed + 1 / self._allowed)
-
-    def rate_limited(self, taken: int) -> None:
-        """Allow less, unless that was done since the refused call took its slot."""
-        if taken == self._decreases:
-            self._decreases += 1
-            self._allowed = max(1.0, self._allowed * DECREASE)
-
-    def _grant(self) -> None:
-        while self._waiting and self._taken < self.allowed:
-            place = self._waiting.popleft()
-            if not place.done():
-                self._taken += 1
-                place.set_result(None)
+        """Give back a place that was taken away."""
+        if self._taken_away:
+            self._taken_away -= 1
+            self._free.release()
 
 
 class SemaphoreProvider:
@@ -82,23 +53,11 @@ class SemaphoreProvider:
         self._gate = gate
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
-        """See `Provider.complete`; an endpoint that says that it has enough for now is left alone."""
+        """See `Provider.complete`."""
         while True:
             await self._gate.passed()
-            taken = await self._slots.take()
-            try:
+            async with self._slots:
                 if self._gate.is_open:
-                    return await self._attempt(request, taken)
-            finally:
-                self._slots.give_back()
-
-    async def _attempt(self, request: CompletionRequest, taken: int) -> CompletionResponse:
-        try:
-            response = await self._inner.complete(request)
-        except RateLimited:
-            self._slots.rate_limited(taken)
-            raise
-        self._slots.answered()
-        if response.pause > 0:
-            self._gate.close(response.pause)
-        return response
+                    response = await self._inner.complete(request)
+                    self._slots.answered()
+                    return response

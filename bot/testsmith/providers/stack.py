@@ -6,7 +6,7 @@ import asyncio
 import random as chance
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -15,14 +15,14 @@ from testsmith.model import UsageFailure
 from testsmith.providers.budget import Budget, Caps
 from testsmith.providers.dialect import capabilities_at, is_azure
 from testsmith.providers.fallback import FallbackProvider
-from testsmith.providers.gate import SharedGate
+from testsmith.providers.gate import SharedGate, Waits
 from testsmith.providers.meter import SpendingMeter
 from testsmith.providers.openai import OpenAIProvider
 from testsmith.providers.prices import OwnPrices, Prices
 from testsmith.providers.provider import CompletionRequest, CompletionResponse, Provider
 from testsmith.providers.refusal import Target
 from testsmith.providers.replay import RecordProvider, ReplayProvider
-from testsmith.providers.retry import RetryPolicy, RetryProvider
+from testsmith.providers.retry import RetryProvider
 from testsmith.providers.semaphore import SemaphoreProvider, Slots
 from testsmith.settings import BudgetSettings, ModelSettings, Secret
 
@@ -92,7 +92,7 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     held_to = build_budget(settings, meter, budget)
     endpoint = _endpoint(settings, held_to)
     slots = Slots(settings.max_concurrent_calls)
-    waits = Waits(sleep=sleep, clock=clock, random=random)
+    waits = Waits(longest=settings.max_retry_after_seconds, sleep=sleep, clock=clock, random=random)
     layers = partial(_layers, endpoint, slots, settings, waits)
     provider: Provider = layers()
     fallback = None
@@ -103,29 +103,12 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     return ProviderStack(provider, endpoint, fallback)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """What waits are made of: `asyncio.sleep`, `time.monotonic`, and a number from 0 up to 1."""
-
-    sleep: Callable[[float], Awaitable[None]]
-    clock: Callable[[], float]
-    random: Callable[[], float]
-
-
 def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, waits: Waits) -> Provider:
     """Return retry around semaphore around endpoint, for one model, whose limits are its own."""
-    gate = SharedGate(longest_wait=settings.max_retry_after_seconds, sleep=waits.sleep, clock=waits.clock)
+    gate = SharedGate(waits)
     asking = SemaphoreProvider(endpoint, slots=slots, gate=gate)
-    return RetryProvider(asking, policy=_policy(settings, waits), gate=gate)
-
-
-def _policy(settings: ModelSettings, waits: Waits) -> RetryPolicy:
-    return RetryPolicy(
-        attempts=settings.max_retry_attempts,
-        base_seconds=settings.retry_base_seconds,
-        longest_wait=settings.max_retry_after_seconds,
-        random=waits.random,
-    )
+    attempts, base = settings.max_retry_attempts, settings.retry_base_seconds
+    return RetryProvider(asking, gate=gate, attempts=attempts, base_seconds=base)
 
 
 def build_budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:
