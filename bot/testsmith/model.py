@@ -153,8 +153,6 @@ class Skipped:
         member: The member's id; None for a whole file.
         permanent: Whether the reason is a property of the content, so that asking again would end the same
             way; only such a result is kept in the result cache.
-        awaited: Whether a model has been asked whose answer a later run takes: nothing has failed, and asking
-            again would be paid for twice.
         traceback: Of stage `internal`: the exception and where it was raised, for `--verbose`.
     """
 
@@ -163,7 +161,6 @@ class Skipped:
     reason: str
     member: str | None = None
     permanent: bool = False
-    awaited: bool = False
     traceback: str = field(default="", compare=False)
 
 

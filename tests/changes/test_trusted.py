@@ -28,8 +28,8 @@ def _trees(made: GitRepository, base: Files, head: Files) -> tuple[SourceTree, S
     return older, newer
 
 
-def _values(made: GitRepository, files: Files, project: str = "") -> dict[str, object]:
-    return settings_values(_trees(made, files, {})[0], project)
+def _values(made: GitRepository, files: Files) -> dict[str, object]:
+    return settings_values(_trees(made, files, {})[0])
 
 
 def test_settings_values__of_base_whatever_head_says(made: GitRepository) -> None:
@@ -54,11 +54,6 @@ def test_settings_values__first_file_that_holds_any(
     made: GitRepository, files: Files, values: dict[str, object]
 ) -> None:
     assert _values(made, files) == values
-
-
-def test_settings_values__of_a_project_in_a_folder(made: GitRepository) -> None:
-    files: Files = {"a/testsmith.toml": "max-members = 5\n", "testsmith.toml": "max-members = 6\n"}
-    assert _values(made, files, "a") == {"max-members": 5}
 
 
 def test_settings_values__a_link_is_no_settings_file(made: GitRepository) -> None:

@@ -50,10 +50,10 @@ def tried_key(member: Member, maker: str) -> str:
 def outcome_of(skipped: Skipped, *, by_model: bool) -> Tried | None:
     """Return what is worth remembering of a member that was left out; None where nothing is.
 
-    What the budget did not reach was not tried, and what a model may still answer is not over. An environment
-    may be mended, and a model may have been out of reach: neither speaks of the source.
+    What the budget did not reach was not tried. An environment may be fixed, and a model may have been out of
+    reach: neither says anything about the source.
     """
-    if skipped.stage not in _STAGES or skipped.awaited:
+    if skipped.stage not in _STAGES:
         return None
     is_passing = skipped.stage is Stage.GENERATION and by_model and not skipped.permanent
     lasting = skipped.stage is not Stage.ENVIRONMENT and not is_passing

@@ -14,17 +14,16 @@ from testsmith.languages.driver import CONVENTIONS_FILE, SourceTree
 from testsmith.settings import repository_values
 
 
-def settings_values(tree: SourceTree, project: str = "") -> dict[str, object]:
+def settings_values(tree: SourceTree) -> dict[str, object]:
     """Return the values of the first settings file of a tree that holds any, by option name.
 
     Args:
         tree: The files of one state, in the action the merge base's.
-        project: Folder of the project below the git root, `""` where it is the root.
 
     Raises:
         UsageFailure: The file cannot be read, or what it holds cannot be used.
     """
-    return repository_values(lambda name: tree.read(str(PurePosixPath(project, name))))
+    return repository_values(tree.read)
 
 
 class TrustedTree:

@@ -33,22 +33,17 @@ def sweep_markdown(swept: SweepReport, view: View) -> str:
     return f"{sweep_sections(swept)}\n\n{render_markdown(swept.report, view)}"
 
 
-def sweep_sections(swept: SweepReport, most_rows: int = _ROWS) -> str:
-    """Return a sweep's sums: figures, chart, members, ranking, what was tried in vain, cost.
-
-    Args:
-        swept: What is shown.
-        most_rows: How many rows a table may have.
-    """
-    return "\n\n".join(part for part in _sections(swept, most_rows) if part)
+def sweep_sections(swept: SweepReport) -> str:
+    """Return a sweep's sums: figures, chart, members, ranking, what was tried in vain, cost."""
+    return "\n\n".join(part for part in _sections(swept) if part)
 
 
-def _sections(swept: SweepReport, most: int) -> Iterator[str]:
+def _sections(swept: SweepReport) -> Iterator[str]:
     rows = [("", "before", "after"), *((row.name, row.before, row.after) for row in figures(swept))]
-    yield _table(rows, most)
+    yield _table(rows, _ROWS)
     yield coverage_chart(list(bars(swept)))
-    yield _table(member_rows(swept), most, codes=(0, 6))
-    yield _folded("What was tried in vain", _table(failed_rows(swept), most, codes=(0,)))
+    yield _table(member_rows(swept), _ROWS, codes=(0, 6))
+    yield _folded("What was tried in vain", _table(failed_rows(swept), _ROWS, codes=(0,)))
     yield _folded("The ranking", _ranking(swept.plan))
     yield "\n".join(f"- {paragraph(parse(line))}" for line in closing_lines(swept))
     yield paragraph(facts_line(cost_words(swept.report)))

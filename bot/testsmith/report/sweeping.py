@@ -123,11 +123,12 @@ def plan_headline(plan: SweepPlan) -> str:
     )
 
 
-def ranking_rows(plan: SweepPlan, most: int = RANKING_ROWS) -> list[tuple[str, ...]]:
+def ranking_rows(plan: SweepPlan) -> list[tuple[str, ...]]:
     """Return the head of the ranking as a table's rows, the columns' names first."""
     head = ("rank", "member", "worth", "uncovered", "complexity", "churn", "dependents")
-    names = display_names([one.member for one in plan.ranked[:most]])
-    return [head, *(_ranking_row(one, names[one.member.id]) for one in plan.ranked[:most])]
+    first = plan.ranked[:RANKING_ROWS]
+    names = display_names([one.member for one in first])
+    return [head, *(_ranking_row(one, names[one.member.id]) for one in first)]
 
 
 def _ranking_row(one: RankedMember, name: str) -> tuple[str, ...]:
@@ -148,9 +149,9 @@ def _missed(facts: Facts) -> str:
     return lines if facts.branches_missed is None else f"{lines}, {facts.branches_missed} branches"
 
 
-def ranking_note(plan: SweepPlan, most: int = RANKING_ROWS) -> str:
+def ranking_note(plan: SweepPlan) -> str:
     """Return how the ranking is to be read, and how many more there are."""
-    more = len(plan.ranked) - most
+    more = len(plan.ranked) - RANKING_ROWS
     beyond = f"; {more:,} more in the JSON report" if more > 0 else ""
     return f"{HOW_RANKED}; in brackets what was counted: decisions, commits, users{beyond}"
 

@@ -169,5 +169,5 @@ def failed(report: Report) -> tuple[Skipped, ...]:
 
     What the budget did not reach was not tried, and what a model has been asked for may still be answered.
     """
-    tried = (one for one in report.skipped if one.stage is not Stage.BUDGET and not one.awaited)
+    tried = (one for one in report.skipped if one.stage is not Stage.BUDGET)
     return tuple(one for one in tried if one.member is not None)

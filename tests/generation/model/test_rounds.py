@@ -38,7 +38,6 @@ def answered(batch: Batch, count: int, *, readable: bool = True) -> Answer:
     ids = [request.member.id for request in batch.requests]
     return Answer(
         codes={member: f"# {member}\n" for member in ids[:count]},
-        missing=tuple(ids[count:]),
         readable=readable,
     )
 

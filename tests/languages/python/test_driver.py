@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from fakes.trees import MemoryTree
 from testsmith.languages.python.driver import PythonDriver
-from testsmith.languages.python.formatting import RuffFormatter
 from testsmith.languages.registry import drivers
 
 CODE = "import pytest\nfrom shop import f\ndef test_f():\n    assert f() == 1\ndef test_g(): ...\n"
@@ -23,7 +22,7 @@ def test_driver__handles_source_files_only() -> None:
 
 def test_driver__from_a_tree_to_a_test_file() -> None:
     tree = MemoryTree({"shop.py": "def f():\n    '''One.\n\n    >>> f()\n    1\n    '''\n    return 1\n"})
-    driver = PythonDriver(RuffFormatter())
+    driver = PythonDriver()
     (request,) = driver.requests(tree, driver.all_members(tree, ["shop.py"], "").members, "")
     assert request.test_path == "tests/test_shop.py"
     assert [example.call for example in driver.documented_examples(request.member)] == ["f()"]

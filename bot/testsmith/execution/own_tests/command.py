@@ -135,12 +135,10 @@ def _pytest_call(words: Sequence[str], folder: str) -> PytestCall | None:
     return None
 
 
-def _after_options(
-    words: Sequence[str], with_value: frozenset[str], leaves: Sequence[str] = ("-m",)
-) -> list[str]:
-    """Return the words after the options that begin them; those of `leaves` end the options, and stay."""
+def _after_options(words: Sequence[str], with_value: frozenset[str]) -> list[str]:
+    """Return the words after the options that begin them; `-m` ends the options, and stays."""
     left = list(words)
-    while left and left[0].startswith("-") and left[0] not in leaves:
+    while left and left[0].startswith("-") and left[0] != "-m":
         option = left.pop(0)
         if option == "--":
             break

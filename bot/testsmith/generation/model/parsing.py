@@ -55,7 +55,6 @@ class Answer:
 
     Attributes:
         codes: Test modules by member id, each ending with a line break.
-        missing: Ids of the members without one, in the order in which they were asked.
         repeated: Entries ignored because their member was answered already.
         unknown: Entries that name none of the members, or several.
         unusable: Entries whose code is empty, too long or no text.
@@ -63,7 +62,6 @@ class Answer:
     """
 
     codes: Mapping[str, str]
-    missing: tuple[str, ...]
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
@@ -111,7 +109,6 @@ def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> Ans
             codes[member] = code
     return Answer(
         codes=codes,
-        missing=tuple(member.id for member in members if member.id not in codes),
         repeated=repeated,
         unknown=unknown,
         unusable=unusable,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from testsmith.languages.driver import (
     DocumentedExample,
@@ -16,27 +15,20 @@ from testsmith.languages.driver import (
     Weight,
 )
 from testsmith.languages.python import context, examples, marking, members, merging, reachable, test_modules
-from testsmith.languages.python.formatting import Formatter, RuffFormatter
+from testsmith.languages.python.formatting import RuffFormatter
 from testsmith.languages.python.test_paths import is_test, package_files
 from testsmith.model import Member, Request
 
-if TYPE_CHECKING:
-    pass
-
 
 class PythonDriver:
-    """Python, tested with pytest or unittest. See `LanguageDriver` for what each method owes.
-
-    Args:
-        formatter: What formats its tests.
-    """
+    """Python, tested with pytest or unittest. See `LanguageDriver` for what each method owes."""
 
     language = "python"
     framework = "pytest"
     batches = True
 
-    def __init__(self, formatter: Formatter | None = None) -> None:
-        self._formatter = formatter or RuffFormatter()
+    def __init__(self) -> None:
+        self._formatter = RuffFormatter()
 
     def handles(self, path: str) -> bool:
         """See `LanguageDriver.handles`."""

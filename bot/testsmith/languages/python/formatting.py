@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from testsmith.languages.driver import CannotParse, SourceTree
 from testsmith.languages.python.annotating import with_argument_types
@@ -36,18 +35,6 @@ _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _ROUNDS = 3
 _NEIGHBOURS = 3
 _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
-
-
-class Formatter(Protocol):
-    """What a driver is handed for formatting."""
-
-    def format(self, code: str, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.format`."""
-        ...
-
-    def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.finish`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
