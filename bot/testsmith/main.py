@@ -804,6 +804,6 @@ def _write(report: Report, settings: Settings) -> tuple[str, ...]:
 
 def _write_sweep(swept: SweepReport, settings: Settings) -> tuple[str, ...]:
     from testsmith.languages.registry import drivers
-    from testsmith.sweep.writing import write_sweep
+    from testsmith.sweep.story import write_sweep
 
     return write_sweep(swept, settings, drivers())

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from fakes.reports import a_member, a_suggestion
-from testsmith.forge.sweep_memory import Proposed, SweepMemory, content_of
+from testsmith.forge.marks import content_digest
+from testsmith.forge.sweep_memory import Proposed, SweepMemory
 from testsmith.model import BaseOutcome, Evidence, Funnel, Label, Report, Skipped, Spending, Stage, Statistics
 from testsmith.swept import (
     Coverage,
@@ -97,7 +98,7 @@ def memory_of(swept: SweepReport, *earlier: str) -> SweepMemory:
     """Return what the pull request remembers of a sweep, and of members of earlier ones."""
     new = tuple(one.member for one in swept.report.suggestions)
     proposed = tuple(
-        Proposed(member=one, content=content_of(one, ""), shown="2 tests, kills 7 of 8")
+        Proposed(member=one, content=content_digest(one, ""), shown="2 tests, kills 7 of 8")
         for one in (*earlier, *new)
     )
     return SweepMemory(proposed=proposed)

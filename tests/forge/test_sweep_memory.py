@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from testsmith.forge.marks import content_digest
 from testsmith.forge.sweep_memory import (
     MEMORY_LIMIT,
     Proposed,
     Remembered,
     SweepMemory,
-    content_of,
     decode,
     encode,
 )
@@ -17,12 +17,12 @@ from testsmith.forge.sweep_memory import (
 
 def proposed(number: int, shown: str = "2 tests, kills 3 of 4") -> Proposed:
     member = f"src/shop/cart_{number}.py::Cart.add_{number}"
-    return Proposed(member=member, content=content_of(member, str(number)), shown=shown)
+    return Proposed(member=member, content=content_digest(member, str(number)), shown=shown)
 
 
 def test_memory__comes_back_as_it_was() -> None:
     memory = SweepMemory(
-        proposed=(proposed(1, "`-->` <b> @ada #7"), proposed(2)), refused=(content_of("a", "b"),)
+        proposed=(proposed(1, "`-->` <b> @ada #7"), proposed(2)), refused=(content_digest("a", "b"),)
     )
     line = encode(memory)
     assert decode(f"text\r\n\r\n{line}\r\n") == memory
@@ -34,7 +34,7 @@ def test_memory__comes_back_as_it_was() -> None:
 def test_memory__is_never_longer_than_it_may_be() -> None:
     many = SweepMemory(
         proposed=tuple(proposed(number, "x" * 190) for number in range(2_000)),
-        refused=tuple(content_of(str(number), "") for number in range(3_000)),
+        refused=tuple(content_digest(str(number), "") for number in range(3_000)),
     )
     line = encode(many)
     assert len(line) <= MEMORY_LIMIT
@@ -77,12 +77,12 @@ def test_memory__what_is_none_is_not_read(text: str) -> None:
 
 
 def test_memory__entries_of_another_shape_are_left_out() -> None:
-    good = f'["a.py::f","{content_of("a", "b")}","1 test"]'
+    good = f'["a.py::f","{content_digest("a", "b")}","1 test"]'
     bad = '["a.py::f","not a digest",""],["a",1,""],[],{},null,["\\ud800","0123456789abcdef",""]'
     text = f'<!-- testsmith:sweep {{"version":1,"proposed":[{bad},{good}],"refused":[1,"x"]}} -->'
     memory = decode(text)
     assert memory == SweepMemory(
-        proposed=(Proposed(member="a.py::f", content=content_of("a", "b"), shown="1 test"),)
+        proposed=(Proposed(member="a.py::f", content=content_digest("a", "b"), shown="1 test"),)
     )
 
 

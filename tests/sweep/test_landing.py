@@ -13,7 +13,6 @@ from fakes.sweep_site import BRANCH, MAY_SWEEP, SweepSite, member, suggestion, s
 from testsmith.settings import CommitSettings
 from testsmith.sweep.landing import Swept, content_for
 
-MERGE = r"PUT .*/update-branch$"
 COMMIT = r"POST /graphql$"
 
 

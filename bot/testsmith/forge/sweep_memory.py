@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from testsmith.forge.marks import DIGEST, content_digest
+from testsmith.forge.marks import DIGEST
 
 MEMORY_LIMIT = 20_000
 """The most characters of the hidden line, its marks included."""
@@ -41,7 +41,7 @@ class Proposed:
 
     Attributes:
         member: The member's id; empty where it had no room.
-        content: Digest of the id and of what the member did, see `content_of`.
+        content: Digest of the id and of what the member did, see `content_digest`.
         shown: A few words on its tests for the table; untrusted text.
     """
 
@@ -61,16 +61,6 @@ class SweepMemory:
 
     proposed: tuple[Proposed, ...] = ()
     refused: tuple[str, ...] = ()
-
-
-def content_of(member: str, source: str) -> str:
-    """Return the digest that a member is remembered by.
-
-    Args:
-        member: The member's id.
-        source: The digest of what it does, see `LanguageDriver.source_digest`.
-    """
-    return content_digest(member, source)
 
 
 def encode(memory: SweepMemory) -> str:

@@ -26,8 +26,8 @@ from testsmith.forge.commits import (
     is_too_large,
 )
 from testsmith.forge.forge import Forbidden, ForgeFailure, HeadMoved
-from testsmith.forge.marks import is_same_login
-from testsmith.forge.sweep_memory import Proposed, SweepMemory, content_of
+from testsmith.forge.marks import content_digest, is_same_login
+from testsmith.forge.sweep_memory import Proposed, SweepMemory
 from testsmith.forge.sweeps import (
     SWEEP_BRANCH,
     AdvanceBranch,
@@ -145,7 +145,7 @@ class SweepLanding:
 def content_for(member: Member, drivers: Sequence[LanguageDriver]) -> str:
     """Return the digest that a member is remembered by on pull requests."""
     sources = (one.source_digest(member.source) for one in drivers if one.language == member.language)
-    return content_of(member.id, next(sources, member.source))
+    return content_digest(member.id, next(sources, member.source))
 
 
 def land(forge: SweepForge, order: SweepOrder) -> SweepLanding:

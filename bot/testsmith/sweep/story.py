@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from testsmith import pipeline
 from testsmith.changes.git import Repository
 from testsmith.execution.threads import in_thread
+from testsmith.languages.driver import LanguageDriver
 from testsmith.model import Estimate, Member, Report, Skipped, Stage
+from testsmith.placement.plan import Marking, plan_edits
+from testsmith.placement.support import with_support
 from testsmith.settings import Settings
 from testsmith.sweep.concluding import ConcludeOrder, concluded
 from testsmith.sweep.ground import Ground, found, opened
@@ -171,3 +174,16 @@ def failed(report: Report) -> tuple[Skipped, ...]:
     """
     tried = (one for one in report.skipped if one.stage is not Stage.BUDGET)
     return tuple(one for one in tried if one.member is not None)
+
+
+def write_sweep(swept: SweepReport, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
+    """Write a sweep's green suggestions into the working tree, and say in lines what came of it."""
+    repository, report = Repository.open(settings.folder), swept.report
+    tree = repository.working_tree()
+    marking = Marking.of_members(report.members, drivers, marks=settings.commits.mark_tests)
+    plan = plan_edits(report.suggestions, tree, drivers, marking)
+    plan, made = with_support(plan, tree, repository.project, drivers)
+    return (
+        *pipeline.written(plan, repository.root),
+        *(f"{path} is new: {reason}" for path, reason in made.items()),
+    )

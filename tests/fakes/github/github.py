@@ -20,7 +20,6 @@ from fakes.github.state import (
     Review,
     ReviewComment,
     Token,
-    WorkflowRun,
 )
 from fakes.github.world import Limits, World
 
@@ -164,12 +163,6 @@ class FakeGitHub:
             repository.pushed = self.world.clock.now()
             self.world.sync()
 
-    def push_from(self, repository: Repository, source: Path, refspec: str) -> None:
-        """Take branches over from a git repository on disk: `+refs/heads/change:refs/heads/change`."""
-        with self.answering.lock:
-            repository.git.run("fetch", "-q", str(source), refspec)
-            self.world.sync()
-
     def pull_request(  # noqa: PLR0913 - what a pull request is made of
         self,
         repository: Repository,
@@ -266,10 +259,6 @@ class FakeGitHub:
             is_outdated=anchor is None and not head.is_on_file,
             is_minimised=head.minimised is not None,
         )
-
-    def workflow_run(self, repository: Repository, run: WorkflowRun) -> None:
-        """Let a workflow have run."""
-        repository.workflow_runs[run.id] = run
 
 
 def _like(to: ReviewComment, *, number: int, review: Review, body: str) -> ReviewComment:

@@ -70,10 +70,6 @@ class _Occurrences(cst.CSTVisitor):
         if node.value in self._new_names and any(map(self._is_meant, self._assignments(node))):
             self.replacements[node] = node.with_changes(value=self._new_names[node.value])
 
-    def _visit_function(self, node: cst.FunctionDef) -> None:
-        asking = asking_parameters(node)
-        self._asking.update(param for param in asking if param.name.value in self._fixtures)
-
     def _assignments(self, node: cst.Name) -> Collection[BaseAssignment]:
         scope = self._scopes.get(node)
         return scope[node.value] if isinstance(scope, Scope) else ()
