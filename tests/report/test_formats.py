@@ -30,8 +30,13 @@ SUFFIXES = {
 
 
 @pytest.mark.parametrize("output_format", OutputFormat)
-@pytest.mark.parametrize("make", [sample_report, hostile_report, empty_report, failed_report])
-def test_render__is_as_a_person_found_it_good(
+def test_render__is_as_a_person_found_it_good(output_format: OutputFormat) -> None:
+    check_golden(GOLDEN / f"sample.{SUFFIXES[output_format]}", render(sample_report(), output_format, VIEW))
+
+
+@pytest.mark.parametrize("output_format", [OutputFormat.TEXT, OutputFormat.MARKDOWN])
+@pytest.mark.parametrize("make", [empty_report, failed_report])
+def test_render__nothing_to_show_is_said_as_a_person_found_it_good(
     make: Callable[[], Report], output_format: OutputFormat
 ) -> None:
     name = f"{make.__name__.removesuffix('_report')}.{SUFFIXES[output_format]}"
