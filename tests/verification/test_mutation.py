@@ -100,6 +100,75 @@ def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path
     assert (progress.phases, progress.steps) == ([("trying mutants", 3)], 3)
 
 
+BLIND = """\
+import pytest
+from unittest.mock import ANY
+from shop import clamp
+
+def test_same():
+    assert clamp(0, 1, 3) == clamp(0, 1, 3)
+
+def test_hidden_same():
+    expected = [clamp(0, 1, 3), 5]
+    assert [*map(clamp, [0], [1], [3]), 5] == expected
+
+def test_anything():
+    assert [clamp(0, 1, 3)] == [ANY]
+
+def test_there():
+    assert clamp(0, 1, 3) is not None
+
+def test_own():
+    expected = [clamp(0, 1, 3)][1:]
+    assert expected == []
+
+def test_not_raised():
+    raised = False
+    try:
+        clamp(0, 1, 3)
+    except TypeError:
+        raised = True
+    assert not raised
+
+def test_value():
+    assert clamp(0, 1, 3) == 1
+
+def test_truth():
+    assert clamp(0, 1, 3)
+
+def test_falsehood():
+    assert not clamp(-1, 0, 3)
+
+def test_raises():
+    with pytest.raises(TypeError):
+        clamp(None, 1, 3)
+"""
+
+
+def test_gather_mutants__tells_who_passes_whatever_the_member_returns(tmp_path: Path) -> None:
+    (mutation,) = tried(tmp_path, CLAMP, subject(BLIND, function_member(CLAMP, "clamp")))
+    assert set(names_of_tests(BLIND)) - mutation.blind == {
+        "test_value",
+        "test_truth",
+        "test_falsehood",
+        "test_raises",
+    }
+
+
+def test_gather_mutants__that_a_procedure_does_nothing_may_be_what_is_tested(tmp_path: Path) -> None:
+    source = "def drop(items, item):\n    if item in items:\n        items.remove(item)\n"
+    code = """
+        from shop import drop
+
+        def test_unknown():
+            items = [1]
+            drop(items, 2)
+            assert items == [1]
+    """
+    (mutation,) = tried(tmp_path, source, subject(code, function_member(source, "drop")))
+    assert (counts(mutation)[1], mutation.blind) == (1, frozenset())
+
+
 RECOMPILED = """\
 import ast
 import inspect

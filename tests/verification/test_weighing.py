@@ -12,7 +12,7 @@ from testsmith.verification.gate import NOT_MUTATED, Cut, Entry, Judgement, Kind
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.proof import FunctionProof, Proof, Run, Status
 from testsmith.verification.table import GateTable
-from testsmith.verification.weighing import Weight, weigh
+from testsmith.verification.weighing import BLIND, Weight, weigh
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
 CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)
@@ -144,6 +144,16 @@ def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -
     found = weighed(Weight(proof=proof(), mutation=Mutation()))
     assert isinstance(found, Judgement)
     assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
+
+
+def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though_it_kills_a_mutant() -> None:
+    kills = {"test_a": (FIRST,), "test_b": (SECOND,)}
+    mutation = replace(a_mutation((FIRST, SECOND), kills), blind=frozenset({"test_b"}))
+    run = proof(function("test_a"), function("test_b", base=Status.FAILED))
+    found = weighed(Weight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=BLIND),)
 
 
 def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -> None:

@@ -145,8 +145,8 @@ RULES: Mapping[str, Callable[[Shown], bool]] = {
     "kills a mutant of which it is not known what the own tests do with it": (
         lambda shown: bool(shown.gains.unknown)
     ),
-    "reaches a branch that the own tests do not": (
-        lambda shown: shown.knows_branches and bool(shown.gains.branches)
+    "kills a mutant, and reaches a branch that the own tests do not": (
+        lambda shown: shown.knows_branches and bool(shown.gains.branches and shown.gains.killed)
     ),
     "fails on base, where the member was there, and no own test that reaches it does": (
         lambda shown: shown.gains.fails_on_base and not shown.own_fail_on_base
@@ -157,7 +157,8 @@ RULES: Mapping[str, Callable[[Shown], bool]] = {
 }
 """By any of these a test function that is green, has no smell and touches the member gains something.
 
-The second rule holds for every mutant where the own tests were not measured. The last one is for members
+The second rule holds for every mutant where the own tests were not measured. More coverage alone is not a
+gain. The last rule is for members
 such as an exception without a body: a test of them fails where they are taken away, and can show no more.
 """
 

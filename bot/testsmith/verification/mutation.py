@@ -18,13 +18,15 @@ from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Sett
 from testsmith.execution.sandbox import CannotRun
 from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.documented import returns_nothing
 from testsmith.languages.python.mutants import (
     Edit,
     InFunction,
     Mutant,
-    TakenAway,
+    Replacement,
     mutants_of,
     plain_text,
+    returning_at_once,
     taken_away,
 )
 from testsmith.model import MemberKind, Progress
@@ -34,6 +36,9 @@ from testsmith.verification.table import GateTable
 _LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000
 """The number of the member that is taken away, among those of its mutants."""
+
+_RETURNING = _TAKEN_AWAY + 1
+"""The number of the first of its replacements that return at once."""
 
 _TIMES_AS_LONG_IN_FILE = 3.0
 """The project is loaded anew for each change of a file."""
@@ -51,6 +56,7 @@ class Mutation:
             be run.
         kills: The mutants that each test function fails with.
         empty: The functions that pass even where the member is taken away.
+        blind: The functions that pass whatever the member returns, without doing anything else.
         unheard: Whether it was tried and nothing came of it, not even of the member taken away.
         in_file: Whether the changes had to be made in the module's file to have an effect.
         impossible: Whether no change could be shown to have an effect.
@@ -59,6 +65,7 @@ class Mutation:
     mutants: tuple[Mutant, ...] | None = None
     kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
+    blind: frozenset[str] = frozenset()
     unheard: bool = False
     in_file: bool = False
     impossible: bool = False
@@ -76,7 +83,8 @@ class _Trial:
     proof: Proof
     source: str
     mutants: tuple[Mutant, ...]
-    gone: TakenAway
+    gone: Replacement
+    returning: tuple[Replacement, ...]
 
     def job(self, number: int, seconds: float) -> Job:
         """Return what is to be run."""
@@ -84,19 +92,20 @@ class _Trial:
             path=self.proof.member.path,
             source=self.source,
             names=frozenset(self.proof.names),
-            changes=(self._without_member(), *self._changes()),
+            changes=(*self._replacements(), *self._changes()),
             direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
         )
         return Job(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
 
-    def _without_member(self) -> ChangedModule:
-        return ChangedModule(
-            number=_TAKEN_AWAY,
-            edit=edit_of(self.gone),
-            function=self._function(self.gone.function),
-            tests=frozenset(self.proof.names),
-            whole=True,
-        )
+    def _replacements(self) -> Iterator[ChangedModule]:
+        for number, replacement in enumerate((self.gone, *self.returning), _TAKEN_AWAY):
+            yield ChangedModule(
+                number=number,
+                edit=edit_of(replacement),
+                function=self._function(replacement.function),
+                tests=frozenset(self.proof.names),
+                whole=True,
+            )
 
     def _changes(self) -> Iterator[ChangedModule]:
         for number, mutant in enumerate(self.mutants):
@@ -131,7 +140,13 @@ class _Trial:
                 for name in self.proof.names
             },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),
+            blind=self._blind(result),
         )
+
+    def _blind(self, result: JobResult) -> frozenset[str]:
+        tried = [result.changed.get(_RETURNING + number, {}) for number in range(len(self.returning))]
+        names = self.proof.names if tried else ()
+        return frozenset(name for name in names if all(one.get(name) == PASSED for one in tried))
 
 
 def runs_when_loaded(proof: Proof) -> bool:
@@ -145,7 +160,7 @@ def function_of(function: InFunction | None, *, runs_when_loaded: bool) -> tuple
     return None if function is None or runs_when_loaded else (function.name, function.line)
 
 
-def edit_of(changed: Mutant | TakenAway) -> tuple[int, int, str]:
+def edit_of(changed: Mutant | Replacement) -> tuple[int, int, str]:
     """Return a change of a module's text as it is handed to those who run it."""
     edit: Edit = changed.edit
     return edit.start, edit.end, edit.text
@@ -233,7 +248,10 @@ def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | Non
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())
         gone = taken_away(source, member)
+        returning = () if returns_nothing(member) else returning_at_once(source, member)
         mutants = mutants_of(source, member, table.max_mutants, table.mutants_a_line)
     except (OSError, CannotParse):
         return None
-    return None if gone is None else _Trial(proof=proof, source=source, mutants=mutants, gone=gone)
+    if gone is None:
+        return None
+    return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning)

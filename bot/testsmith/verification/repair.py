@@ -1,9 +1,9 @@
 """What of a candidate is worth mending, and what became of it. Pure.
 
-What goes back to the generator are test functions that its author can mend: that do not pass every time, that
-have a smell, or that never reach the member. What passed before the change and fails now never does, since it
-may be the change that is wrong; nor what a question to the maintainer takes the place of; nor a function that
-is right but shows nothing new, since there is nothing to mend about it.
+The generator gets back the test functions that it can fix: those that do not pass every time, have a smell,
+pass whatever the member returns, or never reach the member. A function that passed before the change and
+fails now does not go back, because the change may be wrong. Neither does one that a question replaces, or one
+that is right but shows nothing new.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from testsmith.verification.proof import FunctionProof, Status
 from testsmith.verification.proving import best_verdict
 from testsmith.verification.reading.claims import functions_of
 from testsmith.verification.smells.smells import smells_of
+from testsmith.verification.weighing import BLIND
 
 MOST_CODE_CHARACTERS = 24_000
 """A longer test module is not mended: its answer would hardly fit a call."""
@@ -232,7 +233,8 @@ def _mendable(verdict: Verdict) -> Iterator[tuple[str, str]]:
         function = functions.get(cut.function)
         if function is None or _held_before(function, proof.member):
             continue
-        if cut.point < Point.STABLE or cut.function in smells or not _reaches(function, proof.member):
+        is_poor = cut.function in smells or cut.reason == BLIND
+        if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 
 

@@ -39,6 +39,9 @@ from testsmith.verification.table import DEFAULTS, GateTable
 _NOTHING_NEW = "fails without this change, but so do your own tests"
 """Why a function is cut that shows what the change does, as others do already."""
 
+BLIND = "passes whatever the member returns"
+"""Why a function is cut that runs the member and does not look at what it does."""
+
 _LENGTH_OF_INHERITED = 1_000
 """A test function that stands elsewhere counts as longer than any."""
 
@@ -82,8 +85,8 @@ class Weight:
 def weigh(entry: Entry, weight: Weight, keep_tests: KeepTests) -> Entry | Judgement:
     """Judge a green entry by what its tests notice of changes of the member.
 
-    Cut are the functions that pass without the member, then those that gain nothing (see `gains.RULES`), then
-    those that show nothing that the others do not show.
+    Cut are the functions that pass without the member, or whatever it returns, then those that gain nothing
+    (see `gains.RULES`), then those that show nothing that the others do not show.
 
     Returns:
         The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
@@ -114,20 +117,17 @@ def _light(name: str, gains: Gains, weight: Weight) -> Cut | None:
         return None if is_shown else Cut(function=name, point=Point.STABLE, reason=NOT_MUTATED)
     if weight.mutation.unheard:  # else it would be enough to spoil the one run that unmasks a forged outcome
         reason = "could not be run with the member taken away"
-        return Cut(function=name, point=Point.STABLE, reason=reason)
-    if name in weight.mutation.empty:
+    elif name in weight.mutation.empty:
         reason = "passes also when the member is taken away"
-        return Cut(function=name, point=Point.STABLE, reason=reason)
-    if gains_something(weight.shown(gains)):
+    elif name in weight.mutation.blind:
+        reason = BLIND
+    elif gains_something(weight.shown(gains)):
         return None
-    if gains.fails_on_base:
-        return Cut(function=name, point=Point.STABLE, reason=_NOTHING_NEW)
-    return Cut(
-        function=name,
-        point=Point.STABLE,
-        reason=_lack(gains, weight.mutation),
-        is_gainless=weight.mutation.mutants is not None,
-    )
+    else:
+        is_gainless = weight.mutation.mutants is not None and not gains.fails_on_base
+        reason = _NOTHING_NEW if gains.fails_on_base else _lack(gains, weight.mutation)
+        return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless)
+    return Cut(function=name, point=Point.STABLE, reason=reason)
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:

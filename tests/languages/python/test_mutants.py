@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import textwrap
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 
 import pytest
 
 from fakes.workspaces import function_member
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.mutants import InFunction, Mutant, mutants_of, plain_text, taken_away
+from testsmith.languages.python.mutants import (
+    InFunction,
+    Mutant,
+    mutants_of,
+    plain_text,
+    returning_at_once,
+    taken_away,
+)
 from testsmith.languages.python.operators import Operator, snippet
 from testsmith.model import Change, Member, MemberKind
 
@@ -295,6 +303,45 @@ def test_taken_away__raises_what_nothing_catches_that_catches_exceptions(source:
         function(1)
     assert type(raised.value).__name__ == "MemberTakenAway"
     assert not isinstance(raised.value, Exception)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(a):\n    raise ValueError(a)\n",
+        'def f(a):\n    """Text."""\n    raise ValueError(a)\n',
+        "def f(a): raise ValueError(a)\n",
+    ],
+)
+def test_returning_at_once__gives_what_is_true_and_what_is_not(source: str) -> None:
+    returned = []
+    for replacement in returning_at_once(source, function_member(source, "f")):
+        namespace: dict[str, object] = {}
+        exec(replacement.edit.applied(source), namespace)  # noqa: S102 - our own text
+        function = namespace["f"]
+        assert callable(function)
+        returned.append(function(1))
+    assert returned == [..., False]
+
+
+def test_returning_at_once__a_generator_yields_once() -> None:
+    source = "async def f(a):\n    for one in a:\n        yield one\n"
+    first, _ = returning_at_once(source, function_member(source, "f"))
+    namespace: dict[str, Callable[[str], AsyncIterator[object]]] = {}
+    exec(first.edit.applied(source), namespace)  # noqa: S102 - our own text
+
+    async def items() -> list[object]:
+        return [one async for one in namespace["f"]("ab")]
+
+    assert asyncio.run(items()) == [...]
+
+
+def test_returning_at_once__a_function_around_a_generator_is_none_and_a_class_has_no_replacements() -> None:
+    source = "def f(a):\n    def g():\n        yield a\n    return list(g())\n"
+    first, _ = returning_at_once(source, function_member(source, "f"))
+    assert "return ..." in first.edit.applied(source)
+    source = "class f:\n    x = 1\n"
+    assert returning_at_once(source, function_member(source, "f")) == ()
 
 
 def test_plain_text__lines_and_encodings() -> None:

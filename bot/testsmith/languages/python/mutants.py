@@ -34,6 +34,9 @@ _TEXT_METHODS = frozenset({"__repr__", "__str__", "__format__"})
 _GONE = 'raise ().__class__.__class__("MemberTakenAway", (BaseException,), {})'
 """Without a name that a parameter could hide; nothing that catches `Exception` catches it."""
 
+_RETURNED = ("...", "False")
+"""A test that passes with both does not look at what is returned: one is true, the other is not."""
+
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -97,8 +100,8 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenAway:
-    """A member that raises whatever is done with it.
+class Replacement:
+    """A member that does nothing but raise or return.
 
     Attributes:
         edit: How the module's text is changed.
@@ -151,7 +154,7 @@ def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> 
     return (*kept, *_spread(others, most - len(kept)))
 
 
-def taken_away(source_text: str, member: Member) -> TakenAway | None:
+def taken_away(source_text: str, member: Member) -> Replacement | None:
     """Return a member's replacement that raises; None where the text does not hold the member.
 
     Raises:
@@ -164,13 +167,44 @@ def taken_away(source_text: str, member: Member) -> TakenAway | None:
     if isinstance(definition, ast.ClassDef):
         end = places.offset(definition.end_lineno or definition.lineno, definition.end_col_offset or 0)
         text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
-        return TakenAway(edit=Edit(start=end, end=end, text=text), function=None)
+        return Replacement(edit=Edit(start=end, end=end, text=text), function=None)
+    return _begun_with(_GONE, definition, places)
+
+
+def returning_at_once(source_text: str, member: Member) -> tuple[Replacement, ...]:
+    """Return a member's replacements that return at once, each something else; none for a class.
+
+    A generator yields it before it returns.
+
+    Raises:
+        CannotParse: The text is no Python.
+    """
+    definition = _definition(source_text, member)
+    if not isinstance(definition, _Function):
+        return ()
+    places = _Places(source_text)
+    form = "yield {}; return" if _is_generator(definition) else "return {}"
+    return tuple(_begun_with(form.format(value), definition, places) for value in _RETURNED)
+
+
+def _is_generator(function: _Function) -> bool:
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _Definition | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def _begun_with(statement: str, definition: _Function, places: _Places) -> Replacement:
     first = _first_statement(definition)
     start = places.offset(span_of(first).first, first.col_offset)
     # Before the body, so that the code keeps its kind (generator, coroutine) and what it closes over.
     on_own_line = span_of(first).first > definition.lineno and places.begins_line(start)
-    text = f"{_GONE}\n{' ' * first.col_offset}" if on_own_line else f"{_GONE}; "
-    return TakenAway(edit=Edit(start=start, end=start, text=text), function=_named(definition))
+    text = f"{statement}\n{' ' * first.col_offset}" if on_own_line else f"{statement}; "
+    return Replacement(edit=Edit(start=start, end=start, text=text), function=_named(definition))
 
 
 def _raising_class(name: str) -> str:
