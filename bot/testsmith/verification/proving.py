@@ -28,7 +28,7 @@ from testsmith.verification.guard.questions import Question
 from testsmith.verification.mutation import gather_mutants
 from testsmith.verification.own_mutants import OwnTests
 from testsmith.verification.proof import Proof
-from testsmith.verification.smells.dormant import dormant_of
+from testsmith.verification.smells.calls_not_run import dormant_of
 from testsmith.verification.smells.smells import smells_of
 from testsmith.verification.table import GateTable
 from testsmith.verification.weighing import Weight, weigh

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import textwrap
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -122,32 +121,11 @@ SMELLY = {
     "asserts nothing": [
         "total(1, 1)",
         "call_only(1)",
-        "result = total(1, 1)\nprint(result)",
-    ],
-    "asserts only what is always true": [
         "total(1, 1)\nassert True",
-        "x = total(1, 1)\nassert x == x",
-        "assert total(1, 1) or True",
-        "assert (total(1, 1) == 2, 'message')",
-        "assert 'non-empty'",
-        "assert 1 == 1",
-    ],
-    "asserts only that something is there": [
-        "assert total(1, 1) is not None",
-        "assert callable(total)",
-        "assert hasattr(shop, 'total')",
+        "result = total(1, 1)\nprint(result)",
     ],
     "asserts only that nothing was raised": [
         "try:\n    total(1, 1)\nexcept ValueError:\n    pytest.fail('no')",
-    ],
-    "asserts only that a mock was called": [
-        "callback = Mock()\nshop.each([1], callback)\ncallback.assert_called()",
-        "with patch('shop.send') as send:\n    total(1, 1)\nsend.assert_called_once()",
-    ],
-    "asserts only values that it has made itself": [
-        "fake = Mock(return_value=3)\nassert fake() == 3",
-        "total(1, 1)\nexpected = [1, 2]\nassert len(expected) == 2",
-        "fake = mock.MagicMock()\nfake.size = 3\nassert fake.size == 3",
     ],
     "repeats the member's own formula": [
         "assert total(10, 3, 0.5) == 10 * 3 * (1 - 0.5)",
@@ -280,10 +258,6 @@ class TestTotal(unittest.TestCase):
     def test_good(self):
         self.assertEqual(total(1, 1), 1)
 
-    def test_same(self):
-        x = total(1, 1)
-        self.assertEqual(x, x)
-
     def test_nothing(self):
         total(1, 1)
 
@@ -292,15 +266,8 @@ class TestTotal(unittest.TestCase):
             total(1, -1)
 """
     assert smells_of(code, MEMBER) == {
-        "TestTotal::test_same": "asserts only what is always true",
         "TestTotal::test_nothing": "asserts nothing",
     }
-
-
-def test_smells_of__a_comparison_may_be_told_by_comparing_the_same() -> None:
-    code = "from shop import Cart\n\ndef test_x():\n    assert Cart() == Cart()\n"
-    assert smells_of(code, replace(MEMBER, name="Cart.__eq__", kind=MemberKind.METHOD)) == {}
-    assert smells_of(code, MEMBER) == {"test_x": "asserts only what is always true"}
 
 
 def test_smells_of__what_cannot_be_read_has_none() -> None:

@@ -16,10 +16,16 @@ from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Member
 from testsmith.verification.reading.claims import functions_of
 from testsmith.verification.reading.situations import Names, is_literal
-from testsmith.verification.smells.assertions import TestFunction, TestModule
-from testsmith.verification.smells.chance import asserts_under_a_condition, fails_where_caught, swallows
-from testsmith.verification.smells.effects import changes_global_state
-from testsmith.verification.smells.machine import (
+from testsmith.verification.smells.conditions import (
+    asserts_under_a_condition,
+    fails_where_caught,
+    swallows_exceptions,
+)
+from testsmith.verification.smells.global_state import changes_global_state
+from testsmith.verification.smells.sleep_and_network import sleeps, uses_the_network
+from testsmith.verification.smells.tampering import plugged_in, tampering
+from testsmith.verification.smells.test_function import TestFunction, TestModule
+from testsmith.verification.smells.unsafe_calls import (
     hands_on_changes,
     imports_by_text,
     reads_the_environment,
@@ -27,12 +33,7 @@ from testsmith.verification.smells.machine import (
     runs_text,
     uses_foreign_memory,
 )
-from testsmith.verification.smells.mocks import replaces_the_member, says_only_called
-from testsmith.verification.smells.outside import speaks_to_others, waits_by_the_clock
-from testsmith.verification.smells.own_values import is_own, own_names
-from testsmith.verification.smells.paths import writes_outside_its_folder
-from testsmith.verification.smells.tampering import plugged_in, tampering
-from testsmith.verification.smells.truisms import is_of_nothing_raised, is_tautology, is_weak
+from testsmith.verification.smells.writes_outside import writes_outside
 from testsmith.verification.table import DEFAULTS
 
 MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
@@ -81,72 +82,6 @@ def no_assertion(function: TestFunction) -> str | None:
     return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
 
 
-def tautology(function: TestFunction) -> str | None:
-    """All that is asserted is true whatever the code does, or compares its answer with itself."""
-    if function.expectations or function.mock_checks or not function.assertions or function.compares:
-        return None
-    always = all(is_tautology(function, test) for test in function.assertions)
-    return "asserts only what is always true" if always else None
-
-
-def only_mock_called(function: TestFunction) -> str | None:
-    """All that is asserted is that a mock was called, with whatever."""
-    if function.expectations:
-        return None
-    checks = [*function.assertions, *function.mock_checks]
-    only = bool(checks) and all(says_only_called(function, check) for check in checks)
-    return "asserts only that a mock was called" if only else None
-
-
-def only_own_values(function: TestFunction) -> str | None:
-    """All that is asserted is about values, or mocks, that the test has made and given to nobody."""
-    if function.expectations or function.mock_checks or not function.assertions:
-        return None
-    own = own_names(function)
-    if all(is_own(function, test, own) for test in function.assertions):
-        return "asserts only values that it has made itself"
-    return None
-
-
-def mocked_member(function: TestFunction) -> str | None:
-    """It puts something else in the place of what it is about."""
-    if replaces_the_member(function):
-        return "puts something else in the member's place, and so never reaches the member"
-    return None
-
-
-def nothing_raised(function: TestFunction) -> str | None:
-    """All that is asserted is that something is there, or that nothing was raised."""
-    if function.expectations or function.mock_checks:
-        return None
-    tests = function.assertions
-    if any(is_of_nothing_raised(function, test) for test in tests):
-        rest = [test for test in tests if not is_of_nothing_raised(function, test)]
-        return None if not _all_weak(function, rest) else "asserts only that nothing was raised"
-    if tests and _all_weak(function, tests):
-        return "asserts only that something is there"
-    return None
-
-
-def _all_weak(function: TestFunction, tests: Sequence[ast.expr]) -> bool:
-    return all(is_weak(function, test) for test in tests)
-
-
-def sleeps(function: TestFunction) -> str | None:
-    """It waits by the clock."""
-    return "sleeps" if waits_by_the_clock(function) else None
-
-
-def network(function: TestFunction) -> str | None:
-    """It speaks to other machines."""
-    return "uses the network" if speaks_to_others(function) else None
-
-
-def writes_outside(function: TestFunction) -> str | None:
-    """It leaves files in the reviewer's own folder."""
-    return "writes outside of `tmp_path`" if writes_outside_its_folder(function) else None
-
-
 def whole_output(function: TestFunction) -> str | None:
     """It pins a whole output."""
     bound = function.values_in_sight
@@ -170,11 +105,6 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=args):
             return args
     return []
-
-
-def bare_except(function: TestFunction) -> str | None:
-    """It swallows whatever is raised."""
-    return "swallows exceptions" if swallows(function) else None
 
 
 def skipped(function: TestFunction) -> str | None:
@@ -203,47 +133,6 @@ _SKIPS = frozenset(
 _MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFailure"})
 
 
-def conditional(function: TestFunction) -> str | None:
-    """Whether it asserts anything depends on what happens."""
-    return "asserts under a condition" if asserts_under_a_condition(function) else None
-
-
-def global_state(function: TestFunction) -> str | None:
-    """It changes what other tests see, and does not put it back."""
-    return "changes global state" if changes_global_state(function) else None
-
-
-def programs(function: TestFunction) -> str | None:
-    """It starts programs, on whatever machine it is run on."""
-    return "runs a program" if runs_programs(function) else None
-
-
-def handed_on(function: TestFunction) -> str | None:
-    """It leaves to others when files are changed, or others asked."""
-    if hands_on_changes(function):
-        return "hands on a function that changes files or asks others, in place of calling it"
-    return None
-
-
-def code_of_text(function: TestFunction) -> str | None:
-    """It runs code that nobody can read in it."""
-    if runs_text(function):
-        return "runs code made of text (`exec`, `eval` or `compile`)"
-    return "imports a module by a text that hides which one" if imports_by_text(function) else None
-
-
-def foreign_memory(function: TestFunction) -> str | None:
-    """It calls into libraries past the interpreter."""
-    return "uses `ctypes`" if uses_foreign_memory(function) else None
-
-
-def environment(function: TestFunction) -> str | None:
-    """It depends on variables of the environment that it has not set itself."""
-    if reads_the_environment(function):
-        return "reads a variable of the environment that it has not set by `monkeypatch`"
-    return None
-
-
 def copies_implementation(function: TestFunction) -> str | None:
     """It expects what the member's own formula gives."""
     formulas = _formulas(function.names.member)
@@ -259,24 +148,20 @@ def copies_implementation(function: TestFunction) -> str | None:
 SMELLS: Sequence[Smell] = (
     no_assertion,
     skipped,
-    mocked_member,
-    tautology,
-    nothing_raised,
-    only_mock_called,
-    only_own_values,
     copies_implementation,
-    conditional,
-    bare_except,
+    asserts_under_a_condition,
+    swallows_exceptions,
     sleeps,
-    network,
+    uses_the_network,
     writes_outside,
     whole_output,
-    global_state,
-    programs,
-    handed_on,
-    code_of_text,
-    foreign_memory,
-    environment,
+    changes_global_state,
+    runs_programs,
+    hands_on_changes,
+    runs_text,
+    imports_by_text,
+    uses_foreign_memory,
+    reads_the_environment,
 )
 """All of them, what tells the author most first."""
 

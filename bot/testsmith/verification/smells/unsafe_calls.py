@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from testsmith.verification.reading.situations import dotted_name
-from testsmith.verification.smells.assertions import TestFunction, bindings_of
+from testsmith.verification.smells.test_function import TestFunction, bindings_of
 
 _SPAWNING = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
 _PROGRAMS = frozenset(
@@ -82,13 +82,14 @@ _KEEPING = frozenset({"delenv", "delitem", "setenv", "setitem"})
 _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_effect")
 
 
-def runs_programs(function: TestFunction) -> bool:
-    """Tell whether it may start a program; that a double of what would is looked at is nothing."""
-    return any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
+def runs_programs(function: TestFunction) -> str | None:
+    """It may start a program; that a double of what would is looked at is nothing."""
+    runs = any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
         _is_whole_module(node, function, _MODULES) and not is_replaced(node, parent, function)
         for node, parent in function.reached
         if not isinstance(parent, ast.Attribute)
     )
+    return "runs a program" if runs else None
 
 
 def _is_among(origin: str, known: frozenset[str]) -> bool:
@@ -109,9 +110,9 @@ def _is_whole_module(node: ast.AST, function: TestFunction, known: frozenset[str
     return False
 
 
-def hands_on_changes(function: TestFunction) -> bool:
-    """Tell whether it hands what changes files or asks others to something, in place of calling it."""
-    return any(
+def hands_on_changes(function: TestFunction) -> str | None:
+    """It hands what changes files or asks others to something, in place of calling it."""
+    hands_on = any(
         (
             _is_whole_module(node, function, _CHANGING_MODULES)
             or (isinstance(node, ast.Name | ast.Attribute) and _is_among(function.origin(node), _CHANGING))
@@ -120,6 +121,8 @@ def hands_on_changes(function: TestFunction) -> bool:
         and not is_replaced(node, parent, function)
         for node, parent in function.reached
     )
+    reason = "hands on a function that changes files or asks others, in place of calling it"
+    return reason if hands_on else None
 
 
 def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
@@ -131,23 +134,25 @@ def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
     return isinstance(getattr(node, "ctx", None), ast.Store)
 
 
-def runs_text(function: TestFunction) -> bool:
-    """Tell whether it may run code that it makes of text."""
+def runs_text(function: TestFunction) -> str | None:
+    """It may run code that it makes of text."""
     defined = {node.name for node, _ in function.reached if isinstance(node, ast.FunctionDef)}
-    return any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
+    runs = any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
+    return "runs code made of text (`exec`, `eval` or `compile`)" if runs else None
 
 
-def imports_by_text(function: TestFunction) -> bool:
-    """Tell whether it gets a module of the standard library, or one that nobody can tell, by a text."""
+def imports_by_text(function: TestFunction) -> str | None:
+    """It gets a module of the standard library, or one that nobody can tell, by a text."""
     bound: dict[str, list[ast.expr]] = {}
     for node, _ in function.reached:
         for name, value in bindings_of(node):
             bound.setdefault(name, []).append(value)
-    return any(
+    imports = any(
         _may_be_of_the_library(text, bound)
         for node, _ in function.reached
         for text in _named_by(node, function)
     )
+    return "imports a module by a text that hides which one" if imports else None
 
 
 def _named_by(node: ast.AST, function: TestFunction) -> Iterator[ast.expr]:
@@ -171,14 +176,14 @@ def _may_be_of_the_library(text: ast.expr, bound: Mapping[str, list[ast.expr]]) 
     return "" in roots or "__builtins__" in roots or not roots.isdisjoint(sys.stdlib_module_names)
 
 
-def uses_foreign_memory(function: TestFunction) -> bool:
-    """Tell whether it calls into libraries past the interpreter."""
+def uses_foreign_memory(function: TestFunction) -> str | None:
+    """It calls into libraries past the interpreter."""
     roots = {function.origin(node).partition(".")[0] for node in _values(function)}
-    return not roots.isdisjoint({"ctypes", "cffi"})
+    return None if roots.isdisjoint({"ctypes", "cffi"}) else "uses `ctypes`"
 
 
-def reads_the_environment(function: TestFunction) -> bool:
-    """Tell whether it reads variables of the environment that it has not set, as by `monkeypatch`."""
+def reads_the_environment(function: TestFunction) -> str | None:
+    """It reads variables of the environment that it has not set, as by `monkeypatch`."""
     nodes = function.reached
     kept = {key for node, _ in nodes for key in _kept_keys(node, function)}
     parents = {id(node): parent for node, parent in nodes}
@@ -192,8 +197,8 @@ def reads_the_environment(function: TestFunction) -> bool:
             continue
         key = _key_of(node, parent, parents)
         if key is None or (key and key not in kept):
-            return True
-    return False
+            return "reads a variable of the environment that it has not set by `monkeypatch`"
+    return None
 
 
 def _values(function: TestFunction) -> Iterator[ast.expr]:

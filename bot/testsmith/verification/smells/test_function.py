@@ -1,4 +1,4 @@
-"""What a test function asserts, and of what: the view that the smells have of it."""
+"""A test function as the smells see it: what it asserts, what it runs, what its names mean."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.languages.python.test_modules import is_fixture
-from testsmith.model import MemberKind
-from testsmith.verification.reading.shared import Shared, parametrize_marks
 from testsmith.verification.reading.situations import Names, dotted_name
-from testsmith.verification.smells.live import live_nodes
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTING = frozenset(
@@ -45,8 +42,8 @@ class Body:
 
     @cached_property
     def nodes(self) -> Sequence[ast.AST]:
-        """All nodes that can be run, decorators included."""
-        return list(live_nodes(self.node))
+        """All nodes, decorators included, in the order of the text."""
+        return list(_in_order(self.node))
 
     @cached_property
     def local_names(self) -> frozenset[str]:
@@ -63,11 +60,6 @@ class Body:
             for name, value in bindings_of(node):
                 found.setdefault(name, []).append(value)
         return found
-
-    def bound_once(self, node: ast.expr) -> ast.expr:
-        """Return what a variable is bound to, where it is bound once; any other expression as it is."""
-        values = self.bindings.get(node.id, []) if isinstance(node, ast.Name) else []
-        return values[0] if len(values) == 1 else node
 
     def calls(self) -> Iterator[ast.Call]:
         """Yield its calls."""
@@ -117,11 +109,6 @@ class TestModule:
 
     tree: ast.Module
     names: Names
-
-    @cached_property
-    def shared(self) -> Shared:
-        """What its test functions share."""
-        return Shared.of(self.tree)
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -227,15 +214,8 @@ class TestFunction:
 
     @property
     def nodes(self) -> Sequence[ast.AST]:
-        """All nodes of the function that can be run, and of its decorators."""
+        """All nodes of the function, and of its decorators."""
         return self.body.nodes
-
-    @property
-    def compares(self) -> bool:
-        """Whether the member is itself what compares: then `x == x` may well be false."""
-        member = self.names.member
-        comparing = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"}
-        return member.plain_name in comparing or member.kind is MemberKind.CLASS
 
     @cached_property
     def assertions(self) -> list[ast.expr]:
@@ -264,7 +244,7 @@ class TestFunction:
     def claimed(self, node: ast.AST) -> Iterator[ast.expr]:
         """Yield what a node claims by itself."""
         match node:
-            case ast.Assert(test=test) if not is_never(test):
+            case ast.Assert(test=test) if not isinstance(test, ast.Constant):
                 yield test
             case ast.Call() if is_testcase_call(node):
                 yield node
@@ -304,11 +284,6 @@ class TestFunction:
             if self.last(call.func).startswith("assert_")
         ]
 
-    @property
-    def local_names(self) -> frozenset[str]:
-        """Its parameters and the variables that it binds."""
-        return self.body.local_names
-
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:
         """The variables of the function and its module, each with what it was bound to last."""
@@ -331,11 +306,6 @@ class TestFunction:
         ]
         of_suites = [one for suite in self.suites for one in suite.decorator_list]
         return [*self.node.decorator_list, *of_suites, *marks]
-
-    @cached_property
-    def marks(self) -> Sequence[ast.Call]:
-        """Its parametrizations."""
-        return parametrize_marks([part for one in self.decorators for part in _spread(one)])
 
     def calls(self, node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
         """Yield the calls in a node, each with the dotted origin of what is called; empty where unknown."""
@@ -379,6 +349,14 @@ class TestFunction:
                     yield Body(node, is_helper=False)
                 elif node.name in called:
                     yield Body(node, is_helper=body.is_helper)
+
+
+def _in_order(piece: ast.AST) -> Iterator[ast.AST]:
+    waiting = [piece]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
 def placed(piece: ast.AST) -> Iterator[Placed]:
@@ -426,10 +404,6 @@ def _names_in(node: ast.AST) -> Iterator[str]:
 def _is_automatic(node: FunctionNode) -> bool:
     calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
     return is_fixture(node) and any(keyword.arg == "autouse" for call in calls for keyword in call.keywords)
-
-
-def _spread(mark: ast.expr) -> Sequence[ast.expr]:
-    return mark.elts if isinstance(mark, ast.List | ast.Tuple) else [mark]
 
 
 def is_testcase_call(call: ast.expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from testsmith.verification.smells.assertions import Body, TestFunction
+from testsmith.verification.smells.test_function import Body, TestFunction
 
 _WRITING_METHODS = frozenset(
     {
@@ -73,19 +73,18 @@ _PATHS = frozenset({"Path", "PosixPath", "PurePath"})
 _NOWHERE = ("/dev/", ":memory:", "file::memory:")
 
 
-def writes_outside_its_folder(function: TestFunction) -> bool:
-    """Tell whether it writes to a place that it names itself: that is the reviewer's own folder.
+def writes_outside(function: TestFunction) -> str | None:
+    """It writes to a place that it names itself: that is the reviewer's own folder.
 
     Where the working folder is another one for the time of the test, or no real one, any place will do.
     """
     if _is_elsewhere(function):
-        return False
+        return None
     removes = any(function.last(call.func) in _REMOVES for _, call, _ in function.all_calls())
     leaves = any(origin in _LEAVES for origin, _, _ in function.all_calls())
     places = [(_Places(function, body), body) for body in function.bodies]
-    return (leaves and not removes) or any(
-        place.writes(call) for place, body in places for call in body.calls()
-    )
+    writes = any(place.writes(call) for place, body in places for call in body.calls())
+    return "writes outside of `tmp_path`" if writes or (leaves and not removes) else None
 
 
 def _is_elsewhere(function: TestFunction) -> bool:

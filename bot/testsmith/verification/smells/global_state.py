@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from testsmith.verification.reading.situations import dotted_name
-from testsmith.verification.smells.assertions import Body, TestFunction, bindings_of
+from testsmith.verification.smells.test_function import Body, TestFunction, bindings_of
 
 _MUTATING_METHODS = frozenset(
     {
@@ -52,19 +52,20 @@ _CHANGING_CALLS = frozenset(
 _PUTS_BACK = frozenset({"addCleanup", "addfinalizer", "enter_context", "enterContext", "stopall"})
 
 
-def changes_global_state(function: TestFunction) -> bool:
-    """Tell whether it changes what other tests see, by itself rather than by `monkeypatch`.
+def changes_global_state(function: TestFunction) -> str | None:
+    """It changes what other tests see, by itself rather than by `monkeypatch`.
 
     What is put back behind a `finally`, behind a fixture's `yield` or by a clean-up is not held against it.
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
-        return False
+        return None
     own = _module_variables(function)
     state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
-    return any(state.changed_by(node, own) for node in loaded) or any(
+    changes = any(state.changed_by(node, own) for node in loaded) or any(
         state.changed_in(body) for body in function.bodies
     )
+    return "changes global state" if changes else None
 
 
 def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:

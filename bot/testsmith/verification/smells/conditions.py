@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from testsmith.verification.smells.assertions import Body, TestFunction
-from testsmith.verification.smells.live import truth_of
+from testsmith.verification.smells.test_function import Body, TestFunction
 
 _BROAD = frozenset({"", "AssertionError", "BaseException", "Exception"})
 _Statements = Sequence[ast.stmt]
 
 
-def asserts_under_a_condition(function: TestFunction) -> bool:
-    """Tell whether something is asserted only where the code under test happens to get there.
+def asserts_under_a_condition(function: TestFunction) -> str | None:
+    """Something is asserted only where the code under test happens to get there.
 
     A condition each of whose ways asserts something leaves none out, and what is asserted beside it holds.
     """
@@ -26,7 +25,8 @@ def asserts_under_a_condition(function: TestFunction) -> bool:
     ]
     inside = {id(part) for node in found for part in ast.walk(node)}
     claims = (*function.expectations, *function.mock_checks)
-    return bool(found) and not any(id(one) not in inside for one in (*function.assertions, *claims))
+    always = any(id(one) not in inside for one in (*function.assertions, *claims))
+    return "asserts under a condition" if found and not always else None
 
 
 def _depends(function: TestFunction, node: ast.AST) -> bool:
@@ -49,7 +49,7 @@ def _ways(function: TestFunction, node: ast.AST) -> Sequence[_Statements]:
     match node:
         case ast.If(body=body, orelse=other):
             is_claim = any(True for _ in function.claimed(node))
-            return [] if is_claim or truth_of(node.test) is not None else [body, other]
+            return [] if is_claim or isinstance(node.test, ast.Constant) else [body, other]
         case ast.While(body=body):
             return [body, []]
         case ast.Match(cases=cases):
@@ -97,9 +97,10 @@ def fails_where_caught(function: TestFunction) -> bool:
     return any(function.fails(one) for handler in handlers for one in handler.body)
 
 
-def swallows(function: TestFunction) -> bool:
-    """Tell whether it catches whatever is raised, its own failures with it, and does nothing about it."""
-    return any(_is_swallowed(function, node) for body in function.bodies for node in _catching(body))
+def swallows_exceptions(function: TestFunction) -> str | None:
+    """It catches whatever is raised, its own failures with it, and does nothing about it."""
+    swallowed = any(_is_swallowed(function, node) for body in function.bodies for node in _catching(body))
+    return "swallows exceptions" if swallowed else None
 
 
 def _catching(body: Body) -> Iterator[ast.AST]:

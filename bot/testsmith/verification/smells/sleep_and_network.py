@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from testsmith.verification.smells.assertions import Body, TestFunction
+from testsmith.verification.smells.test_function import Body, TestFunction
 
 _SLEEPS = frozenset(
     {"anyio.sleep", "asyncio.sleep", "eventlet.sleep", "gevent.sleep", "time.sleep", "trio.sleep"}
@@ -51,13 +51,14 @@ _REQUESTS = frozenset(
 _CLIENTS = frozenset({"httpx.AsyncClient", "httpx.Client", "requests.Session", "requests.session"})
 
 
-def waits_by_the_clock(function: TestFunction) -> bool:
-    """Tell whether it sleeps, waits for what nobody sets, or looks at the clock until it is late enough."""
+def sleeps(function: TestFunction) -> str | None:
+    """It sleeps, waits for what nobody sets, or looks at the clock until it is late enough."""
     for origin, call, body in function.all_calls():
         if (origin in _SLEEPS and not _is_zero(call)) or _waits_in_vain(function, call, body):
-            return True
+            return "sleeps"
     loops = [node for body in function.bodies for node in body.nodes if isinstance(node, ast.While)]
-    return any(origin in _CLOCKS for loop in loops for origin, _ in function.calls(loop.test))
+    waits = any(origin in _CLOCKS for loop in loops for origin, _ in function.calls(loop.test))
+    return "sleeps" if waits else None
 
 
 def _is_zero(call: ast.Call) -> bool:
@@ -84,12 +85,13 @@ def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
     return False
 
 
-def speaks_to_others(function: TestFunction) -> bool:
-    """Tell whether it calls what speaks to other machines; sockets of this machine alone are none."""
-    return any(
+def uses_the_network(function: TestFunction) -> str | None:
+    """It calls what speaks to other machines; sockets of this machine alone are none."""
+    speaks = any(
         origin in _REQUESTS or _is_network_socket(origin, call) or _is_client_call(function, call, body)
         for origin, call, body in function.all_calls()
     )
+    return "uses the network" if speaks else None
 
 
 def _is_network_socket(origin: str, call: ast.Call) -> bool:

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from testsmith.verification.smells.dormant import dormant_of
+from testsmith.verification.smells.calls_not_run import dormant_of
 from verification.smells.test_smells import MEMBER
 
 HEAD = """\

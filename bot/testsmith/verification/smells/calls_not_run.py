@@ -19,8 +19,8 @@ from testsmith.model import Member
 from testsmith.verification.guard.questions import short
 from testsmith.verification.reading.claims import functions_of
 from testsmith.verification.reading.situations import Names, dotted_name
-from testsmith.verification.smells.assertions import EXPECTING, FunctionNode, TestFunction, TestModule
-from testsmith.verification.smells.machine import is_replaced
+from testsmith.verification.smells.test_function import EXPECTING, FunctionNode, TestFunction, TestModule
+from testsmith.verification.smells.unsafe_calls import is_replaced
 
 _HARMLESS = frozenset(
     {
