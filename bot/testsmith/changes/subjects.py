@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from testsmith.changes.globs import compile_globs
 from testsmith.changes.trees import RepositoryTree, TreeEntry
 from testsmith.languages.driver import ChangedFile, LanguageDriver
 from testsmith.languages.registry import driver_for
+from testsmith.model import UsageFailure
 from testsmith.settings import SelectionSettings
+
+_PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[!^]?\]?[^\]/]*\]|.", re.DOTALL)
+
+_MEANINGS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 class Subjects:
@@ -113,3 +118,31 @@ class VisibleTree:
 def printable(path: str) -> str:
     """Return a path as text that can be printed: bytes that are no UTF-8 are shown as escapes."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def compile_globs(globs: Sequence[str]) -> re.Pattern[str]:
+    """Return the pattern whose `fullmatch` tells whether a path matches one of the globs.
+
+    `*` and `?` stay within one folder or file name, `**` stands for any number of folders, `[...]` for one of
+    some characters. A slash at the end means all that is below. `PurePath.full_match` does the same, but only
+    from Python 3.13 on.
+
+    Raises:
+        UsageFailure: A glob's `[...]` makes no sense.
+    """
+    try:
+        return re.compile("|".join(f"(?:{_translated(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
+    except re.error as error:
+        raise UsageFailure(f"the globs {', '.join(globs)} cannot be read: {error.msg}") from error
+
+
+def _translated(glob: str) -> str:
+    whole = f"{glob}**" if glob.endswith("/") else glob
+    return "".join(map(_meaning, _PIECE.findall(whole.removeprefix("./"))))
+
+
+def _meaning(piece: str) -> str:
+    if piece.startswith("[") and len(piece) > 1:
+        inner = piece[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+        return f"(?!/)[^{inner[1:]}]" if inner[0] in "!^" else f"(?!/)[{inner}]"
+    return _MEANINGS.get(piece) or re.escape(piece)

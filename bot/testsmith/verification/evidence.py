@@ -18,9 +18,16 @@ from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
-from testsmith.verification.holding import ON_BASE, jobs_that_held, on_base_again, with_later_runs
 from testsmith.verification.proof import FunctionProof, Proof, Run, Status
-from testsmith.verification.runs import READABLE, head_settings, words_of
+from testsmith.verification.runs import (
+    ON_BASE,
+    READABLE,
+    head_settings,
+    jobs_that_held,
+    on_base_again,
+    with_later_runs,
+    words_of,
+)
 from testsmith.verification.table import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ast
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
 from testsmith.generation.offline.calls import Argument
 from testsmith.generation.offline.description import Callee, Parameter, Shape
-from testsmith.generation.offline.expressions import NONE, Expression, Imports, Layer, unique
+from testsmith.generation.offline.expressions import NONE, Expression, Imports, Layer, quoted, unique
 from testsmith.generation.offline.inputs import fitting_or_made, inputs, shape_of
 from testsmith.generation.offline.subjects import Subject
 from testsmith.generation.offline.usage.calls import UsedCall
-from testsmith.generation.offline.usage.varying import varied
-from testsmith.generation.offline.values import FIRST_KEY, accepts_text_keys
+from testsmith.generation.offline.values import FIRST_KEY, accepts_text_keys, interleaved
+
+_MOST = 8
+_MOST_VARIED = 4
+_LONGEST = 40
 
 _MOST_OPTIONAL = 10
 _MOST_USED = 8
@@ -168,3 +172,38 @@ def texts_of(arguments: Iterable[Argument]) -> str:
 def imports_of(arguments: Iterable[Argument]) -> Imports:
     """Return what arguments need."""
     return NONE.union(*(argument.value.imports for argument in arguments))
+
+
+def varied(used: Iterable[Expression]) -> list[Expression]:
+    """Return neighbours of the first of these values, in turn; a value that is no literal has none."""
+    columns = [[*_neighbours(each)] for each in [*used][:_MOST_VARIED]]
+    return unique(interleaved(columns))[:_MOST]
+
+
+def _neighbours(expression: Expression) -> Iterator[Expression]:
+    try:
+        value = ast.literal_eval(expression.text)
+    except (ValueError, SyntaxError, TypeError, MemoryError):
+        return
+    for other in _near(value):
+        text = quoted(other) if isinstance(other, str) else repr(other)
+        yield Expression(text, layer=Layer.TYPED)
+
+
+def _near(value: object) -> list[object]:
+    match value:
+        case bool() | None:
+            return []
+        case int():
+            return [value + 1, -value]
+        case float():
+            return [-value]
+        case str() if 0 < len(value) <= _LONGEST:
+            return [
+                value[:-1],
+                *(other for other in (value.swapcase(),) if other != value),
+                value + value[-1],
+            ]
+        case list() | tuple() if value and len(value) <= _LONGEST:
+            return [value[:-1], value[::-1]]
+    return []

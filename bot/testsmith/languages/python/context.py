@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from pathlib import PurePosixPath
 
-from testsmith.languages.driver import CannotParse, SourceTree
-from testsmith.languages.python.conventions import Conventions
+from testsmith.languages.driver import CONVENTIONS_FILE, CannotParse, SourceTree
 from testsmith.languages.python.definitions import Definition, Function, definitions, statements
 from testsmith.languages.python.frameworks import framework_of
 from testsmith.languages.python.modules import Module, SourceRoots
@@ -21,6 +21,11 @@ from testsmith.languages.python.style import sample
 from testsmith.languages.python.syntax import read_source
 from testsmith.languages.python.test_paths import TestPaths
 from testsmith.model import Context, Member, MemberKind, Request
+
+MOST_BYTES = 16 * 1024
+"""The most that all conventions of one request may come to, as UTF-8."""
+
+CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
 
 _FILES_KEPT = 256
 """Parsed files that are kept at a time: the members come file by file, and share few others."""
@@ -203,3 +208,37 @@ def _names_in(annotation: ast.expr | None) -> Iterator[Reference]:
 def _in_order(source: str, found: Iterable[Reference]) -> Sequence[Reference]:
     """Return references in the order in which the source first names them."""
     return sorted(found, key=lambda each: (source.find(each.names[-1]), each.via.value, each.names))
+
+
+class Conventions:
+    """What the `TESTSMITH.md` files of a tree ask of its tests, each file read once.
+
+    The root's comes first, then those of deeper folders.
+    """
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._tree = tree
+        self._there = {path for path in tree.paths() if PurePosixPath(path).name == CONVENTIONS_FILE}
+        self._joined: dict[tuple[str, ...], str] = {}
+
+    def of(self, path: str, test_path: str) -> str:
+        """Return what holds for a source file and its test file: the texts of all folders above them."""
+        if not self._there:
+            return ""
+        wanted = {
+            str(folder / CONVENTIONS_FILE)
+            for each in (path, test_path)
+            for folder in PurePosixPath(each).parents
+        }
+        files = tuple(sorted(wanted & self._there, key=lambda file: (file.count("/"), file)))
+        if files not in self._joined:
+            texts = [(self._tree.read(file) or b"").decode(errors="replace").strip() for file in files]
+            self._joined[files] = _cut("\n\n".join(text for text in texts if text))
+        return self._joined[files]
+
+
+def _cut(text: str) -> str:
+    data = text.encode()
+    if len(data) <= MOST_BYTES:
+        return text
+    return data[: MOST_BYTES - len(CUT_MARK)].decode(errors="ignore") + CUT_MARK
