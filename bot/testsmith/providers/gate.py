@@ -75,7 +75,12 @@ class SharedGate:
             WaitTooLong: The settings do not allow so long a wait.
         """
         if self._end is None and seconds > self._waits.longest:
-            raise _unsent(wait_too_long(seconds, self._waits.longest))
+            raise _unsent(
+                WaitTooLong(
+                    f"The endpoint asks to wait {seconds:.0f} s, and at most {self._waits.longest:.0f} s are "
+                    "allowed. Run again later, or use another model or endpoint."
+                )
+            )
         if self._end is None and seconds > 0:
             sleep = self._waits.sleep(seconds * (1 + JITTER * self._waits.random()))
             both = (asyncio.ensure_future(sleep), asyncio.ensure_future(self._ended.wait()))
@@ -91,11 +96,3 @@ class SharedGate:
 def _unsent(error: ProviderError) -> ProviderError:
     error.attempts = 0
     return error
-
-
-def wait_too_long(asked: float, allowed: float) -> WaitTooLong:
-    """Return the error for a wait that the settings do not allow."""
-    return WaitTooLong(
-        f"The endpoint asks to wait {asked:.0f} s, and at most {allowed:.0f} s are allowed. "
-        "Run again later, or use another model or endpoint."
-    )

@@ -52,11 +52,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {
 
 
 class OpenAIProvider:
-    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter.
-
-    Attributes:
-        target: Who is asked.
-    """
+    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter."""
 
     def __init__(
         self,
@@ -78,7 +74,7 @@ class OpenAIProvider:
         """
         self._connect = connect
         self._client: openai.AsyncOpenAI | None = None
-        self.target = target
+        self._target = target
         self._budget = budget
         self._capabilities = capabilities
         self._clock = clock
@@ -88,7 +84,7 @@ class OpenAIProvider:
         """See `Provider.complete`."""
         import openai
 
-        target = replace(self.target, model=request.model)
+        target = replace(self._target, model=request.model)
         dialect = self._dialect(request.model)
         while True:
             sent = dialect.arguments(request)
@@ -117,11 +113,6 @@ class OpenAIProvider:
             self._dialects[model] = Dialect(self._capabilities, profile_of(model))
         return self._dialects[model]
 
-    def client(self) -> openai.AsyncOpenAI:
-        """Return the SDK's client, made when it is first asked for."""
-        self._client = self._client or self._connect()
-        return self._client
-
     async def aclose(self) -> None:
         """Close the connections, if any were made."""
         if self._client is not None:
@@ -137,10 +128,10 @@ class OpenAIProvider:
 
         The time limit holds for all of it, however slowly the answer drips.
         """
-        client = self.client()
+        self._client = self._client or self._connect()
         self._budget.meter.count_call()
-        async with asyncio.timeout(self.target.timeout_seconds):
-            raw = await client.chat.completions.with_raw_response.create(**sent)
+        async with asyncio.timeout(self._target.timeout_seconds):
+            raw = await self._client.chat.completions.with_raw_response.create(**sent)
         content: bytes = raw.http_response.content
         return content
 
@@ -166,7 +157,7 @@ class OpenAIProvider:
         return refused(self._refusal(status, body, {}), target)
 
     def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
-        return read_refusal(status, headers, body, target=self.target, now=self._clock())
+        return read_refusal(status, headers, body, target=self._target, now=self._clock())
 
 
 def read_completion(body: object) -> CompletionResponse | None:

@@ -319,15 +319,10 @@ def _clean(said: object, key: Secret | None) -> str:
     return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
-def shown_words(said: str, key: Secret | None = None) -> str:
-    """Return an endpoint's words as they may be shown: clean, on one line, cut, without a full stop."""
-    words = _clean(said, key)
-    cut = words if len(words) <= MAX_SHOWN_CHARACTERS else words[: MAX_SHOWN_CHARACTERS - 1] + "…"
-    return cut.rstrip(".")
-
-
 def _shown(words: str) -> str:
-    return f": {shown_words(words)}" if words else ""
+    """Return an endpoint's cleaned words as the end of a message: cut, without a full stop."""
+    cut = words if len(words) <= MAX_SHOWN_CHARACTERS else words[: MAX_SHOWN_CHARACTERS - 1] + "…"
+    return cut and f": {cut.rstrip('.')}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
