@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from testsmith.forge.answering import Reaction, Said
 from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
@@ -24,13 +25,12 @@ from testsmith.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from testsmith.forge.github.answering import answer, react, read_role
 from testsmith.forge.github.calls import Calls
 from testsmith.forge.github.commits import Branches, read_ahead, read_branch
 from testsmith.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
 from testsmith.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
 from testsmith.forge.github.pulls import read_commit, read_file_patches, read_pull_request
-from testsmith.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote
+from testsmith.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote, understood
 from testsmith.forge.github.reviewing import Reviewing, delete_pending
 from testsmith.forge.github.sweeps import (
     bring_up_to_date,
@@ -41,12 +41,16 @@ from testsmith.forge.github.sweeps import (
     update_pull,
 )
 from testsmith.forge.github.talk import read_existing
-from testsmith.forge.github.told import taken
+from testsmith.forge.github.told import maybe, taken
 from testsmith.forge.github.wire import Wire
+from testsmith.forge.marks import answer_to
 from testsmith.forge.plan import is_same_summary
-from testsmith.forge.settling import own_summaries
+from testsmith.forge.settling import own_answers, own_summaries
 from testsmith.forge.sweeps import PullText, SweepPull
 from testsmith.settings import Role, Secret
+
+_READ_METADATA = "metadata: read"
+_MAY_WRITE = frozenset({"admin", "write"})
 
 HEAD_LOOKS = 10
 """How often is looked, a second apart, whether a pull request's head has followed its branch."""
@@ -154,16 +158,44 @@ class GitHub:
         update_pull(self._remote, number, text)
 
     def role(self, login: str) -> Role:
-        """See `AnsweringForge.role`."""
-        return read_role(self._remote, login)
+        """See `AnsweringForge.role`; an account that is gone, or not a person's, has none."""
+        what = f"look up what {login} may do"
+        path = f"/collaborators/{quote(login, safe='')}/permission"
+        try:
+            with understood(what):
+                told = self._remote.get(what, path, permission=_READ_METADATA)
+                permission, name = taken(told, "permission", str), maybe(told, "role_name", str)
+        except NotFound:
+            return Role.NONE
+        if permission in _MAY_WRITE:
+            return Role.WRITE
+        if permission != "read":
+            return Role.NONE
+        return Role.TRIAGE if name == "triage" else Role.READ
 
     def react(self, said: Said, reaction: Reaction) -> None:
         """See `AnsweringForge.react`."""
-        react(self._remote, said, reaction)
+        kind = "pulls" if said.is_on_diff else "issues"
+        path = f"/{kind}/comments/{said.comment}/reactions"
+
+        def send() -> int:
+            return taken(self._remote.rest("POST", path, {"content": reaction.value}), "id", int)
+
+        self._remote.write("react to a comment", send, lambda: None)
 
     def answer(self, number: int, said: Said, body: str) -> None:
-        """See `AnsweringForge.answer`."""
-        answer(self._remote, number, said, body)
+        """See `AnsweringForge.answer`; one that is there already is enough."""
+        path = f"/issues/{number}/comments"
+        if said.is_on_diff:
+            path = f"/pulls/{number}/comments/{said.thread or said.comment}/replies"
+
+        def send() -> int:
+            return taken(self._remote.rest("POST", path, {"body": body}), "id", int)
+
+        def there() -> int | None:
+            return own_answers(self.existing(number)).get(answer_to(body) or 0)
+
+        self._remote.write(f"answer a comment on pull request {number}", send, there)
 
     def apply(self, number: int, operation: Operation) -> Applied:
         """See `Forge.apply`."""
