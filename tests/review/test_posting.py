@@ -76,7 +76,7 @@ class TalkingForge:
     def apply(self, number: int, operation: Operation) -> Applied:
         assert number == NUMBER
         if isinstance(operation, CreateReview) and operation.head != self.head_sha:
-            raise HeadMoved("moved", expected=operation.head, found=self.head_sha)
+            raise HeadMoved(self.head_sha)
         fault = self.faults.get(type(operation))
         given = fault.pop(0)(operation) if fault else None
         if given is None:

@@ -329,30 +329,19 @@ class NotFound(ForgeFailure):
 
 
 class HeadMoved(ForgeFailure):
-    """The pull request has a new head, so that nothing is to be posted for the old one."""
+    """The pull request has a new head, so that nothing is to be posted for the old one.
 
-    def __init__(self, message: str, *, expected: str, found: str) -> None:
-        super().__init__(message)
-        self.expected = expected
+    Attributes:
+        found: The new head's full object id; empty if the branch is gone.
+    """
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"The pull request has a new head, {found[:7]}; the run for it will report.")
         self.found = found
-
-    @classmethod
-    def seen(cls, expected: str, found: str) -> HeadMoved:
-        """Return the failure for a head that was seen in place of the expected one."""
-        told = f"The pull request has a new head, {found[:7]}; the run for it will report."
-        return cls(told, expected=expected, found=found)
 
 
 class RateLimited(ForgeFailure):
-    """The forge asks to wait for longer than the run can; nothing was done.
-
-    Attributes:
-        seconds: How long it asks to wait.
-    """
-
-    def __init__(self, message: str, *, seconds: float) -> None:
-        super().__init__(message)
-        self.seconds = seconds
+    """The forge asks to wait for longer than the run can; nothing was done."""
 
 
 class Refused(ForgeFailure):

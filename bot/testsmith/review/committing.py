@@ -230,7 +230,7 @@ class _Attempt:
         """
         tip = self._forge.branch(self._order.pull.head_ref)
         if tip is None or tip.sha != self._order.head:
-            raise HeadMoved.seen(self._order.head, "" if tip is None else tip.sha)
+            raise HeadMoved("" if tip is None else tip.sha)
         return tip
 
     def _commit_to_own(self, name: str) -> MadeCommit:

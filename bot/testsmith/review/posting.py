@@ -82,7 +82,7 @@ def _carried_out(forge: Forge, number: int, wanted: Wanted, planned: Plan, posti
     """Carry out a plan as far as it holds; return what is wanted from now on."""
     makes_review = any(isinstance(operation, CreateReview) for operation in planned.operations)
     if wanted.head and not makes_review:
-        expect_head(forge, number, wanted.head)  # making a review does so by itself
+        _expect_head(forge, number, wanted.head)  # making a review does so by itself
     for operation in planned.operations:
         try:
             applied = forge.apply(number, operation)
@@ -142,7 +142,7 @@ def _at(head: str, wanted: Wanted) -> Wanted:
     return replace(wanted, head=head, refused=wanted.refused | moved)
 
 
-def expect_head(forge: Forge, number: int, head: str) -> None:
+def _expect_head(forge: Forge, number: int, head: str) -> None:
     """Make sure that a pull request's head is still the one that is looked at.
 
     Raises:
@@ -150,4 +150,4 @@ def expect_head(forge: Forge, number: int, head: str) -> None:
     """
     found = forge.head(number)
     if found != head:
-        raise HeadMoved.seen(head, found)
+        raise HeadMoved(found)

@@ -162,9 +162,9 @@ def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRe
     try:
         existing = forge.existing(task.number)
     except Forbidden:  # nothing of the bot's own is there, then
-        raise HeadMoved.seen(task.head_sha, head) from None
+        raise HeadMoved(head) from None
     if not is_followed_by_own(forge, existing, task.head_sha, head):
-        raise HeadMoved.seen(task.head_sha, head)
+        raise HeadMoved(head)
     return replace(task, head_sha=head)
 
 

@@ -79,18 +79,16 @@ def test_limit__a_429_without_a_word(desk: Desk) -> None:
 
 def test_limit__without_a_time_the_waits_grow_until_patience_ends(desk: Desk) -> None:
     desk.at.github.fail(secondary_limit(COMMENTS, retry_after=None, times=9))
-    with pytest.raises(RateLimited, match="GitHub asks to wait 240 s") as failed:
+    with pytest.raises(RateLimited, match="GitHub asks to wait 240 s"):
         say(desk)
-    assert failed.value.seconds == 240
     assert [nap for nap in desk.naps if nap > 1] == [60, 120]
 
 
 @pytest.mark.parametrize("retry_after", [int(PATIENCE) + 1, 10**10])
 def test_limit__one_beyond_all_patience_is_not_waited_for(desk: Desk, retry_after: int) -> None:
     desk.at.github.fail(secondary_limit(COMMENTS, retry_after=retry_after))
-    with pytest.raises(RateLimited, match="Run the job again later") as failed:
+    with pytest.raises(RateLimited, match=f"asks to wait {retry_after} s .* Run the job again later"):
         say(desk)
-    assert failed.value.seconds == retry_after
     assert desk.naps == []
 
 

@@ -34,7 +34,7 @@ def test_review__not_for_a_head_that_is_none_any_more(desk: Desk) -> None:
     moved = desk.at.github.commit(desk.at.shop, "change", {"tea.py": None})
     with pytest.raises(HeadMoved, match="has a new head") as failed:
         desk.forge().apply(1, wanted)
-    assert (failed.value.expected, failed.value.found) == (wanted.head, moved)
+    assert failed.value.found == moved
     assert desk.at.github.counted(writes=True) == []
 
 

@@ -137,8 +137,7 @@ class Calls:
         if seconds > self._patience:
             raise RateLimited(
                 f"Cannot {ask.what}: GitHub asks to wait {seconds:.0f} s before the next request, which is "
-                "longer than the run can. Run the job again later.",
-                seconds=seconds,
+                "longer than the run can. Run the job again later."
             ) from rejected
         self._patience -= seconds
         self._sleep(seconds)

@@ -137,9 +137,7 @@ class Branches:
             commit = taken(self._remote.graphql(COMMIT, told), "createCommitOnBranch.commit", dict)
             return MadeCommit(sha=taken(commit, "oid", str))
 
-        return self._write(
-            "commit", lambda: self._meant(order.branch, order.parent, send), lambda: self._made(order)
-        )
+        return self._write("commit", lambda: self._meant(order.branch, send), lambda: self._made(order))
 
     def _commit_by_objects(self, order: NewCommit, merged: str | None = None) -> MadeCommit:
         """Make the commit of blobs and a tree, without an author: so GitHub signs it for a bot.
@@ -168,7 +166,7 @@ class Branches:
 
         self._write(
             "commit",
-            lambda: self._meant(order.branch, order.parent, send),
+            lambda: self._meant(order.branch, send),
             lambda: self._is_at(order.branch, sha),
         )
         return MadeCommit(sha=sha)
@@ -192,7 +190,7 @@ class Branches:
     ) -> _Answer:
         return self._remote.write(what, send, look_up, permission=WRITE_CONTENTS).answer
 
-    def _meant(self, branch: str, parent: str, send: Callable[[], _Answer]) -> _Answer:
+    def _meant(self, branch: str, send: Callable[[], _Answer]) -> _Answer:
         """Send a change of a branch, and tell what a refusal means.
 
         Raises:
@@ -212,13 +210,13 @@ class Branches:
                 ) from rejected
             if _is_stale(rejected):
                 tip = read_branch(self._remote, branch)
-                raise HeadMoved.seen(parent, "" if tip is None else tip.sha) from rejected
+                raise HeadMoved("" if tip is None else tip.sha) from rejected
             raise
 
     def _expect_at(self, branch: str, sha: str) -> None:
         tip = read_branch(self._remote, branch)
         if tip is None or tip.sha != sha:
-            raise HeadMoved.seen(sha, "" if tip is None else tip.sha)
+            raise HeadMoved("" if tip is None else tip.sha)
 
     def _is_gone(self, branch: str) -> bool | None:
         return True if read_branch(self._remote, branch) is None else None

@@ -70,7 +70,7 @@ class Reviewing:
     def _require_head(self) -> None:
         expected, found = self._review.head, read_pull_request(self._remote, self._number).head_sha
         if expected != found:
-            raise HeadMoved.seen(expected, found)
+            raise HeadMoved(found)
 
     def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
         """Return a review as GitHub takes it; without an event it is pending, and seen by us alone."""

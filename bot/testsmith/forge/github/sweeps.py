@@ -116,7 +116,7 @@ def _asking(remote: Remote, number: int, head: str) -> Callable[[], bool]:
             if _NOTHING_NEW in said:
                 return False
             if _STALE in said:
-                raise HeadMoved.seen(head, read_pull_request(remote, number).head_sha) from rejected
+                raise HeadMoved(read_pull_request(remote, number).head_sha) from rejected
             if _CONFLICT in said:
                 raise MergeConflict(
                     f"Cannot bring pull request {number} up to date: GitHub says {shown(rejected.message)}. "

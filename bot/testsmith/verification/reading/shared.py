@@ -103,11 +103,6 @@ class Shared:
         for values in itertools.islice(products, MOST_ROWS):
             yield None, {key: value for part in values for key, value in part.items()}
 
-    def values_of(self, mark: ast.Call) -> Sequence[Mapping[str, ast.expr]]:
-        """Return what each row of a mark puts in for which name; nothing where that cannot be told."""
-        listed = self._listed(mark)
-        return [] if listed is None else listed[1]
-
     def _listed(self, mark: ast.Call) -> tuple[list[ast.expr], list[dict[str, ast.expr]]] | None:
         """Return the rows of a mark and what they put in; None where they are not written out."""
         rows = _rows_argument(mark)
