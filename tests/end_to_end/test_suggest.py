@@ -72,15 +72,10 @@ def test_suggest__the_example_by_the_offline_engine(
     for one in green:
         assert one["evidence"]["passes"] == one["evidence"]["runs"] == 5
         assert passes_plainly(one["code"], shop / "src", tmp_path / f"plain-{one['number']}"), one["code"]
-
-
-def test_suggest__a_contradicted_example_is_a_question(command_line: CommandLine, shop: Path) -> None:
-    report = command_line.suggest(shop, *OFFLINE, "--only", "src/shop/prices.py::cents").report
-
-    [question] = [one for one in report["suggestions"] if one["label"] == "question"]
-    assert "115" in question["code"]
-    green = [one for one in report["suggestions"] if one["label"] != "question"]
-    assert all('"1.15"' not in one["code"] for one in green)
+    of_cents = [one for one in report["suggestions"] if one["member"] == "src/shop/prices.py::cents"]
+    [contradicted] = [one for one in of_cents if one["label"] == "question"]
+    assert "115" in contradicted["code"]
+    assert not [one for one in of_cents if one is not contradicted and '"1.15"' in one["code"]]
 
 
 @pytest.mark.parametrize("output_format", ["text", "markdown", "html"])
