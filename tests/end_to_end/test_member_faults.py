@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
-import pytest
 from end_to_end.test_suggest import SCHEMA
 
 from fakes.command_line import CommandLine, Ran
@@ -17,6 +17,7 @@ from fakes.git_repository import GitRepository
 
 ROOT = Path(__file__).parents[2]
 OF_MODEL = ("prompt", "parsing")
+INNOCENT = {"src/text.py::shortened", "src/text.py::doubled"}
 TEXT = """\
 def shortened(text: str, most: int) -> str:
     if len(text) <= most:
@@ -24,33 +25,39 @@ def shortened(text: str, most: int) -> str:
     return text[:most] + "..."
 
 
-def guilty(text: str) -> str:
-    return text.upper() if len(text) > 3 else text
-
-
 def doubled(text: str, times: int) -> str:
     return text * times if times > 2 else text * 2
 """
+GUILTY_ONE = """
+
+def {name}(text: str) -> str:
+    return text.upper() if len(text) > 3 else text
+"""
 TESTS = """\
-from text import doubled, guilty, shortened
+import text
 
 
 def test_text():
-    assert (shortened("abc", 3), guilty(""), doubled("a", 2)) == ("abc", "", "aa")
+    assert (text.shortened("abc", 3), text.doubled("a", 2)) == ("abc", "aa")
+
+
+def test_guilty():
+    assert [guilty("") for name, guilty in vars(text).items() if name.startswith("guilty")]
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    repository = GitRepository.create(tmp_path / "text")
+def project(folder: Path, stages: Iterable[str]) -> Path:
+    """A project whose change adds two functions, and one for each stage that raises for it."""
+    guilty = "".join(GUILTY_ONE.format(name=GUILTY[stage]) for stage in stages)
+    repository = GitRepository.create(folder / "text")
     repository.commit({"pyproject.toml": "[tool.pytest.ini_options]\n"})
-    repository.commit({"src/text.py": TEXT, "tests/test_text.py": TESTS})
+    repository.commit({"src/text.py": TEXT + guilty, "tests/test_text.py": TESTS})
     return repository.folder
 
 
-def run(command_line: CommandLine, stage: str, project: Path, *arguments: str) -> Ran:
+def run(command_line: CommandLine, project: Path, *arguments: str) -> Ran:
     environment = {**command_line.environment(), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    command = (sys.executable, "-m", "fakes.fault_injection", stage, "suggest", "--repo", str(project))
+    command = (sys.executable, "-m", "fakes.fault_injection", "suggest", "--repo", str(project))
     done = subprocess.run(
         (*command, "--base", "HEAD~1", "--format", "json", *arguments),
         capture_output=True,
@@ -62,45 +69,41 @@ def run(command_line: CommandLine, stage: str, project: Path, *arguments: str) -
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def check_others_are_complete(ran: Ran) -> None:
+def check_others_are_complete(ran: Ran, stages: Iterable[str]) -> None:
     assert ran.code == 0, ran.stderr
     report = ran.report
     jsonschema.validate(report, SCHEMA)
-    [lost] = report["skipped"]
-    assert (lost["member"], lost["stage"]) == (f"src/text.py::{GUILTY}", "internal")
-    assert lost["reason"].startswith("internal error: Injected(")
-    assert "\n" not in lost["reason"]
-    assert {one["member"] for one in report["suggestions"]} == {
-        "src/text.py::shortened",
-        "src/text.py::doubled",
-    }
+    assert {one["stage"] for one in report["skipped"]} == {"internal"}
+    reasons = {one["member"]: one["reason"] for one in report["skipped"]}
+    assert len(reasons) == len(report["skipped"])
+    assert reasons.keys() == {f"src/text.py::{GUILTY[stage]}" for stage in stages}
+    for stage in stages:
+        reason = reasons[f"src/text.py::{GUILTY[stage]}"]
+        assert reason.startswith(f"internal error: Injected({STAGES[stage]!r}")
+        assert "\n" not in reason
+    assert {one["member"] for one in report["suggestions"]} == INNOCENT
     assert "Traceback" in ran.stderr
     assert "Injected" in ran.stderr
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in OF_MODEL])
-def test_suggest__a_fault_of_one_member_costs_that_member(
-    command_line: CommandLine, project: Path, stage: str
-) -> None:
-    ran = run(command_line, stage, project, "--provider", "offline", "--verbose")
-    check_others_are_complete(ran)
+def test_suggest__a_fault_of_one_member_costs_that_member(command_line: CommandLine, tmp_path: Path) -> None:
+    stages = [stage for stage in STAGES if stage not in OF_MODEL]
+    ran = run(command_line, project(tmp_path, stages), "--provider", "offline", "--verbose")
+    check_others_are_complete(ran, stages)
     for one in ran.report["suggestions"]:
         assert one["evidence"]["passes"] == 5
         assert one["evidence"]["mutants_killed"] > 0
 
 
-@pytest.mark.parametrize("stage", OF_MODEL)
-def test_suggest__a_fault_of_one_answer_costs_that_member(
-    command_line: CommandLine, project: Path, stage: str
-) -> None:
+def test_suggest__a_fault_of_one_answer_costs_that_member(command_line: CommandLine, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         asked = ("--base-url", endpoint.url, "--model", "small", "--no-verify", "--verbose")
-        check_others_are_complete(run(command_line, stage, project, *asked))
+        check_others_are_complete(run(command_line, project(tmp_path, OF_MODEL), *asked), OF_MODEL)
 
 
-def test_suggest__nothing_but_faults_is_a_failure(command_line: CommandLine, project: Path) -> None:
-    only = f"src/text.py::{GUILTY}"
-    ran = run(command_line, "gate", project, "--provider", "offline", "--only", only)
+def test_suggest__nothing_but_faults_is_a_failure(command_line: CommandLine, tmp_path: Path) -> None:
+    only = ("--only", f"src/text.py::{GUILTY['gate']}")
+    ran = run(command_line, project(tmp_path, ["gate"]), "--provider", "offline", *only)
     assert ran.code == 1
     assert [one["stage"] for one in ran.report["skipped"]] == ["internal"]
     assert "Traceback" not in ran.stderr

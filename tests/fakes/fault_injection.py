@@ -1,21 +1,17 @@
-"""The program with a function of its own that raises for one member.
+"""The program with functions of its own that each raise for one member.
 
-`python -m fakes.fault_injection STAGE suggest ...` runs it. All else is real: for every other member the
-function does what it does without.
+`python -m fakes.fault_injection suggest ...` runs it. All else is real: for every other member the functions
+do what they do without.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from functools import reduce, wraps
 from typing import Any
 
 from testsmith.model import Member
-
-GUILTY = "guilty"
-"""The name of the function of the project that it raises for."""
 
 STAGES = {
     "request": "testsmith.languages.python.context:requests",
@@ -36,12 +32,15 @@ STAGES = {
 }
 """Where it raises: a module and the name under which it calls the function."""
 
+GUILTY = {stage: f"guilty_of_{stage.replace(' ', '_')}" for stage in STAGES}
+"""The name of the function of the project that it raises for in a stage."""
+
 
 class Injected(Exception):
     """What is raised."""
 
 
-def inject(place: str) -> None:
+def inject(place: str, guilty: str) -> None:
     """Have a function raise where something that it is given is about the guilty member."""
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
@@ -50,26 +49,27 @@ def inject(place: str) -> None:
 
     @wraps(function)
     def raising(*arguments: Any, **named: Any) -> Any:
-        if any(_is_guilty(one) for one in (*arguments, *named.values())):
+        if any(_is_about(one, guilty) for one in (*arguments, *named.values())):
             raise Injected(place)
         return function(*arguments, **named)
 
     setattr(owner, name, raising)
 
 
-def _is_guilty(value: object) -> bool:
+def _is_about(value: object, guilty: str) -> bool:
     if isinstance(value, Member):
-        return value.name == GUILTY
+        return value.name == guilty
     if isinstance(value, str):
-        return value.endswith(f"::{GUILTY}") or f"import {GUILTY}\n" in value
+        return value.endswith(f"::{guilty}") or f"import {guilty}\n" in value
     if isinstance(value, Sequence):
-        return any(_is_guilty(one) for one in value)
+        return any(_is_about(one, guilty) for one in value)
     about = ("member", "requests", "request", "subject", "proof", "candidate")
-    return any(_is_guilty(getattr(value, name)) for name in about if hasattr(value, name))
+    return any(_is_about(getattr(value, name), guilty) for name in about if hasattr(value, name))
 
 
 if __name__ == "__main__":
     from testsmith.main import main
 
-    inject(STAGES[sys.argv.pop(1)])
+    for stage, place in STAGES.items():
+        inject(place, GUILTY[stage])
     main()
