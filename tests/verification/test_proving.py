@@ -235,31 +235,25 @@ def tee_each(func, items):
 '''
 
 
-@pytest.mark.parametrize(
-    ("claim", "summaries"),
-    [
-        pytest.param("list(seen) == [2, 4]", [], id="doctest finds it as it is shown"),
-        pytest.param("list(seen) == []", [], id="it is another situation"),
-        pytest.param(
-            "len(seen) == 3",
-            ["The docstring says `len(seen)` is `3`; it returns `2`. Which of the two is meant?"],
-            id="doctest contradicts it",
-        ),
-    ],
-)
-def test_prove__asks_of_an_example_what_all_lines_before_it_come_to(
-    tmp_path: Path, claim: str, summaries: list[str]
-) -> None:
-    code = f"""
+def test_prove__asks_of_an_example_what_all_lines_before_it_come_to(tmp_path: Path) -> None:
+    told = "The docstring says `len(seen)` is `3`; it returns `2`. Which of the two is meant?"
+    summaries_of = {
+        "list(seen) == [2, 4]": [],  # doctest finds it as it is shown
+        "list(seen) == []": [],  # it is another situation
+        "len(seen) == 3": [told],  # doctest contradicts it
+    }
+    code = """
         from shop import tee_each
 
         def test_claim():
             seen = []
             func = lambda item: seen.append(item * 2)
-            assert {claim}
+            assert {}
     """
-    (verdict,) = proven(tmp_path, subject(code, function_member(TEE, "tee_each")), base=None, head=TEE)
-    assert [entry.summary for entry in verdict.entries] == summaries
+    member = function_member(TEE, "tee_each")
+    claims = [subject(code.format(claim), member) for claim in summaries_of]
+    verdicts = proven(tmp_path, *claims, base=None, head=TEE)
+    assert [[entry.summary for entry in one.entries] for one in verdicts] == list(summaries_of.values())
 
 
 def test_prove__asks_nothing_that_does_not_reach_the_member(tmp_path: Path) -> None:
