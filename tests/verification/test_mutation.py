@@ -133,6 +133,9 @@ def test_not_raised():
 def test_value():
     assert clamp(0, 1, 3) == 1
 
+def test_cached():
+    assert clamp(0, 1, 3) is clamp(0, 1, 3)
+
 def test_truth():
     assert clamp(0, 1, 3)
 
@@ -149,6 +152,7 @@ def test_gather_mutants__tells_who_passes_whatever_the_member_returns(tmp_path: 
     (mutation,) = tried(tmp_path, CLAMP, subject(BLIND, function_member(CLAMP, "clamp")))
     assert set(names_of_tests(BLIND)) - mutation.blind == {
         "test_value",
+        "test_cached",
         "test_truth",
         "test_falsehood",
         "test_raises",

@@ -5,6 +5,7 @@ import asyncio
 import textwrap
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 
@@ -313,35 +314,44 @@ def test_taken_away__raises_what_nothing_catches_that_catches_exceptions(source:
         "def f(a): raise ValueError(a)\n",
     ],
 )
-def test_returning_at_once__gives_what_is_true_and_what_is_not(source: str) -> None:
-    returned = []
-    for replacement in returning_at_once(source, function_member(source, "f")):
-        namespace: dict[str, object] = {}
-        exec(replacement.edit.applied(source), namespace)  # noqa: S102 - our own text
-        function = namespace["f"]
-        assert callable(function)
-        returned.append(function(1))
-    assert returned == [..., False]
+def test_returning_at_once__gives_what_is_equal_to_its_like_alone(source: str) -> None:
+    replacement = returning_at_once(source, function_member(source, "f"))
+    assert replacement is not None
+    namespace: dict[str, object] = {}
+    exec(replacement.edit.applied(source), namespace)  # noqa: S102 - our own text
+    function = namespace["f"]
+    assert callable(function)
+    first, second = function(1), function(2)
+    assert first is not second
+    assert first == second
+    assert first != 1
+    assert first == ANY
+    assert {first: 1} == {second: 1}
+    for use in (bool, lambda value: not value):
+        with pytest.raises(TypeError):
+            use(first)
 
 
 def test_returning_at_once__a_generator_yields_once() -> None:
     source = "async def f(a):\n    for one in a:\n        yield one\n"
-    first, _ = returning_at_once(source, function_member(source, "f"))
+    replacement = returning_at_once(source, function_member(source, "f"))
+    assert replacement is not None
     namespace: dict[str, Callable[[str], AsyncIterator[object]]] = {}
-    exec(first.edit.applied(source), namespace)  # noqa: S102 - our own text
+    exec(replacement.edit.applied(source), namespace)  # noqa: S102 - our own text
 
     async def items() -> list[object]:
         return [one async for one in namespace["f"]("ab")]
 
-    assert asyncio.run(items()) == [...]
+    assert [type(one).__name__ for one in asyncio.run(items())] == ["Returned"]
 
 
-def test_returning_at_once__a_function_around_a_generator_is_none_and_a_class_has_no_replacements() -> None:
+def test_returning_at_once__a_function_around_a_generator_is_not_one_and_a_class_has_no_replacement() -> None:
     source = "def f(a):\n    def g():\n        yield a\n    return list(g())\n"
-    first, _ = returning_at_once(source, function_member(source, "f"))
-    assert "return ..." in first.edit.applied(source)
+    replacement = returning_at_once(source, function_member(source, "f"))
+    assert replacement is not None
+    assert replacement.edit.text.startswith("return ")
     source = "class f:\n    x = 1\n"
-    assert returning_at_once(source, function_member(source, "f")) == ()
+    assert returning_at_once(source, function_member(source, "f")) is None
 
 
 def test_plain_text__lines_and_encodings() -> None:
