@@ -92,7 +92,7 @@ def test_suggest__the_formats_for_people(command_line: CommandLine, shop: Path, 
 def test_suggest__write_leaves_a_green_suite(command_line: CommandLine, shop: Path) -> None:
     before = (shop / "tests/shop/test_cart.py").read_text(encoding="utf-8")
 
-    ran = command_line.suggest(shop, *OFFLINE, "--only", "src/shop/cart.py", "--write")
+    ran = command_line.suggest(shop, *OFFLINE, "--runs", "2", "--only", "src/shop/cart.py", "--write")
 
     assert ran.code == 0, ran.stderr
     after = (shop / "tests/shop/test_cart.py").read_text(encoding="utf-8")
@@ -109,7 +109,8 @@ def test_suggest__write_leaves_a_green_suite(command_line: CommandLine, shop: Pa
 def test_suggest__writing_again_changes_nothing(command_line: CommandLine, shop: Path) -> None:
     # Unmeasured, the project's tests cannot tell that a second set of tests adds nothing.
     only = ("--only", "src/shop/prices.py::shipping", "--only", "src/shop/stock.py")
-    arguments = ("--base", "main", "--provider", "offline", "--write", "--suite-seconds", "0", *only)
+    limits = ("--suite-seconds", "0", "--runs", "2")
+    arguments = ("--base", "main", "--provider", "offline", "--write", *limits, *only)
 
     def texts() -> dict[str, str]:
         return {path.name: path.read_text(encoding="utf-8") for path in (shop / "tests").rglob("*.py")}
