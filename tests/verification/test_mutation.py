@@ -118,6 +118,9 @@ def test_anything():
 def test_there():
     assert clamp(0, 1, 3) is not None
 
+def test_or_true():
+    assert clamp(0, 1, 3) or True
+
 def test_own():
     expected = [clamp(0, 1, 3)][1:]
     assert expected == []

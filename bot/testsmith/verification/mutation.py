@@ -38,7 +38,7 @@ _TAKEN_AWAY = 1_000_000
 """The number of the member that is taken away, among those of its mutants."""
 
 _RETURNING = _TAKEN_AWAY + 1
-"""The number of the member that returns at once."""
+"""The number of the first of its replacements that return at once."""
 
 _TIMES_AS_LONG_IN_FILE = 3.0
 """The project is loaded anew for each change of a file."""
@@ -84,7 +84,7 @@ class _Trial:
     source: str
     mutants: tuple[Mutant, ...]
     gone: Replacement
-    returning: Replacement | None
+    returning: tuple[Replacement, ...]
 
     def job(self, number: int, seconds: float) -> Job:
         """Return what is to be run."""
@@ -98,10 +98,7 @@ class _Trial:
         return Job(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
 
     def _replacements(self) -> Iterator[ChangedModule]:
-        replacements = {_TAKEN_AWAY: self.gone, _RETURNING: self.returning}
-        for number, replacement in replacements.items():
-            if replacement is None:
-                continue
+        for number, replacement in enumerate((self.gone, *self.returning), _TAKEN_AWAY):
             yield ChangedModule(
                 number=number,
                 edit=edit_of(replacement),
@@ -143,10 +140,13 @@ class _Trial:
                 for name in self.proof.names
             },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),
-            blind=frozenset(
-                name for name, status in result.changed.get(_RETURNING, {}).items() if status == PASSED
-            ),
+            blind=self._blind(result),
         )
+
+    def _blind(self, result: JobResult) -> frozenset[str]:
+        tried = [result.changed.get(_RETURNING + number, {}) for number in range(len(self.returning))]
+        names = self.proof.names if tried else ()
+        return frozenset(name for name in names if all(one.get(name) == PASSED for one in tried))
 
 
 def runs_when_loaded(proof: Proof) -> bool:
@@ -248,7 +248,7 @@ def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | Non
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())
         gone = taken_away(source, member)
-        returning = None if returns_nothing(member) else returning_at_once(source, member)
+        returning = () if returns_nothing(member) else returning_at_once(source, member)
         mutants = mutants_of(source, member, table.max_mutants, table.mutants_a_line)
     except (OSError, CannotParse):
         return None

@@ -34,11 +34,12 @@ _TEXT_METHODS = frozenset({"__repr__", "__str__", "__format__"})
 _GONE = 'raise ().__class__.__class__("MemberTakenAway", (BaseException,), {})'
 """Without a name that a parameter could hide; nothing that catches `Exception` catches it."""
 
-_RETURNED = (
-    '().__class__.__class__("Returned", (), {"__bool__": None, "__hash__": lambda _: 1, "__eq__": '
-    'lambda _, other: other.__class__.__name__ == "Returned" or NotImplemented})()'
+_RETURNED = tuple(
+    f'().__class__.__class__("Returned", (), {{"__bool__": lambda _: {truth}, "__hash__": lambda _: 1, '
+    '"__eq__": lambda _, other: other.__class__.__name__ == "Returned" or NotImplemented})()'
+    for truth in (True, False)
 )
-"""An object that is equal to its like alone, and neither true nor false."""
+"""Objects that are equal to their like alone, one of which is true."""
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -174,19 +175,20 @@ def taken_away(source_text: str, member: Member) -> Replacement | None:
     return _begun_with(_GONE, definition, places)
 
 
-def returning_at_once(source_text: str, member: Member) -> Replacement | None:
-    """Return a replacement of a function that returns at once what says nothing; None for a class.
+def returning_at_once(source_text: str, member: Member) -> tuple[Replacement, ...]:
+    """Return replacements of a function that return at once what says nothing; none for a class.
 
-    A generator yields it before it returns. A test that passes does not look at what the member does.
+    A generator yields it first. A test that passes with all does not look at what the member does.
 
     Raises:
         CannotParse: The text is no Python.
     """
     definition = _definition(source_text, member)
     if not isinstance(definition, _Function):
-        return None
-    form = f"yield {_RETURNED}; return" if _is_generator(definition) else f"return {_RETURNED}"
-    return _begun_with(form, definition, _Places(source_text))
+        return ()
+    places = _Places(source_text)
+    form = "yield {}; return" if _is_generator(definition) else "return {}"
+    return tuple(_begun_with(form.format(value), definition, places) for value in _RETURNED)
 
 
 def _is_generator(function: _Function) -> bool:
