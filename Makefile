@@ -8,7 +8,7 @@ TESTS ?= tests
 DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
-.PHONY: help demo quick test check format lock bench image
+.PHONY: help demo quick test check format lock bench image structure
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,7 +34,7 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/report/schema.json
+	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/reporting/schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -56,3 +56,6 @@ bench: .venv/.installed ## measure speed, and the worth of the offline tests
 image: ## build the container image testsmith (needs docker or podman)
 	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \
 	$$engine build --file "$(DOCKERFILE)" --tag testsmith .
+
+structure: .venv/.installed ## draw the packages and their imports in docs/architecture.md
+	$(BIN)/python docs/structure.py

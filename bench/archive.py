@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.clock import Stopwatch
 from bench.figures import Figure
-from testsmith.cache.archive import RESULTS, pack, unpack
-from testsmith.cache.store import ResultStore, StoredEntry
 from testsmith.settings import CacheSettings
+from testsmith.storage.archive import RESULTS, pack, unpack
+from testsmith.storage.store import ResultStore, StoredEntry
 
 ENTRIES = 10_000
 MOST_SECONDS = 1.0

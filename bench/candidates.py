@@ -15,15 +15,15 @@ from bench.figures import Figure
 from bench.places import order_for
 from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.execution.opening import open_workspace
-from testsmith.execution.own_suite import OwnSuite
+from testsmith.execution.project_tests.suite import OwnSuite
+from testsmith.execution.workspace_builder import open_workspace
+from testsmith.git.repository import Repository
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
-from testsmith.verification.evidence import Subject
-from testsmith.verification.proving import prove
+from testsmith.verification.evidence import RunSubject
+from testsmith.verification.prove import prove
 
 LEDGER = Path(__file__).parent / "ledger"
 CANDIDATES = 5
@@ -144,13 +144,13 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     return _Took(members=len(search.members), candidates=len(subjects), runs=progress.steps, watch=watch)
 
 
-def _subjects(search: MemberSearch, repository: Repository) -> Iterator[Subject]:
+def _subjects(search: MemberSearch, repository: Repository) -> Iterator[RunSubject]:
     [driver] = drivers()
     for request in driver.requests(search.head_tree, search.members, repository.project):
         for number in range(CANDIDATES):
             code = _code(request.member, number)
             candidate = Candidate(member=request.member.id, code=code, origin=Origin.MODEL)
-            yield Subject(member=request.member, candidate=candidate, beside=request.test_path)
+            yield RunSubject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
 def _code(member: Member, number: int) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 from bench.clock import Stopwatch
 from bench.figures import Figure
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.languages.python.test_modules import test_functions
+from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
-from testsmith.verification.table import GateTable
+from testsmith.verification.thresholds import GateTable
 
 _MODULE = '''\
 import math
@@ -81,7 +81,7 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], S
     settings = VerificationSettings(runs=1)
     member = function_member(_MODULE, "natural_size", "sizes.py")
     subjects = [
-        Subject(
+        RunSubject(
             member=member,
             candidate=Candidate(member=member.id, code=f"{_TESTS}\n# {number}\n", origin=Origin.OFFLINE),
         )

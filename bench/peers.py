@@ -27,15 +27,15 @@ from bench.places import order_for
 from bench.projects import commit_all
 from bench.subjects import NotToBeHad, environment_with, fetched
 from fakes.workspaces import CountingProgress
-from testsmith.changes.git import Repository
 from testsmith.changes.members import find_members
-from testsmith.execution.opening import open_workspace
+from testsmith.execution.workspace_builder import open_workspace
+from testsmith.git.repository import Repository
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import gather_mutants
-from testsmith.verification.table import DEFAULTS
+from testsmith.verification.thresholds import DEFAULTS
 
 TOOLS = ("cosmic-ray==8.7.0", "mutmut==3.8.1", "pytest")
 TIMES_FASTER = 3.0
@@ -199,7 +199,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
     search = find_members(repository, SelectionSettings(all_paths=(place.module.path,)), [driver])
     code = (place.root / place.module.tests).read_text(encoding="utf-8")
     subjects = [
-        Subject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
+        RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
         for member in search.members
     ]
     async with open_workspace(await order_for(repository, search, settings)) as opened:

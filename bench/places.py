@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch
 from testsmith.execution.interpreter import choose_interpreter
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.opening import WorkspaceOrder
+from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace_builder import WorkspaceOrder
+from testsmith.git.repository import Repository
 from testsmith.settings import VerificationSettings
 
 

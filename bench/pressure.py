@@ -17,10 +17,10 @@ from fakes.endpoint import Endpoint, per_member_latency
 from fakes.faults import Fault
 from fakes.requests import make_requests
 from fakes.streams import read_all
-from testsmith.generation.model.generator import ModelGenerator
+from testsmith.generation.llm.generator import ModelGenerator
+from testsmith.llm.budget import SpendingMeter
+from testsmith.llm.factory import build_provider
 from testsmith.model import Candidate
-from testsmith.providers.meter import SpendingMeter
-from testsmith.providers.stack import build_provider
 from testsmith.settings import ModelSettings
 
 CALLS = 90

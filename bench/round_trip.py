@@ -26,7 +26,7 @@ from fakes.github.clock import WallClock
 from fakes.github.github import fake_github
 from fakes.shop import Shop
 from testsmith.languages.registry import drivers
-from testsmith.pipeline import Given
+from testsmith.pipeline import RunOptions
 
 PAIRS = (
     ("humanize", "4.14.0", "4.15.0"),
@@ -158,5 +158,5 @@ class _Trip:
 
 def _looked_at(report: dict[str, Any]) -> set[str]:
     """Return the members of a report that were looked at."""
-    left = {one["member"] for one in report["skipped"] if one["reason"] == Given().reason}
+    left = {one["member"] for one in report["skipped"] if one["reason"] == RunOptions().reason}
     return {one["id"] for one in report["members"]} - left

@@ -20,22 +20,22 @@ from bench.modules import Module, function_spans, mutants_of_module, whole
 from bench.places import order_for
 from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Setting, run_jobs
-from testsmith.execution.opening import open_workspace
-from testsmith.execution.own_suite import changes_noticed
-from testsmith.execution.own_tests.run import run_suite
+from testsmith.execution.harness import ChangedModule, ChangedModules, RunSetting, TestJob, run_jobs
+from testsmith.execution.project_tests.run import run_suite
+from testsmith.execution.project_tests.suite import changes_noticed
 from testsmith.execution.workspace import Workspace
-from testsmith.generation.offline.mutants_around import mutants_around
-from testsmith.generation.offline.sources import read_module
-from testsmith.languages.python.mutants import Mutant, plain_text
+from testsmith.execution.workspace_builder import open_workspace
+from testsmith.generation.explorer.guidance import mutants_around
+from testsmith.generation.explorer.module_source import read_module
+from testsmith.git.repository import Repository
+from testsmith.languages.python.judge.mutants import Mutant, plain_text
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import edit_of
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 RUNS = 5
 
@@ -45,7 +45,7 @@ _NO_COVER = r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)"
 _UNCHANGED = -1
 """The number of a change that changes nothing: a test that fails with it has noticed no mutant either."""
 
-_MUTATED = Setting(name="mutants", hash_seed=1)
+_MUTATED = RunSetting(name="mutants", hash_seed=1)
 
 Arc = tuple[int, int]
 
@@ -148,7 +148,7 @@ async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     [driver] = drivers()
     member = whole(ground.module, ground.source)
     subjects = [
-        Subject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.OFFLINE))
+        RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.OFFLINE))
         for code in codes
     ]
     settings = VerificationSettings(runs=RUNS, test_seconds=60.0)
@@ -156,7 +156,7 @@ async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
         subjects, ground.workspace, driver.test_functions, settings, CountingProgress()
     )
     functions = [function for proof in proofs for function in proof.functions]
-    passing = sum(each.head[0].status is Status.PASSED for each in functions)
+    passing = sum(each.head[0].status is TestStatus.PASSED for each in functions)
     counts = _Counts(tests=len(functions), passing=passing, stable=sum(map(_is_stable, functions)))
     return _score(ground, counts, _Reach.of(proofs), await _killed_by(ground, proofs))
 
@@ -239,10 +239,12 @@ async def _killed_by(ground: Ground, proofs: Sequence[Proof]) -> set[int]:
 
 
 def _noticing(statuses: Mapping[str, str]) -> set[str]:
-    return {name for name, status in statuses.items() if status not in {Status.PASSED, Status.SKIPPED}}
+    return {
+        name for name, status in statuses.items() if status not in {TestStatus.PASSED, TestStatus.SKIPPED}
+    }
 
 
-def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet[int]) -> Job | None:
+def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet[int]) -> TestJob | None:
     lines = {function.name: function.lines for function in proof.functions if _is_stable(function)}
     loaded = frozenset[int]().union(*(run.import_lines for run in _stable_runs(proof)))
     changes = [each for each in _changes(ground, lines, loaded) if each.number not in killed]
@@ -251,7 +253,7 @@ def _mutation_job(ground: Ground, number: int, proof: Proof, killed: AbstractSet
     names = frozenset(lines)
     unchanged = ChangedModule(number=_UNCHANGED, edit=(0, 0, ""), function=None, tests=names)
     changed = _changed(ground, [unchanged, *changes], names)
-    return Job(number=number, code=proof.candidate.code, seconds=_MUTATION_SECONDS, changed=changed)
+    return TestJob(number=number, code=proof.candidate.code, seconds=_MUTATION_SECONDS, changed=changed)
 
 
 def _changed(ground: Ground, changes: Sequence[ChangedModule], names: frozenset[str]) -> ChangedModules:

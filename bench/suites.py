@@ -12,10 +12,10 @@ from bench.figures import Figure
 from bench.places import order_for
 from bench.pulls import PAIRS, pull_request
 from bench.subjects import NotToBeHad
-from testsmith.changes.git import Repository
 from testsmith.changes.members import find_members
-from testsmith.execution.opening import open_workspace
-from testsmith.execution.own_suite import OwnSuite, measure_own_suite
+from testsmith.execution.project_tests.suite import OwnSuite, measure_project_tests
+from testsmith.execution.workspace_builder import open_workspace
+from testsmith.git.repository import Repository
 from testsmith.languages.registry import drivers
 from testsmith.settings import SelectionSettings, VerificationSettings
 
@@ -52,5 +52,5 @@ async def _measured(repository: Repository) -> _Took:
     search = find_members(repository, SelectionSettings(base="main", head="change"), drivers())
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
-            suite = await measure_own_suite(workspace, search.members, settings)
+            suite = await measure_project_tests(workspace, search.members, settings)
     return _Took(suite=suite, members=len(search.members), watch=watch)

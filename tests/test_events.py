@@ -10,15 +10,15 @@ import pytest
 from testsmith.events import (
     COMMIT_TRAILER,
     DEFAULT_SKIP_LABEL,
+    HandleCommentCommands,
     Nothing,
-    ObeyCommands,
     ReviewPullRequest,
     SweepRepository,
     Task,
     is_own_commit,
     task_of,
 )
-from testsmith.forge.commands import Command, Orders, Verb
+from testsmith.forge.slash_commands import ParsedComment, SlashCommand, Verb
 
 SHA = {"base": "b" * 40, "head": "a" * 40}
 
@@ -239,17 +239,17 @@ def comment(place: str = "", value: Any = None, *, on_diff: bool = False) -> dic
     return whole
 
 
-APPLY = Orders(lines=(Command(verb=Verb.APPLY, numbers=(1,)),))
+APPLY = ParsedComment(lines=(SlashCommand(verb=Verb.APPLY, numbers=(1,)),))
 
 
 def test_comment__in_the_conversation() -> None:
-    assert task_of("issue_comment", comment()) == ObeyCommands(
+    assert task_of("issue_comment", comment()) == HandleCommentCommands(
         repository="octo/shop", number=7, comment=2**40, commander="ada", orders=APPLY
     )
 
 
 def test_comment__on_the_diff() -> None:
-    assert task_of("pull_request_review_comment", comment(on_diff=True)) == ObeyCommands(
+    assert task_of("pull_request_review_comment", comment(on_diff=True)) == HandleCommentCommands(
         repository="octo/shop",
         number=7,
         comment=2**40,
@@ -265,14 +265,14 @@ def test_comment__a_bare_word_counts_only_as_an_answer() -> None:
     assert isinstance(task_of("pull_request_review_comment", told), Nothing)
     told["comment"]["in_reply_to_id"] = 12
     task = task_of("pull_request_review_comment", told)
-    assert isinstance(task, ObeyCommands)
+    assert isinstance(task, HandleCommentCommands)
     assert (task.thread, task.orders.is_shortcut) == (12, True)
 
 
 def test_comment__on_the_change_of_a_fork_has_a_small_token() -> None:
     told = comment("pull_request.head", {"sha": SHA["head"], "repo": None}, on_diff=True)
     task = task_of("pull_request_review_comment", told)
-    assert isinstance(task, ObeyCommands)
+    assert isinstance(task, HandleCommentCommands)
     assert task.has_small_token
 
 

@@ -15,7 +15,7 @@ from testsmith.settings import (
     SandboxChoice,
     Secret,
     Settings,
-    Sources,
+    SettingsSources,
     file_values,
     parse,
 )
@@ -25,7 +25,7 @@ def settings(
     *, file: dict[str, object] | None = None, environment: dict[str, str] | None = None, **arguments: Any
 ) -> Settings:
     typed = {"base": "main", **arguments}
-    return parse(Path(), Sources(arguments=typed, file=file or {}, environment=environment or {}))
+    return parse(Path(), SettingsSources(arguments=typed, file=file or {}, environment=environment or {}))
 
 
 def test_parse__defaults() -> None:
@@ -174,9 +174,9 @@ def test_options__each_sets_a_field_that_exists() -> None:
 
 def test_parse__a_coverage_file() -> None:
     arguments = {"base": "main", "coverage": "out/coverage.xml"}
-    settings = parse(Path("repo"), Sources(arguments=arguments))
+    settings = parse(Path("repo"), SettingsSources(arguments=arguments))
     assert settings.verification.coverage == Path("out/coverage.xml")
-    assert parse(Path("repo"), Sources(arguments={"base": "main"})).verification.coverage is None
+    assert parse(Path("repo"), SettingsSources(arguments={"base": "main"})).verification.coverage is None
 
 
 def test_parse__installing_is_typed_and_never_else() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from fakes.running import Running, orphanage
-from testsmith.execution.isolation import processes
-from testsmith.supervisor import Ending, seconds_allowed
+from testsmith.execution.sandbox.linux import processes
+from testsmith.supervisor import SupervisedEnding, seconds_allowed
 
 STAND_IN = """\
 import json, os, signal, subprocess, sys, time
@@ -156,18 +156,18 @@ def _wait_for(happens: Callable[[], bool], seconds: float = 30.0) -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Ending(code=0, is_late=True), ""),
-        (Ending(code=1), ""),
-        (Ending(code=-signal.SIGTERM, signal=signal.SIGTERM), ""),
-        (Ending(code=-signal.SIGINT), ""),
-        (Ending(code=-signal.SIGKILL, signal=signal.SIGTERM), ""),
-        (Ending(code=143, is_late=True), "--max-minutes"),
-        (Ending(code=-signal.SIGKILL, is_late=True), "--max-minutes"),
-        (Ending(code=-signal.SIGKILL), "memory"),
-        (Ending(code=-signal.SIGSEGV), "SIGSEGV"),
+        (SupervisedEnding(code=0, is_late=True), ""),
+        (SupervisedEnding(code=1), ""),
+        (SupervisedEnding(code=-signal.SIGTERM, signal=signal.SIGTERM), ""),
+        (SupervisedEnding(code=-signal.SIGINT), ""),
+        (SupervisedEnding(code=-signal.SIGKILL, signal=signal.SIGTERM), ""),
+        (SupervisedEnding(code=143, is_late=True), "--max-minutes"),
+        (SupervisedEnding(code=-signal.SIGKILL, is_late=True), "--max-minutes"),
+        (SupervisedEnding(code=-signal.SIGKILL), "memory"),
+        (SupervisedEnding(code=-signal.SIGSEGV), "SIGSEGV"),
     ],
 )
-def test_failure__says_why_nothing_came_of_a_run(found: Ending, words: str) -> None:
+def test_failure__says_why_nothing_came_of_a_run(found: SupervisedEnding, words: str) -> None:
     assert words in found.failure
     assert bool(found.failure) is bool(words)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 def main() -> None:
     """Run the program; Ctrl-C ends it without a traceback even while it loads."""
     try:
-        from testsmith.main import main as run
+        from testsmith.app import main as run
 
         run()
     except KeyboardInterrupt:

@@ -22,14 +22,14 @@ from testsmith.settings import (
     ProviderChoice,
     SandboxChoice,
     Settings,
-    Sources,
+    SettingsSources,
     parse,
     repository_values,
 )
-from testsmith.swept import SweepPlan, SweepReport
+from testsmith.sweep_results import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
-    from testsmith.report.view import View
+    from testsmith.reporting.rendering import View
     from testsmith.sweep.machines import Planned
     from testsmith.sweep.shards import Shard
 
@@ -278,7 +278,7 @@ class Machines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class CliContext:
     """What the process hands to a command.
 
     Attributes:
@@ -312,7 +312,7 @@ class World:
     shows: Callable[[], None] = lambda: None
 
 
-def run(argv: Sequence[str], world: World) -> int:
+def run(argv: Sequence[str], world: CliContext) -> int:
     """Run one command and return the exit code.
 
     Raises:
@@ -330,7 +330,7 @@ def run(argv: Sequence[str], world: World) -> int:
         return _told(world, "interrupted; every result that was paid for is in the cache.", 130)
 
 
-def show_failure(argv: Sequence[str], world: World, failure: str, *, shows_report: bool) -> int:
+def show_failure(argv: Sequence[str], world: CliContext, failure: str, *, shows_report: bool) -> int:
     """Show why a run that was ended from outside came to nothing; return the exit code.
 
     Nothing of the project is read for it.
@@ -341,8 +341,8 @@ def show_failure(argv: Sequence[str], world: World, failure: str, *, shows_repor
         failure: Why nothing came of the run.
         shows_report: Whether to print the report in which a program reads the failure.
     """
-    from testsmith.report.contract import render_json
-    from testsmith.report.sweep_contract import sweep_json
+    from testsmith.reporting.json_contract import render_json
+    from testsmith.reporting.sweep_formats import sweep_json
 
     arguments = vars(parser().parse_args(argv))
     has_report = not any(arguments.get(name) for name in ("estimate", "dry_run", "plan", "shard"))
@@ -353,16 +353,16 @@ def show_failure(argv: Sequence[str], world: World, failure: str, *, shows_repor
     return _told(world, failure, 1)
 
 
-def _told(world: World, message: object, code: int) -> int:
+def _told(world: CliContext, message: object, code: int) -> int:
     print(f"testsmith: {message}", file=world.stderr)
     return code
 
 
-def _warn(world: World, message: str) -> None:
+def _warn(world: CliContext, message: str) -> None:
     print(f"testsmith: warning: {message}", file=world.stderr)
 
 
-def _suggest(arguments: Mapping[str, Any], world: World) -> int:
+def _suggest(arguments: Mapping[str, Any], world: CliContext) -> int:
     settings = _settings(arguments, world)
     if settings.estimate:
         return _estimate(settings, world)
@@ -373,7 +373,7 @@ def _suggest(arguments: Mapping[str, Any], world: World) -> int:
     return _closed(report, written, settings, world)
 
 
-def _closed(report: Report, written: Sequence[str], settings: Settings, world: World) -> int:
+def _closed(report: Report, written: Sequence[str], settings: Settings, world: CliContext) -> int:
     """Say what was written and counted; return the exit code."""
     tracebacks = (one.traceback for one in report.skipped if one.traceback) if settings.verbose else ()
     for line in (*written, *tracebacks, *_statistics(report, settings)):
@@ -381,7 +381,7 @@ def _closed(report: Report, written: Sequence[str], settings: Settings, world: W
     return 0 if report.failure is None else _told(world, report.failure, 1)
 
 
-def _sweep(arguments: Mapping[str, Any], world: World) -> int:
+def _sweep(arguments: Mapping[str, Any], world: CliContext) -> int:
     settings = _settings({**arguments, "all": arguments["all"] or ["."]}, world)
     if settings.dry_run:
         return _plan(settings, world)
@@ -390,16 +390,18 @@ def _sweep(arguments: Mapping[str, Any], world: World) -> int:
     return _shown_sweep(swept, settings, arguments, world)
 
 
-def _shown_sweep(swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
+def _shown_sweep(
+    swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: CliContext
+) -> int:
     """Write and show what came of a sweep; return the exit code."""
-    from testsmith.report.formats import render_sweep
+    from testsmith.reporting.formats import render_sweep
 
     written = _written(settings, partial(world.write_sweep, swept)) if settings.write else ()
     _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, world)), world)
     return _closed(swept.report, written, settings, world)
 
 
-def _sweep_or_step(arguments: Mapping[str, Any], world: World) -> int:
+def _sweep_or_step(arguments: Mapping[str, Any], world: CliContext) -> int:
     """Sweep on this machine, or do the step that this one of several is for."""
     shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
     if shards is None and shard is None and not collects:
@@ -414,7 +416,7 @@ def _sweep_or_step(arguments: Mapping[str, Any], world: World) -> int:
     return _collect(settings, arguments, world)
 
 
-def _plan_shards(settings: Settings, world: World, parts: Path, shards: int) -> int:
+def _plan_shards(settings: Settings, world: CliContext, parts: Path, shards: int) -> int:
     from testsmith.sweep.shards import MOST_SHARDS, Shard
 
     if not 1 <= shards <= MOST_SHARDS:
@@ -426,7 +428,7 @@ def _plan_shards(settings: Settings, world: World, parts: Path, shards: int) -> 
     return 0
 
 
-def _prove_shard(settings: Settings, world: World, parts: Path, text: str) -> int:
+def _prove_shard(settings: Settings, world: CliContext, parts: Path, text: str) -> int:
     from testsmith.sweep.shards import shard_of
 
     report = _with_progress(world, partial(world.machines.prove, settings, parts, shard_of(text)))
@@ -434,21 +436,21 @@ def _prove_shard(settings: Settings, world: World, parts: Path, text: str) -> in
     return 0 if report.failure is None else _told(world, report.failure, 1)
 
 
-def _collect(settings: Settings, arguments: Mapping[str, Any], world: World) -> int:
+def _collect(settings: Settings, arguments: Mapping[str, Any], world: CliContext) -> int:
     parts = Path(arguments["parts"])
     swept = _with_progress(world, partial(world.machines.collect, settings, parts))
     return _shown_sweep(swept, settings, arguments, world)
 
 
-def _with_progress(world: World, work: Callable[[Progress], _Done]) -> _Done:
-    from testsmith.report.terminal import open_progress, terminal_of
+def _with_progress(world: CliContext, work: Callable[[Progress], _Done]) -> _Done:
+    from testsmith.reporting.terminal import open_progress, terminal_of
 
     with open_progress(terminal_of(world.stderr, world.environment)) as progress:
         return work(progress)
 
 
-def _plan(settings: Settings, world: World) -> int:
-    from testsmith.report.formats import render_plan
+def _plan(settings: Settings, world: CliContext) -> int:
+    from testsmith.reporting.formats import render_plan
 
     planned = _with_progress(world, partial(world.plan, settings))
     _put_out(render_plan(planned, settings.output_format, settings.model.model), world)
@@ -459,7 +461,7 @@ def _whole_run(
     work: Callable[[Settings, Progress], _Done],
     of_fault: Callable[[Report], _Done],
     settings: Settings,
-    world: World,
+    world: CliContext,
 ) -> _Done:
     """Return what a run comes to; a fault of this program becomes a report that says so."""
     try:
@@ -470,15 +472,15 @@ def _whole_run(
         return of_fault(Report(members=(), failure=_internal(error, world, settings)))
 
 
-def _estimate(settings: Settings, world: World) -> int:
-    from testsmith.report.estimate import render_estimate
+def _estimate(settings: Settings, world: CliContext) -> int:
+    from testsmith.reporting.estimate import render_estimate
 
     estimate = _with_progress(world, partial(world.estimate, settings))
     _put_out(render_estimate(estimate, settings.output_format, settings.model.model), world)
     return 0
 
 
-def _put_out(text: str, world: World) -> None:
+def _put_out(text: str, world: CliContext) -> None:
     """Write a result; that its reader has seen enough is no failure.
 
     Raises:
@@ -494,9 +496,9 @@ def _put_out(text: str, world: World) -> None:
         raise Failure(f"the result cannot be written to standard output: {error.strerror}.") from error
 
 
-def _settings(arguments: Mapping[str, Any], world: World) -> Settings:
+def _settings(arguments: Mapping[str, Any], world: CliContext) -> Settings:
     folder = Path(arguments.get("repo") or ".")
-    sources = Sources(
+    sources = SettingsSources(
         arguments=arguments,
         file=repository_values(partial(_file_in, folder)),
         environment=world.environment,
@@ -542,7 +544,7 @@ def _file_in(folder: Path, name: str) -> bytes | None:
         raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
 
 
-def _internal(error: Exception, world: World, settings: Settings) -> str:
+def _internal(error: Exception, world: CliContext, settings: Settings) -> str:
     if settings.verbose:
         import traceback
 
@@ -556,32 +558,32 @@ def _written(settings: Settings, write: Callable[[Settings], tuple[str, ...]]) -
 
 
 def _rendered(
-    report: Report, settings: Settings, arguments: Mapping[str, Any], world: World
+    report: Report, settings: Settings, arguments: Mapping[str, Any], world: CliContext
 ) -> tuple[Report, str]:
     """Return the report in its format, without the suggestions that cannot be shown in it."""
-    from testsmith.report.faults import concluded, readable
-    from testsmith.report.formats import render
+    from testsmith.reporting.fault_reports import concluded, readable
+    from testsmith.reporting.formats import render
 
     view = _view(settings, arguments, world)
     report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
     return report, render(report, settings.output_format, view)
 
 
-def _view(settings: Settings, arguments: Mapping[str, Any], world: World) -> View:
-    from testsmith.report.terminal import terminal_of
-    from testsmith.report.view import view_of
+def _view(settings: Settings, arguments: Mapping[str, Any], world: CliContext) -> View:
+    from testsmith.reporting.rendering import view_of
+    from testsmith.reporting.terminal import terminal_of
 
     terminal = terminal_of(world.stdout, world.environment)
     return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
 
 
 def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:
-    from testsmith.report.words import statistics_line
+    from testsmith.reporting.phrases import statistics_line
 
     return (statistics_line(report.statistics.cache),) if settings.verbose else ()
 
 
-def _cache(arguments: Mapping[str, Any], world: World) -> int:
+def _cache(arguments: Mapping[str, Any], world: CliContext) -> int:
     folder = Path(arguments.get("cache_dir") or world.cache_folder)
     keeper = world.open_cache(CacheSettings(folder=folder), partial(_warn, world))
     _put_out(f"{_kept(arguments['action'], keeper)} in {folder}\n", world)

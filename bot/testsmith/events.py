@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from testsmith.forge.commands import Orders, orders_in
-from testsmith.forge.marks import is_marked, is_same_login
+from testsmith.forge.comment_markers import is_marked, is_same_login
+from testsmith.forge.slash_commands import ParsedComment, orders_in
 from testsmith.settings import ReviewSettings
 
 DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
@@ -85,7 +85,7 @@ class ReviewPullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObeyCommands:
+class HandleCommentCommands:
     """Obey the commands of a comment on a pull request, if who wrote it may command.
 
     Attributes:
@@ -105,7 +105,7 @@ class ObeyCommands:
     number: int
     comment: int
     commander: str
-    orders: Orders
+    orders: ParsedComment
     is_on_diff: bool = False
     thread: int | None = None
     head_sha: str | None = None
@@ -148,7 +148,7 @@ class Nothing:
     is_warning: bool = False
 
 
-Work = ReviewPullRequest | ObeyCommands | SweepRepository
+Work = ReviewPullRequest | HandleCommentCommands | SweepRepository
 """What there is something to do for."""
 
 Task = Work | Nothing
@@ -224,7 +224,7 @@ def _comment_task(payload: object, about: str) -> Task:
     if not orders.lines:
         return Nothing(reason="The comment holds no command.")
     commander, _ = _account(payload, "comment.user")
-    return ObeyCommands(
+    return HandleCommentCommands(
         repository=_matching(payload, "repository.full_name", FULL_NAME),
         number=_number(payload, f"{about}.number"),
         comment=_number(payload, "comment.id", _ID_LIMIT),

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from testsmith.model import EndsRun, Member, Skipped, Stage
+from testsmith.model import EndsRun, Member, Skipped, SkipStage
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -26,7 +26,7 @@ def skipped_by_fault(member: Member, error: Exception) -> Skipped:
     return Skipped(
         path=member.path,
         member=member.id,
-        stage=Stage.INTERNAL,
+        stage=SkipStage.INTERNAL,
         reason=fault_in_words(error),
         traceback=traceback_of(error),
     )
@@ -35,7 +35,7 @@ def skipped_by_fault(member: Member, error: Exception) -> Skipped:
 def file_skipped_by_fault(path: str, error: Exception) -> Skipped:
     """Return a file in which no member could be looked for as skipped."""
     return Skipped(
-        path=path, stage=Stage.INTERNAL, reason=fault_in_words(error), traceback=traceback_of(error)
+        path=path, stage=SkipStage.INTERNAL, reason=fault_in_words(error), traceback=traceback_of(error)
     )
 
 

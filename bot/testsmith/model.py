@@ -26,7 +26,7 @@ class Change(StrEnum):
     AFFECTED = "affected"
 
 
-class Stage(StrEnum):
+class SkipStage(StrEnum):
     """Where on the way a member or file was left without a suggestion."""
 
     CHANGES = "changes"
@@ -157,7 +157,7 @@ class Skipped:
     """
 
     path: str
-    stage: Stage
+    stage: SkipStage
     reason: str
     member: str | None = None
     permanent: bool = False
@@ -224,7 +224,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saying:
+class TestDescription:
     """What one test function of a candidate shows, in words, with code in backticks.
 
     Attributes:
@@ -253,7 +253,7 @@ class Candidate:
     member: str
     code: str
     origin: Origin
-    sayings: tuple[Saying, ...] = ()
+    sayings: tuple[TestDescription, ...] = ()
 
     def summary(self, tests: Collection[str]) -> str:
         """Return one sentence on what these test functions show; empty where nothing is to be said."""
@@ -438,7 +438,7 @@ class Statistics:
     not_asked: int = 0
 
 
-class Fate(StrEnum):
+class StaleTestAction(StrEnum):
     """What is to become of a marked test whose member has changed or is gone."""
 
     REMOVE = "remove"  # its member is gone
@@ -446,7 +446,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EarlierTest:
+class GeneratedTest:
     """A test that the bot has made earlier and that somebody should look at.
 
     Attributes:
@@ -461,7 +461,7 @@ class EarlierTest:
     path: str
     name: str
     member: str
-    fate: Fate
+    fate: StaleTestAction
     is_edited: bool
     fails: bool | None
 
@@ -521,7 +521,7 @@ class Report:
     unchanged: frozenset[str] = frozenset()
     digests: Mapping[str, str] = field(default_factory=dict)
     failing: frozenset[str] | None = None
-    earlier: tuple[EarlierTest, ...] = ()
+    earlier: tuple[GeneratedTest, ...] = ()
     baseline: Baseline = Baseline()
 
 

@@ -15,31 +15,42 @@ from functools import cache, partial
 from pathlib import Path
 
 from testsmith import __version__
-from testsmith.cache.sources import Ground, source_digest
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.changes.trusted import TrustedTree
+from testsmith.changes.trusted_files import TrustedTree
 from testsmith.deadline import Deadline, TimeIsOver, next_group
-from testsmith.execution.interpreter import choose_interpreter, tracks_environment
-from testsmith.execution.isolation.choice import CannotIsolate
-from testsmith.execution.loading import (
+from testsmith.execution.import_check import (
     could_not_import,
     does_not_exist,
     members_that_do_not_exist,
     modules_that_do_not_load,
 )
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
-from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from testsmith.execution.own_suite import OwnSuite, measure_own_suite, with_base
-from testsmith.execution.own_tests.cache import Measurements, NoMeasurements
-from testsmith.execution.sandbox import CannotRun, Sandbox
+from testsmith.execution.interpreter import choose_interpreter, tracks_environment
+from testsmith.execution.project_tests.cache import Measurements, NoMeasurements
+from testsmith.execution.project_tests.suite import OwnSuite, measure_project_tests, with_base
+from testsmith.execution.python_version import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.sandbox.interface import CannotRun, Sandbox
+from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare, Workspace
-from testsmith.faults import apart_from_faults, fault_in_words, is_fault, skipped_by_fault, traceback_of
-from testsmith.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
-from testsmith.generation.observing import TimedObserver
-from testsmith.generation.offline.generator import OfflineGenerator
-from testsmith.generation.side_by_side import closing, results
-from testsmith.languages.driver import CannotConvert, CannotParse, CannotPlace, LanguageDriver, SourceTree
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.faults import (
+    apart_from_faults,
+    fault_in_words,
+    is_fault,
+    skipped_by_fault,
+    traceback_of,
+)
+from testsmith.generation.explorer.generator import OfflineGenerator
+from testsmith.generation.fan_out import TimedObserver, closing, results
+from testsmith.generation.interface import NotedGenerator, Observer, ObservingGenerator, TestGenerator
+from testsmith.git.repository import Repository
+from testsmith.languages.driver import (
+    CannotConvert,
+    CannotParse,
+    CannotPlace,
+    LanguageDriver,
+    SourceTree,
+)
+from testsmith.llm.interface import SpendingEnded
 from testsmith.model import (
     Baseline,
     BaselineStatus,
@@ -58,17 +69,13 @@ from testsmith.model import (
     Request,
     Result,
     Skipped,
+    SkipStage,
     SpendingReporter,
-    Stage,
     Statistics,
     Suggestion,
 )
-from testsmith.placement.life import LookedAfter, Now, already_tested, look_after
-from testsmith.placement.plan import Marking, Plan, plan_edits
-from testsmith.placement.write import write_edits
-from testsmith.providers.provider import SpendingEnded
-from testsmith.report.assembly import check, numbered
-from testsmith.report.faults import concluded, readable
+from testsmith.reporting.fault_reports import concluded, readable
+from testsmith.reporting.report_assembly import check, numbered
 from testsmith.settings import (
     ModelFor,
     ProviderChoice,
@@ -77,14 +84,18 @@ from testsmith.settings import (
     Settings,
     VerificationSettings,
 )
-from testsmith.verification.evidence import Subject
-from testsmith.verification.frameworks import FrameworkForm
+from testsmith.storage.keys import FingerprintInputs, source_digest
+from testsmith.test_files.lifecycle import LifecycleResult, Now, already_tested, look_after
+from testsmith.test_files.plan import EditPlan, Marking, plan_edits
+from testsmith.test_files.write import write_edits
+from testsmith.verification.batches import prove_in_time
+from testsmith.verification.completeness import is_complete
+from testsmith.verification.evidence import RunSubject
+from testsmith.verification.framework_conversion import FrameworkForm
 from testsmith.verification.gains import unmeasured_note
-from testsmith.verification.gate import Entry, Verdict
-from testsmith.verification.in_time import prove_in_time
-from testsmith.verification.proving import best_verdict, funnel, prove
-from testsmith.verification.repair import Judged, Repairs, Standing
-from testsmith.verification.sufficing import suffices
+from testsmith.verification.gate import ProvenSuggestion, Verdict
+from testsmith.verification.prove import best_verdict, funnel, prove
+from testsmith.verification.repair import Judged, Repairs, RepairState
 
 _SHARE_OF_MAKING = 0.6
 """So much of the time that is left may go by while tests are made; the rest is for proving them."""
@@ -106,7 +117,7 @@ _SHARE_OF_OWN_TESTS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class RunDependencies:
     """The clients of one run, built by `main`.
 
     Attributes:
@@ -133,7 +144,7 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class RunOptions:
     """What a run is given, and need not find out itself.
 
     Attributes:
@@ -178,7 +189,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """What came of the members: suggestions not numbered yet, reasons, figures."""
 
     suggestions: tuple[Suggestion, ...] = ()
@@ -204,12 +215,12 @@ class _Run:
     """What every phase may look at."""
 
     settings: Settings
-    tools: Tools
+    tools: RunDependencies
     repository: Repository
     search: MemberSearch
     requests: Mapping[str, _Asked]
     deadline: Deadline
-    given: Given
+    given: RunOptions
     sources: Mapping[str, str] = field(default_factory=dict)
     unchanged: tuple[Skipped, ...] = ()
     unasked: tuple[Skipped, ...] = ()
@@ -244,7 +255,7 @@ class _Round:
         )
 
 
-async def suggest(settings: Settings, tools: Tools, given: Given | None = None) -> Report:
+async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions | None = None) -> Report:
     """Return the report of one run.
 
     Args:
@@ -256,15 +267,18 @@ async def suggest(settings: Settings, tools: Tools, given: Given | None = None) 
         UsageFailure: The folder is no repository, or a revision is unknown.
     """
     started = tools.clock()
-    run = _begun(settings, tools, given or Given())
-    outcome = await _outcome(run) if run.requests else Outcome()
+    run = _begun(settings, tools, given or RunOptions())
+    outcome = await _outcome(run) if run.requests else RunOutcome()
     report = concluded(readable(_report(run, outcome, tools.clock() - started)))
     check(report)
     return report
 
 
 async def estimate(
-    settings: Settings, tools: Tools, reckoned: ExpectedCallsReporter, given: Given | None = None
+    settings: Settings,
+    tools: RunDependencies,
+    reckoned: ExpectedCallsReporter,
+    given: RunOptions | None = None,
 ) -> Estimate:
     """Return what a run would ask a model, without asking one and without running anything.
 
@@ -278,11 +292,11 @@ async def estimate(
         UsageFailure: As of `suggest`.
     """
     started = tools.clock()
-    run = _begun(settings, tools, given or Given())
+    run = _begun(settings, tools, given or RunOptions())
     run.progress.phase("reckoning calls", len(run.requests))
     answers = _joined([await _asked(run, generator, 1.0) for generator in _generators(run, None)])
     calls = reckoned.expected_calls()
-    left_out = tuple(one for one in answers.skipped.values() if one.stage is Stage.BUDGET)
+    left_out = tuple(one for one in answers.skipped.values() if one.stage is SkipStage.BUDGET)
     asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
     known = (*answers.candidates, *answers.skipped)
     return Estimate(
@@ -290,13 +304,13 @@ async def estimate(
         calls=calls,
         cached=tuple(member for member in known if member not in asked),
         skipped=(*run.search.skipped, *run.unasked, *left_out),
-        statistics=_statistics(run, Outcome(), tools.clock() - started),
+        statistics=_statistics(run, RunOutcome(), tools.clock() - started),
         base=run.search.base,
         head=run.search.head,
     )
 
 
-def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
+def _begun(settings: Settings, tools: RunDependencies, given: RunOptions) -> _Run:
     """Return what every phase may look at, without the members of which all is known."""
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
@@ -315,19 +329,21 @@ def _begun(settings: Settings, tools: Tools, given: Given) -> _Run:
         search=search,
         requests={member: asked for member, asked in requests.items() if member not in unchanged},
         sources=sources,
-        unchanged=_skipped(left_alone, Stage.CHANGES, given.reason),
+        unchanged=_skipped(left_alone, SkipStage.CHANGES, given.reason),
         unasked=unasked,
         deadline=Deadline.after(settings.budget.max_minutes, tools.clock),
         given=given,
     )
 
 
-def _searched(repository: Repository, settings: Settings, tools: Tools) -> MemberSearch:
+def _searched(repository: Repository, settings: Settings, tools: RunDependencies) -> MemberSearch:
     tools.progress.phase("finding changed members", 1)
     return find_members(repository, settings.selection, tools.drivers)
 
 
-def _narrowed(settings: Settings, tools: Tools, given: Given) -> tuple[Settings, Tools]:
+def _narrowed(
+    settings: Settings, tools: RunDependencies, given: RunOptions
+) -> tuple[Settings, RunDependencies]:
     """Return what a run goes by that was given its paths or its candidates."""
     if given.paths:
         selection = replace(
@@ -346,7 +362,7 @@ def _with_repairs(requests: Mapping[str, _Asked], repairs: Mapping[str, Repair])
     }
 
 
-def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
+def _report(run: _Run, outcome: RunOutcome, seconds: float) -> Report:
     search, tools = run.search, run.tools
     looked_after = _looked_after(run, outcome)
     return Report(
@@ -367,7 +383,7 @@ def _report(run: _Run, outcome: Outcome, seconds: float) -> Report:
     )
 
 
-def _statistics(run: _Run, outcome: Outcome, seconds: float) -> Statistics:
+def _statistics(run: _Run, outcome: RunOutcome, seconds: float) -> Statistics:
     tools = run.tools
     return Statistics(
         spending=tools.spending.spending(),
@@ -378,7 +394,7 @@ def _statistics(run: _Run, outcome: Outcome, seconds: float) -> Statistics:
     )
 
 
-def _looked_after(run: _Run, outcome: Outcome) -> LookedAfter:
+def _looked_after(run: _Run, outcome: RunOutcome) -> LifecycleResult:
     """Return what has become of the tests that earlier runs have put into the project's test tree."""
     search = run.search
     now = Now(
@@ -392,7 +408,7 @@ def _looked_after(run: _Run, outcome: Outcome) -> LookedAfter:
         return look_after(now, run.tools.drivers)
     except Exception as error:  # noqa: BLE001 - it raises what ends the run
         _warn_of_fault(run, "earlier tests were not looked at", error)
-        return LookedAfter(digests={})
+        return LifecycleResult(digests={})
 
 
 def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
@@ -407,7 +423,7 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
     """Return by member id the digest of what its outcome is found from."""
     verification = settings.verification
     rules = ("enabled", "runs", "max_mutants", "repairs", "sandbox", "setup_command", "test_command")
-    ground = Ground(
+    ground = FingerprintInputs(
         version=__version__,
         generators=_generators_of(settings),
         rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
@@ -487,7 +503,7 @@ def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project
     return request
 
 
-async def _outcome(run: _Run) -> Outcome:
+async def _outcome(run: _Run) -> RunOutcome:
     """Return what comes of the members, with a place to run code in where one is needed."""
     if not runs_code(run.settings):
         return await _unproven(run, await _asked_together(run, _generators(run, None)))
@@ -498,10 +514,10 @@ async def _outcome(run: _Run) -> Outcome:
             outcome = await _outcome_in(replace(run, requests=left), workspace)
             return replace(outcome, skipped=(*broken.values(), *outcome.skipped))
     except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-        return Outcome(skipped=_skipped(_members(run), Stage.ENVIRONMENT, str(failure)))
+        return RunOutcome(skipped=_skipped(_members(run), SkipStage.ENVIRONMENT, str(failure)))
     except TimeIsOver:
         reason = run.deadline.reason("the project was ready to be run")
-        return Outcome(skipped=_skipped(_members(run), Stage.BUDGET, reason))
+        return RunOutcome(skipped=_skipped(_members(run), SkipStage.BUDGET, reason))
 
 
 def _members(run: _Run) -> list[Member]:
@@ -509,7 +525,7 @@ def _members(run: _Run) -> list[Member]:
     return [asked.request.member for asked in run.requests.values()]
 
 
-async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
+async def _outcome_in(run: _Run, workspace: Workspace) -> RunOutcome:
     engine = OfflineGenerator(workspace, run.given.seed)
     if not run.settings.verification.enabled:
         return await _unproven(run, await _asked_together(run, _generators(run, engine)))
@@ -527,9 +543,9 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> Outcome:
     return replace(outcome, notes=(*outcome.notes, *observer.notes()))
 
 
-async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> Outcome:
+async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> RunOutcome:
     """Ask the model for those members alone of which the engine's tests do not show all there is to show."""
-    shown = {one.proof.member.id for one in by_engine.judged if isinstance(one, Verdict) and suffices(one)}
+    shown = {one.proof.member.id for one in by_engine.judged if isinstance(one, Verdict) and is_complete(one)}
     hard = {member: asked for member, asked in run.requests.items() if member not in shown}
     proven = by_engine
     if hard and run.tools.model is not None:
@@ -543,7 +559,7 @@ async def _asked_in_time(run: _Run, model: TestGenerator) -> Answers:
     """Ask the model, where an answer could still be proven."""
     if not next_group(len(run.requests), run.deadline.left, None):
         reason = run.deadline.reason("the model was asked")
-        return _sorted_out(_skipped(_members(run), Stage.BUDGET, reason), None)
+        return _sorted_out(_skipped(_members(run), SkipStage.BUDGET, reason), None)
     run.progress.phase("making tests for what is hard", len(run.requests))
     return await _asked(run, model, _SHARE_OF_MAKING)
 
@@ -581,7 +597,7 @@ def _observe_with(generator: object, observer: Observer) -> None:
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     """Measure the project's own tests, while candidates are made."""
     settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
-    measuring = measure_own_suite(workspace, _members(run), settings, run.tools.measurements)
+    measuring = measure_project_tests(workspace, _members(run), settings, run.tools.measurements)
     try:
         suite = await run.deadline.within(measuring, _SHARE_OF_MEASURING)
     except TimeIsOver:
@@ -650,7 +666,7 @@ async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
     why = {one.id: does_not_exist(one, workspace) for one in conditional if one.id in absent}
     why |= {one.id: reasons[one.module] for one in members if one.module in reasons}
     return {
-        member.id: _skipped([member], Stage.ENVIRONMENT, why[member.id])[0]
+        member.id: _skipped([member], SkipStage.ENVIRONMENT, why[member.id])[0]
         for member in members
         if member.id in why
     }
@@ -678,7 +694,7 @@ async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
 
 
 async def workspace_order(
-    settings: Settings, tools: Tools, repository: Repository, search: MemberSearch
+    settings: Settings, tools: RunDependencies, repository: Repository, search: MemberSearch
 ) -> WorkspaceOrder:
     """Return what a workspace is made of, behind the sandbox that the settings ask for.
 
@@ -707,7 +723,7 @@ async def workspace_order(
     )
 
 
-def _skipped(members: Iterable[Member], stage: Stage, reason: str) -> tuple[Skipped, ...]:
+def _skipped(members: Iterable[Member], stage: SkipStage, reason: str) -> tuple[Skipped, ...]:
     return tuple(
         Skipped(member=member.id, path=member.path, stage=stage, reason=reason) for member in members
     )
@@ -762,7 +778,7 @@ async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
         answered = {result.member for result in found}
         left = [one.request.member for member, one in run.requests.items() if member not in answered]
         reason = run.deadline.reason("there was an answer that could be proven in time")
-        return _sorted_out((*found, *_skipped(left, Stage.BUDGET, reason)), None)
+        return _sorted_out((*found, *_skipped(left, SkipStage.BUDGET, reason)), None)
     return _sorted_out(found, None)
 
 
@@ -826,7 +842,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
     )
 
 
-async def _unproven(run: _Run, answers: Answers) -> Outcome:
+async def _unproven(run: _Run, answers: Answers) -> RunOutcome:
     """Return the formatted candidates with nothing claimed of them."""
     firsts = [candidates[0] for candidates in answers.candidates.values()]
     formatted = await _formatted(run, [_converted(run.requests[one.member], one) for one in firsts])
@@ -839,7 +855,7 @@ async def _unproven(run: _Run, answers: Answers) -> Outcome:
                 suggestions.append(_unjudged(asked, one))
             except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
                 skipped.append(_lost(asked.request.member, error))
-    return Outcome(
+    return RunOutcome(
         suggestions=tuple(suggestions),
         skipped=(*answers.skipped.values(), *skipped),
         failure=answers.failure,
@@ -889,7 +905,7 @@ async def _round(run: _Run, place: _Place, answers: Answers) -> _Round:
     return _Round(answers=answers, candidates=candidates, judged=tuple(judged))
 
 
-async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
+async def _concluded(run: _Run, place: _Place, proven: _Round) -> RunOutcome:
     """Have mended what can be, and return the best of what is proven for each member."""
     answers, candidates, judged = proven.answers, proven.candidates, proven.judged
     repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
@@ -901,11 +917,11 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> Outcome:
     skipped = (
         *(one for member, one in reasons.items() if member not in best),
         *(verdict.skipped() for verdict in best.values() if not verdict.entries),
-        *_skipped(unasked, Stage.GENERATION, answers.failure or "no generator had an answer"),
+        *_skipped(unasked, SkipStage.GENERATION, answers.failure or "no generator had an answer"),
     )
     posted = [entry for verdict in best.values() for entry in verdict.entries]
     every = [verdict for ones in verdicts.values() for verdict in ones]
-    return Outcome(
+    return RunOutcome(
         suggestions=suggestions,
         skipped=skipped,
         funnel=funnel(every, posted, len(run.requests) - len(best)),
@@ -954,7 +970,7 @@ def _first_round(
     """Return how the model's candidates stand; no other generator has anything to mend."""
     return Repairs(
         standings={
-            candidate.member: Standing.of(run.requests[candidate.member].driver, candidate, one)
+            candidate.member: RepairState.of(run.requests[candidate.member].driver, candidate, one)
             for candidate, one in zip(candidates, judged, strict=True)
             if candidate.origin is Origin.MODEL and not _was_not_judged(one)
         },
@@ -963,7 +979,7 @@ def _first_round(
 
 
 def _was_not_judged(judged: Judged) -> bool:
-    return isinstance(judged, Skipped) and judged.stage in {Stage.BUDGET, Stage.INTERNAL}
+    return isinstance(judged, Skipped) and judged.stage in {SkipStage.BUDGET, SkipStage.INTERNAL}
 
 
 async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
@@ -991,12 +1007,12 @@ async def _mended(run: _Run, place: _Place, repairs: Repairs, answers: Answers) 
     return {**answers.skipped, **proven}
 
 
-def _beside_the_good(run: _Run, standing: Standing, answer: Candidate) -> Result:
+def _beside_the_good(run: _Run, standing: RepairState, answer: Candidate) -> Result:
     try:
         return standing.beside_the_good(answer)
     except CannotPlace as error:
         reason = f"its mended tests cannot stand beside those that are good: {error}"
-        return _skipped([run.requests[answer.member].request.member], Stage.VERIFICATION, reason)[0]
+        return _skipped([run.requests[answer.member].request.member], SkipStage.VERIFICATION, reason)[0]
     except CannotParse as error:
         return _unreadable(run.requests[answer.member], error)
     except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
@@ -1051,7 +1067,7 @@ def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Res
 
 def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
     reason = f"its test module cannot be read: {error}"
-    return _skipped([asked.request.member], Stage.VERIFICATION, reason)[0]
+    return _skipped([asked.request.member], SkipStage.VERIFICATION, reason)[0]
 
 
 async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
@@ -1072,11 +1088,11 @@ async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> 
 
 
 async def _verdicts(
-    run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[Subject]
+    run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[RunSubject]
 ) -> list[Judged]:
     settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
 
-    async def proven(some: Sequence[Subject]) -> Sequence[Verdict]:
+    async def proven(some: Sequence[RunSubject]) -> Sequence[Verdict]:
         return await prove(some, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
 
     form = FrameworkForm(
@@ -1100,14 +1116,14 @@ def _judged_of(run: _Run, formatted: Result, verdict: Judged | None) -> Judged:
     if verdict is not None:
         return verdict
     reason = run.deadline.reason("its tests were proven")
-    return _skipped([run.requests[formatted.member].request.member], Stage.BUDGET, reason)[0]
+    return _skipped([run.requests[formatted.member].request.member], SkipStage.BUDGET, reason)[0]
 
 
-def _subject(request: Request, candidate: Candidate) -> Subject:
-    return Subject(member=request.member, candidate=candidate, beside=request.test_path)
+def _subject(request: Request, candidate: Candidate) -> RunSubject:
+    return RunSubject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
-def _suggestion(run: _Run, entry: Entry, repairs: Repairs) -> Suggestion:
+def _suggestion(run: _Run, entry: ProvenSuggestion, repairs: Repairs) -> Suggestion:
     asked = run.requests[entry.candidate.member]
     standing = repairs.standings.get(entry.candidate.member)
     return Suggestion(
@@ -1153,7 +1169,7 @@ def already_there(member: str) -> str:
     return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
 
 
-def written(plan: Plan, root: Path) -> tuple[str, ...]:
+def written(plan: EditPlan, root: Path) -> tuple[str, ...]:
     """Write a plan's files below the git root, and say in lines what came of it."""
     done = write_edits(root, plan.edits)
     return (

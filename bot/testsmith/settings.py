@@ -663,7 +663,7 @@ def _chosen(kind: type[StrEnum], name: str, value: object, place: str) -> StrEnu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class SettingsSources:
     """Where one run's settings come from, strongest first.
 
     Attributes:
@@ -683,7 +683,7 @@ class Sources:
     prefix: str = "--"
 
 
-def parse(folder: Path, sources: Sources) -> Settings:
+def parse(folder: Path, sources: SettingsSources) -> Settings:
     """Return the settings of one run.
 
     Args:
@@ -721,7 +721,7 @@ def parse(folder: Path, sources: Sources) -> Settings:
     return replace(settings, provider=resolved_provider(choice, settings.model))
 
 
-def _with_endpoint(model: ModelSettings, sources: Sources) -> ModelSettings:
+def _with_endpoint(model: ModelSettings, sources: SettingsSources) -> ModelSettings:
     key = sources.environment.get("TESTSMITH_API_KEY") or sources.environment.get("OPENAI_API_KEY")
     arguments = sources.arguments
     return replace(
@@ -753,7 +753,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
-def _with_options(settings: Settings, sources: Sources) -> Settings:
+def _with_options(settings: Settings, sources: SettingsSources) -> Settings:
     for option in OPTIONS:
         typed = sources.arguments.get(option.key)
         if typed is not None:
@@ -769,11 +769,11 @@ def _with_options(settings: Settings, sources: Sources) -> Settings:
     return settings
 
 
-def _names_model(sources: Sources) -> bool:
+def _names_model(sources: SettingsSources) -> bool:
     return sources.arguments.get("model") is not None or "model" in sources.file
 
 
-def _check(settings: Settings, sources: Sources) -> None:
+def _check(settings: Settings, sources: SettingsSources) -> None:
     selection, model, prefix = settings.selection, settings.model, sources.prefix
     if selection.base is None and not selection.all_paths:
         raise UsageFailure("No revision to compare with: give --base REV, or --all PATH for whole files.")

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from testsmith.execution.isolation import kernel, processes
+from testsmith.execution.sandbox.linux import kernel, processes
 
 SECONDS_TO_BEGIN = 900.0
 """What the bot may take until it says how long it may take: settings are read, and commits are fetched."""
@@ -38,7 +38,7 @@ def seconds_allowed(minutes: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class SupervisedEnding:
     """How the bot ended.
 
     Attributes:
@@ -103,7 +103,9 @@ LINK = Link()
 """The bot's link to its supervisor. There is one a process, as there is one of its streams."""
 
 
-def supervised(signals: Collection[signal.Signals], seconds: float = SECONDS_TO_BEGIN) -> Ending | None:
+def supervised(
+    signals: Collection[signal.Signals], seconds: float = SECONDS_TO_BEGIN
+) -> SupervisedEnding | None:
     """Go on in a child, the bot; call it before any thread is started.
 
     Args:
@@ -157,7 +159,7 @@ class _Supervision:
     used: list[str] = field(default_factory=list)
     received: bytes = b""
 
-    def end(self) -> Ending:
+    def end(self) -> SupervisedEnding:
         """Wait for the bot's end, or bring it about."""
         kernel.forbid_inspection()  # it has the same environment as the bot, and so the same keys
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -176,7 +178,7 @@ class _Supervision:
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
             self._end_what_is_left()
-        return Ending(
+        return SupervisedEnding(
             code=code, signal=self.signal, is_late=self.is_late, prints=self.prints, used=tuple(self.used)
         )
 

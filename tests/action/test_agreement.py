@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from testsmith.action.ending import OUTPUTS
 from testsmith.action.inputs import INPUTS, variable_of
+from testsmith.action.run import OUTPUTS
 from testsmith.settings import (
     BudgetSettings,
     ModelSettings,

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 
 from fakes.github.runner import Command, Log, parse_command
-from testsmith.action.commands import (
+from testsmith.action.outputs import (
     Level,
     annotation_command,
     folded,
@@ -14,8 +14,8 @@ from testsmith.action.commands import (
     safe_log,
     write_commands,
 )
-from testsmith.report.annotations import Annotation
-from testsmith.report.terminal import PlainProgress
+from testsmith.reporting.pull_requests.annotations import Annotation
+from testsmith.reporting.terminal import PlainProgress
 
 HOSTILE = (
     "::set-env name=PATH::/evil",

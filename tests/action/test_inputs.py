@@ -17,8 +17,8 @@ from testsmith.action.inputs import (
     variable_of,
 )
 from testsmith.action.runner import runner_of
-from testsmith.events import ObeyCommands, SweepRepository
-from testsmith.forge.commands import Orders
+from testsmith.events import HandleCommentCommands, SweepRepository
+from testsmith.forge.slash_commands import ParsedComment
 from testsmith.model import UsageFailure
 from testsmith.settings import (
     NEVER_FROM_A_FILE,
@@ -221,7 +221,9 @@ def test_inputs__have_the_settings_names() -> None:
 
 
 def test_comments__run_in_the_strict_sandbox_alone() -> None:
-    commands = ObeyCommands(repository="octo/shop", number=1, comment=2, commander="ada", orders=Orders())
+    commands = HandleCommentCommands(
+        repository="octo/shop", number=1, comment=2, commander="ada", orders=ParsedComment()
+    )
     variables = inputs(sandbox="off", commands="true", explain_for="read")
     given = context_of(variables, runner_of(variables), commands)
     assert given.arguments["sandbox"] is SandboxChoice.STRICT
@@ -230,7 +232,9 @@ def test_comments__run_in_the_strict_sandbox_alone() -> None:
 
 
 def test_comments__on_a_fork_nothing_of_it_is_installed_unless_set() -> None:
-    commands = ObeyCommands(repository="octo/shop", number=1, comment=2, commander="ada", orders=Orders())
+    commands = HandleCommentCommands(
+        repository="octo/shop", number=1, comment=2, commander="ada", orders=ParsedComment()
+    )
     variables = inputs(setup_command="pip install .")
     given = context_of(variables, runner_of(variables), commands)
     assert not given.review.installs_forks

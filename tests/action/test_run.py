@@ -15,12 +15,12 @@ from action.given import TOKEN, inputs
 from fakes.github.runner import Log, parse_file
 from fakes.reports import sample_report
 from testsmith.action.inputs import ActionContext
-from testsmith.action.run import World, run
+from testsmith.action.run import ActionEnvironment, run
 from testsmith.events import Work
-from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
 
-Review = Callable[[Work, ActionContext, Progress], Reviewed]
+Review = Callable[[Work, ActionContext, Progress], ReviewResult]
 
 PAYLOAD: dict[str, Any] = {
     "action": "opened",
@@ -45,7 +45,7 @@ class Step:
     asked: list[Work] = field(default_factory=list)
     text: str = ""
 
-    def run(self, review: Reviewed | Review, payload: object = PAYLOAD, **given: str) -> int:
+    def run(self, review: ReviewResult | Review, payload: object = PAYLOAD, **given: str) -> int:
         """Run the action; return its exit code."""
         (self.folder / "workspace").mkdir(exist_ok=True)
         event = self.folder / "event.json"
@@ -58,12 +58,14 @@ class Step:
             "RUNNER_TEMP": str(self.folder),
         }
 
-        def reviewing(task: Work, context: ActionContext, progress: Progress) -> Reviewed:
+        def reviewing(task: Work, context: ActionContext, progress: Progress) -> ReviewResult:
             self.asked.append(task)
-            return review if isinstance(review, Reviewed) else review(task, context, progress)
+            return review if isinstance(review, ReviewResult) else review(task, context, progress)
 
         stdout = StringIO()
-        code = run(World(environment=inputs(**given) | variables, stdout=stdout, review=reviewing))
+        code = run(
+            ActionEnvironment(environment=inputs(**given) | variables, stdout=stdout, review=reviewing)
+        )
         self.text = stdout.getvalue()
         return code
 
@@ -89,7 +91,7 @@ def _step(tmp_path: Path) -> Step:
 
 
 def raising(error: BaseException) -> Review:
-    def review(*_: object) -> Reviewed:
+    def review(*_: object) -> ReviewResult:
         raise error
 
     return review
@@ -98,7 +100,7 @@ def raising(error: BaseException) -> Review:
 def test_run__a_review(step: Step) -> None:
     report = sample_report()
 
-    assert step.run(Reviewed(delivery=Delivery.POSTED, report=report)) == 0
+    assert step.run(ReviewResult(delivery=PostStatus.POSTED, report=report)) == 0
 
     assert [task.what for task in step.asked] == ["pull request 7"]
     assert len(step.report["members"]) == len(report.members)
@@ -109,7 +111,7 @@ def test_run__a_review(step: Step) -> None:
 
 
 def test_run__secrets_are_masked_before_anything_else(step: Step) -> None:
-    step.run(Reviewed(delivery=Delivery.POSTED, notes=("sk-1 and " + TOKEN,)), api_key="sk-1")
+    step.run(ReviewResult(delivery=PostStatus.POSTED, notes=("sk-1 and " + TOKEN,)), api_key="sk-1")
 
     assert [command.name for command in step.log.commands[:2]] == ["add-mask", "add-mask"]
     assert step.log.masks == [TOKEN, "sk-1"]
@@ -117,7 +119,7 @@ def test_run__secrets_are_masked_before_anything_else(step: Step) -> None:
 
 
 def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
-    def review(_: Work, __: ActionContext, progress: Progress) -> Reviewed:
+    def review(_: Work, __: ActionContext, progress: Progress) -> ReviewResult:
         progress.phase("\n::set-env name=PATH::/evil", 1)
         progress.warn("a ##[add-path]/evil")
         raise Failure("x\n::add-path::/evil ##[error]y")
@@ -132,15 +134,19 @@ def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
     ("review", "lenient", "strict"),
     [
         (raising(Failure("The endpoint cannot be reached.")), 0, 1),
-        (Reviewed(delivery=Delivery.FAILED, reason="GitHub cannot be reached."), 0, 1),
-        (Reviewed(delivery=Delivery.POSTED, report=Report(members=(), failure="Quota empty.")), 0, 1),
-        (Reviewed(delivery=Delivery.NOT_ALLOWED, reason="May not write.", report=Report(members=())), 0, 0),
+        (ReviewResult(delivery=PostStatus.FAILED, reason="GitHub cannot be reached."), 0, 1),
+        (ReviewResult(delivery=PostStatus.POSTED, report=Report(members=(), failure="Quota empty.")), 0, 1),
+        (
+            ReviewResult(delivery=PostStatus.NOT_ALLOWED, reason="May not write.", report=Report(members=())),
+            0,
+            0,
+        ),
         (raising(UsageFailure("base-url needs model.")), 2, 2),
         (raising(KeyError("x")), 1, 1),
         (raising(KeyboardInterrupt()), 130, 130),
     ],
 )
-def test_run__exit_codes(step: Step, review: Reviewed | Review, lenient: int, strict: int) -> None:
+def test_run__exit_codes(step: Step, review: ReviewResult | Review, lenient: int, strict: int) -> None:
     assert step.run(review) == lenient
     assert step.run(review, fail_on_error="true") == strict
 
@@ -165,7 +171,7 @@ def test_run__a_fault_of_our_own_has_a_report_and_its_details_in_the_log(step: S
 def test_run__a_fault_while_a_review_is_told_has_a_readable_end(step: Step) -> None:
     broken: Any = "no report"
 
-    assert step.run(Reviewed(delivery=Delivery.POSTED, report=broken)) == 1
+    assert step.run(ReviewResult(delivery=PostStatus.POSTED, report=broken)) == 1
 
     assert any("Traceback" in line for line in step.log.shown)
     assert step.log.annotations("error")[0].data.startswith("internal error: AttributeError(")
@@ -200,8 +206,8 @@ def test_run__a_payload_that_is_none(step: Step, payload: str) -> None:
 
 def test_run__a_fork_has_its_review_in_the_summary_and_beside_the_lines(step: Step) -> None:
     fork = {**PAYLOAD["pull_request"], "head": {"sha": "a" * 40, "repo": {"full_name": "eve/shop"}}}
-    reviewed = Reviewed(
-        delivery=Delivery.NOT_ALLOWED, reason="May only read.", report=sample_report(), is_read_only=True
+    reviewed = ReviewResult(
+        delivery=PostStatus.NOT_ALLOWED, reason="May only read.", report=sample_report(), is_read_only=True
     )
 
     assert step.run(reviewed, {**PAYLOAD, "pull_request": fork}, provider="openai") == 0
@@ -244,7 +250,7 @@ def test_run__files_that_cannot_be_written_cost_nothing_else(step: Step) -> None
     (step.folder / "workspace").mkdir()
     (step.folder / "workspace" / "testsmith-report").symlink_to(step.folder)
 
-    assert step.run(Reviewed(delivery=Delivery.POSTED, report=sample_report())) == 0
+    assert step.run(ReviewResult(delivery=PostStatus.POSTED, report=sample_report())) == 0
 
     warnings = [line for line in step.log.shown if line.startswith("testsmith: warning:")]
     assert all(word in line for word, line in zip(("report", "summary", "outputs"), warnings, strict=True))

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from fakes.git_repository import GitRepository
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.languages.driver import Findings, Scope, SourceTree
+from testsmith.git.repository import Repository
+from testsmith.languages.driver import ComparisonScope, MemberFindings, SourceTree
 from testsmith.languages.python.driver import PythonDriver
 from testsmith.languages.registry import drivers
-from testsmith.model import Stage, UsageFailure
+from testsmith.model import SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 
 
 class RaisesForOneFile(PythonDriver):
     """Finds members in every file but `guilty.py`."""
 
-    def changed_members(self, scope: Scope) -> Findings:
+    def changed_members(self, scope: ComparisonScope) -> MemberFindings:
         if any(file.head_path == "guilty.py" for file in scope.files):
             raise ZeroDivisionError
         return super().changed_members(scope)
 
-    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
         if "guilty.py" in paths:
             raise ZeroDivisionError
         return super().all_members(tree, paths, project)
@@ -176,7 +176,7 @@ def test_find_members__files_that_are_none_to_read(made: GitRepository, tmp_path
     }
     assert skipped.keys() == expected.keys()
     assert all(expected[path] in skipped[path] for path in expected)
-    assert {(each.stage, each.member) for each in search.skipped} == {(Stage.CHANGES, None)}
+    assert {(each.stage, each.member) for each in search.skipped} == {(SkipStage.CHANGES, None)}
 
 
 def test_find_members__project_in_a_folder(made: GitRepository) -> None:
@@ -199,7 +199,7 @@ def test_find_members__limit_keeps_the_nearest(made: GitRepository) -> None:
     }
     assert kept == {0: [], 1: ["a"], 2: ["c", "a"], 3: ["c", "b", "a"], 4: ["d", "c", "b", "a"]}
     limited = _search(made, SelectionSettings(base="HEAD~1", max_members=4))
-    assert [(each.member, each.stage) for each in limited.skipped] == [("m.py::e", Stage.BUDGET)]
+    assert [(each.member, each.stage) for each in limited.skipped] == [("m.py::e", SkipStage.BUDGET)]
     assert "--max-members" in limited.skipped[0].reason
     assert limited.found == search.found == search.members
 
@@ -209,7 +209,7 @@ def test_find_members__marked_member_takes_no_place(made: GitRepository) -> None
     search = _search(made, SelectionSettings(base="HEAD~1", max_members=1))
     assert _ids(search) == ["m.py::g"]
     assert [member.id for member in search.found] == ["m.py::f", "m.py::g"]
-    assert [(each.member, each.stage) for each in search.skipped] == [("m.py::f", Stage.CHANGES)]
+    assert [(each.member, each.stage) for each in search.skipped] == [("m.py::f", SkipStage.CHANGES)]
 
 
 @pytest.mark.parametrize(
@@ -387,5 +387,5 @@ def test_find_members__an_exception_for_one_file_costs_that_file(
     search = find_members(Repository.open(made.folder), selection, [RaisesForOneFile()])
     assert _ids(search) == ["a.py::f", "z.py::f"]
     [lost] = search.skipped
-    assert (lost.path, lost.member, lost.stage) == ("guilty.py", None, Stage.INTERNAL)
+    assert (lost.path, lost.member, lost.stage) == ("guilty.py", None, SkipStage.INTERNAL)
     assert "ZeroDivisionError()" in lost.reason

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.changes.subjects import Subjects, VisibleTree, compile_globs, printable
-from testsmith.changes.trees import SUBMODULE, SYMLINK, TreeEntry
+from testsmith.changes.selection import Subjects, VisibleTree, compile_globs, printable
+from testsmith.git.trees import SUBMODULE, SYMLINK, TreeEntry
 from testsmith.languages.driver import ChangedFile
 from testsmith.languages.registry import drivers
 from testsmith.model import UsageFailure

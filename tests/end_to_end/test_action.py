@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cache.stores import archive_of
 from fakes.actions_cache import ActionsCacheService
 from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun
 from fakes.github.state import Repository
 from fakes.shop import COMMAND, Shop
-from testsmith.forge.state import decode
+from storage.stores import archive_of
+from testsmith.forge.pr_state import decode
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from fakes.shop import Shop
-from testsmith.pipeline import Given
-from testsmith.report.reading import code_in
+from testsmith.pipeline import RunOptions
+from testsmith.reporting.pull_requests.comments import code_in
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     posted = {one.id for one in hosted.pull.review_comments.values()}
     run = hosted.prepared(commands="true")
     report = json.loads((run.workspace / hosted.finished(run).outputs["report"]).read_text())
-    assert {one["reason"] for one in report["skipped"]} == {Given().reason}
+    assert {one["reason"] for one in report["skipped"]} == {RunOptions().reason}
     assert {one.id for one in hosted.pull.review_comments.values()} == posted
     summary = hosted.pull.comments[min(hosted.pull.comments)].body
     assert not [number for number in (rejected, *applied) if f"\n| {number} |" in summary]

@@ -22,8 +22,8 @@ from fakes.endpoint import Body, Endpoint, members_in
 from fakes.faults import slow_headers
 from fakes.git_repository import GitRepository
 from fakes.running import Orphanage, Running, orphanage
-from testsmith.cache.store import FILE_NAME
-from testsmith.execution.isolation import processes
+from testsmith.execution.sandbox.linux import processes
+from testsmith.storage.store import FILE_NAME
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 IN_ORDER = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
@@ -345,8 +345,8 @@ def assert_old_or_new(place: Place) -> None:
 WRITING = """\
 import sys
 from pathlib import Path
-from testsmith.placement.plan import FileEdit
-from testsmith.placement.write import write_edits
+from testsmith.test_files.plan import FileEdit
+from testsmith.test_files.write import write_edits
 
 folder = Path(sys.argv[1])
 for number in range(400):

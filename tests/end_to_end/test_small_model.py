@@ -20,9 +20,9 @@ from fakes.command_line import CommandLine
 from fakes.containers import CannotHave
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.small_model import CONTEXT, MODEL, interpreter_with_model, served
-from testsmith.providers.meter import SpendingMeter
-from testsmith.providers.provider import CompletionRequest, CompletionResponse, ContextTooLong
-from testsmith.providers.stack import build_provider
+from testsmith.llm.budget import SpendingMeter
+from testsmith.llm.factory import build_provider
+from testsmith.llm.interface import CompletionRequest, CompletionResponse, ContextTooLong
 from testsmith.settings import ModelSettings
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,9 @@ from fakes.command_line import CommandLine
 from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository
 
-SCHEMA = json.loads((Path(testsmith.__file__).parent / "report" / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    (Path(testsmith.__file__).parent / "reporting" / "schema.json").read_text(encoding="utf-8")
+)
 
 OFFLINE = ("--base", "main", "--head", "change", "--provider", "offline")
 

@@ -15,7 +15,9 @@ import testsmith
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
 
-SCHEMA = json.loads((Path(testsmith.__file__).parent / "report" / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    (Path(testsmith.__file__).parent / "reporting" / "schema.json").read_text(encoding="utf-8")
+)
 SWEEP = ("sweep", "--provider", "offline", "--runs", "2", "--format", "json")
 
 PRICES = '''\

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from testsmith.execution.answers import FunctionResult, JobResult, Reached, read_answer
-from testsmith.execution.sandbox import Outcome
+from testsmith.execution.sandbox.interface import ProcessOutcome
 
 GREETING = {"python": [3, 13], "pytest": "9.0.1", "problem": None}
 
 
-def outcome(*told: object, exit_code: int = 0, timed_out: bool = False, stderr: bytes = b"") -> Outcome:
+def outcome(
+    *told: object, exit_code: int = 0, timed_out: bool = False, stderr: bytes = b""
+) -> ProcessOutcome:
     lines = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in told]
-    return Outcome(
+    return ProcessOutcome(
         exit_code=exit_code, stdout=b"\n".join(lines), stderr=stderr, seconds=1.0, timed_out=timed_out
     )
 
@@ -119,7 +121,7 @@ def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
         ),
     ],
 )
-def test_read_answer__how_a_worker_ended_before_its_time(ended: Outcome, trouble: str) -> None:
+def test_read_answer__how_a_worker_ended_before_its_time(ended: ProcessOutcome, trouble: str) -> None:
     answer = read_answer(ended, {0})
     assert answer.trouble == trouble
     assert not answer.has_started

@@ -14,10 +14,16 @@ from pathlib import Path
 import pytest
 
 from testsmith.execution.answers import MOVED_CLOCK, JobResult
-from testsmith.execution.harness import Job, Setting, TracedMember, batches_of, run_jobs
-from testsmith.execution.process import ProcessSandbox
-from testsmith.execution.sandbox import Limits
-from testsmith.execution.workers import install_workers
+from testsmith.execution.harness import (
+    RunSetting,
+    TestJob,
+    TracedMember,
+    batches_of,
+    install_workers,
+    run_jobs,
+)
+from testsmith.execution.sandbox.interface import Limits
+from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import Interpreter, ProjectCopy, Workspace, remove_folder
 
 SHOP = """\
@@ -53,11 +59,11 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def run(
-    workspace: Workspace, *codes: str, seconds: float = 10.0, setting: Setting | None = None
+    workspace: Workspace, *codes: str, seconds: float = 10.0, setting: RunSetting | None = None
 ) -> list[JobResult]:
     traced = TracedMember(path="shop.py", first=4, last=7)
     jobs = [
-        Job(
+        TestJob(
             number=number,
             code=textwrap.dedent(code),
             seconds=10.0 if code == GOOD else seconds,
@@ -65,7 +71,7 @@ def run(
         )
         for number, code in enumerate(codes)
     ]
-    results = asyncio.run(run_jobs(workspace, setting or Setting(name="test"), jobs))
+    results = asyncio.run(run_jobs(workspace, setting or RunSetting(name="test"), jobs))
     return [results[number] for number in range(len(codes))]
 
 
@@ -173,7 +179,7 @@ def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: Workspace
     in_order, *shuffled = [
         next(
             f.message
-            for f in run(workspace, code, setting=Setting(name="", order_seed=seed))[0].functions.values()
+            for f in run(workspace, code, setting=RunSetting(name="", order_seed=seed))[0].functions.values()
             if f.message
         )
         for seed in (None, 1, 2, 1)
@@ -198,7 +204,7 @@ def test_run_jobs__settings_reach_the_tests(workspace: Workspace) -> None:
         check=True,
     )
     expected = (("EXPECTED", hashed.stdout.decode().strip()),)
-    setting = Setting(name="", hash_seed=7, time_zone="JST-9", variables=expected)
+    setting = RunSetting(name="", hash_seed=7, time_zone="JST-9", variables=expected)
     assert set(statuses(run(workspace, code, setting=setting)[0]).values()) == {"passed"}
 
 
@@ -206,7 +212,7 @@ def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: Wo
     strict = replace(workspace, pytest_ini="[pytest]\nfilterwarnings = error\n")
     code = "import warnings\ndef test_warns():\n    warnings.warn('x')\n"
     assert statuses(run(strict, code)[0]) == {"test_warns": "failed"}
-    assert statuses(run(strict, code, setting=Setting(name="", with_ini=False))[0]) == {
+    assert statuses(run(strict, code, setting=RunSetting(name="", with_ini=False))[0]) == {
         "test_warns": "passed"
     }
 
@@ -253,7 +259,9 @@ def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> Non
 
 def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: Workspace) -> None:
     (workspace.head.root / "code.py").write_text("import os\n\nos._exit(0)\n")  # as pytest loads a `code`
-    result = asyncio.run(run_jobs(workspace, Setting(name="x"), [Job(number=0, code=GOOD, seconds=20.0)]))[0]
+    result = asyncio.run(
+        run_jobs(workspace, RunSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])
+    )[0]
     assert result.problem == "the test module ended the test process outside its test functions"
 
 
@@ -427,10 +435,10 @@ def test_run_jobs__cancelling_leaves_no_folder(workspace: Workspace, tmp_path: P
             pathlib.Path({str(note)!r}).write_text(str(os.getpid()))
             time.sleep(60)
     """
-    job = Job(number=0, code=textwrap.dedent(code), seconds=60)
+    job = TestJob(number=0, code=textwrap.dedent(code), seconds=60)
 
     async def cancel_halfway() -> None:
-        task = asyncio.create_task(run_jobs(workspace, Setting(name=""), [job]))
+        task = asyncio.create_task(run_jobs(workspace, RunSetting(name=""), [job]))
         await asyncio.to_thread(wait_for_text, note)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -453,10 +461,10 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: Workspace) 
     (workspace.head.root / "slow.py").write_text("import time\ntime.sleep(60)\n")
     (workspace.head.root / "needy.py").write_text("import nothing_here\n")
     jobs = [
-        Job(number=number, code=module, seconds=1.0, is_import=True)
+        TestJob(number=number, code=module, seconds=1.0, is_import=True)
         for number, module in enumerate(["shop", "needy", "slow"])
     ]
-    results = asyncio.run(run_jobs(workspace, Setting(name=""), jobs))
+    results = asyncio.run(run_jobs(workspace, RunSetting(name=""), jobs))
     assert [results[number].problem for number in range(3)] == [
         "",
         "ModuleNotFoundError: No module named 'nothing_here'",
@@ -481,7 +489,7 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: Workspace) 
 def test_batches_of__keeps_all_processors_busy_with_few_starts(
     jobs: int, settings: int, parallel: int, sizes: list[int]
 ) -> None:
-    asked = [Job(number=number, code="", seconds=1) for number in range(jobs)]
+    asked = [TestJob(number=number, code="", seconds=1) for number in range(jobs)]
     batches = batches_of(asked, settings, parallel)
     assert [len(batch) for batch in batches] == sizes
     assert [job for batch in batches for job in batch] == asked
@@ -493,7 +501,7 @@ def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: Wo
         def test_x():
             assert datetime.datetime.now().isoformat().startswith("2032-02-29T23:30")
     """
-    (result,) = run(workspace, code, setting=Setting(name="", instant=1_961_710_200.0))
+    (result,) = run(workspace, code, setting=RunSetting(name="", instant=1_961_710_200.0))
     assert statuses(result) == {"test_x": "passed"}
     assert result.done == {MOVED_CLOCK}
     assert run(workspace, GOOD)[0].done == frozenset()
@@ -527,7 +535,7 @@ def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: Wor
             def test_last(self):
                 assert not seen
     """
-    (result,) = run(workspace, code, setting=Setting(name="", apart=True))
+    (result,) = run(workspace, code, setting=RunSetting(name="", apart=True))
     assert statuses(result) == {
         "test_first": "passed",
         "test_second": "passed",
@@ -547,7 +555,9 @@ def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(worksp
             handle, name = tempfile.mkstemp()
             os.close(handle)
     """
-    once, twice = (run(workspace, code, setting=Setting(name="", twice=times))[0] for times in (False, True))
+    once, twice = (
+        run(workspace, code, setting=RunSetting(name="", twice=times))[0] for times in (False, True)
+    )
     assert set(statuses(once).values()) == {"passed"}
     assert statuses(twice) == {
         "test_folder": "failed",
@@ -561,7 +571,7 @@ def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(worksp
 def test_run_jobs__what_leaves_nothing_is_not_run_again(workspace: Workspace, tmp_path: Path) -> None:
     count = tmp_path / "count"
     code = f"def test_x(tmp_path):\n    (tmp_path / 'x').touch()\n    open({str(count)!r}, 'a').write('x')\n"
-    run(workspace, code, setting=Setting(name="", twice=True))
+    run(workspace, code, setting=RunSetting(name="", twice=True))
     assert count.read_text() == "x"
 
 
@@ -639,7 +649,7 @@ def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Work
             except ValueError:
                 import json
     """)
-    (result,) = run(workspace, code, setting=Setting(name="test", own_calls=True))
+    (result,) = run(workspace, code, setting=RunSetting(name="test", own_calls=True))
     assert result.problem == ""
     assert statuses(result) == {"test_plain": "passed", "test_dormant": "passed"}
     assert result.idle is not None
@@ -669,7 +679,7 @@ def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspac
             file.write_text(file.read_text().replace('print("dormant")', "None"))
             assert clamp(0, 1, 3) == 1 and helper
     """)
-    (result,) = run(workspace, code, setting=Setting(name="test", own_calls=True))
+    (result,) = run(workspace, code, setting=RunSetting(name="test", own_calls=True))
     assert statuses(result) == {"test_it": "passed"}
     assert result.idle is not None
     assert [code.split("\n")[line - 1][column:end] for line, column, _, end in result.idle] == [
@@ -744,17 +754,17 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace)
     ("setting", "claim"),
     [
         (
-            Setting(name="", locale="C"),
+            RunSetting(name="", locale="C"),
             "locale.getpreferredencoding(False).upper() in ('ANSI_X3.4-1968', 'ASCII')",
         ),
-        (Setting(name=""), "locale.getpreferredencoding(False).upper() == 'UTF-8'"),
-        (Setting(name="", place="a b/\u00e9"), "os.getcwd().endswith('/a b/\\u00e9/work')"),
-        (Setting(name="", place="a b/\u00e9"), "str(tmp_path).find('/a b/\\u00e9/') > 0"),
-        (Setting(name=""), "len({random.random() for _ in range(3)}) == 3"),
+        (RunSetting(name=""), "locale.getpreferredencoding(False).upper() == 'UTF-8'"),
+        (RunSetting(name="", place="a b/\u00e9"), "os.getcwd().endswith('/a b/\\u00e9/work')"),
+        (RunSetting(name="", place="a b/\u00e9"), "str(tmp_path).find('/a b/\\u00e9/') > 0"),
+        (RunSetting(name=""), "len({random.random() for _ in range(3)}) == 3"),
     ],
 )
 def test_run_jobs__locale_and_folder_are_those_of_the_setting(
-    setting: Setting, claim: str, workspace: Workspace
+    setting: RunSetting, claim: str, workspace: Workspace
 ) -> None:
     code = f"import locale, os, random\ndef test_x(tmp_path):\n    assert {claim}\n"
     (result,) = run(workspace, code, setting=setting)

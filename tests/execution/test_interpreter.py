@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from fakes.git_repository import GitRepository
-from testsmith.changes.git import Repository
 from testsmith.execution.interpreter import (
     choose_interpreter,
     hidden_modules,
@@ -14,6 +13,7 @@ from testsmith.execution.interpreter import (
     normal,
     tracks_environment,
 )
+from testsmith.git.repository import Repository
 from testsmith.model import UsageFailure
 
 

@@ -11,16 +11,16 @@ import pytest
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
 from testsmith.execution.answers import PASSED
-from testsmith.execution.harness import Job, Setting, run_jobs
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.other_python import (
-    Found,
+from testsmith.execution.harness import RunSetting, TestJob, run_jobs
+from testsmith.execution.python_version import (
+    FoundInterpreter,
     OtherPythonOrder,
     allowed,
     interpreters_in,
     requires_python,
     with_other_python,
 )
+from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import Workspace
 from testsmith.settings import SandboxChoice
 
@@ -45,8 +45,8 @@ def found_in(
                 "import sys\nfrom shop import one\n"
                 "def test_x():\n    assert one() == 1 and 'bin-of-other' in sys.executable\n"
             )
-            job = Job(number=0, code=code, seconds=20)
-            results = await run_jobs(workspace, Setting(name="", other_python=True), [job])
+            job = TestJob(number=0, code=code, seconds=20)
+            results = await run_jobs(workspace, RunSetting(name="", other_python=True), [job])
             return workspace, results[0].functions["test_x"].status
 
     return asyncio.run(scenario())
@@ -100,10 +100,10 @@ def test_with_other_python__holds_under_all_layers_of_the_sandbox(tmp_path: Path
                 replace(opened, interpreter=old, sandbox=sandbox),
                 order(folder_of_programs(), f"=={VERSION[0]}.{VERSION[1]}.*"),
             )
-            job = Job(
+            job = TestJob(
                 number=0, code="from shop import one\ndef test_x():\n    assert one() == 1\n", seconds=20
             )
-            settings = [Setting(name="", other_python=other) for other in (True, False, True)]
+            settings = [RunSetting(name="", other_python=other) for other in (True, False, True)]
             results = [await run_jobs(workspace, setting, [job]) for setting in settings]
             return workspace, [result[0].functions["test_x"].status for result in results]
 
@@ -155,7 +155,7 @@ def test_interpreters_in__are_programs_in_order_of_age(tmp_path: Path) -> None:
     ],
 )
 def test_allowed__is_what_the_project_says(requires: str, minors: list[int]) -> None:
-    found = [Found(path=Path("/x"), version=(3, minor)) for minor in (10, 11, 12)]
+    found = [FoundInterpreter(path=Path("/x"), version=(3, minor)) for minor in (10, 11, 12)]
     assert [one.version[1] for one in allowed(found, requires)] == minors
 
 

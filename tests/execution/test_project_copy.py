@@ -7,8 +7,6 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
-from testsmith.changes.git import Repository
-from testsmith.changes.trees import MOST_FILE_BYTES
 from testsmith.execution.project_copy import (
     bring_ignored_files,
     ignored_files,
@@ -18,6 +16,8 @@ from testsmith.execution.project_copy import (
     top_level_modules,
     write_copy,
 )
+from testsmith.git.repository import Repository
+from testsmith.git.trees import MOST_FILE_BYTES
 
 
 def files_below(folder: Path) -> set[str]:

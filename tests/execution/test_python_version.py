@@ -14,17 +14,22 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex
-from testsmith.changes.git import Repository
-from testsmith.execution.harness import Job, Setting, run_jobs
-from testsmith.execution.interpreter import Choice
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
-from testsmith.execution.other_python import interpreters_in
-from testsmith.execution.python_version import FittingPython, PythonWish, check_version, fitting_python
+from testsmith.execution.harness import RunSetting, TestJob, run_jobs
+from testsmith.execution.interpreter import ChosenInterpreter
+from testsmith.execution.python_version import (
+    FittingPython,
+    PythonWish,
+    check_version,
+    fitting_python,
+    interpreters_in,
+)
+from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.git.repository import Repository
 from testsmith.settings import SandboxChoice, VerificationSettings
 
-OWN = Choice(path=Path(sys.executable), origin="the one that runs this program")
+OWN = ChosenInterpreter(path=Path(sys.executable), origin="the one that runs this program")
 OWN_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 AT_HAND = {one.version: one for one in interpreters_in([Path("/usr/local/bin"), Path("/usr/bin")])}
 OTHER = next((one for version, one in AT_HAND.items() if version != sys.version_info[:2]), None)
@@ -76,7 +81,7 @@ def test_fitting_python__one_that_is_fetched() -> None:
 
 
 def test_fitting_python__of_unknown_version_is_what_the_person_has(tmp_path: Path) -> None:
-    unknown = Choice(path=Path(programs(tmp_path, "python")) / "python", origin="--python")
+    unknown = ChosenInterpreter(path=Path(programs(tmp_path, "python")) / "python", origin="--python")
     assert fitting_python(unknown, wish(requires=">=3.99")).choice == unknown
 
 
@@ -100,7 +105,9 @@ def test_check_version__names_the_way_to_another() -> None:
 async def opened(whole: WorkspaceOrder) -> tuple[Workspace, str]:
     code = "import platform\ndef test_version():\n    assert not platform.python_version()\n"
     async with open_workspace(whole) as workspace:
-        results = await run_jobs(workspace, Setting(name="head"), [Job(number=0, code=code, seconds=20.0)])
+        results = await run_jobs(
+            workspace, RunSetting(name="head"), [TestJob(number=0, code=code, seconds=20.0)]
+        )
         return workspace, results[0].functions["test_version"].message
 
 

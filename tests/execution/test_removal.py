@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.execution.removal import remove_tree
+from testsmith.execution.tempdirs import remove_tree
 
 
 def test_remove_tree__files_links_and_closed_folders(tmp_path: Path) -> None:

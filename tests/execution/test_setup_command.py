@@ -10,12 +10,12 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels
-from testsmith.changes.git import Repository
 from testsmith.execution.answers import JobResult
-from testsmith.execution.harness import Job, Setting, run_jobs
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
+from testsmith.execution.harness import RunSetting, TestJob, run_jobs
+from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, Workspace
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.git.repository import Repository
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 pytestmark = pytest.mark.slow
@@ -93,10 +93,10 @@ def order(
 
 
 async def run_on_both(whole: WorkspaceOrder, code: str) -> tuple[Workspace, JobResult, JobResult]:
-    job = Job(number=0, code=code, seconds=20.0)
+    job = TestJob(number=0, code=code, seconds=20.0)
     async with open_workspace(whole) as workspace:
-        head = await run_jobs(workspace, Setting(name="head"), [job])
-        base = await run_jobs(workspace, Setting(name="base", on_base=True), [job])
+        head = await run_jobs(workspace, RunSetting(name="head"), [job])
+        base = await run_jobs(workspace, RunSetting(name="base", on_base=True), [job])
     return workspace, head[0], base[0]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.execution.sandbox import Outcome
+from testsmith.execution.sandbox.interface import ProcessOutcome
 from testsmith.execution.shell import last_words
 
 PIP = """\
@@ -45,12 +45,14 @@ error: No solution found when resolving dependencies
     ],
 )
 def test_last_words__what_says_the_most(said: str, words: str) -> None:
-    done = Outcome(exit_code=1, stdout=b"", stderr=said.encode(), seconds=1.0)
+    done = ProcessOutcome(exit_code=1, stdout=b"", stderr=said.encode(), seconds=1.0)
     assert last_words(done, "install-seconds") == words
 
 
 def test_last_words__a_limit() -> None:
-    late = Outcome(exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, timed_out=True)
+    late = ProcessOutcome(exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, timed_out=True)
     assert last_words(late, "suite-seconds") == "it ran into the time limit, see --suite-seconds"
-    large = Outcome(exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, exceeded="more than 1 MiB of disk")
+    large = ProcessOutcome(
+        exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, exceeded="more than 1 MiB of disk"
+    )
     assert last_words(large, "suite-seconds") == "it took more than 1 MiB of disk"

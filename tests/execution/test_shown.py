@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from testsmith.execution.sandbox import shown
+from testsmith.execution.sandbox.interface import shown
 
 
 def test_shown__the_end_without_what_steers() -> None:

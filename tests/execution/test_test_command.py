@@ -8,7 +8,7 @@ import pytest
 
 from fakes.workspaces import function_member, small_workspace
 from testsmith.execution.harness import ChangedModule, ChangedModules
-from testsmith.execution.own_suite import OwnSuite, changes_noticed, measure_own_suite
+from testsmith.execution.project_tests.suite import OwnSuite, changes_noticed, measure_project_tests
 from testsmith.settings import VerificationSettings
 
 SHOP = """\
@@ -41,7 +41,7 @@ def measured(folder: Path, command: str, files: Mapping[str, str] = FILES, secon
 
     async def scenario() -> OwnSuite:
         async with small_workspace(folder, files, settings=settings) as workspace:
-            return await measure_own_suite(workspace, [CLAMP], settings)
+            return await measure_project_tests(workspace, [CLAMP], settings)
 
     return asyncio.run(scenario())
 

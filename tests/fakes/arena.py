@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from testsmith.execution.sandbox import Limits, Outcome
+from testsmith.execution.sandbox.interface import Limits, ProcessOutcome
 
 ORDINARY_USER = 60570
 """An id that nobody has, for a bot that is no root."""
@@ -152,7 +152,7 @@ class Arena:
     outside: Path
     victim: int
 
-    def run(self, code: str, **how: Any) -> Outcome:
+    def run(self, code: str, **how: Any) -> ProcessOutcome:
         """Run Python code in a sandbox of the bot's; `how` are fields of `How`."""
         chosen = How(**how)
         answer = self.bot.ask(
@@ -169,7 +169,7 @@ class Arena:
         )
         if "error" in answer:
             raise AssertionError(answer["error"])
-        return Outcome(
+        return ProcessOutcome(
             exit_code=answer["exit_code"],
             stdout=base64.b64decode(answer["stdout"]),
             stderr=base64.b64decode(answer["stderr"]),

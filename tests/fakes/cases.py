@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from testsmith.generation.offline.calls import Argument, Slot
-from testsmith.generation.offline.cases import Case
-from testsmith.generation.offline.description import Home
-from testsmith.generation.offline.expressions import Expression, Import, Layer
-from testsmith.generation.offline.observations import Fact, Observation, Outcome
-from testsmith.generation.offline.trial import Trial
+from testsmith.generation.explorer.cases import CallResult, Case, Fact, Observation
+from testsmith.generation.explorer.render.call_text import Argument, Slot
+from testsmith.generation.explorer.render.expressions import Expression, Import, InputSource
+from testsmith.generation.explorer.subjects import Home
+from testsmith.generation.explorer.trial import Trial
 
 
 def call(
-    *values: str, layer: Layer = Layer.ORDINARY, options: dict[str, str] | None = None, name: str = "f"
+    *values: str,
+    layer: InputSource = InputSource.ORDINARY,
+    options: dict[str, str] | None = None,
+    name: str = "f",
 ) -> Trial:
     """Return a call `f(...)` of a function of the module `m` with parameters `a`, `b`, ..."""
     given = [Argument("abcdef"[place], Expression(text)) for place, text in enumerate(values)]
@@ -38,14 +40,16 @@ def on_object(*statements: str, method: str = "put", argument: str = '"x"') -> T
     )
 
 
-def gives(text: str, *imports: Import, form: str = "plain", agrees: bool | None = None) -> Outcome:
+def gives(text: str, *imports: Import, form: str = "plain", agrees: bool | None = None) -> CallResult:
     relation = "is" if text in {"True", "False", "None"} else "=="
     value = Expression(text, frozenset(imports))
-    return Outcome(kind="value", form=form, relation=relation, value=value, agrees=agrees)
+    return CallResult(kind="value", form=form, relation=relation, value=value, agrees=agrees)
 
 
-def raises(message: str | None, name: str = "ValueError", module: str = "builtins", line: int = 9) -> Outcome:
-    return Outcome(kind="raised", home=Home(module=module, path=name), message=message, line=line)
+def raises(
+    message: str | None, name: str = "ValueError", module: str = "builtins", line: int = 9
+) -> CallResult:
+    return CallResult(kind="raised", home=Home(module=module, path=name), message=message, line=line)
 
 
 def fact(of: str, text: str, before: str | None = None) -> Fact:
@@ -54,12 +58,12 @@ def fact(of: str, text: str, before: str | None = None) -> Fact:
 
 def case(
     trial: Trial,
-    outcome: Outcome,
+    outcome: CallResult,
     *,
     lines: Collection[int] = (),
     state: Collection[Fact] = (),
-    base: Outcome | Observation | None = None,
+    base: CallResult | Observation | None = None,
 ) -> Case:
     seen = Observation(outcome=outcome, lines=frozenset(lines), state=tuple(state))
-    before = Observation(outcome=base) if isinstance(base, Outcome) else base
+    before = Observation(outcome=base) if isinstance(base, CallResult) else base
     return Case(trial=trial, seen=seen, base=before)

@@ -15,20 +15,20 @@ from testsmith.model import Member
 
 STAGES = {
     "request": "testsmith.languages.python.context:requests",
-    "planning trials": "testsmith.generation.offline.generator:read_hints",
-    "running trials": "testsmith.generation.offline.generator:explore",
-    "writing tests": "testsmith.generation.offline.generator:_answer",
-    "prompt": "testsmith.generation.model.generator:completion_request",
-    "parsing": "testsmith.generation.model.generator:parse_answer",
+    "planning trials": "testsmith.generation.explorer.generator:read_hints",
+    "running trials": "testsmith.generation.explorer.generator:explore",
+    "writing tests": "testsmith.generation.explorer.generator:_answer",
+    "prompt": "testsmith.generation.llm.generator:completion_request",
+    "parsing": "testsmith.generation.llm.generator:parse_answer",
     "formatting": "testsmith.languages.python.driver:PythonDriver.format",
-    "running": "testsmith.verification.proving:gather_evidence",
-    "guard": "testsmith.verification.proving:guard",
-    "gate": "testsmith.verification.proving:judge",
+    "running": "testsmith.verification.prove:gather_evidence",
+    "guard": "testsmith.verification.prove:guard",
+    "gate": "testsmith.verification.prove:judge",
     "mutation": "testsmith.verification.mutation:_trial",
-    "own tests": "testsmith.verification.own_mutants:runs_when_loaded",
-    "weighing": "testsmith.verification.proving:weigh",
+    "own tests": "testsmith.verification.baseline_mutants:runs_when_loaded",
+    "weighing": "testsmith.verification.prove:weigh",
     "choosing": "testsmith.pipeline:best_verdict",
-    "report": "testsmith.report.contract:_suggestion",
+    "report": "testsmith.reporting.json_contract:_suggestion",
 }
 """Where it raises: a module and the name under which it calls the function."""
 
@@ -68,7 +68,7 @@ def _is_about(value: object, guilty: str) -> bool:
 
 
 if __name__ == "__main__":
-    from testsmith.main import main
+    from testsmith.app import main
 
     for stage, place in STAGES.items():
         inject(place, GUILTY[stage])

@@ -24,17 +24,15 @@ from fakes.endpoint import Endpoint, Received, answer_all, code_for
 from fakes.faults import Fault
 from fakes.requests import make_requests
 from fakes.streams import read_all
-from testsmith.generation.model.generator import ModelGenerator
+from testsmith.generation.llm.generator import ModelGenerator
+from testsmith.llm.budget import Budget, SpendingMeter
+from testsmith.llm.error_mapping import ModelEndpoint
+from testsmith.llm.factory import build_provider, connect
+from testsmith.llm.interface import Provider, SpendingEnded
+from testsmith.llm.openai import OpenAIProvider
+from testsmith.llm.rate_limit import RateLimitGate, SemaphoreProvider, Slots, Waits
+from testsmith.llm.retry import RetryProvider
 from testsmith.model import Candidate, Result, Skipped
-from testsmith.providers.budget import Budget
-from testsmith.providers.gate import SharedGate, Waits
-from testsmith.providers.meter import SpendingMeter
-from testsmith.providers.openai import OpenAIProvider
-from testsmith.providers.provider import Provider, SpendingEnded
-from testsmith.providers.refusal import Target
-from testsmith.providers.retry import RetryProvider
-from testsmith.providers.semaphore import SemaphoreProvider, Slots
-from testsmith.providers.stack import build_provider, connect
 from testsmith.settings import ModelSettings
 
 CALLS = 12
@@ -264,10 +262,10 @@ async def _run_refused(settings: ModelSettings, endpoint: Endpoint, door: Door, 
     async with httpx2.AsyncClient(transport=door) as client:
         inner = OpenAIProvider(
             lambda: connect(endpoint.url, None, settings).with_options(http_client=client),
-            target=Target(url=endpoint.url, model=settings.model, key=None, timeout_seconds=30.0),
+            target=ModelEndpoint(url=endpoint.url, model=settings.model, key=None, timeout_seconds=30.0),
             budget=Budget(meter),
         )
-        gate = SharedGate(Waits(longest=60.0, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0))
+        gate = RateLimitGate(Waits(longest=60.0, sleep=clock.sleep, clock=clock.now, random=lambda: 0.0))
         limited = SemaphoreProvider(inner, slots=Slots(in_flight), gate=gate)
         provider = RetryProvider(limited, gate=gate, attempts=3, base_seconds=0.1)
         results, ended = await _asked(provider, settings)

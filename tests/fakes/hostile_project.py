@@ -13,7 +13,13 @@ from pathlib import Path
 
 from fakes.arena import PLANTED, as_user, everybodys_folder
 from fakes.endpoint import Body, Endpoint, members_in
-from fakes.forgeries import BETRAYED, forged_test, innocent_test, module_of_members, traitor
+from fakes.forgeries import (
+    BETRAYED,
+    forged_test,
+    innocent_test,
+    module_of_members,
+    traitor,
+)
 from fakes.git_repository import GitRepository
 from fakes.packages import copy_pytest
 

@@ -7,7 +7,12 @@ from typing import cast
 
 from fakes.endpoint import Body, answer_all, members_in
 from fakes.faults import Fault
-from testsmith.providers.provider import CompletionRequest, CompletionResponse, FinishReason, ProviderError
+from testsmith.llm.interface import (
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ProviderError,
+)
 
 Step = Fault | ProviderError | None
 """What one call gets: an altered answer, an error, or the ordinary answer."""

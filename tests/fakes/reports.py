@@ -19,12 +19,12 @@ from testsmith.model import (
     Origin,
     Report,
     Skipped,
+    SkipStage,
     Spending,
-    Stage,
     Statistics,
     Suggestion,
 )
-from testsmith.report.view import View
+from testsmith.reporting.rendering import View
 
 VIEW = View(project="shop", command=("testsmith", "suggest", "--base", "main"))
 
@@ -88,25 +88,33 @@ def sample_report() -> Report:
             _total_catches(total),
         ),
         skipped=(
-            Skipped(path="src/shop/logo.bin", stage=Stage.CHANGES, reason="is binary"),
+            Skipped(path="src/shop/logo.bin", stage=SkipStage.CHANGES, reason="is binary"),
             Skipped(
-                path=lint.path, member=lint.id, stage=Stage.ENVIRONMENT, reason="`shop.lint` needs `numpy`"
+                path=lint.path,
+                member=lint.id,
+                stage=SkipStage.ENVIRONMENT,
+                reason="`shop.lint` needs `numpy`",
             ),
             Skipped(
-                path=parse.path, member=parse.id, stage=Stage.GENERATION, reason="no answer after 3 attempts"
+                path=parse.path,
+                member=parse.id,
+                stage=SkipStage.GENERATION,
+                reason="no answer after 3 attempts",
             ),
-            Skipped(path=fetch.path, member=fetch.id, stage=Stage.VERIFICATION, reason="needs the network"),
+            Skipped(
+                path=fetch.path, member=fetch.id, stage=SkipStage.VERIFICATION, reason="needs the network"
+            ),
             Skipped(
                 path=render.path,
                 member=render.id,
-                stage=Stage.GATE,
+                stage=SkipStage.GATE,
                 reason="no candidate killed a mutant that your tests leave alive",
             ),
             Skipped(
-                path=huge.path, member=huge.id, stage=Stage.BUDGET, reason="over the limit of 40 members"
+                path=huge.path, member=huge.id, stage=SkipStage.BUDGET, reason="over the limit of 40 members"
             ),
             Skipped(
-                path=late.path, member=late.id, stage=Stage.BUDGET, reason="over the limit of 40 members"
+                path=late.path, member=late.id, stage=SkipStage.BUDGET, reason="over the limit of 40 members"
             ),
         ),
         statistics=Statistics(
@@ -279,8 +287,8 @@ def hostile_report() -> Report:
         members=(member, skipped),
         suggestions=(hostile, replace(hostile, number=2, label=Label.QUESTION)),
         skipped=(
-            Skipped(path=skipped.path, member=skipped.id, stage=Stage.GATE, reason=HOSTILE_TEXT),
-            Skipped(path="bad\udcff\n::notice::name", stage=Stage.CHANGES, reason=f"- {HOSTILE_TEXT}"),
+            Skipped(path=skipped.path, member=skipped.id, stage=SkipStage.GATE, reason=HOSTILE_TEXT),
+            Skipped(path="bad\udcff\n::notice::name", stage=SkipStage.CHANGES, reason=f"- {HOSTILE_TEXT}"),
         ),
         base="0" * 40,
         failure=HOSTILE_TEXT,
@@ -300,7 +308,9 @@ def failed_report() -> Report:
     return Report(
         members=(member,),
         skipped=(
-            Skipped(path=member.path, member=member.id, stage=Stage.GENERATION, reason="the key was refused"),
+            Skipped(
+                path=member.path, member=member.id, stage=SkipStage.GENERATION, reason="the key was refused"
+            ),
         ),
         base="9f8e7d6c5b4a39281706f5e4d3c2b1a098765432",
         failure="the endpoint refused the key (401); set `TESTSMITH_API_KEY` to one that it accepts",
@@ -319,7 +329,7 @@ def large_report(members: int) -> Report:
             for number, member in enumerate(every[:half], start=1)
         ),
         skipped=tuple(
-            Skipped(path=member.path, member=member.id, stage=Stage.GATE, reason=f"reason {index}")
+            Skipped(path=member.path, member=member.id, stage=SkipStage.GATE, reason=f"reason {index}")
             for index, member in enumerate(every[half:])
         ),
         base="0" * 40,
@@ -330,7 +340,7 @@ def large_report(members: int) -> Report:
 def remembered(report: Report) -> Report:
     """Return the report of a later run that had no need to look at any member again."""
     members = tuple(
-        Skipped(path=one.path, member=one.id, stage=Stage.CHANGES, reason="is unchanged")
+        Skipped(path=one.path, member=one.id, stage=SkipStage.CHANGES, reason="is unchanged")
         for one in report.members
     )
     return replace(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from testsmith.execution.isolation import kernel, processes
+from testsmith.execution.sandbox.linux import kernel, processes
 
 _SECONDS = 60.0
 """Longer than anything that is waited for takes."""

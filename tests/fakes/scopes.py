@@ -7,14 +7,14 @@ import textwrap
 from collections.abc import Mapping
 
 from fakes.trees import MemoryTree
-from testsmith.languages.driver import ChangedFile, Scope
+from testsmith.languages.driver import ChangedFile, ComparisonScope
 
 Files = Mapping[str, str | bytes]
 
 
 def scope(
     base: Files, head: Files, renames: Mapping[str, str] | None = None, project: str = "", steps: int = 3
-) -> Scope:
+) -> ComparisonScope:
     """Return the scope of two states; `renames` pairs paths of base with paths of head."""
     before, after = _dedented(base), _dedented(head)
     pairs = dict(renames or {})
@@ -29,7 +29,7 @@ def scope(
         for old, new in states
         if old != new or before.get(old) != after.get(new)
     ]
-    return Scope(
+    return ComparisonScope(
         base=MemoryTree(before), head=MemoryTree(after), files=files, project=project, reference_steps=steps
     )
 

@@ -14,16 +14,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from testsmith.changes.git import Repository
-from testsmith.execution.harness import Job, Setting, run_jobs
-from testsmith.execution.installing import InstallOrder, install_project
-from testsmith.execution.isolation import kernel
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.isolation.choice import offer
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
-from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from testsmith.execution.sandbox import CannotRun, Command, Limits, Sandbox
+from testsmith.execution.harness import RunSetting, TestJob, run_jobs
+from testsmith.execution.install.installer import InstallOrder, install_project
+from testsmith.execution.python_version import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, Sandbox
+from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.sandbox.layers import offer
+from testsmith.execution.sandbox.linux import kernel
 from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.git.repository import Repository
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -135,8 +135,8 @@ async def review(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[s
             requires = requires_python(order.head, "")
             others = OtherPythonOrder(environment={}, requires=requires, modules=[asked["module"]])
             on_both = await with_other_python(workspace, others)
-            load = Job(number=0, code=asked["module"], seconds=20, is_import=True)
-            results = await run_jobs(on_both, Setting(name="head"), [load])
+            load = TestJob(number=0, code=asked["module"], seconds=20, is_import=True)
+            results = await run_jobs(on_both, RunSetting(name="head"), [load])
             told |= {"notes": on_both.notes, "problem": results[0].problem}
     except (CannotRun, CannotPrepare) as error:
         told["error"] = str(error)

@@ -14,8 +14,8 @@ from fakes.github.checkouts import Checkout
 from fakes.github.events import Event, Events
 from fakes.github.github import FakeGitHub, Shown
 from fakes.github.state import Pull, Repository, ReviewComment, Token
-from testsmith.forge.marks import suggestion_of
-from testsmith.forge.state import State, decode
+from testsmith.forge.comment_markers import suggestion_of
+from testsmith.forge.pr_state import State, decode
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-I", "-m", "testsmith")

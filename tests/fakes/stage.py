@@ -22,21 +22,30 @@ from fakes.github.events import Event, Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import IssueComment, Pull, Repository, ReviewComment, Token
 from fakes.reports import a_suggestion
-from testsmith.changes.fetching import Remote
 from testsmith.changes.members import find_members
-from testsmith.events import Nothing, ObeyCommands, ReviewPullRequest, task_of
+from testsmith.events import HandleCommentCommands, Nothing, ReviewPullRequest, task_of
 from testsmith.forge.github import GitHub, build_forge
-from testsmith.forge.reviewed import Delivery, Reviewed
-from testsmith.forge.settling import Limits
+from testsmith.forge.reconcile import PostLimits
+from testsmith.forge.review_result import PostStatus, ReviewResult
+from testsmith.git.fetch import FetchRemote
 from testsmith.languages.registry import drivers
-from testsmith.model import EarlierTest, Funnel, Label, Member, Report, Skipped, Statistics, Suggestion
-from testsmith.model import Stage as At
-from testsmith.pipeline import Given
-from testsmith.report.terminal import PlainProgress
-from testsmith.review.commanding import obey
-from testsmith.review.desk import CommandTools
-from testsmith.review.states import States, open_states
-from testsmith.review.story import Tools, review
+from testsmith.model import (
+    Funnel,
+    GeneratedTest,
+    Label,
+    Member,
+    Report,
+    Skipped,
+    Statistics,
+    Suggestion,
+)
+from testsmith.model import SkipStage as At
+from testsmith.pipeline import RunOptions
+from testsmith.reporting.terminal import PlainProgress
+from testsmith.review.checkouts import States, open_states
+from testsmith.review.commands.dispatch import dispatch_commands
+from testsmith.review.commands.session import CommandDependencies
+from testsmith.review.review_pull_request import ReviewDependencies, review
 from testsmith.settings import CommitSettings, Role, Secret, SelectionSettings
 
 PERMISSIONS = {"contents": "read", "pull_requests": "write"}
@@ -70,15 +79,15 @@ class Stage:
     token: Token
     folder: Path
     clock: StepClock
-    limits: Limits = field(default_factory=Limits)
+    limits: PostLimits = field(default_factory=PostLimits)
     max_members: int = 40
     naps: list[float] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
     explain_for: Role = Role.WRITE
     commits: CommitSettings = field(default_factory=CommitSettings)
     no_longer_held: set[str] = field(default_factory=set)
-    given: list[Given] = field(default_factory=list)
-    earlier: tuple[EarlierTest, ...] = ()
+    given: list[RunOptions] = field(default_factory=list)
+    earlier: tuple[GeneratedTest, ...] = ()
     failing: frozenset[str] | None = None
     while_proving: Callable[[], object] = lambda: None
 
@@ -91,7 +100,7 @@ class Stage:
 
     def run(
         self, *, action: str = "opened", token: Token | None = None, checkout: Checkout | None = None
-    ) -> Reviewed:
+    ) -> ReviewResult:
         """Let the action review the pull request, from its event on."""
         return self.review(self.event(action), token=token, checkout=checkout)
 
@@ -103,7 +112,7 @@ class Stage:
         checkout: Checkout | None = None,
         fills_workspace: bool = True,
         after_checkout: Callable[[], object] = lambda: None,
-    ) -> Reviewed:
+    ) -> ReviewResult:
         task = task_of(event.name, event.payload)
         assert isinstance(task, ReviewPullRequest), task
         token = token or self.token
@@ -113,10 +122,12 @@ class Stage:
             check_out(folder / "workspace", self.github.url, event, token, checkout or Checkout())
         after_checkout()
         (folder / "own").mkdir()
-        remote = Remote(server_url=self.github.url, repository=task.repository, token=Secret(token.value))
+        remote = FetchRemote(
+            server_url=self.github.url, repository=task.repository, token=Secret(token.value)
+        )
         places = (folder / "workspace", folder / "own")
         with (folder / "log").open("w") as log, closing(self._forge(task.repository, token)) as forge:
-            tools = Tools(
+            tools = ReviewDependencies(
                 forge=forge,
                 open_states=partial(open_states, *places, remote),
                 suggest=self._suggest,
@@ -152,19 +163,21 @@ class Stage:
         event = spoken.event
         task = task_of(event.name, event.payload)
         if isinstance(task, Nothing):
-            return Commanded(Reviewed(delivery=Delivery.NOTHING, reason=task.reason), spoken.comment, [])
-        assert isinstance(task, ObeyCommands), task
+            return Commanded(
+                ReviewResult(delivery=PostStatus.NOTHING, reason=task.reason), spoken.comment, []
+            )
+        assert isinstance(task, HandleCommentCommands), task
         token = token or self.token
         before = {*self.pull.comments, *self.pull.review_comments}
         with self._tools(task.repository, event, token) as tools:
             forge = tools.forge
             assert isinstance(forge, GitHub)
-            obeying = CommandTools(
+            obeying = CommandDependencies(
                 forge=forge,
                 review=replace(tools, commands=True),
                 reading=self.explain_for,
             )
-            reviewed = asyncio.run(obey(task, obeying))
+            reviewed = asyncio.run(dispatch_commands(task, obeying))
         said = {**self.pull.comments, **self.pull.review_comments}
         answers = [
             one.body for one in said.values() if one.id not in before and "testsmith:answer" in one.body
@@ -172,18 +185,18 @@ class Stage:
         return Commanded(reviewed, spoken.comment, answers)
 
     @contextmanager
-    def _tools(self, repository: str, event: Event, token: Token) -> Iterator[Tools]:
+    def _tools(self, repository: str, event: Event, token: Token) -> Iterator[ReviewDependencies]:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         (folder / "workspace").mkdir()
         check_out(folder / "workspace", self.github.url, event, token, Checkout())
-        remote = Remote(server_url=self.github.url, repository=repository, token=Secret(token.value))
+        remote = FetchRemote(server_url=self.github.url, repository=repository, token=Secret(token.value))
         with (folder / "log").open("w") as log, closing(self._forge(repository, token)) as forge:
 
             def opened(task: ReviewPullRequest) -> States:
                 own = Path(tempfile.mkdtemp(dir=folder))
                 return open_states(folder / "workspace", own, remote, task)
 
-            yield Tools(
+            yield ReviewDependencies(
                 forge=forge,
                 open_states=opened,
                 suggest=self._suggest,
@@ -207,7 +220,7 @@ class Stage:
         self.naps.append(seconds)
         self.clock.advance(seconds)
 
-    async def _suggest(self, states: States, given: Given) -> Report:
+    async def _suggest(self, states: States, given: RunOptions) -> Report:
         self.given.append(given)
         selection = SelectionSettings(base=states.base, head=states.head, max_members=self.max_members)
         if given.paths:
@@ -243,7 +256,7 @@ class Stage:
             failing=self.failing,
         )
 
-    def _made(self, member: Member, given: Given) -> Suggestion | Skipped:
+    def _made(self, member: Member, given: RunOptions) -> Suggestion | Skipped:
         """Return what comes of a member; what is given to be proven holds to the letter, or not at all."""
         made = _made(member, given.seed)
         if given.candidates is None or not isinstance(made, Suggestion):
@@ -289,7 +302,7 @@ class Spoken:
 class Commanded:
     """What came of a comment: what is told of it, the comment itself, and the answers."""
 
-    reviewed: Reviewed
+    reviewed: ReviewResult
     comment: IssueComment | ReviewComment
     answers: list[str]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from testsmith.llm.interface import SpendingEnded
 from testsmith.model import Result
-from testsmith.providers.provider import SpendingEnded
 
 
 async def read_all(stream: AsyncGenerator[Result, None]) -> tuple[list[Result], SpendingEnded | None]:

@@ -15,14 +15,13 @@ from fakes.github.events import Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.reports import a_member, a_suggestion
-from testsmith.changes.checkout import open_checkout
 from testsmith.forge.github import GitHub, build_forge
-from testsmith.forge.sweep_memory import Remembered, encode
-from testsmith.forge.sweeps import PullText, remembered
+from testsmith.forge.sweep_pull_request import PullText, Remembered, encode, remembered
+from testsmith.git.fetch import open_checkout
 from testsmith.languages.registry import drivers
 from testsmith.model import Member, Report, Suggestion
 from testsmith.settings import CommitSettings, Secret
-from testsmith.sweep.landing import Given, SweepLanding, SweepOrder, land
+from testsmith.sweep.publish_sweep import SweepOrder, SweepPublisher, SweepPullInputs, land
 
 MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
 """What the example workflow grants."""
@@ -49,7 +48,7 @@ def suggestion(name: str, path: str | None = None) -> Suggestion:
     return replace(made, tests=(f"test_{name}",))
 
 
-def plain_text(given: Given) -> PullText:
+def plain_text(given: SweepPullInputs) -> PullText:
     names = sorted(one.partition("::")[2] for one in given.new)
     body = f"New: {', '.join(names)}.\n\n{encode(given.memory)}"
     return PullText(title=f"Tests for {len(given.memory.proposed)}", body=body)
@@ -108,11 +107,11 @@ class SweepSite:
             settings=self.settings,
         )
 
-    def land(self, *names: str) -> SweepLanding:
+    def land(self, *names: str) -> SweepPublisher:
         """Land the tests of some members."""
         return self.carry_out(self.order(*map(suggestion, names)))
 
-    def carry_out(self, order: SweepOrder) -> SweepLanding:
+    def carry_out(self, order: SweepOrder) -> SweepPublisher:
         with self.forge() as forge:
             return land(forge, order)
 

@@ -8,12 +8,12 @@ from io import StringIO
 from pathlib import Path
 
 from testsmith import pipeline
-from testsmith.execution.sandbox import CannotRun, Sandbox
+from testsmith.execution.sandbox.interface import CannotRun, Sandbox
 from testsmith.languages.registry import drivers
 from testsmith.model import CacheStats, Spending
-from testsmith.report.terminal import PlainProgress
+from testsmith.reporting.terminal import PlainProgress
 from testsmith.settings import SandboxChoice
-from testsmith.sweep.story import Tools
+from testsmith.sweep.run_sweep import SweepDependencies
 
 
 @dataclass
@@ -41,9 +41,9 @@ async def _no_sandbox(_choice: SandboxChoice, _python: Path) -> Sandbox:
     raise CannotRun("there is no sandbox here.")
 
 
-def idle_tools(tried: Remembered | None = None) -> Tools:
+def idle_tools(tried: Remembered | None = None) -> SweepDependencies:
     """Return the clients of a sweep on a machine where nothing can be run."""
-    run = pipeline.Tools(
+    run = pipeline.RunDependencies(
         drivers=drivers(),
         model=None,
         build_sandbox=_no_sandbox,
@@ -52,4 +52,4 @@ def idle_tools(tried: Remembered | None = None) -> Tools:
         progress=PlainProgress(StringIO()),
         clock=lambda: 0.0,
     )
-    return Tools(run=run, tried=tried or Remembered())
+    return SweepDependencies(run=run, tried=tried or Remembered())

@@ -6,18 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 from fakes.reports import a_member, a_suggestion
-from testsmith.forge.marks import content_digest
-from testsmith.forge.sweep_memory import Proposed, SweepMemory
-from testsmith.model import BaseOutcome, Evidence, Funnel, Label, Report, Skipped, Spending, Stage, Statistics
-from testsmith.swept import (
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.sweep_pull_request import Proposed, SweepMemory
+from testsmith.model import (
+    BaseOutcome,
+    Evidence,
+    Funnel,
+    Label,
+    Report,
+    Skipped,
+    SkipStage,
+    Spending,
+    Statistics,
+)
+from testsmith.sweep_results import (
     Coverage,
     Facts,
-    Measured,
     MutationScore,
     RankedMember,
+    RankingTerms,
+    SuiteFigures,
     SweepPlan,
     SweepReport,
-    Terms,
 )
 
 _EVIDENCE = Evidence(
@@ -36,7 +46,7 @@ def ranked(rank: int, name: str, path: str, worth: float) -> RankedMember:
     return RankedMember(
         member=a_member(name, path),
         rank=rank,
-        terms=Terms(uncovered=worth, complexity=2.5, churn=1.2, dependents=3),
+        terms=RankingTerms(uncovered=worth, complexity=2.5, churn=1.2, dependents=3),
         facts=Facts(lines=14, lines_missed=12, branches=6, branches_missed=4, commits=2, dependents=2),
         seconds=4.0,
     )
@@ -74,11 +84,11 @@ def a_sweep(count: int = 6, prefix: str = "handle", **parts: Any) -> SweepReport
     whole: dict[str, Any] = {
         "plan": SweepPlan(ranked=every, taken=tuple(one.member.id for one in every), head=report.head),
         "report": report,
-        "before": Measured(
+        "before": SuiteFigures(
             coverage=Coverage(lines=2_004, lines_reached=1_226, branches=512, branches_reached=256),
             mutation=MutationScore(mutants=140, noticed=12),
         ),
-        "after": Measured(
+        "after": SuiteFigures(
             coverage=Coverage(lines=2_004, lines_reached=1_364, branches=512, branches_reached=283),
             mutation=MutationScore(mutants=140, noticed=121),
         ),
@@ -88,9 +98,9 @@ def a_sweep(count: int = 6, prefix: str = "handle", **parts: Any) -> SweepReport
 
 
 def _left(one: RankedMember, count: int) -> Skipped:
-    stage, reason = Stage.GATE, "no candidate killed a mutant that your tests leave alive"
+    stage, reason = SkipStage.GATE, "no candidate killed a mutant that your tests leave alive"
     if one.rank == count:
-        stage, reason = Stage.BUDGET, "no minutes were left"
+        stage, reason = SkipStage.BUDGET, "no minutes were left"
     return Skipped(path=one.member.path, stage=stage, reason=reason, member=one.member.id)
 
 

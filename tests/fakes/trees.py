@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from testsmith.changes.trees import EXECUTABLE, REGULAR, SUBMODULE, SYMLINK, TreeEntry
+from testsmith.git.trees import EXECUTABLE, REGULAR, SUBMODULE, SYMLINK, TreeEntry
 
 
 @dataclass(frozen=True)

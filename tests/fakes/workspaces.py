@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
-from testsmith.changes.git import Repository
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
-from testsmith.execution.process import ProcessSandbox
+from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import Workspace
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.git.repository import Repository
 from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
 

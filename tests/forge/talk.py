@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from testsmith.forge.forge import (
+from testsmith.forge.comment_markers import content_digest, suggestion_of
+from testsmith.forge.interface import (
     Anchor,
     Comment,
     CreateReview,
@@ -23,22 +24,21 @@ from testsmith.forge.forge import (
     UpdateSummary,
     Viewer,
 )
-from testsmith.forge.marks import content_digest, suggestion_of
-from testsmith.forge.plan import Plan, plan
-from testsmith.forge.settling import (
-    Draft,
-    Limits,
+from testsmith.forge.plan import PostPlan, plan
+from testsmith.forge.pr_state import State
+from testsmith.forge.reconcile import (
+    DesiredState,
     MemberOutcome,
-    Posting,
-    Settled,
+    PostLimits,
+    Reconciled,
+    ShownWhere,
+    SuggestionDraft,
     Texts,
-    Wanted,
     own_suggestions,
     own_summaries,
     remember,
 )
-from testsmith.forge.state import State
-from testsmith.model import Stage
+from testsmith.model import SkipStage
 
 BOT = "github-actions[bot]"
 PERSON = "ada"
@@ -68,9 +68,9 @@ class Talk:
             reviews=tuple(self.reviews.values()),
         )
 
-    def run(self, wanted: Wanted, limits: Limits | None = None) -> Plan:
+    def run(self, wanted: DesiredState, limits: PostLimits | None = None) -> PostPlan:
         """Plan and do it."""
-        planned = plan(self.existing(), wanted, limits or Limits())
+        planned = plan(self.existing(), wanted, limits or PostLimits())
         self.apply(planned.operations)
         return planned
 
@@ -165,31 +165,33 @@ def content_of(member: str, code: str = CODE) -> str:
     return content_digest(member, code)
 
 
-def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool = False) -> Draft:
+def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool = False) -> SuggestionDraft:
     """Return what would be proposed for a member; without a line it has no place in the diff."""
     anchor = None if line is None else Anchor(path=member.partition("::")[0], line=line)
-    return Draft(content=content_of(member, code), anchor=anchor, is_question=question, shown="1 test")
+    return SuggestionDraft(
+        content=content_of(member, code), anchor=anchor, is_question=question, shown="1 test"
+    )
 
 
 def proposing(member: str, code: str = CODE, source: str = "s1") -> MemberOutcome:
     return MemberOutcome(member=member, source=source, drafts=(draft(member, code),))
 
 
-def skipping(member: str, stage: Stage = Stage.GATE, source: str = "s1") -> MemberOutcome:
+def skipping(member: str, stage: SkipStage = SkipStage.GATE, source: str = "s1") -> MemberOutcome:
     return MemberOutcome(member=member, source=source, stage=stage, shown="why")
 
 
 def wanted(
     *outcomes: MemberOutcome, head: str = "a" * 40, is_complete: bool = True, cost: str = "1 call"
-) -> Wanted:
+) -> DesiredState:
     """Return what a run wants, with texts that name what they are about."""
 
-    def write(settled: Settled, _: str = "") -> Texts:
+    def write(settled: Reconciled, _: str = "") -> Texts:
         return Texts(
             comments={
                 one.draft.content: f"Suggestion {one.number} for `{one.member}`"
                 for one in settled.proposals
-                if one.posting is Posting.NEW
+                if one.posting is ShownWhere.NEW
             },
             summary="\n".join(
                 (*(f"{e.member}: {e.number or e.stage}" for e in settled.state.entries), "", cost)
@@ -197,7 +199,7 @@ def wanted(
             review="TestSmith proposes tests.",
         )
 
-    return Wanted(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
+    return DesiredState(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
 
 
 def numbers_in(talk: Talk) -> dict[str, int]:

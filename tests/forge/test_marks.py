@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.forge.marks import (
+from testsmith.forge.comment_markers import (
     SUMMARY_MARK,
-    SuggestionMark,
+    SuggestionMarker,
     content_digest,
     is_same_login,
     is_summary,
@@ -20,7 +20,7 @@ MARK = f"<!-- testsmith:suggestion 12 {CONTENT} -->"
 
 @pytest.mark.parametrize("end", ["", "\n", "  \n\n", "\r\n"])
 def test_marks__are_found_at_the_end(end: str) -> None:
-    assert suggestion_of(f"text\r\n\r\n{MARK}{end}") == SuggestionMark(number=12, content=CONTENT)
+    assert suggestion_of(f"text\r\n\r\n{MARK}{end}") == SuggestionMarker(number=12, content=CONTENT)
     assert is_summary(f"text\n{SUMMARY_MARK}{end}")
     assert run_of(f"{run_mark(CONTENT)}{end}") == CONTENT
 
@@ -51,7 +51,7 @@ def test_marks__anything_else_is_none(body: str) -> None:
 
 
 def test_suggestion_mark__reads_as_written() -> None:
-    mark = SuggestionMark(number=999_999, content=CONTENT)
+    mark = SuggestionMarker(number=999_999, content=CONTENT)
     assert suggestion_of(f"text\n\n{mark}") == mark
 
 

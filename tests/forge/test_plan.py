@@ -4,10 +4,27 @@ import random
 from dataclasses import replace
 
 import pytest
-from forge.talk import BOT, PERSON, Talk, content_of, draft, numbers_in, proposing, skipping, wanted
+from forge.talk import (
+    BOT,
+    PERSON,
+    Talk,
+    content_of,
+    draft,
+    numbers_in,
+    proposing,
+    skipping,
+    wanted,
+)
 
-from testsmith.forge.bodies import BODY_LIMIT, CUT_NOTE
-from testsmith.forge.forge import (
+from testsmith.forge.comment_markers import (
+    BODY_LIMIT,
+    CUT_NOTE,
+    SUMMARY_MARK,
+    run_mark,
+    run_of,
+    suggestion_of,
+)
+from testsmith.forge.interface import (
     Anchor,
     Classifier,
     CreateReview,
@@ -19,16 +36,15 @@ from testsmith.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from testsmith.forge.marks import SUMMARY_MARK, run_mark, run_of, suggestion_of
 from testsmith.forge.plan import is_same_summary, plan
-from testsmith.forge.settling import Limits, MemberOutcome, Settled, Texts, Wanted
-from testsmith.forge.state import State, decode, encode
-from testsmith.model import Stage
+from testsmith.forge.pr_state import State, decode, encode
+from testsmith.forge.reconcile import DesiredState, MemberOutcome, PostLimits, Reconciled, Texts
+from testsmith.model import SkipStage
 
-LIMITS = Limits()
+LIMITS = PostLimits()
 
 
-def kinds(talk: Talk, want: Wanted, limits: Limits = LIMITS) -> list[type]:
+def kinds(talk: Talk, want: DesiredState, limits: PostLimits = LIMITS) -> list[type]:
     return [type(operation) for operation in plan(talk.existing(), want, limits).operations]
 
 
@@ -274,7 +290,7 @@ def numbers_in_ours(talk: Talk) -> dict[str, int]:
 
 
 def test_plan__bodies_fit_whatever_is_written() -> None:
-    def write(settled: Settled, _: str = "") -> Texts:
+    def write(settled: Reconciled, _: str = "") -> Texts:
         long = "\n".join(["```python", *(["x = 1"] * 30_000), "```", "", "the last line"])
         return Texts(
             comments={one.draft.content: long for one in settled.proposals},
@@ -284,7 +300,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
 
     talk = Talk()
     want = replace(wanted(*(proposing(f"m{n}") for n in range(40))), write=write)
-    planned = talk.run(want, Limits(max_comments=25))
+    planned = talk.run(want, PostLimits(max_comments=25))
     review, summary = planned.operations
     assert isinstance(review, CreateReview)
     assert isinstance(summary, CreateSummary)
@@ -295,7 +311,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
     state = decode(summary.body)
     assert state is not None
     assert len(state.entries) == 40
-    assert plan(talk.existing(), want, Limits(max_comments=25)).operations == ()
+    assert plan(talk.existing(), want, PostLimits(max_comments=25)).operations == ()
 
 
 def test_plan__a_state_without_room_for_all_settles_down() -> None:
@@ -337,7 +353,7 @@ def test_plan__random_lives_of_a_pull_request(seed: int) -> None:
     numbered = dict[int, str]()
     for push in range(25):
         want = random_push(seeded, push)
-        limits = Limits(max_comments=seeded.choice([1, 3, 10]))
+        limits = PostLimits(max_comments=seeded.choice([1, 3, 10]))
         planned = talk.run(want, limits)
         assert plan(talk.existing(), want, limits).operations == ()
         remember_numbers(talk, planned.settled, numbered)
@@ -347,7 +363,7 @@ def test_plan__random_lives_of_a_pull_request(seed: int) -> None:
     assert len(numbers_in_ours(talk)) == sum(one.author == BOT for one in talk.review_comments.values())
 
 
-def random_push(seeded: random.Random, push: int) -> Wanted:
+def random_push(seeded: random.Random, push: int) -> DesiredState:
     outcomes = []
     for member in seeded.sample([f"shop/m{n}.py::f" for n in range(8)], seeded.randint(0, 8)):
         source = f"s{seeded.randint(1, 3)}"
@@ -355,7 +371,7 @@ def random_push(seeded: random.Random, push: int) -> Wanted:
             draft(member, f"{source} {n}", line=seeded.choice([3, 3, None]), question=n > 0)
             for n in range(seeded.choice([0, 1, 1, 2]))
         )
-        stage = None if drafts else seeded.choice(list(Stage))
+        stage = None if drafts else seeded.choice(list(SkipStage))
         is_decided = seeded.random() < 0.85
         is_unchanged = seeded.random() < 0.2
         outcomes.append(
@@ -363,7 +379,7 @@ def random_push(seeded: random.Random, push: int) -> Wanted:
                 member=member,
                 source=source,
                 drafts=drafts if is_decided else (),
-                stage=stage or Stage.ENVIRONMENT,
+                stage=stage or SkipStage.ENVIRONMENT,
                 is_unchanged=is_unchanged,
                 is_decided=is_decided,
             )
@@ -371,7 +387,7 @@ def random_push(seeded: random.Random, push: int) -> Wanted:
     return wanted(*outcomes, head=f"{push:040x}", is_complete=seeded.random() < 0.8)
 
 
-def remember_numbers(talk: Talk, settled: Settled, numbered: dict[int, str]) -> None:
+def remember_numbers(talk: Talk, settled: Reconciled, numbered: dict[int, str]) -> None:
     """Fail where a number stands for two contents, over the whole life of the pull request."""
     pairs = [(number, content) for content, number in numbers_in_ours(talk).items()]
     pairs += [(one.number, one.draft.content) for one in settled.proposals]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.forge.marks import content_digest
-from testsmith.forge.sweep_memory import (
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.sweep_pull_request import (
     MEMORY_LIMIT,
     Proposed,
     Remembered,

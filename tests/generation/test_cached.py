@@ -13,12 +13,17 @@ from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider, Step
 from fakes.requests import make_repair, make_request, make_requests
 from fakes.streams import read_all
-from testsmith.cache.keys import KeyParts, result_key
-from testsmith.cache.store import ResultStore
 from testsmith.generation.cached import CachedGenerator
-from testsmith.generation.generator import BatchTestGenerator, NotedGenerator, TestGenerator, skipped
-from testsmith.generation.model.generator import ModelGenerator, model_identity
-from testsmith.generation.side_by_side import results
+from testsmith.generation.fan_out import results
+from testsmith.generation.interface import BatchTestGenerator, NotedGenerator, TestGenerator, skipped
+from testsmith.generation.llm.generator import ModelGenerator, model_identity
+from testsmith.llm.interface import (
+    CompletionRequest,
+    ContentFiltered,
+    QuotaEmpty,
+    ServerFailed,
+    SpendingEnded,
+)
 from testsmith.model import (
     CacheStats,
     CacheStatsReporter,
@@ -29,14 +34,9 @@ from testsmith.model import (
     Result,
     Skipped,
 )
-from testsmith.providers.provider import (
-    CompletionRequest,
-    ContentFiltered,
-    QuotaEmpty,
-    ServerFailed,
-    SpendingEnded,
-)
 from testsmith.settings import CacheSettings, ModelSettings
+from testsmith.storage.keys import KeyParts, result_key
+from testsmith.storage.store import ResultStore
 
 SETTINGS = ModelSettings(model="a-model")
 

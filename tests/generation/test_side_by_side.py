@@ -8,9 +8,9 @@ import pytest
 
 from fakes.requests import make_requests
 from fakes.streams import read_all
-from testsmith.generation.side_by_side import SideBySide, results
+from testsmith.generation.fan_out import SideBySide, results
+from testsmith.llm.interface import QuotaEmpty
 from testsmith.model import Candidate, Origin, Request, Result, Skipped
-from testsmith.providers.provider import QuotaEmpty
 
 
 class OneByOne:

@@ -18,15 +18,15 @@ from fakes.github.git_store import Person
 from fakes.github.state import ACTIONS_BOT, Token
 from fakes.reports import a_member, a_suggestion
 from fakes.stage import Stage, stage
-from testsmith.changes.checkout import open_checkout
-from testsmith.changes.git import Repository
-from testsmith.changes.trees import OverlaidTree
 from testsmith.forge.github import GitHub, build_forge
+from testsmith.git.fetch import open_checkout
+from testsmith.git.repository import Repository
+from testsmith.git.trees import OverlaidTree
 from testsmith.languages.registry import drivers
-from testsmith.model import EarlierTest, Fate, Label, Suggestion
-from testsmith.placement.plan import Marking
-from testsmith.review.committing import CommitOrder, Committed, Committing, commit, commit_proven
+from testsmith.model import GeneratedTest, Label, StaleTestAction, Suggestion
+from testsmith.review.commit_tests import CommitAttempt, CommitOrder, Committed, commit, commit_proven
 from testsmith.settings import CommitSettings, Mode, Secret
+from testsmith.test_files.plan import Marking
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": "def add(a):\n    return a + 1\n"}
 MAY_COMMIT = {"contents": "write", "pull_requests": "write"}
@@ -86,7 +86,7 @@ class Site:
             settings=settings,
         )
 
-    def commit(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> Committing:
+    def commit(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> CommitAttempt:
         return commit(self.forge(), self.order(*suggestions, settings=settings))
 
     def text(self, path: str, branch: str = "change") -> str:
@@ -160,8 +160,8 @@ def test_commit__renews_and_removes_beside_what_it_adds(site: Site) -> None:
     text = site.text(PATH)
     assert (text.count("def test_add"), text.count("== 3"), text.count("cafe0000")) == (1, 1, 1)
     site.fetch()
-    gone = EarlierTest(
-        path=PATH, name="test_add", member="x::y", fate=Fate.REMOVE, is_edited=False, fails=True
+    gone = GeneratedTest(
+        path=PATH, name="test_add", member="x::y", fate=StaleTestAction.REMOVE, is_edited=False, fails=True
     )
     last = replace(site.order(suggestion("size", label=Label.QUESTION)), removals=(gone,))
     assert commit(site.forge(), last).outcome is Committed.DONE

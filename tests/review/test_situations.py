@@ -14,10 +14,10 @@ from fakes.github.checkouts import Checkout
 from fakes.github.events import Events
 from fakes.github.faults import Fault, secondary_limit
 from fakes.stage import Files, Stage, module, nothing_of, stage
-from testsmith.forge.marks import SUMMARY_MARK
-from testsmith.forge.reviewed import Delivery
-from testsmith.forge.settling import Limits
-from testsmith.forge.state import decode
+from testsmith.forge.comment_markers import SUMMARY_MARK
+from testsmith.forge.pr_state import decode
+from testsmith.forge.reconcile import PostLimits
+from testsmith.forge.review_result import PostStatus
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one")}
 REVIEWS = r"POST /repos/octo/shop/pulls/1/reviews"
@@ -45,7 +45,7 @@ def numbers(at: Stage) -> dict[str, int | None]:
 
 
 def test_first_run__one_review_and_one_summary(at: Stage) -> None:
-    assert at.run().delivery is Delivery.POSTED
+    assert at.run().delivery is PostStatus.POSTED
     assert at.proposed() == ["add", "size"]
     (review,) = at.pull.reviews.values()
     (summary,) = at.summaries()
@@ -60,7 +60,7 @@ def test_second_identical_push__costs_few_reads_and_no_write(at: Stage) -> None:
     at.push({"README.md": "other\n"})
     at.looked_at.clear()
     with at.counting() as counts:
-        assert at.run(action="synchronize").delivery is Delivery.POSTED
+        assert at.run(action="synchronize").delivery is PostStatus.POSTED
     assert (talk(at), at.looked_at, counts.writes) == (before, [], 0)
     assert counts.reads <= 8
 
@@ -146,7 +146,7 @@ def test_two_summaries_at_the_very_same_moment__the_oldest_stays(at: Stage) -> N
 def test_head_moved_while_proving__posts_nothing(at: Stage) -> None:
     at.while_proving = partial(at.push, {"README.md": "newer\n"})
     reviewed = at.run()
-    assert (reviewed.delivery, talk(at)) == (Delivery.HEAD_MOVED, [])
+    assert (reviewed.delivery, talk(at)) == (PostStatus.HEAD_MOVED, [])
     assert at.pull.head[:7] in reviewed.reason
     assert reviewed.report
 
@@ -154,7 +154,7 @@ def test_head_moved_while_proving__posts_nothing(at: Stage) -> None:
 def test_head_moved_before_the_run__looks_at_nothing(at: Stage) -> None:
     event = at.event()
     at.push({"README.md": "newer\n"})
-    assert at.review(event).delivery is Delivery.HEAD_MOVED
+    assert at.review(event).delivery is PostStatus.HEAD_MOVED
     assert at.looked_at == []
 
 
@@ -170,7 +170,7 @@ def test_many_suggestions__ten_comments_and_the_rest_in_the_summary(tmp_path: Pa
         at.push({"README.md": "other\n"})
         at.run(action="synchronize")
         assert talk(at) == before
-        at.limits, at.max_members = Limits(max_comments=100), 100
+        at.limits, at.max_members = PostLimits(max_comments=100), 100
         at.push({"shop/more.py": module(*(f"g{number:02}" for number in range(30)))})
         at.run(action="synchronize")
         last = max(at.pull.reviews.values(), key=lambda one: one.id)
@@ -217,7 +217,7 @@ def test_one_anchor_is_refused__the_others_are_posted(at: Stage) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_502_on_a_write__nothing_is_doubled_or_lost(at: Stage, request_: str, when: Any) -> None:
     at.github.fail(Fault(request=request_, status=502, when=when))
-    assert at.run().delivery is Delivery.POSTED
+    assert at.run().delivery is PostStatus.POSTED
     assert (len(at.summaries()), len(at.pull.reviews)) == (1, 1)
     assert at.proposed() == ["add", "size"]
 
@@ -234,7 +234,7 @@ def test_a_502_on_a_write__nothing_is_doubled_or_lost(at: Stage, request_: str, 
 )
 def test_a_limit__is_waited_for(at: Stage, fault: Fault) -> None:
     at.github.fail(fault)
-    assert at.run().delivery is Delivery.POSTED
+    assert at.run().delivery is PostStatus.POSTED
     assert at.proposed() == ["add", "size"]
     assert max(at.naps) >= 7
 
@@ -244,7 +244,7 @@ def test_a_token_that_may_only_read__tells_which_permission_is_missing(
     at: Stage, granted: dict[str, str]
 ) -> None:
     reviewed = at.run(token=at.github.token(at.shop, granted))
-    assert (reviewed.delivery, talk(at)) == (Delivery.NOT_ALLOWED, [])
+    assert (reviewed.delivery, talk(at)) == (PostStatus.NOT_ALLOWED, [])
     assert reviewed.missing == ("pull-requests: write",)
     assert reviewed.report
     assert reviewed.settled
@@ -257,7 +257,7 @@ def test_a_fork__is_reviewed_for_the_job_summary(tmp_path: Path) -> None:
         at.github.commit(fork, "feature", dict(HEAD), start="main")
         at.pull = at.github.pull_request(at.shop, head="feature", source=fork, author="bob")
         reviewed = at.run(token=at.github.workflow_token(at.shop, at.pull, {"pull_requests": "write"}))
-        assert (reviewed.delivery, reviewed.is_read_only) == (Delivery.NOT_ALLOWED, True)
+        assert (reviewed.delivery, reviewed.is_read_only) == (PostStatus.NOT_ALLOWED, True)
         assert reviewed.report
         assert len(reviewed.report.suggestions) == 2
 
@@ -269,7 +269,7 @@ def test_a_fork_that_was_deleted__is_reviewed_all_the_same(tmp_path: Path) -> No
         at.pull = at.github.pull_request(at.shop, head="feature", source=fork, author="bob")
         at.github.delete(fork)
         reviewed = at.run(token=at.github.workflow_token(at.shop, at.pull, {"pull_requests": "write"}))
-        assert reviewed.delivery is Delivery.NOT_ALLOWED
+        assert reviewed.delivery is PostStatus.NOT_ALLOWED
         assert reviewed.report
         assert reviewed.report.suggestions
 
@@ -289,7 +289,7 @@ def test_drafts_closed_and_labelled_ones__are_left_alone(at: Stage) -> None:
     event = at.event()
     at.github.close(at.shop, at.pull)
     assert "closed" in nothing_of(at.event("closed")).reason
-    assert (at.review(event).delivery, talk(at)) == (Delivery.NOTHING, [])
+    assert (at.review(event).delivery, talk(at)) == (PostStatus.NOTHING, [])
 
 
 def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
@@ -318,7 +318,7 @@ def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
         },
     )
     at.github.push(at.shop, "change", made.stdout.strip())
-    assert at.run(action="synchronize").delivery is Delivery.NOTHING
+    assert at.run(action="synchronize").delivery is PostStatus.NOTHING
     assert at.looked_at == []
 
 
@@ -347,7 +347,7 @@ def test_a_summary_that_was_deleted__is_made_again_and_keeps_the_numbers(at: Sta
 
 def test_nothing_to_say__leaves_no_comment(tmp_path: Path) -> None:
     with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module("quiet_one")}) as at:
-        assert at.run().delivery is Delivery.POSTED
+        assert at.run().delivery is PostStatus.POSTED
         assert talk(at) == []
 
 
@@ -372,7 +372,7 @@ def test_three_thousand_and_one_files__all_stands_in_the_summary(tmp_path: Path)
     files: dict[str, str | None] = {f"data/{number}.txt": "x\n" for number in range(3_000)}
     with stage(tmp_path, {**files, "shop.py": module("add")}) as at:
         reviewed = at.run()
-        assert reviewed.delivery is Delivery.POSTED
+        assert reviewed.delivery is PostStatus.POSTED
         assert any("too many files" in note for note in reviewed.notes), reviewed.notes
         assert (at.proposed(), numbers(at)) == ([], {"add": 1})
 
@@ -393,7 +393,7 @@ def test_a_long_summary__fits_and_settles(tmp_path: Path, members: int, unsettle
     with stage(tmp_path, {f"{deep}/cart.py": module(*names)}) as at:
         at.max_members = members
         for number in range(unsettled + 1):
-            assert at.run().delivery is Delivery.POSTED
+            assert at.run().delivery is PostStatus.POSTED
             at.push({"README.md": f"{number}\n"})
         before = talk(at)
         at.run(action="synchronize")
@@ -414,7 +414,7 @@ ODD: Files = {
 def test_odd_paths_and_line_ends__are_told_and_lose_nothing(tmp_path: Path) -> None:
     with stage(tmp_path, ODD) as at:
         reviewed = at.run()
-        assert reviewed.delivery is Delivery.POSTED
+        assert reviewed.delivery is PostStatus.POSTED
         assert reviewed.report
         told = {member.name for member in reviewed.report.members}
         told |= {Path(one.path).name for one in reviewed.report.skipped}
@@ -428,7 +428,7 @@ def test_odd_paths_and_line_ends__are_told_and_lose_nothing(tmp_path: Path) -> N
     ids=["whole history", "no credentials", "another branch"],
 )
 def test_the_checkout__may_be_any(at: Stage, checkout: Checkout) -> None:
-    assert at.run(checkout=checkout).delivery is Delivery.POSTED
+    assert at.run(checkout=checkout).delivery is PostStatus.POSTED
     assert at.proposed() == ["add", "size"]
 
 
@@ -447,7 +447,7 @@ def test_git_does_not_answer__the_reason_says_what_to_do(at: Stage) -> None:
     reviewed = at.review(
         event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
     )
-    assert (reviewed.delivery, at.looked_at, talk(at)) == (Delivery.FAILED, [], [])
+    assert (reviewed.delivery, at.looked_at, talk(at)) == (PostStatus.FAILED, [], [])
     assert "503" in reviewed.reason
     assert "set `fetch-depth: 0` for actions/checkout" in reviewed.reason
 
@@ -459,14 +459,14 @@ def test_git_does_not_answer__a_checkout_with_the_history_needs_no_answer(at: St
         checkout=Checkout(depth=0),
         after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99)),
     )
-    assert reviewed.delivery is Delivery.POSTED
+    assert reviewed.delivery is PostStatus.POSTED
     assert at.proposed() == ["add", "size"]
 
 
 def test_git_does_not_answer__and_nothing_is_checked_out(at: Stage) -> None:
     at.github.fail(Fault(request=GIT, status=503, times=99))
     reviewed = at.review(at.event("opened"), checkout=None, fills_workspace=False)
-    assert (reviewed.delivery, talk(at)) == (Delivery.FAILED, [])
+    assert (reviewed.delivery, talk(at)) == (PostStatus.FAILED, [])
     assert reviewed.reason
 
 

@@ -7,13 +7,13 @@ import pytest
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
 from fakes.trees import MemoryTree
-from testsmith.forge.anchors import shown_files
-from testsmith.forge.forge import Anchor, FilePatch
-from testsmith.forge.marks import content_digest
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.comment_positions import shown_files
+from testsmith.forge.interface import Anchor, FilePatch
 from testsmith.languages.python.driver import PythonDriver
 from testsmith.model import Label, Suggestion
-from testsmith.placement.plan import plan_edits
-from testsmith.review.suggested import PlacedChange, suggested_changes
+from testsmith.review.desired_state import PlacedChange, suggested_changes
+from testsmith.test_files.plan import plan_edits
 
 TEST_PATH = "tests/test_cart.py"
 BEFORE = "from shop.cart import add, size\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"

@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 
 from fakes.reports import a_member, a_suggestion, sample_report
-from testsmith.model import Baseline, BaselineStatus, Failure, Report, Skipped, Stage
-from testsmith.sweep.merging import merged
+from testsmith.model import (
+    Baseline,
+    BaselineStatus,
+    Failure,
+    Report,
+    Skipped,
+    SkipStage,
+)
+from testsmith.sweep.machines import merged
 from testsmith.sweep.parts import (
     MOST_BYTES,
     MOST_RANKED,
     PLAN_NAME,
     BadPart,
+    PartsFolder,
     digest,
     read_plan,
     read_shard,
@@ -25,9 +33,8 @@ from testsmith.sweep.parts import (
     write_plan,
     write_shard,
 )
-from testsmith.sweep.parts_folder import PartsFolder
 from testsmith.sweep.shards import Shard
-from testsmith.swept import Coverage, Facts, RankedMember, SweepPlan, Terms
+from testsmith.sweep_results import Coverage, Facts, RankedMember, RankingTerms, SweepPlan
 
 SHARD = Shard(number=1, of=2)
 PLAN = "0" * 64
@@ -37,7 +44,7 @@ def ranked(rank: int) -> RankedMember:
     return RankedMember(
         member=a_member(f"f{rank}"),
         rank=rank,
-        terms=Terms(uncovered=2.5, complexity=3, churn=1, dependents=4),
+        terms=RankingTerms(uncovered=2.5, complexity=3, churn=1, dependents=4),
         facts=Facts(lines=4, lines_missed=3),
         seconds=1.5,
     )
@@ -48,7 +55,7 @@ def a_plan(count: int = 3) -> SweepPlan:
     return SweepPlan(
         ranked=all_ranked,
         taken=tuple(one.member.id for one in all_ranked[:3]),
-        skipped=(Skipped(path="a.py", stage=Stage.CHANGES, reason="covered", member="a.py::f"),),
+        skipped=(Skipped(path="a.py", stage=SkipStage.CHANGES, reason="covered", member="a.py::f"),),
         coverage=Coverage(lines=10, lines_reached=4, branches=None),
         head="a" * 40,
     )
@@ -149,7 +156,7 @@ def whole(plan: SweepPlan, reports: dict[int, Report], missing: dict[int, str] |
 def report_of(plan: SweepPlan, *numbers: int, proposed: bool = True) -> Report:
     members = tuple(plan.ranked[number].member for number in numbers)
     skipped = tuple(
-        Skipped(path=one.path, stage=Stage.GATE, reason="no gain", member=one.id) for one in members
+        Skipped(path=one.path, stage=SkipStage.GATE, reason="no gain", member=one.id) for one in members
     )
     return Report(
         members=members,
@@ -185,7 +192,7 @@ def test_merged__a_lost_shard_costs_its_own_members_and_nothing_was_tried_in_vai
     plan = a_plan()
     report = whole(plan, {1: report_of(plan, 0, 1)}, {2: "shard 2 of 2 left no report"})
     (left,) = report.skipped
-    assert (left.member, left.stage) == (plan.taken[2], Stage.BUDGET)
+    assert (left.member, left.stage) == (plan.taken[2], SkipStage.BUDGET)
     assert len(report.suggestions) == 2
 
 
@@ -198,7 +205,7 @@ def test_merged__a_shard_is_heard_on_its_own_members_alone() -> None:
     )
     report = whole(plan, {1: hostile, 2: report_of(plan, 2, proposed=False)})
     assert [one.member for one in report.suggestions] == list(plan.taken[:2])
-    assert [(one.member, one.stage) for one in report.skipped] == [(plan.taken[2], Stage.GATE)]
+    assert [(one.member, one.stage) for one in report.skipped] == [(plan.taken[2], SkipStage.GATE)]
 
 
 def test_digest__of_a_plan_tells_its_shards_apart_from_those_of_another() -> None:

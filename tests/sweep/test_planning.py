@@ -10,8 +10,7 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from fakes.sweep_tools import Remembered, idle_tools
-from testsmith.cache.tried import outcome_of
-from testsmith.model import Report, Skipped, Stage, UsageFailure
+from testsmith.model import Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import (
     BudgetSettings,
     CacheSettings,
@@ -21,10 +20,10 @@ from testsmith.settings import (
     Settings,
     VerificationSettings,
 )
-from testsmith.sweep.memory import Memory
-from testsmith.sweep.planning import COVERED
-from testsmith.sweep.story import plan
-from testsmith.swept import Coverage, SweepPlan
+from testsmith.storage.keys import outcome_of
+from testsmith.sweep.planning import COVERED, Memory
+from testsmith.sweep.run_sweep import plan
+from testsmith.sweep_results import Coverage, SweepPlan
 
 CART = '''\
 def add(a, b):
@@ -118,7 +117,7 @@ def test_plan__what_was_tried_in_vain_waits_for_another_source(project: GitRepos
     settings, store = settings_for(project), Remembered()
     swept = asyncio.run(plan(settings, idle_tools(store)))
     add = swept.ranked[0].member
-    failed = Skipped(path=add.path, stage=Stage.GATE, reason="it adds nothing", member=add.id)
+    failed = Skipped(path=add.path, stage=SkipStage.GATE, reason="it adds nothing", member=add.id)
     Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
 
     again = asyncio.run(plan(settings, idle_tools(store)))
@@ -133,7 +132,7 @@ def test_plan__what_was_tried_in_vain_waits_for_another_source(project: GitRepos
 def test_plan__what_failed_for_a_passing_reason_comes_last(project: GitRepository) -> None:
     settings, store = settings_for(project), Remembered()
     add = asyncio.run(plan(settings, idle_tools(store))).ranked[0].member
-    failed = Skipped(path=add.path, stage=Stage.ENVIRONMENT, reason="no disk", member=add.id)
+    failed = Skipped(path=add.path, stage=SkipStage.ENVIRONMENT, reason="no disk", member=add.id)
     Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
 
     again = asyncio.run(plan(settings, idle_tools(store)))
@@ -144,7 +143,7 @@ def test_plan__what_failed_for_a_passing_reason_comes_last(project: GitRepositor
 def test_plan__a_forged_memory_is_none(project: GitRepository) -> None:
     settings, store = settings_for(project), Remembered()
     add = asyncio.run(plan(settings, idle_tools(store))).ranked[0].member
-    failed = Skipped(path=add.path, stage=Stage.GATE, reason="x", member=add.id)
+    failed = Skipped(path=add.path, stage=SkipStage.GATE, reason="x", member=add.id)
     Memory.of(store, settings).remember(Report(members=(add,), skipped=(failed,)))
     store.values = {key: {**value, "stage": ["gate"]} for key, value in store.values.items()}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from testsmith.model import Change, Member, MemberKind
-from testsmith.sweep.ranking import (
+from testsmith.sweep.planning import (
     churn,
     complexity,
     dependents,
@@ -16,7 +16,7 @@ from testsmith.sweep.ranking import (
     terms_of,
     uncovered,
 )
-from testsmith.swept import Facts, RankedMember, Terms
+from testsmith.sweep_results import Facts, RankedMember, RankingTerms
 
 MEMBER = Member(
     path="src/shop/cart.py",
@@ -32,7 +32,7 @@ MEMBER = Member(
 
 
 def entry(worth: float, **changes: object) -> RankedMember:
-    terms, facts = Terms(uncovered=worth), Facts(lines=1, lines_missed=1)
+    terms, facts = RankingTerms(uncovered=worth), Facts(lines=1, lines_missed=1)
     return RankedMember(member=replace(MEMBER, **changes), rank=0, terms=terms, facts=facts)  # type: ignore[arg-type]
 
 
@@ -65,7 +65,7 @@ def test_terms__worth_is_their_product() -> None:
 
     terms = terms_of(facts, [0.0])
 
-    assert terms == Terms(uncovered=3.0, complexity=2.0, churn=2.0, dependents=4.0)
+    assert terms == RankingTerms(uncovered=3.0, complexity=2.0, churn=2.0, dependents=4.0)
     assert terms.worth == 48.0
 
 

@@ -10,15 +10,24 @@ import pytest
 from fakes.reports import a_member
 from testsmith.model import UsageFailure
 from testsmith.settings import BudgetSettings
-from testsmith.sweep.shards import MOST_SHARDS, UNEVEN, Shard, matrix, shard_of, share, split, unevenness
-from testsmith.swept import Facts, RankedMember, Terms
+from testsmith.sweep.shards import (
+    MOST_SHARDS,
+    UNEVEN,
+    Shard,
+    matrix,
+    shard_of,
+    share,
+    split,
+    unevenness,
+)
+from testsmith.sweep_results import Facts, RankedMember, RankingTerms
 
 
 def ranked(rank: int, seconds: float) -> RankedMember:
     return RankedMember(
         member=a_member(f"f{rank}"),
         rank=rank,
-        terms=Terms(uncovered=1.0),
+        terms=RankingTerms(uncovered=1.0),
         facts=Facts(lines=1, lines_missed=1),
         seconds=seconds,
     )

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from testsmith.model import Change, Member, MemberKind
-from testsmith.verification.differences import difference
+from testsmith.verification.gate import difference
 
 MEMBER = Member(
     path="shop.py",

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
-from testsmith.verification.proof import FunctionProof, Proof, Status
+from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.results import FunctionProof, Proof, TestStatus
 
 BASE = """\
 def clamp(value, low, high):
@@ -36,15 +36,15 @@ def added():
 SETTINGS = VerificationSettings(test_seconds=5.0)
 
 
-def subject(code: str, member: Member | None = None) -> Subject:
+def subject(code: str, member: Member | None = None) -> RunSubject:
     member = member or function_member(HEAD, "clamp")
     candidate = Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.OFFLINE)
-    return Subject(member=member, candidate=candidate)
+    return RunSubject(member=member, candidate=candidate)
 
 
 def prove(
     folder: Path,
-    *subjects: Subject,
+    *subjects: RunSubject,
     base: Mapping[str, str] | None = None,
     settings: VerificationSettings = SETTINGS,
     progress: CountingProgress | None = None,
@@ -77,7 +77,7 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert (low.passes, len(low.head), high.passes) == (5, 5, 5)
     assert low.base is not None
     assert high.base is not None
-    assert (low.base.status, high.base.status) == (Status.FAILED, Status.PASSED)
+    assert (low.base.status, high.base.status) == (TestStatus.FAILED, TestStatus.PASSED)
     assert low.base.message.startswith("assert 0 == 1")
     assert [sorted(function.lines) for function in (low, high)] == [[2, 3], [2, 4]]
     assert [sorted(function.branches) for function in (low, high)] == [[(2, 3)], [(2, 4)]]
@@ -103,9 +103,9 @@ def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Pat
     (proof,) = prove(tmp_path, subject(code), base={"shop.py": BASE}, progress=progress)
     on_base = {name: function.base.status for name, function in by_name(proof).items() if function.base}
     assert on_base == {
-        "test_low": Status.PASSED,
-        "test_by_chance": Status.FAILED,
-        "test_high": Status.PASSED,
+        "test_low": TestStatus.PASSED,
+        "test_by_chance": TestStatus.FAILED,
+        "test_high": TestStatus.PASSED,
     }
     assert progress.phases == [("running tests", 7), ("checking what held before", 4)]
     assert progress.steps == 11
@@ -143,7 +143,7 @@ def test_gather_evidence__what_is_new_on_head_does_not_load_on_base(tmp_path: Pa
     (proof,) = prove(tmp_path, added, base={"shop.py": BASE})
     base = by_name(proof)["test_x"].base
     assert base is not None
-    assert base.status is Status.MISSING
+    assert base.status is TestStatus.MISSING
     assert "cannot import name 'added'" in base.message
 
 
@@ -190,8 +190,8 @@ def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(t
     settings = VerificationSettings(test_seconds=1.5)
     proof, other = prove(tmp_path, subject(code), subject("def test_x(): assert True\n"), settings=settings)
     functions = by_name(proof)
-    assert [run.status for run in functions["test_hangs"].head] == [Status.TIMED_OUT]
-    assert [run.status for run in functions["test_leaves"].head] == [Status.CRASHED]
+    assert [run.status for run in functions["test_hangs"].head] == [TestStatus.TIMED_OUT]
+    assert [run.status for run in functions["test_leaves"].head] == [TestStatus.CRASHED]
     assert (functions["test_before"].passes, functions["test_after"].passes) == (5, 5)
     assert by_name(other)["test_x"].passes == 5
     assert time.monotonic() - started < 20
@@ -215,9 +215,9 @@ INTERRUPTED = """\
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from testsmith.languages.python.test_modules import test_functions
+from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.model import Candidate, Origin
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 
@@ -229,7 +229,7 @@ async def main():
     candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE)
     async with small_workspace(Path({folder!r}), {{"shop.py": source}}) as workspace:
         await gather_evidence(
-            [Subject(member=member, candidate=candidate)],
+            [RunSubject(member=member, candidate=candidate)],
             workspace, test_functions, VerificationSettings(test_seconds=60), CountingProgress(),
         )
 

@@ -8,13 +8,13 @@ import pytest
 from fakes.mutants import a_mutant, a_mutation
 from fakes.reports import a_member
 from testsmith.execution.answers import Reached
-from testsmith.execution.own_suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.operators import Operator
+from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
+from testsmith.languages.python.judge.operators import Operator
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
+    FunctionGains,
     Gains,
     OwnEvidence,
-    Shown,
     gains_of,
     gains_something,
     together,
@@ -23,7 +23,7 @@ from testsmith.verification.gains import (
     with_reach,
 )
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 MEMBER = a_member("total", "shop.py", change=Change.CHANGED)
 FIRST, SECOND, THIRD = a_mutant(2), a_mutant(3), a_mutant(4)
@@ -35,11 +35,11 @@ def baseline(lines: Collection[int], branches: Collection[tuple[int, int]] = ())
 
 
 def function(
-    base: Status | None = Status.PASSED,
+    base: TestStatus | None = TestStatus.PASSED,
     lines: Collection[int] = (1, 2),
     branches: Collection[tuple[int, int]] = ((1, 2),),
 ) -> FunctionProof:
-    run = Run(status=Status.PASSED, lines=frozenset(lines), branches=frozenset(branches))
+    run = Run(status=TestStatus.PASSED, lines=frozenset(lines), branches=frozenset(branches))
     on_base = None if base is None else Run(status=base)
     return FunctionProof(name="test_a", head=(run,), base=on_base)
 
@@ -72,7 +72,7 @@ def test_own_evidence__what_runs_when_loaded_is_reached_with_any_line() -> None:
 def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
     own = OwnEvidence(baseline=baseline({1, 2, 3, 4}, {(1, 2)}), noticed={FIRST: True, SECOND: False})
     mutation = a_mutation((FIRST, SECOND, THIRD), {"test_a": (FIRST, SECOND, THIRD)})
-    one = function(base=Status.FAILED, lines={1, 5, 6}, branches={(1, 2), (1, 5)})
+    one = function(base=TestStatus.FAILED, lines={1, 5, 6}, branches={(1, 2), (1, 5)})
     assert gains_of(one, MEMBER, mutation, own) == Gains(
         killed=frozenset({FIRST, SECOND, THIRD}),
         alive=frozenset({SECOND}),
@@ -96,27 +96,27 @@ def test_gains_of__where_nothing_is_known_of_the_own_tests() -> None:
 @pytest.mark.parametrize(
     ("base", "change", "counts"),
     [
-        (Status.FAILED, Change.CHANGED, True),
-        (Status.FAILED, Change.AFFECTED, True),
-        (Status.TIMED_OUT, Change.CHANGED, True),
-        (Status.CRASHED, Change.CHANGED, True),
-        (Status.PASSED, Change.CHANGED, False),
-        (Status.MISSING, Change.CHANGED, False),
-        (Status.SKIPPED, Change.CHANGED, False),
+        (TestStatus.FAILED, Change.CHANGED, True),
+        (TestStatus.FAILED, Change.AFFECTED, True),
+        (TestStatus.TIMED_OUT, Change.CHANGED, True),
+        (TestStatus.CRASHED, Change.CHANGED, True),
+        (TestStatus.PASSED, Change.CHANGED, False),
+        (TestStatus.MISSING, Change.CHANGED, False),
+        (TestStatus.SKIPPED, Change.CHANGED, False),
         (None, Change.CHANGED, False),
-        (Status.FAILED, Change.ADDED, False),
-        (Status.MISSING, Change.ADDED, False),
+        (TestStatus.FAILED, Change.ADDED, False),
+        (TestStatus.MISSING, Change.ADDED, False),
     ],
 )
 def test_gains_of__a_test_of_what_is_added_always_fails_on_base(
-    base: Status | None, change: Change, *, counts: bool
+    base: TestStatus | None, change: Change, *, counts: bool
 ) -> None:
     member = replace(MEMBER, change=change)
     assert gains_of(function(base), member, Mutation(), OwnEvidence()).fails_on_base is counts
 
 
 def test_gains_of__what_the_test_raises_itself_on_base_shows_nothing() -> None:
-    one = function(Status.FAILED)
+    one = function(TestStatus.FAILED)
     assert one.base is not None
     by_test = replace(one, base=replace(one.base, raised_by_test=True))
     assert gains_of(one, MEMBER, Mutation(), OwnEvidence()).fails_on_base
@@ -150,12 +150,12 @@ A, B = frozenset({FIRST}), frozenset({(1, 2)})
 def test_gains_something__any_rule_is_enough(
     gains: Gains, *, knows_branches: bool, has_mutants: bool | None, enough: bool
 ) -> None:
-    shown = Shown(gains=gains, knows_branches=knows_branches, has_mutants=has_mutants)
+    shown = FunctionGains(gains=gains, knows_branches=knows_branches, has_mutants=has_mutants)
     assert gains_something(shown) is enough
 
 
 def test_gains_something__that_own_tests_fail_on_base_as_well_is_not_a_gain() -> None:
-    shown = Shown(
+    shown = FunctionGains(
         gains=Gains(fails_on_base=True), knows_branches=True, has_mutants=True, own_fail_on_base=True
     )
     assert not gains_something(shown)

@@ -6,12 +6,32 @@ from dataclasses import replace
 import pytest
 
 from testsmith.languages.driver import DocumentedExample
-from testsmith.languages.python.test_modules import keep_tests
-from testsmith.model import BaseOutcome, Candidate, Change, Label, Member, MemberKind, Origin, Saying, Stage
-from testsmith.verification.gate import Cut, Draft, Entry, Judgement, Kind, Point, Verdict, judge, settle
-from testsmith.verification.guard.guard import Guarded
-from testsmith.verification.guard.questions import Question
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.model import (
+    BaseOutcome,
+    Candidate,
+    Change,
+    Label,
+    Member,
+    MemberKind,
+    Origin,
+    SkipStage,
+    TestDescription,
+)
+from testsmith.verification.doc_conflicts.guard import Guarded
+from testsmith.verification.doc_conflicts.questions import Question
+from testsmith.verification.gate import (
+    Cut,
+    Judgement,
+    Point,
+    ProvenSuggestion,
+    ReducedCandidate,
+    TestKind,
+    Verdict,
+    judge,
+    settle,
+)
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 MEMBER = Member(
     path="shop.py",
@@ -25,17 +45,21 @@ MEMBER = Member(
     module="shop",
 )
 P, F, S, M, T, C = (
-    Status.PASSED,
-    Status.FAILED,
-    Status.SKIPPED,
-    Status.MISSING,
-    Status.TIMED_OUT,
-    Status.CRASHED,
+    TestStatus.PASSED,
+    TestStatus.FAILED,
+    TestStatus.SKIPPED,
+    TestStatus.MISSING,
+    TestStatus.TIMED_OUT,
+    TestStatus.CRASHED,
 )
 
 
 def function(
-    name: str, *head: Status, base: Status | None = None, lines: Collection[int] = (1,), message: str = "boom"
+    name: str,
+    *head: TestStatus,
+    base: TestStatus | None = None,
+    lines: Collection[int] = (1,),
+    message: str = "boom",
 ) -> FunctionProof:
     runs = [
         Run(
@@ -54,7 +78,10 @@ def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
     code = "from shop import total\n" + "".join(
         f"\n\ndef {one.name}():\n    assert total() == {number}\n" for number, one in enumerate(functions)
     )
-    says = (Saying(test="test_gone", shows="it is gone"), Saying(test="test_1", shows="it adds up"))
+    says = (
+        TestDescription(test="test_gone", shows="it is gone"),
+        TestDescription(test="test_1", shows="it adds up"),
+    )
     candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=says)
     return Proof(member=member, candidate=candidate, functions=functions)
 
@@ -145,15 +172,15 @@ def test_judge__what_leaves_files_behind_is_cut() -> None:
 
 
 @pytest.mark.parametrize("base", [None, P, F, M])
-def test_judge__what_passes_and_reaches_the_member_is_green(base: Status | None) -> None:
+def test_judge__what_passes_and_reaches_the_member_is_green(base: TestStatus | None) -> None:
     judgement = judged(function("test_a", base=base))
-    assert [(draft.kind, draft.tests) for draft in judgement.drafts] == [(Kind.GREEN, ("test_a",))]
+    assert [(draft.kind, draft.tests) for draft in judgement.drafts] == [(TestKind.GREEN, ("test_a",))]
     assert judgement.cuts == ()
 
 
 def test_judge__what_held_before_the_change_is_a_catch() -> None:
     failing = function("test_a", F, F, F, F, F, base=P)
-    assert [draft.kind for draft in judged(failing).drafts] == [Kind.CATCHES]
+    assert [draft.kind for draft in judged(failing).drafts] == [TestKind.CATCHES]
     assert judged(failing, replace(MEMBER, change=Change.ADDED)).drafts == ()
 
 
@@ -193,8 +220,8 @@ def test_judge__of_a_class_it_is_enough_to_name_it(body: str, lines: set[int], d
     assert len(judge(run, Guarded(), {}, keep_tests).drafts) == drafts
 
 
-def green(run: Proof) -> Draft:
-    return Draft(kind=Kind.GREEN, candidate=run.candidate, tests=run.names)
+def green(run: Proof) -> ReducedCandidate:
+    return ReducedCandidate(kind=TestKind.GREEN, candidate=run.candidate, tests=run.names)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +239,7 @@ def green(run: Proof) -> Draft:
     ],
 )
 def test_settle__the_evidence_tells_what_base_does(
-    bases: tuple[Status | None, Status | None],
+    bases: tuple[TestStatus | None, TestStatus | None],
     change: Change,
     outcome: BaseOutcome,
     failing: int | None,
@@ -221,7 +248,7 @@ def test_settle__the_evidence_tells_what_base_does(
     functions = [function(f"test_{number}", base=base) for number, base in enumerate(bases)]
     run = proof(*functions, member=replace(MEMBER, change=change))
     entry = settle(green(run), run, {}, keep_tests)
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, ProvenSuggestion)
     evidence = entry.evidence
     assert (evidence.base, evidence.tests, evidence.fail_to_pass) == (outcome, 2, failing)
     assert entry.label == label
@@ -250,9 +277,9 @@ def test_settle__tests_that_cannot_be_parted_go_together() -> None:
 
 def test_settle__a_catch_says_what_held_before() -> None:
     run = proof(function("test_a", F, F, F, F, F, base=P, message="assert 2 == 1\n + more"))
-    draft = Draft(kind=Kind.CATCHES, candidate=run.candidate, tests=run.names)
+    draft = ReducedCandidate(kind=TestKind.CATCHES, candidate=run.candidate, tests=run.names)
     entry = settle(draft, run, {}, keep_tests)
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, ProvenSuggestion)
     assert entry.label is Label.CATCHES
     assert (entry.evidence.passes, entry.evidence.base) == (0, BaseOutcome.PASSES)
     assert entry.summary == (
@@ -260,22 +287,24 @@ def test_settle__a_catch_says_what_held_before() -> None:
     )
 
 
-def question(run: Proof) -> Draft:
+def question(run: Proof) -> ReducedCandidate:
     shown = DocumentedExample(setup=(), call="total()", expected="3", exception=None, line=2)
     asked = Question(documented=shown, candidate=run.candidate, test="test_a")
-    return Draft(kind=Kind.QUESTION, candidate=run.candidate, tests=("test_a",), question=asked)
+    return ReducedCandidate(
+        kind=TestKind.QUESTION, candidate=run.candidate, tests=("test_a",), question=asked
+    )
 
 
 def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> None:
     run = proof(function("test_a", F, F, F, F, F, base=F, message="assert 4 == 3"))
     entry = settle(question(run), run, {}, keep_tests)
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, ProvenSuggestion)
     assert (entry.label, entry.is_green) == (Label.QUESTION, False)
     assert entry.summary == "The docstring says `total()` is `3`; it returns `4`. Which of the two is meant?"
 
 
 @pytest.mark.parametrize("statuses", [(P, P, P, P, P), (F, F, P, F, F), (M,), (T,)])
-def test_settle__anything_else_is_no_question(statuses: tuple[Status, ...]) -> None:
+def test_settle__anything_else_is_no_question(statuses: tuple[TestStatus, ...]) -> None:
     run = proof(function("test_a", *statuses))
     assert settle(question(run), run, {}, keep_tests) == Judgement()
 
@@ -286,7 +315,7 @@ def test_judge__the_guard_goes_before_everything() -> None:
     assert asked is not None
     guarded = Guarded(questions=(asked,), suspended={"test_a": "contradicts"})
     judgement = judge(run, guarded, {}, keep_tests)
-    assert [draft.kind for draft in judgement.drafts] == [Kind.GREEN, Kind.QUESTION]
+    assert [draft.kind for draft in judgement.drafts] == [TestKind.GREEN, TestKind.QUESTION]
     assert judgement.drafts[0].tests == ("test_b",)
     assert judgement.cuts == (Cut(function="test_a", point=Point.STABLE, reason="contradicts"),)
 
@@ -295,13 +324,13 @@ def test_skipped__tells_the_stage_and_the_reasons() -> None:
     run = proof(function("test_a"))
     cuts = tuple(Cut(function=f"t{n}", point=Point.RAN, reason="fails on head: x") for n in range(5))
     skipped = Verdict(proof=run, cuts=cuts).skipped()
-    assert (skipped.stage, skipped.member) == (Stage.GATE, MEMBER.id)
+    assert (skipped.stage, skipped.member) == (SkipStage.GATE, MEMBER.id)
     assert skipped.reason.startswith("no test was left; `t0` fails on head: x; `t1`")
     assert skipped.reason.endswith("; 2 more likewise cut")
 
 
 def test_skipped__what_could_not_be_run_at_all_is_verification() -> None:
     skipped = Verdict(proof=replace(proof(), problem="it does not parse")).skipped()
-    assert (skipped.stage, skipped.reason) == (Stage.VERIFICATION, "it does not parse")
+    assert (skipped.stage, skipped.reason) == (SkipStage.VERIFICATION, "it does not parse")
     cut = Cut(function="test_a", point=Point.ANSWERED, reason="could not be run: x")
-    assert Verdict(proof=proof(), cuts=(cut,)).skipped().stage is Stage.VERIFICATION
+    assert Verdict(proof=proof(), cuts=(cut,)).skipped().stage is SkipStage.VERIFICATION

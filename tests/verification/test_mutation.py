@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
-from testsmith.verification.proof import Proof
-from testsmith.verification.table import GateTable
+from testsmith.verification.results import Proof
+from testsmith.verification.thresholds import GateTable
 
 CLAMP = """\
 def clamp(value, low, high):
@@ -24,13 +24,13 @@ def clamp(value, low, high):
 SETTINGS = VerificationSettings(test_seconds=10.0, runs=2)
 
 
-def subject(code: str, member: Member) -> Subject:
+def subject(code: str, member: Member) -> RunSubject:
     candidate = Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.OFFLINE)
-    return Subject(member=member, candidate=candidate)
+    return RunSubject(member=member, candidate=candidate)
 
 
 def tried(
-    folder: Path, source: str, *subjects: Subject, progress: CountingProgress | None = None
+    folder: Path, source: str, *subjects: RunSubject, progress: CountingProgress | None = None
 ) -> tuple[Mutation, ...]:
     """Run candidates as they are, then with their members changed."""
 

@@ -11,22 +11,22 @@ import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import CountingProgress, small_workspace
-from testsmith.execution.own_suite import OwnSuite
+from testsmith.execution.project_tests.suite import OwnSuite
 from testsmith.languages.python.driver import PythonDriver
-from testsmith.languages.python.test_modules import test_functions as functions_of
+from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject
+from testsmith.verification.doc_conflicts.guard import Guarded, guard
+from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
-from testsmith.verification.guard.guard import Guarded, guard
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
-from testsmith.verification.proving import prove
+from testsmith.verification.prove import prove
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 
 def passing(case: GuardCase) -> Proof:
     """Return the case's test module, as if all of its functions had passed."""
     member = case.subject()
-    runs = (Run(status=Status.PASSED),) * 2
+    runs = (Run(status=TestStatus.PASSED),) * 2
     return Proof(
         member=member,
         candidate=Candidate(member=member.id, code=case.code, origin=Origin.MODEL),
@@ -63,7 +63,7 @@ def test_planted_bugs__there_are_enough_of_them() -> None:
 def proven(folder: Path, *cases: GuardCase) -> tuple[Verdict, ...]:
     """Run cases for real, all in one workspace."""
     settings = VerificationSettings(test_seconds=5.0, runs=2)
-    subjects = [Subject(member=proof.member, candidate=proof.candidate) for proof in map(passing, cases)]
+    subjects = [RunSubject(member=proof.member, candidate=proof.candidate) for proof in map(passing, cases)]
 
     async def scenario() -> tuple[Verdict, ...]:
         files = {case.path: case.module_text for case in cases}

@@ -8,7 +8,7 @@ import pytest
 
 from fakes.mutants import a_mutant
 from testsmith.verification.gains import Gains
-from testsmith.verification.redundancy import Showing, redundant
+from testsmith.verification.selection import Showing, redundant
 
 
 def showing(name: str, *mutants: int, length: int = 3, **more: object) -> Showing:

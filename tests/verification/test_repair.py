@@ -19,31 +19,31 @@ from testsmith.model import (
     Origin,
     Repair,
     Skipped,
-    Stage,
+    SkipStage,
 )
-from testsmith.verification.gate import Cut, Entry, Point, Verdict
-from testsmith.verification.guard.questions import Question
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
+from testsmith.verification.doc_conflicts.questions import Question
+from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.repair import (
     MOST_CODE_CHARACTERS,
     MOST_SAID_CHARACTERS,
     MOST_TESTS,
     Repairs,
-    Standing,
+    RepairState,
     joined,
     repair_of,
 )
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 DRIVER = PythonDriver()
 ADDED = function_member("def cost(amount):\n    return 2 * amount\n", "cost", change=Change.ADDED)
 CHANGED = replace(ADDED, change=Change.CHANGED)
-PASSED, FAILED, MISSING = Status.PASSED, Status.FAILED, Status.MISSING
+PASSED, FAILED, MISSING = TestStatus.PASSED, TestStatus.FAILED, TestStatus.MISSING
 
 
 def ran(
     name: str,
-    *head: Status,
-    base: Status | None = None,
+    *head: TestStatus,
+    base: TestStatus | None = None,
     message: str = "assert 2 == 3",
     lines: Collection[int] = (1, 2),
 ) -> FunctionProof:
@@ -68,7 +68,7 @@ def module(*functions: FunctionProof, body: str = "assert cost(1) == 3") -> str:
 def verdict(
     *functions: FunctionProof,
     cuts: Collection[Cut] = (),
-    entries: Collection[Entry] = (),
+    entries: Collection[ProvenSuggestion] = (),
     code: str | None = None,
     member: Member = ADDED,
 ) -> Verdict:
@@ -82,8 +82,10 @@ def cut(function: str, point: Point = Point.RAN, reason: str = "fails on head: a
     return Cut(function=function, point=point, reason=reason)
 
 
-def green(*tests: str, code: str = "", killed: int = 1, label: Label = Label.NEW_BEHAVIOUR) -> Entry:
-    return Entry(
+def green(
+    *tests: str, code: str = "", killed: int = 1, label: Label = Label.NEW_BEHAVIOUR
+) -> ProvenSuggestion:
+    return ProvenSuggestion(
         candidate=Candidate(member=ADDED.id, code=code, origin=Origin.MODEL),
         tests=tests,
         label=label,
@@ -91,7 +93,7 @@ def green(*tests: str, code: str = "", killed: int = 1, label: Label = Label.NEW
     )
 
 
-def question(*functions: str, call: str = "cost(1)") -> Entry:
+def question(*functions: str, call: str = "cost(1)") -> ProvenSuggestion:
     asked = Question(
         documented=DocumentedExample(line=2, setup=(), call=call, expected="1", exception=None),
         candidate=Candidate(member=ADDED.id, code="", origin=Origin.MODEL),
@@ -114,9 +116,9 @@ def repair(of: Verdict) -> Repair | None:
     [
         (ran("test_a", FAILED), cut("test_a")),
         (ran("test_a", MISSING), cut("test_a", Point.ANSWERED, "could not be run: No module named shops")),
-        (ran("test_a", Status.TIMED_OUT), cut("test_a", reason="runs into the time limit")),
-        (ran("test_a", Status.CRASHED), cut("test_a", reason="ends the test process")),
-        (ran("test_a", Status.SKIPPED), cut("test_a", reason="is skipped: no reason")),
+        (ran("test_a", TestStatus.TIMED_OUT), cut("test_a", reason="runs into the time limit")),
+        (ran("test_a", TestStatus.CRASHED), cut("test_a", reason="ends the test process")),
+        (ran("test_a", TestStatus.SKIPPED), cut("test_a", reason="is skipped: no reason")),
         (
             ran("test_a", PASSED, FAILED),
             cut("test_a", reason="is flaky: failed in 1 of 2 runs, with clock at 2032-02-29"),
@@ -143,8 +145,8 @@ def test_repair_of__a_right_test_that_shows_nothing_new_is_no_mistake(reason: st
     assert repair(verdict(ran("test_a", PASSED), cuts=[cut("test_a", Point.STABLE, reason)])) is None
 
 
-@pytest.mark.parametrize("status", [FAILED, MISSING, Status.TIMED_OUT])
-def test_repair_of__what_held_before_the_change_is_never_mended(status: Status) -> None:
+@pytest.mark.parametrize("status", [FAILED, MISSING, TestStatus.TIMED_OUT])
+def test_repair_of__what_held_before_the_change_is_never_mended(status: TestStatus) -> None:
     held = ran("test_a", status, base=PASSED)
     assert repair(verdict(held, cuts=[cut("test_a")], member=CHANGED)) is None
     assert repair(verdict(held, cuts=[cut("test_a")], member=ADDED)) is not None
@@ -275,8 +277,8 @@ def test_joined__any_test_is_better_than_none() -> None:
     assert joined(second, first).green == second.green
 
 
-def standing(of: Verdict) -> Standing:
-    return Standing.of(DRIVER, of.proof.candidate, of)
+def standing(of: Verdict) -> RepairState:
+    return RepairState.of(DRIVER, of.proof.candidate, of)
 
 
 def half_good() -> Verdict:
@@ -319,12 +321,14 @@ def test_standing__without_good_tests_the_answer_is_all() -> None:
 
 
 def test_standing__what_cannot_be_read_is_mended_as_a_whole() -> None:
-    unread = Skipped(path="shop.py", stage=Stage.VERIFICATION, reason="line 1 is no Python", member=ADDED.id)
-    found = Standing.of(DRIVER, answer("def test_a(:\n"), unread).repair
+    unread = Skipped(
+        path="shop.py", stage=SkipStage.VERIFICATION, reason="line 1 is no Python", member=ADDED.id
+    )
+    found = RepairState.of(DRIVER, answer("def test_a(:\n"), unread).repair
     assert found == Repair(
         code="def test_a(:\n", failures=(("", "line 1 is no Python"),), normalised_code="def test_a(:\n"
     )
-    assert Standing.of(DRIVER, answer("(" * (MOST_CODE_CHARACTERS + 1)), unread).repair is None
+    assert RepairState.of(DRIVER, answer("(" * (MOST_CODE_CHARACTERS + 1)), unread).repair is None
 
 
 def test_standing__an_expected_value_that_was_only_observed_is_told() -> None:
@@ -351,7 +355,7 @@ def test_standing__a_worse_answer_changes_nothing_but_what_is_mended_next() -> N
 
 
 def skipped(reason: str) -> Skipped:
-    return Skipped(path="shop.py", stage=Stage.GENERATION, reason=reason, member=ADDED.id)
+    return Skipped(path="shop.py", stage=SkipStage.GENERATION, reason=reason, member=ADDED.id)
 
 
 def test_repairs__an_answer_that_does_not_come_ends_the_mending_of_its_member() -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.workspace import Interpreter, Workspace
-from testsmith.languages.python.test_modules import keep_tests
-from testsmith.languages.python.test_modules import test_functions as names_of_tests
+from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import Subject, gather_evidence
+from testsmith.verification.doc_conflicts.guard import Guarded
+from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gate import judge
-from testsmith.verification.guard.guard import Guarded
-from testsmith.verification.proof import FunctionProof, Proof
+from testsmith.verification.results import FunctionProof, Proof
 
 SHOP = """\
 def price(amount):
@@ -220,7 +220,7 @@ def proofs(
     """Run candidates in one workspace; return the proof of each."""
     member = function_member(SHOP, "price")
     subjects = [
-        Subject(
+        RunSubject(
             member=member,
             candidate=Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.MODEL),
             beside="tests/test_shop.py",

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.execution.answers import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
-from testsmith.execution.harness import Setting
-from testsmith.verification.runs import (
-    LEAP_EVENING,
-    READABLE,
-    head_settings,
-    words_of,
+from testsmith.execution.answers import (
+    BESIDE_OWN_TESTS,
+    MOVED_CLOCK,
+    UNDER_CONFTEST,
+    WITHOUT_ADDOPTS,
 )
+from testsmith.execution.harness import RunSetting
+from testsmith.verification.run_settings import LEAP_EVENING, READABLE, head_settings, words_of
 
 
 @pytest.mark.parametrize(
@@ -54,40 +54,40 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("setting", "done", "words"),
     [
-        (Setting(name="", hash_seed=1), (), "hash seed 1, order of the file"),
+        (RunSetting(name="", hash_seed=1), (), "hash seed 1, order of the file"),
         (
-            Setting(name="", hash_seed=2, time_zone="JST-9", locale="C", apart=True, with_ini=False),
+            RunSetting(name="", hash_seed=2, time_zone="JST-9", locale="C", apart=True, with_ini=False),
             (),
             (
                 "hash seed 2, each function in its own process, time zone UTC+9, locale C,"
                 " without the project's pytest settings"
             ),
         ),
-        (Setting(name="", locale="fr_FR.UTF-8"), (), "hash seed 0, order of the file, locale fr_FR.UTF-8"),
-        (Setting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
+        (RunSetting(name="", locale="fr_FR.UTF-8"), (), "hash seed 0, order of the file, locale fr_FR.UTF-8"),
+        (RunSetting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
         (
-            Setting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
+            RunSetting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
             (MOVED_CLOCK,),
             "hash seed 0, shuffled with seed 1, clock at 2032-02-29, two runs in one folder",
         ),
-        (Setting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
+        (RunSetting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
         (
-            Setting(name="", beside=True),
+            RunSetting(name="", beside=True),
             (BESIDE_OWN_TESTS,),
             "hash seed 0, order of the file, beside the project's own tests",
         ),
         (
-            Setting(name="", beside=True),
+            RunSetting(name="", beside=True),
             (UNDER_CONFTEST, WITHOUT_ADDOPTS),
             "hash seed 0, order of the file, under the project's conftest but without its addopts",
         ),
-        (Setting(name="", beside=True), (), "hash seed 0, order of the file"),
+        (RunSetting(name="", beside=True), (), "hash seed 0, order of the file"),
         (
-            Setting(name="", place="a b/c", other_python=True),
+            RunSetting(name="", place="a b/c", other_python=True),
             (),
             "hash seed 0, order of the file, another working folder, Python 3.11",
         ),
     ],
 )
-def test_words_of__claim_only_what_was_done(setting: Setting, done: tuple[str, ...], words: str) -> None:
+def test_words_of__claim_only_what_was_done(setting: RunSetting, done: tuple[str, ...], words: str) -> None:
     assert ", ".join(words_of(setting, frozenset(done), (3, 11))) == words

@@ -14,8 +14,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from testsmith.action.runner import Runner
-from testsmith.events import DEFAULT_SKIP_LABEL, ObeyCommands, SweepRepository, Work
-from testsmith.forge.settling import MOST_COMMENTS
+from testsmith.events import (
+    DEFAULT_SKIP_LABEL,
+    HandleCommentCommands,
+    SweepRepository,
+    Work,
+)
+from testsmith.forge.reconcile import MOST_COMMENTS
 from testsmith.model import UsageFailure
 from testsmith.settings import (
     OPTIONS,
@@ -25,7 +30,7 @@ from testsmith.settings import (
     SandboxChoice,
     Secret,
     Settings,
-    Sources,
+    SettingsSources,
     SweepSettings,
     SweepStep,
     checked_value,
@@ -170,14 +175,14 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         arguments["provider"] = ProviderChoice.OFFLINE
     elif _lacks_key(given):
         arguments["provider"], notes = _without_key(arguments["provider"], task)
-    if isinstance(task, ObeyCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
+    if isinstance(task, HandleCommentCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
     key, review = given.get("api-key"), _review(given)
     return ActionContext(
         runner=runner,
         token=_token(given.get("token")),
         review=review,
-        installs_forks=review.installs_forks or not isinstance(task, ObeyCommands),
+        installs_forks=review.installs_forks or not isinstance(task, HandleCommentCommands),
         sweep=_sweep(given),
         api_key=Secret(key) if key else None,
         archives=_within(runner.workspace, given.get("cache-dir")),
@@ -232,9 +237,9 @@ def sweep_settings_of(
 
 def _sources(
     context: ActionContext, more: Mapping[str, object], file: Mapping[str, object] | None
-) -> Sources:
+) -> SettingsSources:
     key = context.api_key
-    return Sources(
+    return SettingsSources(
         arguments={**context.arguments, **more},
         file=file or {},
         environment={} if key is None else {_KEY: key.value},

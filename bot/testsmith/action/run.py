@@ -9,39 +9,147 @@ from __future__ import annotations
 import json
 import secrets
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from testsmith.action.commands import (
+from testsmith.action.inputs import (
+    SECRETS,
+    ActionContext,
+    NoToken,
+    context_of,
+    given_input,
+    skip_label,
+)
+from testsmith.action.outputs import (
     Level,
     annotation_command,
-    folded,
-    mask_command,
-    safe_log,
-    write_commands,
-)
-from testsmith.action.ending import Ended, about_the_run, annotations_of, last_lines, outputs_of
-from testsmith.action.files import (
     append_outputs,
     append_summary,
     check_cache_folder,
+    folded,
     give_to_owner,
+    mask_command,
+    safe_log,
+    write_commands,
     write_patch,
     write_report,
 )
-from testsmith.action.inputs import SECRETS, ActionContext, NoToken, context_of, given_input, skip_label
 from testsmith.action.runner import Runner, runner_of
 from testsmith.events import Nothing, SweepRepository, Work, task_of
-from testsmith.forge.reviewed import Delivery, Reviewed
+from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
-from testsmith.report.annotations import Annotation
-from testsmith.report.contract import render_json
-from testsmith.report.terminal import PlainProgress
-from testsmith.report.view import PREPARING, View, repeated
+from testsmith.reporting.json_contract import render_json
+from testsmith.reporting.phrases import headline
+from testsmith.reporting.pull_requests.annotations import Annotation
+from testsmith.reporting.pull_requests.annotations import annotations_of as proposals_of
+from testsmith.reporting.pull_requests.member_status import account
+from testsmith.reporting.rendering import PREPARING, View, repeated
+from testsmith.reporting.terminal import PlainProgress
+
+OUTPUTS = (
+    "members",
+    "suggestions",
+    "skipped",
+    "api-calls",
+    "cache-hits",
+    "report",
+    "commit",
+    "pull-request",
+    "patch",
+    "matrix",
+    "parts",
+)
+"""Every output of the action."""
+
+_TITLE = "TestSmith"
+_GRANTING = "The job summary has the review, and the lines of the workflow that grant what is missing."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """How a review ended.
+
+    Attributes:
+        reviewed: What came of it.
+        is_internal: Whether a fault of this program ended it.
+        fails_on_error: Whether a failure of the forge or of the model's provider fails the step.
+    """
+
+    reviewed: ReviewResult
+    is_internal: bool = False
+    fails_on_error: bool = False
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong at the forge, at the model's provider, or here."""
+        reviewed = self.reviewed
+        forge = reviewed.reason if reviewed.delivery is PostStatus.FAILED else ""
+        run = reviewed.report.failure if reviewed.report is not None else None
+        return tuple(dict.fromkeys(failure for failure in (forge, run) if failure))
+
+    @property
+    def exit_code(self) -> int:
+        """The step's exit code: what is left out of a report is no failure."""
+        return 1 if self.is_internal or (self.failures and self.fails_on_error) else 0
+
+
+def about_the_run(level: Level, message: str) -> tuple[Level, Annotation]:
+    """Return an annotation on the run as a whole."""
+    return level, Annotation(title=_TITLE, message=message)
+
+
+def annotations_of(ended: ActionResult) -> Iterator[tuple[Level, Annotation]]:
+    """Give what is to be said about the run, and the proposals that are shown in no other way."""
+    level = Level.ERROR if ended.exit_code else Level.WARNING
+    for failure in ended.failures:
+        yield about_the_run(level, failure)
+    reviewed = ended.reviewed
+    if reviewed.delivery is PostStatus.NOT_ALLOWED and not reviewed.is_read_only:
+        yield about_the_run(Level.WARNING, f"{reviewed.reason} {_GRANTING}")
+    yield from ((Level.NOTICE, one) for one in proposals_of(reviewed))
+
+
+def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "") -> dict[str, str]:
+    """Return the step's outputs.
+
+    Args:
+        reviewed: What came of the review; None where nothing was looked at.
+        report: Where the report is, relative to the workspace; empty for nowhere.
+        patch: Where the patch is, likewise.
+    """
+    reviewed = reviewed or ReviewResult(delivery=PostStatus.NOTHING)
+    found = reviewed.report or Report(members=())
+    figures = (
+        len(found.members),
+        len(found.suggestions),
+        len(found.skipped),
+        found.statistics.spending.api_calls,
+        found.statistics.cache.hits,
+    )
+    handed_on = (reviewed.matrix, reviewed.parts)
+    landed = (reviewed.commit, "" if reviewed.follow_up is None else str(reviewed.follow_up))
+    return dict(
+        zip(
+            OUTPUTS,
+            (*map(str, figures), report, *landed, patch, *handed_on),
+            strict=True,
+        )
+    )
+
+
+def last_lines(ended: ActionResult) -> Iterator[str]:
+    """Give the sentences that end the log."""
+    reviewed = ended.reviewed
+    yield from reviewed.notes
+    if reviewed.report is not None:
+        yield headline(reviewed.report, account(reviewed.report, reviewed.settled).figures)
+    if reviewed.reason and reviewed.delivery is not PostStatus.FAILED:
+        yield reviewed.reason
+
 
 _INTERRUPTED = 130
 
@@ -49,7 +157,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class ActionEnvironment:
     """What the process hands to the action.
 
     Attributes:
@@ -61,11 +169,11 @@ class World:
 
     environment: Mapping[str, str]
     stdout: TextIO
-    review: Callable[[Work, ActionContext, Progress], Reviewed]
+    review: Callable[[Work, ActionContext, Progress], ReviewResult]
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
-def run(world: World) -> int:
+def run(world: ActionEnvironment) -> int:
     """Do what the event asks for, and return the step's exit code."""
     given = (given_input(world.environment, name) for name in SECRETS)
     write_commands(world.stdout, (mask_command(secret) for secret in given if secret))
@@ -88,7 +196,7 @@ def run(world: World) -> int:
 class _Step:
     """The step of a workflow that is being run, and its log."""
 
-    world: World
+    world: ActionEnvironment
     log: TextIO
 
     def say(self, sentence: str) -> None:
@@ -143,7 +251,7 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
     return 0
 
 
-def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
+def _ended(step: _Step, task: Work, context: ActionContext) -> ActionResult:
     """Let the work be done; what goes wrong meanwhile is an ending, too."""
     for folder in _folders(task, context):
         check_cache_folder(context.runner.workspace, folder)
@@ -154,11 +262,13 @@ def _ended(step: _Step, task: Work, context: ActionContext) -> Ended:
     except UsageFailure:
         raise
     except Failure as failure:
-        reviewed = Reviewed(delivery=Delivery.FAILED, reason=str(failure))
+        reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
         reviewed, is_internal = _internal(_told(step, error)), True
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
-    return Ended(reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error)
+    return ActionResult(
+        reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error
+    )
 
 
 def _folders(task: Work, context: ActionContext) -> tuple[Path, ...]:
@@ -173,12 +283,12 @@ def _told(step: _Step, error: Exception) -> str:
     return f"internal error: {error!r}; the log holds the details. Please report it."
 
 
-def _internal(failure: str) -> Reviewed:
+def _internal(failure: str) -> ReviewResult:
     report = Report(members=(), failure=failure)
-    return Reviewed(delivery=Delivery.FAILED, reason=failure, report=report)
+    return ReviewResult(delivery=PostStatus.FAILED, reason=failure, report=report)
 
 
-def _left(step: _Step, task: Work, context: ActionContext, ended: Ended) -> int:
+def _left(step: _Step, task: Work, context: ActionContext, ended: ActionResult) -> int:
     """Leave all that is told of a review, and return the exit code."""
     runner, report = context.runner, ended.reviewed.report
     for sentence in last_lines(ended):
@@ -201,8 +311,8 @@ def _write_patch(step: _Step, workspace: Path, patch: str) -> str:
     return step.attempt(partial(write_patch, workspace, patch), "") if patch else ""
 
 
-def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: Reviewed) -> None:
-    from testsmith.report.job_summary import job_summary
+def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: ReviewResult) -> None:
+    from testsmith.reporting.pull_requests.job_summary import job_summary
 
     runner = context.runner
     if runner.summary is not None:

@@ -8,14 +8,22 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from testsmith.changes.diff import changed_files, path_of
-from testsmith.changes.git import Repository
-from testsmith.changes.subjects import Subjects, VisibleTree, printable
-from testsmith.changes.trees import RepositoryTree
-from testsmith.changes.wanted import Place, is_at_or_below, nearest, only_wanted, unknown_names
+from testsmith.changes.selection import (
+    PathBase,
+    Subjects,
+    VisibleTree,
+    is_at_or_below,
+    nearest,
+    only_wanted,
+    printable,
+    unknown_names,
+)
 from testsmith.faults import file_skipped_by_fault, is_fault
-from testsmith.languages.driver import ChangedFile, Findings, LanguageDriver, Scope
-from testsmith.model import Change, Member, Skipped, Stage, UsageFailure
+from testsmith.git.diff import changed_files, path_of
+from testsmith.git.repository import Repository
+from testsmith.git.trees import RepositoryTree
+from testsmith.languages.driver import ChangedFile, ComparisonScope, LanguageDriver, MemberFindings
+from testsmith.model import Change, Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 
 _ORDER_OF_CHANGES = (Change.ADDED, Change.CHANGED, Change.AFFECTED)
@@ -65,7 +73,7 @@ def find_members(
     """
     states = _states(repository, selection)
     subjects = Subjects(selection, drivers, repository.project)
-    place = Place(root=repository.root, project=repository.project)
+    place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
         findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
@@ -74,7 +82,7 @@ def find_members(
             raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
         changed = changed_files(repository.diff(states.base, states.head))
         files = tuple(subjects.counting(changed))
-        scope = Scope(
+        scope = ComparisonScope(
             base=VisibleTree(states.base_tree, subjects),
             head=VisibleTree(states.head_tree, subjects),
             files=files,
@@ -90,7 +98,7 @@ def find_members(
     return _search(states, files, wanted, selection.max_members)
 
 
-def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: Place) -> None:
+def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: PathBase) -> None:
     """Refuse names that nothing in the project has, and names of what the change does not touch.
 
     A file or folder that the change does not touch is not a mistake: its members are not part of this run.
@@ -140,13 +148,13 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
 
 
 def _changed_members(
-    scope: Scope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
-) -> Findings:
+    scope: ComparisonScope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
+) -> MemberFindings:
     """Ask each language's driver for the members of its changed files, and keep those in included files."""
     obstacles = _obstacles(head, subjects, (file.head_path or "" for file in scope.files))
     readable = [file for file in scope.files if file.head_path not in obstacles]
 
-    def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> Findings:
+    def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> MemberFindings:
         return driver.changed_members(replace(scope, files=some))
 
     found = [
@@ -154,7 +162,7 @@ def _changed_members(
         for driver, its_files in _by_driver(subjects, readable, path_of)
     ]
     findings = _joined([*found, _skipping(obstacles | _submodules(head, subjects, changed))])
-    return Findings(
+    return MemberFindings(
         members=tuple(each for each in findings.members if subjects.is_included(each.path)),
         skipped=tuple(each for each in findings.skipped if subjects.is_included(each.path)),
     )
@@ -168,7 +176,7 @@ class _NamedPaths:
     in_folders: frozenset[str]
 
 
-def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Place) -> _NamedPaths:
+def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: PathBase) -> _NamedPaths:
     """Return the files that were named and those in named folders.
 
     Raises:
@@ -196,7 +204,7 @@ def _with_folders(path: str) -> Iterator[str]:
     yield from (str(parent) for parent in PurePosixPath(path).parents)
 
 
-def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> Findings:
+def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> MemberFindings:
     """Ask each language's driver for all members of the named files; no glob stops one named by itself."""
     unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
     unfit |= _submodules(tree, subjects, named.files | named.in_folders)
@@ -206,7 +214,7 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
     visible = VisibleTree(tree, subjects, also=named.files)
     readable = [path for path in paths if path not in obstacles]
 
-    def find(driver: LanguageDriver, some: Sequence[str]) -> Findings:
+    def find(driver: LanguageDriver, some: Sequence[str]) -> MemberFindings:
         return driver.all_members(visible, some, subjects.project)
 
     found = [
@@ -237,10 +245,10 @@ def _submodules(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) 
     return {entry.path: "it is a submodule" for entry in entries if entry.is_submodule}
 
 
-def _skipping(reasons: Mapping[str, str]) -> Findings:
-    return Findings(
+def _skipping(reasons: Mapping[str, str]) -> MemberFindings:
+    return MemberFindings(
         skipped=tuple(
-            Skipped(path=printable(path), stage=Stage.CHANGES, reason=reason)
+            Skipped(path=printable(path), stage=SkipStage.CHANGES, reason=reason)
             for path, reason in sorted(reasons.items())
         )
     )
@@ -262,8 +270,10 @@ def _by_driver(
 
 
 def _apart_from_faults(
-    items: Sequence[Subject], find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
-) -> Findings:
+    items: Sequence[Subject],
+    find: Callable[[Sequence[Subject]], MemberFindings],
+    path_of: Callable[[Subject], str],
+) -> MemberFindings:
     """Return what is found in files; one that raises even alone is left out, and costs no other."""
     try:
         return find(items)
@@ -273,11 +283,11 @@ def _apart_from_faults(
             raise
     sound = [item for item in items if path_of(item) not in faults]
     lost = tuple(file_skipped_by_fault(printable(path), fault) for path, fault in faults.items())
-    return _joined([find(sound), Findings(skipped=lost)])
+    return _joined([find(sound), MemberFindings(skipped=lost)])
 
 
 def _fault_of(
-    item: Subject, find: Callable[[Sequence[Subject]], Findings], path_of: Callable[[Subject], str]
+    item: Subject, find: Callable[[Sequence[Subject]], MemberFindings], path_of: Callable[[Subject], str]
 ) -> Iterator[tuple[str, Exception]]:
     """Yield what a file raises when it is looked at alone."""
     try:
@@ -288,17 +298,17 @@ def _fault_of(
         yield path_of(item), error
 
 
-def _joined(parts: Iterable[Findings]) -> Findings:
+def _joined(parts: Iterable[MemberFindings]) -> MemberFindings:
     known = list(parts)
     members = [member for part in known for member in part.members]
-    return Findings(
+    return MemberFindings(
         members=tuple(sorted(members, key=lambda member: (member.path, member.line, member.name))),
         skipped=tuple(skipped for part in known for skipped in part.skipped),
     )
 
 
 def _search(
-    states: _States, files: Sequence[ChangedFile], findings: Findings, max_members: int
+    states: _States, files: Sequence[ChangedFile], findings: MemberFindings, max_members: int
 ) -> MemberSearch:
     """Take the nearest members up to the limit; what does not fit is skipped under `budget`."""
     left_out = {each.member for each in findings.skipped}
@@ -307,7 +317,7 @@ def _search(
     fitting = {member.id for member in nearest[:max_members]}
     reason = f"the limit of {max_members} members a run is reached: raise it with --max-members"
     beyond = [
-        Skipped(path=each.path, stage=Stage.BUDGET, reason=reason, member=each.id)
+        Skipped(path=each.path, stage=SkipStage.BUDGET, reason=reason, member=each.id)
         for each in waiting
         if each.id not in fitting
     ]

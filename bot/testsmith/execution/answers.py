@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from testsmith.execution.output_lines import read_lines
-from testsmith.execution.sandbox import Outcome
+from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 TIMED_OUT, CRASHED = "timed out", "crashed"
@@ -110,7 +109,7 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class WorkerAnswer:
     """What one worker told.
 
     Attributes:
@@ -129,7 +128,7 @@ class Answer:
         return self.greeting is not None and not self.greeting.problem
 
 
-def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
+def read_answer(outcome: ProcessOutcome, wanted: Collection[int]) -> WorkerAnswer:
     """Read what a worker has printed, line by line; what has not the right shape does not count.
 
     Args:
@@ -149,10 +148,10 @@ def read_answer(outcome: Outcome, wanted: Collection[int]) -> Answer:
             results[number] = _job_result(told)
 
     read_lines(outcome.stdout, take)
-    return Answer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
+    return WorkerAnswer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
 
 
-def _trouble(outcome: Outcome, greeting: Greeting | None) -> str:
+def _trouble(outcome: ProcessOutcome, greeting: Greeting | None) -> str:
     if greeting is not None and greeting.problem:
         return greeting.problem
     if outcome.exceeded:

@@ -9,16 +9,83 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from compileall import compile_dir
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
-from testsmith.execution.answers import Answer, JobResult, read_answer
-from testsmith.execution.pytest_ini import PLAIN_INI
-from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.answers import JobResult, WorkerAnswer, read_answer
+from testsmith.execution.pytest_settings import PLAIN_INI
+from testsmith.execution.sandbox.interface import CannotRun, Command, shown
 from testsmith.execution.threads import in_thread
-from testsmith.execution.workers import worker_command
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+
+_SOURCE = Path(__file__).parent / "worker"
+
+
+def install_workers(scratch: Path) -> Path:
+    """Copy the programs into a scratch folder, so that no folder of the bot is on the tests' import path.
+
+    They are compiled there once, for the processes of a run, which may not keep what they compile; an
+    interpreter of another version takes the sources.
+    """
+    folder = scratch / "worker"
+    shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    return folder
+
+
+def worker_command(  # noqa: PLR0913 - all of it makes one process
+    workspace: Workspace,
+    name: str,
+    *,
+    copy: ProjectCopy,
+    folder: Path,
+    stdin: bytes,
+    variables: Mapping[str, str],
+) -> Command:
+    """Return the command that runs one program of `worker/`.
+
+    Args:
+        workspace: Where it runs.
+        name: The program's module name.
+        copy: The copy of the project that it reads.
+        folder: Its working folder, see `Workspace.new_folder`.
+        stdin: What it reads.
+        variables: What is particular about its environment.
+    """
+    program = workspace.scratch / "worker" / "start.py"
+    return Command(
+        argv=(str(workspace.interpreter.path), "-s", str(program), name),
+        folder=folder,
+        readable=(copy.root, program.parent, *workspace.readable),
+        variables={
+            **process_variables(workspace.interpreter.path, folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **variables,
+        },
+        stdin=stdin,
+    )
+
+
+def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
+    """Return the whole environment of a process: nothing of the bot's own is inherited."""
+    programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
+    return {
+        "PATH": os.pathsep.join(dict.fromkeys(programs)),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        # An interpreter built as a shared library may find it by this variable alone.
+        "LD_LIBRARY_PATH": str(interpreter.resolve().parent.parent / "lib"),
+        "TZ": "UTC",
+    }
+
 
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
@@ -34,7 +101,7 @@ _MOST_COPY_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class RunSetting:
     """What is particular about the runs of one worker.
 
     Attributes:
@@ -146,7 +213,7 @@ class ChangedModules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class TestJob:
     """One test module, or one module of the project that is to be imported.
 
     Attributes:
@@ -172,7 +239,9 @@ class Job:
     beside: str | None = None
 
 
-async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> dict[int, JobResult]:
+async def run_jobs(
+    workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]
+) -> dict[int, JobResult]:
     """Run jobs under one setting, in one process as far as that goes; return a result for each.
 
     Raises:
@@ -192,7 +261,7 @@ async def run_jobs(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) 
     return results
 
 
-async def run_plan(workspace: Workspace, setting: Setting, jobs: Sequence[Job]) -> Answer:
+async def run_plan(workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
     """Run jobs in one worker, and return what it told.
 
     Raises:
@@ -251,7 +320,7 @@ def _is_small(root: Path) -> bool:
     return True
 
 
-def _seconds(jobs: Sequence[Job]) -> float:
+def _seconds(jobs: Sequence[TestJob]) -> float:
     """Return the time limit of a worker: room for one hanging job, not for all, and for all changes."""
     longest = max((job.seconds for job in jobs), default=0.0)
     changed = sum(job.seconds for job in jobs if job.changed is not None)
@@ -259,7 +328,7 @@ def _seconds(jobs: Sequence[Job]) -> float:
 
 
 def _plan(
-    workspace: Workspace, copy: ProjectCopy, setting: Setting, jobs: Sequence[Job]
+    workspace: Workspace, copy: ProjectCopy, setting: RunSetting, jobs: Sequence[TestJob]
 ) -> dict[str, object]:
     return {
         "roots": [str(root) for root in copy.source_roots],
@@ -276,7 +345,7 @@ def _plan(
     }
 
 
-def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]:
+def _planned(copy: ProjectCopy, setting: RunSetting, job: TestJob) -> dict[str, object]:
     traced = job.traced
     if job.changed is not None:
         return _planned_changes(copy, job, job.changed)
@@ -297,7 +366,7 @@ def _planned(copy: ProjectCopy, setting: Setting, job: Job) -> dict[str, object]
     }
 
 
-def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> dict[str, object]:
+def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -> dict[str, object]:
     return {
         "number": job.number,
         "kind": "mutants",
@@ -311,10 +380,58 @@ def _planned_changes(copy: ProjectCopy, job: Job, changed: ChangedModules) -> di
     }
 
 
-def batches_of(jobs: Sequence[Job], settings: int, parallel: int, most: int = 20) -> list[Sequence[Job]]:
+def batches_of(
+    jobs: Sequence[TestJob], settings: int, parallel: int, most: int = 20
+) -> list[Sequence[TestJob]]:
     """Split jobs for one setting so that all processors are busy, and starting a worker pays off."""
     to_keep_all_busy = math.ceil(parallel / settings)
     worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
     evenly = math.ceil(len(jobs) * settings / (parallel * 3))
     size = max(1, min(most, max(worth_a_start, evenly)))
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
+
+
+_MOST_SHOWN = 300
+_PROGRAM = """\
+import pathlib, runpy, sys
+pathlib.Path("test_suggested.py").write_bytes(sys.stdin.buffer.read())
+sys.argv = ["python -m unittest", "test_suggested"]
+runpy.run_module("unittest", run_name="__main__", alter_sys=True)
+"""
+
+
+async def trouble_under_unittest(workspace: Workspace, code: str, seconds: float) -> str:
+    """Return why the tests of a module do not all pass under `python -m unittest`; empty if they do.
+
+    Args:
+        workspace: Where they are run, on head.
+        code: The module.
+        seconds: The time limit.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    folder = workspace.new_folder("unittest")
+    command = Command(
+        argv=(str(workspace.interpreter.path), "-c", _PROGRAM),
+        folder=folder,
+        readable=(workspace.head.root, *workspace.readable),
+        variables={
+            **process_variables(workspace.interpreter.path, folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(map(str, workspace.head.source_roots)),
+        },
+        stdin=code.encode(),
+    )
+    try:
+        outcome = await workspace.sandbox.run(
+            command, replace(workspace.limits, seconds=_SECONDS_TO_START + seconds)
+        )
+    finally:
+        await in_thread(remove_folder, folder)
+    if outcome.exit_code == 0 and b"\nRan 0 tests" not in outcome.stderr:
+        return ""
+    if outcome.timed_out:
+        return "it takes too long"
+    last = " ".join(shown(outcome.stderr, _MOST_SHOWN).splitlines()[-1:])
+    return outcome.exceeded or last or "it ends early"

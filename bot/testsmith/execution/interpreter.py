@@ -14,8 +14,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from testsmith.changes.command import GitFailed
-from testsmith.changes.git import Repository
+from testsmith.git.command import GitFailed
+from testsmith.git.repository import Repository
 from testsmith.model import UsageFailure
 
 BOT_DISTRIBUTION = "testsmith-bot"
@@ -26,7 +26,7 @@ _MOST_SOURCE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ChosenInterpreter:
     """An interpreter, and how it came to be chosen.
 
     Attributes:
@@ -47,7 +47,7 @@ def choose_interpreter(
     *,
     installs: bool = False,
     is_tracked: bool = False,
-) -> Choice:
+) -> ChosenInterpreter:
     """Return the interpreter that runs the tests, or that the environment is made of in which they run.
 
     Args:
@@ -63,16 +63,16 @@ def choose_interpreter(
         UsageFailure: The person named something that is no executable file.
     """
     if named is not None:
-        return Choice(path=_named_interpreter(named), origin="--python")
+        return ChosenInterpreter(path=_named_interpreter(named), origin="--python")
     active = Path(environment.get("VIRTUAL_ENV", ""), "bin", "python")
     if environment.get("VIRTUAL_ENV") and active.is_file():
-        return Choice(path=_in_real_folder(active), origin="$VIRTUAL_ENV")
+        return ChosenInterpreter(path=_in_real_folder(active), origin="$VIRTUAL_ENV")
     own = folder / ".venv" / "bin" / "python"
     has_own = not installs and own.is_file()
     if has_own and not is_tracked:
-        return Choice(path=_in_real_folder(own), origin="the project's .venv")
+        return ChosenInterpreter(path=_in_real_folder(own), origin="the project's .venv")
     note = "the project's .venv is not used, because git tracks it: name an interpreter with --python"
-    return Choice(
+    return ChosenInterpreter(
         path=_in_real_folder(Path(sys.executable)),
         origin="the one that runs this program",
         note=note if has_own else "",

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from testsmith.changes.command import GitFailed, records, text_of
-from testsmith.changes.git import Repository
-from testsmith.changes.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
+from testsmith.git.command import GitFailed, records, text_of
+from testsmith.git.repository import Repository
+from testsmith.git.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
 
 MOST_COPY_BYTES = 2 * 1024**3
 """What goes beyond is left out of a copy."""

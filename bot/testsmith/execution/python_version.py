@@ -2,23 +2,203 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from testsmith.execution.interpreter import Choice
-from testsmith.execution.other_python import interpreters_in
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.answers import PASSED
+from testsmith.execution.harness import RunSetting, TestJob, run_plan
+from testsmith.execution.interpreter import ChosenInterpreter
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.sandbox.isolated import for_interpreter
+from testsmith.execution.workspace import CannotPrepare, Interpreter, Workspace
+from testsmith.languages.driver import SourceTree
+
+# Another interpreter at hand that the project allows, for a run on another version than its own.
+#
+# It is not asked to have anything installed: what it lacks it borrows from the environment of the main
+# interpreter, as far as that can be loaded there. A project that does not say which versions it allows is
+# run on its own one alone.
+
+_MINORS = range(9, 16)
+_FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))
+_MOST_TRIED = 3
+_MOST_MODULES = 10
+_MOST_BYTES = 256 * 1024
+_ELF = b"\x7fELF"
+_SECONDS = 10.0
+_TEST = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherPythonOrder:
+    """What another interpreter has to be fit for.
+
+    Attributes:
+        environment: The variables of the bot's own process, for the folders of PATH.
+        requires: The versions that the project allows, as `>=3.10`; empty where it does not say.
+        modules: The modules that it has to load.
+    """
+
+    environment: Mapping[str, str]
+    requires: str
+    modules: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInterpreter:
+    """An interpreter at hand."""
+
+    path: Path
+    version: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"Python {self.version[0]}.{self.version[1]} at {self.path}"
+
+
+async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Workspace:
+    """Return the workspace with the oldest other interpreter that the project allows and that can run tests.
+
+    Where some are at hand and none can be used, a note says why.
+    """
+    folders = (*(Path(entry) for entry in order.environment.get("PATH", "").split(os.pathsep)), *_FOLDERS)
+    version = workspace.interpreter.version
+    found = [one for one in interpreters_in(folders) if one.version != version]
+    reasons: list[str] = []
+    for one in allowed(found, order.requires)[:_MOST_TRIED]:
+        other = await _tried(workspace, one, order)
+        if isinstance(other, Workspace):
+            return replace(workspace, other=other)
+        reasons.append(f"{one} ({other})")
+    if not reasons:
+        return workspace
+    note = f"no test ran on another interpreter, though the project allows others: {'; '.join(reasons)}"
+    return replace(workspace, notes=(*workspace.notes, note))
+
+
+async def _tried(workspace: Workspace, found: FoundInterpreter, order: OtherPythonOrder) -> Workspace | str:
+    """Return the workspace as it is with another interpreter, or why that cannot be used."""
+    packages = workspace.interpreter.packages
+    interpreter = Interpreter(
+        path=found.path,
+        version=found.version,
+        hidden_modules=workspace.interpreter.hidden_modules,
+        borrowed_folders=packages,
+    )
+    try:
+        other = replace(
+            workspace,
+            interpreter=interpreter,
+            sandbox=await for_interpreter(workspace.sandbox, found.path),
+            readable=(*workspace.readable, *packages),
+        )
+        return await _trouble(other, found, order.modules[:_MOST_MODULES]) or other
+    except CannotRun as error:
+        return str(error)
+
+
+async def _trouble(workspace: Workspace, found: FoundInterpreter, modules: Sequence[str]) -> str:
+    """Return why tests of the members cannot be run; empty where they can."""
+    imports = [
+        TestJob(number=number, code=module, seconds=_SECONDS, is_import=True)
+        for number, module in enumerate(modules, start=1)
+    ]
+    answer = await run_plan(workspace, RunSetting(name="trial"), [_TEST, *imports])
+    if not answer.has_started or answer.greeting is None:
+        return f"it cannot run tests: {answer.trouble}"
+    if answer.greeting.version != found.version:
+        return "it is of another version than its name says"
+    problems = [answer.results[job.number].problem for job in imports if job.number in answer.results]
+    if len(problems) < len(imports) or any(problems):
+        return f"it cannot load the project: {next(filter(None, problems), answer.trouble)}"
+    first = answer.results.get(0)
+    passes = first is not None and [one.status for one in first.functions.values()] == [PASSED]
+    return "" if passes else "it cannot use the project's pytest settings"
+
+
+def interpreters_in(folders: Iterable[Path]) -> tuple[FoundInterpreter, ...]:
+    """Return the interpreters in folders, the oldest first, the first folder's where there are several."""
+    found: dict[tuple[int, int], Path] = {}
+    for folder in dict.fromkeys(folders):
+        if not folder.is_absolute():
+            continue
+        for minor in _MINORS:
+            place = folder.resolve() / f"python3.{minor}"
+            if (3, minor) not in found and _is_program(place):
+                found[3, minor] = place
+    return tuple(FoundInterpreter(path=path, version=version) for version, path in sorted(found.items()))
+
+
+def _is_program(place: Path) -> bool:
+    """Tell whether it is an interpreter itself, rather than a script that looks for one."""
+    try:
+        with place.open("rb") as file:
+            return file.read(len(_ELF)) == _ELF and os.access(place, os.X_OK)
+    except OSError:
+        return False
+
+
+def allowed(found: Iterable[FoundInterpreter], requires: str) -> list[FoundInterpreter]:
+    """Return the interpreters that a project allows; none where it does not say, or cannot be understood."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        specifiers = SpecifierSet(requires)
+    except InvalidSpecifier:
+        return []
+    if not requires.strip():
+        return []
+    return [one for one in found if specifiers.contains(f"{one.version[0]}.{one.version[1]}.99")]
+
+
+def requires_python(tree: SourceTree, project: str) -> str:
+    """Return which versions a project allows, as `pyproject.toml` or `setup.cfg` says; `""` where none does.
+
+    Args:
+        tree: The files of head.
+        project: The project's folder below the git root, `""` where it is the root.
+    """
+    folder = f"{project}/" if project else ""
+    return next(filter(None, _told(tree, folder)), "")
+
+
+def _told(tree: SourceTree, folder: str) -> Iterator[str]:
+    yield _of_pyproject(_text(tree.read(f"{folder}pyproject.toml")))
+    yield _of_setup_cfg(_text(tree.read(f"{folder}setup.cfg")))
+
+
+def _text(content: bytes | None) -> str:
+    return "" if content is None or len(content) > _MOST_BYTES else content.decode("utf-8", "replace")
+
+
+def _of_pyproject(text: str) -> str:
+    try:
+        table = tomllib.loads(text).get("project")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return ""
+    told = table.get("requires-python") if isinstance(table, dict) else None
+    return told if isinstance(told, str) else ""
+
+
+def _of_setup_cfg(text: str) -> str:
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+        return parser.get("options", "python_requires", fallback="") or ""
+    except configparser.Error:
+        return ""
+
 
 _BEST_FIRST = ((3, 13), (3, 12), (3, 14), (3, 11), (3, 10), (3, 9))
 """The versions that are fetched, that of the bot's own image first."""
 
 _ASKED = re.compile(r"3\.(\d{1,2})(?:\.\d{1,3})?", re.ASCII)
 _NAMED = re.compile(r"python3\.(\d+)")
-_FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +255,7 @@ class FittingPython:
         fetched: The version that is fetched in its place, since no interpreter at hand fits; None for none.
     """
 
-    choice: Choice
+    choice: ChosenInterpreter
     fetched: str | None = None
 
     @property
@@ -83,7 +263,7 @@ class FittingPython:
         """Its version, as far as its name tells."""
         return version_of_program(self.choice.path) if self.fetched is None else _version_of(self.fetched)
 
-    def notes(self, first: Choice) -> Iterator[str]:
+    def notes(self, first: ChosenInterpreter) -> Iterator[str]:
         """Yield what a reader should know, where it is another than the one that was chosen first."""
         if self.fetched is not None:
             yield f"the tests ran on Python {self.fetched}, which was fetched for them"
@@ -91,7 +271,7 @@ class FittingPython:
             yield f"the tests ran on {self.choice.origin}: {first.path} is of another version"
 
 
-def fitting_python(choice: Choice, wish: PythonWish) -> FittingPython:
+def fitting_python(choice: ChosenInterpreter, wish: PythonWish) -> FittingPython:
     """Return the interpreter where it fits, else another at hand that does, else the version to fetch.
 
     Raises:
@@ -103,11 +283,11 @@ def fitting_python(choice: Choice, wish: PythonWish) -> FittingPython:
     folders = (*_FOLDERS, *(Path(entry) for entry in wish.environment.get("PATH", "").split(os.pathsep)))
     found = [one for one in interpreters_in(folders) if wish.fits(one.version)]
     if found:
-        return FittingPython(choice=Choice(path=found[-1].path, origin=str(found[-1])))
+        return FittingPython(choice=ChosenInterpreter(path=found[-1].path, origin=str(found[-1])))
     return FittingPython(choice=choice, fetched=wish.to_fetch())
 
 
-def check_version(choice: Choice, wish: PythonWish) -> None:
+def check_version(choice: ChosenInterpreter, wish: PythonWish) -> None:
     """Let an interpreter count only where it is of the version that is asked for.
 
     Raises:

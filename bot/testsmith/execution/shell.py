@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
-from testsmith.execution.sandbox import Outcome, shown
+from testsmith.execution.sandbox.interface import ProcessOutcome, shown
 
 _BASH = ("/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 _SH = ("/bin/sh", "-e", "-c")
@@ -41,7 +41,7 @@ def in_folder(python: Path, folder: Path, argv: Iterable[str]) -> tuple[str, ...
     return (str(python), "-I", "-c", _IN_FOLDER, str(folder), *argv)
 
 
-def last_words(done: Outcome, option: str) -> str:
+def last_words(done: ProcessOutcome, option: str) -> str:
     """Return what a program said at last, as plain text: its lines of errors, else its last line, cut.
 
     Args:

@@ -12,9 +12,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from testsmith.execution.own_tests.command import PLAIN_PYTEST, TestCommand
-from testsmith.execution.removal import remove_tree
-from testsmith.execution.sandbox import Limits, Sandbox
+from testsmith.execution.project_tests.command import PLAIN_PYTEST, TestCommand
+from testsmith.execution.sandbox.interface import Limits, Sandbox
+from testsmith.execution.tempdirs import remove_tree
 from testsmith.model import Failure
 
 UNKNOWN_VERSION = (0, 0)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from testsmith.changes.trees import RepositoryTree
-from testsmith.forge.forge import Forge, ForgeFailure
-from testsmith.placement.plan import FileEdit
+from testsmith.forge.interface import Forge, ForgeFailure
+from testsmith.git.trees import RepositoryTree
+from testsmith.test_files.plan import FileEdit
 
 BYTES_LIMIT = 40_000_000
 """The most bytes of a commit's files, encoded as they are sent: beyond, GitHub refuses the request."""

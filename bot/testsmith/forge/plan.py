@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from testsmith.forge.bodies import composed
-from testsmith.forge.forge import (
+from testsmith.forge.comment_markers import (
+    SUMMARY_MARK,
+    SuggestionMarker,
+    composed,
+    is_same_login,
+    run_digest,
+    run_mark,
+    run_of,
+)
+from testsmith.forge.interface import (
     Classifier,
     CreateReview,
     CreateSummary,
@@ -26,30 +34,22 @@ from testsmith.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from testsmith.forge.marks import (
-    SUMMARY_MARK,
-    SuggestionMark,
-    is_same_login,
-    run_digest,
-    run_mark,
-    run_of,
-)
-from testsmith.forge.settling import (
-    Limits,
-    Posting,
+from testsmith.forge.pr_state import State, decode, encode, fits, without_block, without_skipped
+from testsmith.forge.reconcile import (
+    DesiredState,
+    PostLimits,
     Proposal,
-    Settled,
+    Reconciled,
+    ShownWhere,
     Texts,
-    Wanted,
     own_reviews,
     own_summaries,
-    settle,
+    reconcile,
 )
-from testsmith.forge.state import State, decode, encode, fits, without_block, without_skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PostPlan:
     """What is to be done, in this order, and what a reader should know of it.
 
     Attributes:
@@ -61,11 +61,11 @@ class Plan:
 
     operations: tuple[Operation, ...]
     notes: tuple[str, ...]
-    settled: Settled
+    settled: Reconciled
     texts: Texts | None
 
 
-def plan(existing: Existing, wanted: Wanted, limits: Limits) -> Plan:
+def plan(existing: Existing, wanted: DesiredState, limits: PostLimits) -> PostPlan:
     """Return what is to be done to a pull request so that it has what is wanted.
 
     Args:
@@ -74,16 +74,18 @@ def plan(existing: Existing, wanted: Wanted, limits: Limits) -> Plan:
         limits: How much is posted at once.
     """
     blocked = tuple(_pending_of_others(existing))
-    settled = settle(existing, wanted, Limits(max_comments=0) if blocked else limits)
+    settled = reconcile(existing, wanted, PostLimits(max_comments=0) if blocked else limits)
     summaries = own_summaries(existing)
     speaks = bool(summaries) or wanted.has_news or settled.has_proposals()
     texts = wanted.write(settled, summaries[0].body if summaries else "") if speaks else None
     operations = tuple(_operations(existing, wanted, settled, texts))
-    return Plan(operations=operations, notes=tuple(_notes(settled, blocked)), settled=settled, texts=texts)
+    return PostPlan(
+        operations=operations, notes=tuple(_notes(settled, blocked)), settled=settled, texts=texts
+    )
 
 
 def _operations(
-    existing: Existing, wanted: Wanted, settled: Settled, texts: Texts | None
+    existing: Existing, wanted: DesiredState, settled: Reconciled, texts: Texts | None
 ) -> Iterator[Operation]:
     pending = [review for review in own_reviews(existing) if review.is_pending]
     yield from (DeletePendingReview(review=review.id) for review in pending)
@@ -94,9 +96,9 @@ def _operations(
         yield from _summary(existing, settled.state, texts.summary)
 
 
-def _review(existing: Existing, head: str, settled: Settled, texts: Texts) -> Iterator[CreateReview]:
+def _review(existing: Existing, head: str, settled: Reconciled, texts: Texts) -> Iterator[CreateReview]:
     """Yield the one review, unless it is there already."""
-    new = [proposal for proposal in settled.proposals if proposal.posting is Posting.NEW]
+    new = [proposal for proposal in settled.proposals if proposal.posting is ShownWhere.NEW]
     run = run_digest(head, (proposal.draft.content for proposal in new))
     runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
     if not new or run in runs:
@@ -113,11 +115,11 @@ def _comments(new: list[Proposal], texts: Texts) -> Iterator[NewComment]:
     for proposal in new:
         content, anchor = proposal.draft.content, proposal.draft.anchor
         if anchor is not None:
-            mark = str(SuggestionMark(number=proposal.number, content=content))
+            mark = str(SuggestionMarker(number=proposal.number, content=content))
             yield NewComment(anchor=anchor, body=composed(texts.comments[content], mark), content=content)
 
 
-def _tidying(settled: Settled) -> Iterator[Operation]:
+def _tidying(settled: Reconciled) -> Iterator[Operation]:
     for comment in settled.restored:
         yield Restore(node_id=comment.node_id)
         thread = comment.thread
@@ -190,13 +192,13 @@ def _pending_of_others(existing: Existing) -> Iterator[Review]:
             yield review
 
 
-def _notes(settled: Settled, blocked: tuple[Review, ...]) -> Iterator[str]:
+def _notes(settled: Reconciled, blocked: tuple[Review, ...]) -> Iterator[str]:
     if blocked:
         yield (
             "A review of this account waits to be submitted, so no other can be made; what there is to say "
             "stands in the summary comment. Submit or delete that review."
         )
-    listed = sum(proposal.posting is Posting.LISTED for proposal in settled.proposals)
+    listed = sum(proposal.posting is ShownWhere.LISTED for proposal in settled.proposals)
     if listed:
         yield f"{listed} of {len(settled.proposals)} proposals stand in the summary comment only."
     if not fits(settled.state):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-from testsmith.cache.entries import decode_result, encode_result
-from testsmith.cache.store import ResultStore
-from testsmith.generation.generator import NotedGenerator, Observer, ObservingGenerator, TestGenerator
-from testsmith.generation.side_by_side import closing, results
+from testsmith.generation.fan_out import closing, results
+from testsmith.generation.interface import NotedGenerator, Observer, ObservingGenerator, TestGenerator
 from testsmith.model import CacheStats, Request, Result, Skipped
+from testsmith.storage.store import ResultStore, decode_result, encode_result
 
 
 class CachedGenerator:
@@ -23,7 +22,7 @@ class CachedGenerator:
     Args:
         inner: Who is asked for what the store does not hold.
         store: What is known.
-        key_for: The key of a request's result, see `testsmith.cache.keys`.
+        key_for: The key of a request's result, see `testsmith.storage.keys`.
         settled: Called once all that was asked for has come, or no more will: what was paid for is stored.
         used: Called with the key of each result before it is given to anybody.
     """

@@ -45,7 +45,7 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class ComparisonScope:
     """What a driver compares.
 
     Attributes:
@@ -65,7 +65,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class MemberFindings:
     """Members found, and the files that could not be read, each with its reason."""
 
     members: tuple[Member, ...] = ()
@@ -123,7 +123,7 @@ class MarkedTest:
     is_edited: bool
 
 
-class Way(NamedTuple):
+class CodeBranch(NamedTuple):
     """A way on from a statement that decides.
 
     Attributes:
@@ -147,11 +147,11 @@ class Reachable:
     """
 
     statements: tuple[range, ...] = ()
-    ways: tuple[Way, ...] = ()
+    ways: tuple[CodeBranch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class MemberWeight:
     """What makes a member weigh more than another, as it is counted.
 
     Attributes:
@@ -183,11 +183,11 @@ class LanguageDriver(Protocol):
         """Tell whether a path is a test file or belongs to the tests (a `conftest.py`, say)."""
         ...
 
-    def changed_members(self, scope: Scope) -> Findings:
+    def changed_members(self, scope: ComparisonScope) -> MemberFindings:
         """Return the added, changed and affected members, in the order of their files and lines."""
         ...
 
-    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
         """Return every public member of the files as `added`."""
         ...
 
@@ -199,7 +199,9 @@ class LanguageDriver(Protocol):
         """
         ...
 
-    def weights(self, tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, Weight]:
+    def weights(
+        self, tree: SourceTree, members: Sequence[Member], project: str
+    ) -> Mapping[str, MemberWeight]:
         """Return what the members weigh, by id; the time that takes grows with the tree, not its square."""
         ...
 

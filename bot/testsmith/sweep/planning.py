@@ -3,24 +3,183 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import log2, sqrt
 from pathlib import Path
+from typing import Protocol
 
-from testsmith import pipeline
-from testsmith.cache.tried import Tried
-from testsmith.changes.subjects import Subjects, VisibleTree
-from testsmith.execution.own_tests.measured import CannotReadCoverage
-from testsmith.execution.own_tests.whole import WholeSuite, measure_whole_suite, whole_from_coverage
+from testsmith import __version__, pipeline
+from testsmith.changes.selection import Subjects, VisibleTree
+from testsmith.execution.project_tests.baseline import CannotReadCoverage
+from testsmith.execution.project_tests.file_coverage import (
+    WholeSuite,
+    measure_whole_suite,
+    whole_from_coverage,
+)
 from testsmith.execution.threads import in_thread
-from testsmith.languages.driver import CannotParse, LanguageDriver, Reachable, Weight
-from testsmith.model import Member, Skipped, Stage, UsageFailure
-from testsmith.settings import Settings
-from testsmith.sweep.counting import CountedFile, count_files, coverage_of, facts_of, knows_branches
-from testsmith.sweep.ground import Ground
-from testsmith.sweep.memory import Memory
-from testsmith.sweep.ranking import CHURN_DAYS, expected_seconds, ranked, terms_of
-from testsmith.swept import Coverage, RankedMember, SweepPlan
+from testsmith.languages.driver import CannotParse, LanguageDriver, MemberWeight, Reachable
+from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
+from testsmith.settings import ProviderChoice, Settings
+from testsmith.storage.keys import Tried, decode_tried, encode_tried, outcome_of, tried_key
+from testsmith.sweep.member_coverage import (
+    CountedFile,
+    count_files,
+    coverage_of,
+    facts_of,
+    knows_branches,
+)
+from testsmith.sweep.sweep_workspace import SweepWorkspace
+from testsmith.sweep_results import Coverage, Facts, RankedMember, RankingTerms, SweepPlan
+
+
+class TriedStore(Protocol):
+    """A map from key to JSON object, which never raises."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        """Return the values of those keys that there are."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        """Keep a value."""
+        ...
+
+
+class NothingTried:
+    """Remembers nothing."""
+
+    def get_many(self, _keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        """See `TriedStore.get_many`."""
+        return {}
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        """See `TriedStore.put`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is remembered of members, for tests made in one way.
+
+    Attributes:
+        store: Where it is kept.
+        maker: Who makes the tests, and by which rules they are judged: what one way failed at, another may
+            do.
+        by_model: Whether a model is asked.
+    """
+
+    store: TriedStore = field(default_factory=NothingTried)
+    maker: str = ""
+    by_model: bool = False
+
+    @classmethod
+    def of(cls, store: TriedStore, settings: Settings) -> Memory:
+        """Return the memory for the way in which the settings have tests made."""
+        model, rules = settings.model, settings.verification
+        by_model = settings.provider is not ProviderChoice.OFFLINE
+        asked = (model.base_url or "", model.model) if by_model else ()
+        words = (__version__, settings.provider.value, *asked, str(rules.enabled), str(rules.runs))
+        return cls(store=store, maker=" ".join(words), by_model=by_model)
+
+    def known(self, members: Iterable[Member]) -> dict[str, Tried]:
+        """Return what is remembered of members, by id."""
+        keys = {member.id: self._key(member) for member in members}
+        values = self.store.get_many(list(keys.values()))
+        read = {one: decode_tried(values[key]) for one, key in keys.items() if key in values}
+        return {one: tried for one, tried in read.items() if tried is not None}
+
+    def remember(self, report: Report) -> None:
+        """Keep what came of the members that were left out for what they are."""
+        members = {member.id: member for member in report.members}
+        for skipped in report.skipped:
+            tried = outcome_of(skipped, by_model=self.by_model)
+            if tried is not None and skipped.member in members:
+                self.store.put(self._key(members[skipped.member]), encode_tried(tried))
+
+    def _key(self, member: Member) -> str:
+        return tried_key(member, self.maker)
+
+
+# What a test of a member is worth: one pure function a term, and the order that their product gives.
+#
+# All terms but the first begin at 1 and grow by doubling, so that no single one drowns the others: a
+# member that was touched in three commits this month weighs as one that three other definitions use.
+
+HALF_LIFE_DAYS = 90.0
+"""After so many days a commit counts half."""
+
+CHURN_DAYS = 730
+"""Older commits do not count: each would be worth less than half a percent."""
+
+_SECONDS_TO_START = 2.0
+_SECONDS_A_STATEMENT = 0.15
+_SECONDS_A_DECISION = 0.5
+_MOST_SECONDS = 60.0
+
+
+def uncovered(lines_missed: int, branches_missed: int | None) -> float:
+    """Return the worth of what is not reached: the root of lines and branches together; 0 for nothing.
+
+    The root, since a few tests of one member reach its first lines more easily than its last: 1 missed line
+    is worth 1, 9 are worth 3, 100 are worth 10. Branches that were not measured count as none.
+    """
+    return sqrt(lines_missed + (branches_missed or 0))
+
+
+def complexity(decisions: int) -> float:
+    """Return the weight of decisions: 1 for a straight member, 2 where its way parts once, 4 for 7 times."""
+    return 1.0 + log2(1 + decisions)
+
+
+def churn(ages: Iterable[float]) -> float:
+    """Return the weight of the commits that touched a member's file.
+
+    A commit of today counts 1, one of `HALF_LIFE_DAYS` ago a half, and so on: 1 for an untouched file, 2 for
+    one fresh commit, 3 for three. What was changed of late is what is changed, and broken, next.
+
+    Args:
+        ages: How many days before the newest commit each was made.
+    """
+    return 1.0 + log2(1.0 + sum(2.0 ** (-max(0.0, age) / HALF_LIFE_DAYS) for age in ages))
+
+
+def dependents(users: int) -> float:
+    """Return the weight of what uses a member directly: 1 for nothing, 2 for one definition, 4 for seven."""
+    return 1.0 + log2(1 + users)
+
+
+def terms_of(facts: Facts, ages: Sequence[float]) -> RankingTerms:
+    """Return all terms of one member."""
+    return RankingTerms(
+        uncovered=uncovered(facts.lines_missed, facts.branches_missed),
+        complexity=complexity(facts.decisions),
+        churn=churn(ages),
+        dependents=dependents(facts.dependents),
+    )
+
+
+def expected_seconds(facts: Facts) -> float:
+    """Return how long making and proving tests of a member is expected to take, on one core.
+
+    A measured rule of thumb for the offline engine: some seconds to start, more with what there is to try.
+    """
+    work = _SECONDS_A_STATEMENT * facts.lines + _SECONDS_A_DECISION * facts.decisions
+    return min(_MOST_SECONDS, _SECONDS_TO_START + work)
+
+
+def ranked(members: Iterable[RankedMember]) -> tuple[RankedMember, ...]:
+    """Return members in the order of what a test of each is worth, numbered from 1.
+
+    Where that is equal, by path, line and name: the same project always has the same ranking.
+    """
+    ordered = sorted(
+        members,
+        key=lambda one: (-one.terms.worth, one.member.path, one.member.line, one.member.name),
+    )
+    return tuple(
+        RankedMember(member=one.member, rank=rank, terms=one.terms, facts=one.facts, seconds=one.seconds)
+        for rank, one in enumerate(ordered, start=1)
+    )
+
 
 COVERED = "your own tests reach all of its lines and branches"
 """Why a member is no candidate."""
@@ -54,8 +213,8 @@ class PlanOrder:
     """
 
     settings: Settings
-    tools: pipeline.Tools
-    ground: Ground
+    tools: pipeline.RunDependencies
+    ground: SweepWorkspace
     memory: Memory
     why_not: Callable[[Member], str]
 
@@ -76,7 +235,9 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
     return replace(plan, seconds=tools.clock() - started), counted
 
 
-async def counted_before(settings: Settings, tools: pipeline.Tools, ground: Ground) -> Counted:
+async def counted_before(
+    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
+) -> Counted:
     """Measure what the project's own tests reach, by a run or by the file that the settings name.
 
     Raises:
@@ -90,7 +251,7 @@ async def counted_before(settings: Settings, tools: pipeline.Tools, ground: Grou
 
 
 def counted_elsewhere(
-    settings: Settings, tools: pipeline.Tools, ground: Ground, coverage: Coverage | None
+    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace, coverage: Coverage | None
 ) -> Counted:
     """Return what there is to reach, where another machine has measured what the own tests reach of it.
 
@@ -109,7 +270,7 @@ def counted_elsewhere(
 
 
 async def _measured(
-    settings: Settings, tools: pipeline.Tools, ground: Ground, paths: Sequence[str]
+    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace, paths: Sequence[str]
 ) -> WholeSuite:
     file = settings.verification.coverage
     if file is not None:
@@ -132,7 +293,7 @@ def _read(paths: Sequence[str], file: Path) -> WholeSuite:
 
 
 def there_to_reach(
-    ground: Ground, drivers: Sequence[LanguageDriver], paths: Sequence[str]
+    ground: SweepWorkspace, drivers: Sequence[LanguageDriver], paths: Sequence[str]
 ) -> dict[str, Reachable]:
     """Return what there is to reach in files; one that cannot be read has nothing."""
     found: dict[str, Reachable] = {}
@@ -163,7 +324,7 @@ def _ranked(
     )
 
 
-def _notes(ground: Ground) -> Iterator[str]:
+def _notes(ground: SweepWorkspace) -> Iterator[str]:
     if ground.repository.is_shallow:
         yield (
             "this clone is shallow, so the history says little of what was touched of late: fetch it whole "
@@ -188,10 +349,10 @@ def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
     return found
 
 
-def _weights(order: PlanOrder) -> dict[str, Weight]:
+def _weights(order: PlanOrder) -> dict[str, MemberWeight]:
     search, drivers, project = order.ground.search, order.tools.drivers, order.ground.repository.project
     tree = VisibleTree(search.head_tree, Subjects(order.settings.selection, drivers, project))
-    found: dict[str, Weight] = {}
+    found: dict[str, MemberWeight] = {}
     for driver in drivers:
         own = [member for member in search.members if member.language == driver.language]
         found |= driver.weights(tree, own, project)
@@ -216,7 +377,7 @@ def _candidates(
 
 
 def _skipped(member: Member, reason: str) -> Skipped:
-    return Skipped(path=member.path, stage=Stage.CHANGES, reason=reason, member=member.id)
+    return Skipped(path=member.path, stage=SkipStage.CHANGES, reason=reason, member=member.id)
 
 
 def _tried(tried: Tried) -> str:

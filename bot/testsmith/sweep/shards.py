@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from testsmith.model import UsageFailure
 from testsmith.settings import BudgetSettings
-from testsmith.swept import RankedMember
+from testsmith.sweep_results import RankedMember
 
 MOST_SHARDS = 256
 """GitHub starts no more jobs of one matrix."""

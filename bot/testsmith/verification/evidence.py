@@ -12,14 +12,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
-from testsmith.execution.harness import UTF_8, Job, Setting, TracedMember, batches_of, run_jobs
-from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.harness import (
+    UTF_8,
+    RunSetting,
+    TestJob,
+    TracedMember,
+    batches_of,
+    run_jobs,
+)
+from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
-from testsmith.verification.proof import FunctionProof, Proof, Run, Status
-from testsmith.verification.runs import (
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
+from testsmith.verification.run_settings import (
     ON_BASE,
     READABLE,
     head_settings,
@@ -28,12 +35,12 @@ from testsmith.verification.runs import (
     with_later_runs,
     words_of,
 )
-from testsmith.verification.table import DEFAULTS
+from testsmith.verification.thresholds import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """A longer candidate is not run."""
 
-WATCHED = Setting(name="its own calls watched", hash_seed=1, own_calls=True)
+WATCHED = RunSetting(name="its own calls watched", hash_seed=1, own_calls=True)
 """One more run on head, which shows what of a test's own text was not run; it counts for nothing else."""
 
 TestFunctions = Callable[[str], Sequence[str]]
@@ -41,7 +48,7 @@ TestFunctions = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class RunSubject:
     """A candidate that is to be run, and the member it is for.
 
     Attributes:
@@ -56,7 +63,7 @@ class Subject:
 
 
 async def gather_evidence(
-    subjects: Sequence[Subject],
+    subjects: Sequence[RunSubject],
     workspace: Workspace,
     test_functions: TestFunctions,
     settings: VerificationSettings,
@@ -110,10 +117,10 @@ def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ..
     return names or "it has no test function"
 
 
-def _job(number: int, subject: Subject, settings: VerificationSettings) -> Job:
+def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> TestJob:
     member = subject.member
     traced = TracedMember(path=member.path, first=member.line, last=member.end_line)
-    return Job(
+    return TestJob(
         number=number,
         code=subject.candidate.code,
         seconds=settings.test_seconds,
@@ -122,7 +129,7 @@ def _job(number: int, subject: Subject, settings: VerificationSettings) -> Job:
     )
 
 
-def _worth_running_again(jobs: Sequence[Job], first: Mapping[int, JobResult]) -> Iterator[Job]:
+def _worth_running_again(jobs: Sequence[TestJob], first: Mapping[int, JobResult]) -> Iterator[TestJob]:
     """Yield the jobs without the functions that hung or crashed; a module that did not load is left out."""
     for job in jobs:
         functions = first[job.number].functions
@@ -131,7 +138,7 @@ def _worth_running_again(jobs: Sequence[Job], first: Mapping[int, JobResult]) ->
             yield replace(job, without=frozenset(lost))
 
 
-_Results = dict[Setting, dict[int, JobResult]]
+_Results = dict[RunSetting, dict[int, JobResult]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class _Runner:
     workspace: Workspace
     progress: Progress
 
-    async def run(self, settings: Sequence[Setting], jobs: Sequence[Job]) -> _Results:
+    async def run(self, settings: Sequence[RunSetting], jobs: Sequence[TestJob]) -> _Results:
         """Return the results of each job under each setting."""
         slots = asyncio.Semaphore(self.workspace.parallel)
         async with asyncio.TaskGroup() as group:
@@ -155,7 +162,7 @@ class _Runner:
             results[setting] |= task.result()
         return results
 
-    async def replace_unreadable(self, results: _Results, jobs: Sequence[Job]) -> None:
+    async def replace_unreadable(self, results: _Results, jobs: Sequence[TestJob]) -> None:
         """Run again, where texts have an encoding, what cannot even be loaded where they have none.
 
         A project that reads its own files when it is loaded is no test's fault.
@@ -168,7 +175,10 @@ class _Runner:
                 results[setting] = {**found, **_marked(again[readable])}
 
     async def confirm_base(
-        self, base: Mapping[int, JobResult], jobs: Sequence[Job], head: Mapping[Setting, dict[int, JobResult]]
+        self,
+        base: Mapping[int, JobResult],
+        jobs: Sequence[TestJob],
+        head: Mapping[RunSetting, dict[int, JobResult]],
     ) -> Mapping[int, JobResult]:
         """Run again on base, as often as on head, what held there once and never does on head."""
         held = list(jobs_that_held(jobs, base, list(head.values())))
@@ -179,13 +189,13 @@ class _Runner:
         again = await self.run(settings, held)
         return with_later_runs(base, list(again.values()))
 
-    def _is_traced(self, setting: Setting) -> bool:
+    def _is_traced(self, setting: RunSetting) -> bool:
         """Not on another interpreter, to which the same code has other lines and arcs."""
         is_other = setting.other_python and self.workspace.other is not None
         return not setting.on_base and not setting.own_calls and not is_other
 
     async def _run_batch(
-        self, slots: asyncio.Semaphore, setting: Setting, jobs: Sequence[Job]
+        self, slots: asyncio.Semaphore, setting: RunSetting, jobs: Sequence[TestJob]
     ) -> dict[int, JobResult]:
         async with slots:
             batch = jobs if self._is_traced(setting) else [replace(job, traced=None) for job in jobs]
@@ -211,7 +221,7 @@ def _is_unreadable(result: JobResult | None) -> bool:
 class _Evidence:
     """What all runs have shown."""
 
-    head: Mapping[Setting, Mapping[int, JobResult]]
+    head: Mapping[RunSetting, Mapping[int, JobResult]]
     base: Mapping[int, JobResult]
     other_version: tuple[int, int] | None
     idle: Mapping[int, tuple[Place, ...] | None]
@@ -222,7 +232,7 @@ class _Evidence:
         found = [name for _, result in self._of(number) for name in sorted(result.functions)]
         return tuple(dict.fromkeys([*own, *found]))
 
-    def proof(self, subject: Subject, names: tuple[str, ...] | str, number: int) -> Proof:
+    def proof(self, subject: RunSubject, names: tuple[str, ...] | str, number: int) -> Proof:
         """Return the proof of a candidate."""
         proof = Proof(member=subject.member, candidate=subject.candidate, beside=subject.beside)
         if isinstance(names, str):
@@ -230,7 +240,7 @@ class _Evidence:
         functions = (self._function(name, number) for name in self.names(number, names))
         return replace(proof, functions=tuple(functions), idle=self.idle.get(number))
 
-    def _of(self, number: int) -> list[tuple[Setting, JobResult]]:
+    def _of(self, number: int) -> list[tuple[RunSetting, JobResult]]:
         return [(setting, found[number]) for setting, found in self.head.items() if number in found]
 
     def _function(self, name: str, number: int) -> FunctionProof:
@@ -258,11 +268,11 @@ def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
     if function is None:
         message = result.problem or "pytest did not find it"
         return Run(
-            settings=settings, status=Status.MISSING, message=message, import_lines=result.loaded.lines
+            settings=settings, status=TestStatus.MISSING, message=message, import_lines=result.loaded.lines
         )
     return Run(
         settings=settings,
-        status=Status(function.status),
+        status=TestStatus(function.status),
         message=function.message,
         raised_by_test=function.raised_by_test,
         lines=function.reached.lines,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from testsmith.execution.own_suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.mutants import Mutant
-from testsmith.languages.python.operators import Operator
+from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
+from testsmith.languages.python.judge.mutants import Mutant
+from testsmith.languages.python.judge.operators import Operator
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.proof import RAN_AND_FAILED, FunctionProof, Proof
+from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 
@@ -123,7 +123,7 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class FunctionGains:
     """What the rules of the gate look at, for one test function.
 
     Attributes:
@@ -140,7 +140,7 @@ class Shown:
     own_fail_on_base: bool = False
 
 
-RULES: Mapping[str, Callable[[Shown], bool]] = {
+RULES: Mapping[str, Callable[[FunctionGains], bool]] = {
     "kills a mutant that the own tests leave alive": lambda shown: bool(shown.gains.alive),
     "kills a mutant of which it is not known what the own tests do with it": (
         lambda shown: bool(shown.gains.unknown)
@@ -163,7 +163,7 @@ such as an exception without a body: a test of them fails where they are taken a
 """
 
 
-def gains_something(shown: Shown) -> bool:
+def gains_something(shown: FunctionGains) -> bool:
     """Tell whether a test function is worth a reviewer's time."""
     return any(rule(shown) for rule in RULES.values())
 

@@ -1,12 +1,13 @@
 """The gate: judges each test function of a candidate by what running it showed.
 
-What is left is run again as it would be posted, and judged again: a `Draft` that all of whose functions hold
-becomes an `Entry`. A good test is never lost with its neighbour. Everything here is pure.
+What is left is run again as it would be posted, and judged again: a `ReducedCandidate` all of whose functions
+hold becomes a `ProvenSuggestion`. A good test is never lost with its neighbor. Everything here is pure.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -22,15 +23,69 @@ from testsmith.model import (
     Member,
     MemberKind,
     Skipped,
-    Stage,
+    SkipStage,
 )
-from testsmith.verification.differences import difference
-from testsmith.verification.guard.guard import Guarded
-from testsmith.verification.guard.questions import Question, first_words, question_text
-from testsmith.verification.proof import RAN_AND_FAILED, FunctionProof, Proof, Status
-from testsmith.verification.reading.claims import functions_of
-from testsmith.verification.reading.rows import without_rows
-from testsmith.verification.table import DEFAULTS
+from testsmith.verification.doc_conflicts.guard import Guarded
+from testsmith.verification.doc_conflicts.questions import Question, first_words, question_text, short
+from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
+from testsmith.verification.test_reading.claims import Claim, Claimed, claims_of, functions_of
+from testsmith.verification.test_reading.edits import without_rows
+from testsmith.verification.test_reading.situations import resolved
+from testsmith.verification.thresholds import DEFAULTS
+
+_RAISED_NOTHING = re.compile(r"^Failed: DID NOT RAISE <class '(?:[\w.<>]+\.)?(?P<name>\w+)'>")
+
+
+def difference(code: str, member: Member, function: str, message: str) -> str:
+    """Return both outputs of the call that differs, as a sentence; empty where it cannot be told which does.
+
+    Args:
+        code: The test module.
+        member: The member.
+        function: The test function, which passed before the change.
+        message: What it fails with now. Untrusted.
+    """
+    try:
+        claims = [claim for claim in claims_of(parse_untrusted(code), member) if claim.function == function]
+    except CannotParse:
+        return ""
+    told = {sentence for claim in claims if (sentence := _difference(claim, message))}
+    return told.pop() if len(told) == 1 else ""
+
+
+def _difference(claim: Claim, message: str) -> str:
+    call, _ = resolved(claim.call, claim.before)
+    outputs = _outputs(claim.claimed, message)
+    is_call = any(isinstance(node, ast.Call | ast.Attribute) for node in ast.walk(call))
+    return f"`{short(ast.unparse(call))}` {outputs} now" if is_call and outputs else ""
+
+
+def _outputs(claimed: Claimed, message: str) -> str:
+    """Say what the claimed call did before and does now; empty where the message is not about this claim."""
+    if claimed.value is not None:
+        before = ast.unparse(claimed.value)
+        after = _compared_with(before, message)
+        return f"gave `{short(before)}` before this change and gives `{short(after)}`" if after else ""
+    raised = _RAISED_NOTHING.match(message)
+    if raised is None or raised["name"] != claimed.exception:
+        return ""
+    return f"raised `{claimed.exception}` before this change and raises nothing"
+
+
+def _compared_with(claimed: str, message: str) -> str:
+    """Return the other side of a comparison that failed; empty where the message tells of none."""
+    try:
+        body = parse_untrusted(first_words(message)).body
+    except CannotParse:
+        return ""
+    match body:
+        case [ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]))]:
+            sides = [ast.unparse(left), ast.unparse(right)]
+            if claimed in sides:
+                sides.remove(claimed)
+                return sides[0]
+    return ""
+
 
 _MOST_NAMED_FILES = 2
 _MOST_OF_A_FAILURE = 1_500
@@ -54,7 +109,7 @@ class Point(IntEnum):
     POSTED = 5
 
 
-class Kind(StrEnum):
+class TestKind(StrEnum):
     """What a test function can be to a reviewer."""
 
     GREEN = "green"
@@ -80,7 +135,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class ReducedCandidate:
     """What may be posted, once it has been run as it would be.
 
     Attributes:
@@ -90,14 +145,14 @@ class Draft:
         question: What is asked, where it is a question.
     """
 
-    kind: Kind
+    kind: TestKind
     candidate: Candidate
     tests: tuple[str, ...]
     question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ProvenSuggestion:
     """A proven suggestion, but for its number and its place in the test tree.
 
     Attributes:
@@ -126,7 +181,7 @@ class Entry:
 class Judgement:
     """What the gate makes of a run: drafts to run as they are, and functions that are cut."""
 
-    drafts: tuple[Draft, ...] = ()
+    drafts: tuple[ReducedCandidate, ...] = ()
     cuts: tuple[Cut, ...] = ()
 
 
@@ -141,11 +196,11 @@ class Verdict:
     """
 
     proof: Proof
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ProvenSuggestion, ...] = ()
     cuts: tuple[Cut, ...] = ()
 
     @property
-    def green(self) -> Entry | None:
+    def green(self) -> ProvenSuggestion | None:
         """The entry that is a test to keep, if there is one."""
         return next((entry for entry in self.entries if entry.is_green), None)
 
@@ -155,7 +210,7 @@ class Verdict:
         ran = any(cut.point > Point.ANSWERED for cut in self.cuts)
         return Skipped(
             path=member.path,
-            stage=Stage.GATE if ran else Stage.VERIFICATION,
+            stage=SkipStage.GATE if ran else SkipStage.VERIFICATION,
             reason=self.proof.problem or _reasons(self.cuts),
             member=member.id,
         )
@@ -183,32 +238,34 @@ def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests:
         keep_tests: Cuts a test module down.
     """
     gate = _Gate(proof, smells)
-    kinds: dict[Kind, list[str]] = {Kind.GREEN: [], Kind.CATCHES: []}
+    kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
     cuts: list[Cut] = []
     for function in proof.functions:
         if function.name in guarded.suspended:
             point = Point.STABLE if gate.passes(function) else Point.RAN
             cuts.append(Cut(function=function.name, point=point, reason=guarded.suspended[function.name]))
         elif function.name in guarded.rows and function.name not in smells:
-            kinds[Kind.GREEN].append(function.name)  # its other rows have to show what they are
+            kinds[TestKind.GREEN].append(function.name)  # its other rows have to show what they are
         elif isinstance(finding := gate.finding(function), Cut):
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
     whole = replace(proof.candidate, code=without_rows(proof.candidate.code, guarded.rows))
     drafts = [
-        reduced(Draft(kind=kind, candidate=whole, tests=proof.names), names, keep_tests)
+        reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, keep_tests)
         for kind, names in kinds.items()
         if names
     ]
     questions = [
-        Draft(kind=Kind.QUESTION, candidate=question.candidate, tests=(question.test,), question=question)
+        ReducedCandidate(
+            kind=TestKind.QUESTION, candidate=question.candidate, tests=(question.test,), question=question
+        )
         for question in guarded.questions
     ]
     return Judgement(drafts=(*drafts, *questions), cuts=tuple(cuts))
 
 
-def reduced(draft: Draft, names: Sequence[str], keep_tests: KeepTests) -> Draft:
+def reduced(draft: ReducedCandidate, names: Sequence[str], keep_tests: KeepTests) -> ReducedCandidate:
     """Return a draft with these of its test functions alone; as it is where these are all."""
     if len(names) == len(draft.tests):
         return draft
@@ -216,7 +273,9 @@ def reduced(draft: Draft, names: Sequence[str], keep_tests: KeepTests) -> Draft:
     return replace(draft, candidate=replace(draft.candidate, code=code), tests=tuple(names))
 
 
-def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: KeepTests) -> Entry | Judgement:
+def settle(
+    draft: ReducedCandidate, proof: Proof, smells: Mapping[str, str], keep_tests: KeepTests
+) -> ProvenSuggestion | Judgement:
     """Judge a draft by the run of just its own code.
 
     Returns:
@@ -237,7 +296,9 @@ def settle(draft: Draft, proof: Proof, smells: Mapping[str, str], keep_tests: Ke
     return lessened(draft, kept, cuts, keep_tests)
 
 
-def lessened(draft: Draft, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests) -> Judgement:
+def lessened(
+    draft: ReducedCandidate, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests
+) -> Judgement:
     """Return what is left of a draft that some of its functions are cut from."""
     smaller = reduced(draft, kept, keep_tests) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
@@ -254,7 +315,9 @@ def _changed(function: str) -> Cut:
     return Cut(function=function, point=Point.STABLE, reason="comes out otherwise without its neighbours")
 
 
-def _settled_question(draft: Draft, question: Question, proof: Proof) -> Entry | Judgement:
+def _settled_question(
+    draft: ReducedCandidate, question: Question, proof: Proof
+) -> ProvenSuggestion | Judgement:
     """A question is one where the documented claim reaches the member, and fails every time."""
     reaches = all(map(_Gate(proof, {}).touches, proof.functions))
     if reaches and always_fails(proof):
@@ -266,7 +329,7 @@ def _settled_question(draft: Draft, question: Question, proof: Proof) -> Entry |
 def always_fails(proof: Proof) -> bool:
     """Tell whether each test function of a proof failed in each of its runs."""
     runs = [run for function in proof.functions for run in function.head]
-    return bool(proof.functions) and all(run.status is Status.FAILED for run in runs)
+    return bool(proof.functions) and all(run.status is TestStatus.FAILED for run in runs)
 
 
 class _Gate:
@@ -281,7 +344,7 @@ class _Gate:
         """Tell whether it passed every time."""
         return bool(function.head) and function.passes == len(function.head)
 
-    def finding(self, function: FunctionProof) -> Kind | Cut:
+    def finding(self, function: FunctionProof) -> TestKind | Cut:
         """Return what a function is to a reviewer, or why it is nothing."""
         kind = self._kind(function)
         if isinstance(kind, Cut):
@@ -295,14 +358,14 @@ class _Gate:
             return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
         return kind
 
-    def _kind(self, function: FunctionProof) -> Kind | Cut:
+    def _kind(self, function: FunctionProof) -> TestKind | Cut:
         if self.passes(function):
-            return Kind.GREEN
-        held = function.base is not None and function.base.status is Status.PASSED
-        fails = all(run.status is Status.FAILED for run in function.head)
+            return TestKind.GREEN
+        held = function.base is not None and function.base.status is TestStatus.PASSED
+        fails = all(run.status is TestStatus.FAILED for run in function.head)
         if held and fails and self._proof.member.change is not Change.ADDED:
-            return Kind.CATCHES
-        ran = any(run.status is not Status.MISSING for run in function.head)
+            return TestKind.CATCHES
+        ran = any(run.status is not TestStatus.MISSING for run in function.head)
         point = Point.RAN if ran else Point.ANSWERED
         return Cut(function=function.name, point=point, reason=_failure(function))
 
@@ -339,7 +402,7 @@ def _names(code: str, function: str, member: Member) -> bool:
 
 def _failure(function: FunctionProof) -> str:
     """Say why a function did not pass every time."""
-    first = next((run for run in function.head if run.status is not Status.PASSED), None)
+    first = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     if first is None:
         return "was not run"
     if function.wants_network:
@@ -347,18 +410,18 @@ def _failure(function: FunctionProof) -> str:
     if function.passes:
         return f"is flaky: {_share(function)}: {first_words(first.message)}"
     return {
-        Status.FAILED: f"fails on head: {first_words(first.message)}",
-        Status.SKIPPED: f"is skipped: {first_words(first.message)}",
-        Status.MISSING: f"could not be run: {first_words(first.message)}",
-        Status.TIMED_OUT: "runs into the time limit",
-        Status.CRASHED: "ends the test process",
+        TestStatus.FAILED: f"fails on head: {first_words(first.message)}",
+        TestStatus.SKIPPED: f"is skipped: {first_words(first.message)}",
+        TestStatus.MISSING: f"could not be run: {first_words(first.message)}",
+        TestStatus.TIMED_OUT: "runs into the time limit",
+        TestStatus.CRASHED: "ends the test process",
     }.get(first.status, first_words(first.message))
 
 
 def _share(function: FunctionProof) -> str:
     """Say how many runs a flaky function failed (passed, if those are fewer), and what only they had."""
-    passed = [run for run in function.head if run.status is Status.PASSED]
-    failed = [run for run in function.head if run.status is not Status.PASSED]
+    passed = [run for run in function.head if run.status is TestStatus.PASSED]
+    failed = [run for run in function.head if run.status is not TestStatus.PASSED]
     verb, fewer, others = "failed", failed, passed
     if len(passed) < len(failed):
         verb, fewer, others = "passed only", passed, failed
@@ -374,11 +437,11 @@ def _share(function: FunctionProof) -> str:
     return f"{verb} in {len(fewer)} of {len(function.head)} runs, {which} {named}"
 
 
-def _entry(draft: Draft, proof: Proof) -> Entry:
+def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
     """Return what a draft is, in the light of the run of its own code."""
     runs = max(len(function.head) for function in proof.functions)
     base = base_outcome(proof)
-    return Entry(
+    return ProvenSuggestion(
         candidate=draft.candidate,
         tests=proof.names,
         label=_label(draft.kind, base),
@@ -390,7 +453,9 @@ def _entry(draft: Draft, proof: Proof) -> Entry:
             fail_to_pass=_fail_to_pass(proof, base),
             failures=tuple(_failures(proof, base)),
         ),
-        summary=_catch_text(proof) if draft.kind is Kind.CATCHES else draft.candidate.summary(proof.names),
+        summary=_catch_text(proof)
+        if draft.kind is TestKind.CATCHES
+        else draft.candidate.summary(proof.names),
         question=draft.question,
     )
 
@@ -399,7 +464,7 @@ def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
     """Yield what functions say where they fail; that a member was not there says nothing."""
     for function in proof.functions:
         runs = function.head if base is BaseOutcome.ABSENT else (function.base, *function.head)
-        messages = [run.message for run in runs if run is not None and run.status is not Status.PASSED]
+        messages = [run.message for run in runs if run is not None and run.status is not TestStatus.PASSED]
         if messages:
             yield function.name, messages[0][:_MOST_OF_A_FAILURE]
 
@@ -409,7 +474,7 @@ def base_outcome(proof: Proof) -> BaseOutcome:
     statuses = {None if function.base is None else function.base.status for function in proof.functions}
     if None in statuses:
         return BaseOutcome.NOT_RUN
-    if statuses == {Status.PASSED}:
+    if statuses == {TestStatus.PASSED}:
         return BaseOutcome.PASSES
     if proof.member.change is Change.ADDED:
         return BaseOutcome.ABSENT
@@ -425,10 +490,10 @@ def _fail_to_pass(proof: Proof, base: BaseOutcome) -> int | None:
     )
 
 
-def _label(kind: Kind, base: BaseOutcome) -> Label | None:
-    if kind is Kind.QUESTION:
+def _label(kind: TestKind, base: BaseOutcome) -> Label | None:
+    if kind is TestKind.QUESTION:
         return Label.QUESTION
-    if kind is Kind.CATCHES:
+    if kind is TestKind.CATCHES:
         return Label.CATCHES
     if base is BaseOutcome.NOT_RUN:
         return None

@@ -14,12 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.answers import PASSED, SKIPPED, JobResult
-from testsmith.execution.harness import ChangedModule, ChangedModules, Job, Setting, batches_of, run_jobs
-from testsmith.execution.sandbox import CannotRun
+from testsmith.execution.harness import (
+    ChangedModule,
+    ChangedModules,
+    RunSetting,
+    TestJob,
+    batches_of,
+    run_jobs,
+)
+from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.documented import returns_nothing
-from testsmith.languages.python.mutants import (
+from testsmith.languages.python.judge.doc_contract import returns_nothing
+from testsmith.languages.python.judge.mutants import (
     Edit,
     InFunction,
     Mutant,
@@ -30,8 +37,8 @@ from testsmith.languages.python.mutants import (
     taken_away,
 )
 from testsmith.model import MemberKind, Progress
-from testsmith.verification.proof import Proof
-from testsmith.verification.table import GateTable
+from testsmith.verification.results import Proof
+from testsmith.verification.thresholds import GateTable
 
 _LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000
@@ -43,8 +50,8 @@ _RETURNING = _TAKEN_AWAY + 1
 _TIMES_AS_LONG_IN_FILE = 3.0
 """The project is loaded anew for each change of a file."""
 
-_SETTING = Setting(name="mutants", hash_seed=1)
-_IN_FILE = Setting(name="mutants in a file", hash_seed=1, in_file=True)
+_SETTING = RunSetting(name="mutants", hash_seed=1)
+_IN_FILE = RunSetting(name="mutants in a file", hash_seed=1, in_file=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +93,7 @@ class _Trial:
     gone: Replacement
     returning: tuple[Replacement, ...]
 
-    def job(self, number: int, seconds: float) -> Job:
+    def job(self, number: int, seconds: float) -> TestJob:
         """Return what is to be run."""
         changed = ChangedModules(
             path=self.proof.member.path,
@@ -95,7 +102,7 @@ class _Trial:
             changes=(*self._replacements(), *self._changes()),
             direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
         )
-        return Job(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
+        return TestJob(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
 
     def _replacements(self) -> Iterator[ChangedModule]:
         for number, replacement in enumerate((self.gone, *self.returning), _TAKEN_AWAY):
@@ -214,13 +221,13 @@ def _of_file(trial: _Trial, result: JobResult) -> Mutation:
 
 async def _run(
     workspace: Workspace,
-    batches: Sequence[Sequence[Job]],
+    batches: Sequence[Sequence[TestJob]],
     progress: Progress | None,
-    setting: Setting = _SETTING,
+    setting: RunSetting = _SETTING,
 ) -> dict[int, JobResult]:
     slots = asyncio.Semaphore(workspace.parallel)
 
-    async def run_batch(batch: Sequence[Job]) -> Mapping[int, JobResult]:
+    async def run_batch(batch: Sequence[TestJob]) -> Mapping[int, JobResult]:
         async with slots:
             try:
                 results = await run_jobs(workspace, setting, batch)

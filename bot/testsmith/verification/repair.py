@@ -9,22 +9,120 @@ that is right but shows nothing new.
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from testsmith.languages.driver import CannotParse, LanguageDriver
 from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipped
-from testsmith.verification.gate import Cut, Entry, KeepTests, Point, Verdict
-from testsmith.verification.observed import observed_tests
-from testsmith.verification.proof import FunctionProof, Status
-from testsmith.verification.proving import best_verdict
-from testsmith.verification.reading.claims import functions_of
+from testsmith.verification.gate import Cut, KeepTests, Point, ProvenSuggestion, Verdict
+from testsmith.verification.prove import best_verdict
+from testsmith.verification.results import FunctionProof, TestStatus
+from testsmith.verification.selection import BLIND
 from testsmith.verification.smells.smells import smells_of
-from testsmith.verification.weighing import BLIND
+from testsmith.verification.test_reading.claims import Claim, claims_of, functions_of
+from testsmith.verification.test_reading.situations import dotted_name, is_literal
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def observed_tests(before: str, after: str, member: Member) -> tuple[str, ...]:
+    """Return the test functions that expect something else of the same behaviour than was expected before.
+
+    Told by syntax tree: of a call in the same situation another value, truth or exception is claimed, rows
+    of a parametrization included; or a function differs from one before, whatever their names, in nothing
+    but what it expects: a side of a comparison, or the arguments of `pytest.raises`.
+
+    Args:
+        before: The test module that was to be mended.
+        after: The mended one, in full.
+        member: The member that they test.
+
+    Returns:
+        Names of functions of the mended module, in order; none where one of the two cannot be read.
+    """
+    try:
+        old, new = parse_untrusted(before), parse_untrusted(after)
+    except CannotParse:
+        return ()
+    claimed = _by_key((claim.situation, _form(claim)) for claim in _claims(old, member))
+    expected = _by_key(_divided(function) for _, function in functions_of(old))
+    found = {
+        claim.function for claim in _claims(new, member) if _differs(claimed, claim.situation, _form(claim))
+    }
+    found |= {name for name, function in functions_of(new) if _differs(expected, *_divided(function))}
+    return tuple(name for name, _ in functions_of(new) if name in found)
+
+
+def _by_key(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
+    return found
+
+
+def _differs(known: dict[str, set[str]], key: str, value: str) -> bool:
+    return key in known and value not in known[key]
+
+
+def _claims(tree: ast.Module, member: Member) -> Iterator[Claim]:
+    """Yield what is claimed of calls; a comparison is read in both directions, and only one is wanted."""
+    for claim in claims_of(tree, member):
+        value = claim.claimed.value
+        turned_round = is_literal(claim.call) or (value is not None and _mentions(value, member.plain_name))
+        if not turned_round:
+            yield claim
+
+
+def _mentions(expression: ast.expr, name: str) -> bool:
+    return any(
+        name in {getattr(node, "id", None), getattr(node, "attr", None)} for node in ast.walk(expression)
+    )
+
+
+def _form(claim: Claim) -> str:
+    claimed = claim.claimed
+    return repr(claimed) if claimed.value is None else ast.dump(claimed.value)
+
+
+def _divided(function: _Function) -> tuple[str, str]:
+    """Return what a test function does, and what it expects, each in a form that can be compared."""
+    copied = copy.deepcopy(function)
+    copied.name, copied.returns = "_", None
+    expected: list[str] = []
+    for node in ast.walk(copied):
+        match node:
+            case ast.Assert(test=test):
+                node.test, node.msg = _without_expected(test, expected), None
+            case ast.withitem(context_expr=ast.Call(func=called) as call) if _expects_exception(called):
+                expected.append(ast.dump(call))
+                call.args, call.keywords = [], []
+    return ast.dump(copied), "\n".join(expected)
+
+
+def _expects_exception(called: ast.expr) -> bool:
+    return dotted_name(called).rpartition(".")[2] in {"raises", "warns"}
+
+
+def _without_expected(test: ast.expr, expected: list[str]) -> ast.expr:
+    """Return what an assertion is about; what it expects of it is added to a list."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            expected.append("not")
+            return _without_expected(operand, expected)
+        case ast.BoolOp(values=values):
+            test.values = [_without_expected(value, expected) for value in values]
+        case ast.Compare(left=left, ops=operators, comparators=others):
+            sides = [left, *others]
+            about = next((side for side in sides if not is_literal(side)), left)
+            expected.extend(ast.dump(node) for node in (*operators, *sides) if node is not about)
+            return about
+    return test
+
 
 MOST_CODE_CHARACTERS = 24_000
 """A longer test module is not mended: its answer would hardly fit a call."""
@@ -43,7 +141,7 @@ Judged = Verdict | Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class RepairState:
     """How the candidate of one member stands, while it is mended.
 
     Attributes:
@@ -63,7 +161,7 @@ class Standing:
     was_mended: bool = False
 
     @classmethod
-    def of(cls, driver: LanguageDriver, candidate: Candidate, judged: Judged) -> Standing:
+    def of(cls, driver: LanguageDriver, candidate: Candidate, judged: Judged) -> RepairState:
         """Return how a candidate stands after the first round."""
         best = judged if isinstance(judged, Verdict) else None
         return cls(driver=driver, best=best, latest=judged, code=candidate.code)
@@ -78,7 +176,7 @@ class Standing:
         return _repair(self.code, (("", _plain(self.latest.reason)),))
 
     @property
-    def green(self) -> Entry | None:
+    def green(self) -> ProvenSuggestion | None:
         """The tests that are good already."""
         return None if self.best is None else self.best.green
 
@@ -94,7 +192,7 @@ class Standing:
         good = self.green.candidate
         return replace(answer, code=self.driver.place(good.code, answer.code), sayings=good.sayings)
 
-    def after(self, judged: Judged) -> Standing:
+    def after(self, judged: Judged) -> RepairState:
         """Return how it stands after an answer to its repair; one that cannot be proven is the last."""
         if isinstance(judged, Skipped):
             return replace(self, latest=None)
@@ -114,7 +212,7 @@ class Standing:
         proof = verdict.proof
         return frozenset(observed_tests(self.repair.code, proof.candidate.code, proof.member)) - {*good}
 
-    def observed_in(self, entry: Entry) -> tuple[str, ...]:
+    def observed_in(self, entry: ProvenSuggestion) -> tuple[str, ...]:
         """Return those tests of a green entry whose expected values were only observed."""
         own = entry == self.green
         return tuple(name for name in entry.tests if own and name in self.observed)
@@ -131,7 +229,7 @@ class Repairs:
         failure: Why nothing more can be asked; None where it can.
     """
 
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    standings: Mapping[str, RepairState] = field(default_factory=dict)
     sent: frozenset[str] = frozenset()
     refused: tuple[Skipped, ...] = ()
     failure: str | None = None
@@ -240,7 +338,7 @@ def _mendable(verdict: Verdict) -> Iterator[tuple[str, str]]:
 
 def _held_before(function: FunctionProof, member: Member) -> bool:
     """Tell whether a function passed before the change and never does now: a finding, and not its mistake."""
-    held = function.base is not None and function.base.status is Status.PASSED
+    held = function.base is not None and function.base.status is TestStatus.PASSED
     return held and function.passes == 0 and member.change is not Change.ADDED
 
 
@@ -250,7 +348,7 @@ def _reaches(function: FunctionProof, member: Member) -> bool:
 
 def _said(cut: Cut, function: FunctionProof) -> str:
     """Return why a function was cut, and what it said in the first run that it did not pass."""
-    failed = next((run for run in function.head if run.status is not Status.PASSED), None)
+    failed = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     message = "" if failed is None else failed.message.strip()
     told = not message or ("\n" not in message and message in cut.reason)
     return _plain(cut.reason if told else f"{cut.reason}\n{message}")

@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.arena import ORDINARY_USER, Arena, SecondBot, can_run_the_bot, is_filtered_already, new_arena
-from testsmith.execution.isolation import landlock
+from fakes.arena import (
+    ORDINARY_USER,
+    Arena,
+    SecondBot,
+    can_run_the_bot,
+    is_filtered_already,
+    new_arena,
+)
+from testsmith.execution.sandbox.linux import landlock
 
 WAYS = ("root", "root as Docker has it", "an ordinary user")
 

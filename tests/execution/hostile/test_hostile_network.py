@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fakes.arena import Arena, SecondBot, is_filtered_already, new_arena
-from testsmith.execution.isolation import landlock
-from testsmith.execution.isolation.seccomp import LANDLOCK_UNIX_PATHS
-from testsmith.execution.sandbox import Limits
+from testsmith.execution.sandbox.interface import Limits
+from testsmith.execution.sandbox.linux import landlock
+from testsmith.execution.sandbox.linux.seccomp import LANDLOCK_UNIX_PATHS
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
 pytestmark = pytest.mark.parametrize(

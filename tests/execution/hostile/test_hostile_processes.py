@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import PLANTED, Arena, SecondBot, is_filtered_already, marked, new_arena
-from testsmith.execution.sandbox import Limits
+from fakes.arena import (
+    PLANTED,
+    Arena,
+    SecondBot,
+    is_filtered_already,
+    marked,
+    new_arena,
+)
+from testsmith.execution.sandbox.interface import Limits
 
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 

@@ -14,7 +14,7 @@ import pytest
 from fakes.arena import ORDINARY_USER, PLANTED, can_run_the_bot
 from fakes.forgeries import BETRAYED, NAMES
 from fakes.hostile_project import HostileRun, hostile_project
-from testsmith.execution.isolation import landlock
+from testsmith.execution.sandbox.linux import landlock
 
 pytestmark = pytest.mark.slow
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from fakes.arena import Arena
-from testsmith.execution.sandbox import Limits, Outcome
+from testsmith.execution.sandbox.interface import Limits, ProcessOutcome
 
 MIB = 1024**2
 
 
-def limited(arena: Arena, code: str) -> tuple[Limits, Outcome]:
+def limited(arena: Arena, code: str) -> tuple[Limits, ProcessOutcome]:
     """Run something with a short time limit; with a longer one where a busy machine has not begun by then."""
     limits = Limits(seconds=0.5)
     outcome = arena.run(code, limits=limits)

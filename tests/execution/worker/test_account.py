@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from testsmith.execution.worker.account import Account
-from testsmith.execution.worker.children import CRASHED, DONE, TIMED_OUT
+from testsmith.execution.worker.forking import CRASHED, DONE, TIMED_OUT
+from testsmith.execution.worker.results import JobResults
 
 
 def case(name: str, status: str = "passed", message: str = "", lines: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def case(name: str, status: str = "passed", message: str = "", lines: tuple[int,
 
 
 def test_receive__the_worst_case_of_a_function_counts() -> None:
-    account = Account()
+    account = JobResults()
     for message in (case("t", lines=(1,)), case("t", "failed", "first", (2,)), case("t", "failed", "second")):
         account.receive(message)
     assert account.functions == {
@@ -49,7 +49,7 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
 def test_receive__one_case_that_fails_by_the_code_is_enough(
     cases: list[tuple[str, bool]], *, raised_by_test: bool
 ) -> None:
-    account = Account()
+    account = JobResults()
     for status, by_test in cases:
         account.receive({**case("t", status), "raised_by_test": by_test})
     assert account.functions["t"]["raised_by_test"] is raised_by_test
@@ -73,7 +73,7 @@ def test_receive__one_case_that_fails_by_the_code_is_enough(
     ],
 )
 def test_receive__a_broken_message_does_not_count(message: dict[str, Any]) -> None:
-    account = Account()
+    account = JobResults()
     account.receive(message)
     assert account.functions == {}
     assert account.problem == ""
@@ -81,14 +81,14 @@ def test_receive__a_broken_message_does_not_count(message: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("ending", "status"), [(TIMED_OUT, "timed out"), (CRASHED, "crashed")])
 def test_close__the_function_that_was_running_is_the_culprit(ending: str, status: str) -> None:
-    account = Account()
+    account = JobResults()
     account.receive({"kind": "begun", "name": "t"})
     assert account.close(ending)
     assert account.functions["t"]["status"] == status
 
 
 def test_close__an_end_outside_the_functions_is_the_modules_own() -> None:
-    account = Account()
+    account = JobResults()
     account.receive({"kind": "begun", "name": "t"})
     account.receive(case("t"))
     assert not account.close(CRASHED)
@@ -97,14 +97,14 @@ def test_close__an_end_outside_the_functions_is_the_modules_own() -> None:
 
 
 def test_close__nothing_is_left_after_the_last_word() -> None:
-    account = Account()
+    account = JobResults()
     account.receive({"kind": "begun", "name": "t"})
     assert not account.close(DONE)
     assert account.functions == {}
 
 
 def test_is_whole__only_where_all_functions_of_a_session_ended_and_none_was_spoiled() -> None:
-    account = Account()
+    account = JobResults()
     seen = [account.is_whole]
     for message in (
         {"kind": "ready", "names": ["t", "u"]},
@@ -118,7 +118,7 @@ def test_is_whole__only_where_all_functions_of_a_session_ended_and_none_was_spoi
 
 
 def test_take_again__what_passed_only_the_first_time_did_not_pass() -> None:
-    first, again = Account(), Account()
+    first, again = JobResults(), JobResults()
     for message in (case("steady"), case("once"), case("lost"), case("broken", "failed", "at once")):
         first.receive(message)
     for message in (case("steady"), case("once", "failed", "there already"), case("broken")):
@@ -136,10 +136,10 @@ def test_take_again__what_passed_only_the_first_time_did_not_pass() -> None:
 
 def test_receive__what_one_child_alone_has_seen_of_the_calls_is_not_all() -> None:
     idle = {"kind": "idle", "calls": [[3, 4, 3, 9]]}
-    account = Account()
+    account = JobResults()
     account.receive(idle)
     assert account.idle == [[3, 4, 3, 9]]
-    after_a_crash = Account()
+    after_a_crash = JobResults()
     after_a_crash.receive({"kind": "begun", "name": "t"})
     after_a_crash.close(CRASHED)
     after_a_crash.receive(idle)

@@ -5,7 +5,7 @@ from types import CodeType
 
 import pytest
 
-from testsmith.execution.worker.branching import branching_lines
+from testsmith.execution.worker.tracer import branching_lines
 
 
 def code_of(body: str, head: str = "def") -> CodeType:

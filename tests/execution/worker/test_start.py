@@ -36,7 +36,7 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
     }
     done = subprocess.run(
-        (sys.executable, str(START), "explore"),
+        (sys.executable, str(START), "explorer.explore"),
         input=json.dumps(job).encode(),
         capture_output=True,
         cwd=tmp_path,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.execution.worker.suite_pytest import Place, last_words, suite_arguments
+from testsmith.execution.worker.suite_recorder import SuiteFolder, last_words, suite_arguments
 
 
-def place(tmp_path: Path, project: str = "") -> Place:
+def place(tmp_path: Path, project: str = "") -> SuiteFolder:
     (tmp_path / project).mkdir(parents=True, exist_ok=True)
-    return Place(root=tmp_path, project=tmp_path / project, hidden=frozenset({"xdist"}))
+    return SuiteFolder(root=tmp_path, project=tmp_path / project, hidden=frozenset({"xdist"}))
 
 
 def pairs(arguments: list[str]) -> set[tuple[str, str]]:

@@ -16,7 +16,15 @@ from fakes.github.errata import Json
 from fakes.github.git_store import Person
 from fakes.github.limits import RateLimits
 from fakes.github.permissions import Need, may
-from fakes.github.state import IssueComment, Pull, Repository, Review, ReviewComment, Talk, Token
+from fakes.github.state import (
+    IssueComment,
+    Pull,
+    Repository,
+    Review,
+    ReviewComment,
+    Talk,
+    Token,
+)
 from fakes.github.wire import Answer
 from fakes.github.world import World
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from fakes.github.faults import Fault
 from fakes.github.scene import Scene
 from fakes.github.state import Review, Token
-from testsmith.forge.forge import Anchor, Applied, CreateReview, NewComment
+from testsmith.forge.comment_markers import SuggestionMarker, content_digest, run_digest, run_mark
 from testsmith.forge.github import GitHub, build_forge
-from testsmith.forge.marks import SuggestionMark, content_digest, run_digest, run_mark
+from testsmith.forge.interface import Anchor, Applied, CreateReview, NewComment
 from testsmith.settings import Secret
 
 REVIEWS = r"POST .*/pulls/1/reviews$"
@@ -89,7 +89,7 @@ class Desk:
 
 def comment(number: int, line: int, start_line: int | None = None) -> NewComment:
     content = content_digest("cart.py::f", str(number))
-    body = f"Suggestion {number}\n\n{SuggestionMark(number=number, content=content)}"
+    body = f"Suggestion {number}\n\n{SuggestionMarker(number=number, content=content)}"
     return NewComment(
         anchor=Anchor(path="cart.py", line=line, start_line=start_line), body=body, content=content
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from forge.github.desk import COMMENTS, Desk
 
-from testsmith.forge.answering import Reaction, Said
-from testsmith.forge.forge import Forbidden
-from testsmith.forge.marks import answer_mark
+from testsmith.forge.comment_markers import answer_mark
+from testsmith.forge.interface import CommentRef, Forbidden, Reaction
 from testsmith.settings import Role
 
 
@@ -41,7 +40,7 @@ def test_roles__cover_what_is_less() -> None:
 def test_reaction__in_the_conversation_and_on_the_diff(desk: Desk) -> None:
     forge, comment = desk.forge(), desk.at.github.say(desk.at.pull, "bob", "/testsmith help")
     for _ in range(2):
-        forge.react(Said(comment=comment.id), Reaction.SEEN)
+        forge.react(CommentRef(comment=comment.id), Reaction.SEEN)
     assert [one.content for one in comment.reactions] == ["eyes"]
 
 
@@ -49,7 +48,7 @@ def test_reaction__that_the_token_may_not_show(desk: Desk) -> None:
     comment = desk.at.github.say(desk.at.pull, "bob", "/testsmith help")
     reader = desk.at.github.token(desk.at.shop, {"contents": "read", "pull_requests": "read"})
     with pytest.raises(Forbidden, match="react to a comment") as refused:
-        desk.forge(reader).react(Said(comment=comment.id), Reaction.SEEN)
+        desk.forge(reader).react(CommentRef(comment=comment.id), Reaction.SEEN)
     assert refused.value.permission == "pull-requests: write"
 
 
@@ -58,5 +57,5 @@ def test_answer__a_lost_one_makes_no_second(desk: Desk, when: str) -> None:
     comment = desk.at.github.say(desk.at.pull, "bob", "/testsmith help")
     desk.fail(COMMENTS, 502, when=when)
     body = f"Help.\n\n{answer_mark(comment.id)}"
-    desk.forge().answer(1, Said(comment=comment.id), body)
+    desk.forge().answer(1, CommentRef(comment=comment.id), body)
     assert [one.body for one in desk.at.pull.comments.values()] == ["/testsmith help", body]

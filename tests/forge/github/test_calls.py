@@ -10,10 +10,16 @@ from fakes.github.faults import secondary_limit
 from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
-from testsmith.forge.forge import Classifier as Why
-from testsmith.forge.forge import CreateSummary, ForgeFailure, Minimise, RateLimited, UpdateSummary
-from testsmith.forge.github.calls import BETWEEN_WRITES, PATIENCE, READS
-from testsmith.forge.marks import SUMMARY_MARK
+from testsmith.forge.comment_markers import SUMMARY_MARK
+from testsmith.forge.github.repository_client import BETWEEN_WRITES, PATIENCE, READS
+from testsmith.forge.interface import Classifier as Why
+from testsmith.forge.interface import (
+    CreateSummary,
+    ForgeFailure,
+    ForgeRateLimited,
+    Minimise,
+    UpdateSummary,
+)
 
 SUMMARY = f"text\n\nno call\n\n{SUMMARY_MARK}"
 
@@ -79,7 +85,7 @@ def test_limit__a_429_without_a_word(desk: Desk) -> None:
 
 def test_limit__without_a_time_the_waits_grow_until_patience_ends(desk: Desk) -> None:
     desk.at.github.fail(secondary_limit(COMMENTS, retry_after=None, times=9))
-    with pytest.raises(RateLimited, match="GitHub asks to wait 240 s"):
+    with pytest.raises(ForgeRateLimited, match="GitHub asks to wait 240 s"):
         say(desk)
     assert [nap for nap in desk.naps if nap > 1] == [60, 120]
 
@@ -87,7 +93,7 @@ def test_limit__without_a_time_the_waits_grow_until_patience_ends(desk: Desk) ->
 @pytest.mark.parametrize("retry_after", [int(PATIENCE) + 1, 10**10])
 def test_limit__one_beyond_all_patience_is_not_waited_for(desk: Desk, retry_after: int) -> None:
     desk.at.github.fail(secondary_limit(COMMENTS, retry_after=retry_after))
-    with pytest.raises(RateLimited, match=f"asks to wait {retry_after} s .* Run the job again later"):
+    with pytest.raises(ForgeRateLimited, match=f"asks to wait {retry_after} s .* Run the job again later"):
         say(desk)
     assert desk.naps == []
 
@@ -97,7 +103,7 @@ def test_limit__patience_is_one_for_the_whole_run(desk: Desk) -> None:
     desk.at.github.fail(secondary_limit(PULL, retry_after=150))
     forge.head(1)
     desk.at.github.fail(secondary_limit(PULL, retry_after=150))
-    with pytest.raises(RateLimited):
+    with pytest.raises(ForgeRateLimited):
         forge.head(1)
     assert desk.naps == [150]
 
@@ -108,7 +114,7 @@ def test_limit__the_primary_one(tmp_path: Path) -> None:
         forge = desk.forge()
         forge.existing(1)
         forge.existing(1)
-        with pytest.raises(RateLimited, match="Cannot read pull request 1: GitHub asks to wait 3601 s"):
+        with pytest.raises(ForgeRateLimited, match="Cannot read pull request 1: GitHub asks to wait 3601 s"):
             forge.head(1)
         at.clock.advance(3_500)
         forge.head(1)

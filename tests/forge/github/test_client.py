@@ -6,7 +6,8 @@ from forge.talk import proposing, wanted
 
 from fakes.github.scene import WORKFLOW
 from fakes.github.state import ACTIONS_BOT
-from testsmith.forge.forge import (
+from testsmith.forge.comment_markers import SUMMARY_MARK, run_mark
+from testsmith.forge.interface import (
     Classifier,
     CreateSummary,
     DeletePendingReview,
@@ -21,9 +22,8 @@ from testsmith.forge.forge import (
     UnresolveThread,
     UpdateSummary,
 )
-from testsmith.forge.marks import SUMMARY_MARK, run_mark
 from testsmith.forge.plan import plan
-from testsmith.forge.settling import Limits, Wanted
+from testsmith.forge.reconcile import DesiredState, PostLimits
 
 SUMMARY = f"TestSmith proposes nothing.\n\nno call\n\n{SUMMARY_MARK}"
 OTHER = f"TestSmith proposes tests.\n\nno call\n\n{SUMMARY_MARK}"
@@ -154,12 +154,12 @@ def test_forbidden__all_that_writes(desk: Desk) -> None:
     assert desk.naps == [1.0] * (len(operations) - 1)
 
 
-def run(forge: Forge, want: Wanted) -> int:
+def run(forge: Forge, want: DesiredState) -> int:
     """Do what a run does at the forge, and return how many operations there were."""
     pull = forge.pull_request(1)
     forge.commit(pull.head_sha)
     forge.file_patches(1)
-    planned = plan(forge.existing(1), want, Limits())
+    planned = plan(forge.existing(1), want, PostLimits())
     for operation in planned.operations:
         forge.apply(1, operation)
     return len(planned.operations)

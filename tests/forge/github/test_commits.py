@@ -12,8 +12,8 @@ from testsmith.forge.commits import (
     FileChange,
     NewCommit,
 )
-from testsmith.forge.forge import Forbidden, HeadMoved, OutcomeUnknown
 from testsmith.forge.github import GitHub
+from testsmith.forge.interface import Forbidden, HeadMoved, OutcomeUnknown
 
 MAY_COMMIT = {"contents": "write", "pull_requests": "write"}
 TEST = b"def test_cups():\n    assert True\n"

@@ -6,9 +6,7 @@ import pytest
 
 from fakes.trees import MemoryTree
 from testsmith.languages.python.affected import MOST_CAUSES, Effect, effects
-from testsmith.languages.python.modules import SourceRoots
-from testsmith.languages.python.package import Node, Package
-from testsmith.languages.python.public import PublicModules
+from testsmith.languages.python.package import Node, Package, PublicModules, SourceRoots
 
 
 def _effects(files: dict[str, str], *changed: str, limit: int = 3) -> dict[Node, Effect]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from testsmith.languages.python.comparison import Definitions, compare, whole_meaning
-from testsmith.languages.python.syntax import SourceFile, read_source
+from testsmith.languages.python.parsing import SourceFile, read_source
 from testsmith.model import Change
 
 

@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from testsmith.languages.python.definitions import Definition, definitions
-from testsmith.languages.python.syntax import Span
+from testsmith.languages.python.parsing import LineSpan
 from testsmith.model import MemberKind
 
 
@@ -110,7 +110,7 @@ def test_definitions__property_with_setter_is_one() -> None:
     """)
     found = _defined(text)
     assert found["A.x"].kind is MemberKind.PROPERTY
-    assert found["A.x"].spans == (Span(3, 4), Span(6, 7), Span(8, 9))
+    assert found["A.x"].spans == (LineSpan(3, 4), LineSpan(6, 7), LineSpan(8, 9))
     assert found["A.x"].source(text.split("\n")).count("def x") == 3
 
 

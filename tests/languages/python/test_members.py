@@ -4,14 +4,14 @@ import pytest
 
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
-from testsmith.languages.driver import Findings
+from testsmith.languages.driver import MemberFindings
 from testsmith.languages.python.members import all_members, changed_members
-from testsmith.model import Member, MemberKind, Place, Skipped, Stage
+from testsmith.model import Member, MemberKind, Place, Skipped, SkipStage
 
 Names = dict[str, str]
 
 
-def _found(base: Files, head: Files, renames: Names | None = None, *, project: str = "") -> Findings:
+def _found(base: Files, head: Files, renames: Names | None = None, *, project: str = "") -> MemberFindings:
     return changed_members(scope(base, head, renames, project))
 
 
@@ -231,7 +231,7 @@ def test_changed_members__unreadable_file_is_skipped_and_the_rest_found(content:
     found = _found({}, {"bad.py": content, "good.py": "def f(): 1\n"})
     assert [each.id for each in found.members] == ["good.py::f"]
     (skipped,) = found.skipped
-    assert (skipped.path, skipped.member, skipped.stage) == ("bad.py", None, Stage.CHANGES)
+    assert (skipped.path, skipped.member, skipped.stage) == ("bad.py", None, SkipStage.CHANGES)
     assert reason in skipped.reason
 
 
@@ -247,7 +247,7 @@ def test_changed_members__base_that_cannot_be_read_makes_all_added() -> None:
 
 
 def test_changed_members__deleted_file() -> None:
-    assert _found({"m.py": "def f(): 1\n"}, {}) == Findings()
+    assert _found({"m.py": "def f(): 1\n"}, {}) == MemberFindings()
 
 
 def test_changed_members__file_that_cannot_be_imported() -> None:
@@ -259,7 +259,7 @@ def test_changed_members__file_that_cannot_be_imported() -> None:
 def test_changed_members__marked_member_is_found_and_skipped() -> None:
     found = _found({}, {"m.py": "def f(): 1  # testsmith: skip\ndef g(): 1\n"})
     assert [each.name for each in found.members] == ["f", "g"]
-    assert [(each.member, each.stage) for each in found.skipped] == [("m.py::f", Stage.CHANGES)]
+    assert [(each.member, each.stage) for each in found.skipped] == [("m.py::f", SkipStage.CHANGES)]
 
 
 def test_changed_members__marked_affected_member() -> None:

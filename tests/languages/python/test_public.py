@@ -3,9 +3,14 @@ from __future__ import annotations
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.modules import SourceRoots
-from testsmith.languages.python.package import Node, Package
-from testsmith.languages.python.public import PublicModules, has_public_name, is_dunder
+from testsmith.languages.python.package import (
+    Node,
+    Package,
+    PublicModules,
+    SourceRoots,
+    has_public_name,
+    is_dunder,
+)
 
 IMPL = "def f(): ...\ndef g(): ...\nclass A:\n def m(self): ...\n def _n(self): ...\n"
 

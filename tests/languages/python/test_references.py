@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from testsmith.languages.python.definitions import definitions
-from testsmith.languages.python.references import Imports, Reference, Target, Via, bases, references
+from testsmith.languages.python.references import Imports, ImportTarget, Reference, Via, bases, references
 
 
 def _references(text: str, name: str = "f") -> set[Reference]:
@@ -119,11 +119,11 @@ def test_imports__absolute_names() -> None:
     for statement in ast.parse(textwrap.dedent(text)).body:
         imports.enter(statement)
     assert imports.names == {
-        "a": (Target("a", None),),
-        "d": (Target("a.c", None),),
-        "e": (Target("shop.sub", "e"),),
-        "h": (Target("shop.sub.f", "g"),),
-        "i": (Target("shop.sub.f", "i"),),
+        "a": (ImportTarget("a", None),),
+        "d": (ImportTarget("a.c", None),),
+        "e": (ImportTarget("shop.sub", "e"),),
+        "h": (ImportTarget("shop.sub.f", "g"),),
+        "i": (ImportTarget("shop.sub.f", "i"),),
     }
     assert imports.stars == ["x"]
 
@@ -132,4 +132,4 @@ def test_imports__both_branches_count() -> None:
     imports = Imports("")
     for line in ("from fast import f", "from slow import f"):
         imports.enter(ast.parse(line).body[0])
-    assert imports.names == {"f": (Target("fast", "f"), Target("slow", "f"))}
+    assert imports.names == {"f": (ImportTarget("fast", "f"), ImportTarget("slow", "f"))}

@@ -13,20 +13,20 @@ from pathlib import Path
 
 from fakes.git_repository import GitRepository
 from fakes.workspaces import CountingProgress
-from testsmith.changes.git import Repository
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.interpreter import choose_interpreter
-from testsmith.execution.isolation.build import build_sandbox
-from testsmith.execution.opening import WorkspaceOrder, open_workspace
-from testsmith.execution.other_python import OtherPythonOrder, requires_python, with_other_python
-from testsmith.execution.own_suite import measure_own_suite
+from testsmith.execution.project_tests.suite import measure_project_tests
+from testsmith.execution.python_version import OtherPythonOrder, requires_python, with_other_python
+from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import Workspace
+from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.git.repository import Repository
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
-from testsmith.verification.evidence import Subject
+from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
-from testsmith.verification.proving import prove
+from testsmith.verification.prove import prove
 from verification.corpus.labels import GOOD, Labelled, labelled_candidates
 
 HERE = Path(__file__).parent
@@ -95,7 +95,7 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
     async with _workspace(repository, search) as workspace:
         if workspace.other is None:
             candidates = [one for one in candidates if not one.of(OTHER_PYTHON)]
-        own_suite = await measure_own_suite(workspace, search.members, SETTINGS)
+        own_suite = await measure_project_tests(workspace, search.members, SETTINGS)
         subjects = list(_subjects(candidates, search))
         verdicts = await prove(
             subjects, workspace, drivers()[0], SETTINGS, CountingProgress(), own_suite=own_suite
@@ -150,13 +150,13 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[Subject]:
+def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[RunSubject]:
     asked = drivers()[0].requests(search.head_tree, search.members, "")
     requests = {request.member.id: request for request in asked}
     for one in candidates:
         request = requests[one.member]
         candidate = Candidate(member=one.member, code=one.code, origin=Origin.MODEL)
-        yield Subject(member=request.member, candidate=candidate, beside=request.test_path)
+        yield RunSubject(member=request.member, candidate=candidate, beside=request.test_path)
 
 
 def cases_of(candidate: Labelled, verdict: Verdict) -> Iterator[Case]:

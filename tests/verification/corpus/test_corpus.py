@@ -2,14 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from verification.corpus.judging import (
-    HERE,
-    Case,
-    confusion_table,
-    judge_corpus,
-    misjudged,
-    told,
-)
+from verification.corpus.judging import HERE, Case, confusion_table, judge_corpus, misjudged, told
 from verification.corpus.labels import GOOD, labelled_candidates
 
 FEWEST_CANDIDATES = 160

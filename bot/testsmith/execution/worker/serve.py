@@ -61,13 +61,12 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .account import Account
-from .children import DONE, SAYINGS, Message, Send, become_parent, run_child
 from .clock import set_clock
-from .grounds import Grounds, Session, read_grounds, remove_folder
+from .forking import DONE, SAYINGS, Message, Send, become_parent, run_child
 from .imports import arrange
-from .teller import Teller
-from .tracer import Span
+from .project_session import ProjectFolder, Session, read_grounds, remove_folder
+from .results import JobResults, ResultChannel
+from .tracer import MemberSpan
 
 CLOCK = "clock"
 """That the clock was moved, as it is told back."""
@@ -92,7 +91,7 @@ _MOST_TIME_LIMITS = 2
 
 def main() -> None:
     """Read the plan from standard input, and tell the results on standard output."""
-    teller = Teller()
+    teller = ResultChannel()
     become_parent()
     plan = json.load(sys.stdin)
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"], plan["borrowed"])
@@ -113,7 +112,7 @@ def _load_pytest(roots: list[str]) -> str | None:
         if not any(PathFinder.find_spec(name, roots) for name in _DEBUGGER):
             importlib.import_module(_DEBUGGER[0])
         _testing()
-        importlib.import_module(__package__ + ".mutating")
+        importlib.import_module(__package__ + ".mutation")
     except BaseException as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
         return f"{type(error).__name__}: {error}"
     gc.collect()
@@ -142,7 +141,7 @@ def _is_there(name: str) -> bool:
     return True
 
 
-def _serve_jobs(plan: dict[str, Any], teller: Teller, done: list[str]) -> None:
+def _serve_jobs(plan: dict[str, Any], teller: ResultChannel, done: list[str]) -> None:
     ini = Path("settings.ini").resolve()  # no name that pytest would find by itself
     ini.write_text(plan["ini"], encoding="utf-8")
     grounds = read_grounds(plan)
@@ -158,7 +157,7 @@ def _serve_jobs(plan: dict[str, Any], teller: Teller, done: list[str]) -> None:
 
 
 def _serve_import(job: dict[str, Any], closed: int) -> Message:
-    account = Account()
+    account = JobResults()
     ending = run_child(lambda send: _import(job["code"], send), job["seconds"], account.receive, closed)
     problem = account.problem if ending == DONE else f"it {SAYINGS[ending]}"
     return {"number": job["number"], "problem": problem or None, "loaded": account.loaded, "functions": []}
@@ -182,7 +181,7 @@ class _Tests:
         closed: The file descriptor that no child may have.
     """
 
-    def __init__(self, ini: Path, place: str, grounds: Grounds | None, closed: int) -> None:
+    def __init__(self, ini: Path, place: str, grounds: ProjectFolder | None, closed: int) -> None:
         self._ini = ini
         self._place = place
         self._grounds = grounds
@@ -200,7 +199,7 @@ class _Tests:
             "done": done,
         }
 
-    def _in_session(self, job: dict[str, Any], path: str | None) -> tuple[Account, list[str]] | None:
+    def _in_session(self, job: dict[str, Any], path: str | None) -> tuple[JobResults, list[str]] | None:
         """Run it in the best session of the project's own that can be set up; None where none can."""
         grounds = self._grounds
         if grounds is None or path is None:
@@ -219,7 +218,7 @@ class _Tests:
                 grounds.give_up(path, session)
         return None
 
-    def _alone(self, job: dict[str, Any]) -> Account:
+    def _alone(self, job: dict[str, Any]) -> JobResults:
         account, is_done = self._attempts(job, _MOST_TIME_LIMITS * job["seconds"], None, keep=job["twice"])
         folder = self._folder(job)
         if job["twice"] and is_done and account.functions and _holds_files(folder / self._place):
@@ -233,14 +232,14 @@ class _Tests:
 
     def _attempts(
         self, job: dict[str, Any], seconds: float, session: Session | None, *, keep: bool = False
-    ) -> tuple[Account, bool]:
+    ) -> tuple[JobResults, bool]:
         """Run a module's functions; after one that hangs or crashes, run the rest in a new child.
 
         Returns:
             What is known of them, and whether it is known of all.
         """
-        account = Account()
-        span = None if job["span"] is None or session is not None else Span(**job["span"])
+        account = JobResults()
+        span = None if job["span"] is None or session is not None else MemberSpan(**job["span"])
         deadline = time.monotonic() + seconds
         folder = self._folder(job)
         is_done = False
@@ -291,8 +290,8 @@ def _holds_files(folder: Path) -> bool:
     return bool(there - {folder / name for name in ("tests", "tmp", "work")})
 
 
-def _serve_mutants(job: dict[str, Any], ini: Path, grounds: Grounds | None, closed: int) -> Message:
-    mutating = importlib.import_module(__package__ + ".mutating")
+def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None, closed: int) -> Message:
+    mutating = importlib.import_module(__package__ + ".mutation")
     folder = Path(f"job-{job['number']}").resolve()
     folder.mkdir()
     run = mutating.read_run(job, ini, folder)
@@ -316,4 +315,4 @@ def _carry_out(run: Any, send: Send) -> None:
 
 def _testing() -> Any:
     """Return what runs tests, which loads pytest: that waits until the import path is arranged."""
-    return importlib.import_module(__package__ + ".testing")
+    return importlib.import_module(__package__ + ".test_run")

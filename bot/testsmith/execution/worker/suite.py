@@ -36,10 +36,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .children import DONE, Message, Patience, become_parent, run_child
+from .forking import DONE, Message, Patience, become_parent, run_child
 from .imports import arrange
-from .teller import Teller
-from .tracer import Span
+from .results import ResultChannel
+from .tracer import MemberSpan
 
 _MOST_ATTEMPTS = 6
 _LEAST_SILENCE = 20.0
@@ -50,7 +50,7 @@ _TESTS_BY_NAME = ("test.py", "tests.py")
 
 def main() -> None:
     """Read the plan from standard input, and tell the results on standard output."""
-    teller = Teller()
+    teller = ResultChannel()
     become_parent()
     plan = json.load(sys.stdin)
     os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
@@ -66,7 +66,7 @@ def main() -> None:
         _try_changes(plan, teller)
 
 
-def _try_changes(plan: dict[str, Any], teller: Teller) -> None:
+def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
     changes = importlib.import_module(__package__ + ".suite_changes")
     for told in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
         teller.tell({"kind": "change", **told})
@@ -80,7 +80,7 @@ def _place(plan: dict[str, Any]) -> Any:
 class _Suite:
     """Runs the tests in children: after one that hung or ended, the next runs the tests left."""
 
-    def __init__(self, plan: dict[str, Any], teller: Teller, output: Path) -> None:
+    def __init__(self, plan: dict[str, Any], teller: ResultChannel, output: Path) -> None:
         self._plan = plan
         self._teller = teller
         self._output = output
@@ -133,7 +133,8 @@ class _Suite:
     def _suite_run(self, *, with_own: bool) -> Any:
         recorder, plan = importlib.import_module(__package__ + ".suite_recorder"), self._plan
         spans = tuple(
-            Span(f"{plan['root']}/{span['file']}", span["first"], span["last"]) for span in plan["spans"]
+            MemberSpan(f"{plan['root']}/{span['file']}", span["first"], span["last"])
+            for span in plan["spans"]
         )
         return recorder.SuiteRun(
             _place(plan),

@@ -5,10 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-from testsmith.forge.answering import Reaction, Said
+from testsmith.forge.comment_markers import answer_to
 from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
-from testsmith.forge.forge import (
+from testsmith.forge.github.commits import Branches, read_ahead, read_branch
+from testsmith.forge.github.conversation import read_existing
+from testsmith.forge.github.own_pull_requests import (
+    bring_up_to_date,
+    open_follow_up,
+    open_sweep_pull,
+    read_default_branch,
+    read_follow_up,
+    read_login,
+    read_sweep_pulls,
+    update_follow_up,
+    update_pull,
+)
+from testsmith.forge.github.payload import maybe, taken
+from testsmith.forge.github.pull_requests import read_commit, read_file_patches, read_pull_request
+from testsmith.forge.github.queries import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
+from testsmith.forge.github.repository_client import (
+    WRITE_CONTENTS,
+    WRITE_PULLS,
+    Calls,
+    RepositoryClient,
+    understood,
+)
+from testsmith.forge.github.reviews import Reviewing, delete_pending
+from testsmith.forge.github.transport import Wire
+from testsmith.forge.interface import (
     Applied,
+    CommentRef,
     Commit,
     CreateReview,
     CreateSummary,
@@ -20,33 +46,15 @@ from testsmith.forge.forge import (
     NotFound,
     Operation,
     PullRequest,
+    Reaction,
     ResolveThread,
     Restore,
     UnresolveThread,
     UpdateSummary,
 )
-from testsmith.forge.github.calls import Calls
-from testsmith.forge.github.commits import Branches, read_ahead, read_branch
-from testsmith.forge.github.documents import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
-from testsmith.forge.github.follow_ups import open_follow_up, read_follow_up, update_follow_up
-from testsmith.forge.github.pulls import read_commit, read_file_patches, read_pull_request
-from testsmith.forge.github.remote import WRITE_CONTENTS, WRITE_PULLS, Remote, understood
-from testsmith.forge.github.reviewing import Reviewing, delete_pending
-from testsmith.forge.github.sweeps import (
-    bring_up_to_date,
-    open_sweep_pull,
-    read_default_branch,
-    read_login,
-    read_sweep_pulls,
-    update_pull,
-)
-from testsmith.forge.github.talk import read_existing
-from testsmith.forge.github.told import maybe, taken
-from testsmith.forge.github.wire import Wire
-from testsmith.forge.marks import answer_to
 from testsmith.forge.plan import is_same_summary
-from testsmith.forge.settling import own_answers, own_summaries
-from testsmith.forge.sweeps import PullText, SweepPull
+from testsmith.forge.reconcile import own_answers, own_summaries
+from testsmith.forge.sweep_pull_request import PullText, SweepPull
 from testsmith.settings import Role, Secret
 
 _READ_METADATA = "metadata: read"
@@ -59,7 +67,7 @@ HEAD_LOOKS = 10
 class GitHub:
     """A repository on GitHub: see `Forge`, `CommittingForge`, `SweepForge`. Made by `build_forge`."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: RepositoryClient) -> None:
         self._remote = remote
 
     def close(self) -> None:
@@ -173,7 +181,7 @@ class GitHub:
             return Role.NONE
         return Role.TRIAGE if name == "triage" else Role.READ
 
-    def react(self, said: Said, reaction: Reaction) -> None:
+    def react(self, said: CommentRef, reaction: Reaction) -> None:
         """See `AnsweringForge.react`."""
         kind = "pulls" if said.is_on_diff else "issues"
         path = f"/{kind}/comments/{said.comment}/reactions"
@@ -183,7 +191,7 @@ class GitHub:
 
         self._remote.write("react to a comment", send, lambda: None)
 
-    def answer(self, number: int, said: Said, body: str) -> None:
+    def answer(self, number: int, said: CommentRef, body: str) -> None:
         """See `AnsweringForge.answer`; one that is there already is enough."""
         path = f"/issues/{number}/comments"
         if said.is_on_diff:
@@ -285,4 +293,6 @@ def build_forge(  # noqa: PLR0913 - what a client is built from
         clock: The time in seconds since 1970, as `time.time`.
         sleep: Waits for some seconds, as `time.sleep`.
     """
-    return GitHub(Remote(Wire(url, graphql_url, token), Calls(clock=clock, sleep=sleep), repository))
+    return GitHub(
+        RepositoryClient(Wire(url, graphql_url, token), Calls(clock=clock, sleep=sleep), repository)
+    )

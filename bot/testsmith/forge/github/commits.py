@@ -7,13 +7,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from testsmith.forge.commits import Ahead, Branch, BranchProtected, FileChange, MadeCommit, NewCommit
-from testsmith.forge.forge import Commit, ForgeFailure, HeadMoved, NotFound
-from testsmith.forge.github.documents import COMMIT
+from testsmith.forge.commits import (
+    Ahead,
+    Branch,
+    BranchProtected,
+    FileChange,
+    MadeCommit,
+    NewCommit,
+)
 from testsmith.forge.github.errors import Rejected, shown
-from testsmith.forge.github.pulls import read_commit
-from testsmith.forge.github.remote import READ_CONTENTS, WRITE_CONTENTS, Remote, understood
-from testsmith.forge.github.told import entries, maybe, taken
+from testsmith.forge.github.payload import entries, maybe, taken
+from testsmith.forge.github.pull_requests import read_commit
+from testsmith.forge.github.queries import COMMIT
+from testsmith.forge.github.repository_client import (
+    READ_CONTENTS,
+    WRITE_CONTENTS,
+    RepositoryClient,
+    understood,
+)
+from testsmith.forge.interface import Commit, ForgeFailure, HeadMoved, NotFound
 
 COMPARED_FILES = 300
 """How many files of a comparison GitHub tells at most."""
@@ -31,7 +43,7 @@ class _NoMutation(ForgeFailure):
     """This GitHub does not know `createCommitOnBranch`."""
 
 
-def read_branch(remote: Remote, name: str) -> Branch | None:
+def read_branch(remote: RepositoryClient, name: str) -> Branch | None:
     """See `CommittingForge.branch`."""
     what = f"read branch {name}"
     with understood(what):
@@ -43,7 +55,7 @@ def read_branch(remote: Remote, name: str) -> Branch | None:
         return Branch(name=name, sha=taken(told, "commit.sha", str), is_protected=is_protected)
 
 
-def read_ahead(remote: Remote, base: str, head: str) -> Ahead:
+def read_ahead(remote: RepositoryClient, base: str, head: str) -> Ahead:
     """See `CommittingForge.ahead`."""
     what = "compare two commits"
     with understood(what):
@@ -60,7 +72,7 @@ def read_ahead(remote: Remote, base: str, head: str) -> Ahead:
         )
 
 
-def _content(remote: Remote, told: Mapping[str, Any]) -> bytes | None:
+def _content(remote: RepositoryClient, told: Mapping[str, Any]) -> bytes | None:
     if taken(told, "status", str) == "removed":
         return None
     what = "read a file"
@@ -71,7 +83,7 @@ def _content(remote: Remote, told: Mapping[str, Any]) -> bytes | None:
 class Branches:
     """Changes branches of one repository, and never by force."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: RepositoryClient) -> None:
         self._remote = remote
 
     def create(self, name: str, sha: str) -> None:

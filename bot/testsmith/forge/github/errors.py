@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from testsmith.forge.forge import DiffTooLarge, Forbidden, ForgeFailure, NotFound, Refused
+from testsmith.forge.interface import DiffTooLarge, Forbidden, ForgeFailure, NotFound, Refused
 
 _SHOWN_LIMIT = 200
 _FORBIDDEN_KIND = "FORBIDDEN"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.python.package import Node, Package
-from testsmith.languages.python.public import PublicModules
+from testsmith.languages.python.package import Node, Package, PublicModules
 from testsmith.languages.python.references import Via
 
 MOST_CAUSES = 8

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.languages.python.syntax import Span, span_of, text_of
+from testsmith.languages.python.parsing import LineSpan, span_of, text_of
 from testsmith.model import MemberKind
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -58,7 +58,7 @@ class Definition:
         return isinstance(self.parts[-1].statement, ast.AsyncFunctionDef)
 
     @property
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> tuple[LineSpan, ...]:
         """The lines of its parts."""
         return tuple(span_of(part.statement) for part in self.parts)
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from testsmith.languages.driver import (
+    ComparisonScope,
     DocumentedExample,
-    Findings,
     MarkedTest,
+    MemberFindings,
+    MemberWeight,
     Reachable,
-    Scope,
     SourceTree,
     TestMark,
-    Weight,
 )
-from testsmith.languages.python import context, examples, marking, members, merging, reachable, test_modules
-from testsmith.languages.python.formatting import RuffFormatter
-from testsmith.languages.python.test_paths import is_test, package_files
+from testsmith.languages.python import context, members
+from testsmith.languages.python.judge import coverable, docstring_examples
+from testsmith.languages.python.test_files import marking, merging, test_modules
+from testsmith.languages.python.test_files.formatting import RuffFormatter
+from testsmith.languages.python.test_files.test_paths import is_test, package_files
 from testsmith.model import Member, Request
 
 
@@ -38,21 +40,23 @@ class PythonDriver:
         """See `LanguageDriver.is_test`."""
         return is_test(path)
 
-    def changed_members(self, scope: Scope) -> Findings:
+    def changed_members(self, scope: ComparisonScope) -> MemberFindings:
         """See `LanguageDriver.changed_members`."""
         return members.changed_members(scope)
 
-    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
         """See `LanguageDriver.all_members`."""
         return members.all_members(tree, paths, project)
 
     def reachable(self, data: bytes) -> Reachable:
         """See `LanguageDriver.reachable`."""
-        return reachable.reachable(data)
+        return coverable.reachable(data)
 
-    def weights(self, tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, Weight]:
+    def weights(
+        self, tree: SourceTree, members: Sequence[Member], project: str
+    ) -> Mapping[str, MemberWeight]:
         """See `LanguageDriver.weights`."""
-        from testsmith.languages.python.weighing import weights
+        from testsmith.languages.python.metrics import weights
 
         return weights(tree, members, project)
 
@@ -62,11 +66,11 @@ class PythonDriver:
 
     def is_conditional(self, data: bytes, member: Member) -> bool:
         """See `LanguageDriver.is_conditional`."""
-        return reachable.is_conditional(data, member)
+        return coverable.is_conditional(data, member)
 
     def documented_examples(self, member: Member) -> tuple[DocumentedExample, ...]:
         """See `LanguageDriver.documented_examples`."""
-        return examples.documented_examples(member)
+        return docstring_examples.documented_examples(member)
 
     def test_functions(self, code: str) -> tuple[str, ...]:
         """See `LanguageDriver.test_functions`."""
@@ -98,7 +102,7 @@ class PythonDriver:
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """See `LanguageDriver.remove`."""
-        from testsmith.languages.python.removing import without_tests
+        from testsmith.languages.python.test_files.cutting import without_tests
 
         return without_tests(text, names).text
 
@@ -110,7 +114,7 @@ class PythonDriver:
         """See `LanguageDriver.in_framework`."""
         if framework == self.framework:
             return code
-        from testsmith.languages.python.unittest_form import class_name_of, in_unittest_form
+        from testsmith.languages.python.test_files.unittest_form import class_name_of, in_unittest_form
 
         return in_unittest_form(code, class_name_of(member.name))
 

@@ -6,27 +6,40 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from testsmith.languages.driver import CannotParse, ChangedFile, Findings, Scope, SourceTree
+from testsmith.languages.driver import (
+    CannotParse,
+    ChangedFile,
+    ComparisonScope,
+    MemberFindings,
+    SourceTree,
+)
 from testsmith.languages.python.affected import Effect, effects
 from testsmith.languages.python.comparison import (
     Comparison,
     Definitions,
     Difference,
-    Found,
+    FoundDefinition,
     compare,
+    normalised_source,
     whole_meaning,
 )
-from testsmith.languages.python.modules import Module, SourceRoots, top_level
-from testsmith.languages.python.normalise import normalised_source
-from testsmith.languages.python.package import Node, Package
-from testsmith.languages.python.public import PublicModules, has_public_name, is_dunder
-from testsmith.languages.python.syntax import SourceFile, read_source
-from testsmith.model import Change, Member, MemberKind, Place, Skipped, Stage
+from testsmith.languages.python.package import (
+    Module,
+    Node,
+    Package,
+    PublicModules,
+    SourceRoots,
+    has_public_name,
+    is_dunder,
+    top_level,
+)
+from testsmith.languages.python.parsing import SourceFile, read_source
+from testsmith.model import Change, Member, MemberKind, Place, Skipped, SkipStage
 
 LANGUAGE = "python"
 
 
-def changed_members(scope: Scope) -> Findings:
+def changed_members(scope: ComparisonScope) -> MemberFindings:
     """Return the added, changed and affected members; see `LanguageDriver.changed_members`.
 
     Of a class that is new its public methods count, or the class itself where it has none; of a class that
@@ -40,16 +53,16 @@ def changed_members(scope: Scope) -> Findings:
     chosen = [each for change in changes for each in change.chosen]
     chosen += _affected_members(changes, packages, scope.reference_steps)
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
-    return Findings(
+    return MemberFindings(
         members=tuple(each.member for each in chosen),
         skipped=(*skipped, *_unimportable(files), *(_marked(each) for each in chosen if each.is_marked)),
     )
 
 
-def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> Findings:
+def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
     """Return every public member of the files as `added`; see `LanguageDriver.all_members`."""
     files = [ChangedFile(base_path=None, head_path=path) for path in paths]
-    findings = changed_members(Scope(base=tree, head=tree, files=files, project=project))
+    findings = changed_members(ComparisonScope(base=tree, head=tree, files=files, project=project))
     return replace(findings, members=tuple(map(_wholly_changed, findings.members)))
 
 
@@ -93,7 +106,7 @@ class _Changes:
     """
 
     chosen: tuple[_Chosen, ...] = ()
-    private: Mapping[Node, Found]
+    private: Mapping[Node, FoundDefinition]
     settled: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -123,7 +136,7 @@ class _Packages:
         return self.read(top_level(module.name))[1].module_for(module, name)
 
 
-def _compared_files(scope: Scope, packages: _Packages) -> tuple[list[_ComparedFile], list[Skipped]]:
+def _compared_files(scope: ComparisonScope, packages: _Packages) -> tuple[list[_ComparedFile], list[Skipped]]:
     files: list[_ComparedFile] = []
     skipped: list[Skipped] = []
     for file in scope.files:
@@ -141,7 +154,7 @@ def _compared_files(scope: Scope, packages: _Packages) -> tuple[list[_ComparedFi
     return files, skipped
 
 
-def _compared(file: ChangedFile, scope: Scope) -> Comparison:
+def _compared(file: ChangedFile, scope: ComparisonScope) -> Comparison:
     """Compare a file's two states; an unreadable state of base counts as none."""
     head = _source(scope.head, file.head_path) if file.head_path is not None else None
     try:
@@ -182,7 +195,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     moved = _moved(file.comparison, gone)
     counting = _counting(file.comparison, gone, moved)
     chosen: list[_Chosen] = []
-    private: dict[Node, Found] = {}
+    private: dict[Node, FoundDefinition] = {}
     differences = [each for each in file.comparison.differences if each.found.name not in moved]
     for difference in differences:
         name = difference.found.name
@@ -291,7 +304,7 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
     )
 
 
-def _places(package: Package, private: Mapping[Node, Found], effect: Effect) -> Iterator[Place]:
+def _places(package: Package, private: Mapping[Node, FoundDefinition], effect: Effect) -> Iterator[Place]:
     """Yield where on head the causes stand that are there."""
     for node in effect.causes:
         if node.module in package.modules and package.defined(node) is not None:
@@ -300,7 +313,7 @@ def _places(package: Package, private: Mapping[Node, Found], effect: Effect) -> 
             yield Place(path=path, line=first, end_line=last)
 
 
-def _member(path: str, found: Found, module: str, change: Change) -> Member:
+def _member(path: str, found: FoundDefinition, module: str, change: Change) -> Member:
     if found.kind is None:
         raise ValueError(f"{found.name} is a module constant, which is no member")
     return Member(
@@ -317,7 +330,7 @@ def _member(path: str, found: Found, module: str, change: Change) -> Member:
     )
 
 
-def _lines(found: Found) -> frozenset[int]:
+def _lines(found: FoundDefinition) -> frozenset[int]:
     return frozenset(line for span in found.spans for line in span.lines())
 
 
@@ -331,8 +344,8 @@ def _unimportable(files: Iterable[_ComparedFile]) -> Iterator[Skipped]:
 def _marked(chosen: _Chosen) -> Skipped:
     member = chosen.member
     reason = "a comment `testsmith: skip` stands there"
-    return Skipped(path=member.path, stage=Stage.CHANGES, reason=reason, member=member.id)
+    return Skipped(path=member.path, stage=SkipStage.CHANGES, reason=reason, member=member.id)
 
 
 def _skipped(path: str, reason: str) -> Skipped:
-    return Skipped(path=path, stage=Stage.CHANGES, reason=reason)
+    return Skipped(path=path, stage=SkipStage.CHANGES, reason=reason)

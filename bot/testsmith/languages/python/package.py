@@ -3,17 +3,105 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import keyword
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from testsmith.languages.driver import CannotParse, SourceTree
 from testsmith.languages.python.definitions import Definition, definitions, statements
-from testsmith.languages.python.modules import Module
-from testsmith.languages.python.references import Imports, Reference, Via, bases, is_private, references
-from testsmith.languages.python.syntax import SourceFile, read_source
+from testsmith.languages.python.parsing import SourceFile, read_source
+from testsmith.languages.python.references import (
+    Imports,
+    ImportTarget,
+    Reference,
+    Via,
+    bases,
+    is_private,
+    references,
+)
 from testsmith.model import MemberKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A file as an importable module.
+
+    Attributes:
+        name: The dotted name, as `shop.cart`.
+        path: The file, relative to the git root.
+    """
+
+    name: str
+    path: str
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is a package's `__init__.py`."""
+        return self.path.endswith("__init__.py")
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports start from, `""` for a top-level module."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether no part of its name begins with an underscore."""
+        return not any(part.startswith("_") for part in self.name.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRoots:
+    """The folders that imports start from, innermost first, relative to the git root, `""` for the root."""
+
+    folders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, project: str, paths: Collection[str]) -> SourceRoots:
+        """Return a project's source roots: its folder, and `src/` in it where that is no package itself."""
+        source = f"{project}/src" if project else "src"
+        is_package = f"{source}/__init__.py" in paths
+        return cls((project,) if is_package else (source, project))
+
+    def module(self, path: str) -> Module | None:
+        """Return the module that a file is; None where no import statement can name it."""
+        for folder in self.folders:
+            prefix = f"{folder}/" if folder else ""
+            if path.startswith(prefix):
+                name = _dotted(path.removeprefix(prefix))
+                return Module(name=name, path=path) if name else None
+        return None
+
+    def package_files(self, paths: Iterable[str]) -> dict[str, list[Module]]:
+        """Return the modules of each top-level package, or top-level module, by its name."""
+        found: dict[str, list[Module]] = {}
+        for path in paths:
+            module = self.module(path) if path.endswith(".py") else None
+            if module is not None:
+                found.setdefault(top_level(module.name), []).append(module)
+        return found
+
+
+def top_level(name: str) -> str:
+    """Return the first part of a dotted name."""
+    return name.partition(".")[0]
+
+
+def _dotted(path: str) -> str:
+    parts = path.removesuffix(".py").split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts) if all(map(_is_importable, parts)) else ""
+
+
+def _is_importable(part: str) -> bool:
+    is_name = part.isidentifier() and not keyword.iskeyword(part)
+    # An import statement's names are normalised so: it would look for another file.
+    return is_name and unicodedata.normalize("NFKC", part) == part
+
 
 MOST_HOMONYMS = 8
 """A private attribute of an object of unknown class is followed if at most so many classes have it."""
@@ -42,7 +130,7 @@ class Defined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class ModuleContents:
     """What a module defines, imports and exports.
 
     Attributes:
@@ -60,13 +148,13 @@ class Contents:
     used: frozenset[str]
 
 
-def contents(module: Module, source: SourceFile) -> Contents:
+def contents(module: Module, source: SourceFile) -> ModuleContents:
     """Return what a module holds."""
     found = definitions(source.tree)
     imports = Imports(module.package)
     for placed in statements(source.tree.body):
         imports.enter(placed.statement)
-    return Contents(
+    return ModuleContents(
         module=module,
         defined={name: _defined(each, module) for name, each in found.items()},
         imports=imports,
@@ -104,8 +192,8 @@ def _exported(definition: Definition | None) -> frozenset[str] | None:
 class Package:
     """The modules of one top-level package, and what names in them mean."""
 
-    def __init__(self, modules: Iterable[Contents]) -> None:
-        self.modules: Mapping[str, Contents] = {each.module.name: each for each in modules}
+    def __init__(self, modules: Iterable[ModuleContents]) -> None:
+        self.modules: Mapping[str, ModuleContents] = {each.module.name: each for each in modules}
         self._known: dict[tuple[str, str], Sequence[Node]] = {}
 
     @classmethod
@@ -281,7 +369,7 @@ class Package:
         return found
 
 
-def _read(tree: SourceTree, module: Module) -> Contents | None:
+def _read(tree: SourceTree, module: Module) -> ModuleContents | None:
     data = tree.read(module.path)
     if data is None:
         return None
@@ -289,3 +377,110 @@ def _read(tree: SourceTree, module: Module) -> Contents | None:
         return contents(module, read_source(module.path, data))
     except (CannotParse, RecursionError):
         return None
+
+
+# Which names are public, and the module that tests import them from.
+#
+# Public is what has no underscore in its own name or an enclosing class's, and stands in a module without
+# one, or is re-exported under its own name by such a module of the same package. A name that is public
+# only under another name stays private: tests could not be told from its id what to import.
+
+
+def is_dunder(name: str) -> bool:
+    """Tell whether a dotted name's last part is one of Python's own, as `Reader.__init__`."""
+    plain = name.rpartition(".")[2]
+    return len(plain) > 4 and plain.startswith("__") and plain.endswith("__")  # noqa: PLR2004 - four underscores
+
+
+def has_public_name(name: str) -> bool:
+    """Tell whether a dotted name is public as far as underscores go; a class's dunder methods are."""
+    around, _, plain = name.rpartition(".")
+    if is_dunder(name):
+        return bool(around) and has_public_name(around)
+    return not plain.startswith("_") and (not around or has_public_name(around))
+
+
+class PublicModules:
+    """From which public module each name of a package is to be imported."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+
+    def module_for(self, module: Module, name: str) -> str | None:
+        """Return the public module of a definition by its dotted name; None where it is private."""
+        if not has_public_name(name):
+            return None
+        if module.is_public:
+            return module.name
+        offers = self._offers.get(Node(module.name, name.partition(".")[0]), ())
+        return min(offers, key=lambda offer: (offer.count("."), offer), default=None)
+
+    def is_public(self, node: Node) -> bool:
+        """Tell whether a node of the package is public."""
+        contents = self._package.modules.get(node.module)
+        return contents is not None and self.module_for(contents.module, node.name) is not None
+
+    @cached_property
+    def _offers(self) -> dict[Node, list[str]]:
+        """The public modules that re-export each name of a private one."""
+        found: dict[Node, list[str]] = {}
+        for contents in self._package.modules.values():
+            if contents.module.is_public:
+                for node in _offered(self._package, contents):
+                    found.setdefault(node, []).append(contents.module.name)
+        return found
+
+
+def _offered(package: Package, contents: ModuleContents) -> Iterator[Node]:
+    """Yield what a public module has from elsewhere and offers under the same name as its own."""
+    module = contents.module.name
+    imported = [
+        name for name, targets in contents.imports.names.items() if _is_offered(contents, name, targets)
+    ]
+    starred = (name for star in contents.imports.stars for name in _names_of_star(package, star))
+    for name in dict.fromkeys((*imported, *(each for each in starred if _is_listed(contents, each)))):
+        yield from (node for node in package.find(module, name) if node.name == name)
+    for name, defined in contents.defined.items():
+        reference = _aliased(name, defined)
+        if reference is not None and _is_listed(contents, name):
+            yield from (node for node in package.follow(Node(module, name), reference) if node.name == name)
+
+
+def _is_listed(contents: ModuleContents, name: str) -> bool:
+    return contents.exported is None or name in contents.exported
+
+
+def _is_offered(contents: ModuleContents, name: str, targets: tuple[ImportTarget, ...]) -> bool:
+    """Tell whether an imported name is meant for others.
+
+    With `__all__`, that says so. Without, a package's `__init__.py` imports for others, any other module
+    for itself where its code uses the name.
+    """
+    if contents.exported is not None:
+        return name in contents.exported
+    is_for_others = contents.module.is_package or name not in contents.used
+    return is_for_others and any(target.name is not None for target in targets)
+
+
+def _aliased(name: str, defined: Defined) -> Reference | None:
+    """Return what a module constant stands for if it is no more than `name = _module.name`."""
+    if defined.kind is not None or len(defined.references) != 1:
+        return None
+    (reference,) = defined.references
+    is_alias = reference.via is Via.NAME and len(reference.names) > 1 and reference.names[-1] == name
+    return reference if is_alias else None
+
+
+def _names_of_star(package: Package, module: str) -> Iterator[str]:
+    """Yield the names that `from module import *` binds."""
+    waiting = [module]
+    for name in waiting:
+        contents = package.modules.get(name)
+        if contents is None:
+            continue
+        if contents.exported is not None:
+            yield from contents.exported
+        else:
+            names = (*contents.defined, *contents.imports.names)
+            yield from (each for each in names if not each.startswith("_"))
+            waiting.extend(star for star in contents.imports.stars if star not in waiting)

@@ -4,16 +4,169 @@ from __future__ import annotations
 
 import ast
 import io
+import sys
 import tokenize
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeGuard
 
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python import syntax
 
 if TYPE_CHECKING:
     import libcst as cst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One parsed source file.
+
+    Attributes:
+        path: Relative to the git root.
+        text: The decoded text, line ends as newlines.
+        tree: Its syntax tree.
+    """
+
+    path: str
+    text: str
+    tree: ast.Module
+
+
+@dataclass(frozen=True, slots=True)
+class LineSpan:
+    """Lines of a file, counted from 1, both ends included."""
+
+    first: int
+    last: int
+
+    def lines(self) -> range:
+        """Return the numbers of its lines."""
+        return range(self.first, self.last + 1)
+
+
+def read_source(path: str, data: bytes) -> SourceFile:
+    """Return a file's text and syntax tree.
+
+    Raises:
+        CannotParse: It is binary, in another encoding than it says, or no Python that this interpreter
+            understands.
+    """
+    text = decode(data)
+    return SourceFile(path=path, text=text, tree=parse(text))
+
+
+def decode(data: bytes) -> str:
+    """Return a source file's text: its encoding declaration or byte order mark holds, else UTF-8.
+
+    Raises:
+        CannotParse: It is binary, or in another encoding than it says.
+    """
+    if b"\0" in data:
+        raise CannotParse("it is a binary file")
+    encoding = "utf-8"
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
+    except (SyntaxError, LookupError) as error:
+        raise CannotParse(f"its encoding is not to be made out: {error}") from None
+    except UnicodeError:
+        raise CannotParse(f"it cannot be decoded as {encoding}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse(text: str) -> ast.Module:
+    """Return a text's syntax tree.
+
+    Raises:
+        CannotParse: It is no Python that this interpreter understands; the message names the line.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        why = f"{error.msg} (line {error.lineno})"
+    except (RecursionError, MemoryError):
+        why = "nested too deeply"
+    except ValueError as error:
+        why = str(error)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    raise CannotParse(f"it cannot be parsed as Python {version}: {why}")
+
+
+def span_of(node: ast.stmt) -> LineSpan:
+    """Return the lines of a statement, decorators included."""
+    decorators: Sequence[ast.expr] = getattr(node, "decorator_list", ())
+    first = min((node.lineno, *(decorator.lineno for decorator in decorators)))
+    return LineSpan(first, node.end_lineno or node.lineno)
+
+
+def bodies(statement: ast.stmt) -> list[list[ast.stmt]]:
+    """Return the lists of statements within one, none of them empty."""
+    fields = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+    parts = [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+    return [body for body in (*fields, *(part.body for part in parts)) if body]
+
+
+def text_of(lines: Sequence[str], node: ast.stmt) -> str:
+    """Return a statement's text, decorators included, moved to the left margin.
+
+    Lines inside string literals keep their indentation, since it is part of a value; only a docstring's
+    lines move along.
+    """
+    span = span_of(node)
+    own = lines[span.first - 1 : span.last]
+    if not node.col_offset:
+        return "\n".join(own)
+    margin = own[0][: node.col_offset]
+    kept = set(_lines_inside_strings(node)) if any(map(_may_go_on, own)) else set()
+    return "\n".join(
+        line if number in kept else _moved(line, margin) for number, line in enumerate(own, span.first)
+    )
+
+
+def _may_go_on(line: str) -> bool:
+    """Tell whether a string literal may go on in the next line."""
+    return '"""' in line or "'''" in line or line.endswith("\\")
+
+
+def _moved(line: str, margin: str) -> str:
+    return line.removeprefix(margin) if line.startswith(margin) else line.lstrip(" \t")
+
+
+def _lines_inside_strings(node: ast.stmt) -> Iterator[int]:
+    docstrings = {id(docstring) for docstring in _docstrings(node)}
+    for part in ast.walk(node):
+        if _is_string(part) and id(part) not in docstrings:
+            yield from range(part.lineno + 1, (part.end_lineno or part.lineno) + 1)
+
+
+def _is_string(node: ast.AST) -> TypeGuard[ast.expr]:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str | bytes)
+    return isinstance(node, ast.JoinedStr)
+
+
+def _docstrings(node: ast.stmt) -> Iterator[ast.expr]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = part.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                yield first.value
+
+
+def comments(text: str) -> dict[int, str]:
+    """Return the comments of a text by their line; what cannot be tokenized has none from there on."""
+    found: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found[token.start[0]] = token.string
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return found
+
 
 _LAYOUT = frozenset({tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT})
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -34,7 +187,7 @@ def parse_untrusted(code: str) -> ast.Module:
     Raises:
         CannotParse: It is no Python, or is nested too deep.
     """
-    tree = syntax.parse(code.removeprefix("\ufeff"))
+    tree = parse(code.removeprefix("\ufeff"))
     _refuse_depth(tree)
     return tree
 

@@ -41,7 +41,7 @@ class Reference(NamedTuple):
     names: tuple[str, ...]
 
 
-class Target(NamedTuple):
+class ImportTarget(NamedTuple):
     """What an import binds a name to: a module, or a name in a module."""
 
     module: str
@@ -59,7 +59,7 @@ class Imports:
     """
 
     package: str
-    names: dict[str, tuple[Target, ...]] = field(default_factory=dict)
+    names: dict[str, tuple[ImportTarget, ...]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
 
     def enter(self, statement: ast.stmt) -> None:
@@ -67,7 +67,7 @@ class Imports:
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 module = alias.name if alias.asname else alias.name.partition(".")[0]
-                self._bind(alias.asname or module, Target(module, None))
+                self._bind(alias.asname or module, ImportTarget(module, None))
         elif isinstance(statement, ast.ImportFrom):
             self._enter_from(statement)
 
@@ -79,7 +79,7 @@ class Imports:
             if alias.name == "*":
                 self.stars.append(module)
             else:
-                self._bind(alias.asname or alias.name, Target(module, alias.name))
+                self._bind(alias.asname or alias.name, ImportTarget(module, alias.name))
 
     def _absolute(self, statement: ast.ImportFrom) -> str | None:
         """Return the module that a `from` import names; None where it climbs out of the package."""
@@ -91,7 +91,7 @@ class Imports:
             return None
         return ".".join((*kept, statement.module) if statement.module else kept)
 
-    def _bind(self, name: str, target: Target) -> None:
+    def _bind(self, name: str, target: ImportTarget) -> None:
         known = self.names.get(name, ())
         if target not in known:
             self.names[name] = (*known, target)
@@ -125,7 +125,7 @@ class _Scope:
 
     package: str
     shadowed: frozenset[str] = frozenset()
-    imported: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    imported: Mapping[str, tuple[ImportTarget, ...]] = field(default_factory=dict)
     own: str = ""
     is_method: bool = False
 

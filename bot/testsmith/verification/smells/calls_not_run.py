@@ -16,11 +16,11 @@ from testsmith.execution.answers import Place
 from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Member
-from testsmith.verification.guard.questions import short
-from testsmith.verification.reading.claims import functions_of
-from testsmith.verification.reading.situations import Names, dotted_name
+from testsmith.verification.doc_conflicts.questions import short
 from testsmith.verification.smells.test_function import EXPECTING, FunctionNode, TestFunction, TestModule
 from testsmith.verification.smells.unsafe_calls import is_replaced
+from testsmith.verification.test_reading.claims import functions_of
+from testsmith.verification.test_reading.situations import BoundNames, dotted_name
 
 _HARMLESS = frozenset(
     {
@@ -66,7 +66,7 @@ def dormant_of(code: str, member: Member, idle: Collection[Place]) -> dict[str, 
     if tree is None:
         return {}
     waiting = {id(node) for node in _nodes_at(tree, idle)}
-    names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)
     found = {

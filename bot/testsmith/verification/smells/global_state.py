@@ -6,8 +6,8 @@ import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from testsmith.verification.reading.situations import dotted_name
 from testsmith.verification.smells.test_function import Body, TestFunction, bindings_of
+from testsmith.verification.test_reading.situations import dotted_name
 
 _MUTATING_METHODS = frozenset(
     {

@@ -14,8 +14,6 @@ from collections.abc import Callable, Collection, Sequence
 from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Member
-from testsmith.verification.reading.claims import functions_of
-from testsmith.verification.reading.situations import Names, is_literal
 from testsmith.verification.smells.conditions import (
     asserts_under_a_condition,
     fails_where_caught,
@@ -34,7 +32,9 @@ from testsmith.verification.smells.unsafe_calls import (
     uses_foreign_memory,
 )
 from testsmith.verification.smells.writes_outside import writes_outside
-from testsmith.verification.table import DEFAULTS
+from testsmith.verification.test_reading.claims import functions_of
+from testsmith.verification.test_reading.situations import BoundNames, is_literal
+from testsmith.verification.thresholds import DEFAULTS
 
 MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
 """A longer expected text, or a larger expected container, is a snapshot of a whole output."""
@@ -51,7 +51,7 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
         tree = parse_untrusted(code)
     except CannotParse:
         return {}
-    names = Names.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
     beside = _nodes_without(tree, {function.node for function in functions.values()})

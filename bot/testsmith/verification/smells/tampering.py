@@ -12,7 +12,7 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from testsmith.verification.reading.situations import Names, dotted_name
+from testsmith.verification.test_reading.situations import BoundNames, dotted_name
 
 _INSIDES = frozenset({"_pytest", "pluggy", "_testsmith_worker"})
 _PUBLIC = frozenset(
@@ -47,7 +47,7 @@ _CODE = "__code__"
 _MAKES_ROWS = "pytest_generate_tests"
 
 
-def tampering(nodes: Sequence[ast.AST], names: Names) -> str | None:
+def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> str | None:
     """Return how a piece of a test module could pass whatever is asserted; None where it is honest.
 
     Args:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from testsmith.languages.python.test_modules import is_fixture
-from testsmith.verification.reading.situations import Names, dotted_name
+from testsmith.languages.python.test_files.test_modules import is_fixture
+from testsmith.verification.test_reading.situations import BoundNames, dotted_name
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTING = frozenset(
@@ -108,7 +108,7 @@ class TestModule:
     __test__ = False
 
     tree: ast.Module
-    names: Names
+    names: BoundNames
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -177,7 +177,7 @@ class TestFunction:
         return self.of.tree
 
     @property
-    def names(self) -> Names:
+    def names(self) -> BoundNames:
         """How its names are read; holds the member."""
         return self.of.names
 

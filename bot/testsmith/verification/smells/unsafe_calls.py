@@ -10,8 +10,8 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 
-from testsmith.verification.reading.situations import dotted_name
 from testsmith.verification.smells.test_function import TestFunction, bindings_of
+from testsmith.verification.test_reading.situations import dotted_name
 
 _SPAWNING = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
 _PROGRAMS = frozenset(

@@ -1,0 +1,253 @@
+"""Which files of a tree are a subject for tests, and what a driver is shown of a tree."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+from testsmith.git.trees import RepositoryTree, TreeEntry
+from testsmith.languages.driver import ChangedFile, LanguageDriver, MemberFindings
+from testsmith.languages.registry import driver_for
+from testsmith.model import Member, Skipped, SkipStage, UsageFailure
+from testsmith.settings import SelectionSettings
+
+_PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[!^]?\]?[^\]/]*\]|.", re.DOTALL)
+
+_MEANINGS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class Subjects:
+    """The rules that say which files count.
+
+    A file counts where a driver handles it, it is no test, it lies in the opened folder, and no exclude glob
+    matches it. Globs are tried on the path below the git root and on that below the opened folder.
+
+    Attributes:
+        project: The opened folder, relative to the git root.
+    """
+
+    def __init__(
+        self, selection: SelectionSettings, drivers: Sequence[LanguageDriver], project: str = ""
+    ) -> None:
+        self.project = project
+        self._drivers = drivers
+        self._inside = f"{project}/" if project else ""
+        self._included = compile_globs(selection.include)
+        self._excluded = compile_globs(selection.exclude)
+        self._max_bytes = selection.max_file_bytes
+
+    def driver(self, path: str) -> LanguageDriver | None:
+        """Return the driver that handles a path."""
+        return driver_for(path, self._drivers)
+
+    def is_test(self, path: str) -> bool:
+        """Tell whether a path belongs to the tests of its language."""
+        driver = self.driver(path)
+        return driver is not None and driver.is_test(path)
+
+    def counts(self, path: str) -> bool:
+        """Tell whether a file counts, whatever the include globs say."""
+        return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
+
+    def is_within(self, path: str) -> bool:
+        """Tell whether a path, of whatever language, is one that the settings let count."""
+        return path.startswith(self._inside) and self.is_included(path) and not self.is_hidden(path)
+
+    def is_included(self, path: str) -> bool:
+        """Tell whether an include glob matches a path."""
+        return any(self._included.fullmatch(form) for form in self._forms(path))
+
+    def is_hidden(self, path: str) -> bool:
+        """Tell whether a path is excluded or a test."""
+        return any(self._excluded.fullmatch(form) for form in self._forms(path)) or self.is_test(path)
+
+    def counting(self, files: Iterable[ChangedFile]) -> Iterator[ChangedFile]:
+        """Yield the changed files that count; one that only did on one side is there on that side only."""
+        for file in files:
+            base_path = file.base_path if file.base_path and self.counts(file.base_path) else None
+            head_path = file.head_path if file.head_path and self.counts(file.head_path) else None
+            if base_path or head_path:
+                yield replace(file, base_path=base_path, head_path=head_path)
+
+    def obstacle(self, entry: TreeEntry) -> str | None:
+        """Return why a source file is none to read; None where it is one."""
+        if entry.is_symlink:
+            return "it is a symbolic link"
+        if entry.is_submodule:
+            return "it is a submodule"
+        if entry.size > self._max_bytes:
+            return f"it has {entry.size:,} bytes, more than the limit of {self._max_bytes:,}"
+        return None if printable(entry.path) == entry.path else "its name is no UTF-8"
+
+    def _forms(self, path: str) -> tuple[str, ...]:
+        below = path.removeprefix(self._inside)
+        return (path,) if below == path else (path, below)
+
+
+class VisibleTree:
+    """A tree as drivers see it: without tests, excluded files and what is none to read."""
+
+    def __init__(self, tree: RepositoryTree, subjects: Subjects, also: Collection[str] = ()) -> None:
+        self._tree = tree
+        self._subjects = subjects
+        self._also = frozenset(also)
+
+    def paths(self) -> Sequence[str]:
+        """See `SourceTree.paths`."""
+        return self._paths
+
+    def read(self, path: str) -> bytes | None:
+        """See `SourceTree.read`."""
+        return self._tree.read(path) if path in self._visible else None
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        return tuple(entry.path for entry in self._tree.entries() if self._is_visible(entry))
+
+    @cached_property
+    def _visible(self) -> frozenset[str]:
+        return frozenset(self._paths)
+
+    def _is_visible(self, entry: TreeEntry) -> bool:
+        is_wanted = entry.path in self._also or not self._subjects.is_hidden(entry.path)
+        return is_wanted and self._subjects.obstacle(entry) is None
+
+
+def printable(path: str) -> str:
+    """Return a path as text that can be printed: bytes that are no UTF-8 are shown as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def compile_globs(globs: Sequence[str]) -> re.Pattern[str]:
+    """Return the pattern whose `fullmatch` tells whether a path matches one of the globs.
+
+    `*` and `?` stay within one folder or file name, `**` stands for any number of folders, `[...]` for one of
+    some characters. A slash at the end means all that is below. `PurePath.full_match` does the same, but only
+    from Python 3.13 on.
+
+    Raises:
+        UsageFailure: A glob's `[...]` makes no sense.
+    """
+    try:
+        return re.compile("|".join(f"(?:{_translated(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
+    except re.error as error:
+        raise UsageFailure(f"the globs {', '.join(globs)} cannot be read: {error.msg}") from error
+
+
+def _translated(glob: str) -> str:
+    whole = f"{glob}**" if glob.endswith("/") else glob
+    return "".join(map(_meaning, _PIECE.findall(whole.removeprefix("./"))))
+
+
+def _meaning(piece: str) -> str:
+    if piece.startswith("[") and len(piece) > 1:
+        inner = piece[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+        return f"(?!/)[^{inner[1:]}]" if inner[0] in "!^" else f"(?!/)[{inner}]"
+    return _MEANINGS.get(piece) or re.escape(piece)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathBase:
+    """Where typed paths are relative to.
+
+    Attributes:
+        root: The git root.
+        project: The opened folder, relative to the root, `""` at the root.
+    """
+
+    root: Path
+    project: str
+
+    def forms(self, path: str) -> tuple[str, ...]:
+        """Return the paths that a typed one may mean: seen from the opened folder, then from the root."""
+        below = path.removeprefix(f"{self.root}/")
+        forms = (posixpath.join(self.project, below), below)
+        return tuple(dict.fromkeys(map(posixpath.normpath, forms)))
+
+
+def is_at_or_below(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder's, or the folder itself; `.` is the root."""
+    return folder in {".", path} or path.startswith(f"{folder}/")
+
+
+def only_wanted(
+    findings: MemberFindings, wanted: Sequence[str], place: PathBase, *, of_change: bool = True
+) -> MemberFindings:
+    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped.
+
+    Args:
+        findings: What was found.
+        wanted: What was asked for; all, where that is nothing.
+        place: Where typed paths are relative to.
+        of_change: Whether only what a change touches was looked for.
+    """
+    if not wanted:
+        return findings
+    requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
+    members = [each for each in findings.members if any(one.is_member(each) for one in requests)]
+    ids = {member.id for member in members}
+    skipped = [each for each in findings.skipped if _is_wanted(each, requests, ids)]
+    idle = unknown_names(findings, wanted, place)
+    not_found = (_not_found(text, of_change=of_change) for text in idle)
+    return MemberFindings(members=tuple(members), skipped=(*skipped, *not_found))
+
+
+def unknown_names(findings: MemberFindings, wanted: Sequence[str], place: PathBase) -> list[str]:
+    """Return what was asked for and is neither a member nor a place of anything that was found."""
+    requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
+    return [
+        one.text
+        for one in requests
+        if not any(map(one.is_member, findings.members))
+        and not any(one.concerns(each.path) for each in findings.skipped if each.member is None)
+    ]
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Return a clause that asks for the known name that is nearest to a text; a full stop if none is near."""
+    found = get_close_matches(text, dict.fromkeys(known), n=1)
+    return f"; did you mean {found[0]}?" if found else "."
+
+
+def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collection[str]) -> bool:
+    if skipped.member is not None:
+        return skipped.member in members
+    return any(one.concerns(skipped.path) for one in requests)
+
+
+def _not_found(text: str, *, of_change: bool) -> Skipped:
+    whose = "member that the change adds, alters or affects" if of_change else "public member"
+    reason = f"no {whose} has this id, name or path"
+    return Skipped(path=text, stage=SkipStage.CHANGES, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One thing that was asked for: a member, a class with all in it, a file, or a folder.
+
+    Attributes:
+        text: As it was typed.
+        paths: The paths that it may mean.
+    """
+
+    text: str
+    paths: tuple[str, ...]
+
+    def is_member(self, member: Member) -> bool:
+        """Tell whether it means a member, by id, by name, or by where it stands."""
+        names = (member.id, member.name, f"{member.module}.{member.name}")
+        return self._is_path(member.path) or any(
+            name == self.text or name.startswith(f"{self.text}.") for name in names
+        )
+
+    def concerns(self, path: str) -> bool:
+        """Tell whether it means a file, or something in it."""
+        return self._is_path(path) or self.text.startswith(f"{path}::")
+
+    def _is_path(self, path: str) -> bool:
+        return any(is_at_or_below(path, form) for form in self.paths)

@@ -1,0 +1,323 @@
+"""What comes back of `worker/suite.py`.
+
+It was written beside foreign code, so all of it is checked before it counts as anything.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from testsmith.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
+from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
+
+MOST_TESTS = 100_000
+"""More own tests than that are not read."""
+
+_MOST_ID_CHARACTERS = 2_000
+_MOST_WORDS = 300
+_FINISHED = frozenset({0, 1, 5})
+"""How pytest ends where it has run all that it found: all passed, some failed, there were none."""
+
+_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Warning|Exit|Skipped|Failed)\b")
+"""How the line begins that names an exception."""
+
+Lines = Mapping[str, frozenset[int]]
+"""Lines by the file that they stand in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTest:
+    """One of the project's own tests.
+
+    Attributes:
+        id: What names it, see `MemberBaseline.tests`.
+        file: Its file, relative to the git root.
+        name: Its function, `Class::name` for a method.
+        status: How it ended.
+        seconds: How long it took.
+        lines: What it reached.
+        left_early: Where an exception that ended it left a member; what comes after that is not known.
+    """
+
+    id: str
+    file: str
+    name: str
+    status: str
+    seconds: float = 0.0
+    lines: Lines = field(default_factory=dict)
+    left_early: Lines = field(default_factory=dict)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it did not do what its authors mean it to do."""
+        return self.status not in {PASSED, SKIPPED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteAnswer:
+    """What one run of the project's own tests showed.
+
+    Attributes:
+        tests: In the order of their ends.
+        broken: Why some files could not be loaded, in one line, by their paths relative to the git root.
+        loaded: The lines that were reached outside of any test.
+        arcs: The arcs that were taken at any time, by the file that they stand in.
+        is_whole: Whether all tests were run, to their ends.
+        trouble: Why they were not, in words; empty where they were.
+        is_late: Whether there was no time for more.
+        likely_ended: Whether all were run whose files import or name a member.
+    """
+
+    tests: tuple[OwnTest, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    loaded: Lines = field(default_factory=dict)
+    arcs: Mapping[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
+    is_whole: bool = False
+    trouble: str = ""
+    is_late: bool = False
+    likely_ended: bool = False
+
+    @property
+    def failed(self) -> tuple[OwnTest, ...]:
+        """The tests that did not pass here."""
+        return tuple(test for test in self.tests if test.has_failed)
+
+    @property
+    def failing_ids(self) -> frozenset[str]:
+        """Their ids, and `FILE::` for each file that could not be loaded."""
+        return frozenset((*(test.id for test in self.failed), *(f"{file}::" for file in self.broken)))
+
+
+def read_suite(outcome: ProcessOutcome, root: str) -> SuiteAnswer:
+    """Read what the worker has printed; what has not the right shape does not count.
+
+    Args:
+        outcome: How the worker ended.
+        root: The copy's folder, in which the files lie.
+    """
+    reader = _Reader(root)
+    is_read = read_lines(outcome.stdout, reader.take)
+    return reader.answer(outcome if is_read else replace(outcome, truncated=True))
+
+
+class _Reader:
+    """Takes the lines in, one by one."""
+
+    def __init__(self, root: str) -> None:
+        self._prefix = root.rstrip("/") + "/"
+        self._sets: dict[tuple[int, int], Lines] = {}
+        self._tests: dict[str, OwnTest] = {}
+        self._broken: dict[str, str] = {}
+        self._loaded: dict[str, set[int]] = {}
+        self._arcs: dict[str, set[tuple[int, int]]] = {}
+        self._rootdir = ""
+        self._exit: int | None = None
+        self._likely_ended = False
+        self._how = ""
+        self._words = ""
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        """Take one line in."""
+        match told:
+            case {"kind": "lines", "number": int(number), "attempt": int(attempt), "files": dict(files)}:
+                self._sets[attempt, number] = dict(self._lines(files))
+            case {"kind": "arcs", "arcs": list(arcs)}:
+                self._take_arcs(arcs)
+            case {"kind": "loaded", "set": int(number), "attempt": int(attempt)}:
+                for file, lines in self._sets.get((attempt, number), {}).items():
+                    self._loaded.setdefault(file, set()).update(lines)
+            case {"kind": "test"}:
+                self._take_test(told)
+            case {"kind": "broken", "node": str(node), "message": str(message)}:
+                reason = _reason(message.replace(self._prefix, ""))
+                self._broken.setdefault(one_line(node.partition("::")[0]), reason)
+            case {"kind": "collected", "rootdir": str(rootdir)}:
+                self._rootdir = one_line(rootdir)
+            case {"kind": "exit", "code": int(code)}:
+                self._exit = code
+            case {"kind": "ended", "how": str(how)}:
+                self._take_ending(told, how)
+
+    def _lines(self, files: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[int]]]:
+        for file, lines in files.items():
+            if file.startswith(self._prefix) and isinstance(lines, list):
+                found = frozenset(line for line in lines if isinstance(line, int) and line > 0)
+                yield file.removeprefix(self._prefix), found
+
+    def _take_arcs(self, arcs: Iterable[Any]) -> None:
+        for told in arcs:
+            match told:
+                case [str(file), int(before), int(after)] if file.startswith(self._prefix):
+                    place = file.removeprefix(self._prefix)
+                    self._arcs.setdefault(place, set()).add((before, after))
+
+    def _take_test(self, told: Mapping[str, Any]) -> None:
+        self._likely_ended |= told.get("likely") is False
+        match told:
+            case {
+                "id": str(name),
+                "file": str(file),
+                "name": str(function),
+                "status": str(status),
+                "seconds": int() | float() as seconds,
+                "set": int(number),
+                "attempt": int(attempt),
+            } if (
+                len(name) <= _MOST_ID_CHARACTERS and len(self._tests) < MOST_TESTS and math.isfinite(seconds)
+            ):
+                self._add(
+                    OwnTest(
+                        id=name,
+                        file=file,
+                        name=function,
+                        status=status if status in {PASSED, SKIPPED, FAILED} else CRASHED,
+                        seconds=float(seconds),
+                        lines=self._sets.get((attempt, number), {}),
+                        left_early=self._left_early(told.get("left_early")),
+                    )
+                )
+
+    def _left_early(self, told: object) -> Lines:
+        found: dict[str, set[int]] = {}
+        for place in told if isinstance(told, list) else []:
+            match place:
+                case [str(file), int(line)] if file.startswith(self._prefix):
+                    found.setdefault(file.removeprefix(self._prefix), set()).add(line)
+        return {file: frozenset(lines) for file, lines in found.items()}
+
+    def _add(self, test: OwnTest) -> None:
+        known = self._tests.get(test.id)
+        if known is None or test.has_failed:
+            self._tests[test.id] = test
+
+    def _take_ending(self, told: Mapping[str, Any], how: str) -> None:
+        self._how, self._words = how, one_line(told.get("words"))
+        running = told.get("running")
+        if isinstance(running, str) and len(running) <= _MOST_ID_CHARACTERS:
+            file, _, rest = running.partition("::")
+            name = rest.partition("[")[0]
+            self._add(OwnTest(id=running, file=file, name=name, status=CRASHED))
+
+    def answer(self, outcome: ProcessOutcome) -> SuiteAnswer:
+        """Return all of it together."""
+        is_whole = self._how == "done" and self._exit in _FINISHED and not outcome.truncated
+        prefix = "" if self._rootdir in {"", "."} else f"{self._rootdir}/"
+        return SuiteAnswer(
+            tests=tuple(self._tests.values()),
+            broken={prefix + node: reason for node, reason in self._broken.items()},
+            loaded={file: frozenset(lines) for file, lines in self._loaded.items()},
+            arcs={file: frozenset(arcs) for file, arcs in self._arcs.items()},
+            is_whole=is_whole,
+            trouble="" if is_whole else self._trouble(outcome),
+            is_late=not is_whole and self._is_late(outcome),
+            likely_ended=is_whole or (self._likely_ended and not outcome.truncated),
+        )
+
+    def _is_late(self, outcome: ProcessOutcome) -> bool:
+        return outcome.timed_out or self._how == "timed out"
+
+    def _trouble(self, outcome: ProcessOutcome) -> str:
+        if outcome.exceeded:
+            return f"they took {outcome.exceeded}"
+        if self._is_late(outcome):
+            return "they did not end in time (suite-seconds gives them more; --coverage does without)"
+        if outcome.truncated:
+            return "there is too much of them"
+        words = self._words or one_line(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
+        said = f": {words}" if words else ""
+        return (
+            f"pytest could not run them{said}"
+            if self._how == "done"
+            else f"they ended the test process{said}"
+        )
+
+
+def _reason(message: str) -> str:
+    """Return the line of a traceback, as pytest shows it, that says what went wrong."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
+    named = [line for line in errors if _EXCEPTION.match(line)]
+    return one_line((named or errors or lines or [""])[-1])
+
+
+def one_line(value: object) -> str:
+    """Return text that may be shown in one line: cut, and without what steers a terminal."""
+    text = value[:_MOST_WORDS] if isinstance(value, str) else ""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
+_MOST_REASONS = 3
+_MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+
+
+def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bool) -> tuple[str, ...]:
+    """Return what could not be measured, why, and what would help.
+
+    Args:
+        answer: What the run showed.
+        unknown: For how many members it is not known what the tests do with them.
+        members: How many members there are.
+        installs: Whether the project and its test dependencies were installed for this run.
+    """
+    not_loaded = not_loaded_notes(answer, installs=installs)
+    if not answer.likely_ended or (not answer.is_whole and unknown == members):
+        return (f"own tests were not measured: {answer.trouble}", *not_loaded)
+    if not answer.is_whole:
+        ran = f"{len(answer.tests)} own tests ran, all those that import or name a member among them"
+        return (f"{ran}; of the others nothing is known: {answer.trouble}", *not_loaded)
+    failed = len(answer.failed)
+    skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
+    total, broken = len(answer.tests), len(answer.broken)
+    files = "test file" if broken == 1 else "test files"
+    parts = (
+        *([f"{failed} of {total} own tests do not pass in the sandbox"] if failed else ()),
+        *([f"{broken} {files} cannot be loaded in the sandbox"] if broken else ()),
+        *([f"{skipped} of {total} own tests skip themselves half-way in the sandbox"] if skipped else ()),
+    )
+    if not parts:
+        return () if answer.tests else ("the project has no tests of its own",)
+    return (f"{' and '.join(parts)}{'' if unknown else ', none of which is about a member'}", *not_loaded)
+
+
+def change_note(failing: Collection[str]) -> str:
+    """Return what is said of tests that fail because of the change; `FILE::` is a file that does not load."""
+    names = sorted(one_line(test.removesuffix("::")) for test in failing)
+    more = f" and {len(names) - _MOST_REASONS} more" if len(names) > _MOST_REASONS else ""
+    work, fail = ("works", "fails") if len(names) == 1 else ("work", "fail")
+    return f"{', '.join(names[:_MOST_REASONS])}{more} {work} on the merge base and {fail} with this change"
+
+
+def not_loaded_notes(answer: SuiteAnswer, *, installs: bool) -> tuple[str, ...]:
+    """Return for each reason the files that could not be loaded for it, and what would help.
+
+    Args:
+        answer: What the run showed.
+        installs: Whether the project and its test dependencies were installed for this run.
+    """
+    return tuple(_not_loaded(answer, installs=installs))
+
+
+def _not_loaded(answer: SuiteAnswer, *, installs: bool) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for file, reason in answer.broken.items():
+        by_reason.setdefault(reason, []).append(file)
+    for reason, files in list(by_reason.items())[:_MOST_REASONS]:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        yield f"{files[0]}{more} cannot be loaded ({reason}): {_remedy(reason, files[0], installs=installs)}"
+    if len(by_reason) > _MOST_REASONS:
+        left = len(by_reason) - _MOST_REASONS
+        yield f"test files cannot be loaded for {left} more reasons: pytest shows them"
+
+
+def _remedy(reason: str, file: str, *, installs: bool) -> str:
+    missing = _MISSING_MODULE.search(reason)
+    if missing is None:
+        return f"pytest {file} shows more"
+    module = missing[1].partition(".")[0]
+    if installs:
+        return f"declare {module} as a test dependency, or install it with --setup-command"
+    return f"install {module} next to pytest, or run again with --install"

@@ -1,0 +1,272 @@
+"""The sandbox with its isolating layers."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import resource
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from testsmith.execution.sandbox import users
+from testsmith.execution.sandbox.allowed_paths import reachable
+from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, Sandbox
+from testsmith.execution.sandbox.layers import (
+    CannotIsolate,
+    Isolation,
+    Offer,
+    choose,
+    layer_names,
+    offer,
+    require_all,
+    weaken,
+)
+from testsmith.execution.sandbox.linux import seccomp
+from testsmith.execution.sandbox.linux.landlock import Ruleset, ruleset
+from testsmith.execution.sandbox.linux.plan import Identity, LaunchPlan
+from testsmith.execution.sandbox.process import ProcessSandbox, basic_plan, run_plan
+from testsmith.execution.sandbox.self_test import try_out
+from testsmith.execution.sandbox.users import Users
+from testsmith.execution.tempdirs import ScratchFolder, is_in_scratch
+from testsmith.execution.threads import in_thread
+from testsmith.settings import SandboxChoice
+
+_BASES = (Path("/usr/bin"), Path("/usr/local/bin"))
+
+
+class IsolatedSandbox:
+    """Runs commands under the layers of an isolation; see `choice.py` for how one is chosen.
+
+    Args:
+        isolation: The layers.
+        interpreter: The Python that commands name, for which another may have to stand in.
+        users: The users to run them under; others where None. Only one group can be let into a folder.
+    """
+
+    def __init__(self, isolation: Isolation, interpreter: Path, users: Users | None = None) -> None:
+        self._isolation = isolation
+        self._stand_in = make_stand_in(interpreter, _lasting_folder(self)) if isolation.stand_in else None
+        self._users = (users or Users()) if isolation.own_uid else None
+        self._shared: set[Path] = set()
+        self._sharing = asyncio.Lock()
+
+    async def for_interpreter(self, interpreter: Path) -> IsolatedSandbox:
+        """Return a sandbox of the same layers and users for another interpreter, proven by a trial run.
+
+        Raises:
+            CannotRun: The interpreter does not run under these layers.
+        """
+        isolation = replace(self._isolation, stand_in=False)
+        other = IsolatedSandbox(isolation, interpreter, self._users)
+        trouble = await try_out(other, isolation, interpreter)
+        if trouble is not None:
+            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+        return other
+
+    def layers(self) -> tuple[str, ...]:
+        """Name the layers that are active, and after them those that are missing."""
+        return layer_names(self._isolation)
+
+    async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
+        """Run a command to its end, or to a limit; nothing that it started is left afterwards.
+
+        Its folder belongs to the sandbox's user from then on; its readable folders are opened to that user
+        the first time they are named, if they lie in a scratch folder. Others are read as far as everybody
+        may read them.
+
+        Raises:
+            CannotRun: The process could not be started.
+        """
+        command = _stood_in(command, self._stand_in)
+        if self._users is None:
+            return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
+        uid = self._users.borrow()
+        identity = Identity(uid, self._users.group, self._isolation.reads_all)
+        is_clean = False
+        try:
+            await self._hand_over(command, identity)
+            finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
+            is_clean = finished.is_clean or await self._clean_up(command, identity)
+        except CannotRun:
+            is_clean = True  # nothing was begun
+            raise
+        finally:
+            if is_clean:
+                self._users.give_back(uid)
+        return finished.outcome
+
+    async def _clean_up(self, command: Command, identity: Identity) -> bool:
+        """End what a run has left whose keeper was killed: the next keeper ends all that is of its user."""
+        nothing = replace(command, argv=("true",))
+        try:
+            return (await run_plan(self._plan(nothing, Limits(), identity), b"", Limits())).is_clean
+        except CannotRun:
+            return False
+
+    async def _hand_over(self, command: Command, identity: Identity) -> None:
+        async with self._sharing:
+            unshared = [path for path in command.readable if path not in self._shared]
+            await in_thread(_hand_over, command, identity, unshared)
+            self._shared.update(unshared)
+
+    def _plan(self, command: Command, limits: Limits, identity: Identity) -> LaunchPlan:
+        isolation = self._isolation
+        plan = basic_plan(command, limits)
+        has_own_uid = identity.uid is not None
+        own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
+        # Beneath a user of its own it makes local connections, which Landlock holds later, and no others.
+        is_of_use = not has_own_uid or (
+            seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
+            and not command.network
+        )
+        deputy = isolation.deputy and isolation.seccomp and is_of_use
+        policy = seccomp.Policy(has_own_uid, isolation.landlock, deputy, command.network)
+        return plan._replace(
+            rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],
+            identity=identity,
+            no_new_privileges=isolation.no_new_privileges,
+            landlock=self._rules(command),
+            filter=_filter(policy) if isolation.seccomp else "",
+            deputy=deputy,
+            scoped=not has_own_uid and isolation.landlock >= seccomp.LANDLOCK_SCOPES,
+        )
+
+    def _rules(self, command: Command) -> Ruleset | None:
+        version = self._isolation.landlock
+        if not version:
+            return None
+        readable = command.readable + (self._stand_in.readable if self._stand_in else ())
+        paths = reachable(Path(command.argv[0]), command.folder, readable, network=command.network)
+        return ruleset(version, paths, network=command.network, ports=command.tcp_ports)
+
+
+def _lasting_folder(owner: object) -> Path:
+    """Make a folder that everybody may read, and that goes with its owner."""
+    scratch = ScratchFolder()
+    scratch.path.chmod(0o755)
+    weakref.finalize(owner, scratch.remove)
+    return scratch.path
+
+
+def _stood_in(command: Command, stand_in: StandIn | None) -> Command:
+    """Return a command as it is run where another interpreter stands in for the one it names."""
+    if stand_in is None or command.argv[0] != str(stand_in.wanted):
+        return command
+    return replace(command, argv=(str(stand_in.executable), *command.argv[1:]))
+
+
+def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -> None:
+    """Give the sandbox's user its folder, and what it reads where it could not read it otherwise."""
+    if identity.uid is None or identity.gid is None:
+        return
+    try:
+        if not identity.reads_all:
+            ours = [path for path in unshared if is_in_scratch(path)]
+            for path in (command.folder, *ours):
+                users.open_way(path, identity.gid)
+            for path in ours:
+                users.share(path, identity.gid)
+        users.hand_over(command.folder, identity.uid, identity.gid)
+    except (OSError, RecursionError) as error:
+        raise CannotRun(f"Cannot give {command.folder} to the sandbox's user: {error}.") from error
+
+
+@lru_cache(maxsize=8)
+def _filter(policy: seccomp.Policy) -> str:
+    program = seccomp.assemble(seccomp.rules(policy), platform.machine())
+    return seccomp.encode(program).hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A virtual environment that stands in for another.
+
+    Attributes:
+        wanted: The executable that commands name.
+        executable: The one that is run instead.
+        readable: The folders that it reads beside itself and its base: the packages of the wanted one.
+    """
+
+    wanted: Path
+    executable: Path
+    readable: tuple[Path, ...]
+
+
+def make_stand_in(wanted: Path, folder: Path) -> StandIn | None:
+    """Make an environment with a system-wide base and the packages of an interpreter's environment.
+
+    Args:
+        wanted: An executable, which is of use here only where it belongs to a virtual environment.
+        folder: An empty folder for the new one.
+
+    Returns:
+        None where there is no such environment, or no such base.
+    """
+    if not (wanted.parent.parent / "pyvenv.cfg").is_file():
+        return None
+    for packages in sorted(wanted.parent.parent.glob("lib/python3*/site-packages")):
+        for base in (each / packages.parent.name for each in _BASES):
+            if base.is_file() and base.resolve() != wanted.resolve():
+                executable = _make(base, packages, folder)
+                return StandIn(wanted=wanted, executable=executable, readable=(packages,))
+    return None
+
+
+def _make(base: Path, packages: Path, folder: Path) -> Path:
+    executable = folder / "bin" / "python"
+    executable.parent.mkdir()
+    executable.symlink_to(base)
+    library = folder / "lib" / base.name
+    library.mkdir(parents=True)
+    (library / "site-packages").symlink_to(packages.absolute())
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
+    return executable
+
+
+async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Offer | None = None) -> Sandbox:
+    """Return a sandbox that has proven, by a trial run of an interpreter, that its layers hold.
+
+    Args:
+        choice: How much isolation is owed.
+        interpreter: The Python that will run inside.
+        offered: What the machine offers; asked of it where None.
+
+    Raises:
+        CannotIsolate: `strict` is asked for, and a layer cannot be had; or a layer was applied and does not
+            hold. The message names it.
+        CannotRun: The interpreter does not run, whatever the layers.
+    """
+    if choice is SandboxChoice.OFF:
+        return ProcessSandbox()
+    offered = offered or offer()
+    isolation = choose(offered)
+    while True:
+        sandbox = IsolatedSandbox(isolation, interpreter)
+        trouble = await try_out(sandbox, isolation, interpreter)
+        if trouble is None:
+            break
+        if trouble.was_applied:  # a tree must not be able to switch a layer off
+            raise CannotIsolate(
+                f"Nothing of the project was run, because {interpreter} is not held by {trouble.layer}:"
+                f" {trouble.reason}. Name another interpreter with --python, or use --sandbox off if you"
+                " trust the project and all that is installed for it."
+            )
+        weaker = weaken(isolation, offered, trouble)
+        if weaker is None:
+            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+        isolation = weaker
+    if choice is SandboxChoice.STRICT:
+        require_all(isolation)
+    return sandbox
+
+
+async def for_interpreter(sandbox: Sandbox, interpreter: Path) -> Sandbox:
+    """Return a sandbox like another for another interpreter.
+
+    Raises:
+        CannotRun: The interpreter does not run under the same layers.
+    """
+    return await sandbox.for_interpreter(interpreter) if isinstance(sandbox, IsolatedSandbox) else sandbox

@@ -1,0 +1,181 @@
+"""Which layers a machine offers, which of them are used, and whether that is enough. Pure but for `offer`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.sandbox.linux import kernel, landlock
+from testsmith.execution.sandbox.linux.plan import Layer
+from testsmith.execution.sandbox.linux.seccomp import ARCHITECTURES
+from testsmith.execution.sandbox.users import can_be_mapped
+from testsmith.model import Failure
+
+_NEEDED_TO_DROP = (kernel.CAP_SETUID, kernel.CAP_SETGID, kernel.CAP_CHOWN)
+_HIGHEST_UID = 61183
+
+
+class CannotIsolate(Failure):
+    """Too little isolation is to be had; the message names what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the machine offers.
+
+    Attributes:
+        landlock: The version of Landlock; 0 for none.
+        seccomp: Whether system calls can be filtered.
+        is_root: Whether the bot is root, so that a user id of its own is owed.
+        may_change_user: Whether root has the capabilities for that.
+        may_read_all: Whether root has the capability that lets another user read its files.
+    """
+
+    landlock: int
+    seccomp: bool
+    is_root: bool
+    may_change_user: bool
+    may_read_all: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """The layers that are used.
+
+    Attributes:
+        landlock: The version of Landlock whose rules are used; 0 for none.
+        seccomp: Whether system calls are filtered.
+        no_new_privileges: Whether executing a file never adds rights.
+        rlimits: Whether single processes are limited.
+        own_uid: Whether each run has a user id of its own.
+        stand_in: Whether another interpreter of the same version is used, since that user cannot read the
+            wanted one.
+        reads_all: Whether, for the same reason, that user may read what only Landlock forbids.
+        deputy: Whether the keeper makes the calls that only a path tells harmless; else they are refused.
+        missing: The layers that are owed and not used, each with the reason.
+    """
+
+    landlock: int
+    seccomp: bool
+    no_new_privileges: bool = True
+    rlimits: bool = True
+    own_uid: bool
+    stand_in: bool = False
+    reads_all: bool = False
+    deputy: bool = True
+    missing: Mapping[Layer, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a trial of an isolation failed.
+
+    Attributes:
+        layer: The layer that could not be applied or does not hold; None where the interpreter could not be
+            used beneath all of them.
+        reason: In words.
+        was_applied: Whether the layer was applied all the same: then something in it got past it, or says so.
+    """
+
+    layer: Layer | None
+    reason: str
+    was_applied: bool = False
+
+
+def offer() -> Offer:
+    """Ask the machine what it offers, without changing anything."""
+    capabilities = kernel.effective_capabilities()
+    is_root = os.geteuid() == 0
+    may_drop = all(capabilities >> number & 1 for number in _NEEDED_TO_DROP)
+    return Offer(
+        landlock=landlock.version(),
+        seccomp=platform.machine() in ARCHITECTURES and kernel.filters_system_calls(),
+        is_root=is_root,
+        may_change_user=is_root and may_drop and can_be_mapped(_HIGHEST_UID),
+        may_read_all=bool(capabilities >> kernel.CAP_DAC_READ_SEARCH & 1),
+    )
+
+
+def choose(offered: Offer) -> Isolation:
+    """Return the strongest isolation that an offer allows."""
+    missing = {}
+    if not offered.landlock:
+        missing[Layer.LANDLOCK] = "the kernel does not offer it"
+    if not offered.seccomp:
+        missing[Layer.SECCOMP] = "the kernel does not offer it for this machine"
+    if offered.is_root and not offered.may_change_user:
+        missing[Layer.OWN_UID] = (
+            "root lacks the capabilities to change the user, or the user ids to change to"
+        )
+    return Isolation(
+        landlock=offered.landlock,
+        seccomp=offered.seccomp,
+        own_uid=offered.may_change_user,
+        missing=missing,
+    )
+
+
+def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation | None:
+    """Return the next weaker isolation after a trial failed; None where weakening cannot help."""
+    if trouble.layer is not None:
+        return _without(isolation, trouble.layer, trouble.reason)
+    if not isolation.own_uid:
+        return None
+    if not isolation.stand_in and not isolation.reads_all:
+        return replace(isolation, stand_in=True)
+    if offered.may_read_all and isolation.landlock and not isolation.reads_all:
+        return replace(isolation, stand_in=False, reads_all=True)
+    return _without(isolation, Layer.OWN_UID, trouble.reason)
+
+
+def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | None:
+    if layer is Layer.SECCOMP and isolation.deputy:
+        return replace(
+            isolation, deputy=False
+        )  # a filter that asks needs more of the kernel than one that refuses
+    weaker = {
+        Layer.LANDLOCK: replace(isolation, landlock=0, reads_all=False),
+        Layer.SECCOMP: replace(isolation, seccomp=False),
+        Layer.OWN_UID: replace(isolation, own_uid=False, stand_in=False, reads_all=False),
+        Layer.NO_NEW_PRIVILEGES: replace(isolation, no_new_privileges=False),
+        Layer.RLIMITS: replace(isolation, rlimits=False),
+    }[layer]
+    if weaker == isolation:
+        return None
+    return replace(weaker, missing={**isolation.missing, layer: reason})
+
+
+def require_all(isolation: Isolation) -> None:
+    """Let only an isolation pass that lacks nothing.
+
+    Raises:
+        CannotIsolate: It lacks something.
+    """
+    if isolation.missing:
+        named = "; ".join(f"{layer} ({reason})" for layer, reason in isolation.missing.items())
+        raise CannotIsolate(
+            f"Nothing of the project was run, since its sandbox would lack: {named}."
+            " Use --sandbox best-effort to run it all the same."
+        )
+
+
+def layer_names(isolation: Isolation) -> tuple[str, ...]:
+    """Return what is active, and then what is missing, for the report."""
+    names = {
+        Layer.OWN_UID: isolation.own_uid,
+        Layer.NO_NEW_PRIVILEGES: isolation.no_new_privileges,
+        Layer.RLIMITS: isolation.rlimits,
+        Layer.SECCOMP: isolation.seccomp,
+    }
+    remedies = {
+        "another interpreter of the same version": isolation.stand_in,
+        "read access by Landlock alone": isolation.reads_all,
+    }
+    active = [str(layer) for layer, is_active in names.items() if is_active]
+    if isolation.landlock:
+        active.append(f"{Layer.LANDLOCK} {isolation.landlock}")
+    active += ["scrubbed environment", "time limit", "bounds on memory, processes and disk"]
+    active += [remedy for remedy, is_used in remedies.items() if is_used]
+    return (*active, *(f"without {layer}: {reason}" for layer, reason in isolation.missing.items()))

@@ -1,0 +1,156 @@
+"""The program that stands between the bot and a target, run as `python -I -S launcher.py FD`.
+
+It is the target's keeper: it starts the target in a session of its own and under the layers of its plan,
+waits for its end, and then ends whatever the target has left behind, daemons included, since orphans come
+to it (child subreaper). It does the same as soon as a bound is exceeded, the bot tells it to (SIGTERM), or
+the bot dies, however it dies.
+Standard library only and, since it starts once a run, little of it: no `pathlib`. It has imported all it
+needs before the target begins, and nothing of a project is on its path.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if __name__ == "__main__":  # the folder that holds the package `testsmith`; the standard library comes first
+    sys.path.append(__file__.rsplit("/", 5)[0])
+
+from testsmith.execution.sandbox.linux import kernel, landlock, resource_monitor
+from testsmith.execution.sandbox.linux.plan import LaunchPlan, decode_plan
+from testsmith.execution.sandbox.linux.reaper import end_everything, reaped
+from testsmith.execution.sandbox.linux.target import become_target
+
+if TYPE_CHECKING:
+    from testsmith.execution.sandbox.linux.seccomp_supervisor import SupervisorChannel
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_MOST_REAPED = 1000
+"""How many children are reaped between two looks at anything else."""
+
+
+class ProcessSupervisor:
+    """Carries out one plan.
+
+    Args:
+        plan_file: The open file that holds the plan, and into which the ending is told.
+    """
+
+    def __init__(self, plan_file: int) -> None:
+        self._plan_file = plan_file
+        self._plan = _take_plan(plan_file)
+        self._exceeded = ""
+
+    def run(self) -> None:
+        """Begin the target, wait for its end, end what it left, and tell."""
+        plan = self._plan
+        self._become_keeper()
+        scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
+        keeper = os.getpid()
+        post = _new_post() if plan.deputy else None
+        target = os.fork()
+        if target == 0:
+            become_target(plan, keeper, self._tell, None if post is None else post.send)
+        self._tell(target=target)
+        _let_go_of_streams()
+        if post is not None:
+            ports = plan.landlock.ports if plan.landlock else ()
+            post.begin(plan.folder, plan.bounds.tasks, ports, plan.identity)
+        self._see_to_the_end(target, scoped=scoped)
+
+    def _see_to_the_end(self, target: int, *, scoped: bool) -> None:
+        started = time.monotonic()
+        status = None
+        try:
+            status = self._wait_for(target)
+        finally:
+            late_status, left = end_everything(target, self._plan.identity, scoped=scoped)
+        status = late_status if status is None else status
+        self._tell(
+            exit_code=-signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status),
+            seconds=time.monotonic() - started,
+            exceeded=self._exceeded,
+            left=left,
+        )
+
+    def _tell(self, **told: object) -> None:
+        os.write(self._plan_file, json.dumps(told).encode() + b"\n")
+
+    def _become_keeper(self) -> None:
+        """Get all orphans, and SIGTERM as soon as the bot is gone."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.forbid_inspection()
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != self._plan.parent:
+            sys.exit(1)
+
+    def _wait_for(self, target: int) -> int | None:
+        """Return the target's wait status, or None where it is to be ended before its time."""
+        bounds = resource_monitor.ResourceMonitor(self._plan.bounds, self._plan.folder, self._plan.identity)
+        next_look = time.monotonic() + resource_monitor.INTERVAL
+        while not self._exceeded:
+            left = max(0.0, next_look - time.monotonic())
+            came = signal.sigtimedwait([*_STOP_SIGNALS, signal.SIGCHLD], left)
+            if time.monotonic() >= next_look:  # by the clock: orphans may keep ending without a pause
+                self._exceeded = bounds.exceeded()
+                next_look = time.monotonic() + resource_monitor.INTERVAL
+            if came is not None and came.si_signo != signal.SIGCHLD:
+                return None
+            for pid, status in itertools.islice(reaped(), _MOST_REAPED):
+                if pid == target:
+                    return status
+        return None
+
+
+def _take_plan(plan_file: int) -> LaunchPlan:
+    """Read the plan and empty the file for what is told back."""
+    os.set_inheritable(plan_file, False)
+    os.lseek(plan_file, 0, os.SEEK_SET)
+    plan = decode_plan(os.read(plan_file, os.fstat(plan_file).st_size))
+    os.ftruncate(plan_file, 0)
+    os.lseek(plan_file, 0, os.SEEK_SET)
+    return plan
+
+
+def _keep_own_signals_inside(parent: int) -> bool:
+    """Let this process signal only what descends from it, so that it can kill all of that at once.
+
+    Tells whether it holds: what kills everything within reach must be sure of its reach.
+    """
+    try:
+        os.kill(parent, 0)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        landlock.restrict_self(landlock.open_ruleset(landlock.scopes_only()))
+    except OSError:
+        return False
+    try:
+        os.kill(parent, 0)
+    except PermissionError:
+        return True
+    return False
+
+
+def _let_go_of_streams() -> None:
+    """Leave the target's streams to the target, so that their other ends see its end."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def _new_post() -> SupervisorChannel:
+    from testsmith.execution.sandbox.linux.seccomp_supervisor import (
+        SupervisorChannel,  # it brings threads and sockets with it
+    )
+
+    return SupervisorChannel()
+
+
+if __name__ == "__main__":
+    ProcessSupervisor(int(sys.argv[1])).run()

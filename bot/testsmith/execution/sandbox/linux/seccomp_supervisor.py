@@ -1,0 +1,389 @@
+"""A stopped process, as its keeper sees it: its memory, its paths, its open files."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Collection
+from types import TracebackType
+from typing import Self
+
+from testsmith.execution.sandbox.linux import credentials, kernel, processes
+from testsmith.execution.sandbox.linux.plan import Identity
+from testsmith.execution.sandbox.linux.seccomp import ARCHITECTURES
+from testsmith.execution.sandbox.linux.syscalls import NUMBERS
+
+CURRENT_FOLDER = -100
+"""What stands for the working folder where a call takes an open folder: AT_FDCWD."""
+
+_LONGEST_PATH = 4096
+_UNCONNECTED = 1  # SS_UNCONNECTED
+
+
+class OpenPath:
+    """An open file that stands for a place in the file system without being readable; closed at the end.
+
+    Attributes:
+        descriptor: Its number.
+        path: A path of the kernel's own that leads to it, wherever it is moved.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.path = f"/proc/self/fd/{descriptor}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        os.close(self.descriptor)
+
+    def lies_beneath(self, folder: str) -> bool:
+        """Tell whether it is in a folder, given without links."""
+        place = os.readlink(self.path)  # noqa: PTH115 - see launcher
+        return place == folder or place.startswith(f"{folder}/")
+
+
+class TracedProcess:
+    """A thread that waits for an answer.
+
+    Args:
+        thread: Its id.
+        is_waiting: Tells whether it still waits, so that the id is still its own.
+
+    Raises:
+        OSError: It is gone.
+    """
+
+    def __init__(self, thread: int, is_waiting: Callable[[], bool]) -> None:
+        self._thread = thread
+        self._entry = os.open(f"/proc/{thread}", os.O_RDONLY | os.O_DIRECTORY)
+        if not is_waiting():
+            os.close(self._entry)
+            raise ProcessLookupError(errno.ESRCH, "the caller is gone")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        os.close(self._entry)
+
+    def read(self, address: int, count: int) -> bytes:
+        """Return what stands in its memory; fewer bytes where the memory ends before."""
+        with self._open("mem", os.O_RDONLY) as memory:
+            return os.pread(memory.descriptor, count, address)
+
+    def read_text(self, address: int) -> bytes:
+        """Return the bytes that stand in its memory up to a NUL."""
+        text, end, _ = self.read(address, _LONGEST_PATH).partition(b"\0")
+        if not end:
+            raise OSError(errno.ENAMETOOLONG, "the path has no end")
+        return text
+
+    def open_place(self, folder: int, name: bytes, flags: int = 0) -> OpenPath:
+        """Open what a call names by an open folder and a path; an empty path names the open file itself."""
+        inside = "cwd" if folder == CURRENT_FOLDER else f"fd/{folder}"
+        with self._open(inside, os.O_PATH) as start:
+            if not name:
+                return OpenPath(os.dup(start.descriptor))
+            return OpenPath(os.open(name, os.O_PATH | flags, dir_fd=start.descriptor))
+
+    def duplicate(self, descriptor: int) -> OpenPath:
+        """Return one of its open files as one of ours, which shares all but the number."""
+        process = os.pidfd_open(self.process())
+        try:
+            return OpenPath(kernel.pidfd_getfd(process, descriptor))
+        finally:
+            os.close(process)
+
+    def unconnected_socket(self, descriptor: int) -> tuple[int, int]:
+        """Return the kind and the flags of one of its local sockets.
+
+        Raises:
+            OSError: It is not a local socket, or is connected already.
+        """
+        place = os.readlink(f"fd/{descriptor}", dir_fd=self._entry)
+        inode = place.removeprefix("socket:[").removesuffix("]").encode()
+        with open("/proc/net/unix", "rb") as sockets:  # noqa: PTH123 - see launcher
+            fields = next((row for row in map(bytes.split, sockets) if row[6:7] == [inode]), None)
+        if fields is None:
+            raise OSError(errno.EAFNOSUPPORT, "it is not a local socket")
+        if int(fields[5], 16) != _UNCONNECTED:
+            raise OSError(errno.EISCONN, "it is connected, or about to be")
+        with self._open(f"fdinfo/{descriptor}", os.O_RDONLY) as told:
+            lines = dict(line.split(None, 1) for line in os.read(told.descriptor, 4096).splitlines())
+        return int(fields[4], 16), int(lines[b"flags:"], 8)
+
+    def process(self) -> int:
+        """Return the id of the process that the thread belongs to."""
+        return processes.thread_group(self._thread)
+
+    def _open(self, name: str, flags: int) -> OpenPath:
+        return OpenPath(os.open(name, flags, dir_fd=self._entry))
+
+
+# Does for a target what is harmless beneath its folder or among its own processes, and refuses the rest.
+#
+# No filter can read a path, and before version 9 Landlock does not reach sockets by path: everybody may
+# write to some of them, and one may be Docker's. Where the target shares its user id with a person,
+# Landlock does not reach changes of mode and times either, nor, in its older versions, signals. The
+# kernel stops the target at such a call and asks. The answer is never "go on", since the target could
+# change the path in its memory meanwhile: the deputy looks at its own copy, and makes the call itself.
+# Only a new process or thread is the kernel's to make: of that the deputy just keeps count.
+#
+# Where the target has a user id of its own, so has the deputy's thread in its otherwise privileged
+# process: it can do nothing that the target's user cannot.
+
+_RECEIVE, _SEND, _IS_VALID, _ADD_FILE = (
+    0xC0502100,
+    0xC0182101,
+    0x40082102,
+    0x40182103,
+)  # SECCOMP_IOCTL_NOTIF_*
+_QUESTION, _ANSWER, _ADDED = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI"), struct.Struct("=QIIII")
+_GO_ON = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
+_IN_PLACE_OF = 1  # SECCOMP_ADDFD_FLAG_SETFD
+_NOT_THE_LINK, _THE_OPEN_FILE = 0x100, 0x1000  # AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
+_SET_USER_OR_GROUP = 0o6000
+_LONGEST_ADDRESS = 128
+_BYTES_OF_TIMES = 32
+_AF_UNSPEC, _AF_UNIX = 0, 1
+_MOST_CONNECTING = 64
+"""How many calls of `connect` may wait at once: each holds open files that the keeper needs."""
+
+Arguments = tuple[int, ...]
+
+
+class SupervisorChannel:
+    """The way of a filter's listener from the target-to-be to its keeper; made before the fork."""
+
+    def __init__(self) -> None:
+        self._keepers_end, self._targets_end = socket.socketpair()
+
+    def send(self, listener: int) -> None:
+        """Give the listener to the keeper; called in the target-to-be."""
+        socket.send_fds(self._targets_end, [b"."], [listener])
+
+    def begin(self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None) -> None:
+        """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
+        self._targets_end.close()
+        _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
+        self._keepers_end.close()
+        if listeners:
+            its_identity = its_identity or Identity()
+            deputy = SeccompSupervisor(listeners[0], os.path.realpath(folder), tasks, ports, its_identity)
+            threading.Thread(target=deputy.serve, daemon=True).start()
+
+
+class SeccompSupervisor:
+    """Answers the calls that arrive on a filter's listener.
+
+    Args:
+        listener: The open file on which the filter asks.
+        folder: The target's folder, as an absolute path without links.
+        tasks: How many processes and threads there may be.
+        ports: The only ports that may be connected to by TCP, which Landlock holds for others; empty for all.
+        its_identity: Whose rights the target has.
+    """
+
+    def __init__(
+        self, listener: int, folder: str, tasks: int, ports: Collection[int], its_identity: Identity
+    ) -> None:
+        self._listener = listener
+        self._folder = folder
+        self._tasks = tasks
+        self._ports = frozenset(ports)
+        self._identity = its_identity
+        self._tasks_left = 0
+        self._connecting = threading.BoundedSemaphore(_MOST_CONNECTING)
+        column = list(ARCHITECTURES).index(os.uname().machine)
+        self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
+        self._may_block = NUMBERS["connect"][column]
+        self._begins_task = {NUMBERS[call][column] for call in ("clone", "fork", "vfork")}
+
+    def _by_name(self) -> dict[str, Callable[[TracedProcess, Arguments], None]]:
+        """Return what answers each call, given its arguments in the kernel's order."""
+        return {
+            "chmod": lambda caller, a: self._change_mode(caller, CURRENT_FOLDER, a[0], a[1], 0),
+            "fchmod": lambda caller, a: self._change_mode(caller, _signed(a[0]), 0, a[1], _THE_OPEN_FILE),
+            "fchmodat": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], 0),
+            "fchmodat2": lambda caller, a: self._change_mode(caller, _signed(a[0]), a[1], a[2], a[3]),
+            "utimensat": lambda caller, a: self._change_times(caller, _signed(a[0]), a[1], a[2], a[3]),
+            "kill": lambda caller, a: _signal(caller.process(), _signed(a[0]), _signed(a[1])),
+            "tkill": lambda _, a: _signal_thread(processes.thread_group(a[0]), a[0], a[1]),
+            "tgkill": lambda _, a: _signal_thread(a[0], a[1], a[2]),
+        }
+
+    def serve(self) -> None:
+        """Answer until there is nobody left to ask."""
+        uid, gid, reads_all = self._identity
+        try:
+            if uid is not None and gid is not None:
+                credentials.drop_in_this_thread(uid, gid, reads_all=reads_all)
+            self._serve()
+        finally:
+            os.close(self._listener)  # who still asks is told that there is no such call
+
+    def _serve(self) -> None:
+        while True:
+            question = bytearray(_QUESTION.size)
+            try:
+                fcntl.ioctl(self._listener, _RECEIVE, question)
+            except (InterruptedError, FileNotFoundError):  # who asked has been killed meanwhile
+                continue
+            except OSError:
+                return
+            number, thread, _, call, _, _, *arguments = _QUESTION.unpack(question)
+            asked = (number, thread, call, tuple(arguments))
+            if call in self._begins_task:
+                self._send(number, self._count_task(), _GO_ON)
+            elif call == self._may_block:
+                self._answer_apart(asked)
+            else:
+                self._answer(*asked)
+
+    def _answer_apart(self, asked: tuple[int, int, int, Arguments]) -> None:
+        """Answer in a thread, since it may block for as long as it likes, unless too many wait already."""
+        if not self._connecting.acquire(blocking=False):
+            self._send(asked[0], errno.EAGAIN)
+            return
+
+        def answer() -> None:
+            try:
+                self._answer(*asked)
+            finally:
+                self._connecting.release()
+
+        try:
+            threading.Thread(target=answer, daemon=True).start()
+        except RuntimeError:  # there are too many threads
+            self._connecting.release()
+            self._send(asked[0], errno.EAGAIN)
+
+    def _answer(self, number: int, thread: int, call: int, arguments: Arguments) -> None:
+        error = 0
+        try:
+            with TracedProcess(thread, lambda: self._is_waiting(number)) as caller:
+                if call == self._may_block:
+                    self._connect(caller, number, arguments)
+                else:
+                    self._handlers[call](caller, arguments)
+        except OSError as refusal:
+            error = refusal.errno or errno.EPERM
+        self._send(number, error)
+
+    def _send(self, number: int, error: int, flags: int = 0) -> None:
+        try:
+            fcntl.ioctl(self._listener, _SEND, _ANSWER.pack(number, 0, -error, 0 if error else flags))
+        except OSError:  # who asked does not wait any more
+            return
+
+    def _count_task(self) -> int:
+        """Count a new process or thread; return an error where there are enough."""
+        if not self._tasks_left:  # some will have ended since the last time
+            self._tasks_left = max(0, self._tasks - processes.tasks(processes.descendants(os.getpid())))
+        if not self._tasks_left:
+            return errno.EAGAIN
+        self._tasks_left -= 1
+        return 0
+
+    def _is_waiting(self, number: int) -> bool:
+        try:
+            fcntl.ioctl(self._listener, _IS_VALID, struct.pack("=Q", number))
+        except OSError:
+            return False
+        return True
+
+    def _change_mode(self, caller: TracedProcess, folder: int, path: int, mode: int, flags: int) -> None:
+        if mode & _SET_USER_OR_GROUP:
+            raise PermissionError(errno.EPERM, "nobody is to get this user's rights by executing a file")
+        with self._named(caller, folder, path, flags) as file:
+            os.chmod(file.path, mode & 0o1777)  # noqa: PTH101 - see launcher
+
+    def _change_times(self, caller: TracedProcess, folder: int, path: int, times: int, flags: int) -> None:
+        wanted = caller.read(times, _BYTES_OF_TIMES) if times else None
+        with self._named(caller, folder, path, flags if path else _THE_OPEN_FILE) as file:
+            kernel.utimensat(file.descriptor, wanted)
+
+    def _connect(self, caller: TracedProcess, number: int, arguments: Arguments) -> None:
+        descriptor, address, length = _signed(arguments[0]), arguments[1], arguments[2]
+        wanted = caller.read(address, min(length, _LONGEST_ADDRESS))
+        family, path = int.from_bytes(wanted[:2], "little"), wanted[2:].partition(b"\0")[0]
+        if family == _AF_UNIX and path:
+            self._connect_by_path(caller, number, descriptor, path)
+        elif self._identity.uid is not None:
+            raise PermissionError(errno.EACCES, "abstract names are held by Landlock, which does not hold us")
+        else:  # an abstract name is held by Landlock, which holds us too
+            with caller.duplicate(descriptor) as ours:
+                self._refuse_port(ours.descriptor, family, wanted)
+                kernel.connect(ours.descriptor, wanted)
+
+    def _connect_by_path(self, caller: TracedProcess, number: int, descriptor: int, path: bytes) -> None:
+        """Give the target a connected socket in place of its own, which a container may keep from us."""
+        kind, flags = caller.unconnected_socket(descriptor)
+        with (
+            self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file,
+            socket.socket(socket.AF_UNIX, kind | flags & os.O_NONBLOCK) as ours,
+        ):
+            kernel.connect(ours.fileno(), struct.pack("=H", _AF_UNIX) + file.path.encode() + b"\0")
+            added = _ADDED.pack(number, _IN_PLACE_OF, ours.fileno(), descriptor, flags & os.O_CLOEXEC)
+            fcntl.ioctl(self._listener, _ADD_FILE, added)
+
+    def _refuse_port(self, descriptor: int, family: int, address: bytes) -> None:
+        port = int.from_bytes(address[2:4])
+        if not self._ports or family == _AF_UNIX or port in self._ports:
+            return
+        with socket.socket(fileno=os.dup(descriptor)) as ours:
+            if ours.type == socket.SOCK_STREAM and family != _AF_UNSPEC:
+                raise PermissionError(errno.EACCES, "its port is not allowed")
+
+    def _named(self, caller: TracedProcess, folder: int, path: int, flags: int) -> OpenPath:
+        """Open what a call names, if it lies where the target may change it."""
+        name = caller.read_text(path) if path else b""
+        if not name and not flags & _THE_OPEN_FILE:
+            raise FileNotFoundError(errno.ENOENT, "an empty path names nothing")
+        return self._allowed(caller.open_place(folder, name, os.O_NOFOLLOW if flags & _NOT_THE_LINK else 0))
+
+    def _allowed(self, file: OpenPath) -> OpenPath:
+        if file.lies_beneath(self._folder):
+            return file
+        os.close(file.descriptor)
+        raise PermissionError(errno.EACCES, "it does not lie in the target's folder")
+
+
+def _signal(caller: int, pid: int, number: int) -> None:
+    """Send a signal as the kernel's `kill` does, but only to what descends from the keeper."""
+    if pid > 0:
+        _require_own(pid)
+        os.kill(pid, number)
+        return
+    own = processes.descendants(os.getpid())
+    if pid == -1:
+        reached = [each for each in own if each != caller]
+    else:
+        group = os.getpgid(caller) if pid == 0 else -pid
+        reached = [each for each in own if processes.group(each) == group]
+    if not reached:
+        raise PermissionError(errno.EPERM, "none of the target's processes is meant")
+    for each in reached:
+        os.kill(each, number)
+
+
+def _signal_thread(process: int, thread: int, number: int) -> None:
+    _require_own(process)
+    kernel.tgkill(process, thread, number)
+
+
+def _require_own(process: int) -> None:
+    if not processes.descends(process, os.getpid()):
+        os.kill(process, 0)  # tells where there is no such process at all
+        raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+
+
+def _signed(value: int) -> int:
+    """Return an argument as the C `int` that it is."""
+    return (value & 0xFFFFFFFF) - ((value & 0x80000000) << 1)

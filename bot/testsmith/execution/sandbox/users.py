@@ -1,0 +1,188 @@
+"""User ids that nobody has, lent to one run each, so that all that runs under one of them is that run's."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import random
+import socket
+import stat
+import tempfile
+import weakref
+from pathlib import Path
+
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.sandbox.linux import processes
+from testsmith.execution.sandbox.linux.reaper import KILLER_OFFSET
+from testsmith.execution.tempdirs import is_in_scratch
+
+_UNUSED = range(60578, 61184, KILLER_OFFSET + 1)
+"""The ids that systemd's list of ids keeps free, below what a container maps by default (65,536)."""
+
+
+class Users:
+    """Lends user ids. Another bot on this machine does not lend the same ones meanwhile.
+
+    Attributes:
+        group: The group of all of them: an id that nobody has either.
+
+    Raises:
+        CannotRun: There is none left.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        # By chance, since a bot in a container does not see the names and processes of one beside it.
+        self._candidates = iter(random.sample(_UNUSED, len(_UNUSED)))
+        self._locks: list[int] = []
+        weakref.finalize(self, _close_all, self._locks)
+        self.group = self.borrow()
+        self.give_back(self.group)
+
+    def borrow(self) -> int:
+        """Return a user id for one run.
+
+        Raises:
+            CannotRun: There is none left.
+        """
+        return self._free.pop() if self._free else self._claim()
+
+    def give_back(self, uid: int) -> None:
+        """Take a user id back of which no process is left."""
+        self._free.append(uid)
+
+    def _claim(self) -> int:
+        for uid in self._candidates:
+            pair = frozenset({uid, uid + KILLER_OFFSET})
+            if all(map(_is_free, pair)) and not any(processes.users(pair)) and self._lock(uid):
+                return uid
+        raise CannotRun(
+            "There is no unused user id left between 60578 and 61183 to run untrusted code under."
+        )
+
+    def _lock(self, uid: int) -> bool:
+        """Hold a name that only one process at a time can hold, and that ends with it."""
+        lock = socket.socket(socket.AF_UNIX)
+        try:
+            lock.bind(f"\0testsmith-sandbox-{uid}")
+        except OSError:
+            lock.close()
+            return False
+        self._locks.append(lock.detach())
+        return True
+
+
+def _close_all(locks: list[int]) -> None:
+    for lock in locks:
+        os.close(lock)
+
+
+def can_be_mapped(uid: int) -> bool:
+    """Tell whether this process's user namespace has a user id at all."""
+    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
+        first, _, count = map(int, line.split())
+        if first <= uid < first + count:
+            return True
+    return False
+
+
+def _is_free(number: int) -> bool:
+    if not can_be_mapped(number):
+        return False
+    for look_up in (pwd.getpwuid, grp.getgrgid):
+        try:
+            look_up(number)
+        except KeyError:
+            continue
+        return False
+    return True
+
+
+# Giving folders that the bot has made to the sandbox's users, who have no rights of their own.
+#
+# A folder may hold what untrusted code has left there: no link is followed, and a file that has a second
+# name elsewhere is left as it is.
+
+_READ_AND_ENTER, _READ, _ENTER = 0o050, 0o040, 0o010
+_NOT_BY_OTHERS = 0o755
+
+
+def hand_over(folder: Path, uid: int, gid: int) -> None:
+    """Make a user the owner of a folder and of all in it; nobody but that user and root enters it then.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    for place, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in files:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if status.st_nlink == 1 and status.st_uid != uid:
+                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+        os.fchown(descriptor, uid, gid)
+        if place == os.fspath(folder):
+            os.fchmod(descriptor, 0o700)
+
+
+def share(folder: Path, gid: int) -> None:
+    """Let a group read a folder and all in it, which lies below a scratch folder of the bot's.
+
+    Raises:
+        PermissionError: It lies elsewhere, so its groups and modes are for others to choose.
+        OSError: It cannot be done.
+    """
+    if not is_in_scratch(folder):
+        raise PermissionError(errno.EPERM, "it does not lie in a scratch folder of the bot's", str(folder))
+    for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in files:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                os.chown(name, -1, gid, dir_fd=descriptor, follow_symlinks=False)
+                executable = _ENTER if status.st_mode & stat.S_IXUSR else 0
+                os.chmod(name, stat.S_IMODE(status.st_mode) | _READ | executable, dir_fd=descriptor)
+        os.fchown(descriptor, -1, gid)
+        os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | _READ_AND_ENTER)
+
+
+def take_back(folder: Path) -> None:
+    """Make the bot's own user the owner of a folder and of all in it, which nobody else may write to then.
+
+    What is neither file, folder nor link is removed; a file that has a second name is left as it is.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    user, group = os.geteuid(), os.getegid()
+    for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in files:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
+            elif not stat.S_ISREG(status.st_mode):
+                os.unlink(name, dir_fd=descriptor)
+            elif status.st_nlink == 1:
+                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
+                os.chmod(name, status.st_mode & _NOT_BY_OTHERS | stat.S_IRUSR, dir_fd=descriptor)
+        os.fchown(descriptor, user, group)
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode & _NOT_BY_OTHERS | stat.S_IRWXU)
+
+
+def open_way(path: Path, gid: int) -> None:
+    """Let a group pass through the bot's own folders in the folder for temporary files, down to a path.
+
+    Raises:
+        CannotRun: The way there leads through another folder that does not let it pass.
+    """
+    ours = Path(tempfile.gettempdir()).resolve()
+    for place in path.resolve().parents:
+        status = place.stat()
+        if status.st_mode & stat.S_IXOTH or (status.st_gid == gid and status.st_mode & stat.S_IXGRP):
+            continue
+        if not (place.is_relative_to(ours) and place != ours and status.st_uid == os.geteuid()):
+            raise CannotRun(
+                f"The sandbox's user cannot enter {place}: let others enter it,"
+                " or set TMPDIR to a folder that everybody may enter."
+            )
+        os.chown(place, -1, gid)
+        place.chmod(stat.S_IMODE(status.st_mode) | _ENTER)

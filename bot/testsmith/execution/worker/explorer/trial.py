@@ -1,0 +1,348 @@
+"""Trials in a child, one after another: setup, call, and what is there to see afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..tracer import MemberSpan, ReachedLines, make_tracer
+from .literals import quoted, written
+from .outcome import (
+    Bringing,
+    Raises,
+    Told,
+    facts,
+    is_documented,
+    nothing,
+    printed,
+    told,
+    value_outcome,
+)
+from .trial_exec import (
+    GIVEN_FOLDER,
+    RETURNED,
+    TRIAL,
+    Restrictions,
+    WaitsForever,
+    carried_out,
+    evaluated,
+    fixtures,
+    take_back,
+)
+
+_LAST_LINE = 10**9
+_MOST_CHECKS = 12
+_MOST_FILES = 2
+_LONGEST_FILE = 200
+
+
+class Trials:
+    """Carries out trials one after another in this process, each with the folder and the variables as new.
+
+    What a trial leaves in the project's own modules, the next one meets.
+
+    Args:
+        folder: Their working folder, which is empty.
+        roots: Folders of the project.
+        file: The file whose lines are traced; None for no tracing.
+        limits: The limits, as the job has them.
+
+    Attributes:
+        cpu_seconds: How many seconds of a processor the next trial may use.
+    """
+
+    def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Told) -> None:
+        self.cpu_seconds: float = limits["cpu_seconds"]
+        self._folder = folder
+        self._roots = roots
+        self._limits = limits
+        self._before: dict[str, list[Told]] = {}
+        os.chdir(folder)
+        os.environ.update(HOME=str(folder), TMPDIR=str(folder))
+        self._variables = dict(os.environ)
+        warnings.simplefilter("always")
+        warnings.showwarning = self._note_warning
+        self._warned = False
+        _limit_memory(limits["memory"])
+        self._tracing = Tracing(file)
+        self._refusal = Restrictions(str(folder))
+
+    def observe(self, trial: Told) -> Told:
+        """Carry out a trial; return its outcome, its state, files, warnings, and what it reached."""
+        reached = ReachedLines()
+        run = TrialRun(trial, self._roots, self._limits, self._state_before(trial))
+        self._renew()
+        self._warned = False
+        outcome, state = run.observe(self._tracing, reached)
+        if self._refusal.reason is not None:
+            outcome, state = nothing(self._refusal.reason), []
+        writes, warned = self._leaves_files(), self._warned
+        return {"outcome": outcome, "state": state, "writes": writes, "warned": warned, **reached.as_json()}
+
+    def _note_warning(self, *_args: object, **_options: object) -> None:
+        """Take note that something was warned of, in place of printing it."""
+        self._warned = True
+
+    def _state_before(self, trial: Told) -> list[Told]:
+        """Look at the objects without the call; once a setup."""
+        if not trial["watched"] and not trial["probes"]:
+            return []
+        key = json.dumps([trial["setup"], trial["watched"], trial["probes"], trial["in_loop"]])
+        if key not in self._before:
+            self._renew()
+            self._before[key] = TrialRun(trial, self._roots, self._limits, []).look()
+        return self._before[key]
+
+    def _renew(self) -> None:
+        """Make all as it was before the first trial, as far as that goes within one process."""
+        os.chdir(self._folder)
+        if self._has_files():
+            _empty(self._folder)
+        if os.environ != self._variables:
+            os.environ.clear()
+            os.environ.update(self._variables)
+        self._refusal.reason = None
+        signal.setitimer(signal.ITIMER_PROF, self.cpu_seconds)
+
+    def _has_files(self) -> bool:
+        return any(self._folder.iterdir())
+
+    def _leaves_files(self) -> bool:
+        """Tell whether there are files beside those in pytest's folder."""
+        return any(path.name != GIVEN_FOLDER for path in self._folder.iterdir())
+
+
+class TrialRun(NamedTuple):
+    """One trial.
+
+    Attributes:
+        trial: The trial, as the job has it.
+        roots: Folders of the project.
+        limits: The limits, as the job has them.
+        before: What the objects and probes show before the call.
+    """
+
+    trial: Told
+    roots: list[str]
+    limits: Told
+    before: list[Told]
+
+    def look(self) -> list[Told]:
+        """Return what the objects and probes show after the setup, without the call."""
+        try:
+            state: list[Told] = carried_out(self._look(), in_loop=self.trial["in_loop"])
+        except WaitsForever:
+            return []
+        return state
+
+    async def _look(self) -> list[Told]:
+        namespace, problem = await self._set_up()
+        state = [] if problem else await self._state(namespace)
+        take_back(namespace)
+        return state
+
+    def observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Told, list[Told]]:
+        """Carry it out; return what came of the call, and what the objects show afterwards."""
+        try:
+            seen: tuple[Told, list[Told]] = carried_out(
+                self._observe(tracing, reached), in_loop=self.trial["in_loop"]
+            )
+        except WaitsForever:
+            return nothing("it waits for something that does not come"), []
+        finally:
+            tracing.pause()
+        return seen
+
+    async def _observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Told, list[Told]]:
+        namespace, problem = await self._set_up()
+        try:
+            if problem:
+                return nothing(f"its setup raises {problem}"), []
+            files = _files(namespace)
+            tracing.note_into(reached)  # what the setup reaches is not the call's
+            outcome = await self._call(namespace)
+            tracing.pause()  # nor is what looking at the state reaches
+            state = [*await self._state(namespace), *_files(namespace)]
+        finally:
+            take_back(namespace)
+        return outcome, _with_before(state, [*self.before, *files])
+
+    async def _set_up(self) -> tuple[Told, str]:
+        """Carry out imports and setup; return the names, and what went wrong."""
+        namespace: Told = {"__name__": "trial"}
+        try:
+            namespace.update(fixtures("\n".join([*self.trial["setup"], self.trial["call"]])))
+            for statement in [*self.trial["imports"], *self.trial["setup"]]:
+                await evaluated(statement, namespace)
+        except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+            return namespace, f"{type(error).__name__}: {error}"
+        return namespace, ""
+
+    async def _call(self, namespace: Told) -> Told:
+        """Make the call, and return its outcome."""
+        out = io.StringIO()
+        outcome = nothing("it hides what happens inside it")
+        has_returned = False
+
+        def note(value: Any) -> Any:
+            nonlocal has_returned
+            has_returned = True
+            return value
+
+        namespace[RETURNED] = note
+        member = self.trial["member"].rpartition(".")[2]
+        bringing = Bringing(in_loop=self.trial["in_loop"], enters=self.trial["enters"])
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+                async with bringing:
+                    value = await bringing.out(await evaluated(self.trial["call"], namespace, member))
+                    outcome = await self._outcome(bringing.form, value, namespace)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and self.trial["in_loop"]:
+                raise  # our own patience is at its end
+            return {**self._raised(error, has_returned=has_returned), "form": bringing.form}
+        if value is None and out.getvalue():
+            return printed(out.getvalue(), self.limits["longest"])
+        return outcome
+
+    def _raised(self, error: BaseException, *, has_returned: bool) -> Told:
+        outcome = Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
+        if has_returned and self._is_of_text_alone(error):
+            outcome.pop("error", None)  # what is done with a value says nothing of the member that gave it
+        return outcome
+
+    def _is_of_text_alone(self, error: BaseException) -> bool:
+        """Tell whether an exception comes of the trial's own text, with no code of the project in between."""
+        files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return TRIAL in files and not any(file.startswith(tuple(self.roots)) for file in files)
+
+    async def _outcome(self, form: str, value: Any, namespace: Told) -> Told:
+        watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself
+        known = {name: namespace[name] for name in watched if name in namespace}
+        longest = 0 if self.trial["inside"] else self.limits["longest"]
+        outcome = value_outcome(form, value, known, longest, self.roots)
+        return {**outcome, "agrees": await self._agrees(value, namespace)}
+
+    async def _agrees(self, value: Any, namespace: Told) -> bool | None:
+        """Tell whether a value is the documented one; None where that cannot be said."""
+        if self.trial["exception"] is not None:
+            return False
+        if self.trial["expected"] is None:
+            return None
+        try:
+            return is_documented(value, await evaluated(self.trial["expected"], namespace))
+        except Exception:  # noqa: BLE001 - a foreign constructor or comparison may raise anything
+            return None
+
+    async def _state(self, namespace: Told) -> list[Told]:
+        """Return what the objects and the probes show now; probes that change an object show nothing."""
+        found = self._facts(namespace)
+        probed = [fact for probe in self.trial["probes"] for fact in await self._probed(probe, namespace)]
+        if probed and self._facts(namespace) == found:
+            found += probed
+        return found[:_MOST_CHECKS]
+
+    def _facts(self, namespace: Told) -> list[Told]:
+        names = [name for name in self.trial["watched"] if name in namespace]
+        return [
+            {**fact, "of": fact["of"].format(name)}
+            for name in names
+            for fact in facts(namespace[name], self.roots)
+        ]
+
+    async def _probed(self, probe: str, namespace: Told) -> list[Told]:
+        try:
+            text = written(await evaluated(probe, namespace), self.limits["longest"])
+        except Exception:  # noqa: BLE001 - foreign code raises what it likes
+            return []
+        return [] if text is None else [{"of": probe, **told(text)}]
+
+
+class Tracing:
+    """The tracing of one file's lines.
+
+    Args:
+        file: The file; None for no tracing.
+    """
+
+    def __init__(self, file: str | None) -> None:
+        self._tracer = None if file is None else make_tracer(MemberSpan(file, 1, _LAST_LINE))
+        if self._tracer is not None:
+            self._tracer.start()
+
+    def note_into(self, reached: ReachedLines) -> None:
+        """Note from now on what is reached."""
+        if self._tracer is not None:
+            self._tracer.exchange(reached)
+
+    def pause(self) -> None:
+        """Note nothing more."""
+        self.note_into(ReachedLines())
+
+
+def _files(namespace: Told) -> list[Told]:
+    """Return what stands in the files of the working folder, or in pytest's, where that is short text."""
+    found: list[Told] = []
+    given = namespace.get("tmp_path")
+    for file in sorted([*Path().iterdir(), *(given.iterdir() if given else ())]):
+        try:
+            text = written(file.read_text(encoding="utf-8"), _LONGEST_FILE)
+        except (OSError, ValueError):
+            continue
+        if text is not None:
+            found.append({**told(text), **_named(file, namespace)})
+    return found[:_MOST_FILES]
+
+
+def _named(file: Path, namespace: Told) -> Told:
+    """Return how a test reads a file: by the variable that holds its path, where there is one."""
+    for name, value in namespace.items():
+        if isinstance(value, Path) and value == file and not name.startswith("_"):
+            return {"of": f"{name}.read_text()", "imports": []}
+    if file.is_absolute():
+        return {"of": f"(tmp_path / {quoted(file.name)}).read_text()", "imports": []}
+    return {"of": f"Path({quoted(file.name)}).read_text()", "imports": [("pathlib", "Path")]}
+
+
+def _with_before(state: list[Told], before: list[Told]) -> list[Told]:
+    texts = {fact["of"]: fact["text"] for fact in before}
+    return [{**fact, "before": texts.get(fact["of"], _absent(fact["of"]))} for fact in state]
+
+
+def _absent(of: str) -> str | None:
+    """Return the text before of something that was not there: a file was empty, all else is not known."""
+    return "" if of.endswith(".read_text()") else None
+
+
+def _limit_memory(wanted: int) -> None:
+    """Limit memory; the parent watches the clock on the wall."""
+    for what, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a trial has left in its folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            remove_all(path)
+        else:
+            path.unlink()
+
+
+def remove_all(folder: Path) -> None:
+    """Remove a folder with all that it holds, whatever its files allow."""
+    for path, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(path).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,436 @@
+"""Run the project's own tests against changes of its modules: which changes does one of them fail with?
+
+One child collects the tests, the project's modules with them, runs them unchanged, and forks a child for each
+change, which exchanges the code of the one function and runs the tests that reach it, the quickest first,
+until one fails. Where the change runs when its module is loaded, a child is forked that has loaded nothing
+of the project yet, as long as loading is quick.
+
+Only tests that pass unchanged, before and afterwards, count. Where one that reaches a change does not, or
+where they take too long to run all of them, a change that the others leave alive is not told of.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from .code_swap import LoadedModule, compiled
+from .forking import (
+    CRASHED,
+    DONE,
+    Message,
+    Patience,
+    Send,
+    become_parent,
+    run_child,
+)
+from .mutation import LoadedMutant, MutantFinder, QuickCase
+from .suite_recorder import (
+    UNUSABLE,
+    InOneProcess,
+    OnlyTheseFiles,
+    SuiteFolder,
+    files_of,
+    suite_arguments,
+    test_id,
+)
+
+MOST_SECONDS_TO_LOAD = 3.0
+"""Where it takes longer to load the tests, changes of what runs then are not tried."""
+
+MOST_SECONDS_A_CHANGE = 5.0
+"""So long may the tests of one change take without it."""
+
+_LEAST_SECONDS = 2.0
+_TIMES_AS_LONG = 5.0
+_SHARE_UNCHANGED = 0.5
+_MOST_ATTEMPTS = 4
+_MOST_BYTES = 16 * 1024**2
+_PATIENCE = Patience(most_bytes=_MOST_BYTES)
+
+
+class ModuleChange(NamedTuple):
+    """One change of one module.
+
+    Attributes:
+        module: The number of the module.
+        mutant: The change itself; its `tests` are ids of own tests.
+    """
+
+    module: int
+    mutant: LoadedMutant
+
+
+class ChangesRun(NamedTuple):
+    """What is to be run.
+
+    Attributes:
+        place: Where.
+        modules: The files that are changed, as code objects name them, and their texts.
+        changes: The changes.
+        deadline: When all of it is to be over, on the monotonic clock.
+        closed: A file descriptor that no child may have.
+    """
+
+    place: SuiteFolder
+    modules: tuple[tuple[str, str], ...]
+    changes: tuple[ModuleChange, ...]
+    deadline: float
+    closed: int
+
+    @property
+    def tests(self) -> frozenset[str]:
+        """All tests that reach a change."""
+        return frozenset[str]().union(*(change.mutant.tests for change in self.changes))
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left."""
+        return self.deadline - time.monotonic()
+
+
+def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> ChangesRun:
+    """Read the changes of a plan."""
+    told = plan["changes"]
+    return ChangesRun(
+        place=place,
+        modules=tuple((f"{plan['root']}/{module['path']}", module["source"]) for module in told["modules"]),
+        changes=tuple(_change(change, told["tests"]) for change in told["changes"]),
+        deadline=time.monotonic() + plan["seconds"],
+        closed=closed,
+    )
+
+
+def _change(told: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
+    start, end, text = told["edit"]
+    function = None if told["function"] is None else (told["function"][0], told["function"][1])
+    ids = frozenset(tests[number] for number in told["tests"])
+    mutant = LoadedMutant(told["number"], (start, end, text), function, ids, whole=False)
+    return ModuleChange(told["module"], mutant)
+
+
+def try_changes(run: ChangesRun) -> Iterator[Message]:
+    """Yield `{"module": ..., "number": ..., "noticed": ...}` for each change of which that is known."""
+    known = CollectedTests()
+    for with_own in (True, False):
+        stage = _Stage(run, with_own=with_own)
+        run_child(stage.carry_out, run.left, known.receive, run.closed, _PATIENCE)
+        if not known.is_unusable:
+            break
+    yield from known.verdicts()
+    outside = [change for change in run.changes if change.mutant.function is None]
+    outside += [change for change in run.changes if known.is_unplaced(change)]
+    if known.loading_seconds is not None and known.loading_seconds <= MOST_SECONDS_TO_LOAD:
+        for change in outside:
+            if run.left > 0:
+                yield from _loaded_verdict(run, change, known)
+
+
+class CollectedTests:
+    """What the child that collects the tests has told; it runs foreign code, so it may be anything.
+
+    Attributes:
+        loading_seconds: How long it took to load the tests; None where it did not come so far.
+        is_unusable: Whether pytest came to no tests.
+        with_own: Whether the project's own pytest options held.
+    """
+
+    def __init__(self) -> None:
+        self.loading_seconds: float | None = None
+        self.is_unusable = False
+        self.with_own = True
+        self._clean: dict[str, tuple[str, float]] = {}
+        self._distrusted: set[str] = set()
+        self._unplaced: set[tuple[Any, Any]] = set()
+        self._verdicts: dict[tuple[int, int], str | None] = {}
+
+    def receive(self, message: Message) -> None:
+        """Take one message in."""
+        try:
+            getattr(self, "_take_" + message["kind"], self._ignore)(message)
+        except (KeyError, TypeError, ValueError):
+            return
+
+    def _ignore(self, message: Message) -> None:
+        """Drop what is unknown."""
+
+    def _take_loaded(self, message: Message) -> None:
+        self.loading_seconds = float(message["seconds"])
+        self.with_own = bool(message["with_own"])
+
+    def _take_exit(self, message: Message) -> None:
+        self.is_unusable = message["code"] in UNUSABLE and self.loading_seconds is None
+
+    def _take_clean(self, message: Message) -> None:
+        self._clean.setdefault(str(message["id"]), (str(message["status"]), float(message["seconds"])))
+
+    def _take_after(self, message: Message) -> None:
+        if message["status"] != "passed":
+            self._distrusted.add(str(message["id"]))
+
+    def _take_unplaced(self, message: Message) -> None:
+        self._unplaced.add((int(message["module"]), int(message["number"])))
+
+    def _take_tried(self, message: Message) -> None:
+        by = message["by"]
+        key = (int(message["module"]), int(message["number"]))
+        self._verdicts.setdefault(key, None if by is None else str(by))
+
+    def is_unplaced(self, change: ModuleChange) -> bool:
+        """Tell whether a change could not be put in place."""
+        return (change.module, change.mutant.number) in self._unplaced
+
+    def choice(self, tests: Collection[str]) -> TestChoice:
+        """Choose among the tests of a change."""
+        return choose(self._clean, tests)
+
+    def verdicts(self) -> Iterator[Message]:
+        """Yield what is known of the changes that were put in place."""
+        for (module, number), by in self._verdicts.items():
+            if by not in self._distrusted:
+                yield {"module": module, "number": number, "noticed": by is not None}
+
+
+class TestChoice(NamedTuple):
+    """Which tests are run against a change.
+
+    Attributes:
+        tests: Their ids, the quickest first.
+        seconds: How long they took without it.
+        is_whole: Whether they are all that reach it, so that what they leave alive is alive.
+    """
+
+    tests: tuple[str, ...]
+    seconds: float
+    is_whole: bool
+
+
+def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> TestChoice:
+    """Choose those that pass without the change, the quickest first, as many as there is time for."""
+    passing = sorted((clean[test][1], test) for test in tests if clean.get(test, ("", 0))[0] == "passed")
+    skipped = sum(clean.get(test, ("", 0))[0] == "skipped" for test in tests)
+    chosen: list[str] = []
+    total = 0.0
+    for seconds, test in passing:
+        if chosen and total + seconds > MOST_SECONDS_A_CHANGE:
+            break
+        chosen.append(test)
+        total += seconds
+    return TestChoice(tuple(chosen), total, len(chosen) + skipped == len(tests))
+
+
+class _Stage:
+    """The child that collects the tests, as a plugin: in place of running them, it forks a child a change."""
+
+    def __init__(self, run: ChangesRun, *, with_own: bool) -> None:
+        self._run = run
+        self._with_own = with_own
+        self._started = time.monotonic()
+        self._send: Send = lambda _message: None
+        self._case = _OwnCase(run.place.root)
+        self._modules: list[LoadedModule] = []
+
+    def carry_out(self, send: Send) -> None:
+        """Collect, and try all changes."""
+        self._send = send
+        arguments = suite_arguments(self._run.place, with_own=self._with_own)
+        files = files_of(self._run.place, self._run.tests)
+        only = OnlyTheseFiles(self._run.place, files)
+        code = pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
+        send({"kind": "exit", "code": int(code)})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the tests that reach a change."""
+        wanted = self._run.tests
+        items[:] = [item for item in items if test_id(item, self._run.place.root) in wanted]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try all changes; tell pytest that its tests have been run."""
+        seconds = time.monotonic() - self._started
+        self._send({"kind": "loaded", "seconds": seconds, "with_own": self._with_own})
+        self._modules = [LoadedModule(*module) for module in self._run.modules]  # while all can be found
+        become_parent()
+        for item in session.items:
+            _ = item.location  # pytest keeps it, and would find it anew in each child
+        gc.collect()
+        gc.freeze()
+        items = {test_id(item, self._run.place.root): item for item in session.items}
+        clean = self._clean(items, "clean")
+        noticing = [by for change in self._run.changes for by in self._tried(change, items, clean)]
+        self._clean({by: items[by] for by in noticing if by in items}, "after")
+        return True
+
+    def _clean(self, items: dict[str, pytest.Item], kind: str) -> dict[str, tuple[str, float]]:
+        """Run tests unchanged, and tell how each ends; after one that ends the process, run the rest.
+
+        They may take a part of the time that is left; of those that then have not been run nothing is known.
+        """
+        found: dict[str, tuple[str, float]] = {}
+        deadline = time.monotonic() + self._run.left * _SHARE_UNCHANGED
+        for _ in range(_MOST_ATTEMPTS):
+            left = [item for test, item in items.items() if test not in found]
+            seconds = deadline - time.monotonic()
+            if not left or seconds <= 0:
+                break
+            trial = self._case.trial(left, (), whole=True, seconds=seconds)
+            found.update(trial.ended)
+            if trial.running is not None and time.monotonic() < deadline:
+                found[trial.running] = ("crashed", 0.0)
+        for test, (status, seconds) in found.items():
+            self._send({"kind": kind, "id": test, "status": status, "seconds": seconds})
+        return found
+
+    def _tried(
+        self, change: ModuleChange, items: dict[str, pytest.Item], clean: dict[str, tuple[str, float]]
+    ) -> Iterator[str]:
+        """Try one change; yield the test that fails with it."""
+        mutant = change.mutant
+        choice = choose(clean, mutant.tests)
+        if mutant.function is None or not choice.tests or self._run.left <= 0:
+            return
+        exchange = self._modules[change.module].exchange(mutant.edit, mutant.function)
+        told = {"module": change.module, "number": mutant.number}
+        if exchange is None:
+            self._send({"kind": "unplaced", **told})
+            return
+        limit = min(self._run.left, _LEAST_SECONDS + _TIMES_AS_LONG * choice.seconds)
+        trial = self._case.trial([items[test] for test in choice.tests], exchange, whole=False, seconds=limit)
+        by = trial.noticed_by(hung=self._run.left > 0)
+        if by is not None or (trial.is_over and choice.is_whole):
+            self._send({"kind": "tried", **told, "by": by})
+        if by is not None:
+            yield by
+
+
+class _Trial:
+    """What one child has told of the tests that it ran.
+
+    Attributes:
+        ended: How each test ended, and how many seconds it took.
+        running: The test that was running when the child ended; None for none.
+        is_over: Whether the child came to its end.
+    """
+
+    def __init__(self) -> None:
+        self.ended: dict[str, tuple[str, float]] = {}
+        self.running: str | None = None
+        self.is_over = False
+
+    def receive(self, message: Message) -> None:
+        """Take one message in."""
+        if message["kind"] == "begun":
+            self.running = str(message["id"])
+        elif message["kind"] == "case":
+            self.ended[str(message["id"])] = (str(message["status"]), float(message["seconds"]))
+            self.running = None
+
+    def noticed_by(self, *, hung: bool) -> str | None:
+        """Return the test that failed, hung or ended the process; None for none.
+
+        Args:
+            hung: Whether one that did not end has hung, rather than found no time.
+        """
+        failed = [test for test, (status, _) in self.ended.items() if status not in {"passed", "skipped"}]
+        return failed[0] if failed else self.running if hung else None
+
+
+class _OwnCase(QuickCase):
+    """Runs own tests in children, and tells how each ended."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self._root = root
+
+    def trial(self, items: Sequence[pytest.Item], exchange: Any, *, whole: bool, seconds: float) -> _Trial:
+        """Run tests in a child with some code exchanged, all or up to the first that fails."""
+        trial = _Trial()
+
+        def body(send: Send) -> None:
+            for function, code in exchange:
+                function.__code__ = code
+            self.run_own(items, send, whole=whole)
+
+        trial.is_over = run_child(body, seconds, trial.receive, None, _PATIENCE) == DONE
+        return trial
+
+    def run_own(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
+        """Run tests in order, all or up to the first that fails."""
+        for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
+            test = test_id(item, self._root)
+            send({"kind": "begun", "id": test})
+            self.status = CRASHED
+            started = time.monotonic()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds = round(time.monotonic() - started, 5)
+            send({"kind": "case", "id": test, "status": self.status, "seconds": seconds})
+            if self.status == "failed" and not whole:
+                return
+
+
+def _loaded_verdict(run: ChangesRun, change: ModuleChange, known: CollectedTests) -> Iterator[Message]:
+    """Yield what tests do with a change that is loaded with its module."""
+    choice = known.choice(change.mutant.tests)
+    file, source = run.modules[change.module]
+    code = compiled(change.mutant.applied(source), file)
+    if code is None or not choice.tests:
+        return
+    once = _Once(run.place, choice.tests, MutantFinder(file, code), with_own=known.with_own)
+    limit = _LEAST_SECONDS + _TIMES_AS_LONG * (choice.seconds + (known.loading_seconds or 0.0))
+    trial = _Trial()
+    loaded: list[Any] = []
+
+    def receive(message: Message) -> None:
+        loaded.append(message.get("tests")) if message["kind"] == "loaded" else trial.receive(message)
+
+    how = run_child(once.carry_out, min(run.left, limit), receive, run.closed, _PATIENCE)
+    hung = run.left > 0
+    is_lost = loaded != [len(choice.tests)] and (how == DONE or hung)  # the tests are not there any more
+    noticed = is_lost or trial.noticed_by(hung=hung) is not None
+    if noticed or (how == DONE and choice.is_whole):
+        yield {"module": change.module, "number": change.mutant.number, "noticed": noticed}
+
+
+class _Once:
+    """A plugin for a child that loads the changed module, and runs tests until one fails."""
+
+    def __init__(
+        self, place: SuiteFolder, tests: Sequence[str], finder: MutantFinder, *, with_own: bool
+    ) -> None:
+        self._place = place
+        self._tests = tests
+        self._finder = finder
+        self._with_own = with_own
+        self._send: Send = lambda _message: None
+        self._case = _OwnCase(place.root)
+
+    def carry_out(self, send: Send) -> None:
+        """Load and run."""
+        self._send = send
+        sys.meta_path.insert(0, self._finder)
+        arguments = suite_arguments(self._place, with_own=self._with_own)
+        files = files_of(self._place, self._tests)
+        only = OnlyTheseFiles(self._place, files)
+        pytest.main([*arguments, *files], plugins=[InOneProcess(), only, self, self._case])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Come before pytest's own finder, which loads the modules whose examples are tests."""
+        sys.meta_path.insert(0, self._finder)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests, if they are all there; tell pytest that its tests have been run."""
+        items = {test_id(item, self._place.root): item for item in session.items}
+        chosen = [items[test] for test in self._tests if test in items]
+        self._send({"kind": "loaded", "tests": len(chosen)})
+        if len(chosen) == len(self._tests):
+            self._case.run_own(chosen, self._send, whole=False)
+        return True

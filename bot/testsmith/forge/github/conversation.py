@@ -1,0 +1,183 @@
+"""All that is said on a pull request, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from testsmith.forge.github.payload import Unreadable, entries, maybe, taken
+from testsmith.forge.github.queries import TALK, THREAD
+from testsmith.forge.github.repository_client import RepositoryClient, understood
+from testsmith.forge.interface import Comment, Existing, Review, ReviewComment, Thread, Viewer
+
+REQUESTS = 100
+"""The most requests for the talk of one pull request; with more than 10,000 comments it cannot be read."""
+
+_NOBODY = "ghost"
+_PENDING = "PENDING"
+_SETTLED = "resolved"
+_DIGITS = 19
+
+Told = Mapping[str, Any]
+
+
+def read_existing(remote: RepositoryClient, number: int) -> Existing:
+    """See `Forge.existing`."""
+    with understood(what := f"read the comments of pull request {number}"):
+        return _Reader(lambda document, more: remote.query(what, document, {"number": number, **more})).read()
+
+
+@dataclass
+class _List:
+    """One list of the pull request while its pages are read.
+
+    Attributes:
+        cursor: Where the next page begins; None for the first.
+        is_done: Whether all pages are read.
+    """
+
+    cursor: str | None = None
+    is_done: bool = False
+
+    def read(self, page: Told) -> None:
+        """Take note of where the next page begins."""
+        cursor = maybe(page, "pageInfo.endCursor", str)
+        self.is_done = not taken(page, "pageInfo.hasNextPage", bool)
+        if not self.is_done and cursor in {None, self.cursor}:
+            raise Unreadable("a list that does not go on")
+        self.cursor = cursor
+
+
+class _Reader:
+    """Reads the talk of one pull request."""
+
+    def __init__(self, query: Callable[[str, Told], Told]) -> None:
+        self._query = query
+        self._requests = 0
+        self._comments = list[Comment]()
+        self._reviews = list[Review]()
+        self._review_comments = list[ReviewComment]()
+
+    def read(self) -> Existing:
+        """Return all of it."""
+        lists = {name: _List() for name in ("comments", "reviews", "threads")}
+        login = ""
+        while not all(one.is_done for one in lists.values()):
+            told = self._asked(TALK, _variables(lists))
+            login = taken(told, "viewer.login", str)
+            self._read_page(taken(told, "repository.pullRequest", dict), lists)
+        return Existing(
+            viewer=Viewer(login=login),
+            comments=tuple(self._comments),
+            review_comments=tuple(self._review_comments),
+            reviews=tuple(self._reviews),
+        )
+
+    def _asked(self, document: str, variables: Told) -> Told:
+        self._requests += 1
+        if self._requests > REQUESTS:
+            raise Unreadable("more comments than can be read")
+        return self._query(document, variables)
+
+    def _read_page(self, pull: Told, lists: Mapping[str, _List]) -> None:
+        if not lists["comments"].is_done:
+            page = taken(pull, "comments", dict)
+            self._comments += map(_comment, entries(page.get("nodes")))
+            lists["comments"].read(page)
+        if not lists["reviews"].is_done:
+            page = taken(pull, "reviews", dict)
+            self._reviews += map(_review, entries(page.get("nodes")))
+            lists["reviews"].read(page)
+        if not lists["threads"].is_done:
+            page, before = taken(pull, "reviewThreads", dict), lists["threads"].cursor
+            for edge in entries(page.get("edges")):
+                self._review_comments += self._in_thread(taken(edge, "node", dict), before)
+                before = taken(edge, "cursor", str)
+            lists["threads"].read(page)
+
+    def _in_thread(self, thread: Told, before: str | None) -> Iterator[ReviewComment]:
+        """Yield a thread's comments; `before` is where the list of threads goes on with this one."""
+        rest = _List()
+        page: Told = taken(thread, "comments", dict)
+        while True:
+            for told in entries(page.get("nodes")):
+                if taken(told, "state", str) != _PENDING:
+                    yield _review_comment(told, thread)
+            rest.read(page)
+            if rest.is_done:
+                return
+            page = self._more(thread, {"thread": before, "comments": rest.cursor})
+
+    def _more(self, thread: Told, variables: Told) -> Told:
+        told = self._asked(THREAD, variables)
+        threads = entries(taken(told, "repository.pullRequest.reviewThreads.nodes", list))
+        if [one.get("id") for one in threads] != [thread["id"]]:
+            raise Unreadable("another thread than was asked for")
+        return taken(threads[0], "comments", dict)
+
+
+def _variables(lists: Mapping[str, _List]) -> dict[str, Any]:
+    wanted = {f"with{name.title()}": not one.is_done for name, one in lists.items()}
+    return wanted | {name: one.cursor for name, one in lists.items()}
+
+
+def _comment(told: Told) -> Comment:
+    return Comment(
+        id=_number(told),
+        node_id=taken(told, "id", str),
+        body=taken(told, "body", str),
+        author=_login(told, "author") or _NOBODY,
+        is_minimised=taken(told, "isMinimized", bool),
+        editor=_login(told, "editor"),
+    )
+
+
+def _review(told: Told) -> Review:
+    return Review(
+        id=_number(told),
+        body=taken(told, "body", str),
+        author=_login(told, "author") or _NOBODY,
+        is_pending=taken(told, "state", str) == _PENDING,
+    )
+
+
+def _review_comment(told: Told, thread: Told) -> ReviewComment:
+    return ReviewComment(
+        id=_number(told),
+        node_id=taken(told, "id", str),
+        path=taken(thread, "path", str),
+        line=maybe(thread, "line", int),
+        body=taken(told, "body", str),
+        author=_login(told, "author") or _NOBODY,
+        thread=_thread(thread),
+        is_minimised=taken(told, "isMinimized", bool),
+        editor=_login(told, "editor"),
+        is_settled=maybe(told, "minimizedReason", str) == _SETTLED,
+    )
+
+
+def _thread(told: Told) -> Thread:
+    return Thread(
+        node_id=taken(told, "id", str),
+        is_resolved=taken(told, "isResolved", bool),
+        viewer_may_resolve=taken(told, "viewerCanResolve", bool),
+        viewer_may_unresolve=taken(told, "viewerCanUnresolve", bool),
+    )
+
+
+def _number(told: Told) -> int:
+    """Return REST's number of something; GraphQL gives it as a text, since it may be a large one."""
+    number = taken(told, "fullDatabaseId", str)
+    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+        raise Unreadable("fullDatabaseId is no number")
+    return int(number)
+
+
+def _login(told: Told, place: str) -> str | None:
+    """Return a login in REST's form, where a bot's ends in `[bot]`; None for nobody, or a deleted account."""
+    login = maybe(told, f"{place}.login", str)
+    if login is None:
+        return None
+    is_bot = maybe(told, f"{place}.__typename", str) == "Bot"
+    return f"{login.removesuffix('[bot]')}[bot]" if is_bot else login

@@ -1,0 +1,186 @@
+"""How the one review of a run is made: all of it at once, and without the comments that have no place.
+
+GitHub takes a review as a whole or not at all, and does not tell which comment it finds wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from testsmith.forge.comment_markers import is_same_login, run_of
+from testsmith.forge.comment_positions import is_shown, shown_files
+from testsmith.forge.github.conversation import read_existing
+from testsmith.forge.github.payload import taken
+from testsmith.forge.github.pull_requests import read_file_patches, read_pull_request
+from testsmith.forge.github.repository_client import RepositoryClient
+from testsmith.forge.interface import (
+    Applied,
+    CreateReview,
+    DiffTooLarge,
+    Existing,
+    HeadMoved,
+    NewComment,
+    NotFound,
+    Refused,
+)
+from testsmith.forge.reconcile import own_reviews, own_suggestions
+
+PROBES = 16
+"""How many reviews are tried at most to find the comments that are not taken; nobody sees those."""
+
+
+class Reviewing:
+    """Makes one review of one pull request."""
+
+    def __init__(self, remote: RepositoryClient, number: int, review: CreateReview) -> None:
+        self._remote = remote
+        self._number = number
+        self._review = review
+        self._path = f"/pulls/{number}/reviews"
+        self._what = f"review pull request {number}"
+
+    def create(self) -> Applied:
+        """Make it; what GitHub takes at no place is left out.
+
+        Raises:
+            HeadMoved: It was to be of a head that is none any more.
+            Refused: A pending review of the account that is not the bot's stands in the way.
+        """
+        for _ in range(2):
+            try:
+                return self._submit(self._review.comments)
+            except Refused as refused:
+                if not self._remove_pending(refused):
+                    return self._submit_taken(refused)
+        return self._submit(self._review.comments)
+
+    def _submit(self, comments: Sequence[NewComment]) -> Applied:
+        def send() -> tuple[str, ...]:
+            self._require_head()
+            taken(self._remote.rest("POST", self._path, self._told(comments, event="COMMENT")), "id", int)
+            return ()
+
+        done = self._remote.write(self._what, send, lambda: self._missing(comments))
+        return Applied(
+            was_there=done.was_there,
+            refused=(*_left_out(self._review.comments, comments), *done.answer),
+        )
+
+    def _require_head(self) -> None:
+        expected, found = self._review.head, read_pull_request(self._remote, self._number).head_sha
+        if expected != found:
+            raise HeadMoved(found)
+
+    def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
+        """Return a review as GitHub takes it; without an event it is pending, and seen by us alone."""
+        told = [_told_comment(comment) for comment in comments]
+        return {"commit_id": self._review.head, "body": self._review.body, "comments": told, **event}
+
+    def _missing(self, comments: Sequence[NewComment]) -> tuple[str, ...] | None:
+        """Return the contents that our review does not hold; None where it is not there."""
+        existing = read_existing(self._remote, self._number)
+        runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
+        if self._review.run not in runs:
+            return None
+        posted = {one.mark.content for one in own_suggestions(existing)}
+        return tuple(one.content for one in comments if one.content not in posted)
+
+    def _remove_pending(self, refused: Refused) -> bool:
+        """Delete our leftover pending review, which lets no other be made; tell whether there was one."""
+        existing = read_existing(self._remote, self._number)
+        ours = [review.id for review in own_reviews(existing) if review.is_pending]
+        if not ours and _has_pending(existing):
+            raise Refused(
+                f"{refused} A review of this account waits to be submitted: submit or delete it."
+            ) from refused
+        for review in ours:
+            delete_pending(self._remote, self._number, review)
+        return bool(ours)
+
+    def _submit_taken(self, refused: Refused) -> Applied:
+        """Make the review of those comments that GitHub takes."""
+        kept: Sequence[NewComment] = self._review.comments
+        for narrowed in (self._shown, self._probed):
+            before, kept = len(kept), narrowed(kept)
+            if 0 < len(kept) < before:
+                try:
+                    return self._submit(kept)
+                except Refused as again:
+                    refused = again
+        contents = tuple(comment.content for comment in self._review.comments)
+        return Applied(refused=contents, note=f"No review was made. {refused}")
+
+    def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
+        """Return the comments that are at a place which GitHub's own diff shows."""
+        try:
+            files = shown_files(read_file_patches(self._remote, self._number))
+        except DiffTooLarge:
+            return comments
+        return [comment for comment in comments if is_shown(files, comment.anchor)]
+
+    def _probed(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
+        """Return of comments that are not taken together those that are, found by halving.
+
+        Beyond the limit on probes, what is not known to be taken counts as refused.
+        """
+        waiting, good, probes = _halves(comments), set[str](), 0
+        while waiting and probes < PROBES:
+            part, probes = waiting.pop(0), probes + 1
+            if self._is_taken(part):
+                good |= {comment.content for comment in part}
+            else:
+                waiting += _halves(part)
+        return [comment for comment in comments if comment.content in good]
+
+    def _is_taken(self, comments: Sequence[NewComment]) -> bool:
+        """Tell whether GitHub takes some comments, by a pending review that is deleted at once."""
+
+        def send() -> int:
+            return taken(self._remote.rest("POST", self._path, self._told(comments)), "id", int)
+
+        try:
+            done = self._remote.write(self._what, send, self._pending)
+        except Refused:
+            return False
+        delete_pending(self._remote, self._number, done.answer)
+        return True
+
+    def _pending(self) -> int | None:
+        reviews = own_reviews(read_existing(self._remote, self._number))
+        return next((review.id for review in reviews if review.is_pending), None)
+
+
+def delete_pending(remote: RepositoryClient, number: int, review: int) -> bool:
+    """Delete a review that was never submitted; tell whether it was gone already."""
+    what, path = f"delete a pending review of pull request {number}", f"/pulls/{number}/reviews/{review}"
+
+    def send() -> bool:
+        remote.rest("DELETE", path)
+        return False
+
+    try:
+        return remote.write(what, send, lambda: None).answer
+    except NotFound:
+        return True
+
+
+def _told_comment(comment: NewComment) -> dict[str, Any]:
+    anchor = comment.anchor
+    start = {} if anchor.start_line is None else {"start_line": anchor.start_line, "start_side": "RIGHT"}
+    return {"path": anchor.path, "line": anchor.line, "side": "RIGHT", "body": comment.body, **start}
+
+
+def _left_out(comments: Sequence[NewComment], kept: Sequence[NewComment]) -> list[str]:
+    there = {comment.content for comment in kept}
+    return [comment.content for comment in comments if comment.content not in there]
+
+
+def _halves(comments: Sequence[NewComment]) -> list[Sequence[NewComment]]:
+    middle = len(comments) // 2
+    return [comments[:middle], comments[middle:]] if middle else []
+
+
+def _has_pending(existing: Existing) -> bool:
+    login = existing.viewer.login
+    return any(one.is_pending and is_same_login(one.author, login) for one in existing.reviews)

@@ -1,0 +1,492 @@
+"""What comments remember: the hidden block of JSON in the summary comment. Defined here and nowhere else.
+
+    <!-- testsmith:state {"version":1,"next":4,"entries":[...],"past":[...],"rejected":[...]} -->
+
+Whoever may write to the repository can edit a comment, so that everything read from one is checked for its
+shape and size, and what does not pass is left out, one entry at a time. Keys that this version does not know
+are written back as they were.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from operator import eq
+from typing import Any, TypeVar
+
+from testsmith.forge.comment_markers import DIGEST, NUMBER_LIMIT
+from testsmith.model import SkipStage
+from testsmith.storage.keys import is_same_but_for_tests
+
+STATE_LIMIT = 20_000
+"""The most characters of the hidden block, its marks included."""
+
+MEMBER_LIMIT = 1_000
+"""The most characters of a member's id that is remembered."""
+
+SHOWN_LIMIT = 200
+"""The most characters of the words that are remembered of an entry."""
+
+_VERSION = 1
+_OPENING = "<!-- testsmith:state "
+_CLOSING = " -->"
+LANDINGS = 20
+"""How many places of commits are remembered."""
+
+_LANDING = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|#[1-9][0-9]{0,9}")
+_SOURCE = re.compile(r"[0-9a-zA-Z:._-]{0,128}")
+_KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_EXTRA_LIMIT = 2_000
+_EXTRA_DEPTH = 200
+_READ_LIMIT = 2 * STATE_LIMIT
+_MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBERS_SKIPPED = 10_000
+_TOP_KEYS = frozenset(
+    {"version", "next", "entries", "past", "rejected", "applied", "landings", "ignored", "cut"}
+)
+_ENTRY_KEYS = frozenset({"member", "source", "outcome", "number", "content", "stage", "shown", "asked"})
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
+
+class MemberState(StrEnum):
+    """What came of a member."""
+
+    SUGGESTED = "suggested"
+    QUESTION = "question"
+    SKIPPED = "skipped"
+
+
+Extra = tuple[tuple[str, str], ...]
+"""Keys that this version does not know, each with its value as JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateEntry:
+    """One thing that came of one member; a member with a suggestion and a question has two.
+
+    Attributes:
+        member: The member's id.
+        source: Digest of all that the outcome was found from, as the caller made it; empty where the member
+            is to be looked at again even if nothing changes.
+        outcome: What came of it.
+        number: The number of a suggestion or question; None for a skipped member.
+        content: Digest of a suggestion's or question's content; empty for a skipped member.
+        stage: Where a skipped member was left; None for the others.
+        shown: A few words for the summary's row, untrusted text.
+        is_asked: Whether a person has asked for it, so that it stays though the change has no such member.
+        extra: What another version has written beside that.
+    """
+
+    member: str
+    source: str
+    outcome: MemberState
+    number: int | None = None
+    content: str = ""
+    stage: SkipStage | None = None
+    shown: str = ""
+    is_asked: bool = False
+    extra: Extra = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastSuggestion:
+    """A suggestion that no longer applies.
+
+    Attributes:
+        number: Its number, which no other will have.
+        content: The digest of its content.
+        was_hidden: Whether the bot has hidden its comment, so that the bot may show it again.
+    """
+
+    number: int
+    content: str
+    was_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedPlace:
+    """Where contents were committed.
+
+    Attributes:
+        place: A commit's full object id, or a pull request as `#12`.
+        contents: Digests of what is there.
+    """
+
+    place: str
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is remembered of a pull request.
+
+    Attributes:
+        entries: What came of its members; those that were found first come first.
+        past: Suggestions that no longer apply, likewise.
+        rejected: Contents that a person has rejected.
+        applied: Contents that were committed.
+        landings: Where the last of them were committed, the oldest first.
+        is_ignored: Whether a person has asked that the pull request be left alone.
+        next_number: The number that the next new suggestion or question gets.
+        is_cut: Whether the hidden block that this was read from had no room for all of it.
+        extra: What another version has written beside that.
+    """
+
+    entries: tuple[StateEntry, ...] = ()
+    past: tuple[PastSuggestion, ...] = ()
+    rejected: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    landings: tuple[CommittedPlace, ...] = ()
+    is_ignored: bool = False
+    next_number: int = 1
+    is_cut: bool = False
+    extra: Extra = ()
+
+    def of_member(self, member: str) -> tuple[StateEntry, ...]:
+        """Return what is remembered of one member."""
+        return tuple(entry for entry in self.entries if entry.member == member)
+
+    def numbers(self) -> dict[str, int]:
+        """Return every content that has a number, past ones too."""
+        current = {entry.content: entry.number for entry in self.entries if entry.number is not None}
+        return {past.content: past.number for past in self.past} | current
+
+
+def merged(states: Sequence[State]) -> State:
+    """Return what several blocks remember together; where they differ, the first one counts."""
+    if not states:
+        return State()
+    members = {entry.member for entry in states[0].entries}
+    others = (entry for state in states[1:] for entry in state.entries if entry.member not in members)
+    entries = tuple(_distinct((*states[0].entries, *others)))
+    past = (one for state in states for one in state.past)
+    return State(
+        entries=entries,
+        past=tuple(_distinct_past(past, entries)),
+        rejected=tuple(dict.fromkeys(content for state in states for content in state.rejected)),
+        applied=tuple(dict.fromkeys(content for state in states for content in state.applied)),
+        landings=tuple(dict.fromkeys(one for state in states for one in state.landings))[-LANDINGS:],
+        is_ignored=states[0].is_ignored,
+        next_number=max(state.next_number for state in states),
+        extra=states[0].extra,
+    )
+
+
+def is_unchanged(state: State, member: str, source: str) -> bool:
+    """Tell whether what is remembered of a member still holds, so that it costs no call, proof or comment.
+
+    Of one whose test was committed, it holds whatever becomes of the tests: no commit leads to the next.
+
+    Args:
+        state: What is remembered.
+        member: The member's id.
+        source: Digest of all that its outcome is found from, now.
+    """
+    entries = state.of_member(member)
+    if not source or not entries:
+        return False
+    is_same = is_same_but_for_tests if _is_in_the_tree(state, entries) else eq
+    return all(is_same(entry.source, source) for entry in entries)
+
+
+def _is_in_the_tree(state: State, entries: Sequence[StateEntry]) -> bool:
+    """Tell whether a test of a member was committed, which has changed the tests that there are."""
+    return any(entry.content in state.applied for entry in entries if entry.number)
+
+
+def encode(state: State) -> str:
+    """Return the hidden block: one line, never longer than the limit.
+
+    What does not fit is left out in this order: skipped members, the oldest first; the words shown, what
+    other versions have written, and the places of commits; then the members of suggestions, the lowest number
+    first, of which number and content stay; those of past ones, likewise; the oldest of what was committed,
+    then of what was rejected. The next number stays always, and that the pull request is ignored.
+    """
+    return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= STATE_LIMIT)
+
+
+def fits(state: State) -> bool:
+    """Tell whether all of a state fits the hidden block."""
+    return len(_block(state)) <= STATE_LIMIT
+
+
+def _block(state: State) -> str:
+    return f"{_OPENING}{_json(_told(state)).translate(_MEANT_FOR_MARKUP)}{_CLOSING}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _told(state: State) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "next": state.next_number,
+        "entries": [_told_entry(entry) for entry in state.entries],
+        "past": [[past.number, past.content, int(past.was_hidden)] for past in state.past],
+        "rejected": list(state.rejected),
+        **({"applied": list(state.applied)} if state.applied else {}),
+        **({"landings": [[one.place, *one.contents] for one in state.landings]} if state.landings else {}),
+        **({"ignored": True} if state.is_ignored else {}),
+        **({"cut": True} if state.is_cut else {}),
+    } | _told_extra(state.extra)
+
+
+def _told_entry(entry: StateEntry) -> dict[str, Any]:
+    told = {
+        "member": entry.member,
+        "source": entry.source,
+        "outcome": entry.outcome.value,
+        "number": entry.number,
+        "content": entry.content,
+        "stage": entry.stage and entry.stage.value,
+        "shown": entry.shown[:SHOWN_LIMIT],
+        "asked": entry.is_asked or None,
+    }
+    return {key: value for key, value in told.items() if value not in {None, ""}} | _told_extra(entry.extra)
+
+
+def _told_extra(extra: Extra) -> dict[str, Any]:
+    return {key: json.loads(value) for key, value in extra}
+
+
+def _ever_smaller(state: State) -> Iterator[State]:
+    yield state
+    state = replace(state, is_cut=True)
+    for cut, most in (
+        (_without_skipped, _skipped_count(state)),
+        (_without_words, 1),
+        (_without_members, len(state.entries)),
+        (_without_past, len(state.entries) + len(state.past)),
+        (_without_applied, len(state.applied)),
+        (_without_rejected, len(state.rejected)),
+    ):
+        state = _least_cut(state, cut, most)
+        yield state
+
+
+def _least_cut(state: State, cut: Callable[[State, int], State], most: int) -> State:
+    """Return the state with the least cut that fits, found by halving; with all of it cut where none fits."""
+    least, beyond = 0, most
+    while least < beyond:
+        middle = (least + beyond) // 2
+        if fits(cut(state, middle)):
+            beyond = middle
+        else:
+            least = middle + 1
+    return cut(state, least)
+
+
+def _skipped_count(state: State) -> int:
+    return sum(entry.outcome is MemberState.SKIPPED for entry in state.entries)
+
+
+def without_skipped(state: State) -> State:
+    """Return a state without its skipped members."""
+    return _without_skipped(state, len(state.entries))
+
+
+def _without_skipped(state: State, count: int) -> State:
+    skipped = [index for index, entry in enumerate(state.entries) if entry.outcome is MemberState.SKIPPED]
+    left_out = frozenset(skipped[:count])
+    kept = (entry for index, entry in enumerate(state.entries) if index not in left_out)
+    return replace(state, entries=tuple(kept))
+
+
+def _without_words(state: State, count: int) -> State:
+    plain = tuple(replace(entry, shown="", extra=()) for entry in state.entries)
+    return replace(state, entries=plain, extra=(), landings=()) if count else state
+
+
+def _without_members(state: State, count: int) -> State:
+    """Return a state in which the first suggestions by number have no member; the others stand in that order.
+
+    The order does not depend on what was left out the last time, so that the same state is cut the same way.
+    """
+    entries = sorted(state.entries, key=lambda entry: entry.number or 0)
+    demoted = (
+        PastSuggestion(number=one.number, content=one.content) for one in entries[:count] if one.number
+    )
+    past = sorted((*state.past, *demoted), key=lambda one: one.number)
+    return replace(state, entries=tuple(entries[count:]), past=tuple(past)) if count else state
+
+
+def _without_past(state: State, count: int) -> State:
+    return replace(state, past=state.past[count:])
+
+
+def _without_applied(state: State, count: int) -> State:
+    return replace(state, applied=state.applied[count:])
+
+
+def _without_rejected(state: State, count: int) -> State:
+    return replace(state, rejected=state.rejected[count:])
+
+
+def decode(body: str) -> State | None:
+    """Return what a comment's hidden block remembers, or None where it has none that can be read."""
+    told = _parsed(_found_block(body))
+    if not isinstance(told, dict):
+        return None
+    if told.get("version") != _VERSION:
+        return State(rejected=_digests(told.get("rejected")), next_number=_next_number(told.get("next"), ()))
+    entries = tuple(_distinct(_entries(told.get("entries"))))
+    past = tuple(_distinct_past(_pasts(told.get("past")), entries))
+    return State(
+        entries=entries,
+        past=past,
+        rejected=_digests(told.get("rejected")),
+        applied=_digests(told.get("applied")),
+        landings=tuple(_landings(told.get("landings")))[-LANDINGS:],
+        is_ignored=told.get("ignored") is True,
+        next_number=_next_number(told.get("next"), (*entries, *past)),
+        is_cut=told.get("cut") is True,
+        extra=_extra(told, _TOP_KEYS),
+    )
+
+
+def without_block(body: str) -> str:
+    """Return a body without its hidden block."""
+    lines = body.replace("\r\n", "\n").split("\n")
+    return "\n".join(line for line in lines if not line.startswith(_OPENING))
+
+
+def _found_block(body: str) -> str:
+    """Return the JSON between the last opening at the start of a line and the end of that line."""
+    start = max(body.rfind(f"\n{_OPENING}") + 1, 0)
+    if not body.startswith(_OPENING, start):
+        return ""
+    line = body[start + len(_OPENING) : start + _READ_LIMIT].partition("\n")[0].rstrip()
+    return line.removesuffix(_CLOSING) if line.endswith(_CLOSING) else ""
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _entries(told: object) -> Iterator[StateEntry]:
+    for one in told if isinstance(told, list) else ():
+        entry = _entry(one) if isinstance(one, dict) else None
+        if entry is not None:
+            yield entry
+
+
+def _entry(told: Mapping[str, Any]) -> StateEntry | None:
+    member, source, shown = told.get("member"), told.get("source", ""), told.get("shown", "")
+    outcome = _one_of(MemberState, told.get("outcome"))
+    if not (_is_text(member, MEMBER_LIMIT) and member and _is_text(shown, SHOWN_LIMIT) and outcome):
+        return None
+    if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
+        return None
+    entry = StateEntry(
+        member=member,
+        source=source,
+        outcome=outcome,
+        shown=shown,
+        is_asked=told.get("asked") is True,
+        extra=_extra(told, _ENTRY_KEYS),
+    )
+    return _skipped(entry, told) if outcome is MemberState.SKIPPED else _numbered(entry, told)
+
+
+def _skipped(entry: StateEntry, told: Mapping[str, Any]) -> StateEntry | None:
+    stage = _one_of(SkipStage, told.get("stage"))
+    return replace(entry, stage=stage) if stage else None
+
+
+def _numbered(entry: StateEntry, told: Mapping[str, Any]) -> StateEntry | None:
+    number, content = _number(told.get("number")), told.get("content", "")
+    if number is None or not _is_digest(content):
+        return None
+    return replace(entry, number=number, content=content)
+
+
+def _distinct(entries: Iterable[StateEntry]) -> Iterator[StateEntry]:
+    """Yield the entries without a second one of a number or content."""
+    numbers, contents = set[int](), set[str]()
+    for entry in entries:
+        if entry.number is None:
+            yield entry
+        elif entry.number not in numbers and entry.content not in contents:
+            numbers.add(entry.number)
+            contents.add(entry.content)
+            yield entry
+
+
+def _pasts(told: object) -> Iterator[PastSuggestion]:
+    for one in told if isinstance(told, list) else ():
+        if not (isinstance(one, list) and len(one) == len(("number", "content", "hidden"))):
+            continue
+        number, content, was_hidden = _number(one[0]), one[1], one[2] == 1
+        if number is not None and _is_digest(content):
+            yield PastSuggestion(number=number, content=content, was_hidden=was_hidden)
+
+
+def _distinct_past(
+    pasts: Iterable[PastSuggestion], entries: Iterable[StateEntry]
+) -> Iterator[PastSuggestion]:
+    taken = {key for entry in entries for key in (entry.number, entry.content)}
+    for past in pasts:
+        if past.number not in taken and past.content not in taken:
+            taken |= {past.number, past.content}
+            yield past
+
+
+def _landings(told: object) -> Iterator[CommittedPlace]:
+    for one in told if isinstance(told, list) else ():
+        place, contents = (one[0], _digests(one[1:])) if isinstance(one, list) and one else ("", ())
+        if isinstance(place, str) and _LANDING.fullmatch(place) and contents:
+            yield CommittedPlace(place=place, contents=contents)
+
+
+def _digests(told: object) -> tuple[str, ...]:
+    found = (one for one in (told if isinstance(told, list) else ()) if _is_digest(one))
+    return tuple(dict.fromkeys(found))
+
+
+def _extra(told: Mapping[str, Any], known: frozenset[str]) -> Extra:
+    others = ((key, value) for key, value in told.items() if key not in known and _KEY.fullmatch(key))
+    try:
+        extra = tuple((key, _json(value)) for key, value in others)
+    except RecursionError:
+        return ()
+    text = "".join(key + value for key, value in extra)
+    is_deep = text.count("[") + text.count("{") > _EXTRA_DEPTH
+    return () if is_deep or len(text) > _EXTRA_LIMIT else extra
+
+
+def _next_number(told: object, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
+    """Return a number above all that are known; one far beyond them was not written by the bot."""
+    least = 1 + max((one.number or 0 for one in numbered), default=0)
+    number = _number(told) or 1
+    return number if least <= number <= least + _NUMBERS_SKIPPED else least
+
+
+def _number(told: object) -> int | None:
+    if isinstance(told, bool) or not isinstance(told, int):
+        return None
+    return told if 0 < told <= NUMBER_LIMIT else None
+
+
+def _is_digest(told: object) -> bool:
+    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
+
+
+def _is_text(told: object, limit: int) -> bool:
+    return isinstance(told, str) and len(told) <= limit and not _LONE_SURROGATE.search(told)
+
+
+def _one_of(kind: type[_Kind], told: object) -> _Kind | None:
+    return kind(told) if isinstance(told, str) and told in set(kind) else None

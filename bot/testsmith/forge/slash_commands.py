@@ -1,0 +1,283 @@
+"""What a comment tells the bot to do: the commands in it. All pure.
+
+    /testsmith apply 1 3-5
+    /testsmith reject 2 the name says it already
+
+A command is a line of its own in a paragraph that stands by itself, as Markdown is read: nothing in a quote,
+a list, a table, code or HTML is one. The bot's own words are read in any case of letters; all else keeps its
+own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from testsmith.forge.comment_markers import NUMBER_LIMIT
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+PREFIX = "/testsmith"
+"""How the line of a command begins."""
+
+MOST_COMMANDS = 10
+"""The most commands of one comment; of more, none is obeyed."""
+
+MOST_NUMBERS = 100
+"""The most numbers, or paths and members, of one command."""
+
+MOST_CHARACTERS = 200
+"""The most characters of one path, member or reason."""
+
+BODY_LIMIT = 65_536
+"""The most characters of a comment that are read, which is as many as GitHub takes."""
+
+_BLOCKS = (
+    *("blockquote", "code", "fence", "heading", "hr"),
+    *("html_block", "lheading", "list", "reference", "table"),
+)
+_INLINES = ("backticks", "escape", "html_inline", "newline")
+_COMMAND = re.compile(r"[ \t]*/testsmith(?:[ \t]+(.*))?[ \t]*", re.IGNORECASE)
+_HINT = re.compile(r"^[ \t]*/testsmith(?:\s|$)", re.IGNORECASE | re.MULTILINE)
+_SHORTCUT = re.compile(r"\s*(apply|explain|reject|retry)(?:[.!]|\s*:\s*([^\n]+))?\s*", re.IGNORECASE)
+_TARGET = re.compile(r'"([^"]*)"|`([^`]*)`|(\S+)')
+_NUMBER = r"#?[0-9]{1,6}(?:-#?[0-9]{1,6})?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:,{_NUMBER})*,?", re.ASCII)
+
+
+class Verb(StrEnum):
+    """What is to be done."""
+
+    HELP = "help"
+    SUGGEST = "suggest"
+    APPLY = "apply"
+    REJECT = "reject"
+    RETRY = "retry"
+    EXPLAIN = "explain"
+    IGNORE = "ignore"
+    RESUME = "resume"
+
+
+_BARE = frozenset({Verb.HELP, Verb.IGNORE, Verb.RESUME})
+READING = frozenset({Verb.HELP, Verb.EXPLAIN})
+"""What changes nothing."""
+RUNNING = frozenset({Verb.SUGGEST, Verb.APPLY, Verb.RETRY, Verb.EXPLAIN, Verb.RESUME})
+"""What runs the pull request's code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlashCommand:
+    """One command.
+
+    Attributes:
+        verb: What is to be done.
+        numbers: The suggestions that it names, each once; empty where it names none.
+        is_all: Whether it says `all`.
+        targets: The paths and members that it names.
+        reason: Why, in the words of who gave it.
+    """
+
+    verb: Verb
+    numbers: tuple[int, ...] = ()
+    is_all: bool = False
+    targets: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        words = (
+            f"{PREFIX} {self.verb}",
+            *map(str, self.numbers),
+            *(("all",) if self.is_all else ()),
+            *map(_quoted, self.targets),
+            self.reason,
+        )
+        return " ".join(word for word in words if word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidCommand:
+    """A line that begins as a command and is none.
+
+    Attributes:
+        line: The line, cut; untrusted text.
+        problem: Why, in words of ours alone.
+    """
+
+    line: str
+    problem: str
+
+    def __str__(self) -> str:
+        return self.line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedComment:
+    """The commands of one comment.
+
+    Attributes:
+        lines: What each line says, in their order.
+        is_shortcut: Whether the comment is one bare word, which is a command only where it answers a
+            suggestion of the bot's own.
+    """
+
+    lines: tuple[SlashCommand | InvalidCommand, ...] = ()
+    is_shortcut: bool = False
+
+    @property
+    def commands(self) -> tuple[SlashCommand, ...]:
+        """Those that can be obeyed: of too many, none."""
+        if self.are_too_many:
+            return ()
+        return tuple(line for line in self.lines if isinstance(line, SlashCommand))
+
+    @property
+    def misread(self) -> tuple[InvalidCommand, ...]:
+        """Those that cannot."""
+        return tuple(line for line in self.lines if isinstance(line, InvalidCommand))
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more than one comment may have."""
+        return len(self.lines) > MOST_COMMANDS
+
+
+def orders_in(body: str, *, is_reply: bool = False) -> ParsedComment:
+    """Return the commands of a comment.
+
+    Args:
+        body: Its text in Markdown.
+        is_reply: Whether it stands in the thread of a review comment, where a bare word may be a command.
+    """
+    body = body[:BODY_LIMIT]
+    shortcut = _SHORTCUT.fullmatch(body) if is_reply else None
+    if shortcut is not None:
+        return _shortcut(Verb(shortcut[1].lower()), shortcut[2])
+    if not _HINT.search(body):
+        return ParsedComment()
+    found = (_COMMAND.fullmatch(line) for line in _own_lines(body))
+    return ParsedComment(lines=tuple(_read(match[1] or "") for match in found if match))
+
+
+def _shortcut(verb: Verb, words: str | None) -> ParsedComment:
+    if words and verb is not Verb.REJECT:
+        return ParsedComment()
+    return ParsedComment(lines=(SlashCommand(verb=verb, reason=_reason(words or "")),), is_shortcut=True)
+
+
+def _own_lines(body: str) -> Iterator[str]:
+    """Yield the lines of the paragraphs that stand by themselves; none of a text that ends the reader."""
+    try:
+        tokens = _reader().parse(body)
+    except (
+        IndexError,
+        RecursionError,
+    ):  # HTML that a list in a quote breaks off; whatever is nested too deep
+        return
+    for before, token in pairwise(tokens):
+        if before.level == 0 and (before.type == "paragraph_open" or _is_underlined(before)):
+            yield from _text(token.children or ()).split("\n")
+
+
+def _is_underlined(token: Token) -> bool:
+    """Tell whether a heading begins that is one by the line below it, which few mean so below a command."""
+    return token.type == "heading_open" and token.markup in {"-", "="}
+
+
+@cache
+def _reader() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("zero", {"html": True}).enable([*_BLOCKS, *_INLINES]).disable("text_join")
+
+
+def _text(tokens: Sequence[Token]) -> str:
+    """Return the text of a paragraph; what is code or escaped in it stays so, and thus begins no command."""
+    parts = []
+    for token in tokens:
+        if token.type in {"softbreak", "hardbreak"}:
+            parts.append("\n")
+        elif token.type == "code_inline":
+            parts.append(f"`{token.content}`")
+        elif token.type == "text_special":
+            parts.append(token.markup)
+        elif not token.content.startswith("<!--"):
+            parts.append(token.content)
+    return "".join(parts)
+
+
+def _read(words: str) -> SlashCommand | InvalidCommand:
+    name, _, rest = words.strip().partition(" ")
+    line = f"{PREFIX} {words}".strip()[:MOST_CHARACTERS]
+    try:
+        return _command(Verb(name.lower() or Verb.HELP), rest.strip())
+    except ValueError as error:
+        known = name.lower() in set(Verb)
+        return InvalidCommand(line=line, problem=str(error) if known else "there is no such command")
+
+
+def _command(verb: Verb, rest: str) -> SlashCommand:
+    """Return a command.
+
+    Raises:
+        ValueError: What follows the verb is not what it takes; the message says so.
+    """
+    if verb in _BARE:
+        if rest:
+            raise ValueError(f"`{verb}` takes nothing more")
+        return SlashCommand(verb=verb)
+    if verb is Verb.SUGGEST:
+        return SlashCommand(verb=verb, targets=_targets(rest))
+    if verb is Verb.APPLY and rest.lower() == "all":
+        return SlashCommand(verb=verb, is_all=True)
+    numbers, left = _numbers(rest)
+    if left and verb is not Verb.REJECT:
+        raise ValueError(f"`{verb}` takes numbers, as `1 3` or `2-4`")
+    return SlashCommand(verb=verb, numbers=numbers, reason=_reason(left))
+
+
+def _targets(text: str) -> tuple[str, ...]:
+    found = (next(filter(None, match.groups()), "").strip() for match in _TARGET.finditer(text))
+    targets = tuple(dict.fromkeys(target for target in found if target))
+    if len(targets) > MOST_NUMBERS or any(len(target) > MOST_CHARACTERS for target in targets):
+        raise ValueError(f"`suggest` takes at most {MOST_NUMBERS} paths or members, none of them very long")
+    return targets
+
+
+def _quoted(target: str) -> str:
+    if not any(character.isspace() for character in target):
+        return target
+    return f"`{target}`" if '"' in target else f'"{target}"'
+
+
+def _numbers(text: str) -> tuple[tuple[int, ...], str]:
+    """Return the numbers that a text begins with, and the rest of it."""
+    found = dict[int, None]()
+    while match := re.match(r"\S+", text):
+        if not _NUMBERS.fullmatch(match[0]):
+            break
+        for part in filter(None, match[0].replace("#", "").split(",")):
+            first, _, last = part.partition("-")
+            found.update(dict.fromkeys(_range(int(first), int(last or first))))
+        text = text[match.end() :].lstrip()
+        if len(found) > MOST_NUMBERS:
+            raise ValueError(f"a command takes at most {MOST_NUMBERS} numbers")
+    return tuple(found), text
+
+
+def _range(first: int, last: int) -> range:
+    if not 0 < first <= last <= NUMBER_LIMIT:
+        raise ValueError("numbers begin with 1, and a range goes upwards")
+    if last - first >= MOST_NUMBERS:
+        raise ValueError(f"a command takes at most {MOST_NUMBERS} numbers")
+    return range(first, last + 1)
+
+
+def _reason(text: str) -> str:
+    return " ".join(text.split())[:MOST_CHARACTERS].strip()

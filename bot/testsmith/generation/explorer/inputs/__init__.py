@@ -1,0 +1,1 @@
+"""Values to try for the parameters of a member."""

@@ -1,0 +1,1 @@
+"""From observed cases to the text of a test module."""

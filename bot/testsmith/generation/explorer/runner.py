@@ -1,0 +1,191 @@
+"""Runs the explorer inside the sandbox: descriptions and trials of one module's members."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.harness import worker_command
+from testsmith.execution.threads import in_thread
+from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.generation.explorer.cases import ExplorerAnswer, read_told
+from testsmith.generation.explorer.trial import Trial
+from testsmith.languages.python.judge.mutants import Mutant
+
+LONGEST_VALUE = 200
+"""The most characters of a value that is pinned."""
+
+_SECONDS_TO_START = 60.0
+_SECONDS_A_TRIAL = 3.0
+_CPU_SECONDS_A_TRIAL = 1.0
+_MEMORY_A_TRIAL = 1536 * 1024**2
+_MOST_FAILURES = 3
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplorerSetting:
+    """What is particular about the run of one explorer.
+
+    Attributes:
+        hash_seed: The seed of the hashes of texts.
+        time_zone: The time zone, in the form that needs no database.
+        days: How far the clock is moved ahead.
+        on_base: Whether base is looked at instead of head.
+        apart: Whether each trial has a process of its own; else those of a member share one, which is ten
+            times as fast, but what one leaves behind in the project's modules the next one meets.
+    """
+
+    hash_seed: int
+    time_zone: str
+    days: int = 0
+    on_base: bool = False
+    apart: bool = False
+
+
+FIRST = ExplorerSetting(hash_seed=1, time_zone="UTC")
+SECOND = ExplorerSetting(hash_seed=2, time_zone="JST-9", days=2345)
+"""What differs from the first setting in the second is nothing to pin."""
+
+FIRST_APART, SECOND_APART = replace(FIRST, apart=True), replace(SECOND, apart=True)
+"""Both for members that remember what was done before."""
+
+ON_BASE = replace(FIRST, on_base=True)
+"""As the first setting, on the merge base."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplorerJob:
+    """What one explorer is asked.
+
+    Attributes:
+        module: The public module to load.
+        path: The file whose lines are traced, relative to the git root; None for no tracing.
+        describe: Names of members to describe.
+        trials: Trials by number, each with its member's name.
+        source: The file's text, where it is to be told what trials notice and are compared with; else None.
+        changes: By member name the changes of that text that its trials may notice, by their numbers.
+    """
+
+    module: str
+    path: str | None = None
+    describe: tuple[str, ...] = ()
+    trials: Mapping[int, tuple[str, Trial]] | None = None
+    source: str | None = None
+    changes: Mapping[str, Mapping[int, Mutant]] = field(default_factory=dict)
+
+
+class Explorer:
+    """Runs explorers in a workspace, so many side by side as the workspace lets.
+
+    Args:
+        workspace: Where the project stands.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._slots = asyncio.Semaphore(workspace.parallel)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is a base to compare with."""
+        return self._workspace.base is not None
+
+    async def run(self, job: ExplorerJob, setting: ExplorerSetting) -> ExplorerAnswer:
+        """Run one job in one process, and return what it told; that may be nothing.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        copy = self._workspace.base if setting.on_base else self._workspace.head
+        if copy is None:
+            return ExplorerAnswer(descriptions={}, observations={})
+        async with self._slots:
+            return await self._run(job, setting, copy)
+
+    async def _run(self, job: ExplorerJob, setting: ExplorerSetting, copy: ProjectCopy) -> ExplorerAnswer:
+        workspace = self._workspace
+        command = worker_command(
+            workspace,
+            "explorer.explore",
+            copy=copy,
+            folder=workspace.new_folder("explore"),
+            stdin=json.dumps(_planned(workspace, copy, job, setting)).encode(),
+            variables={"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone},
+        )
+        members = {member for member, _ in (job.trials or {}).values()}
+        seconds = (
+            _SECONDS_TO_START + _SECONDS_A_TRIAL * _MOST_FAILURES * len(members) + 0.3 * len(job.trials or ())
+        )
+        limits = replace(workspace.limits, seconds=seconds, output_bytes=_MOST_OUTPUT_BYTES)
+        try:
+            outcome = await workspace.sandbox.run(command, limits)
+        finally:
+            await in_thread(remove_folder, command.folder)
+        return read_told(outcome.stdout)
+
+
+def _planned(
+    workspace: Workspace, copy: ProjectCopy, job: ExplorerJob, setting: ExplorerSetting
+) -> dict[str, object]:
+    return {
+        "roots": [str(root) for root in copy.source_roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+        "module": job.module,
+        "days": setting.days,
+        "apart": setting.apart,
+        "describe": list(job.describe),
+        "file": None if job.path is None else str(copy.root / job.path),
+        "source": job.source,
+        "changes": _planned_changes(job),
+        "limits": {
+            "seconds": _SECONDS_A_TRIAL,
+            "cpu_seconds": _CPU_SECONDS_A_TRIAL,
+            "memory": _MEMORY_A_TRIAL,
+            "longest": LONGEST_VALUE,
+            "failures": _MOST_FAILURES,
+        },
+        "trials": [_planned_trial(number, *each) for number, each in (job.trials or {}).items()],
+    }
+
+
+def _planned_changes(job: ExplorerJob) -> dict[str, list[dict[str, object]]]:
+    """Return the changes that can be put in place of functions that are loaded."""
+    members = {member for member, _ in (job.trials or {}).values()}
+    return {
+        member: [
+            {
+                "number": number,
+                "edit": (mutant.edit.start, mutant.edit.end, mutant.edit.text),
+                "function": (mutant.function.name, mutant.function.line),
+                "statement": mutant.statement,
+            }
+            for number, mutant in changes.items()
+            if mutant.function is not None
+        ]
+        for member, changes in job.changes.items()
+        if member in members
+    }
+
+
+def _planned_trial(number: int, member: str, trial: Trial) -> dict[str, object]:
+    example = trial.example
+    return {
+        "number": number,
+        "member": member,
+        "imports": sorted(each.statement for each in trial.imports),
+        "setup": [*trial.still, *trial.setup],
+        "call": trial.call,
+        "watched": list(trial.watched),
+        "probes": list(trial.probes),
+        "inside": trial.inside,
+        "in_loop": trial.in_loop,
+        "enters": trial.enters,
+        "allowed": trial.allowed,
+        "expected": None if example is None else example.expected,
+        "exception": None if example is None else example.exception,
+    }

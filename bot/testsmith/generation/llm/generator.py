@@ -1,0 +1,259 @@
+"""The generator that asks a model, through whatever provider it is given."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from testsmith.generation.fan_out import SideBySide, closing
+from testsmith.generation.interface import Observer, skipped
+from testsmith.generation.llm.answers import (
+    ANSWER_SCHEMA,
+    CallOutcome,
+    ParsedAnswer,
+    after_answer,
+    after_error,
+    after_fault,
+    parse_answer,
+)
+from testsmith.generation.llm.context import with_observations
+from testsmith.generation.llm.packing import Batch, BatchLimits, pack
+from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
+from testsmith.llm.budget import Budget
+from testsmith.llm.interface import (
+    CompletionRequest,
+    CompletionResponse,
+    NotedProvider,
+    OverBudget,
+    Provider,
+    ProviderError,
+    SpendingEnded,
+    TokenUsage,
+)
+from testsmith.llm.profiles import profile_of
+from testsmith.model import ExpectedCall, Request, Result
+from testsmith.settings import ModelSettings
+from testsmith.storage.keys import ModelIdentity
+
+
+def model_identity(settings: ModelSettings) -> ModelIdentity:
+    """Return what of the model's side a result depends on, for its cache key; another endpoint is another.
+
+    The service tier is not part of it: the same model answers, only slower.
+    """
+    return ModelIdentity(
+        provider=settings.base_url or "openai",
+        model=settings.model,
+        temperature=settings.temperature,
+        effort=profile_of(settings.model).effort(settings.reasoning_effort) or "",
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
+        prompt_version=str(PROMPT_VERSION),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredEntries:
+    """Entries of the answers that were of no use: for a member answered already, for nobody, or no code."""
+
+    repeated: int = 0
+    unknown: int = 0
+    unusable: int = 0
+
+    def with_answer(self, answer: ParsedAnswer) -> IgnoredEntries:
+        """Return the counts with those of one more answer."""
+        return IgnoredEntries(
+            repeated=self.repeated + answer.repeated,
+            unknown=self.unknown + answer.unknown,
+            unusable=self.unusable + answer.unusable,
+        )
+
+    def note(self) -> str:
+        """Return the counts in words; empty where there is nothing to count."""
+        counts = {
+            "for members that were answered already": self.repeated,
+            "for members that were not asked for": self.unknown,
+            "without usable code": self.unusable,
+        }
+        told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return told and f"ignored entries of the model's answers: {told}"
+
+
+class ModelGenerator:
+    """Asks a model for many members in few calls; implements both generator protocols.
+
+    All calls are started at once: how many are in flight is the provider's to say. Each result is handed over
+    as soon as its call is back. Closing the stream cancels the calls.
+    """
+
+    def __init__(self, provider: Provider, settings: ModelSettings) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._limits = limits_of(settings)
+        self._prompts = Prompts()
+        self._ignored = IgnoredEntries()
+        self._observer: Observer | None = None
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show the model what is observed of the members, from now on."""
+        self._observer = observer
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with the reason.
+
+        Raises:
+            SpendingEnded: No further call of this run can work.
+        """
+        [result] = [result async for result in self.generate_batch([request])]
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
+        """Yield exactly one result a request, each as soon as it is there.
+
+        Raises:
+            SpendingEnded: No further call of this run can work. It comes after all results: what was not
+                answered until then is skipped with the reason.
+        """
+        ended: SpendingEnded | None = None
+        async with SideBySide[CallOutcome]() as calls:
+            for batch in pack(await self._observed(requests), self._limits):
+                calls.start(self._ask(batch))
+            async for outcome in calls:
+                ended = ended or outcome.ended
+                for batch in outcome.again:
+                    calls.start(self._ask(batch) if ended is None else _not_asked(batch, ended))
+                for result in outcome.results:
+                    yield result
+        if ended is not None:
+            raise ended
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
+        note = self._ignored.note()
+        told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
+        return (*((note,) if note else ()), *told)
+
+    async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests with what was observed of their members."""
+        if self._observer is None or not requests or not self._settings.observation_token_budget:
+            return requests
+        async with closing(self._observer.observe(requests)) as stream:
+            told = {member: observed async for member, observed in stream}
+        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
+
+    async def _ask(self, batch: Batch) -> CallOutcome:
+        try:
+            request = completion_request(batch, self._prompts, self._settings)
+        except Exception as error:  # noqa: BLE001 - the prompt of one member spoils no other
+            return after_fault(batch, error, self._limits)
+        try:
+            response = await self._provider.complete(request)
+        except ProviderError as error:
+            return after_error(batch, error, self._limits)
+        return self._answered(batch, response)
+
+    def _answered(self, batch: Batch, response: CompletionResponse) -> CallOutcome:
+        """Return what an answer comes to."""
+        members = [request.member for request in batch.requests]
+        try:
+            answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
+            return after_fault(batch, error, self._limits)
+        self._ignored = self._ignored.with_answer(answer)
+        return after_answer(batch, answer, response, self._limits)
+
+
+def limits_of(settings: ModelSettings) -> BatchLimits:
+    """Return how large one call may be."""
+    profile = profile_of(settings.model)
+    return BatchLimits(
+        tokens_per_member=settings.tokens_per_member,
+        max_output_tokens=settings.max_output_tokens,
+        thinking_tokens=profile.thinking_tokens(settings.reasoning_effort),
+        most_tokens=profile.output_tokens,
+    )
+
+
+def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) -> CompletionRequest:
+    """Return what a provider is asked for the members of one call."""
+    return CompletionRequest(
+        system_prompt=prompts.system(batch.requests[0]),
+        user_prompt=prompts.user(batch, settings.prompt_token_budget, settings.observation_token_budget),
+        model=settings.model,
+        max_tokens=batch.max_tokens,
+        temperature=settings.temperature,
+        effort=settings.reasoning_effort,
+        schema=ANSWER_SCHEMA,
+    )
+
+
+async def _not_asked(batch: Batch, ended: SpendingEnded) -> CallOutcome:
+    """Come to nothing, since spending has ended."""
+    return CallOutcome(results=skipped(batch.requests, str(ended)))
+
+
+CHARACTERS_A_TOKEN = 3.7
+"""Of a prompt: OpenAI's cl100k makes a token of 3.8 to 4.0 characters of them, SmolLM2's tokeniser of 3.4."""
+
+
+class EstimatingGenerator:
+    """Stands where the model's generator stands, and says of every member that it is only reckoned with.
+
+    Members, packing, prompts and caps are as they are in a run. Answers are reckoned at what the settings say
+    of one member; that they have to be asked for again, or mended, nobody knows beforehand.
+    """
+
+    def __init__(self, settings: ModelSettings, budget: Budget) -> None:
+        """Begin with no call; what the calls would take is counted by the budget's meter."""
+        self._settings = settings
+        self._budget = budget
+        self._limits = limits_of(settings)
+        self._prompts = Prompts()
+        self._calls: list[ExpectedCall] = []
+
+    def expected_calls(self) -> tuple[ExpectedCall, ...]:
+        """See `ExpectedCallsReporter.expected_calls`."""
+        return tuple(self._calls)
+
+    async def generate(self, request: Request) -> Result:
+        """Reckon with one request."""
+        [result] = [result async for result in self.generate_batch([request])]
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
+        """Yield each request's member as skipped: under `budget` where the caps leave it out."""
+        waiting = deque(pack(requests, self._limits))
+        while waiting:
+            outcome = await self._reckoned(waiting.popleft())
+            waiting.extend(outcome.again)
+            for result in outcome.results:
+                yield result
+
+    async def _reckoned(self, batch: Batch) -> CallOutcome:
+        request = completion_request(batch, self._prompts, self._settings)
+        prompt = (request.system_prompt, request.user_prompt)
+        try:
+            hold = await self._budget.hold(request.model, prompt, request.max_tokens)
+        except OverBudget as error:
+            return after_error(batch, error, self._limits)
+        usage = self._usage(batch, request)
+        self._budget.meter.count_call()
+        hold.settle(usage)
+        self._calls.append(
+            ExpectedCall(
+                members=tuple(one.member.id for one in batch.requests),
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+            )
+        )
+        return CallOutcome(results=skipped(batch.requests, "its call is only reckoned with"))
+
+    def _usage(self, batch: Batch, request: CompletionRequest) -> TokenUsage:
+        characters = len(request.system_prompt) + len(request.user_prompt)
+        answer = self._limits.shares_of(batch.requests) * self._settings.tokens_per_member
+        return TokenUsage(
+            prompt_tokens=round(characters / CHARACTERS_A_TOKEN),
+            completion_tokens=min(answer, request.max_tokens),
+            service_tier=self._settings.service_tier,
+        )

@@ -1,0 +1,197 @@
+"""The prompts, from the templates beside this module.
+
+The system prompt is the same, byte for byte, for all calls of a run that have the same conventions, and its
+beginning is the same for all: endpoints that cache prompts by their prefix charge it once. What differs from
+call to call stands in the user prompt. Tests are written by one pair of prompts and mended by another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from testsmith.generation.llm.context import CallSources, SharedContext, fit_context, fit_observations
+from testsmith.generation.llm.packing import Batch
+from testsmith.model import Change, Member, Request
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PROMPT_VERSION = 5
+"""Part of every result's cache key: raise it whenever a template changes what is asked."""
+
+_BACKTICKS = re.compile("`{3,}")
+
+
+def shown(text: str) -> str:
+    """Return a name or path as the prompt shows it: on one line, invisible characters spelled out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MemberBlock:
+    """One member as a user prompt shows it.
+
+    `within` names the member of the same call whose source holds this one's; empty where none does. What was
+    observed is empty where nothing was, the last two where its tests are to be written.
+    """
+
+    id: str
+    plain_name: str
+    kind: str
+    import_line: str
+    reason: str
+    source: str
+    within: str
+    uses: tuple[str, ...]
+    observations: tuple[str, ...]
+    tests: str
+    failures: str
+
+
+class Prompts:
+    """Writes system and user prompts.
+
+    The template engine is loaded for the first one: a run whose results are all known goes without.
+    """
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return _environment()
+
+    def system(self, request: Request) -> str:
+        """Return the system prompt for all requests of the same language, framework and conventions.
+
+        It depends on whether tests are to be mended, too.
+
+        Raises:
+            jinja2.TemplateNotFound: There are no rules for the framework.
+        """
+        conventions = request.conventions.strip("\n")
+        mends = request.repair is not None
+        return self._environment.get_template(_template("system.j2", mends=mends)).render(
+            language=request.member.language,
+            framework=request.framework,
+            mends=mends,
+            conventions=conventions,
+            fence=_fence([conventions]),
+        )
+
+    def user(self, batch: Batch, context_budget: int, observation_budget: int = 0) -> str:
+        """Return the user prompt for one call.
+
+        Args:
+            batch: The members to ask for.
+            context_budget: The most tokens of context beside the members' own sources.
+            observation_budget: The most tokens of what was observed of them.
+        """
+        context = fit_context(batch.requests, context_budget, batch.tiers)
+        observed = fit_observations(batch.requests, observation_budget, batch.tiers)
+        sources = CallSources([request.member for request in batch.requests])
+        members = [
+            _block(request, context, sources, observed.get(request.member.id, ()))
+            for request in batch.requests
+        ]
+        return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
+            language=batch.requests[0].member.language,
+            members=members,
+            shared=context.shared,
+            style_sample=context.style_sample,
+            fence=_fence(_fenced_texts(members, context)),
+            asked_again=batch.asked_again,
+        )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=PackageLoader("testsmith.generation.llm"),
+        undefined=StrictUndefined,
+        # By file name, and none of these is HTML: nothing is escaped.
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _template(name: str, *, mends: bool) -> str:
+    return f"mend/{name}" if mends else name
+
+
+def _block(
+    request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str]
+) -> _MemberBlock:
+    member, repair = request.member, request.repair
+    holder = sources.holder_of(member)
+    kind = f"async {member.kind}" if member.is_async else str(member.kind)
+    return _MemberBlock(
+        id=shown(member.id),
+        plain_name=shown(member.plain_name),
+        kind=kind,
+        import_line=shown(f"from {member.module} import {member.name.partition('.')[0]}"),
+        reason=_reason(member),
+        source=member.source.strip("\n"),
+        within="" if holder is None else shown(holder.id),
+        uses=context.own.get(member.id, ()),
+        observations=tuple(map(shown, observed)),
+        tests="" if repair is None else repair.code.strip("\n"),
+        failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
+    )
+
+
+def _failure(function: str, text: str) -> str:
+    """Return what a test function said, for a fence; a name is as little to be trusted as a text."""
+    lines = [f"    {shown(line)}" for line in text.splitlines()]
+    return "\n".join([f"{shown(function) or 'the module as a whole'}:", *lines])
+
+
+def _reason(member: Member) -> str:
+    """Say why the member is looked at, with line numbers counted in its own source."""
+    if member.change is Change.ADDED:
+        return "it is new"
+    if member.change is Change.AFFECTED:
+        names = ", ".join(shown(name) for name in member.because)
+        return f"it uses what changed: {names}" if names else "it uses what changed"
+    inside = (line - member.line + 1 for line in sorted(member.changed_lines))
+    ranges = ", ".join(_ranges(line for line in inside if line >= 1))
+    return f"it changed, in these lines of its source: {ranges}" if ranges else "it changed"
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[str]:
+    """Yield ascending numbers as `3` and `5-7`."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number != run[-1] + 1:
+            yield _range(run)
+            run = []
+        run.append(number)
+    if run:
+        yield _range(run)
+
+
+def _range(run: list[int]) -> str:
+    return str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+
+
+def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> Iterator[str]:
+    yield from context.shared
+    yield context.style_sample
+    for member in members:
+        yield member.source
+        yield from member.uses
+        yield from member.observations
+        yield member.tests
+        yield member.failures
+
+
+def _fence(texts: Iterable[str]) -> str:
+    """Return a fence that no line of the texts can close."""
+    longest = (len(run) for text in texts for run in _BACKTICKS.findall(text))
+    return "`" * (max(longest, default=2) + 1)

@@ -1,0 +1,65 @@
+"""What makes one member weigh more than another: how often its way parts, and what stands on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from testsmith.languages.driver import MemberWeight, SourceTree
+from testsmith.languages.python.affected import users_of
+from testsmith.languages.python.judge.coverable import decisions
+from testsmith.languages.python.package import Module, Node, Package, PublicModules, SourceRoots, top_level
+from testsmith.model import Member
+
+
+def weights(tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, MemberWeight]:
+    """Return what members weigh, by id; see `LanguageDriver.weights`.
+
+    Packages are read one after the other, so that no more than one of them is held. Who calls a method of
+    an object cannot be told from the text alone: of a method, what uses its class counts.
+    """
+    roots = SourceRoots.of(project, frozenset(tree.paths()))
+    files = roots.package_files(tree.paths())
+    found: dict[str, MemberWeight] = {}
+    for name, its_members in _by_package(members, roots).items():
+        found |= _in_package(tree, files.get(name, ()), its_members)
+    return found
+
+
+def _by_package(
+    members: Sequence[Member], roots: SourceRoots
+) -> dict[str, list[tuple[Member, Module | None]]]:
+    modules = {path: roots.module(path) for path in dict.fromkeys(member.path for member in members)}
+    found: dict[str, list[tuple[Member, Module | None]]] = {}
+    for member in members:
+        module = modules[member.path]
+        found.setdefault("" if module is None else top_level(module.name), []).append((member, module))
+    return found
+
+
+def _in_package(
+    tree: SourceTree, files: Sequence[Module], members: Sequence[tuple[Member, Module | None]]
+) -> dict[str, MemberWeight]:
+    package = Package.read(tree, files)
+    users = users_of(package, PublicModules(package))
+    return {
+        member.id: MemberWeight(
+            decisions=decisions(member.source),
+            dependents=0 if module is None else _dependents(users, module.name, member.name),
+        )
+        for member, module in members
+    }
+
+
+def _dependents(users: Mapping[Node, Sequence[Node]], module: str, name: str) -> int:
+    """Count what uses a definition, or from outside of it a class around it."""
+    found = set(users.get(Node(module, name), ()))
+    around = name.rpartition(".")[0]
+    while around:
+        inside = f"{around}."
+        found.update(
+            user
+            for user in users.get(Node(module, around), ())
+            if user.module != module or not user.name.startswith(inside)
+        )
+        around = around.rpartition(".")[0]
+    return len(found)

@@ -1,0 +1,1 @@
+"""Python test files: where tests go, and how they are edited."""

@@ -1,0 +1,287 @@
+"""Putting lines into a test file's text: where its imports end, and where its definitions do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from testsmith.languages.python.definitions import Function, last_name
+from testsmith.languages.python.parsing import lines_of, parse_untrusted, span_of
+from testsmith.languages.python.test_files.cutting import (
+    bindings,
+    branch_statements,
+    dotted,
+    has_tests,
+    imported_name,
+    used_names,
+    without_unused,
+)
+from testsmith.languages.python.test_files.equivalence import Bindings, BoundName, Condition
+
+_BLANKS_BETWEEN_DEFINITIONS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is to be put into a file: whole lines, ended by newlines, indented by four blanks.
+
+    Attributes:
+        imports: Lines of imports; may be empty.
+        definitions: All else, never empty.
+    """
+
+    imports: str
+    definitions: str
+
+
+def inserted(text: str, parts: Parts, after: int | None = None) -> str:
+    """Return a file's text with the parts put in, ended and indented as the file's own lines are.
+
+    No line of the text is altered; a last one without an end is given one.
+
+    Args:
+        text: The file's text.
+        parts: What is put in.
+        after: How many statements stand before the definitions; None for the end of the file.
+
+    Raises:
+        CannotParse: The text is no Python.
+    """
+    lines = lines_of(text)
+    body = parse_untrusted(text).body
+    newline = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    if not lines[-1].endswith(("\n", "\r")):
+        lines[-1] += newline
+    first, last = _place_of_imports(body, lines), _place_of_definitions(body, lines)
+    if after and after < len(body):
+        last = min(last, max(first, _end_of_line(body, body[after - 1].end_lineno or 0)))
+    added = [_import_lines(parts.imports, body, lines, first), _definition_lines(parts, lines, last)]
+    imports, definitions = ([line.replace("\n", newline) for line in part] for part in added)
+    return "".join([*lines[:first], *imports, *lines[first:last], *definitions, *lines[last:]])
+
+
+def indentation(text: str) -> str:
+    """Return what a file indents its definitions by; four blanks where it has none.
+
+    Raises:
+        CannotParse: The text is no Python.
+    """
+    lines = lines_of(text)
+    for statement in parse_untrusted(text).body:
+        if isinstance(statement, Function | ast.ClassDef) and statement.body[0].lineno > statement.lineno:
+            inner = statement.body[0]
+            return lines[inner.lineno - 1][: inner.col_offset]
+    return "    "
+
+
+def _place_of_imports(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
+    """Return how many lines stand before the place where imports are added."""
+    if not body:
+        return len(lines)
+    before = _before_definitions(body)
+    plain = [each for each in before if isinstance(each, ast.Import | ast.ImportFrom)]
+    conditional = [each for each in before if isinstance(each, ast.If | ast.Try) and _imports(each)]
+    docstring = [each for each in body[:1] if _is_docstring(each)]
+    ends = [each.end_lineno or 0 for each in (plain or conditional or docstring)]
+    return _end_of_line(body, max(ends)) if ends else _above(body[0], lines)
+
+
+def _before_definitions(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
+    stop = next((i for i, each in enumerate(body) if isinstance(each, Function | ast.ClassDef)), len(body))
+    return body[:stop]
+
+
+def _imports(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(statement))
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _end_of_line(body: Sequence[ast.stmt], line: int) -> int:
+    """Return the last line of the statements that share this line by semicolons."""
+    for statement in body:
+        if statement.lineno <= line:
+            line = max(line, statement.end_lineno or 0)
+    return line
+
+
+def _above(statement: ast.stmt, lines: Sequence[str]) -> int:
+    """Return how many lines stand above a statement and the comments that belong to it."""
+    start = span_of(statement).first - 1
+    above = start
+    while above and lines[above - 1].lstrip().startswith("#"):
+        above -= 1
+    return above or start
+
+
+def _place_of_definitions(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
+    """Return how many lines stand before the end of the file, or before a closing `if __name__ == ...`."""
+    last = body[-1] if body else None
+    test = last.test if isinstance(last, ast.If) else None
+    if last is not None and isinstance(test, ast.Compare) and last_name(test.left) == "__name__":
+        return _above(last, lines)
+    return len(lines)
+
+
+def _import_lines(imports: str, body: Sequence[ast.stmt], lines: Sequence[str], place: int) -> list[str]:
+    added = lines_of(imports) if imports else []
+    if any(map(_imports, _before_definitions(body))):
+        return [line for line in added if line.strip()]
+    if not added or not body:
+        return added
+    follows_text = place and lines[place - 1].strip()
+    precedes_text = place < len(lines) and lines[place].strip()
+    return [*["\n"] * bool(follows_text), *added, *["\n"] * bool(precedes_text)]
+
+
+def _definition_lines(parts: Parts, lines: Sequence[str], place: int) -> list[str]:
+    before = lines[:place]
+    present = next((i for i, line in enumerate(reversed(before)) if line.strip()), len(before))
+    gap = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - present) if present < len(before) else []
+    behind = lines[place:]
+    follows = next((i for i, line in enumerate(behind) if line.strip()), len(behind))
+    after = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - follows) if follows < len(behind) else []
+    return [*gap, *lines_of(parts.definitions), *after]
+
+
+_Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+def parts_of(module: cst.Module, *, without: frozenset[str], beside: Bindings, indent: str) -> Parts:
+    """Return the import lines and the definitions of a module that are to be put into a file.
+
+    Left out are the module's docstring, a closing `if __name__ == "__main__"`, and what is not needed.
+
+    Args:
+        module: The module, its names already as they shall be in the file.
+        without: Names of definitions that the file holds already.
+        beside: What the file binds.
+        indent: What the file indents by.
+    """
+    if _postpones_annotations(module) and "annotations" not in beside:
+        quoting = _QuotedAnnotations(_conditional_names(module))
+        module = cst.ensure_type(module.visit(quoting), cst.Module)
+    wanted = [each for each in module.body if not (_is_left_out(each) or _binds_only(each, without))]
+    body = without_unused(module.with_changes(body=wanted)).body
+    imports = [new for each in body if _is_import(each) and (new := _missing(each, beside)) is not None]
+    definitions = [each for each in body if not _is_import(each)]
+    return Parts(imports=_text(module, imports, indent), definitions=_text(module, definitions, indent))
+
+
+def _text(module: cst.Module, body: Sequence[_Statement], indent: str) -> str:
+    """Return the statements as whole lines; comments at the module's end go with its definitions."""
+    if not body:
+        return ""
+    footer = module.footer if has_tests(body[-1]) else ()
+    part = module.with_changes(body=body, header=(), footer=footer, default_indent=indent)
+    return part.code.strip("\n") + "\n"
+
+
+def _is_left_out(statement: _Statement) -> bool:
+    if isinstance(statement, cst.If):
+        return isinstance(statement.test, cst.Comparison) and dotted(statement.test.left) == "__name__"
+    return isinstance(statement, cst.SimpleStatementLine) and all(
+        (isinstance(part, cst.Expr) and isinstance(part.value, cst.SimpleString | cst.ConcatenatedString))
+        or (isinstance(part, cst.ImportFrom) and dotted(part.module) == "__future__")
+        for part in statement.body
+    )
+
+
+def _binds_only(statement: _Statement, names: frozenset[str]) -> bool:
+    found = bindings(statement)
+    return bool(found) and all(names.intersection(binding.names) for binding in found or ())
+
+
+def _is_import(statement: cst.CSTNode) -> bool:
+    """Tell whether a statement stands among the imports of a file."""
+    if isinstance(statement, cst.SimpleStatementLine):
+        return any(isinstance(part, cst.Import | cst.ImportFrom) for part in statement.body)
+    if isinstance(statement, cst.FunctionDef | cst.ClassDef) or has_tests(statement):
+        return False
+    return any(_is_import(inner) for inner in branch_statements(statement))
+
+
+def _missing(statement: _Statement, beside: Bindings) -> _Statement | None:
+    """Return an import statement without the names that the file imports already; None for nothing left."""
+    if not isinstance(statement, cst.SimpleStatementLine):
+        return statement
+    parts = [new for part in statement.body if (new := _missing_names(part, beside)) is not None]
+    if not parts:
+        return None
+    parts[-1] = parts[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+    return statement.with_changes(body=parts)
+
+
+def _missing_names(part: cst.BaseSmallStatement, beside: Bindings) -> cst.BaseSmallStatement | None:
+    if not isinstance(part, cst.Import | cst.ImportFrom) or isinstance(part.names, cst.ImportStar):
+        return part
+    names = [alias for alias in part.names if not _is_there(part, alias, beside)]
+    if not names:
+        return None
+    names[-1] = names[-1].with_changes(comma=part.names[-1].comma)
+    return part.with_changes(names=names)
+
+
+def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, beside: Bindings) -> bool:
+    """Tell whether the file runs this very import, so that its name is bound whenever its tests run."""
+    if isinstance(part, cst.ImportFrom):
+        name, wanted = imported_name(alias, from_module=True), f"{_origin(part)}:{dotted(alias.name)}"
+    else:
+        name, wanted = imported_name(alias, from_module=False), f"{dotted(alias.name)}:"
+    return any(_runs_import(place, wanted) for place in beside.get(name, ()))
+
+
+def _origin(part: cst.ImportFrom) -> str:
+    return "." * len(part.relative) + dotted(part.module)
+
+
+def _runs_import(place: BoundName, wanted: str) -> bool:
+    return place.condition is not Condition.OTHER and wanted in place.runs
+
+
+def _postpones_annotations(module: cst.Module) -> bool:
+    return any(
+        isinstance(part, cst.ImportFrom) and dotted(part.module) == "__future__"
+        for statement in module.body
+        if isinstance(statement, cst.SimpleStatementLine)
+        for part in statement.body
+    )
+
+
+def _conditional_names(module: cst.Module) -> frozenset[str]:
+    found = (bindings(each) or () for each in module.body if isinstance(each, cst.If | cst.Try))
+    return frozenset(name for each in found for binding in each for name in binding.names)
+
+
+class _QuotedAnnotations(cst.CSTTransformer):
+    """Quotes the annotations that may not be evaluated, which `from __future__ import annotations` spared.
+
+    The import itself is not added: it would act on the annotations that are already there.
+    """
+
+    def __init__(self, conditional_names: frozenset[str]) -> None:
+        super().__init__()
+        self._conditional_names = conditional_names
+
+    def on_leave(
+        self,
+        original_node: cst.CSTNodeT,
+        updated_node: cst.CSTNodeT,
+    ) -> cst.CSTNodeT | cst.RemovalSentinel:
+        if isinstance(original_node, cst.Annotation) and self._must_be_quoted(original_node.annotation):
+            text = cst.Module(body=()).code_for_node(original_node.annotation)
+            quoted = cst.SimpleString(repr(" ".join(text.split())))
+            return updated_node.with_changes(annotation=quoted)
+        return updated_node
+
+    def _must_be_quoted(self, annotation: cst.BaseExpression) -> bool:
+        if isinstance(annotation, cst.SimpleString):
+            return False
+        joined = isinstance(annotation, cst.BinaryOperation)
+        return joined or bool(self._conditional_names & used_names(annotation))

@@ -1,0 +1,159 @@
+"""The mark above a test that says what it was made for: written, read, and found to be edited by hand.
+
+A mark is one comment: the bot's version, the digest of the member's source, the digest of the test's own
+text, and the member's id. Its digest of the test is that of the text as it came into the file, under the name
+that it has there; so an edit shows, and formatting does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+
+from testsmith.languages.driver import CannotParse, MarkedTest, TestMark
+from testsmith.languages.python.comparison import meaning_of_source, normalised_source
+from testsmith.languages.python.definitions import Function
+from testsmith.languages.python.parsing import lines_of, parse, parse_untrusted, span_of
+from testsmith.languages.python.test_files.test_modules import test_functions
+
+_UNSEALED = "0" * 8
+_MARK = re.compile(
+    r"[ \t]*# testsmith (?P<version>\S{1,40}) (?P<source>[0-9a-f]{8}) (?P<test>[0-9a-f]{8})"
+    r" (?P<member>\S[^\r\n]{0,1000}?)(?P<silenced>[ \t]+#[ \t]*noqa[^\r\n]*)?\r?\n?"
+)
+
+_Definition = Function | ast.ClassDef
+
+
+def source_digest(source: str) -> str:
+    """Return the digest of what a member does, whatever it is called.
+
+    Docstrings, annotations, comments and formatting do not count. A text that is no Python, or is nested too
+    deep to be read, counts as it is.
+    """
+    try:
+        return _digest(meaning_of_source(_nameless(parse(source))))
+    except (CannotParse, RecursionError):
+        return _digest(source)
+
+
+def _nameless(tree: ast.Module) -> str:
+    for node in tree.body[:1]:
+        if isinstance(node, _Definition):
+            _rename(tree, node.name)
+    return ast.unparse(tree)
+
+
+def _rename(tree: ast.Module, name: str) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, _Definition) and node.name == name:
+            node.name = "itself"
+        elif isinstance(node, ast.Name) and node.id == name:
+            node.id = "itself"
+
+
+def marked(code: str, mark: TestMark) -> str:
+    """Return a test module with a mark above each of its tests, not sealed yet; foreign marks are cut.
+
+    Raises:
+        CannotParse: The code is no Python.
+    """
+    lines = [line for line in lines_of(code) if not _MARK.fullmatch(line)]
+    for statement in reversed(_tests("".join(lines))):
+        line = f"# testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n"
+        lines.insert(span_of(statement).first - 1, line)
+    return "".join(lines)
+
+
+def sealed(text: str) -> str:
+    """Return a test file whose marks that are not sealed hold the digests of their tests.
+
+    Raises:
+        CannotParse: The text is no Python.
+    """
+    lines = lines_of(text)
+    for line, statement in _marked(text, lines):
+        match = _MARK.fullmatch(lines[line])
+        if match is not None and match["test"] == _UNSEALED:
+            start, end = match.span("test")
+            lines[line] = f"{lines[line][:start]}{_test_digest(lines, statement)}{lines[line][end:]}"
+    return "".join(lines)
+
+
+def marked_tests(text: str) -> tuple[MarkedTest, ...]:
+    """Return the tests of a file that have a mark, in order.
+
+    Raises:
+        CannotParse: The text is no Python.
+    """
+    lines = lines_of(text)
+    found: list[MarkedTest] = []
+    for line, statement in _marked(text, lines):
+        match = _MARK.fullmatch(lines[line])
+        if match is not None:
+            mark = TestMark(version=match["version"], source=match["source"], member=match["member"])
+            is_edited = match["test"] != _test_digest(lines, statement)
+            found.append(MarkedTest(name=statement.name, mark=mark, is_edited=is_edited))
+    return tuple(found)
+
+
+def beside_marked(text: str) -> str:
+    """Return what a test file holds beside the tests that the bot has put there and nobody has edited.
+
+    Imports, comments and formatting do not count. A text that is no Python counts as it is.
+    """
+    try:
+        ours = {one.name for one in marked_tests(text) if not one.is_edited}
+        body = parse_untrusted(text).body
+    except CannotParse:
+        return text
+    left = [each for each in body if not (_says_nothing(each) or getattr(each, "name", None) in ours)]
+    return ast.unparse(ast.Module(body=left, type_ignores=[]))
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    """Tell whether a statement of a test file tests nothing by itself: an import, or a text."""
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_text or isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]]:
+    """Yield the number of each mark's line, from 0, and the test below it."""
+    if not any(map(_MARK.fullmatch, lines)):
+        return
+    for statement in _tests(text):
+        line = span_of(statement).first - 2
+        while line >= 0 and lines[line].lstrip().startswith("#"):
+            if _MARK.fullmatch(lines[line]):
+                yield line, statement
+                break
+            line -= 1
+
+
+def _tests(text: str) -> list[_Definition]:
+    """Return the tests of a module's own level: functions, and classes that hold some."""
+    names = {name.partition("::")[0] for name in test_functions(text)}
+    body = parse_untrusted(text).body
+    return [each for each in body if isinstance(each, _Definition) and each.name in names]
+
+
+def _test_digest(lines: Sequence[str], statement: _Definition) -> str:
+    span = span_of(statement)
+    source = "".join(lines[span.first - 1 : span.last]).replace("\r\n", "\n")
+    return _digest("\n".join((normalised_source(source), *_comments(source))))
+
+
+def _comments(source: str) -> Iterator[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    try:
+        yield from (token.string for token in tokens if token.type == tokenize.COMMENT)
+    except (tokenize.TokenError, SyntaxError):
+        return
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[: len(_UNSEALED)]

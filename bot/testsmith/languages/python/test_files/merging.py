@@ -1,0 +1,280 @@
+"""Adding a test module's tests to a test file that is already there.
+
+What stands in the file is kept to the letter: lines of imports are put after its imports, definitions after
+its last one. Names that mean something else there are changed in what is added.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+
+from testsmith.languages.driver import CannotParse, CannotPlace
+from testsmith.languages.python.definitions import Function
+from testsmith.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
+from testsmith.languages.python.test_files.equivalence import (
+    Bindings,
+    BoundName,
+    Condition,
+    Identities,
+    fixture_names,
+    fixture_parameters,
+    module_bindings,
+    without_fallbacks,
+)
+from testsmith.languages.python.test_files.insertion import Parts, indentation, inserted
+from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
+
+_ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
+"""PEP 263's declaration of another encoding, in one of the first two lines."""
+
+
+def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
+    """Return a test file's text with a test module's tests added.
+
+    Args:
+        existing: The file's text, line ends and byte order mark included; None for a new file.
+        code: The test module.
+        instead_of: Names of tests of the file that go; the new ones stand where the first of them stood.
+
+    Raises:
+        CannotParse: One of the two is no Python.
+        CannotPlace: The module would act on the tests that are already there, or they on it.
+    """
+    mark = (existing or "")[: (existing or "").startswith("\ufeff")]
+    addition = _Side(code.replace("\r\n", "\n"))
+    text, after = _remainder((existing or "").removeprefix(mark), instead_of, addition)
+    if not text.strip():
+        return code if code.endswith("\n") else f"{code}\n"
+    with refusing_depth():
+        return mark + _placed(_Side(text), addition, after)
+
+
+def _remainder(text: str, instead_of: Collection[str], addition: _Side) -> tuple[str, int | None]:
+    """Return a file's text without some tests, and after how many statements they stood; None for nowhere."""
+    if not instead_of:
+        return text, None
+    from testsmith.languages.python.test_files.cutting import without_tests
+
+    left = without_tests(text, instead_of, needed=addition.bindings.keys())
+    return left.text, left.after
+
+
+def _placed(file: _Side, addition: _Side, after: int | None) -> str:
+    there = _already_there(file, addition)
+    if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
+        return file.text
+    if _ENCODING.match(file.text) and not addition.text.isascii():
+        raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
+    _refuse_acting_on_others(addition)
+    _refuse_acted_upon(file, addition)
+    return inserted(file.text, _parts_to_add(file, addition, there), after)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two texts, with all that is read from it."""
+
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return parse_untrusted(self.text)
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        return module_bindings(self.tree)
+
+    @cached_property
+    def identities(self) -> Identities:
+        return Identities(self.bindings)
+
+    def key(self, name: str) -> tuple[bool, str]:
+        """Return what two definitions have in common that may stand for each other."""
+        return name.lower().startswith("test"), self.identities.of(name)
+
+    def may_be_shared(self, name: str) -> bool:
+        """Tell whether a definition may stand for its like on the other side.
+
+        A variable has a state, and so has what uses one: only a test may, since nothing else uses it.
+        """
+        if not all(isinstance(each.statement, Function | ast.ClassDef) for each in self.bindings[name]):
+            return False
+        return name.lower().startswith("test") or self._variables.isdisjoint(self._reached(name))
+
+    def _reached(self, name: str) -> set[str]:
+        """Return the names of this module that a definition needs, directly or through others."""
+        reached: set[str] = set()
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            if each in self.bindings and each not in reached:
+                reached.add(each)
+                waiting.extend(name for bound in self.bindings[each] for name in _names_in(bound.statement))
+        return reached
+
+    @cached_property
+    def _variables(self) -> frozenset[str]:
+        return frozenset(name for name, places in self.bindings.items() if any(map(_is_variable, places)))
+
+    @cached_property
+    def loose_names(self) -> frozenset[str]:
+        """The names of the module's own level that loops, `with` and the like bind."""
+        bound = {each.get_name() for each in _symbols(self.text).get_symbols() if each.is_assigned()}
+        return frozenset(bound - self.bindings.keys())
+
+    @cached_property
+    def fixtures(self) -> frozenset[str]:
+        return fixture_names(self.bindings)
+
+    @cached_property
+    def asked_fixtures(self) -> frozenset[str]:
+        """The parameters that pytest fills with fixtures, in any test or fixture."""
+        functions = (node for node in ast.walk(self.tree) if isinstance(node, Function))
+        return frozenset(name for function in functions for name in fixture_parameters(function))
+
+    @cached_property
+    def global_names(self) -> frozenset[str]:
+        """The names of the module's own level, and all that are read as such, built-in ones included."""
+        return frozenset(_global_names(_symbols(self.text)))
+
+
+def _is_variable(bound: BoundName) -> bool:
+    return not isinstance(bound.statement, Function | ast.ClassDef | ast.Import | ast.ImportFrom)
+
+
+def _names_in(statement: ast.stmt) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def _symbols(text: str) -> symtable.SymbolTable:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return symtable.symtable(text, "<tests>", "exec")
+    except SyntaxError as error:
+        raise CannotParse(f"line {error.lineno or 1}: {error.msg}") from error
+
+
+def _global_names(table: symtable.SymbolTable) -> Iterator[str]:
+    is_module = table.get_type() == "module"
+    yield from (symbol.get_name() for symbol in table.get_symbols() if is_module or symbol.is_global())
+    for child in table.get_children():
+        yield from _global_names(child)
+
+
+def _refuse_acting_on_others(addition: _Side) -> None:
+    for name, places in addition.bindings.items():
+        if name in ACT_ON_THE_WHOLE_FILE or name == "*":
+            what = "a star import" if name == "*" else f"`{name}`"
+            raise CannotPlace(f"{what} would act on the tests that are already there")
+        if any(True for each in places for _ in _decorator_arguments(each.statement, "autouse")):
+            raise CannotPlace(f"the autouse fixture `{name}` would act on the tests that are already there")
+
+
+def _refuse_acted_upon(file: _Side, addition: _Side) -> None:
+    foreign = (addition.asked_fixtures - addition.fixtures) & file.fixtures
+    built_in = {name for name in addition.global_names - addition.bindings.keys() if hasattr(builtins, name)}
+    named = _names_given_to_fixtures(addition) & (file.asked_fixtures | file.fixtures)
+    loose = addition.loose_names & file.global_names
+    hidden = foreign | named | loose | (built_in & file.bindings.keys())
+    if hidden:
+        names = ", ".join(f"`{name}`" for name in sorted(hidden))
+        raise CannotPlace(f"{names} means something else in the file that is already there")
+
+
+def _names_given_to_fixtures(addition: _Side) -> set[str]:
+    """Return the names of fixtures that are called otherwise than their functions."""
+    statements = [
+        each.statement for places in addition.bindings.values() for each in places if each.is_fixture
+    ]
+    return {str(value) for each in statements for value in _decorator_arguments(each, "name")}
+
+
+def _decorator_arguments(statement: ast.stmt, keyword: str) -> Iterator[object]:
+    """Yield the values of a keyword argument in a definition's decorators; None for what is no literal."""
+    decorators: Sequence[ast.expr] = getattr(statement, "decorator_list", ())
+    for call in decorators:
+        if isinstance(call, ast.Call):
+            values = (each.value for each in call.keywords if each.arg == keyword)
+            yield from (value.value if isinstance(value, ast.Constant) else None for value in values)
+
+
+def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str]) -> Parts:
+    from testsmith.languages.python.test_files.insertion import parts_of
+    from testsmith.languages.python.test_files.renaming import rename
+
+    new_names = {**_names_for_clashes(file, addition, there), **there}
+    changes = {old: new for old, new in new_names.items() if old != new}
+    module = rename(parse_concrete(addition.text), changes, addition.fixtures)
+    return parts_of(
+        module, without=frozenset(there.values()), beside=file.bindings, indent=indentation(file.text)
+    )
+
+
+def _already_there(file: _Side, addition: _Side) -> Mapping[str, str]:
+    """Return the definitions that the file already holds: their name there by their own."""
+    own = {file.key(name): name for name in file.bindings if file.may_be_shared(name)}
+    keys = {name: addition.key(name) for name in addition.bindings if addition.may_be_shared(name)}
+    return {name: own[key] for name, key in keys.items() if key in own}
+
+
+def _names_for_clashes(file: _Side, addition: _Side, there: Mapping[str, str]) -> dict[str, str]:
+    """Return the new name of each name of the addition that means something else in the file."""
+    taken = set(file.global_names | addition.global_names | file.asked_fixtures | addition.asked_fixtures)
+    new_names: dict[str, str] = {}
+    for name, places in addition.bindings.items():
+        if name in there or not _clashes(name, places, file, addition):
+            continue
+        known = _known_alias(places, file)
+        new_names[name] = known or _fresh_name(name, taken)
+        taken.add(new_names[name])
+    return new_names
+
+
+def _clashes(name: str, places: Sequence[BoundName], file: _Side, addition: _Side) -> bool:
+    if name in addition.fixtures and name in file.asked_fixtures:
+        return True
+    if name not in file.global_names:
+        return False
+    is_same = _is_same_import(places, file.bindings.get(name, ()))
+    if not is_same and any(isinstance(each.statement, ast.Import) and _is_dotted(each) for each in places):
+        raise CannotPlace(f"`{name}` means something else in the file that is already there")
+    return not is_same
+
+
+def _is_same_import(places: Sequence[BoundName], others: Sequence[BoundName]) -> bool:
+    """Tell whether a name stands for the same import in both."""
+    meanings = {each.imported for side in (places, others) if side for each in without_fallbacks(side)}
+    return bool(others) and len(meanings) == 1 and None not in meanings
+
+
+def _is_dotted(bound: BoundName) -> bool:
+    return any(alias.asname is None and "." in alias.name for alias in getattr(bound.statement, "names", ()))
+
+
+def _known_alias(places: Sequence[BoundName], file: _Side) -> str | None:
+    """Return the name under which the file imports the same thing already."""
+    wanted = {each.imported for each in places}
+    for name, others in file.bindings.items():
+        same = {each.imported for each in others} == wanted and None not in wanted
+        if same and any(each.condition is not Condition.OTHER for each in others):
+            return name
+    return None
+
+
+def _fresh_name(name: str, taken: Collection[str]) -> str:
+    """Return `name_2` or, for a class's `CapWords`, `Name2`; the first number that is free."""
+    joint = "" if name[:1].isupper() and not name.isupper() else "_"
+    return next(new for number in count(2) if (new := f"{name}{joint}{number}") not in taken)

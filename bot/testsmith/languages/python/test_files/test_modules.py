@@ -1,0 +1,93 @@
+"""What a test module holds: its test functions, and the module cut down to some of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+
+from testsmith.languages.python.definitions import Function, last_name
+from testsmith.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
+
+ACT_ON_THE_WHOLE_FILE = frozenset(
+    {
+        "pytest_generate_tests",
+        "pytest_plugins",
+        "pytestmark",
+        "setup_function",
+        "setup_module",
+        "setUpModule",
+        "tearDownModule",
+        "teardown_function",
+        "teardown_module",
+    },
+)
+"""The names of a test module that pytest reads by itself, for all of its tests."""
+
+
+def test_functions(code: str) -> tuple[str, ...]:
+    """Return the names of the test functions that pytest collects, methods as `Class::name`, in order.
+
+    Conditional definitions count once. A fixture is no test, whatever its name.
+
+    Raises:
+        CannotParse: The code is no Python.
+    """
+    return tuple(dict.fromkeys(_tests_in(parse_untrusted(code).body, "")))
+
+
+def keep_tests(code: str, names: Collection[str]) -> str:
+    """Return the module with only these test functions, and without what nothing uses any more.
+
+    Imports, helper functions, classes and constants that no kept test reaches are cut; statements that do
+    something (a call, say) and what pytest itself reads (`pytestmark`, autouse fixtures) stay. Comments and
+    formatting of what stays are untouched.
+
+    Args:
+        code: A test module.
+        names: Names as `test_functions` gives them; others are ignored.
+
+    Raises:
+        CannotParse: The code is no Python.
+    """
+    from testsmith.languages.python.test_files.cutting import without_other_tests, without_unused
+
+    with refusing_depth():
+        return without_unused(without_other_tests(parse_concrete(code), frozenset(names))).code
+
+
+def is_suite(name: str, bases: Collection[str]) -> bool:
+    """Tell whether pytest looks for tests in a class of this name, with bases of these names."""
+    return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
+
+
+def is_test_name(name: str) -> bool:
+    """Tell whether pytest takes a function of this name for a test."""
+    return name.startswith("test")
+
+
+def is_fixture(function: Function) -> bool:
+    """Tell whether a function is a pytest fixture."""
+    return any(last_name(decorator) == "fixture" for decorator in function.decorator_list)
+
+
+def inner_statements(statement: ast.stmt) -> Sequence[ast.stmt]:
+    """Return the statements of all branches of a compound statement, in order."""
+    inner: list[ast.stmt] = []
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, ast.stmt):
+            inner.append(node)
+        elif isinstance(node, ast.ExceptHandler | ast.match_case):
+            inner.extend(node.body)
+    return inner
+
+
+def _tests_in(statements: Sequence[ast.stmt], prefix: str) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, Function):
+            if is_test_name(statement.name) and not is_fixture(statement):
+                yield prefix + statement.name
+        elif isinstance(statement, ast.ClassDef):
+            if is_suite(statement.name, [last_name(base) for base in statement.bases]):
+                yield from _tests_in(statement.body, f"{prefix}{statement.name}::")
+        else:
+            yield from _tests_in(inner_statements(statement), prefix)

@@ -1,0 +1,343 @@
+"""What an endpoint says when it does not answer, as an error of the tree in `provider.py`.
+
+This is the one place where the SDK's exceptions and the endpoints' many ways to say no are read. Nothing that
+comes from outside is shown uncut, and the key is never shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from testsmith.llm.interface import (
+    CannotConnect,
+    ConnectionFailed,
+    ContentFiltered,
+    ContextTooLong,
+    EndpointRetired,
+    KeyRefused,
+    ModelUnknown,
+    ProviderError,
+    QuotaEmpty,
+    RateLimited,
+    RequestRefused,
+    ServerFailed,
+    TimedOut,
+    TransientError,
+)
+from testsmith.settings import Secret
+
+MAX_READ_CHARACTERS = 2_000
+"""How much of an endpoint's own words is looked at."""
+
+MAX_SHOWN_CHARACTERS = 300
+"""How much of them is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEndpoint:
+    """Who is asked.
+
+    Attributes:
+        url: The endpoint's address as it may be shown, without user, password and query.
+        model: The model's id.
+        key: What must never be shown; None where there is no key.
+        timeout_seconds: How long one attempt may take.
+    """
+
+    url: str
+    model: str
+    key: Secret | None
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An HTTP answer that is no completion.
+
+    Attributes:
+        status: The HTTP status.
+        words: What the endpoint says, cleaned and cut.
+        codes: Its error codes and types, in lower case.
+        parameter: The parameter it complains of; empty where it names none.
+        retry_after: Seconds it asks to wait; None where it does not say.
+    """
+
+    status: int
+    words: str = ""
+    codes: frozenset[str] = frozenset()
+    parameter: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One line of the table below: which refusals it is for, what they become, what to do about them."""
+
+    fits: Callable[[Refusal], bool]
+    error: type[ProviderError]
+    what: str
+    advice: str
+
+
+_QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
+)
+_MODEL_CODES = frozenset({"model_not_found", "deploymentnotfound", "invalid_model", "unknown_model"})
+_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
+_CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_CONTEXT_WORDS = re.compile(
+    r"context (length|window|size)|maximum context|(prompt|input) is too long|too many (input )?tokens"
+    r"|token count.{0,40} exceeds|max_tokens must be at least 1, got -",
+    re.IGNORECASE,
+)
+_MODEL_WORDS = re.compile(r"\bmodels?\b|no endpoints (found|available)", re.IGNORECASE)
+"""The second is how a service says it that passes requests on to others."""
+_RETRY_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+_REDIRECTING = range(300, 400)
+_TOO_LARGE = 413  # named differently before and after Python 3.13
+_PASSING = frozenset({408, 409, 425, *range(500, 600)})
+"""The statuses of what may work a little later; the SDK's own retries would count the same ones."""
+_REFUSING = frozenset({400, 413, 422, 500})
+"""The statuses with which a request is refused for what is in it; some servers answer 500."""
+
+_RULES = (
+    _Rule(
+        lambda said: (
+            said.status == HTTPStatus.PAYMENT_REQUIRED
+            or bool(said.codes & _QUOTA_CODES)
+            or "credit balance" in said.words
+        ),
+        QuotaEmpty,
+        "The account has no credit left at {url}",
+        "Add credit, or use another key; --provider offline needs none.",
+    ),
+    _Rule(
+        lambda said: (
+            bool(said.codes & _FILTER_CODES)
+            or (said.status == HTTPStatus.FORBIDDEN and "moderation" in said.words)
+        ),
+        ContentFiltered,
+        "The endpoint's content filter refused the request",
+        "Leave the member out, or use another model.",
+    ),
+    _Rule(
+        lambda said: said.status == HTTPStatus.UNAUTHORIZED or "api_key_invalid" in said.codes,
+        KeyRefused,
+        "The key is not accepted by {url} ({status})",
+        "Check TESTSMITH_API_KEY or OPENAI_API_KEY, and that the key belongs to this endpoint.",
+    ),
+    _Rule(
+        lambda said: said.status == HTTPStatus.FORBIDDEN,
+        KeyRefused,
+        "Access is refused by {url} (403)",
+        "Check that the key may use model {model} there, and that the endpoint still exists.",
+    ),
+    _Rule(
+        lambda said: said.status == HTTPStatus.TOO_MANY_REQUESTS,
+        RateLimited,
+        "Too many requests for {url} (429)",
+        "Run again later, or lower --max-concurrent-calls.",
+    ),
+    _Rule(
+        lambda said: (
+            said.status == _TOO_LARGE
+            or bool(said.codes & _CONTEXT_CODES)
+            or (said.status in _REFUSING and bool(_CONTEXT_WORDS.search(said.words)))
+        ),
+        ContextTooLong,
+        "The prompt is longer than model {model} reads",
+        "Use a model with a longer context, or lower --prompt-token-budget.",
+    ),
+    _Rule(
+        lambda said: (
+            bool(said.codes & _MODEL_CODES)
+            or (said.status == HTTPStatus.BAD_REQUEST and said.parameter == "model")
+            or "not a valid model" in said.words
+            or (said.status == HTTPStatus.NOT_FOUND and bool(_MODEL_WORDS.search(said.words)))
+        ),
+        ModelUnknown,
+        "There is no model {model} at {url}",
+        "Name another one with --model; model ids are retired at short notice.",
+    ),
+    _Rule(
+        lambda said: said.status in {404, 405, 410},
+        EndpointRetired,
+        "There are no chat completions at {url} ({status})",
+        "Check --base-url (most end in /v1). A retired service needs another one, or --provider offline.",
+    ),
+    _Rule(
+        lambda said: said.status in _REDIRECTING,
+        EndpointRetired,
+        "{url} sends requests elsewhere ({status})",
+        "Give the new address with --base-url.",
+    ),
+    _Rule(
+        lambda said: said.status in _PASSING,
+        ServerFailed,
+        "The server at {url} failed ({status})",
+        "Run again later.",
+    ),
+    _Rule(
+        lambda _: True,
+        RequestRefused,
+        "The request was refused by {url} ({status})",
+        "Check --model; lower --max-output-tokens if it is over the model's limit.",
+    ),
+)
+"""From the most special to the most general: the first that fits counts."""
+
+
+def read_refusal(
+    status: int, headers: Mapping[str, str], body: object, *, target: ModelEndpoint, now: float
+) -> Refusal:
+    """Read an HTTP answer that is no completion.
+
+    Args:
+        status: Its status.
+        headers: Its headers, looked up without regard to case.
+        body: Its JSON, or its text where it is none.
+        target: Who answered.
+        now: Seconds since the epoch, for a `Retry-After` that is a date.
+    """
+    whole = body[0] if isinstance(body, list) and body else body  # Gemini puts it into a list
+    error = whole.get("error", whole) if isinstance(whole, dict) else whole
+    fields = error if isinstance(error, dict) else {}
+    said = fields.get("message") or fields.get("detail") or ("" if isinstance(error, dict) else error)
+    metadata, details = fields.get("metadata"), _details(fields)
+    raw = (
+        metadata.get("raw") if isinstance(metadata, dict) else None
+    )  # who was asked in the end, at OpenRouter
+    codes = [*(fields.get(name) for name in ("code", "type")), *(one.get("reason") for one in details)]
+    asked = retry_after_seconds(headers, now)
+    return Refusal(
+        status=status,
+        words=_clean(f"{said}: {raw}" if raw else said, target.key),
+        codes=frozenset(str(code).lower() for code in codes),
+        parameter=str(fields.get("param") or ""),
+        retry_after=_retry_delay(details) if asked is None else asked,
+    )
+
+
+def _details(fields: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return what Google's services tell beside the message."""
+    details = fields.get("details")
+    return [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+
+
+def _retry_delay(details: list[dict[str, object]]) -> float | None:
+    """Return the seconds to wait that Google's services name in the body, as `34s`."""
+    delays = (_RETRY_DELAY.fullmatch(str(one.get("retryDelay"))) for one in details)
+    return next((float(delay[1]) for delay in delays if delay), None)
+
+
+def refused(said: Refusal, target: ModelEndpoint) -> ProviderError:
+    """Return the error that a refusal stands for."""
+    rule = next(rule for rule in _RULES if rule.fits(said))
+    what = rule.what.format(url=target.url, model=target.model, status=said.status)
+    own_words = "" if rule.error is KeyRefused else _shown(said.words)
+    error = rule.error(f"{what}{own_words}. {rule.advice.format(model=target.model)}")
+    if isinstance(error, TransientError):
+        error.retry_after = said.retry_after
+    return error
+
+
+def content_filtered(target: ModelEndpoint) -> ContentFiltered:
+    """Return the error for an answer that was withheld, or that the model declined to give."""
+    return ContentFiltered(
+        f"Model {target.model} gave no answer for reasons of content. "
+        "Leave the member out, or use another model."
+    )
+
+
+def not_sendable() -> RequestRefused:
+    """Return the error for a prompt that UTF-8 cannot hold, as with a file name that is no text."""
+    return RequestRefused("The prompt holds a name or a text that is not Unicode. Leave the member out.")
+
+
+def no_completion(target: ModelEndpoint) -> ServerFailed:
+    """Return the error for a good status with something else than a completion."""
+    return ServerFailed(
+        f"{target.url} answered with something that is no completion. "
+        "Check --base-url (most end in /v1), or run again later."
+    )
+
+
+def broken_off(error: Exception, target: ModelEndpoint) -> ProviderError:
+    """Return the error that an exception without an HTTP answer stands for."""
+    import openai
+
+    chain = tuple(_chain(error))
+    names = {type(link).__name__ for link in chain}
+    if names & {"ConnectError", "ConnectTimeout", "ProxyError"}:
+        return CannotConnect(
+            f"Cannot connect to {target.url}: {_obstacle(chain)}. Check --base-url and the network."
+        )
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return TimedOut(
+            f"No whole answer from {target.url} within {target.timeout_seconds:g} s. "
+            "Run again later, or raise --timeout."
+        )
+    return ConnectionFailed(f"The connection to {target.url} broke. Check the network, or run again later.")
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds to wait, by `retry-after-ms` or by `retry-after`, a number or a date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    asked = headers.get("retry-after")
+    seconds = _number(asked)
+    if seconds is not None or asked is None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None
+
+
+def _clean(said: object, key: Secret | None) -> str:
+    """Return an endpoint's words without key, markup and control characters, on one line, cut."""
+    whole = str(said)
+    text = (whole.replace(key.value, "***") if key else whole)[:MAX_READ_CHARACTERS]
+    if text.lstrip().startswith("<"):
+        return ""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def _shown(words: str) -> str:
+    """Return an endpoint's cleaned words as the end of a message: cut, without a full stop."""
+    cut = words if len(words) <= MAX_SHOWN_CHARACTERS else words[: MAX_SHOWN_CHARACTERS - 1] + "…"
+    return cut and f": {cut.rstrip('.')}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _obstacle(chain: tuple[BaseException, ...]) -> str:
+    """Say in words why there is no connection."""
+    for link in chain:
+        if isinstance(link, socket.gaierror):
+            return "there is no such host"
+        if isinstance(link, ConnectionRefusedError):
+            return "nothing listens there"
+        if isinstance(link, ssl.SSLError):
+            return "its certificate or encryption is not accepted"
+    return "it does not answer"

@@ -1,0 +1,217 @@
+"""One attempt at an OpenAI-compatible endpoint, through the official SDK.
+
+The SDK's own retries are off; what it raises is read in `refusal.py`, what the endpoint does not take is
+learned in `dialect.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from testsmith.llm.budget import Budget, Hold
+from testsmith.llm.capabilities import ANY, Capabilities, Dialect
+from testsmith.llm.error_mapping import (
+    ModelEndpoint,
+    Refusal,
+    broken_off,
+    content_filtered,
+    no_completion,
+    not_sendable,
+    read_refusal,
+    refused,
+)
+from testsmith.llm.interface import (
+    CannotConnect,
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ProviderError,
+    TokenUsage,
+)
+from testsmith.llm.profiles import profile_of
+
+if TYPE_CHECKING:
+    import openai
+
+MAX_ANSWER_CHARACTERS = 4 * 1024**2
+"""A longer answer is no completion: it is far over every output limit."""
+
+_FIRST_ERROR_STATUS = 400
+
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+
+
+class OpenAIProvider:
+    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter."""
+
+    def __init__(
+        self,
+        connect: Callable[[], openai.AsyncOpenAI],
+        *,
+        target: ModelEndpoint,
+        budget: Budget,
+        capabilities: Capabilities = ANY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare, without connecting or importing the SDK, which takes longer than the rest of a cached run.
+
+        Args:
+            connect: Makes the SDK's client at the first call.
+            target: Who is asked, for messages, and for how long.
+            budget: Counts requests and tokens, and says what may be spent.
+            capabilities: What to try first.
+            clock: Seconds since the epoch.
+        """
+        self._connect = connect
+        self._client: openai.AsyncOpenAI | None = None
+        self._target = target
+        self._budget = budget
+        self._capabilities = capabilities
+        self._clock = clock
+        self._dialects: dict[str, Dialect] = {}
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`."""
+        import openai
+
+        target = replace(self._target, model=request.model)
+        dialect = self._dialect(request.model)
+        while True:
+            sent = dialect.arguments(request)
+            hold = await self._hold(request)
+            try:
+                return self._read(await self._post(sent), target, hold)
+            except openai.APIStatusError as error:
+                hold.release()
+                said = self._refusal(error.status_code, error.body, error.response.headers)
+                if not dialect.learn(said, sent):
+                    raise refused(said, target) from error
+            except UnicodeEncodeError as error:
+                hold.release()
+                raise not_sendable() from error
+            except (openai.OpenAIError, TimeoutError) as error:
+                broken = broken_off(error, target)
+                if isinstance(broken, CannotConnect):
+                    hold.release()
+                raise broken from error
+            finally:
+                hold.keep()
+
+    def _dialect(self, model: str) -> Dialect:
+        """Return what all calls of a model have learned together."""
+        if model not in self._dialects:
+            self._dialects[model] = Dialect(self._capabilities, profile_of(model))
+        return self._dialects[model]
+
+    async def aclose(self) -> None:
+        """Close the connections, if any were made."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _hold(self, request: CompletionRequest) -> Hold:
+        prompt = (request.system_prompt, request.user_prompt)
+        return await self._budget.hold(request.model, prompt, request.max_tokens)
+
+    async def _post(self, sent: dict[str, Any]) -> bytes:
+        """Send one HTTP request; return the answer's body.
+
+        The time limit holds for all of it, however slowly the answer drips.
+        """
+        self._client = self._client or self._connect()
+        self._budget.meter.count_call()
+        async with asyncio.timeout(self._target.timeout_seconds):
+            raw = await self._client.chat.completions.with_raw_response.create(**sent)
+        content: bytes = raw.http_response.content
+        return content
+
+    def _read(self, content: bytes, target: ModelEndpoint, hold: Hold) -> CompletionResponse:
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise no_completion(target) from error
+        response = read_completion(body)
+        if response is None:
+            raise self._embedded_error(body, target)
+        hold.settle(response.usage)
+        if response.finish_reason == "content_filter" and not response.text:
+            raise content_filtered(target)
+        return response
+
+    def _embedded_error(self, body: object, target: ModelEndpoint) -> ProviderError:
+        """Read a good status around an error with a status of its own, as OpenRouter sends it."""
+        error = body.get("error") if isinstance(body, dict) else None
+        status = error.get("code") if isinstance(error, dict) else None
+        if not isinstance(status, int) or status < _FIRST_ERROR_STATUS:
+            return no_completion(target)
+        return refused(self._refusal(status, body, {}), target)
+
+    def _refusal(self, status: int, body: object, headers: Mapping[str, str]) -> Refusal:
+        return read_refusal(status, headers, body, target=self._target, now=self._clock())
+
+
+def read_completion(body: object) -> CompletionResponse | None:
+    """Return the answer that a JSON body holds; None where it is no completion."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(body, dict) or not isinstance(choice, dict) or not isinstance(message, dict):
+        return None
+    text = _text(message.get("content"))
+    if text is None or len(text) > MAX_ANSWER_CHARACTERS:
+        return None
+    declined = not text and isinstance(message.get("refusal"), str)
+    reason = "content_filter" if declined else _FINISH_REASONS.get(str(choice.get("finish_reason")), "other")
+    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body))
+
+
+def _text(content: object) -> str | None:
+    """Return a message's text: a string, a list of parts, or nothing at all."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        return None
+    parts = (part.get("text") for part in content if isinstance(part, dict))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _usage(body: Mapping[str, object]) -> TokenUsage:
+    """Return the tokens that an answer names, and the tier that it says they are billed at.
+
+    Some endpoints, such as Gemini's, leave what the model thought out of `completion_tokens`, though they
+    charge for it as for the rest; then only the total shows it.
+    """
+    fields, tier = _fields(body.get("usage")), body.get("service_tier")
+    of_prompt = _fields(fields.get("prompt_tokens_details"))
+    of_answer = _fields(fields.get("completion_tokens_details"))
+    prompt, answer, total = (
+        _count(fields.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    )
+    left_out = max(0, total - prompt - answer) if prompt else 0
+    thinking = max(left_out, _count(of_answer.get("reasoning_tokens")))
+    return TokenUsage(
+        prompt_tokens=prompt,
+        completion_tokens=answer + left_out,
+        cached_tokens=_count(of_prompt.get("cached_tokens")),
+        cache_write_tokens=_count(of_prompt.get("cache_write_tokens")),
+        thinking_tokens=min(thinking, answer + left_out),
+        service_tier=tier if isinstance(tier, str) else "",
+    )
+
+
+def _fields(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(number: object) -> int:
+    return max(0, number) if isinstance(number, int) else 0

@@ -1,0 +1,187 @@
+"""Keeps a run's exchanges in a file, and plays them back.
+
+The file has one JSON object a line: `digest` of the request, `call`, which counts calls with that digest from
+0 in the order in which they began, the `request`, and either its `response` or its `error`. No key is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from testsmith.llm.interface import (
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    Provider,
+    ProviderError,
+    ReplayMissed,
+    TokenUsage,
+)
+from testsmith.model import UsageFailure
+
+FORMAT = "testsmith-exchange-1"
+"""Stands in every line, so that no other file is taken for a recording."""
+
+_FINISH_REASONS: dict[str, FinishReason] = {reason: reason for reason in get_args(FinishReason)}
+
+Outcome = CompletionResponse | ProviderError
+"""What became of a request."""
+
+
+def request_digest(request: CompletionRequest) -> str:
+    """Return the SHA-256, in hexadecimal, over canonical JSON of all that is asked."""
+    canonical = json.dumps(asdict(request), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One call: which request, the how-manieth call with it, and what became of it."""
+
+    digest: str
+    call: int
+    outcome: Outcome
+
+
+class RecordProvider:
+    """The outermost layer: what the caller was answered, or why not, is on disk before it goes on."""
+
+    def __init__(self, inner: Provider, file: Path) -> None:
+        """Wrap a provider; to a recording that is already there, further exchanges are added.
+
+        Raises:
+            UsageFailure: The file cannot be written, or is no recording.
+        """
+        self._inner = inner
+        self._file = file
+        self._append(b"")
+        self._begun = Counter[str]()
+        for exchange in read_recording(file):
+            self._begun[exchange.digest] = max(self._begun[exchange.digest], exchange.call + 1)
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`."""
+        digest = request_digest(request)
+        call = self._begun[digest]
+        self._begun[digest] += 1
+        try:
+            response = await self._inner.complete(request)
+        except ProviderError as error:
+            self._write(request, Exchange(digest=digest, call=call, outcome=error))
+            raise
+        self._write(request, Exchange(digest=digest, call=call, outcome=response))
+        return response
+
+    def _write(self, request: CompletionRequest, exchange: Exchange) -> None:
+        line = {
+            "format": FORMAT,
+            "digest": exchange.digest,
+            "call": exchange.call,
+            "request": asdict(request),
+        }
+        line |= _encode(exchange.outcome)
+        self._append(json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        try:
+            with self._file.open("ab", buffering=0) as file:
+                file.write(line)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageFailure(
+                f"Cannot record into {self._file} ({error.strerror}). Name another file."
+            ) from error
+
+
+class ReplayProvider:
+    """Answers from a recording alone; the same request gets its answers in the order of the calls."""
+
+    def __init__(self, file: Path) -> None:
+        """Read the recording.
+
+        Raises:
+            UsageFailure: The file cannot be read, or is no recording.
+        """
+        self._file = file
+        self._outcomes: defaultdict[str, deque[Outcome]] = defaultdict(deque)
+        for exchange in sorted(read_recording(file), key=lambda exchange: exchange.call):
+            self._outcomes[exchange.digest].append(exchange.outcome)
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        """See `Provider.complete`; a request that is not in the recording is a `ReplayMissed`."""
+        digest = request_digest(request)
+        if not self._outcomes[digest]:
+            raise ReplayMissed(
+                f"{self._file} has no answer to this request (any more; digest {digest[:12]}). "
+                "Replay with the revisions, settings and version of the recorded run, or record anew."
+            )
+        outcome = self._outcomes[digest].popleft()
+        if isinstance(outcome, ProviderError):
+            raise outcome
+        return outcome
+
+
+def read_recording(file: Path) -> list[Exchange]:
+    """Return a recording's exchanges, in the order in which they ended.
+
+    Raises:
+        UsageFailure: The file cannot be read, or a line in it is not one that `RecordProvider` wrote.
+    """
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageFailure(f"Cannot read the recording {file} ({error.strerror}).") from error
+    return [_decode_line(line, f"{file}, line {number},") for number, line in enumerate(lines, start=1)]
+
+
+def _decode_line(line: bytes, where: str) -> Exchange:
+    try:
+        fields = _own_fields(json.loads(line))
+        return Exchange(digest=str(fields["digest"]), call=int(fields["call"]), outcome=_decode(fields))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UsageFailure(
+            f"{where} is no exchange that --record wrote. Record anew, or name another file."
+        ) from error
+
+
+def _own_fields(line: Any) -> dict[str, Any]:
+    if not isinstance(line, dict) or line.get("format") != FORMAT:
+        raise ValueError("a line of some other program")
+    return line
+
+
+def _encode(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, CompletionResponse):
+        return {"response": asdict(outcome)}
+    kind = type(outcome).__name__
+    return {"error": {"kind": kind, "message": str(outcome), "attempts": outcome.attempts}}
+
+
+def _decode(fields: dict[str, Any]) -> Outcome:
+    if "error" in fields:
+        error = _error_kinds()[fields["error"]["kind"]](str(fields["error"]["message"]))
+        error.attempts = int(fields["error"]["attempts"])
+        return error
+    response = fields["response"]
+    said = response["usage"]
+    tokens = {name: int(said[name]) for name in TokenUsage.__slots__ if name != "service_tier"}
+    usage = TokenUsage(**tokens, service_tier=str(said.get("service_tier", "")))
+    reason = _FINISH_REASONS[response["finish_reason"]]
+    return CompletionResponse(text=str(response["text"]), finish_reason=reason, usage=usage)
+
+
+def _error_kinds() -> dict[str, type[ProviderError]]:
+    return {kind.__name__: kind for kind in _and_below(ProviderError)}
+
+
+def _and_below(kind: type[ProviderError]) -> Iterator[type[ProviderError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _and_below(narrower)

@@ -1,0 +1,91 @@
+"""What a run would ask a model and what that would cost, as text or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from testsmith.model import SCHEMA_VERSION, Estimate, Skipped, SkipStage, Spending
+from testsmith.reporting.escaping import one_line
+from testsmith.reporting.json_contract import json_document, member_keys, skipped_keys, statistics_keys
+from testsmith.reporting.phrases import count
+from testsmith.settings import OutputFormat
+
+
+def render_estimate(estimate: Estimate, output_format: OutputFormat, model: str) -> str:
+    """Return an estimate in a format, ready to be printed.
+
+    Args:
+        estimate: What is shown.
+        output_format: JSON, or text for anything else.
+        model: The id of the model that would be asked.
+    """
+    if output_format is OutputFormat.JSON:
+        return json_document(estimate_keys(estimate, model))
+    return "\n".join(_lines(estimate, model)) + "\n"
+
+
+def estimate_keys(estimate: Estimate, model: str) -> dict[str, object]:
+    """Return an estimate as keys and values."""
+    statistics = statistics_keys(estimate.statistics)
+    del statistics["funnel"]  # nothing was made
+    return {
+        "schema": SCHEMA_VERSION,
+        "base": estimate.base,
+        "head": estimate.head,
+        "model": model,
+        "members": [member_keys(member) for member in estimate.members],
+        "calls": [
+            {
+                "members": list(call.members),
+                "prompt_tokens": call.prompt_tokens,
+                "completion_tokens": call.completion_tokens,
+            }
+            for call in estimate.calls
+        ],
+        "cached": list(estimate.cached),
+        "skipped": [skipped_keys(entry) for entry in estimate.skipped],
+        "stats": statistics,
+    }
+
+
+def _lines(estimate: Estimate, model: str) -> Iterator[str]:
+    asked = sum(len(call.members) for call in estimate.calls)
+    of_all = f"{asked:,} of {count(len(estimate.members), 'member')}"
+    yield one_line(f"{model} would be asked for {of_all}; {len(estimate.cached):,} known from the cache.")
+    yield ""
+    spending = estimate.statistics.spending
+    figures = {
+        "calls": f"{spending.api_calls:,}",
+        "prompt tokens": f"{spending.prompt_tokens:,}",
+        "answer tokens": f"{spending.completion_tokens:,}",
+        "cost": _cost(spending),
+    }
+    for name, figure in figures.items():
+        yield f"  {name:<14} {figure:>14}"
+    if spending.api_calls > 1:
+        share = spending.prefix_tokens / max(1, spending.prompt_tokens)
+        yield f"  {share:.0%} of the prompt tokens are the same in every call, which may be charged less."
+    if spending.cost is None:
+        yield "  Nobody knows a price for this model: --prompt-price and --completion-price name one."
+    yield from _left_out(estimate)
+    yield ""
+    yield "Nobody was asked, and nothing was run. What has to be asked for again, or mended, comes on top."
+
+
+def _cost(spending: Spending) -> str:
+    return "unknown" if spending.cost is None else f"{spending.cost:.4f} USD"
+
+
+def _left_out(estimate: Estimate) -> Iterator[str]:
+    """Yield what the caps leave out, reason by reason."""
+    left_out = [one for one in estimate.skipped if one.stage is SkipStage.BUDGET]
+    for reason, ones in groupby(sorted(left_out, key=_reason), _reason):
+        members = [one.member or one.path for one in ones]
+        yield ""
+        yield one_line(f"Left out, {count(len(members), 'member')}: {reason}")
+        yield from (f"  {one_line(member)}" for member in members)
+
+
+def _reason(entry: Skipped) -> str:
+    return entry.reason

@@ -1,0 +1,470 @@
+"""The sentences of a report, the same in every format that people read. All pure.
+
+Each says something that a reader can check, in as few words as that takes; what was not measured is not
+mentioned.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from testsmith.model import (
+    BaselineStatus,
+    BaseOutcome,
+    CacheStats,
+    Change,
+    Evidence,
+    Funnel,
+    GeneratedTest,
+    Label,
+    Member,
+    Origin,
+    Report,
+    SkipStage,
+    Spending,
+    StaleTestAction,
+    Statistics,
+    Suggestion,
+)
+from testsmith.reporting.escaping import Prose, code, joined, one_line, parse, plain
+from testsmith.reporting.rendering import View
+from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, totals
+
+LABEL_WORDS = {
+    Label.NEW_BEHAVIOUR: "new behaviour",
+    Label.UNCHANGED_BEHAVIOUR: "unchanged behaviour",
+    Label.QUESTION: "question",
+    Label.CATCHES: "catches a difference",
+}
+
+ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
+"""Who made a suggestion."""
+
+_CHANGED_TO = re.compile("` to `")
+_SEPARATOR = " · "
+_NAMES_IN_CHANGE = 2
+_NAMES_SHOWN = 20
+_COMMAND_LIMIT = 5_000
+"""Characters of a command line: more than the longest path and name need."""
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, as `1 test` or `2,000 tests`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def statistics_line(stats: CacheStats) -> str:
+    """Return the statistics line that `--verbose` prints; its wording is part of the contract."""
+    return f"LLM cache — hits: {stats.hits}  misses: {stats.misses}  entries: {stats.entries}"
+
+
+def headline(report: Report, figures: Totals | None = None) -> str:
+    """Return the one sentence that says what came of the run, or of all that the figures count."""
+    figures = figures or totals(report)
+    if not figures.members:
+        return f"{_nothing_found(report)}{_files_left_out(figures)}."
+    if figures.questions and not figures.tested:
+        questions = count(figures.questions, "question")
+        return f"TestSmith asks {questions} and {_proposal(figures)} {_subject(report, figures)}."
+    return f"TestSmith {_proposal(figures)} {_subject(report, figures)}{_asking(figures)}."
+
+
+def _nothing_found(report: Report) -> str:
+    if report.failure is not None:
+        return "No member was looked at"
+    return "No public member found" if report.base is None else "No member changed"
+
+
+def _files_left_out(figures: Totals) -> str:
+    files = figures.skipped_files
+    verb = "was" if files == 1 else "were"
+    return f"; {count(files, 'file')} {verb} left out" if files else ""
+
+
+def _proposal(figures: Totals) -> str:
+    if not figures.tested:
+        return "proposes no tests for"
+    verb = "wrote" if figures.unproven else "proposes"
+    return f"{verb} {'tests' if figures.tests is None else count(figures.tests, 'test')} for"
+
+
+def _subject(report: Report, figures: Totals) -> str:
+    kind = "public member" if report.base is None else "changed member"
+    if figures.members == 1:
+        return f"the one {kind}"
+    if figures.tested in {0, figures.members}:
+        return f"{'all' if figures.tested else 'the'} {count(figures.members, kind)}"
+    return f"{figures.tested:,} of {count(figures.members, kind)}"
+
+
+def _asking(figures: Totals) -> str:
+    asking = f" and asks {count(figures.questions, 'question')}" if figures.questions else ""
+    return f"{asking}{_unproven(figures)}"
+
+
+def _unproven(figures: Totals) -> str:
+    if not figures.unproven:
+        return ""
+    return "; it has not been run" if figures.tests == 1 else "; none of them has been run"
+
+
+def change_words(member: Member) -> Prose:
+    """Return why a member is looked at, as `changed` or "affected by `_bounds`"."""
+    if member.change is not Change.AFFECTED or not member.because:
+        return plain(member.change.value)
+    shown = [code(name) for name in member.because[:_NAMES_IN_CHANGE]]
+    left = len(member.because) - len(shown)
+    more = plain(f" and {left:,} more") if left else ()
+    return (*plain("affected by "), *joined(", ", shown), *more)
+
+
+def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
+    """Return what a table says of one member's suggestions, as `2 tests, kills 6 of 7`."""
+    return joined("; ", (_short_words(suggestion) for suggestion in suggestions))
+
+
+def _short_words(suggestion: Suggestion) -> Prose:
+    if not suggestion.is_green:
+        return plain("question, held before" if catches(suggestion) else "question")
+    evidence = suggestion.evidence
+    if evidence is not None and evidence.fail_to_pass:
+        return plain(fail_to_pass_words(evidence))
+    return plain(", ".join((count(len(suggestion.tests), "test"), *_best_fact(evidence))))
+
+
+def fail_to_pass_words(evidence: Evidence) -> str:
+    """Return how many tests there are and how many of them fail without the change; one at least does."""
+    tests, failing = evidence.tests, evidence.fail_to_pass or 0
+    which = " that" if failing == tests else f", {failing:,} of which"
+    return f"{count(tests, 'test')}{which} {verb('fail', failing)} without this change"
+
+
+def verb(infinitive: str, subjects: int) -> str:
+    """Return a verb in the present tense as it goes with a number of subjects, as `passes` with 1."""
+    if subjects != 1:
+        return infinitive
+    return f"{infinitive}{'es' if infinitive.endswith(('s', 'ch')) else 's'}"
+
+
+def _best_fact(evidence: Evidence | None) -> tuple[str, ...]:
+    """Return the one fact that says most, since a table has room for one."""
+    if evidence is None:
+        return ("not run",)
+    if evidence.mutants:
+        killed = f"{evidence.mutants_killed or 0} of {evidence.mutants}"
+        return (f"{verb('kill', evidence.tests)} {killed}",)
+    return _gain_words(evidence) or (run_words(evidence),)
+
+
+def title_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return the parts of a suggestion's first line after the member's name."""
+    label = () if suggestion.label is None else (plain(LABEL_WORDS[suggestion.label]),)
+    return (*label, *target_words(suggestion, member))
+
+
+def target_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return what was affected, how many tests there are, and for which file; nothing for a question."""
+    if not suggestion.is_green:
+        return ()
+    change = (change_words(member),) if member.change is Change.AFFECTED else ()
+    tests = (*plain(f"{count(len(suggestion.tests), 'test')} for "), *code(suggestion.test_path))
+    return (*change, tests)
+
+
+def body_words(suggestion: Suggestion) -> Prose:
+    """Return what the tests show, or the question they ask; empty where nothing is known but the code.
+
+    What the change does says more than what the tests show of it, so a summary gives way to a witness.
+    """
+    told = suggestion.witness or suggestion.summary
+    asked = _question(suggestion, known=bool(told))
+    return joined(" ", (parse(text) for text in (_sentence(told) if told else "", asked) if text))
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _question(suggestion: Suggestion, *, known: bool) -> str:
+    if suggestion.is_green or suggestion.summary.rstrip().endswith("?"):
+        return ""
+    if catches(suggestion):
+        return "This held before the change; is the difference wanted?"
+    contradiction = "" if known else "What the code does contradicts its own documentation. "
+    return f"{contradiction}Which of the two is meant?"
+
+
+def fold_words(suggestion: Suggestion) -> str:
+    """Return what a question's folded test is."""
+    return (
+        "The test that held before" if catches(suggestion) else "The test that would pin what is documented"
+    )
+
+
+def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
+    """Return the facts that running the tests showed, each checkable; what was not measured is left out."""
+    evidence = suggestion.evidence
+    if evidence is None:
+        return (plain("not run"),)
+    return (
+        *(plain(fact) for fact in _outcome_words(evidence, member)),
+        *_mutant_words(evidence),
+        *(plain(fact) for fact in _gain_words(evidence) if suggestion.is_green),
+        *_observed_words(suggestion),
+    )
+
+
+def _outcome_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
+    if evidence.fail_to_pass and evidence.passes:
+        return fail_to_pass_words(evidence), run_words(evidence)
+    return run_words(evidence), *_base_words(evidence, member)
+
+
+def run_words(evidence: Evidence) -> str:
+    """Return in how many runs on head all tests pass, or that they fail in all of them."""
+    if not evidence.runs:
+        return "not run"
+    outcome, runs = ("pass", evidence.passes) if evidence.passes else ("fail", evidence.runs)
+    return f"{verb(outcome, evidence.tests)} in {runs} of {count(evidence.runs, 'run')}"
+
+
+def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
+    now_passes = evidence.passes > 0
+    if evidence.base is BaseOutcome.FAILS:
+        return (f"{verb('fail', evidence.tests)} without this change, too",)
+    if evidence.base is BaseOutcome.PASSES:
+        too = ", too" if now_passes else ""
+        return (f"{verb('pass', evidence.tests)} without this change{too}",)
+    if member.change is Change.ADDED:
+        return ()
+    return ("absent before this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
+
+
+def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
+    if not evidence.mutants:
+        return ()
+    killed = evidence.mutants_killed or 0
+    kills = verb("kill", evidence.tests)
+    figures = plain(f"{kills} {killed} of {count(evidence.mutants, 'mutant')}{_alive_words(evidence)}")
+    if not evidence.killed:
+        return (figures,)
+    is_the_one = 1 in {killed, evidence.mutants_gained}
+    lead = ": " if is_the_one else ", among them "
+    return ((*figures, *plain(lead), *parse(_CHANGED_TO.sub("` → `", evidence.killed[0]))),)
+
+
+def _alive_words(evidence: Evidence) -> str:
+    """Return how many of the killed mutants the project's own tests leave alive, where that is known."""
+    killed, gained = evidence.mutants_killed or 0, evidence.mutants_gained
+    if gained is None or not killed:
+        return ""
+    which = f", {'all' if gained in {0, killed} else gained} of them" if killed > 1 else ","
+    if not gained:
+        return f"{which} noticed by your tests too"
+    return f"{which} alive under your tests{'' if evidence.suite_is_whole else ' that ran'}"
+
+
+def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
+    """Return which tests expect no more than was seen, so that a reader looks at their values."""
+    observed = [name for name in suggestion.tests if name in suggestion.observed]
+    if not observed:
+        return ()
+    expects = "expects" if len(observed) == 1 else "expect"
+    words = plain(f"{expects} what the code was seen to do")
+    if len(observed) == len(suggestion.tests):
+        return (words,)
+    return ((*joined(", ", (code(name) for name in observed)), *plain(" "), *words),)
+
+
+def _gain_words(evidence: Evidence) -> tuple[str, ...]:
+    lines, branches = evidence.lines_gained, evidence.branches_gained
+    gained = [f"+{count(lines, 'line')}"] if lines else []
+    gained += [f"+{count(branches, 'branch', 'branches')}"] if branches else []
+    if gained:
+        return (f"{', '.join(gained)}{'' if evidence.suite_is_whole else ' beyond your tests that ran'}",)
+    return () if lines is None and branches is None else ("no line gained",)
+
+
+def noun_words(suggestion: Suggestion) -> str:
+    """Return what a suggestion is, with its number, as `Suggestion 1` or `Question 2`."""
+    return f"{'Suggestion' if suggestion.is_green else 'Question'} {suggestion.number}"
+
+
+def origin_words(suggestion: Suggestion) -> str:
+    """Return who made a suggestion."""
+    return ORIGIN_WORDS[suggestion.origin]
+
+
+def check_command(suggestion: Suggestion, view: View) -> str:
+    """Return the command line that makes and proves a suggestion again, on one line for a shell."""
+    provider = ("--provider", "offline") if suggestion.origin is Origin.OFFLINE else view.for_model
+    words = (*view.command, *provider, "--only", suggestion.member)
+    return one_line(" ".join(map(_quoted, words)), _COMMAND_LIMIT)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell; what one line would lose, as line ends, is written as an escape."""
+    if word.isprintable() and "  " not in word:
+        return shlex.quote(word)
+    escapes = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t"}
+    text = "".join(escapes.get(letter, letter) for letter in word).replace("  ", "\\x20\\x20")
+    return f"$'{text}'"
+
+
+def skipped_words(figures: Totals) -> str:
+    """Return the heading of what was left out, as `2 members without a proposal, 1 file left out`."""
+    members = f"{count(figures.skipped_members, 'member')} without a proposal"
+    files = f"{count(figures.skipped_files, 'file')} left out"
+    parts = ((figures.skipped_members, members), (figures.skipped_files, files))
+    return ", ".join(words for number, words in parts if number)
+
+
+def names_words(group: SkippedGroup) -> Prose:
+    """Return the names of what was left out together, the first of them where they are many."""
+    shown = joined(", ", (code(name) for name in group.names[:_NAMES_SHOWN]))
+    left = len(group.names) - _NAMES_SHOWN
+    return (*shown, *plain(f" and {left:,} more")) if left > 0 else shown
+
+
+def funnel_words(funnel: Funnel) -> str:
+    """Return how many test functions reached each point; empty where none was asked for."""
+    if not funnel.asked:
+        return ""
+    steps = ", ".join(f"{number:,} {name}" for name, number in funnel_steps(funnel))
+    return f"tests: {steps}"
+
+
+def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
+    """Return the points of the funnel in order, each with its name and figure."""
+    return (
+        ("asked", funnel.asked),
+        ("answered", funnel.answered),
+        ("ran", funnel.ran),
+        ("stable", funnel.stable),
+        ("gain something", funnel.gains),
+        ("proposed", funnel.posted),
+    )
+
+
+def cost_words(report: Report) -> tuple[Prose, ...]:
+    """Return what the run cost and what it looked at: members, calls, tokens, cache, seconds, head."""
+    statistics = report.statistics
+    head = () if report.head is None else ((*plain("head "), *code(report.head[:7])),)
+    return (
+        *_anew_words(report),
+        plain(_call_words(statistics)),
+        *_cached_words(statistics),
+        plain(f"{statistics.seconds:.1f} s"),
+        *head,
+    )
+
+
+def _anew_words(report: Report) -> tuple[Prose, ...]:
+    """Return how many members were looked at, where some had not changed since an earlier run."""
+    if not report.unchanged:
+        return ()
+    anew = sum(member.id not in report.unchanged for member in report.members)
+    return (plain(f"{anew:,} of {count(len(report.members), 'member')} looked at anew"),)
+
+
+def _call_words(statistics: Statistics) -> str:
+    spending = statistics.spending
+    if not spending.api_calls:
+        return "no model calls"
+    tokens = spending.prompt_tokens + spending.completion_tokens
+    facts = (
+        count(spending.api_calls, "model call"),
+        count(tokens, "token"),
+        *_thinking(spending),
+        *_cost(spending.cost),
+    )
+    return ", ".join(facts)
+
+
+def _thinking(spending: Spending) -> tuple[str, ...]:
+    if not spending.thinking_tokens:
+        return ()
+    answered = count(spending.completion_tokens, "answer token")
+    return (f"{spending.thinking_tokens:,} of {answered} were thinking",)
+
+
+def _cost(cost: float | None) -> tuple[str, ...]:
+    if cost is None:
+        return ("cost unknown",)
+    return (f"{cost:.4f} USD",) if cost else ()
+
+
+def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:
+    hits = statistics.cache.hits
+    return (plain(f"{count(hits, 'member')} from the cache"),) if hits else ()
+
+
+def baseline_words(report: Report) -> str:
+    """Return whether an existing test fails without the change; empty where none was run without it."""
+    baseline = report.baseline
+    failing = baseline.fail_on_base
+    if failing is None:
+        return ""
+    if failing:
+        return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
+    if baseline.status is BaselineStatus.NONE:
+        return "No existing test fails without this change: there are none."
+    run = "" if baseline.status is BaselineStatus.MEASURED else " and could be run"
+    return f"No existing test that reaches a changed function{run} fails without this change."
+
+
+def failure_words(report: Report) -> Prose:
+    """Return what ended the run early, or why nothing of the project could be run; empty for neither."""
+    if report.failure is not None:
+        return (*plain("The run ended early: "), *parse(report.failure))
+    stages = {one.stage for one in report.skipped if one.member is not None}
+    if (
+        report.suggestions
+        or SkipStage.ENVIRONMENT not in stages
+        or stages - {SkipStage.ENVIRONMENT, SkipStage.BUDGET}
+    ):
+        return ()
+    return parse(next(one.reason for one in report.skipped if one.stage is SkipStage.ENVIRONMENT))
+
+
+def facts_line(facts: Sequence[Prose]) -> Prose:
+    """Return facts side by side."""
+    return joined(_SEPARATOR, facts)
+
+
+_MOST_MEMBERS = 20
+_MOST_TESTS = 10
+_NAME_LIMIT = 200
+
+
+def earlier_words(tests: Iterable[GeneratedTest]) -> Iterator[Prose]:
+    """Yield one sentence for each member whose tests somebody should look at."""
+    by_member: dict[tuple[str, StaleTestAction, bool], list[GeneratedTest]] = {}
+    for one in tests:
+        by_member.setdefault((one.member, one.fate, one.is_edited), []).append(one)
+    told = list(by_member.items())
+    for (member, fate, is_edited), group in told[:_MOST_MEMBERS]:
+        yield (*_stale_subject(member), *plain(_said(fate, is_edited=is_edited)), *_names(group), *plain("."))
+    left = len(told) - _MOST_MEMBERS
+    if left > 0:
+        yield plain(f"… and tests of {count(left, 'more member')}.")
+
+
+def _stale_subject(member: str) -> Prose:
+    return code(one_line(member.rpartition("::")[2], _NAME_LIMIT))
+
+
+def _said(fate: StaleTestAction, *, is_edited: bool) -> str:
+    edited = " (edited by hand since)" if is_edited else ""
+    if fate is StaleTestAction.REMOVE:
+        return f" is gone; remove its tests{edited}: "
+    return f" has changed; mend or remove its tests that fail{edited}: "
+
+
+def _names(tests: list[GeneratedTest]) -> Prose:
+    names = [code(one_line(f"{one.path}::{one.name}", _NAME_LIMIT)) for one in tests[:_MOST_TESTS]]
+    left = len(tests) - _MOST_TESTS
+    return (*joined(", ", names), *plain(f" and {left} more" if left > 0 else ""))

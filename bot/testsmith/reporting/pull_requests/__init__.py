@@ -1,0 +1,1 @@
+"""What is read on a pull request: comments, the summary, replies, commit messages."""

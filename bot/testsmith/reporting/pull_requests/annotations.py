@@ -1,0 +1,104 @@
+"""What GitHub shows beside the lines of a pull request where the bot may write no comment. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from testsmith.forge.comment_markers import length
+from testsmith.forge.interface import Anchor
+from testsmith.forge.review_result import PostStatus, ReviewResult
+from testsmith.model import Member, Report, Suggestion
+from testsmith.reporting.escaping import code, one_line, shown_code, text_of
+from testsmith.reporting.phrases import body_words, count, evidence_words, facts_line, title_words
+from testsmith.reporting.pull_requests.member_status import NumberedSuggestion, account, found_in
+
+ANNOTATIONS_LIMIT = 10
+"""The most notices of a step that GitHub keeps."""
+
+MESSAGE_LIMIT = 4_000
+"""The most characters of a message, counted as UTF-16 does: GitHub cuts it at 4,096."""
+
+_CODE_LIMIT = 2_000
+_TITLE_LIMIT = 200
+_ELSEWHERE = "The job summary has the whole review."
+_RUNNER_COMMAND = re.compile(r"^[^\S\n]*:(?=:)|##(?=\[)", re.MULTILINE)
+_TOLD_WHERE = frozenset({PostStatus.NOT_ALLOWED, PostStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """A notice, all of it plain text, not yet spelled as the runner wants it.
+
+    Attributes:
+        title: What it is about, on one line.
+        message: What there is to say; it may have several lines.
+        file: The file it is at, relative to the git root, as git has it; None for none.
+        line: The last line it is at, counted from 1.
+        start_line: The first line.
+    """
+
+    title: str
+    message: str
+    file: str | None = None
+    line: int = 1
+    start_line: int = 1
+
+
+def annotations_of(reviewed: ReviewResult) -> tuple[Annotation, ...]:
+    """Return the notices on what could not be posted; none where it was, or is to be by another run."""
+    report = reviewed.report
+    if report is None or reviewed.delivery not in _TOLD_WHERE:
+        return ()
+    every = tuple(_annotations(reviewed, report))
+    if len(every) <= ANNOTATIONS_LIMIT - 1:
+        return every
+    left = len(every) - (ANNOTATIONS_LIMIT - 1)
+    more = Annotation(title=count(left, "more suggestion"), message=_ELSEWHERE)
+    return (*every[: ANNOTATIONS_LIMIT - 1], more)
+
+
+def _annotations(reviewed: ReviewResult, report: Report) -> Iterator[Annotation]:
+    found = found_in(report, reviewed.settled)
+    proposals = () if reviewed.settled is None else reviewed.settled.proposals
+    anchors = {one.draft.content: one.draft.anchor for one in proposals}
+    for content in (row.content for row in account(report, reviewed.settled).rows):
+        if content in found:
+            yield _annotation(found[content], anchors.get(content))
+
+
+def _annotation(found: NumberedSuggestion, anchor: Anchor | None) -> Annotation:
+    member = found.member
+    at = anchor or Anchor(path=member.path, line=member.line)
+    title = text_of(facts_line((code(member.name), *title_words(found.suggestion, member))))
+    return Annotation(
+        title=_harmless(one_line(title, _TITLE_LIMIT)),
+        message=_message(found.suggestion, member),
+        file=at.path.encode(errors="backslashreplace").decode(),
+        line=at.line,
+        start_line=at.start_line or at.line,
+    )
+
+
+def _message(suggestion: Suggestion, member: Member) -> str:
+    module = shown_code(suggestion.code)
+    parts = (
+        text_of(body_words(suggestion)),
+        module if len(module) <= _CODE_LIMIT else "",
+        text_of(facts_line(evidence_words(suggestion, member))),
+        _ELSEWHERE,
+    )
+    return _cut(_harmless("\n\n".join(part for part in parts if part)))
+
+
+def _cut(message: str) -> str:
+    if length(message) <= MESSAGE_LIMIT:
+        return message
+    units = message.encode("utf-16-le")[: 2 * (MESSAGE_LIMIT - 1)]
+    return f"{units.decode('utf-16-le', 'ignore')}…"
+
+
+def _harmless(text: str) -> str:
+    """Return a text without what a runner that prints it would take for a command to itself."""
+    return _RUNNER_COMMAND.sub("\\g<0>\u200b", text)

@@ -1,0 +1,225 @@
+"""What a pull request shows of one suggestion: a review comment, or a fold in the summary. All pure.
+
+Folds are carried from one text of the summary to the next, since a run that has no need to look at a member
+again does not have its code. So each stands between two hidden lines, which foreign text cannot hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from testsmith.forge.comment_markers import BODY_LIMIT, DIGEST, length
+from testsmith.model import Member, Origin, Suggestion
+from testsmith.reporting.escaping import (
+    Prose,
+    TextSpan,
+    change_block,
+    code,
+    code_block,
+    inline,
+    paragraph,
+    parse,
+    plain,
+    shown_code,
+    tagged,
+)
+from testsmith.reporting.phrases import (
+    ORIGIN_WORDS,
+    body_words,
+    check_command,
+    count,
+    evidence_words,
+    facts_line,
+    fold_words,
+    noun_words,
+    origin_words,
+    title_words,
+)
+from testsmith.reporting.rendering import View, fill
+
+# The code of suggestions, read back from the comments that show it. All pure.
+#
+# What a reader sees is what is read, but for a suggested change: that shows lines of a test file, not the
+# test module that was proven, which so stands in a hidden line below it.
+
+CODE_LIMIT = 200_000
+"""The most bytes of a test module that are read back."""
+
+_HIDDEN = re.compile(r"<!-- testsmith:code ([0-9A-Za-z+/=]+) -->")
+_FENCE = re.compile(r"(`{3,})([a-z]*)")
+_PRE = re.compile(r'<pre lang="[a-z]*"><code>(.*?)</code></pre>', re.DOTALL)
+_CHANGE = "suggestion"
+_OFFLINE = ORIGIN_WORDS[Origin.OFFLINE]
+
+
+def hidden_code(code: str) -> str:
+    """Return the hidden line that holds a test module."""
+    packed = base64.b64encode(zlib.compress(code.encode("utf-8", "surrogatepass"), 9))
+    return f"<!-- testsmith:code {packed.decode()} -->"
+
+
+def shows_change(text: str) -> bool:
+    """Tell whether a comment shows a suggested change, so that its test module is hidden."""
+    fence = next((match for line in _lines(text) if (match := _FENCE.fullmatch(line))), None)
+    return fence is not None and fence[2] == _CHANGE
+
+
+def origin_in(text: str) -> Origin:
+    """Return who has made the tests that a comment shows, by its own words."""
+    footers = [line for line in _lines(text) if line.startswith("<sub>")]
+    return Origin.OFFLINE if footers and _OFFLINE in footers[-1] else Origin.MODEL
+
+
+def code_in(text: str) -> str | None:
+    """Return the test module in the text of a comment, or of a fold; None where it has none."""
+    lines = _lines(text)
+    for index, line in enumerate(lines):
+        fence = _FENCE.fullmatch(line)
+        if fence is not None:
+            return _hidden(lines) if fence[2] == _CHANGE else _fenced(lines[index + 1 :], fence[1])
+        if line.startswith("<pre "):
+            block = _PRE.match("\n".join(lines[index:]))
+            return html.unescape(block[1]) if block else None
+    return None
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _fenced(lines: Sequence[str], fence: str) -> str | None:
+    return "\n".join(lines[: lines.index(fence)]) if fence in lines else None
+
+
+def _hidden(lines: Sequence[str]) -> str | None:
+    match = next((found for line in lines if (found := _HIDDEN.fullmatch(line))), None)
+    if match is None:
+        return None
+    reader = zlib.decompressobj()
+    try:
+        code = reader.decompress(base64.b64decode(match[1], validate=True), CODE_LIMIT)
+        return code.decode() if reader.eof else None
+    except (binascii.Error, zlib.error, UnicodeDecodeError):
+        return None
+
+
+COMMENT_LIMIT = BODY_LIMIT - 200
+"""The most characters of a review comment: its mark has room below it."""
+
+_LISTED = "<!-- testsmith:listed "
+_LISTED_END = f"{_LISTED}end -->"
+_MARK_END = " -->"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedChange:
+    """A change of a test file that a person can commit from its comment, which is at lines of that file.
+
+    Attributes:
+        text: What takes the place of those lines: the same lines, and what is added to them. Lines end with a
+            line feed, the last one without.
+    """
+
+    text: str
+
+
+def suggestion_comment(
+    suggestion: Suggestion, member: Member, view: View, change: SuggestedChange | None = None
+) -> str:
+    """Return the review comment for one suggestion, never longer than GitHub takes.
+
+    Args:
+        suggestion: With the number it has on the pull request.
+        member: What it is for.
+        view: How a reader can get it again.
+        change: What a person can commit from the comment; left out for a question, where it cannot be shown
+            to the letter, and where it is too long.
+    """
+    title = facts_line((_name(member), *title_words(suggestion, member)))
+    heading = f"**{inline(title[:1])}**{inline(title[1:])}"
+    module = shown_code(suggestion.code)
+    lines = count(module.count("\n") + 1, "line")
+    shown = (
+        (_committable(suggestion, change), hidden_code(suggestion.code)),
+        (code_block(module, member.language), ""),
+        (f"The test module has {lines}, too many for a comment; the command below prints it.", ""),
+    )
+    fold = "" if suggestion.is_green else fold_words(suggestion)
+    values = {"title": heading, "fold": fold}
+    comments = (
+        _filled("suggestion.md.j2", suggestion, member, view, {**values, "code": one, "hidden": hidden})
+        for one, hidden in shown
+        if one
+    )
+    return next(comment for comment in comments if length(comment) <= COMMENT_LIMIT)
+
+
+def _committable(suggestion: Suggestion, change: SuggestedChange | None) -> str:
+    block = change_block(change.text) if change and suggestion.is_green else ""
+    lead = "The test file is part of this pull request; this change adds the tests to it."
+    return f"{lead}\n\n{block}" if block else ""
+
+
+def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str) -> tuple[str, str]:
+    """Return the fold for a suggestion without a comment of its own: whole, and without the code.
+
+    Args:
+        suggestion: With the number it has on the pull request.
+        member: What it is for.
+        view: How a reader can get it again.
+        content: The digest of its content.
+    """
+    number = plain(str(suggestion.number))
+    title = tagged(facts_line((number, _name(member), *title_words(suggestion, member))))
+    values = {"mark": f"{_LISTED}{content}{_MARK_END}", "end": _LISTED_END, "title": title}
+    whole, short = (
+        _filled("listed.md.j2", suggestion, member, view, {**values, "code": shown})
+        for shown in (
+            code_block(shown_code(suggestion.code), member.language),
+            "There is no room for the test here; the command below prints it.",
+        )
+    )
+    return whole, short
+
+
+def folds_in(body: str) -> dict[str, str]:
+    """Return the folds that stand in a summary's text, by the digest of their content."""
+    found, content, lines = dict[str, str](), "", list[str]()
+    for line in body.replace("\r\n", "\n").split("\n"):
+        if line == _LISTED_END and content:
+            found[content] = "\n".join((*lines, line))
+            content = ""
+        elif line.startswith(_LISTED):
+            told = line.removeprefix(_LISTED).removesuffix(_MARK_END)
+            content, lines = (told if DIGEST.fullmatch(told) else ""), []
+        lines.append(line)
+    return found
+
+
+def _name(member: Member) -> Prose:
+    return code(member.name)
+
+
+def _filled(template: str, suggestion: Suggestion, member: Member, view: View, values: dict[str, str]) -> str:
+    told = {
+        "body": paragraph(body_words(suggestion)),
+        "evidence": inline(facts_line(evidence_words(suggestion, member))),
+        "footer": inline(_footer(suggestion, view)),
+    }
+    return fill(template, told | values)
+
+
+def _footer(suggestion: Suggestion, view: View) -> Prose:
+    facts = [
+        plain(f"{noun_words(suggestion)}, {origin_words(suggestion)}"),
+        (*plain("check it: "), TextSpan(check_command(suggestion, view), is_code=True)),
+    ]
+    if view.commands:
+        facts.append(parse("reply `apply`, `reject` or `explain`"))
+    return facts_line(facts)

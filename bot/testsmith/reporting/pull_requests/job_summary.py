@@ -1,0 +1,169 @@
+"""The page that GitHub shows of a run: all of the review where the pull request has it not. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from testsmith.forge.reconcile import ShownWhere
+from testsmith.forge.review_result import PostStatus, ReviewResult
+from testsmith.model import Report
+from testsmith.reporting.escaping import code, code_block, inline, paragraph, parse
+from testsmith.reporting.phrases import count
+from testsmith.reporting.pull_requests.comments import suggestion_comment
+from testsmith.reporting.pull_requests.member_status import MemberStatuses, account, found_in
+from testsmith.reporting.pull_requests.summary import Extras, fitting, place, summary_text
+from testsmith.reporting.rendering import View, fill
+from testsmith.reporting.sweep_tables import funnel_chart
+
+BYTES_LIMIT = 1_000_000
+"""The most bytes of a step's summary, under the 1,048,576 beyond which GitHub shows none of it."""
+
+_ROWS_LIMIT = 80_000
+_PATCH_LIMIT = 200_000
+_NOTES_LIMIT = 24_000
+_BYTES_FOR_CUT_NOTE = 200
+_ELSEWHERE = "the JSON report of this run"
+
+_DELIVERY_WORDS = {
+    PostStatus.POSTED: "",
+    PostStatus.NOT_ALLOWED: (
+        "The review could not be written on the pull request; the whole of it stands here."
+    ),
+    PostStatus.HEAD_MOVED: "Nothing was posted.",
+    PostStatus.FAILED: "The pull request may not show all of the review; the whole of it stands here.",
+    PostStatus.NOTHING: "There was nothing to review.",
+}
+
+_NOT_LOOKED_AT = "The pull request was not looked at."
+
+_READ_ONLY = "GitHub gives the runs of forks and of Dependabot a token that may only read."
+
+_PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
+
+_PERMISSION_USES = {
+    "contents: read": "to read the project",
+    "contents: write": "to commit, and to resolve the threads of what no longer applies",
+    "issues: write": "to write the summary comment",
+    "pull-requests: read": "to read the pull request",
+    "pull-requests: write": "to write the review and the summary comment",
+}
+
+
+def job_summary(reviewed: ReviewResult, view: View) -> str:
+    """Return the page as Markdown, never more bytes than GitHub takes.
+
+    Args:
+        reviewed: What came of the review.
+        view: How a reader can get it again.
+    """
+    values = {
+        "alert": _alert(reviewed),
+        "permissions": tuple(_permission_words(one) for one in _lacking(reviewed)),
+        "workflow": code_block(_granting(reviewed.missing), "yaml"),
+        "patch": code_block(reviewed.patch.rstrip("\n"), "diff")
+        if 0 < _size(reviewed.patch) <= _PATCH_LIMIT
+        else "",
+        "has_patch": bool(reviewed.patch),
+    }
+    blocks, summary = tuple[str, ...](), ""
+    if reviewed.report is not None:
+        told = account(reviewed.report, reviewed.settled)
+        blocks = tuple(_blocks(reviewed, reviewed.report, told, view))
+        summary = _summary(reviewed.report, told, view)
+    if reviewed.text:
+        blocks, summary = (), reviewed.text
+    return _filled({**values, "summary": summary}, blocks)
+
+
+def _summary(report: Report, told: MemberStatuses, view: View) -> str:
+    chart = funnel_chart(report.statistics.funnel)
+    return summary_text(report, told, view, Extras(elsewhere=_ELSEWHERE, chart=chart, rows_limit=_ROWS_LIMIT))
+
+
+def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
+    """Return the page with as many of the blocks as have room."""
+    bare = fill("job_summary.md.j2", {**values, "blocks": (), "cut": ""})
+    shown = tuple(_fitting(blocks, BYTES_LIMIT - _size(bare) - _BYTES_FOR_CUT_NOTE))
+    left = len(blocks) - len(shown)
+    cut = f"… and {count(left, 'more suggestion')}; {_ELSEWHERE} has them all." if left else ""
+    return f"{fill('job_summary.md.j2', {**values, 'blocks': shown, 'cut': cut})}\n"
+
+
+def _alert(reviewed: ReviewResult) -> str:
+    """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
+    is_whole = reviewed.delivery is not PostStatus.FAILED or reviewed.report is not None
+    delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_LOOKED_AT
+    if reviewed.text:  # what came of a sweep is told by its reason alone
+        delivery = ""
+    words = " ".join(each for each in (delivery, _reason(reviewed)) if each)
+    lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
+    if not lines:
+        return ""
+    is_trouble = reviewed.delivery is PostStatus.FAILED or bool(_lacking(reviewed))
+    return "\n>\n".join(
+        (f"> [!{'WARNING' if is_trouble else 'NOTE'}]\n> {lines[0]}", *(f"> {line}" for line in lines[1:]))
+    )
+
+
+def _reason(reviewed: ReviewResult) -> str:
+    if reviewed.is_read_only and reviewed.delivery is PostStatus.NOT_ALLOWED:
+        return _READ_ONLY
+    return reviewed.reason
+
+
+def _lacking(reviewed: ReviewResult) -> tuple[str, ...]:
+    """Return the permissions that a workflow can grant: none to a run that may only read."""
+    return () if reviewed.is_read_only else tuple(dict.fromkeys(reviewed.missing))
+
+
+def _permission_words(permission: str) -> str:
+    use = _PERMISSION_USES.get(permission, "")
+    return inline((*code(permission), *parse(f", {use}" if use else "")))
+
+
+def _granting(missing: Iterable[str]) -> str:
+    """Return the part of a workflow that grants them, with those that the bot needs in any case."""
+    granted = {"contents": "read", "pull-requests": "write"}
+    for permission in filter(_PERMISSION.fullmatch, missing):
+        scope, _, access = permission.partition(": ")
+        if granted.get(scope) != "write":
+            granted[scope] = access
+    return "\n".join(("permissions:", *(f"  {scope}: {access}" for scope, access in granted.items())))
+
+
+def _note_lines(notes: Sequence[str]) -> Iterator[str]:
+    told = fitting([[paragraph(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in told.shown)
+    if told.left:
+        yield f"… and {count(told.left, 'more note')} in the log"
+
+
+def _blocks(reviewed: ReviewResult, report: Report, told: MemberStatuses, view: View) -> Iterator[str]:
+    """Yield the suggestions that have no comment, as their comments would be."""
+    found, posted = found_in(report, reviewed.settled), _posted(reviewed)
+    for content in (row.content for row in told.rows):
+        if content in found and content not in posted:
+            one = found[content]
+            yield f"{place(one.member)}\n\n{suggestion_comment(one.suggestion, one.member, view)}"
+
+
+def _posted(reviewed: ReviewResult) -> frozenset[str]:
+    """Return the contents that have a comment on the pull request."""
+    if reviewed.delivery is not PostStatus.POSTED or reviewed.settled is None:
+        return frozenset()
+    with_comment = {ShownWhere.NEW, ShownWhere.STANDING}
+    proposals = reviewed.settled.proposals
+    return frozenset(one.draft.content for one in proposals if one.posting in with_comment)
+
+
+def _fitting(blocks: Iterable[str], room: int) -> Iterator[str]:
+    for block in blocks:
+        room -= _size(f"\n\n---\n\n{block}")
+        if room < 0:
+            return
+        yield block
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

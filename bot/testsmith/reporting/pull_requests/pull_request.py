@@ -1,0 +1,134 @@
+"""The texts for one pull request: a review's comments, and the summary that is edited in place. All pure.
+
+The same content gives the same text whichever run speaks of it, but for the summary's last line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from testsmith.forge.comment_markers import BODY_LIMIT, SUMMARY_MARK, length
+from testsmith.forge.pr_state import STATE_LIMIT
+from testsmith.forge.reconcile import Reconciled, ShownWhere, Texts
+from testsmith.model import Report, Suggestion
+from testsmith.reporting.phrases import count
+from testsmith.reporting.pull_requests.comments import (
+    SuggestedChange,
+    folds_in,
+    listed_fold,
+    suggestion_comment,
+)
+from testsmith.reporting.pull_requests.member_status import (
+    MemberStatuses,
+    NumberedSuggestion,
+    account,
+    found_in,
+)
+from testsmith.reporting.pull_requests.summary import Extras, summary_text
+from testsmith.reporting.rendering import View
+
+SUMMARY_LIMIT = BODY_LIMIT - STATE_LIMIT - 2 * len(SUMMARY_MARK)
+"""The most characters of the summary's text: what is remembered has room below it."""
+
+_MOST_ADDED = 200
+"""Characters that folds add to a summary beside themselves, but for those in the rows."""
+
+_MOST_ADDED_TO_ROW = 12
+
+
+def texts(
+    report: Report,
+    settled: Reconciled,
+    view: View,
+    changes: Mapping[str, SuggestedChange],
+    before: str = "",
+) -> Texts:
+    """Return the texts for a pull request.
+
+    Args:
+        report: What the run found.
+        settled: The numbers and places of its proposals, and what is remembered.
+        view: How a reader can get it again.
+        changes: By the digest of a proposal's content, what a person can commit from its comment, for those
+            whose comment is at lines of the test file.
+        before: The summary comment that is there, as it is: the code of proposals that have no comment and
+            whose members were not looked at is taken from it.
+    """
+    found = found_in(report, settled)
+    contents = [one.draft.content for one in settled.proposals if one.posting is ShownWhere.NEW]
+    new = {content: found[content] for content in contents}
+    return Texts(
+        comments={
+            content: suggestion_comment(one.suggestion, one.member, view, changes.get(content))
+            for content, one in new.items()
+        },
+        summary=_summary(report, settled, view, folds_in(before)),
+        review=_review_line([one.suggestion for one in new.values()]),
+    )
+
+
+def _summary(report: Report, settled: Reconciled, view: View, carried: Mapping[str, str]) -> str:
+    told = account(report, settled)
+    extras = Extras(elsewhere="the job summary")
+    text = summary_text(report, told, view, extras)
+    listed = tuple(_listed(told, settled, found_in(report, settled), view, carried))
+    if not listed:
+        return text
+    room = SUMMARY_LIMIT - length(text) - _MOST_ADDED - _MOST_ADDED_TO_ROW * len(listed)
+    folds = _fitting(listed, room)
+    extras = replace(extras, folds=folds, folds_left=len(listed) - len(folds))
+    return summary_text(report, told, view, extras)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The fold of what has no comment of its own: whole, and in short for where there is no room."""
+
+    content: str
+    whole: str
+    short: str
+
+
+def _listed(
+    told: MemberStatuses,
+    settled: Reconciled,
+    found: Mapping[str, NumberedSuggestion],
+    view: View,
+    carried: Mapping[str, str],
+) -> Iterator[_Listed]:
+    postings = {one.draft.content: one.posting for one in settled.proposals}
+    for content in (row.content for row in told.rows):
+        posting = postings.get(content)
+        if posting is ShownWhere.LISTED:
+            one = found[content]
+            whole, short = listed_fold(one.suggestion, one.member, view, content)
+            yield _Listed(content=content, whole=whole, short=short)
+        elif posting is None and content in carried:
+            yield _Listed(content=content, whole=carried[content], short=carried[content])
+
+
+def _fitting(listed: Sequence[_Listed], room: int) -> dict[str, str]:
+    """Return the folds that have room, as many as can be whole, the others in short."""
+    shorts = sum(length(one.short) + len("\n\n") for one in listed)
+    folds = dict[str, str]()
+    for one in listed:
+        whole, short = length(one.whole) + len("\n\n"), length(one.short) + len("\n\n")
+        shorts -= short
+        if whole + max(shorts, 0) <= room:
+            folds[one.content] = one.whole
+            room -= whole
+        elif short <= room:
+            folds[one.content] = one.short
+            room -= short
+    return folds
+
+
+def _review_line(new: Sequence[Suggestion]) -> str:
+    green = [one for one in new if one.is_green]
+    tests = count(sum(len(one.tests) for one in green), "test")
+    members = count(len({one.member for one in green}), "member")
+    proposes = f"proposes {tests} for {members}"
+    asks = f"asks {count(len(new) - len(green), 'question')}"
+    parts = [words for words, is_said in ((proposes, green), (asks, len(green) < len(new))) if is_said]
+    return f"TestSmith {' and '.join(parts)}."

@@ -1,0 +1,152 @@
+"""What the bot answers to commands. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from testsmith.forge.comment_markers import answer_mark, composed
+from testsmith.forge.slash_commands import MOST_COMMANDS, PREFIX, InvalidCommand, SlashCommand, Verb
+from testsmith.model import Member, Suggestion
+from testsmith.reporting.escaping import (
+    Prose,
+    code,
+    code_block,
+    inline,
+    joined,
+    paragraph,
+    parse,
+    plain,
+    tagged,
+)
+from testsmith.reporting.phrases import (
+    body_words,
+    check_command,
+    evidence_words,
+    facts_line,
+    origin_words,
+    title_words,
+)
+from testsmith.reporting.rendering import View
+
+_USES = {
+    Verb.SUGGEST: (
+        "[path or member ...]",
+        "look again: at the whole change, or at these alone, be they changed or not",
+    ),
+    Verb.APPLY: ("[numbers or all]", "commit these tests to the branch, proven on its head once more"),
+    Verb.REJECT: ("numbers [reason]", "never propose these again"),
+    Verb.RETRY: ("[numbers]", "make other tests in place of these, or for what has none"),
+    Verb.EXPLAIN: ("number", "show all that running the tests has shown"),
+    Verb.IGNORE: ("", "leave this pull request alone"),
+    Verb.RESUME: ("", "look at it again"),
+    Verb.HELP: ("", "show this"),
+}
+
+_NUMBERS = (
+    "Numbers are those of the summary: `1 3`, `1,3` or `2-4`. In a suggestion's own thread, `apply`, "
+    "`reject`, `retry` or `explain` alone will do."
+)
+
+_PATCH_LIMIT = 50_000
+_TOO_LONG = "… the rest is too long for a comment; ask for fewer at once."
+
+
+def reply(comment: int, parts: Iterable[str]) -> str:
+    """Return the body of the one answer to a comment, never longer than the forge takes."""
+    said = "\n\n".join(part for part in parts if part)
+    return composed(said, answer_mark(comment), cut_note=_TOO_LONG)
+
+
+def help_words() -> str:
+    """Return what can be commanded."""
+    rows = (
+        f"| `{' '.join(filter(None, (PREFIX, verb, *use[:1])))}` | {use[1]} |" for verb, use in _USES.items()
+    )
+    return "\n".join(
+        (
+            "| comment | what it does |",
+            "|---|---|",
+            *rows,
+            "",
+            _NUMBERS,
+        )
+    )
+
+
+def about(line: SlashCommand | InvalidCommand, words: str) -> str:
+    """Return words on one line of a comment, below that line."""
+    return f"{inline(code(str(line)))}\n\n{words}" if words else ""
+
+
+def misread_words(line: InvalidCommand) -> str:
+    """Return why a line is no command."""
+    return paragraph((*plain("Not understood: "), *parse(line.problem), *plain(".")))
+
+
+def too_many_words(number: int) -> str:
+    """Return why nothing of a comment is obeyed."""
+    return (
+        f"{number:,} commands stand in this comment, and at most {MOST_COMMANDS} are obeyed at once, so none "
+        "was. Nothing has been done."
+    )
+
+
+def sentences(told: Iterable[str]) -> str:
+    """Return foreign sentences as a list; a single one as it is."""
+    lines = [paragraph(parse(one)) for one in told]
+    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+
+
+def patch_words(patch: str) -> str:
+    """Return a patch as a fold; one that is too long is in the job summary alone."""
+    if not patch or len(patch) > _PATCH_LIMIT:
+        return ""
+    return (
+        "<details><summary>The tests as a patch, for <code>git apply</code></summary>\n\n"
+        f"{code_block(patch.rstrip(), 'diff')}\n\n</details>"
+    )
+
+
+def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
+    """Return the evidence for a suggestion in full, with what it showed on this very head."""
+    title = facts_line((code(member.name), *title_words(suggestion, member)))
+    body = body_words(suggestion)
+    parts = (
+        f"**{inline((*plain(f'{suggestion.number} · '), *title[:1]))}**{inline(title[1:])}",
+        paragraph(body),
+        "\n".join(f"- {inline(fact)}" for fact in _facts(suggestion, member)),
+        *_failures(suggestion),
+        f"<sub>{inline((*plain('check it: '), *code(check_command(suggestion, view))))}</sub>",
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(suggestion: Suggestion, member: Member) -> Iterator[Prose]:
+    tests: Sequence[str] = suggestion.tests
+    yield (*plain("tests: "), *joined(", ", (code(name) for name in tests)))
+    evidence = suggestion.evidence
+    bare = None if evidence is None else replace(evidence, killed=())
+    yield from evidence_words(replace(suggestion, evidence=bare), member)
+    if evidence is not None:
+        yield from _mutants("mutants noticed: ", evidence.killed)
+        yield from _mutants("mutants that nothing here notices: ", evidence.alive)
+    yield plain(f"{origin_words(suggestion)}; read back from its comment and run again for this answer")
+
+
+def _mutants(lead: str, named: Sequence[str]) -> Iterator[Prose]:
+    if named:
+        yield (*plain(lead), *joined("; ", (parse(words) for words in named)))
+
+
+def _failures(suggestion: Suggestion) -> Iterator[str]:
+    """Yield what each test says where it fails, as a fold."""
+    evidence = suggestion.evidence
+    if evidence is None:
+        return
+    where = "before this change" if evidence.passes else "now"
+    for name, said in evidence.failures:
+        yield (
+            f"<details><summary>What {tagged(code(name))} says {where}</summary>\n\n"
+            f"{code_block(said, 'text')}\n\n</details>"
+        )

@@ -1,0 +1,198 @@
+"""The summary of what stands on a pull request: a table, what was left out and why, figures. All pure.
+
+Its last line alone speaks of the run: figures, cost and notes differ between runs that found the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.forge.comment_markers import length
+from testsmith.forge.pr_state import StateEntry
+from testsmith.model import Member, Report
+from testsmith.reporting.escaping import Prose, cell, code, inline, parse, plain, tagged
+from testsmith.reporting.phrases import (
+    baseline_words,
+    change_words,
+    cost_words,
+    count,
+    earlier_words,
+    facts_line,
+    failure_words,
+    funnel_words,
+    headline,
+    names_words,
+    skipped_words,
+)
+from testsmith.reporting.pull_requests.comments import suggestion_comment
+from testsmith.reporting.pull_requests.member_status import MemberStatuses, account
+from testsmith.reporting.rendering import View, fill
+from testsmith.reporting.report_assembly import SkippedGroup, display_names, entries, skipped_groups
+
+ROWS_LIMIT = 12_000
+"""The most characters of one table's rows: two tables and the rest stay far under the comment's limit."""
+
+_NOTES_LIMIT = 4_000
+"""The most characters of the notes."""
+
+_NUMBERS_SHOWN = 20
+
+_FOLDS_SIDE_BY_SIDE = 3
+
+_IGNORED = "This pull request is left alone, as was asked for: `/testsmith resume` ends that."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """What fits of rows or blocks, and how many do not."""
+
+    shown: tuple[Sequence[str], ...]
+    left: int
+
+
+def fitting(rows: Sequence[Sequence[str]], limit: int) -> Fitting:
+    """Return the first rows of a table that have no more characters than the limit."""
+    used = 0
+    for index, row in enumerate(rows):
+        used += sum(length(field) + 3 for field in row)
+        if used > limit:
+            return Fitting(shown=tuple(rows[:index]), left=len(rows) - index)
+    return Fitting(shown=tuple(rows), left=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What one summary has and another has not.
+
+    Attributes:
+        elsewhere: Where all of it stands, if something has no room.
+        folds: The code of what has no comment of its own, by the digest of its content.
+        folds_left: How many of those have no room.
+        chart: A picture of it.
+        rows_limit: The most characters of the rows of each of its tables.
+    """
+
+    elsewhere: str = "`--format json`"
+    folds: Mapping[str, str] = field(default_factory=dict)
+    folds_left: int = 0
+    chart: str = ""
+    rows_limit: int = ROWS_LIMIT
+
+
+def summary_text(report: Report, told: MemberStatuses, view: View, extras: Extras) -> str:
+    """Return the summary, its last line about the run alone.
+
+    Args:
+        report: What the run found.
+        told: What stands.
+        view: How a reader can get it again.
+        extras: What this summary has beside that.
+    """
+    rows = fitting(list(_rows(report, told, extras.folds)), extras.rows_limit)
+    groups = skipped_groups(replace(report, skipped=told.skipped))
+    skipped = fitting([_skipped_row(group) for group in groups], extras.rows_limit)
+    return fill(
+        "summary.md.j2",
+        {
+            "failure": inline(failure_words(report)),
+            "headline": headline(report, told.figures).replace("TestSmith", "**TestSmith**", 1),
+            "chart": extras.chart,
+            "rows": rows.shown,
+            "rows_left": rows.left and count(rows.left, "more row"),
+            "settled": (*_settled_words(told), *map(inline, earlier_words(report.earlier))),
+            "folds": tuple(extras.folds.values()),
+            "folds_heading": _folds_heading(len(extras.folds)),
+            "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
+            "elsewhere": extras.elsewhere,
+            "skipped_heading": skipped_words(told.figures),
+            "skipped": skipped.shown,
+            "skipped_left": skipped.left and count(skipped.left, "more row"),
+            "last_line": last_line(report, view),
+        },
+    )
+
+
+def _rows(report: Report, told: MemberStatuses, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
+    names = display_names(report.members)
+    changes = {member.id: change_words(member) for member in report.members}
+    for entry in told.rows:
+        parts = (
+            plain(str(entry.number)),
+            code(names.get(entry.member, entry.member)),
+            changes.get(entry.member, ()),
+            _proposal(entry, is_below=entry.content in folds),
+        )
+        yield tuple(cell(part) for part in parts)
+
+
+def _proposal(entry: StateEntry, *, is_below: bool) -> Prose:
+    words = parse(entry.shown or entry.outcome.value)
+    return (*words, *plain(" · below")) if is_below else words
+
+
+def _skipped_row(group: SkippedGroup) -> Sequence[str]:
+    return cell(names_words(group)), group.stage.value, cell(parse(group.reason))
+
+
+def _folds_heading(folds: int) -> str:
+    """Return what many folds stand under together; empty for a few, which stand side by side."""
+    return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
+
+
+def _settled_words(told: MemberStatuses) -> Iterator[str]:
+    """Yield what people have decided."""
+    placed = {number for _, numbers in told.landings for number in numbers}
+    elsewhere = tuple(number for number in told.applied if number not in placed)
+    if elsewhere:
+        yield f"Committed to the branch: {_numbers_words(elsewhere)}."
+    for place, numbers in told.landings:
+        if numbers:
+            yield f"Committed in {place}: {_numbers_words(numbers)}."
+    if told.rejected:
+        yield f"Rejected, hence not shown: {_numbers_words(told.rejected)}."
+    if told.is_ignored:
+        yield _IGNORED
+
+
+def _numbers_words(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_NUMBERS_SHOWN]))
+    left = len(numbers) - _NUMBERS_SHOWN
+    return f"{shown}{f' and {left:,} more' if left > 0 else ''}"
+
+
+def last_line(report: Report, view: View) -> str:
+    """Return the one line that tells of the run: its figures, cost and head, and a fold with its notes."""
+    funnel = funnel_words(report.statistics.funnel)
+    replies = (code("/testsmith help"),) if view.commands else ()
+    baseline = tagged(plain(baseline_words(report)))
+    lines = (baseline, tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
+    figures = f"<p><sub>{'<br>'.join(line for line in lines if line)}</sub></p>"
+    if not report.notes:
+        return figures
+    heading = count(len(report.notes), "note")
+    notes = "<br>".join(_note_lines(report.notes))
+    return f"{figures}<details><summary>{heading}</summary><sub>{notes}</sub></details>"
+
+
+def _note_lines(notes: Sequence[str]) -> Iterator[str]:
+    told = fitting([[tagged(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in told.shown)
+    if told.left:
+        yield f"… and {count(told.left, 'more note')}"
+
+
+def render_markdown(report: Report, view: View) -> str:
+    """Return the whole review, as a pull request would show it, one comment after the other."""
+    comments = (
+        {"place": place(entry.member), "text": suggestion_comment(suggestion, entry.member, view)}
+        for entry in entries(report)
+        for suggestion in entry.suggestions
+    )
+    summary = summary_text(report, account(report), view, Extras())
+    return f"{fill('review.md.j2', {'summary': summary, 'comments': comments})}\n"
+
+
+def place(member: Member) -> str:
+    """Return where a member stands."""
+    return f"{inline(code(member.path))}, line {member.line}"

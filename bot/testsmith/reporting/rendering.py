@@ -1,0 +1,214 @@
+"""What a renderer needs beside the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testsmith.settings import OPTIONS, SelectionSettings, Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+PREPARING = ("install", "setup_command", "test_command", "python_version")
+"""The arguments that say how a project is set up and tested, wherever that is done."""
+
+_PLACES = frozenset({"python", "coverage", "replay"})
+_HERE = ("sandbox", "python", "coverage", *PREPARING)
+_FOR_A_MODEL = ("provider", "base_url", "replay")
+_LEFT_OUT = frozenset({"max_members"})  # the command is for one member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a report is shown, and how a reader can get it again.
+
+    Attributes:
+        project: Name of the repository, or of the folder where there is none.
+        command: The words that repeat the run, as `("testsmith", "suggest", "--base", "main")`.
+        for_model: Further words that repeat what a model was asked.
+        width: Columns of the terminal.
+        colour: Whether the terminal shows colours.
+        commands: Whether replies such as `apply` are understood where the report is shown.
+    """
+
+    project: str
+    command: tuple[str, ...] = ("testsmith", "suggest")
+    for_model: tuple[str, ...] = ()
+    width: int = 100
+    colour: bool = False
+    commands: bool = False
+
+
+def view_of(
+    settings: Settings, arguments: Mapping[str, object], *, width: int = 100, colour: bool = False
+) -> View:
+    """Return the view of a run on the command line.
+
+    Args:
+        settings: The settings of the run.
+        arguments: What was typed, by the keys of the argument parser.
+        width: Columns of the terminal.
+        colour: Whether the terminal shows colours.
+    """
+    elsewhere = arguments.get("repo", ".") != "."
+    typed = {
+        key: str(Path(str(value)).expanduser().absolute())
+        if elsewhere and key in _PLACES and value
+        else value
+        for key, value in arguments.items()
+    }
+    repo = ("--repo", str(settings.folder)) if elsewhere else ()
+    selected = _selection_words(settings.selection)
+    return View(
+        project=settings.folder.name,
+        command=(
+            *("testsmith", "suggest", *repo, *selected),
+            *repeated(typed, (*_HERE, *_options("selection", "verification"))),
+        ),
+        for_model=repeated(typed, (*_FOR_A_MODEL, *_options("model"))),
+        width=width,
+        colour=colour,
+    )
+
+
+def _options(*groups: str) -> tuple[str, ...]:
+    return tuple(one.key for one in OPTIONS if one.group in groups and one.key not in _LEFT_OUT)
+
+
+def repeated(arguments: Mapping[str, object], keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the words that give some arguments again, those that were not given left out."""
+    return tuple(word for key in keys for word in _words(key.replace("_", "-"), arguments.get(key)))
+
+
+def _words(name: str, value: object) -> Iterator[str]:
+    match value:
+        case None | "":
+            return
+        case bool():
+            if value:
+                yield f"--{name}"
+            elif name in _NEGATABLE:
+                yield f"--no-{name}"
+        case list() | tuple():
+            for each in value:
+                yield from (f"--{name}", str(each))
+        case _:
+            text = str(value)
+            yield from (f"--{name}={text}",) if text.startswith("-") else (f"--{name}", text)
+
+
+_NEGATABLE = frozenset(one.name for one in OPTIONS if one.kind is bool)
+
+
+def _selection_words(selection: SelectionSettings) -> tuple[str, ...]:
+    if selection.all_paths:
+        return ("--all", *selection.all_paths)
+    base = () if selection.base is None else ("--base", selection.base)
+    head = () if selection.head is None else ("--head", selection.head)
+    return (*base, *head)
+
+
+# The templates beside this module.
+#
+# What the page's template prints is escaped. The Markdown templates get text that is Markdown already,
+# since only code knows where in a line a text will stand.
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template's text with the values in it, without line ends at its end.
+
+    Raises:
+        jinja2.UndefinedError: The template uses a value that is not there.
+    """
+    return _environment().get_template(template).render(values).rstrip("\n")
+
+
+def source(name: str) -> str:
+    """Return the text of a file beside the templates, as it is."""
+    return files("testsmith.reporting").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=PackageLoader("testsmith.reporting"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+
+
+_CHARACTERS_LIMIT = 60_000
+_LINES_LIMIT = 2_000
+"""Longer code is shown without colours: on hostile text (25,000 blank lines) a lexer takes half a minute."""
+
+
+class TokenKind(StrEnum):
+    """What a piece of code is; the value is its class on the page."""
+
+    PLAIN = ""
+    KEYWORD = "k"
+    STRING = "s"
+    NUMBER = "n"
+    COMMENT = "c"
+    NAME = "f"
+    """The name of what is defined or decorated here."""
+
+
+def pieces(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
+    """Yield the code in pieces of one kind each; together they are the code, to the letter."""
+    for kind, group in groupby(_kinds(code, language), key=itemgetter(0)):
+        yield kind, "".join(text for _, text in group)
+
+
+def _kinds(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
+    lexer = _lexer(language) if _is_ordinary(code) else None
+    if lexer is None:
+        yield TokenKind.PLAIN, code
+        return
+    for token, text in lexer.get_tokens(code):
+        yield _kind(token), text
+
+
+def _is_ordinary(code: str) -> bool:
+    return len(code) <= _CHARACTERS_LIMIT and code.count("\n") <= _LINES_LIMIT
+
+
+def _lexer(language: str) -> Any | None:
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # it ships no types
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped]  # it ships no types
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+def _kind(token: Any) -> TokenKind:
+    from pygments.token import Token  # type: ignore[import-untyped]  # it ships no types
+
+    kinds = (
+        (Token.Keyword, TokenKind.KEYWORD),
+        (Token.Operator.Word, TokenKind.KEYWORD),
+        (Token.Literal.String.Interpol, TokenKind.PLAIN),
+        (Token.Literal.String, TokenKind.STRING),
+        (Token.Literal.Number, TokenKind.NUMBER),
+        (Token.Comment, TokenKind.COMMENT),
+        (Token.Name.Function, TokenKind.NAME),
+        (Token.Name.Class, TokenKind.NAME),
+        (Token.Name.Decorator, TokenKind.NAME),
+    )
+    return next((kind for parent, kind in kinds if token in parent), TokenKind.PLAIN)

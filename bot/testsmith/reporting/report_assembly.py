@@ -1,0 +1,168 @@
+"""From what a run found to what its report says: numbers, order, groups, wholeness. All pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from testsmith.model import (
+    Failure,
+    Label,
+    Member,
+    Report,
+    Skipped,
+    SkipStage,
+    Suggestion,
+)
+
+
+class Inconsistent(Failure):
+    """A report would drop or double something: a fault of this program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEntry:
+    """One member with all that is suggested for it; never empty."""
+
+    member: Member
+    suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedGroup:
+    """What was left out at one stage for one reason: display names of members, and paths of files."""
+
+    stage: SkipStage
+    reason: str
+    members: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Members first, then files."""
+        return (*self.members, *self.files)
+
+
+def numbered(members: Sequence[Member], suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    """Return the suggestions in the order of their members, a member's green one first, numbered from 1."""
+    place = {member.id: index for index, member in enumerate(members)}
+    ordered = sorted(suggestions, key=lambda one: (place.get(one.member, len(place)), not one.is_green))
+    return tuple(replace(suggestion, number=number) for number, suggestion in enumerate(ordered, start=1))
+
+
+def check(report: Report) -> None:
+    """Make sure that the report keeps the contract: nothing dropped, nothing told twice.
+
+    Raises:
+        Inconsistent: It does not; the message names the first member concerned.
+    """
+    fault = next(_faults(report), None)
+    if fault is not None:
+        raise Inconsistent(f"internal error: {fault}. Please report this.")
+
+
+def _faults(report: Report) -> Iterator[str]:
+    ids = Counter(member.id for member in report.members)
+    yield from (f"{member} is listed {times} times" for member, times in ids.items() if times > 1)
+    yield from _suggestion_faults(report, ids)
+    suggested = {suggestion.member for suggestion in report.suggestions}
+    skipped = Counter(entry.member for entry in report.skipped if entry.member is not None)
+    yield from (f"{member} is skipped {times} times" for member, times in skipped.items() if times > 1)
+    yield from (f"{member} is both suggested for and skipped" for member in skipped if member in suggested)
+    yield from (
+        f"{member} has neither a suggestion nor a reason"
+        for member in ids
+        if member not in suggested and member not in skipped
+    )
+
+
+def _suggestion_faults(report: Report, ids: Mapping[str, int]) -> Iterator[str]:
+    for number, suggestion in enumerate(report.suggestions, start=1):
+        if suggestion.member not in ids:
+            yield f"a suggestion is for {suggestion.member}, which is not among the members"
+        if suggestion.number != number:
+            yield f"the suggestion for {suggestion.member} has number {suggestion.number}, not {number}"
+    green = Counter(suggestion.member for suggestion in report.suggestions if suggestion.is_green)
+    yield from (f"{member} has {times} green suggestions" for member, times in green.items() if times > 1)
+
+
+def entries(report: Report) -> tuple[ReportEntry, ...]:
+    """Return the members with suggestions, in the order of the report."""
+    found: dict[str, list[Suggestion]] = defaultdict(list)
+    for suggestion in report.suggestions:
+        found[suggestion.member].append(suggestion)
+    return tuple(
+        ReportEntry(member=member, suggestions=tuple(found[member.id]))
+        for member in report.members
+        if member.id in found
+    )
+
+
+def display_names(members: Sequence[Member]) -> dict[str, str]:
+    """Return the shortest name of each member that tells it from the others: its own, or else its id."""
+    counts = Counter(member.name for member in members)
+    return {member.id: member.name if counts[member.name] == 1 else member.id for member in members}
+
+
+def skipped_groups(report: Report) -> tuple[SkippedGroup, ...]:
+    """Return what was left out, grouped by stage in the order of the way, then by reason as first met."""
+    names = display_names(report.members)
+    stages = list(SkipStage)
+    found: dict[tuple[SkipStage, str], list[Skipped]] = defaultdict(list)
+    for entry in report.skipped:
+        found[entry.stage, entry.reason].append(entry)
+    return tuple(
+        SkippedGroup(
+            stage=stage,
+            reason=reason,
+            members=tuple(
+                names.get(entry.member, entry.member) for entry in group if entry.member is not None
+            ),
+            files=tuple(entry.path for entry in group if entry.member is None),
+        )
+        for (stage, reason), group in sorted(found.items(), key=lambda item: stages.index(item[0][0]))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How much a report proposes, asks and leaves out.
+
+    Attributes:
+        members: All members looked at.
+        tested: Those with a green suggestion.
+        tests: Test functions of the green suggestions; None where they are not known.
+        questions: Suggestions that ask something.
+        unproven: Whether none of the proposed tests has been run.
+        skipped_members: Members left out.
+        skipped_files: Files left out.
+    """
+
+    members: int
+    tested: int
+    tests: int | None
+    questions: int
+    unproven: bool
+    skipped_members: int
+    skipped_files: int
+
+
+def totals(report: Report) -> Totals:
+    """Count what the headline speaks of."""
+    green = [suggestion for suggestion in report.suggestions if suggestion.is_green]
+    files = sum(entry.member is None for entry in report.skipped)
+    return Totals(
+        members=len(report.members),
+        tested=len({suggestion.member for suggestion in green}),
+        tests=sum(len(suggestion.tests) for suggestion in green),
+        questions=len(report.suggestions) - len(green),
+        unproven=bool(green) and all(suggestion.evidence is None for suggestion in green),
+        skipped_members=len(report.skipped) - files,
+        skipped_files=files,
+    )
+
+
+def catches(suggestion: Suggestion) -> bool:
+    """Tell whether the test held before the change and fails now."""
+    return suggestion.label is Label.CATCHES

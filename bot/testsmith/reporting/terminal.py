@@ -1,0 +1,340 @@
+"""What a terminal can show, and how far a run is: a bar, plain lines in a log, or nothing.
+
+Progress goes to the stream it is given, which is stderr: stdout holds the result alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from time import monotonic
+from typing import TYPE_CHECKING, TextIO
+
+from testsmith.model import Member, Progress, Report, Suggestion
+from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of
+from testsmith.reporting.phrases import (
+    baseline_words,
+    body_words,
+    change_words,
+    check_command,
+    cost_words,
+    earlier_words,
+    evidence_words,
+    facts_line,
+    failure_words,
+    funnel_words,
+    headline,
+    names_words,
+    origin_words,
+    proposal_words,
+    skipped_words,
+    title_words,
+)
+from testsmith.reporting.rendering import TokenKind, View, pieces
+from testsmith.reporting.report_assembly import ReportEntry, display_names, entries, skipped_groups, totals
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+    from rich.table import Table
+    from rich.text import Text
+
+
+_SECONDS_BETWEEN_LINES = 10.0
+_WIDTH_ELSEWHERE = 100
+"""Columns where no terminal says how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """A stream that a person reads.
+
+    Attributes:
+        stream: Where it is written.
+        interactive: Whether the stream is a terminal that can redraw a line.
+        colour: Whether it shows colours.
+        width: Columns.
+    """
+
+    stream: TextIO
+    interactive: bool
+    colour: bool
+    width: int = _WIDTH_ELSEWHERE
+
+
+def terminal_of(stream: TextIO, environment: Mapping[str, str]) -> Terminal:
+    """Return what a stream of this process can show; `NO_COLOR` and `TERM=dumb` are obeyed."""
+    interactive = stream.isatty() and environment.get("TERM") != "dumb"
+    colour = interactive and not environment.get("NO_COLOR")
+    return Terminal(stream=stream, interactive=interactive, colour=colour, width=_width(stream))
+
+
+def _width(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _WIDTH_ELSEWHERE
+    except (OSError, ValueError):  # no terminal; no file at all
+        return _WIDTH_ELSEWHERE
+
+
+@contextmanager
+def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic) -> Iterator[Progress]:
+    """Give the progress that fits; at the end, however it comes, the terminal is as it was."""
+    if not terminal.interactive:
+        yield PlainProgress(terminal.stream, clock)
+        return
+    with _bars(terminal) as bars:
+        yield BarProgress(bars)
+
+
+class PlainProgress:
+    """One line when a phase begins, and one now and then while it lasts."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._name = ""
+        self._total = 0
+        self._done = 0
+        self._told_at = 0.0
+
+    def phase(self, name: str, total: int) -> None:
+        """See `Progress.phase`."""
+        self._name, self._total, self._done = one_line(name), total, 0
+        self._told_at = self._clock()
+        self._line(f"{self._name} ({total:,})" if total > 1 else self._name)
+
+    def advance(self, steps: int = 1) -> None:
+        """See `Progress.advance`."""
+        self._done += steps
+        now = self._clock()
+        if self._done < self._total and now - self._told_at >= _SECONDS_BETWEEN_LINES:
+            self._told_at = now
+            self._line(f"{self._name}: {self._done:,} of {self._total:,}")
+
+    def warn(self, message: str) -> None:
+        """See `Progress.warn`."""
+        self._line(f"warning: {one_line(message)}")
+
+    def _line(self, text: str) -> None:
+        print(f"testsmith: {text}", file=self._stream, flush=True)
+
+
+class BarProgress:
+    """A bar for the current phase; it goes when the run is over."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def phase(self, name: str, total: int) -> None:
+        """See `Progress.phase`."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(one_line(name), total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        """See `Progress.advance`."""
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def warn(self, message: str) -> None:
+        """See `Progress.warn`."""
+        self._bars.console.print(f"testsmith: warning: {one_line(message)}", soft_wrap=True)
+
+
+def _bars(terminal: Terminal) -> Bars:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    description = TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    console = console_on(terminal)
+    return Bars(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+
+def console_on(terminal: Terminal) -> Console:
+    """Return a console that takes nothing from the environment, and no text for markup."""
+    from rich.console import Console
+
+    return Console(
+        file=terminal.stream,
+        width=terminal.width,
+        color_system="standard" if terminal.colour else None,
+        force_terminal=terminal.interactive,
+        force_jupyter=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
+    )
+
+
+_CODE_STYLES = {
+    TokenKind.PLAIN: "",
+    TokenKind.KEYWORD: "magenta",
+    TokenKind.STRING: "green",
+    TokenKind.NUMBER: "cyan",
+    TokenKind.COMMENT: "dim",
+    TokenKind.NAME: "bold",
+}
+"""Of the sixteen colours of a terminal, those that can be read on light and on dark."""
+
+_INDENT = 4
+_CODE_INDENT = 8
+_RUNNER_COMMAND = re.compile(r"^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?=:)|##(?=\[)", re.MULTILINE)
+"""What a runner that prints the report would take for a command to itself."""
+
+
+def render_text(report: Report, view: View) -> str:
+    """Return the report as the terminal shows it."""
+    stream = StringIO()
+    console = console_on(
+        Terminal(stream=stream, interactive=view.colour, colour=view.colour, width=view.width)
+    )
+    for part in _parts(report, view):
+        console.print(part, soft_wrap=_is_unbroken(part))
+    shown = stream.getvalue() if view.colour else _without_trailing_space(stream.getvalue())
+    return _RUNNER_COMMAND.sub("\\g<0>\u200b", shown)
+
+
+def _without_trailing_space(text: str) -> str:
+    return "\n".join(line.rstrip(" ") for line in text.split("\n"))
+
+
+def _parts(report: Report, view: View) -> Iterator[RenderableType]:
+    failure = failure_words(report)
+    if failure:
+        yield _styled(failure, "bold red")
+        yield ""
+    yield _styled(plain(headline(report)), "bold")
+    found = entries(report)
+    if found:
+        yield ""
+        yield _members_table(report, found)
+    for entry in found:
+        for suggestion in entry.suggestions:
+            yield from _suggestion_parts(suggestion, entry.member, view)
+    told = list(earlier_words(report.earlier))
+    yield from (("",) if told else ())
+    yield from map(_text, told)
+    yield from _skipped_parts(report)
+    yield from _closing_parts(report)
+
+
+def _members_table(report: Report, found: tuple[ReportEntry, ...]) -> RenderableType:
+    names = display_names(report.members)
+    table = _table("member", "change", "proposal", "where")
+    for entry in found:
+        member = entry.member
+        table.add_row(
+            _text(code(names[member.id])),
+            _text(change_words(member)),
+            _text(proposal_words(entry.suggestions)),
+            _styled(plain(one_line(f"{member.path}:{member.line}")), "dim"),
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Iterator[RenderableType]:
+    yield ""
+    yield _title(suggestion, member)
+    body = body_words(suggestion)
+    if body:
+        yield _indented(_text(body))
+    yield ""
+    yield _code(shown_code(suggestion.code), member.language, view)
+    yield ""
+    yield _indented(_text(facts_line(evidence_words(suggestion, member))))
+    check = f"{origin_words(suggestion)} · check it: {check_command(suggestion, view)}"
+    yield _unbroken(_styled(plain(" " * _INDENT + check), "dim"))
+
+
+def _title(suggestion: Suggestion, member: Member) -> Text:
+    from rich.text import Text
+
+    number = f"{suggestion.number:<{_INDENT - 1}} "
+    name = _styled(code(member.name), "bold" if suggestion.is_green else "bold yellow")
+    rest = (_text(part) for part in title_words(suggestion, member))
+    return Text(" · ").join((_styled(plain(number), "bold") + name, *rest))
+
+
+def _code(module: str, language: str, view: View) -> Text:
+    from rich.text import Text
+
+    shown = pieces(module, language) if view.colour else ((TokenKind.PLAIN, module),)
+    highlighted = Text.assemble(*((text, _CODE_STYLES[kind]) for kind, text in shown))
+    margin = Text(" " * _CODE_INDENT)
+    lines = highlighted.split("\n", allow_blank=True)
+    return _unbroken(Text("\n").join(margin + line for line in lines))
+
+
+def _skipped_parts(report: Report) -> Iterator[RenderableType]:
+    groups = skipped_groups(report)
+    if not groups:
+        return
+    yield ""
+    yield _styled(plain(skipped_words(totals(report))), "bold")
+    yield ""
+    table = _table("left out", "stage", "why")
+    for group in groups:
+        table.add_row(_text(names_words(group)), group.stage.value, _text(parse(group.reason)))
+    yield table
+
+
+def _closing_parts(report: Report) -> Iterator[RenderableType]:
+    yield ""
+    baseline = baseline_words(report)
+    if baseline:
+        yield _text(plain(baseline))
+    funnel = funnel_words(report.statistics.funnel)
+    if funnel:
+        yield _styled(plain(funnel), "dim")
+    yield _styled(facts_line(cost_words(report)), "dim")
+    for note in report.notes:
+        yield _styled((*plain("note: "), *parse(note)), "dim")
+
+
+def _text(prose: Prose) -> Text:
+    """Return prose with its code in a colour; without colours code needs no mark to be read."""
+    from rich.text import Text
+
+    return Text.assemble(*((span.text, "cyan" if span.is_code else "") for span in prose))
+
+
+def _styled(prose: Prose, style: str) -> Text:
+    from rich.text import Text
+
+    return Text(text_of(prose), style=style)
+
+
+def _indented(text: Text) -> RenderableType:
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, _INDENT))
+
+
+def _unbroken(text: Text) -> Text:
+    """Return text that runs on where the terminal ends, so that it can be copied whole."""
+    text.no_wrap = True
+    return text
+
+
+def _is_unbroken(part: RenderableType) -> bool:
+    from rich.text import Text
+
+    return isinstance(part, Text) and bool(part.no_wrap)

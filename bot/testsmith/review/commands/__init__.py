@@ -1,0 +1,1 @@
+"""Slash commands: who may give them, and what each does."""

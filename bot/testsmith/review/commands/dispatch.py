@@ -1,0 +1,217 @@
+"""Who may command, and what is shown at once to who may.
+
+Before anything slow there are two requests: what the commenter may do, then the reaction. Only a bare word is
+looked up first, since it is a command only in the thread of a suggestion of the bot's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.events import HandleCommentCommands
+from testsmith.execution.threads import in_thread
+from testsmith.forge.comment_markers import is_same_login
+from testsmith.forge.interface import (
+    AnsweringForge,
+    CommentRef,
+    Forbidden,
+    ForgeFailure,
+    PullRequest,
+    Reaction,
+)
+from testsmith.forge.reconcile import own_answers, own_suggestions
+from testsmith.forge.review_result import PostStatus, ReviewResult
+from testsmith.forge.slash_commands import READING, RUNNING, InvalidCommand, SlashCommand, Verb
+from testsmith.git.fetch import CannotFetch
+from testsmith.reporting.pull_requests.replies import (
+    about,
+    help_words,
+    misread_words,
+    patch_words,
+    reply,
+    sentences,
+    too_many_words,
+)
+from testsmith.review.commands.handlers import handle_command
+from testsmith.review.commands.session import CommandDependencies, CommandResult, CommandSession
+from testsmith.settings import Role
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+def said(task: HandleCommentCommands) -> CommentRef:
+    """Return the comment that commands."""
+    return CommentRef(comment=task.comment, is_on_diff=task.is_on_diff, thread=task.thread)
+
+
+def reason_not_authorized(task: HandleCommentCommands, forge: AnsweringForge, reading: Role) -> str:
+    """Return why a comment is not obeyed; empty where it is, and who wrote it has been shown so.
+
+    Args:
+        task: The commands.
+        forge: Tells who may what, and shows reactions.
+        reading: The role that is enough for what changes nothing.
+    """
+    if task.orders.is_shortcut and not _is_in_own_thread(task, forge):
+        return "The reply is a bare word, and its thread is none of a suggestion."
+    role, needed = forge.role(task.commander), _needed(task, reading)
+    if not role.covers(needed):
+        forge.react(said(task), Reaction.REFUSED)
+        return f"{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
+    forge.react(said(task), Reaction.SEEN)
+    return ""
+
+
+def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
+    """Tell whether a fork's head is certainly the one that was there when the comment was written.
+
+    Whoever commands has looked at the code of a stranger, who may push at any moment. The stranger can forge
+    the dates of commits, but not when the fork was pushed to. Whoever pushes to the repository itself may
+    command anyway.
+    """
+    if (pull.head_repository or "").casefold() == pull.repository.casefold():
+        return True
+    if task.head_sha is not None and task.head_sha != pull.head_sha:
+        return False
+    if pull.head_repository is None:  # nobody can push to a repository that is gone
+        return True
+    are_known = _TIME.fullmatch(task.said_at) and _TIME.fullmatch(pull.pushed_at)
+    return are_known is not None and pull.pushed_at < task.said_at
+
+
+def _needed(task: HandleCommentCommands, reading: Role) -> Role:
+    verbs = {command.verb for command in task.orders.commands}
+    return reading if verbs <= READING else Role.WRITE
+
+
+def _is_in_own_thread(task: HandleCommentCommands, forge: AnsweringForge) -> bool:
+    posted = own_suggestions(forge.existing(task.number))
+    return any(one.comment.id == task.thread for one in posted)
+
+
+# The commands of one comment, from its event to the last reaction.
+#
+# Who may is looked up, and who may sees a reaction at once. The head is frozen then: what is proven,
+# posted and committed is of it, and a push in between is said or proven again. A comment is answered in
+# words at most once.
+
+_OWN_LOGIN = (
+    "The comment is by {}, whose token TestSmith writes with, so it could be the bot's own. Give the action "
+    "the workflow's token or that of an account of its own, or command from another account."
+)
+
+
+_PUSHED_SINCE = (
+    "Not done: the fork was pushed to after this comment, or at the same moment, so its code may not be what "
+    "you looked at. Look at {}, then comment again."
+)
+
+_OF_COMMIT = "This is about {}, the head of the fork."
+_NOT_INSTALLED = (
+    " Its project was not installed, because its build code would have run with network. If modules could "
+    "not be imported and you accept that, set the action's input `install-forks` to `true`."
+)
+
+
+async def dispatch_commands(task: HandleCommentCommands, tools: CommandDependencies) -> ReviewResult:
+    """Obey the commands of a comment, as far as who wrote it may command."""
+    try:
+        refused = await in_thread(reason_not_authorized, task, tools.forge, tools.reading)
+        if refused:
+            return ReviewResult(delivery=PostStatus.NOTHING, reason=refused)
+        return await _obeyed(task, tools)
+    except Forbidden as failure:
+        return ReviewResult(
+            delivery=PostStatus.NOT_ALLOWED,
+            reason=str(failure),
+            missing=(failure.permission,),
+            is_read_only=task.has_small_token,
+        )
+    except ForgeFailure as failure:
+        return ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
+
+
+async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> ReviewResult:
+    pull = await in_thread(tools.forge.pull_request, task.number)
+    if not pull.is_open:
+        return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
+    desk = CommandSession(task, tools, pull)
+    existing = await desk.existing()
+    if task.comment in own_answers(existing):
+        return ReviewResult(delivery=PostStatus.NOTHING, reason="The comment was answered by an earlier run.")
+    if is_same_login(task.commander, existing.viewer.login):
+        await in_thread(tools.forge.react, said(task), Reaction.REFUSED)
+        return ReviewResult(delivery=PostStatus.NOTHING, reason=_OWN_LOGIN.format(task.commander))
+    answer, orders = _Answer(), task.orders
+    if orders.are_too_many:
+        answer.refuse(too_many_words(len(orders.lines)))
+    misread = () if orders.are_too_many else orders.misread
+    for line in misread:
+        answer.refuse(about(line, misread_words(line)))
+    for command in _in_order(orders.commands):
+        answer.take(command, await _done(desk, command))
+    is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
+    if is_fork and any(command.verb in RUNNING for command in orders.commands):
+        not_installed = "" if tools.installs_forks else _NOT_INSTALLED
+        answer.parts.append(_OF_COMMIT.format(pull.head_sha) + not_installed)
+    if misread and not any(command.verb is Verb.HELP for command in orders.commands):
+        answer.parts.append(help_words())
+    return await in_thread(_end, desk, answer)
+
+
+def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
+    """Return commands in their order, but those that move the head last: the others are about this one."""
+    return sorted(commands, key=lambda command: command.verb is Verb.APPLY)
+
+
+async def _done(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    if command.verb in RUNNING and not is_what_was_seen(desk.task, desk.pull):
+        return CommandResult(is_done=False, words=_PUSHED_SINCE.format(desk.pull.head_sha))
+    try:
+        return await handle_command(desk, command)
+    except CannotFetch as failure:
+        return CommandResult(is_done=False, words=sentences([str(failure)]))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What there is to say so far.
+
+    Attributes:
+        parts: Words, in Markdown.
+        is_done: Whether all was done.
+        reviewed: What came of the pull request last; None where nothing was to be done to it.
+        notes: Sentences for the log and the job summary.
+        patch: What could not be committed.
+    """
+
+    parts: list[str] = field(default_factory=list)
+    is_done: bool = True
+    reviewed: ReviewResult | None = None
+    notes: list[str] = field(default_factory=list)
+    patch: str = ""
+
+    def refuse(self, words: str) -> None:
+        """Say why something is not done."""
+        self.parts.append(words)
+        self.is_done = False
+
+    def take(self, command: SlashCommand | InvalidCommand, told: CommandResult) -> None:
+        """Add what came of a command."""
+        self.parts += [about(command, told.words), patch_words(told.patch)]
+        self.patch = told.patch or self.patch
+        self.is_done = self.is_done and told.is_done
+        self.reviewed = told.reviewed or self.reviewed
+        self.notes.append(f"{command}: {'done' if told.is_done else 'not done'}")
+
+
+def _end(desk: CommandSession, answer: _Answer) -> ReviewResult:
+    """Say what there is to say, and show that it is over."""
+    task, forge = desk.task, desk.tools.forge
+    if any(answer.parts):
+        forge.answer(task.number, said(task), reply(task.comment, answer.parts))
+    forge.react(said(task), Reaction.DONE if answer.is_done else Reaction.REFUSED)
+    done = answer.reviewed or ReviewResult(delivery=PostStatus.POSTED)
+    return replace(done, notes=(*done.notes, *answer.notes), patch=answer.patch or done.patch)

@@ -1,0 +1,353 @@
+"""Suggestions that stand on a pull request, proven once more on the head that is looked at."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.pr_state import StateEntry
+from testsmith.forge.reconcile import Decisions, DesiredState
+from testsmith.forge.slash_commands import SlashCommand, Verb
+from testsmith.model import Candidate, Member, Repair, Report, Suggestion
+from testsmith.pipeline import RunOptions
+from testsmith.reporting.pull_requests.replies import explanation, help_words, sentences
+from testsmith.reporting.rendering import View
+from testsmith.review.commands.session import (
+    Chosen,
+    CommandResult,
+    CommandSession,
+    chosen_by,
+    say_which,
+    told,
+)
+from testsmith.review.commit_tests import CommitAttempt, CommitOrder, commit_proven
+from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions
+from testsmith.review.review_pull_request import review
+from testsmith.test_files.plan import Marking
+
+_GONE = "its member is no more what the pull request changes"
+_LESS = "not all of its tests hold any more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What came of a suggestion.
+
+    Attributes:
+        standing: As it stands on the pull request.
+        suggestion: As it was proven, with its number; None where it does not hold to the letter.
+        member: What it is for; None where that is not there.
+        trouble: Why it does not hold, as a clause; foreign text.
+        failing: See `Marking.failing`.
+    """
+
+    standing: PostedSuggestion
+    suggestion: Suggestion | None = None
+    member: Member | None = None
+    trouble: str = ""
+    failing: frozenset[str] | None = None
+
+
+async def prove_again(desk: CommandSession, standings: Iterable[PostedSuggestion]) -> list[Proven]:
+    """Prove suggestions on the desk's head, each to the letter as its comment shows it.
+
+    Those that a person has asked for are of files that the change may not touch, so they are run apart.
+    """
+    standings = [one for one in standings if one.code is not None]
+    apart = [one for one in standings if one.entry.is_asked]
+    found = list[Proven]()
+    for group, paths in (
+        ([one for one in standings if not one.entry.is_asked], ()),
+        (apart, tuple(dict.fromkeys(one.entry.member.partition("::")[0] for one in apart))),
+    ):
+        if group:
+            candidates = {one.entry.member: _candidate(one) for one in group}
+            wanted = RunOptions(candidates=candidates, paths=paths)
+            report = await desk.run(candidates.__contains__, wanted)
+            found += [replace(_proven(one, report), failing=report.failing) for one in group]
+    return found
+
+
+def known_failing(proven: Iterable[Proven]) -> frozenset[str] | None:
+    """Return which own tests were seen not to pass where any of these was proven; None where none was run."""
+    known = [one.failing for one in proven if one.failing is not None]
+    return frozenset[str]().union(*known) if known else None
+
+
+def _candidate(standing: PostedSuggestion) -> Candidate:
+    return Candidate(member=standing.entry.member, code=standing.code or "", origin=standing.origin)
+
+
+def _proven(standing: PostedSuggestion, report: Report) -> Proven:
+    members: Mapping[str, Member] = {member.id: member for member in report.members}
+    member = members.get(standing.entry.member)
+    if member is None:
+        return Proven(standing=standing, trouble=_GONE)
+    for one in report.suggestions:
+        if one.member == member.id and content_digest(member.id, one.code) == standing.content:
+            return Proven(standing=standing, suggestion=replace(one, number=standing.number), member=member)
+    reasons = [one.reason for one in report.skipped if one.member == member.id]
+    return Proven(standing=standing, member=member, trouble=reasons[0] if reasons else _LESS)
+
+
+_OTHERS_WANTED = "A reviewer has asked for other tests of this member: these are not what is wanted."
+_EVERYTHING = "."
+
+
+async def review_again(desk: CommandSession) -> CommandResult:
+    """Review the pull request, as at a push."""
+    return told(Chosen(), await review(desk.review_task(), desk.tools.review))
+
+
+async def retry(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    """Make other tests for what is named; else for all that has none."""
+    stand = await desk.stand()
+    chosen = chosen_by(desk, command, stand)
+    asked = [one for one in chosen.standings if one.entry.is_asked]
+    chosen = chosen.without(asked, lambda one: f"ask for it by `/testsmith suggest {one.entry.member}`")
+    if chosen.troubles and not chosen.standings:
+        return told(chosen)
+    repairs = {one.entry.member: _other_tests(one) for one in chosen.standings}
+    if not chosen.standings:
+        repairs = {one.member: _after(one) for one in stand.memory.entries if one.number is None}
+    return await _made_anew(desk, chosen, repairs)
+
+
+def _other_tests(standing: PostedSuggestion) -> Repair:
+    code = standing.code or ""
+    return Repair(code=code, failures=(("", _OTHERS_WANTED),), normalised_code=code)
+
+
+def _after(entry: StateEntry) -> Repair:
+    return Repair(code="", failures=(("", entry.shown),), normalised_code="")
+
+
+async def _made_anew(desk: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]) -> CommandResult:
+    """Ask again for some members, and let what comes take the place of what was there."""
+    report = await desk.run(repairs.__contains__, RunOptions(repairs=repairs, seed=desk.task.comment))
+    found = {one.member for one in report.suggestions}
+    reasons = {one.member: one.reason for one in report.skipped if one.member in repairs}
+    left = (member for member in repairs if member not in found)
+    troubles = (f"`{member}`: {reasons.get(member, 'the change has it no more')}." for member in left)
+    reviewed = await desk.post(report, partial(_only_of, members=found))
+    return told(replace(chosen, troubles=(*chosen.troubles, *troubles)), reviewed)
+
+
+def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False) -> DesiredState:
+    outcomes = (one for one in wanted.outcomes if one.member in members)
+    return replace(
+        wanted, outcomes=tuple(replace(one, is_asked=is_asked) for one in outcomes), is_complete=False
+    )
+
+
+async def suggest_these(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    """Look at what is named, whether the change touches it or not; without a name, at all of the change."""
+    if not command.targets:
+        return await review_again(desk)
+    known = await desk.run(lambda _: False)
+    touched = {one.id for one in known.members if any(_means(name, one) for name in command.targets)}
+    others = [name for name in command.targets if not any(_means(name, one) for one in known.members)]
+    parts = list[CommandResult]()
+    if touched:
+        report = await desk.run(touched.__contains__)
+        parts.append(told(Chosen(), await desk.post(report, partial(_only_of, members=touched))))
+    if others:
+        parts.append(await _suggest_untouched(desk, known, others))
+    return _together(parts)
+
+
+def _means(name: str, member: Member) -> bool:
+    """Tell whether a name that was typed means a member: by id, name, or file or folder."""
+    path = posixpath.normpath(name)
+    return (
+        name in {member.id, member.name}
+        or member.name.startswith(f"{name}.")
+        or path == member.path
+        or member.path.startswith(f"{path}/")
+    )
+
+
+async def _suggest_untouched(desk: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
+    """Look at members that the change does not touch."""
+    tree = (await desk.begun()).states.head_tree
+    files = tuple(name for name in names if tree.entry(posixpath.normpath(name)) is not None)
+    paths = (*files, *(() if len(files) == len(names) else (_EVERYTHING,)))
+    report = await desk.run(lambda _: True, RunOptions(paths=paths, only=tuple(names)))
+    members = {one.id for one in report.members}
+    both = replace(report, members=(*known.members, *report.members), base=known.base)
+    reviewed = await desk.post(both, partial(_only_of, members=members, is_asked=True))
+    missing = (f"`{one.path}`: {one.reason}." for one in report.skipped if one.member is None)
+    return told(Chosen(troubles=tuple(missing)), reviewed)
+
+
+def _together(parts: Sequence[CommandResult]) -> CommandResult:
+    last = next((one.reviewed for one in reversed(parts) if one.reviewed is not None), None)
+    words = "\n\n".join(one.words for one in parts if one.words)
+    return CommandResult(is_done=all(one.is_done for one in parts), words=words, reviewed=last)
+
+
+async def handle_command(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    """Do what one command says.
+
+    Raises:
+        ForgeFailure: The pull request could not be read or written.
+        CannotFetch: Its states cannot be had.
+    """
+    stories: Mapping[Verb, Callable[[CommandSession, SlashCommand], Awaitable[CommandResult]]] = {
+        Verb.HELP: _help,
+        Verb.SUGGEST: suggest_these,
+        Verb.APPLY: _apply,
+        Verb.REJECT: _reject,
+        Verb.RETRY: retry,
+        Verb.EXPLAIN: _explain,
+        Verb.IGNORE: partial(_leave_alone, is_ignored=True),
+        Verb.RESUME: _resume,
+    }
+    return await stories[command.verb](desk, command)
+
+
+async def _help(_desk: CommandSession, _command: SlashCommand) -> CommandResult:
+    return CommandResult(words=help_words())
+
+
+async def _reject(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    stand = await desk.stand()
+    chosen = chosen_by(desk, command, stand)
+    if not chosen.standings:
+        return told(chosen) if chosen.troubles else say_which(command)
+    contents = frozenset(one.entry.content for one in chosen.standings)
+    numbers = ", ".join(str(one.number) for one in chosen.standings)
+    words = f"Rejected: {numbers}." if chosen.troubles else ""
+    return told(chosen, await desk.remember(Decisions(rejected=contents)), words)
+
+
+async def _leave_alone(desk: CommandSession, _command: SlashCommand, *, is_ignored: bool) -> CommandResult:
+    return told(Chosen(), await desk.remember(Decisions(is_ignored=is_ignored)))
+
+
+async def _resume(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    done = await _leave_alone(desk, command, is_ignored=False)
+    return await review_again(desk) if done.is_done else done
+
+
+async def _explain(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    chosen = chosen_by(desk, command, await desk.stand())
+    if not chosen.standings:
+        return told(chosen) if chosen.troubles else say_which(command)
+    if not desk.may_write(desk.task.commander):
+        return told(chosen, words=sentences([_remembered(one) for one in chosen.standings]))
+    chosen = chosen.without([one for one in chosen.standings if one.code is None], lambda one: one.trouble)
+    proven = await prove_again(desk, chosen.standings)
+    words = [
+        explanation(one.suggestion, one.member, _view(desk))
+        for one in proven
+        if one.suggestion is not None and one.member is not None
+    ]
+    return told(_with_unproven(chosen, proven), words="\n\n".join(words))
+
+
+def _remembered(standing: PostedSuggestion) -> str:
+    """Return what is known without running anything: who may not write has no code run."""
+    return f"{standing.number}: `{standing.entry.member}`, {standing.entry.shown or standing.entry.outcome}."
+
+
+def _view(desk: CommandSession) -> View:
+    command = ("testsmith", "suggest", "--base", desk.pull.base_ref, *desk.tools.review.repeated)
+    return View(project=desk.pull.repository.rpartition("/")[2], command=command, commands=True)
+
+
+def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
+    troubles = {one.standing.number: one.trouble for one in proven if one.suggestion is None}
+    failed = [one for one in chosen.standings if one.number in troubles]
+    return chosen.without(failed, lambda one: f"it does not hold on this head: {troubles[one.number]}")
+
+
+async def _apply(desk: CommandSession, command: SlashCommand) -> CommandResult:
+    stand = await desk.stand()
+    chosen = chosen_by(desk, command, stand)
+    if not chosen.standings and not chosen.troubles:
+        green = tuple(one for one in stand.open() if not one.is_question)
+        chosen = Chosen(standings=green, troubles=() if green else ("There is nothing to commit.",))
+    chosen = _committable(chosen, stand)
+    proven = await prove_again(desk, chosen.standings)
+    chosen = _with_unproven(chosen, proven)
+    if not chosen.standings:
+        return told(chosen)
+    return await _commit(desk, chosen, proven)
+
+
+def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
+    """Return what may be committed of what is chosen, and say of the others why they may not."""
+    memory = stand.memory
+    rules: Mapping[str, Callable[[PostedSuggestion], bool]] = {
+        "it is a question, which is never committed": lambda one: one.is_question,
+        "it was rejected": lambda one: one.entry.content in memory.rejected,
+        "it was committed before": lambda one: one.entry.content in memory.applied,
+    }
+    reasons = {
+        one.number: next((reason for reason, is_left in rules.items() if is_left(one)), one.trouble)
+        for one in chosen.standings
+    }
+    left = [one for one in chosen.standings if reasons[one.number]]
+    return chosen.without(left, lambda one: reasons[one.number])
+
+
+async def _commit(desk: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
+    """Commit what is proven; where the branch has gone on, prove it on the new head, once."""
+
+    async def prove(head: str) -> CommitOrder | None:
+        await desk.move_to(head)
+        again = await prove_again(desk, chosen.standings)
+        return await _order(desk, again) if all(one.suggestion for one in again) else None
+
+    made = await commit_proven(desk.tools.forge, await _order(desk, proven), prove)
+    committed = {one.number for one in made.suggestions}
+    done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
+    left = _uncommitted(chosen, made)
+    answer = told(left, words=_where(made, is_partly=bool(left.troubles)))
+    if not done or made.commit is None:
+        return replace(answer, patch=made.patch)
+    place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
+    reviewed = await desk.remember(Decisions(applied=done, place=place))
+    follow_up = None if made.follow_up is None else made.follow_up.number
+    return replace(answer, reviewed=replace(reviewed, commit=made.commit.sha, follow_up=follow_up))
+
+
+def _uncommitted(chosen: Chosen, made: CommitAttempt) -> Chosen:
+    """Return what is wrong with what was chosen and not committed; one reason for all is said once."""
+    if made.reason:
+        return Chosen(troubles=(*chosen.troubles, made.reason))
+    committed = {one.number for one in made.suggestions}
+    reasons = {one.member: one.reason for one in made.unplaced}
+    left = [one for one in chosen.standings if one.number not in committed]
+    return chosen.without(left, lambda one: reasons.get(one.entry.member, "it stands there already"))
+
+
+async def _order(desk: CommandSession, proven: Sequence[Proven]) -> CommitOrder:
+    begun, tools = await desk.begun(), desk.tools.review
+    existing, settings = await desk.existing(), tools.commits(begun.states)
+    members = [one.member for one in proven if one.member is not None]
+    marking = Marking.of_members(members, tools.drivers, marks=settings.mark_tests)
+    return CommitOrder(
+        pull=desk.pull,
+        head=desk.pull.head_sha,
+        suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
+        tree=begun.states.head_tree,
+        drivers=tools.drivers,
+        login=existing.viewer.login,
+        settings=settings,
+        marking=replace(marking, failing=known_failing(proven)),
+    )
+
+
+def _where(made: CommitAttempt, *, is_partly: bool) -> str:
+    """Return where the tests are, if that is not the branch itself, or what is there if that is not all."""
+    numbers = ", ".join(str(one.number) for one in made.suggestions)
+    if made.follow_up is not None:
+        return f"The tests of {numbers} are in {made.follow_up.url}."
+    if made.commit is not None and is_partly:
+        return f"Committed in {made.commit.sha}: {numbers}."
+    return ""

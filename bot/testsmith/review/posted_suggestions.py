@@ -1,0 +1,136 @@
+"""The suggestions that stand on a pull request, read back from the bot's own comments. All pure.
+
+A comment counts where the bot has written it and nobody has edited it since but people who may write: then
+an edited code block is a reviewer's own version of the tests. A mark in anybody else's comment is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from testsmith.forge.comment_markers import content_digest, is_same_login
+from testsmith.forge.interface import Comment, Existing, ReviewComment
+from testsmith.forge.pr_state import MemberState, State, StateEntry
+from testsmith.forge.reconcile import Posted, own_suggestions, own_summaries, remember
+from testsmith.model import Origin
+from testsmith.reporting.pull_requests.comments import code_in, folds_in, origin_in, shows_change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedSuggestion:
+    """A suggestion that stands on a pull request.
+
+    Attributes:
+        entry: What is remembered of it.
+        code: Its test module, as its comment shows it now; None where it cannot be had.
+        trouble: Why the code cannot be had, as a clause; empty where it can.
+        content: The digest of that code: another one than remembered where a reviewer has edited it.
+        comments: The numbers of its comments.
+        origin: Who has made it.
+    """
+
+    entry: StateEntry
+    code: str | None = None
+    trouble: str = ""
+    content: str = ""
+    comments: tuple[int, ...] = ()
+    origin: Origin = Origin.MODEL
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.entry.number or 0
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it is something to ask about, rather than a test to keep."""
+        return self.entry.outcome is MemberState.QUESTION
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a reviewer has changed its code."""
+        return self.code is not None and self.content != self.entry.content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedSuggestions:
+    """All that stands on a pull request, as far as it can be trusted.
+
+    Attributes:
+        memory: What is remembered.
+        standings: The suggestions and questions by number, rejected and committed ones too.
+    """
+
+    memory: State
+    standings: dict[int, PostedSuggestion]
+
+    def open(self) -> tuple[PostedSuggestion, ...]:
+        """Return what is neither rejected nor committed, the lowest number first."""
+        done = {*self.memory.rejected, *self.memory.applied}
+        return tuple(one for _, one in sorted(self.standings.items()) if one.entry.content not in done)
+
+    def of_comment(self, comment: int | None) -> tuple[int, ...]:
+        """Return the number of the suggestion that a comment shows, if it is one of ours."""
+        return tuple(one.number for one in self.standings.values() if comment in one.comments)
+
+
+def stand_of(existing: Existing, may_write: Callable[[str], bool]) -> PostedSuggestions:
+    """Return what stands on a pull request.
+
+    Args:
+        existing: What is there.
+        may_write: Tells of an editor whether what he has made of a comment counts.
+    """
+    strange = {
+        one.node_id
+        for one in _telling(existing)
+        if one.editor and not is_same_login(one.editor, existing.viewer.login) and not may_write(one.editor)
+    }
+    trusted = replace(
+        existing,
+        comments=tuple(one for one in existing.comments if one.node_id not in strange),
+        review_comments=tuple(one for one in existing.review_comments if one.node_id not in strange),
+    )
+    memory = remember(trusted)
+    posted = own_suggestions(trusted)
+    folds = [fold for one in own_summaries(trusted) for fold in folds_in(one.body).items()]
+    found = (
+        _standing(entry, posted, dict(reversed(folds)), existing, strange)
+        for entry in memory.entries
+        if entry.number
+    )
+    return PostedSuggestions(memory=memory, standings={one.number: one for one in found})
+
+
+def _telling(existing: Existing) -> Iterator[Comment | ReviewComment]:
+    yield from own_summaries(existing)
+    yield from (one.comment for one in own_suggestions(existing))
+
+
+def _standing(
+    entry: StateEntry, posted: Iterable[Posted], folds: dict[str, str], existing: Existing, strange: set[str]
+) -> PostedSuggestion:
+    ours = [one.comment for one in posted if one.mark.content == entry.content]
+    everyone = (one.comment for one in own_suggestions(existing) if one.mark.content == entry.content)
+    edited = [one for one in everyone if one.node_id in strange]
+    standing = PostedSuggestion(entry=entry, comments=tuple(one.id for one in (*ours, *edited)))
+    if edited:
+        trouble = f"its comment was edited by {edited[0].editor}, who may not write here"
+        return replace(standing, trouble=trouble)
+    text = ours[0].body if ours else folds.get(entry.content, "")
+    code = code_in(text)
+    if code is None:
+        return replace(standing, trouble="its comment does not show its code in full")
+    read = replace(standing, code=code, content=content_digest(entry.member, code), origin=origin_in(text))
+    return _judged(read, text, ours)
+
+
+def _judged(standing: PostedSuggestion, text: str, ours: list[ReviewComment]) -> PostedSuggestion:
+    """Return a standing without code that is neither what was proven nor what a reviewer has made of it."""
+    editor = ours[0].editor if ours else None
+    if shows_change(text) and (editor is not None or standing.is_edited):
+        return replace(standing, code=None, trouble="its suggested change was edited: commit it from there")
+    if standing.is_edited and ours and editor is None:
+        return replace(standing, code=None, trouble="its code cannot be shown to the letter in a comment")
+    return standing

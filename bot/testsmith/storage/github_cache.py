@@ -1,0 +1,396 @@
+"""The wire of GitHub's cache service, version 2: three calls in JSON, one PUT and one GET.
+
+Calls carry the job's runtime token; archives go to and from addresses that are signed for a short time, with
+no token. Both kinds of secret stay out of all messages: what a server says is only told without them, and the
+words of an exception of the HTTP library, which hold addresses, are never told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from testsmith.settings import CacheAccess, Secret
+from testsmith.storage.archive import (
+    MOST_BYTES,
+    PREFIX,
+    Archive,
+    ArchiveFailure,
+    Denied,
+    TimeLimit,
+    is_archive_name,
+)
+from testsmith.storage.store import json_object
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+
+ATTEMPTS = 3
+"""How often a request is sent at most, where another attempt can help."""
+
+WAITS = (0.5, 1.5)
+"""Seconds between the attempts, where the service names none itself."""
+
+_PATH = "/twirp/github.actions.results.api.v1.CacheService/"
+_MOST_ANSWER_BYTES = 64 * 1024
+_MOST_WORDS = 200
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
+_PART_BYTES = 256 * 1024
+
+_OK = (200, 201)
+_CONFLICT = 409
+_TOO_MANY = 429
+_REFUSED = (401, 403)
+_ABSENT = (404, 405, 501)
+_PASSING = (408, 500, 502, 503, 504)
+
+_Got = TypeVar("_Got")
+
+
+class AlreadyThere(ArchiveFailure):
+    """There is an entry of that name: what it would hold, it holds."""
+
+
+class NoService(ArchiveFailure):
+    """There is no such service at the address."""
+
+
+class Expired(ArchiveFailure):
+    """A signed address is not valid any more."""
+
+
+class _Passing(ArchiveFailure):
+    """Another attempt can help.
+
+    Attributes:
+        seconds: How long the service asks to wait; None where it does not say.
+    """
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class CacheService:
+    """Sends requests to the service; each is tried again within a time limit, where that can help.
+
+    Args:
+        url: Its base, as ACTIONS_RESULTS_URL names it; a path in it does not count.
+        token: The job's runtime token.
+        sleep: Waits for some seconds, as `time.sleep`.
+    """
+
+    def __init__(self, url: str, token: Secret, *, sleep: Callable[[float], None]) -> None:
+        self._url = url
+        self._token = token
+        self._sleep = sleep
+        self._session: Session | None = None
+        self._secrets = {token.value}
+
+    def call(self, method: str, body: Mapping[str, object], limit: TimeLimit) -> dict[str, Any]:
+        """Return what the service answers to a call: a JSON object.
+
+        Raises:
+            AlreadyThere: What was to be made is there.
+            NoService: Nobody knows the call.
+            Denied: The run may not do that.
+            PlaceFailure: There is no usable answer.
+        """
+        address = urljoin(self._url, f"{_PATH}{method}")
+        headers = {"Authorization": f"Bearer {self._token.value}", "Content-Type": "application/json"}
+        data = json.dumps(body).encode()
+
+        def once() -> dict[str, Any]:
+            answer = self._sent("POST", address, limit, headers, data)
+            return self._object(answer)
+
+        return self._tried(once, limit)
+
+    def upload(self, address: str, data: bytes, limit: TimeLimit) -> None:
+        """Send an archive to a signed address.
+
+        Raises:
+            PlaceFailure: It did not arrive.
+        """
+        headers = {"Content-Type": "application/octet-stream", "x-ms-blob-type": "BlockBlob"}
+        self._check_address(address)
+
+        def once() -> None:
+            self._check_blob(self._sent("PUT", address, limit, headers, data), "the upload")
+
+        self._tried(once, limit)
+
+    def download(self, address: str, limit: TimeLimit) -> bytes:
+        """Return the archive at a signed address.
+
+        Raises:
+            Expired: The address is not valid any more.
+            PlaceFailure: The archive cannot be had, or is too large.
+        """
+        self._check_address(address)
+
+        def once() -> bytes:
+            answer = self._sent("GET", address, limit, {}, None, MOST_BYTES)
+            self._check_blob(answer, "the download")
+            return answer.body
+
+        return self._tried(once, limit)
+
+    def told(self, words: object) -> str:
+        """Return words of the service's as they may be told: short, on one line, and without a secret."""
+        text = str(words)
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return "".join(one if one.isprintable() else " " for one in text)[:_MOST_WORDS].strip()
+
+    def _tried(self, once: Callable[[], _Got], limit: TimeLimit) -> _Got:
+        from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+        def wait(state: RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome is not None else None
+            asked = failure.seconds if isinstance(failure, _Passing) else None
+            return WAITS[min(state.attempt_number, len(WAITS)) - 1] if asked is None else asked
+
+        def stop(state: RetryCallState) -> bool:
+            return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= limit.left
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Passing), wait=wait, stop=stop, sleep=self._sleep, reraise=True
+        )
+        return retrying(once)
+
+    def _sent(  # noqa: PLR0913, PLR0917 - one request has as many parts
+        self,
+        method: str,
+        address: str,
+        limit: TimeLimit,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        most: int = _MOST_ANSWER_BYTES,
+    ) -> _Answer:
+        """Send one request and read the answer, in whatever time is left."""
+        from requests.exceptions import ConnectionError as NotConnected
+        from requests.exceptions import RequestException, Timeout
+        from urllib3.exceptions import HTTPError
+
+        if not limit.left:
+            raise ArchiveFailure("there was no time left for it")
+        times = (min(_CONNECT_SECONDS, limit.left), min(_ANSWER_SECONDS, limit.left))
+        try:
+            with self._opened().request(
+                method,
+                address,
+                data=data,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=times,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _read(response, most, limit)
+                return _Answer(response.status_code, response.headers, body)
+        except Timeout:
+            raise _Passing("the cache service did not answer in time") from None
+        except NotConnected:
+            raise _Passing("the cache service cannot be reached") from None
+        except HTTPError:
+            raise _Passing("its answer broke off") from None
+        except (RequestException, OSError, ValueError):
+            raise ArchiveFailure("no request could be made to the cache service") from None
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            from requests import Session
+
+            from testsmith import __version__
+
+            self._session = Session()
+            self._session.auth = _as_it_is  # else a `.netrc` of the machine would add its own
+            self._session.headers["User-Agent"] = f"testsmith-bot/{__version__}"
+        return self._session
+
+    def _check_address(self, address: str) -> None:
+        """Learn the secrets of a signed address, and refuse one that would send an archive in the open.
+
+        Raises:
+            PlaceFailure: It is no address of the kind that the service itself has.
+        """
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            raise ArchiveFailure("the cache service gave an address that is none") from None
+        self._secrets |= {address, *_signatures(parts.query)}
+        if parts.scheme != "https" and parts.scheme != urlsplit(self._url).scheme:
+            raise ArchiveFailure("the cache service gave an address without encryption")
+
+    def _object(self, answer: _Answer) -> dict[str, Any]:
+        parsed = json_object(answer.body)
+        words = self.told(parsed.get("msg") or parsed.get("message") or "") if parsed else ""
+        if answer.status in _OK:
+            if parsed is None:
+                raise _Passing("the cache service answered no JSON")
+            self._check_denied(words)
+            return parsed
+        code = (parsed or {}).get("code")
+        if answer.status == _CONFLICT or code == "already_exists":
+            raise AlreadyThere("there is an entry of that name")
+        self._check_denied(words)
+        if answer.status in _ABSENT and code != "not_found":
+            raise NoService(f"there is no cache service of version 2 here ({answer.status})")
+        raise _failure(answer, words)
+
+    def _check_denied(self, words: str) -> None:
+        if words.startswith(("cache write denied", "cache read denied")):
+            raise Denied(f"GitHub says: {words}")
+
+    def _check_blob(self, answer: _Answer, what: str) -> None:
+        if answer.status in _OK:
+            return
+        if answer.status in _REFUSED:
+            raise Expired(f"the signed address was refused ({answer.status})")
+        raise _failure(answer, what)
+
+
+def _signatures(query: str) -> Iterator[str]:
+    """Yield the signature of an address in every way in which it may be written."""
+    for part in query.split("&"):
+        name, _, raw = part.partition("=")
+        if name == "sig" and raw:
+            plain = unquote(raw)
+            yield from (raw, raw.lower(), plain, quote(plain, safe=""), quote(plain, safe="").lower())
+
+
+def _failure(answer: _Answer, words: str) -> ArchiveFailure:
+    """Return what an answer means that is no success."""
+    status, told = answer.status, f": {words}" if words else ""
+    if status == _TOO_MANY:
+        return _Passing("GitHub allows no more requests to its cache now (429)", _retry_after(answer))
+    if status in _PASSING and "insufficient usage" not in words:
+        return _Passing(f"the cache service failed ({status}){told}")
+    if status in _REFUSED:
+        return ArchiveFailure(f"the cache service refused the job's token ({status}){told}")
+    return ArchiveFailure(f"the cache service answered {status}{told}")
+
+
+def _retry_after(answer: _Answer) -> float | None:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdecimal() else None
+
+
+def _read(response: Response, most: int, limit: TimeLimit) -> bytes:
+    """Read an answer as it was sent, however it says that it is packed: nothing is unpacked here."""
+    parts: list[bytes] = []
+    left = most
+    while part := response.raw.read(_PART_BYTES, decode_content=False):
+        parts.append(part)
+        left -= len(part)
+        if left < 0:
+            raise ArchiveFailure("the cache service sent more than is allowed")
+        if not limit.left:
+            raise ArchiveFailure("the cache service was too slow")
+    return b"".join(parts)
+
+
+def _as_it_is(request: _Got) -> _Got:
+    return request
+
+
+# Archives in GitHub's cache of Actions: a place that needs no step and no input of the workflow.
+#
+# The service finds entries by the beginning of their names, newest first: those of the run's own branch
+# or pull request, then of the branch it goes to, then of the default branch. An entry cannot be changed,
+# and leaving one is refused to runs that anybody may start. `docs/cache.md` has the table.
+
+_VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
+"""What the service tells our entries from those of other programs by."""
+
+_READABLE = frozenset({"read", "write"})
+_WRITABLE = frozenset({"write", "write-only"})
+_MODES = _READABLE | _WRITABLE | {"none"}
+_SAID_BY_WORKFLOW = "the workflow says `cache-mode: {mode}`"
+_NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action works everywhere"
+
+
+class ActionsCache:
+    """The cache service as an `ArchivePlace`.
+
+    Args:
+        access: What the runner hands to the job.
+        sleep: Waits for some seconds, as `time.sleep`.
+        prefix: How the names of its archives begin.
+    """
+
+    def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None], prefix: str = PREFIX) -> None:
+        self._prefix = prefix
+        self._mode = access.mode if access.mode in _MODES else ""
+        self._service = CacheService(access.url, access.token, sleep=sleep)
+
+    @property
+    def unreadable(self) -> str:
+        """See `ArchivePlace`."""
+        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _READABLE else ""
+
+    @property
+    def unwritable(self) -> str:
+        """See `ArchivePlace`."""
+        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _WRITABLE else ""
+
+    def newest(self, limit: TimeLimit) -> Archive | None:
+        """See `ArchivePlace.newest`; an address that is refused is asked for once more."""
+        try:
+            return self._found(limit)
+        except Expired:
+            return self._found(limit)
+
+    def _found(self, limit: TimeLimit) -> Archive | None:
+        answer = self._call("GetCacheEntryDownloadURL", {"key": self._prefix, "restore_keys": []}, limit)
+        if not answer.get("ok"):
+            return None
+        name = str(answer.get("matched_key"))
+        if not is_archive_name(name, self._prefix):
+            raise ArchiveFailure("the cache service found an entry that is none of ours")
+        return Archive(name=name, data=self._service.download(_address(answer, "download"), limit))
+
+    def leave(self, archive: Archive, limit: TimeLimit) -> None:
+        """See `ArchivePlace.leave`."""
+        key: dict[str, object] = {"key": archive.name}
+        try:
+            made = self._done("CreateCacheEntry", key, limit)
+            self._service.upload(_address(made, "upload"), archive.data, limit)
+            size = str(len(archive.data))  # a number of 64 bits is a text in the JSON of protobuf
+            self._done("FinalizeCacheEntryUpload", {**key, "size_bytes": size}, limit)
+        except AlreadyThere:
+            return
+
+    def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> dict[str, Any]:
+        """Return the answer to a call that has to be a success."""
+        answer = self._call(method, body, limit)
+        if not answer.get("ok"):
+            words = self._service.told(answer.get("message") or "")
+            raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
+        return answer
+
+    def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> dict[str, Any]:
+        try:
+            return self._service.call(method, {**body, "version": _VERSION}, limit)
+        except NoService as failure:
+            raise Denied(f"{failure}; {_NAME_A_FOLDER}") from None
+
+
+def _address(answer: dict[str, Any], way: str) -> str:
+    address = answer.get(f"signed_{way}_url")
+    if not isinstance(address, str) or not address:
+        raise ArchiveFailure("the cache service gave no address")
+    return address

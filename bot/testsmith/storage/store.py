@@ -1,0 +1,358 @@
+"""Results on disk, shared by processes at once, and never the reason why a run fails.
+
+A map from key to JSON object. What is read back is untrusted, since anyone may have put the file there: its
+tables must be exactly ours, values are capped and must be JSON objects; `decode_result` checks their shape.
+
+Two things can go wrong, each told once. A broken file is set aside as `<name>.broken-<n>` and an empty one
+takes its place. Where the folder or the disk cannot be used, the run goes on without the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from testsmith.model import Candidate, Member, Origin, Result, Skipped, SkipStage
+from testsmith.settings import CacheSettings
+from testsmith.storage.database import OpenDatabase, is_broken, open_database
+
+VALUE_SCHEMA = 1
+"""The version of a value's shape; any other version is a miss."""
+
+MAX_REASON_CHARACTERS = 2_000
+"""A longer reason was not written by this program."""
+
+_CANDIDATE_SHAPE = {"schema", "kind", "code"}
+_SKIPPED_SHAPE = {"schema", "kind", "stage", "reason"}
+
+
+def json_object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that some bytes are; None where they are none."""
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def encode_result(result: Result) -> dict[str, object]:
+    """Return the value to store; member and path are not in it, since whoever has the key knows them.
+
+    A `Skipped` is only worth storing where it is permanent, and is read back as such.
+    """
+    if isinstance(result, Candidate):
+        return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code}
+    reason = result.reason[:MAX_REASON_CHARACTERS]
+    return {"schema": VALUE_SCHEMA, "kind": "skipped", "stage": result.stage.value, "reason": reason}
+
+
+def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
+    """Return the member's result; None, which is a miss, where the value has not exactly the right shape."""
+    if not is_result(value):
+        return None
+    if value["kind"] == "candidate":
+        return Candidate(member=member.id, code=str(value["code"]), origin=Origin.MODEL)
+    reason = str(value["reason"])
+    return Skipped(
+        path=member.path, member=member.id, stage=SkipStage.GENERATION, reason=reason, permanent=True
+    )
+
+
+def is_result(value: Mapping[str, object]) -> bool:
+    """Tell whether a value has exactly the shape that `encode_result` gives."""
+    if value.get("schema") != VALUE_SCHEMA:
+        return False
+    if value.get("kind") == "candidate" and value.keys() == _CANDIDATE_SHAPE:
+        return _is_text(value["code"])
+    if value.get("kind") == "skipped" and value.keys() == _SKIPPED_SHAPE:
+        reason = value["reason"]
+        is_short = isinstance(reason, str) and len(reason) <= MAX_REASON_CHARACTERS
+        return value["stage"] == SkipStage.GENERATION and is_short and _is_text(reason)
+    return False
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value can stand in a file: a text with something in it, no NUL, no lone surrogate."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+FILE_NAME = "results-v1.sqlite3"
+"""A new layout gets a new name, so that older and newer programs can share a folder."""
+
+MAX_VALUE_BYTES = 256 * 1024
+"""A larger value is neither written nor read; an answer of 8,192 tokens has some 32 KiB."""
+
+KEYS_PER_QUERY = 500
+DAY = 86_400.0
+
+_READ = """
+    SELECT key, value FROM results
+    WHERE key IN (SELECT value FROM json_each(?)) AND typeof(value) = 'blob' AND length(value) <= ?
+"""
+_TOUCH = "UPDATE results SET used_at = ? WHERE key IN (SELECT value FROM json_each(?)) AND used_at < ?"
+"""Notes the use of entries; those noted within a day are left out, so that most reads write nothing."""
+_WRITE = "INSERT OR REPLACE INTO results (key, value, used_at) VALUES (?, ?, ?)"
+_REMOVE = "DELETE FROM results WHERE key IN (SELECT value FROM json_each(?))"
+_ADD = "INSERT OR IGNORE INTO results (key, value, used_at) VALUES (?, ?, ?)"
+_NEWEST = """
+    SELECT key, value, used_at FROM results
+    WHERE typeof(value) = 'blob' AND length(value) <= ? ORDER BY used_at DESC, key LIMIT ?
+"""
+_DELETE_OLDEST = "DELETE FROM results WHERE key IN (SELECT key FROM results ORDER BY used_at LIMIT ?)"
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """What the store holds: entries, and the bytes they take on disk."""
+
+    entries: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it is handed from store to store.
+
+    Attributes:
+        key: What it is found by.
+        value: Its JSON object.
+        used_at: When it was last of use, in seconds since the epoch.
+    """
+
+    key: str
+    value: Mapping[str, object]
+    used_at: float
+
+
+class ResultStore:
+    """The open store. No method raises for anything that is wrong with the file, the folder or the disk.
+
+    Attributes:
+        written: How many values were put since it was opened; those that were added are not counted.
+    """
+
+    def __init__(
+        self,
+        settings: CacheSettings,
+        *,
+        clock: Callable[[], float],
+        warn: Callable[[str], None],
+        file_name: str = FILE_NAME,
+    ) -> None:
+        self._settings = settings
+        self._path = settings.folder / file_name
+        self._clock = clock
+        self._warn = warn
+        self._opened: OpenDatabase | None = None
+        self._mended = False
+        self.written = 0
+
+    @classmethod
+    def open(
+        cls,
+        settings: CacheSettings,
+        *,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        file_name: str = FILE_NAME,
+    ) -> Self:
+        """Open the store, or make it, in a folder that only its owner may look into.
+
+        Args:
+            settings: Where the store lies, and how large and old it may grow.
+            warn: Told what is wrong with the store, once.
+            clock: Seconds since the epoch.
+            file_name: The store's file; what belongs to other figures lies in another one.
+        """
+        store = cls(settings, clock=clock, warn=warn, file_name=file_name)
+        store._open()
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. What was put is safe without it."""
+        if self._opened is not None:
+            self._opened.connection.close()
+            self._opened = None
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        """Return the values of those keys that the store holds, and note that they were used."""
+        found: dict[str, dict[str, object]] = {}
+        nothing: dict[str, dict[str, object]] = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            some = list(keys[start : start + KEYS_PER_QUERY])
+            found |= self._attempt(partial(_read, some), nothing)
+            self._attempt(partial(_touch, some, self._clock()), None)
+        return found
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        """Store a value; once this returns, it outlives the process."""
+        data = _encoded(value)
+        if len(data) <= MAX_VALUE_BYTES:
+            self.written += self._attempt(partial(_write, (key, data, self._clock())), 0)
+
+    def newest(self, most: int) -> list[StoredEntry]:
+        """Return entries, those first that were used last."""
+        nothing: list[StoredEntry] = []
+        return self._attempt(partial(_read_newest, most), nothing)
+
+    def add(self, entries: Iterable[StoredEntry]) -> int:
+        """Add those entries that the store lacks, as old as they are; return how many that were."""
+        now = self._clock()
+        encoded = ((entry, _encoded(entry.value)) for entry in entries)
+        rows = [
+            (entry.key, data, min(entry.used_at, now))
+            for entry, data in encoded
+            if len(data) <= MAX_VALUE_BYTES
+        ]
+        return self._attempt(partial(_add, rows), 0) if rows else 0
+
+    def prune(self) -> int:
+        """Remove what was not used for too long, then the longest unused until the store is small enough.
+
+        Returns:
+            How many entries were removed.
+        """
+        return self._attempt(partial(_prune, self._settings, self._clock()), 0)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove the entries with these keys."""
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            some = json.dumps(list(keys[start : start + KEYS_PER_QUERY]))
+            self._attempt(partial(_delete, _REMOVE, (some,)), 0)
+
+    def clear(self) -> int:
+        """Remove all entries, and the broken files set aside; return how many entries there were."""
+        removed = self._attempt(partial(_delete, "DELETE FROM results", ()), 0)
+        for broken in self._settings.folder.glob(f"{self._path.name}.broken-*"):
+            with suppress(OSError):  # it does no harm where it lies
+                broken.unlink()
+        return removed
+
+    def stats(self) -> StoreStats:
+        """Return what the store holds now."""
+        return self._attempt(_stats, StoreStats())
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        """Do some work; where the file turns out to be broken, once more on a new one."""
+        while (opened := self._opened) is not None:
+            try:
+                return work(opened.connection)
+            except sqlite3.ProgrammingError:
+                raise  # a mistake of this program, not of the file
+            except sqlite3.DatabaseError as error:
+                self._recover(opened, error)
+        return otherwise
+
+    def _open(self, broken_inode: int | None = None) -> None:
+        try:
+            self._settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._opened = open_database(self._path, broken_inode=broken_inode)
+        except (sqlite3.DatabaseError, OSError) as error:
+            self._give_up(error)
+            return
+        if self._opened.aside is not None:
+            self._warn(
+                f"The result cache was broken: it is now {self._opened.aside}, and a new one is begun."
+            )
+
+    def _recover(self, opened: OpenDatabase, error: sqlite3.DatabaseError) -> None:
+        """Begin a new file in a broken one's place; for all else, and the second time, go on without."""
+        self.close()
+        if self._mended or not is_broken(error):
+            self._give_up(error)
+            return
+        self._mended = True
+        self._open(opened.inode)
+
+    def _give_up(self, error: Exception) -> None:
+        self._warn(
+            f"Results are not cached any more in this run, since {self._path} cannot be used ({error}). "
+            "Free the disk, mend the rights, or name another folder with --cache-dir."
+        )
+
+
+def _encoded(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _read(keys: Sequence[str], connection: sqlite3.Connection) -> dict[str, dict[str, object]]:
+    rows = connection.execute(_READ, (json.dumps(keys), MAX_VALUE_BYTES))
+    parsed = ((key, json_object(value)) for key, value in rows)
+    return {key: value for key, value in parsed if value is not None}
+
+
+def _touch(keys: Sequence[str], now: float, connection: sqlite3.Connection) -> None:
+    connection.execute(_TOUCH, (now, json.dumps(keys), now - DAY))
+
+
+def _read_newest(most: int, connection: sqlite3.Connection) -> list[StoredEntry]:
+    rows = connection.execute(_NEWEST, (MAX_VALUE_BYTES, most))
+    parsed = ((key, json_object(value), used_at) for key, value, used_at in rows)
+    return [
+        StoredEntry(key=key, value=value, used_at=used_at)
+        for key, value, used_at in parsed
+        if value is not None
+    ]
+
+
+def _add(rows: Sequence[tuple[str, bytes, float]], connection: sqlite3.Connection) -> int:
+    """Add all rows in one go: each by itself would be written to the disk by itself."""
+    with _transaction(connection):
+        return connection.executemany(_ADD, rows).rowcount
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _write(entry: tuple[str, bytes, float], connection: sqlite3.Connection) -> int:
+    return connection.execute(_WRITE, entry).rowcount
+
+
+def _prune(settings: CacheSettings, now: float, connection: sqlite3.Connection) -> int:
+    window = (now - settings.max_age_days * DAY, now + DAY)
+    removed = _delete("DELETE FROM results WHERE used_at NOT BETWEEN ? AND ?", window, connection)
+    while (held := _stats(connection)).bytes > settings.max_bytes and held.entries > 0:
+        removed += _delete(_DELETE_OLDEST, (held.entries // 10 + 1,), connection)
+    return removed
+
+
+def _delete(statement: str, values: tuple[float | str, ...], connection: sqlite3.Connection) -> int:
+    removed = connection.execute(statement, values).rowcount
+    connection.executescript("PRAGMA incremental_vacuum")  # gives all pages back; `execute` stops at one
+    return removed
+
+
+def _stats(connection: sqlite3.Connection) -> StoreStats:
+    (entries,) = connection.execute("SELECT count(*) FROM results").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return StoreStats(entries=entries, bytes=(pages - free) * size)

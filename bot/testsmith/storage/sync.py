@@ -1,0 +1,356 @@
+"""What is kept from run to run: fetched and added to the stores first, saved once something new is paid for.
+
+Nothing here ever fails a run: what goes wrong is told in one note. The stores are only touched by the thread
+that opened them; what waits for others, and what is packed, is done in threads that nobody has to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+from testsmith.storage.archive import (
+    MOST_ENTRIES,
+    PREFIX,
+    Archive,
+    ArchiveBackend,
+    ArchiveContents,
+    ArchiveFailure,
+    BadArchive,
+    Denied,
+    TimeLimit,
+    archive_name,
+    is_whole,
+    pack,
+    unpack,
+)
+from testsmith.storage.store import ResultStore, StoredEntry
+
+FETCH_SECONDS = 20.0
+"""What fetching may take; a run does without rather than wait for longer."""
+
+SAVE_SECONDS = 30.0
+"""What saving may take, at first while the run goes on beside it."""
+
+STOPPED_SECONDS = 5.0
+"""What it may take where the run was told to stop: GitHub gives it 7.5 seconds, and 2.5 for a second word."""
+
+_GRACE = 0.5
+"""Seconds beyond a limit in which whoever keeps it may say so."""
+
+_Got = TypeVar("_Got")
+
+
+class NullArchive:
+    """A place that nothing is fetched from and nothing left at.
+
+    Args:
+        reason: Why that is so, in half a sentence.
+    """
+
+    def __init__(self, reason: str = "nothing is kept between runs") -> None:
+        self.unreadable = reason
+        self.unwritable = reason
+
+    def newest(self, _limit: TimeLimit) -> Archive | None:
+        """See `ArchiveBackend.newest`."""
+        raise Denied(self.unreadable)
+
+    def leave(self, _archive: Archive, _limit: TimeLimit) -> None:
+        """See `ArchiveBackend.leave`."""
+        raise Denied(self.unwritable)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A store, and how many of the values that were put into it are saved."""
+
+    store: ResultStore
+    saved: int
+
+    @property
+    def new(self) -> int:
+        return self.store.written - self.saved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saving:
+    """A save that is under way.
+
+    Attributes:
+        future: Its end, and what went wrong.
+        limit: How long it may take.
+        written: By store, how many of its values are in what is saved.
+        new: How many of them were not in what was saved before.
+    """
+
+    future: futures.Future[ArchiveFailure | None]
+    limit: TimeLimit
+    written: Mapping[str, int]
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """What a run shares with those of other machines.
+
+    Attributes:
+        prefix: How the names of the archives begin that it leaves.
+        also: Further places that is read from, but nothing left at: of what there is of one entry in several
+            of them, the one that was used last counts.
+        gathers: Whether what lies at those alone is to be left at the run's own place, too.
+    """
+
+    prefix: str = PREFIX
+    also: tuple[ArchiveBackend, ...] = ()
+    gathers: bool = False
+
+
+ALONE = Sharing()
+
+
+class CacheSync:
+    """What is kept of one run for the next; leaving its `with` saves what is not saved yet.
+
+    Args:
+        place: Where archives lie.
+        run: The run's number and its attempt, as `4711-1`.
+        clock: Seconds that only ever grow.
+        sharing: What is shared with other machines; nothing by default.
+    """
+
+    def __init__(
+        self,
+        place: ArchiveBackend,
+        *,
+        run: str,
+        clock: Callable[[], float],
+        sharing: Sharing = ALONE,
+    ) -> None:
+        self._place = place
+        self._sharing = sharing
+        self._gathered = self._forgotten = 0
+        self._run = run
+        self._clock = clock
+        self._contents = ArchiveContents()
+        self._watched: dict[str, _Watched] = {}
+        self._saving: _Saving | None = None
+        self._stop: TimeLimit | None = None
+        self._added = self._saved = 0
+        self._no_restore = place.unreadable
+        self._no_save = place.unwritable
+        self._gave_up = bool(place.unwritable)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Save what is not saved yet; where the run was cut short, in the little time that there is."""
+        if kind is not None:
+            self._stop = TimeLimit(self._clock, STOPPED_SECONDS)
+            if self._saving is not None:
+                self._saving.limit.shorten(STOPPED_SECONDS)
+        self._join()
+        self.save_soon()
+        self._join()
+
+    async def fetch(self) -> None:
+        """Fetch what earlier runs have left."""
+        places = [one for one in (self._place, *self._sharing.also) if not one.unreadable]
+        if not places:
+            return
+        limit = TimeLimit(self._clock, FETCH_SECONDS)
+        fetching = _begun(partial(_fetched_all, places, limit))
+        try:
+            fetched = await asyncio.wait_for(asyncio.wrap_future(fetching), FETCH_SECONDS + _GRACE)
+        except TimeoutError:
+            fetched = ArchiveFailure("the cache was too slow")
+        if isinstance(fetched, ArchiveFailure):
+            self._no_restore = str(fetched)
+        else:
+            self._contents = _together(fetched)
+            self._gathered = _beside_first(fetched) if self._sharing.gathers else 0
+
+    def watch(self, name: str, store: ResultStore) -> None:
+        """Add to a store what was fetched for it, and keep what it holds from now on.
+
+        Args:
+            name: One of `archive.MOST_ENTRIES`.
+            store: The store; it stays open for longer than this object's `with`.
+        """
+        self._added += store.add(self._contents.entries.get(name, ()))
+        self._watched[name] = _Watched(store, store.written)
+
+    def forget(self, name: str, keys: Sequence[str]) -> None:
+        """Remove entries from a store that is watched, and from what is saved next."""
+        self._watched[name].store.remove(keys)
+        self._forgotten += len(keys)
+
+    def save_soon(self) -> None:
+        """Begin to save in a thread, if there is something new, and nothing is under way."""
+        self._conclude()
+        new = sum(one.new for one in self._watched.values()) + self._gathered + self._forgotten
+        if self._saving is not None or self._gave_up or not new:
+            return
+        watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
+        entries = {**self._contents.entries, **watched}  # what a run without a model has no use for stays
+        seconds = SAVE_SECONDS if self._stop is None else self._stop.left
+        limit = TimeLimit(self._clock, seconds)
+        self._saving = _Saving(
+            future=_begun(partial(_save, self._place, (self._sharing.prefix, self._run), entries, limit)),
+            limit=limit,
+            written={name: one.store.written for name, one in self._watched.items()},
+            new=new,
+        )
+
+    async def save(self) -> None:
+        """Save what is not saved yet."""
+        await self._wait()
+        self.save_soon()
+        await self._wait()
+
+    def note(self) -> str:
+        """Return what was restored and saved, or why not, in one line."""
+        if self._no_restore and self._no_restore == self._no_save:
+            return f"cache: nothing is kept between runs: {self._no_restore}"
+        return f"cache: {self._told_of_restoring()}; {self._told_of_saving()}"
+
+    def _told_of_restoring(self) -> str:
+        if self._no_restore:
+            return f"restored nothing: {self._no_restore}"
+        refused = self._contents.refused
+        told = f"restored {_entries(self._added)}" if self._added else "nothing to restore"
+        return f"{told} ({_entries(refused)} of another shape left out)" if refused else told
+
+    def _told_of_saving(self) -> str:
+        saved = f"saved {self._saved} new" if self._saved else ""
+        if self._no_save:
+            return f"{saved or 'saved nothing'}: {self._no_save}"
+        if self._saving is not None:
+            return "still saving"
+        return saved or "nothing new to save"
+
+    async def _wait(self) -> None:
+        if self._saving is not None:
+            ending = asyncio.wrap_future(self._saving.future)
+            await asyncio.wait([ending], timeout=self._saving.limit.left + _GRACE)
+            self._conclude()
+
+    def _join(self) -> None:
+        if self._saving is not None:
+            futures.wait([self._saving.future], timeout=self._saving.limit.left + _GRACE)
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Take note of how a save has ended."""
+        saving = self._saving
+        if saving is None or not saving.future.done():
+            return
+        self._saving = None
+        failure = saving.future.result()
+        self._no_save = "" if failure is None else str(failure)
+        if isinstance(failure, Denied):
+            self._gave_up = True
+        if failure is None:
+            self._saved += saving.new
+            self._gathered = self._forgotten = 0
+            for name, written in saving.written.items():
+                self._watched[name].saved = written
+
+
+def _newest(name: str, store: ResultStore) -> Sequence[StoredEntry]:
+    store.prune()
+    return store.newest(MOST_ENTRIES[name])
+
+
+def _fetched_all(places: Sequence[ArchiveBackend], limit: TimeLimit) -> list[ArchiveContents]:
+    """Return what lies at each place; only where nothing can be had is that a failure."""
+    found, failures = list[ArchiveContents](), list[ArchiveFailure]()
+    for place in places:
+        try:
+            found.append(_fetched(place, limit))
+        except ArchiveFailure as failure:
+            failures.append(failure)
+            found.append(ArchiveContents())
+    if failures and not any(one.count for one in found):
+        raise failures[0]
+    return found
+
+
+def _beside_first(found: Sequence[ArchiveContents]) -> int:
+    """Return how many entries only others than the first place hold."""
+    known = {(store, entry.key) for store, own in found[0].entries.items() for entry in own}
+    others = {(store, entry.key) for one in found[1:] for store, own in one.entries.items() for entry in own}
+    return len(others - known)
+
+
+def _together(found: Sequence[ArchiveContents]) -> ArchiveContents:
+    """Return several contents as one, of each entry the one that was used last."""
+    if len(found) == 1:
+        return found[0]
+    entries = dict[str, dict[str, StoredEntry]]()
+    for contents in found:
+        for store, own in contents.entries.items():
+            known = entries.setdefault(store, {})
+            for entry in own:
+                if entry.key not in known or known[entry.key].used_at < entry.used_at:
+                    known[entry.key] = entry
+    ordered = {
+        store: sorted(own.values(), key=lambda entry: -entry.used_at) for store, own in entries.items()
+    }
+    return ArchiveContents(entries=ordered, refused=sum(one.refused for one in found))
+
+
+def _fetched(place: ArchiveBackend, limit: TimeLimit) -> ArchiveContents:
+    archive = place.newest(limit)
+    if archive is None:
+        return ArchiveContents()
+    if not is_whole(archive):
+        raise ArchiveFailure("what was left there is not what its name says: it is damaged")
+    try:
+        return unpack(archive.data)
+    except BadArchive as error:
+        raise ArchiveFailure(f"what was left there cannot be used: it {error}") from None
+
+
+def _save(
+    place: ArchiveBackend,
+    name: tuple[str, str],
+    entries: Mapping[str, Sequence[StoredEntry]],
+    limit: TimeLimit,
+) -> None:
+    prefix, run = name
+    try:
+        data = pack(entries)
+    except BadArchive as error:
+        raise Denied(f"the archive {error}") from None
+    place.leave(Archive(name=archive_name(run, data, prefix), data=data), limit)
+
+
+def _begun(work: Callable[[], _Got]) -> futures.Future[_Got | ArchiveFailure]:
+    """Do some work in a thread that the process does not wait for at its end; no failure is raised."""
+    future: futures.Future[_Got | ArchiveFailure] = futures.Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except ArchiveFailure as failure:
+            future.set_result(failure)
+        except BaseException as error:  # noqa: BLE001 - a fault here must not cost what was paid for
+            future.set_result(ArchiveFailure(f"of an internal error ({type(error).__name__})"))
+
+    threading.Thread(target=run, name="testsmith-cache", daemon=True).start()
+    return future
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"

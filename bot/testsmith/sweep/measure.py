@@ -1,0 +1,328 @@
+"""The mutation score of the members that a sweep has made tests for, without and with the new tests.
+
+Both states are asked in the same way: the suite is run with each mutant of each member, as far as its tests
+reach it. What no test reaches lives; what could not be tried in time counts in neither score.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from testsmith import pipeline
+from testsmith.execution.harness import ChangedModules
+from testsmith.execution.project_copy import source_roots
+from testsmith.execution.project_tests.file_coverage import WholeSuite, measure_whole_suite
+from testsmith.execution.project_tests.run import files_not_loaded
+from testsmith.execution.project_tests.suite import (
+    MemberBaseline,
+    OwnSuite,
+    changes_noticed,
+    measure_project_tests,
+)
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.threads import in_thread
+from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.judge.mutants import Mutant, mutants_of, plain_text
+from testsmith.languages.registry import driver_for
+from testsmith.model import Member, MemberKind, Report, Skipped, SkipStage, Suggestion
+from testsmith.reporting.report_assembly import numbered
+from testsmith.settings import Settings, VerificationSettings
+from testsmith.sweep.member_coverage import count_files, coverage_of, knows_branches
+from testsmith.sweep.planning import Counted
+from testsmith.sweep.sweep_workspace import SweepWorkspace
+from testsmith.sweep_results import Coverage, MutationScore, SuiteFigures
+from testsmith.test_files.plan import EditPlan, FileEdit, Marking, plan_edits, with_support
+from testsmith.test_files.write import write_edits
+from testsmith.verification.baseline_mutants import changes_reached
+
+Fates = Mapping[tuple[str, int], bool]
+"""Whether a mutant is noticed, by its member's id and its number; those that were not tried are not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """The scores without and with the new tests; None where they are not known."""
+
+    before: MutationScore | None = None
+    after: MutationScore | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def scores(
+    workspaces: tuple[Workspace, Workspace],
+    members: Sequence[Member],
+    settings: VerificationSettings,
+    tools: pipeline.RunDependencies,
+) -> Scores:
+    """Return the scores in two workspaces, the second of which has the new tests."""
+    mutants = await in_thread(_mutants, workspaces[0], members, settings.max_mutants)
+    if not mutants:
+        return Scores()
+    fates = [await _fates(workspace, members, mutants, settings, tools) for workspace in workspaces]
+    both = fates[0].keys() & fates[1].keys()
+    lost = sum(map(len, mutants.values())) - len(both)
+    note = f"the mutation score is without {lost} mutants that could not be tried in time"
+    return Scores(before=_score(fates[0], both), after=_score(fates[1], both), notes=(note,) if lost else ())
+
+
+def _score(fates: Fates, known: set[tuple[str, int]]) -> MutationScore | None:
+    return MutationScore(mutants=len(known), noticed=sum(fates[one] for one in known)) if known else None
+
+
+def _mutants(workspace: Workspace, members: Sequence[Member], most: int) -> dict[str, tuple[Mutant, ...]]:
+    found: dict[str, tuple[Mutant, ...]] = {}
+    for member in members:
+        try:
+            source = plain_text((workspace.head.root / member.path).read_bytes())
+            found[member.id] = mutants_of(source, member, most)
+        except (OSError, CannotParse):
+            continue
+    return {member: ones for member, ones in found.items() if ones}
+
+
+async def _fates(
+    workspace: Workspace,
+    members: Sequence[Member],
+    mutants: Mapping[str, Sequence[Mutant]],
+    settings: VerificationSettings,
+    tools: pipeline.RunDependencies,
+) -> dict[tuple[str, int], bool]:
+    """Return what becomes of each mutant; of members whose tests were not all seen, what was."""
+    asked = replace(settings, coverage=None)
+    suite = await measure_project_tests(workspace, members, asked, tools.measurements)
+    changed: dict[str, ChangedModules] = {}
+    fates: dict[tuple[str, int], bool] = {}
+    for member in members:
+        baseline = _baseline(suite, member)
+        if member.id not in mutants or baseline is None:
+            continue
+        one = await in_thread(_changed, workspace, member, mutants[member.id], baseline)
+        tried = {change.number for change in one.changes}
+        untouched = (number for number in range(len(mutants[member.id])) if number not in tried)
+        fates |= {(member.id, number): False for number in untouched}
+        if one.changes:
+            changed[member.id] = one
+    try:
+        told = await changes_noticed(workspace, changed, settings.suite_seconds) if changed else {}
+    except CannotRun:
+        told = {}
+    tools.progress.advance(len(members))
+    return fates | {(id_, number): fails for id_, ones in told.items() for number, fails in ones.items()}
+
+
+def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:
+    return suite.members.get(member.id) or suite.partly.get(member.id)
+
+
+def _changed(
+    workspace: Workspace, member: Member, mutants: Sequence[Mutant], baseline: MemberBaseline
+) -> ChangedModules:
+    source = plain_text((workspace.head.root / member.path).read_bytes())
+    is_class = member.kind is MemberKind.CLASS
+    return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_class)
+
+
+# The last step of a sweep: put the proposed tests beside the project's own, run all, and say what
+# changed.
+#
+# Nothing is reckoned: coverage and mutation score afterwards are those of a run of the whole suite with
+# the new files in it. A proposed test that fails there is proposed no more.
+
+_MOST_TRIES = 3
+_BESIDE = "it fails when it is run among the project's own tests, as its file would be"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded:
+    """What a sweep comes to.
+
+    Attributes:
+        report: Without the proposals that fail among the project's own tests.
+        before: The figures of the project's own tests.
+        after: Those with the proposed tests among them.
+        made: Files and folders that the new tests need, each with the reason.
+        notes: Lines that a reader should know.
+    """
+
+    report: Report
+    before: SuiteFigures = field(default_factory=SuiteFigures)
+    after: SuiteFigures = field(default_factory=SuiteFigures)
+    made: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcludeOrder:
+    """What is concluded, and where.
+
+    Attributes:
+        settings: What was set.
+        tools: The clients.
+        ground: The members, and where the project is run.
+        counted: What the project's own tests reach.
+        coverage: The same as a sum; None where it is not known.
+    """
+
+    settings: Settings
+    tools: pipeline.RunDependencies
+    ground: SweepWorkspace
+    counted: Counted
+    coverage: Coverage | None
+
+
+def edits_of(
+    report: Report, settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
+) -> tuple[EditPlan, dict[str, str]]:
+    """Return the files that take the proposed tests up, and what had to be made for them, with reasons."""
+    tree = ground.search.head_tree
+    marking = Marking.of_members(
+        report.members, tools.drivers, marks=settings.commits.mark_tests, failing=report.failing
+    )
+    plan = plan_edits(report.suggestions, tree, tools.drivers, marking)
+    return with_support(plan, tree, ground.repository.project, tools.drivers)
+
+
+async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
+    """Run all tests with the proposed ones among them until none of those fails; return the figures."""
+    before = SuiteFigures(coverage=order.coverage)
+    if order.ground.workspace is None or not any(map(_is_proposed, report.suggestions)):
+        after = before if order.ground.workspace is not None else SuiteFigures()
+        return Concluded(report=report, before=before, after=after)
+    workspace = order.ground.workspace
+    for _ in range(_MOST_TRIES):
+        plan, made = await in_thread(edits_of, report, order.settings, order.tools, order.ground)
+        folder = workspace.new_folder("swept")
+        beside = await in_thread(_with_edits, workspace, order.ground, plan, folder)
+        order.tools.progress.phase("running your own tests with the new ones", 1)
+        suite = await measure_whole_suite(beside, tuple(order.counted.there), order.settings.verification)
+        kept_out = await _not_loaded_before(plan.edits, suite, order)
+        failing = _failing_members(plan.edits, suite, order, kept_out)
+        if not failing:
+            figures = await _figures(order, beside, report, suite)
+            await in_thread(remove_folder, folder)
+            return replace(figures, made=made, notes=(*figures.notes, *map(_apart_note, kept_out.items())))
+        await in_thread(remove_folder, folder)
+        report = without(report, failing)
+        if not any(map(_is_proposed, report.suggestions)):
+            break
+    return Concluded(report=report, before=before, after=before)
+
+
+def _is_proposed(suggestion: Suggestion) -> bool:
+    return suggestion.is_green and suggestion.evidence is not None
+
+
+def _with_edits(workspace: Workspace, ground: SweepWorkspace, plan: EditPlan, folder: Path) -> Workspace:
+    """Return a workspace on a copy of head that has the planned files."""
+    root = folder / "project"
+    shutil.copytree(workspace.head.root, root, symlinks=True)
+    write_edits(root, plan.edits)
+    roots = source_roots(root, ground.repository.project)
+    return replace(workspace, head=ProjectCopy(root=root, source_roots=roots), base=None, other=None)
+
+
+async def _not_loaded_before(
+    edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder
+) -> Mapping[str, str]:
+    """Return the files that cannot be loaded without the new tests either, with the reasons."""
+    broken = {edit.path for edit in edits if edit.old is not None and edit.path in (suite.failed or ())}
+    if not broken or order.ground.workspace is None:
+        return {}
+    try:
+        return await files_not_loaded(
+            order.ground.workspace, broken, order.settings.verification.suite_seconds
+        )
+    except CannotRun:
+        return {}
+
+
+def _apart_note(not_loaded: tuple[str, str]) -> str:
+    file, reason = not_loaded
+    return f"{file} cannot be loaded here, with or without the new tests ({reason}): they were run apart"
+
+
+def _failing_members(
+    edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder, kept_out: Collection[str]
+) -> set[str]:
+    """Return the members whose new tests did not pass; of a file without marks all of its members.
+
+    Args:
+        edits: The files with new tests.
+        suite: All tests with these among them, run.
+        order: What is concluded.
+        kept_out: The files that cannot be loaded without new tests either, of which this run says nothing.
+    """
+    if not suite.is_known or suite.failed is None:
+        return set()
+    found: set[str] = set()
+    for edit in edits:
+        bad = {name for name in edit.tests if f"{edit.path}::{name}" in suite.failed}
+        if edit.path in kept_out:
+            continue
+        if edit.path in suite.failed or (bad and not _marked(edit, bad, order)):
+            found.update(edit.members)
+        elif bad:
+            found.update(_marked(edit, bad, order))
+    return found
+
+
+def _marked(edit: FileEdit, names: set[str], order: ConcludeOrder) -> set[str]:
+    """Return the members that tests of these names are marked with."""
+    driver = driver_for(edit.path, order.tools.drivers)
+    marked = () if driver is None else driver.marked_tests(edit.new.decode())
+    return {one.mark.member for one in marked if one.name.partition("::")[0] in _tops(names)}
+
+
+def _tops(names: set[str]) -> set[str]:
+    return {name.partition("::")[0] for name in names}
+
+
+def without(report: Report, members: set[str]) -> Report:
+    """Return a report in which what is proposed for some members has failed."""
+    dropped = [one for one in report.suggestions if one.member in members and one.is_green]
+    kept = [one for one in report.suggestions if one not in dropped]
+    asked = {one.member for one in kept}
+    paths = {member.id: member.path for member in report.members}
+    skipped = tuple(
+        Skipped(path=paths[one.member], stage=SkipStage.VERIFICATION, reason=_BESIDE, member=one.member)
+        for one in dropped
+        if one.member not in asked
+    )
+    return replace(report, suggestions=numbered(report.members, kept), skipped=(*report.skipped, *skipped))
+
+
+async def _figures(order: ConcludeOrder, beside: Workspace, report: Report, suite: WholeSuite) -> Concluded:
+    """Return the figures before and after; of mutants those whose fate is known both times."""
+    counted = _coverage_after(order, suite)
+    scored = await _scores(order, beside, report)
+    return Concluded(
+        report=report,
+        before=SuiteFigures(coverage=order.coverage, mutation=scored.before),
+        after=SuiteFigures(coverage=counted, mutation=scored.after),
+        notes=scored.notes,
+    )
+
+
+def _coverage_after(order: ConcludeOrder, suite: WholeSuite) -> Coverage | None:
+    """Return what all tests reach; what a coverage file says of the own ones counts as well."""
+    if not suite.is_known or suite.failed is None:
+        return None
+    has_branches = knows_branches(order.counted.suite) and suite.has_branches
+    files = count_files(order.counted.there, suite)
+    if order.settings.verification.coverage is not None:
+        files = {path: one.joined(order.counted.files[path]) for path, one in files.items()}
+    return coverage_of(files.values(), has_branches=has_branches)
+
+
+async def _scores(order: ConcludeOrder, beside: Workspace, report: Report) -> Scores:
+    touched = {one.member for one in report.suggestions if _is_proposed(one)}
+    members = [member for member in report.members if member.id in touched]
+    workspace = order.ground.workspace
+    if workspace is None or order.settings.verification.coverage is not None:
+        return Scores(notes=("the mutation score was not measured: own tests are known by a file alone",))
+    order.tools.progress.phase("trying mutants with and without the new tests", 2 * len(members))
+    return await scores((workspace, beside), members, order.settings.verification, order.tools)

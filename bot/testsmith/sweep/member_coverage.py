@@ -1,0 +1,104 @@
+"""From what tests reach of files to what they reach of each member, and of all together. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from testsmith.execution.project_tests.baseline import FileReach
+from testsmith.execution.project_tests.file_coverage import WholeSuite
+from testsmith.languages.driver import MemberWeight, Reachable
+from testsmith.model import Member
+from testsmith.sweep_results import Coverage, Facts
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFile:
+    """One file's statements and ways in the order of their lines, and which of them were reached.
+
+    Attributes:
+        statements: The first line of each statement, and whether it was reached.
+        ways: The first line of each way's statement, and whether the way was taken.
+    """
+
+    statements: tuple[tuple[int, bool], ...]
+    ways: tuple[tuple[int, bool], ...]
+
+    @classmethod
+    def of(cls, there: Reachable, found: FileReach | None) -> CountedFile:
+        """Count a file; nothing of it was reached where nothing was found."""
+        statements = ((lines.start, found is not None and found.reaches(lines)) for lines in there.statements)
+        ways = ((way.head.start, found is not None and found.takes(way)) for way in there.ways)
+        return cls(_by_line(statements), _by_line(ways))
+
+    def joined(self, other: CountedFile) -> CountedFile:
+        """Return what was reached in one of two counts of the same file."""
+        return CountedFile(_either(self.statements, other.statements), _either(self.ways, other.ways))
+
+
+def _by_line(places: Iterable[tuple[int, bool]]) -> tuple[tuple[int, bool], ...]:
+    """Return places in the order of their lines; those of one line stay as they come."""
+    return tuple(sorted(places, key=_line))
+
+
+def _either(
+    ones: tuple[tuple[int, bool], ...], others: tuple[tuple[int, bool], ...]
+) -> tuple[tuple[int, bool], ...]:
+    return tuple((line, done or also) for (line, done), (_, also) in zip(ones, others, strict=True))
+
+
+def coverage_of(files: Iterable[CountedFile], *, has_branches: bool) -> Coverage:
+    """Return what was reached of all files together."""
+    lines = reached = branches = taken = 0
+    for file in files:
+        lines += len(file.statements)
+        reached += sum(done for _, done in file.statements)
+        branches += len(file.ways)
+        taken += sum(done for _, done in file.ways)
+    return Coverage(
+        lines=lines,
+        lines_reached=reached,
+        branches=branches if has_branches else None,
+        branches_reached=taken if has_branches else None,
+    )
+
+
+def facts_of(
+    member: Member, file: CountedFile, weight: MemberWeight, commits: int, suite: WholeSuite
+) -> Facts:
+    """Return what is counted of one member.
+
+    Its first statement is its `def`, which runs when the file is loaded, and does not count. Where it is not
+    known what is reached, nothing is; where only branches are not, those are not counted.
+    """
+    statements = _within(file.statements, member.line + 1, member.end_line)
+    ways = _within(file.ways, member.line, member.end_line)
+    return Facts(
+        lines=len(statements),
+        lines_missed=sum(not done for _, done in statements),
+        branches=len(ways),
+        branches_missed=sum(not done for _, done in ways) if knows_branches(suite) else None,
+        decisions=weight.decisions,
+        commits=commits,
+        dependents=weight.dependents,
+    )
+
+
+def knows_branches(suite: WholeSuite) -> bool:
+    """Tell whether it is known which branches are taken: also where no test is known to take any."""
+    return suite.has_branches or not suite.is_known
+
+
+def _within(places: tuple[tuple[int, bool], ...], first: int, last: int) -> tuple[tuple[int, bool], ...]:
+    """Return the places between two lines, of places in order."""
+    return places[bisect_left(places, first, key=_line) : bisect_left(places, last + 1, key=_line)]
+
+
+def _line(place: tuple[int, bool]) -> int:
+    return place[0]
+
+
+def count_files(there: Mapping[str, Reachable], suite: WholeSuite) -> dict[str, CountedFile]:
+    """Count each file."""
+    return {path: CountedFile.of(one, suite.files.get(path)) for path, one in there.items()}

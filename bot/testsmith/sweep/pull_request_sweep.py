@@ -1,0 +1,208 @@
+"""A sweep on a forge: what its pull requests remember is heeded, and its tests go into the open one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.threads import in_thread
+from testsmith.forge.interface import ForgeFailure
+from testsmith.forge.review_result import PostStatus, ReviewResult
+from testsmith.forge.sweep_pull_request import (
+    SWEEP_BRANCH,
+    PullText,
+    Remembered,
+    SweepForge,
+    SweepMemory,
+    remembered,
+)
+from testsmith.git.repository import Repository
+from testsmith.languages.driver import LanguageDriver
+from testsmith.model import Member, Report
+from testsmith.reporting.sweep_pull_request import sweep_plan_text, sweep_pull_text, sweep_text
+from testsmith.settings import Settings, SweepSettings, SweepStep
+from testsmith.sweep.machines import Planned, collect, plan_shards, prove_shard
+from testsmith.sweep.parts import PartsFolder
+from testsmith.sweep.publish_sweep import (
+    SweepOrder,
+    SweepPublisher,
+    SweepPullInputs,
+    Swept,
+    content_for,
+    land,
+)
+from testsmith.sweep.run_sweep import SweepDependencies, plan, sweep
+from testsmith.sweep.shards import matrix, shard_of
+from testsmith.sweep_results import SweepPlan, SweepReport
+
+_DELIVERIES = {
+    Swept.OPENED: PostStatus.POSTED,
+    Swept.UPDATED: PostStatus.POSTED,
+    Swept.NOTHING: PostStatus.NOTHING,
+    Swept.NOT_ALLOWED: PostStatus.NOT_ALLOWED,
+}
+_DRY = "This was a dry run: nothing was made, and nothing was spent."
+_UNREAD = (
+    "What pull requests of earlier sweeps hold could not be read, so some of it may be proposed again: {}"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What a sweep on a forge is made with, built by `main`.
+
+    Attributes:
+        forge: Where the pull request lives.
+        repository: What is checked out.
+        head: Full object id of the commit of the default branch that is swept.
+        settings: What was set.
+        how: Which part of the sweep is done.
+        tools: Builds the clients of a sweep, given what tells why a member is not to be taken.
+        parts: Where machines leave parts for each other.
+        parts_place: Where that is, relative to the workspace.
+        drivers: The languages.
+        notes: Sentences for the log and the job summary, as they come up.
+    """
+
+    forge: SweepForge
+    repository: Repository
+    head: str
+    settings: Settings
+    how: SweepSettings
+    tools: Callable[[Callable[[Member], str]], SweepDependencies]
+    parts: PartsFolder
+    parts_place: str
+    drivers: Sequence[LanguageDriver]
+    notes: list[str] = field(default_factory=list)
+
+
+async def sweep_hosted(hosted: Hosted) -> ReviewResult:
+    """Do the part of a sweep that a job is for, and tell what came of it.
+
+    Raises:
+        Failure: The run itself cannot go on; what the forge refuses is told in what is returned instead.
+    """
+    if hosted.how.dry_run and hosted.how.step in {SweepStep.SHARD, SweepStep.COLLECT}:
+        return ReviewResult(delivery=PostStatus.NOTHING, reason=_DRY)
+    steps = {
+        SweepStep.PLAN: _planned,
+        SweepStep.SHARD: _proven,
+        SweepStep.COLLECT: _collected,
+        SweepStep.ALL: _whole,
+    }
+    done = await steps[hosted.how.step](hosted)
+    return replace(done, notes=(*done.notes, *hosted.notes))
+
+
+def _anything(_: Member) -> str:
+    return ""
+
+
+async def _planned(hosted: Hosted) -> ReviewResult:
+    tools = hosted.tools(await in_thread(_why_not, hosted))
+    if hosted.how.dry_run:
+        return _told_dry(await plan(hosted.settings, tools))
+    planned = await plan_shards(hosted.settings, tools, hosted.parts, hosted.how.shards)
+    return ReviewResult(
+        delivery=PostStatus.NOTHING,
+        report=Report(members=(), skipped=planned.plan.skipped, head=hosted.head),
+        reason=_reason(planned),
+        text=sweep_plan_text(planned.plan),
+        matrix=json.dumps(matrix(len(planned.shards))) if planned.shards else "",
+        parts=hosted.parts_place,
+    )
+
+
+def _reason(planned: Planned) -> str:
+    if not planned.shards:
+        return "There is nothing to sweep: no member is left that a test would be worth something for."
+    return f"{len(planned.plan.taken)} members are to be taken, in {len(planned.shards)} shards."
+
+
+async def _proven(hosted: Hosted) -> ReviewResult:
+    shard = shard_of(hosted.how.shard)
+    report = await prove_shard(hosted.settings, hosted.tools(_anything), hosted.parts, shard)
+    told = SweepReport(plan=SweepPlan(ranked=()), report=report)
+    return ReviewResult(
+        delivery=PostStatus.NOTHING,
+        report=report,
+        reason=f"Shard {shard} is left for the job that collects.",
+        text=sweep_text(told, SweepMemory(), green_members(report), is_proposed=False),
+        parts=hosted.parts_place,
+    )
+
+
+def green_members(report: Report) -> frozenset[str]:
+    """Return the ids of the members that have tests to keep."""
+    return frozenset(one.member for one in report.suggestions if one.is_green)
+
+
+async def _collected(hosted: Hosted) -> ReviewResult:
+    swept = await collect(hosted.settings, hosted.tools(_anything), hosted.parts)
+    return await in_thread(_landed, hosted, swept)
+
+
+async def _whole(hosted: Hosted) -> ReviewResult:
+    tools = hosted.tools(await in_thread(_why_not, hosted))
+    if hosted.how.dry_run:
+        return _told_dry(await plan(hosted.settings, tools))
+    return await in_thread(_landed, hosted, await sweep(hosted.settings, tools))
+
+
+def _told_dry(planned: SweepPlan) -> ReviewResult:
+    return ReviewResult(
+        delivery=PostStatus.NOTHING,
+        report=Report(members=(), skipped=planned.skipped, head=planned.head),
+        reason=_DRY,
+        text=sweep_plan_text(planned),
+    )
+
+
+def _why_not(hosted: Hosted) -> Callable[[Member], str]:
+    """Return what tells why a member is not to be taken; where nothing can be read, that is no obstacle."""
+    known = Remembered()
+    try:
+        default = hosted.forge.default_branch()
+        known = remembered(hosted.forge.sweep_pulls(SWEEP_BRANCH, default.name))
+    except ForgeFailure as failure:
+        hosted.notes.append(_UNREAD.format(failure))
+    return lambda member: known.why_not(content_for(member, hosted.drivers))
+
+
+def _landed(hosted: Hosted, swept: SweepReport) -> ReviewResult:
+    """Bring the tests into the pull request, and tell what came of it."""
+
+    def text(given: SweepPullInputs) -> PullText:
+        return sweep_pull_text(swept, given.memory, given.new, given.unplaced)
+
+    order = SweepOrder(
+        head=hosted.head,
+        report=swept.report,
+        tree=hosted.repository.commit_tree(hosted.head),
+        drivers=hosted.drivers,
+        text=text,
+        settings=hosted.settings.commits,
+    )
+    return _told(land(hosted.forge, order), swept)
+
+
+def _told(done: SweepPublisher, swept: SweepReport) -> ReviewResult:
+    committed = frozenset(one.member for one in done.suggestions)
+    new = committed or green_members(swept.report)
+    text = sweep_text(swept, SweepMemory(), new, done.unplaced, is_proposed=done.pull is not None)
+    return ReviewResult(
+        delivery=_DELIVERIES.get(done.outcome, PostStatus.FAILED),
+        report=swept.report,
+        reason=done.reason,
+        missing=_missing(done),
+        notes=swept.notes,
+        patch=done.patch,
+        commit="" if done.commit is None else done.commit.sha,
+        follow_up=None if done.pull is None else done.pull.number,
+        text=text,
+    )
+
+
+def _missing(done: SweepPublisher) -> tuple[str, ...]:
+    return () if done.outcome is not Swept.NOT_ALLOWED else ("contents: write", "pull-requests: write")

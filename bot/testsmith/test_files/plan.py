@@ -1,0 +1,361 @@
+"""Which test files a run's green suggestions change, and how: decided here, done by `write.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from testsmith import __version__
+from testsmith.languages.driver import (
+    CannotParse,
+    CannotPlace,
+    LanguageDriver,
+    SourceTree,
+    TestMark,
+)
+from testsmith.languages.registry import driver_for
+from testsmith.model import GeneratedTest, Member, Report, Suggestion
+from testsmith.test_files.lifecycle import followed, is_outdated
+
+FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
+"""What no part of a test file's path may be."""
+
+_MOST_FILE_BYTES = 1_000_000
+"""Nothing is put into a larger test file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEdit:
+    """One file to be written.
+
+    Attributes:
+        path: Relative to the git root.
+        old: What stands there now; None for a new file.
+        new: What shall stand there.
+        tests: Names of the test functions that it adds, as they are called in the file.
+        removed: Names of those that it takes out.
+        members: Ids of the members whose suggestions it takes up, in order.
+    """
+
+    path: str
+    old: bytes | None
+    new: bytes
+    tests: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def removes_file(self) -> bool:
+        """Whether nothing is left of a file that was there."""
+        return bool(self.old) and not self.new.strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotPlaced:
+    """A suggestion, by its member's id, that goes into no file, and why."""
+
+    member: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditPlan:
+    """What is to be written, in order, and what is not.
+
+    Attributes:
+        edits: At most one a path.
+        refused: Suggestions that cannot be placed.
+        unchanged: Members whose tests stand in their file already.
+    """
+
+    edits: tuple[FileEdit, ...] = ()
+    refused: tuple[NotPlaced, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """How new tests are marked, and which marked ones they stand for.
+
+    Attributes:
+        version: The bot's version; empty for no marks.
+        members: The digest of what each member does now, by its id: see `LanguageDriver.source_digest`.
+        failing: The project's own tests that do not pass, as `tests/test_cart.py::test_add`, and test files
+            that do not load; None where nothing was measured.
+    """
+
+    version: str = ""
+    members: Mapping[str, str] = field(default_factory=dict)
+    failing: frozenset[str] | None = None
+
+    @classmethod
+    def of_members(
+        cls,
+        members: Sequence[Member],
+        drivers: Sequence[LanguageDriver],
+        *,
+        marks: bool,
+        failing: frozenset[str] | None = None,
+    ) -> Marking:
+        """Return how the tests of some members are marked, where no digests of them are known."""
+        digests = {
+            member.id: driver.source_digest(member.source)
+            for member in members
+            for driver in drivers
+            if driver.language == member.language
+        }
+        return cls(version=__version__ if marks else "", members=digests, failing=failing)
+
+    @classmethod
+    def of(cls, report: Report, *, marks: bool) -> Marking:
+        """Return how the tests of a report are marked; without marks, what they stand for all the same."""
+        return cls(version=__version__ if marks else "", members=report.digests, failing=report.failing)
+
+
+_UNMARKED = Marking()
+
+
+def plan_edits(
+    suggestions: Iterable[Suggestion],
+    tree: SourceTree,
+    drivers: Sequence[LanguageDriver],
+    marking: Marking = _UNMARKED,
+) -> EditPlan:
+    """Return the edits that put the green suggestions, in order, into the project's test files.
+
+    Their code is taken to the letter: it was formatted before it was proven.
+
+    Args:
+        suggestions: Those of a report; what is not green is left out.
+        tree: The files that the tests go among; the linter goes by their settings.
+        drivers: The languages.
+        marking: How new tests are marked, and which marked ones they stand for.
+    """
+    paths = frozenset(tree.paths())
+    by_path: dict[str, list[Suggestion]] = {}
+    for suggestion in suggestions:
+        if suggestion.is_green:
+            by_path.setdefault(suggestion.test_path, []).append(suggestion)
+    place = _Place(tree, paths, drivers, marking)
+    merges = [_merge(path, group, place) for path, group in by_path.items()]
+    edits = [merge.edit for merge in merges if merge.edit is not None]
+    return EditPlan(
+        edits=(*_companions(edits, paths, drivers), *edits),
+        refused=tuple(each for merge in merges for each in merge.refused),
+        unchanged=tuple(member for merge in merges for member in merge.unchanged),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where tests are put."""
+
+    tree: SourceTree
+    paths: frozenset[str]
+    drivers: Sequence[LanguageDriver]
+    marking: Marking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Merge:
+    """What came of one file."""
+
+    edit: FileEdit | None = None
+    refused: tuple[NotPlaced, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+def _merge(path: str, group: Sequence[Suggestion], place: _Place) -> _Merge:
+    driver = driver_for(path, place.drivers)
+    if driver is None:
+        return _Merge(refused=tuple(_not_placed(each, "no language knows such a file") for each in group))
+    try:
+        _refuse_path(path, place.paths, driver)
+        return _merged(path, _text(place.tree.read(path)), group, driver, place)
+    except _Unplaceable as reason:
+        return _Merge(refused=tuple(_not_placed(each, str(reason)) for each in group))
+
+
+class _Unplaceable(Exception):
+    """No test can be put into a file; the message says why."""
+
+
+def _refuse_path(path: str, paths: frozenset[str], driver: LanguageDriver) -> None:
+    if "\0" in path or "\\" in path or not FORBIDDEN_PARTS.isdisjoint(path.split("/")):
+        raise _Unplaceable("its test path leads out of the repository")
+    if not driver.is_test(path):
+        raise _Unplaceable("its test path lies in no test tree")
+    if any(str(parent) in paths for parent in PurePosixPath(path).parents):
+        raise _Unplaceable("a folder of its test path is a file")
+
+
+def _text(data: bytes | None) -> str | None:
+    try:
+        if data is not None and len(data) > _MOST_FILE_BYTES:
+            raise _Unplaceable(f"its test file is larger than {_MOST_FILE_BYTES:,} bytes")
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        raise _Unplaceable("its test file is no UTF-8") from None
+
+
+def _merged(
+    path: str,
+    existing: str | None,
+    group: Sequence[Suggestion],
+    driver: LanguageDriver,
+    place: _Place,
+) -> _Merge:
+    text = existing
+    refused: list[NotPlaced] = []
+    members: list[str] = []
+    unchanged: list[str] = []
+    for suggestion in group:
+        try:
+            placed = _placed(text, suggestion, driver, place)
+        except (CannotParse, CannotPlace) as error:
+            refused.append(_not_placed(suggestion, str(error)))
+            continue
+        (unchanged if placed == text else members).append(suggestion.member)
+        text = placed
+    edit = None
+    if text is not None and members:
+        finished = driver.seal(driver.finish(text, existing, path, place.tree))
+        edit = FileEdit(
+            path=path,
+            old=None if existing is None else existing.encode(),
+            new=finished.encode(),
+            tests=_added_tests(existing or "", finished, driver),
+            removed=_added_tests(finished, existing or "", driver),
+            members=tuple(members),
+        )
+    return _Merge(edit=edit, refused=tuple(refused), unchanged=tuple(unchanged))
+
+
+def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, place: _Place) -> str:
+    """Return a file's text with a suggestion's tests, in the place of those that they stand for.
+
+    Raises:
+        CannotParse: One of the two is not of the language.
+        CannotPlace: The tests would act on those that are there.
+    """
+    marking, path = place.marking, suggestion.test_path
+    code = suggestion.code
+    source = marking.members.get(suggestion.member)
+    if source is not None and marking.version:
+        mark = TestMark(version=marking.version, source=source, member=suggestion.member)
+        code = driver.mark(code, mark)
+    marked = () if text is None else driver.marked_tests(text)
+    outdated = [
+        one.name
+        for one in marked
+        if followed(one.mark, marking.members, place.paths) == suggestion.member
+        and is_outdated(one, path, source, marking.failing)
+    ]
+    return driver.place(text, code, outdated)
+
+
+def with_removals(
+    plan: EditPlan, tests: Iterable[GeneratedTest], tree: SourceTree, drivers: Sequence[LanguageDriver]
+) -> EditPlan:
+    """Return a plan that takes tests out of their files, too."""
+    edits = {edit.path: edit for edit in plan.edits}
+    by_path: dict[str, list[str]] = {}
+    for test in tests:
+        by_path.setdefault(test.path, []).append(test.name)
+    for path, names in by_path.items():
+        driver, old = driver_for(path, drivers), tree.read(path)
+        if driver is not None and old is not None:
+            edit = edits.get(path) or FileEdit(path=path, old=old, new=old)
+            try:
+                new = driver.remove(edit.new.decode(), names).encode()
+            except CannotParse:  # a person has to take them out, as from any file that cannot be read
+                continue
+            edits[path] = replace(edit, new=new, removed=(*edit.removed, *names))
+    return replace(plan, edits=tuple(edit for edit in edits.values() if edit.new != edit.old))
+
+
+def _added_tests(before: str, after: str, driver: LanguageDriver) -> tuple[str, ...]:
+    there = frozenset(driver.test_functions(before))
+    return tuple(name for name in driver.test_functions(after) if name not in there)
+
+
+def _companions(
+    edits: Sequence[FileEdit],
+    paths: frozenset[str],
+    drivers: Sequence[LanguageDriver],
+) -> Sequence[FileEdit]:
+    """Return the empty files that new test files need beside them, each once."""
+    needed: dict[str, None] = {}
+    for edit in edits:
+        driver = driver_for(edit.path, drivers)
+        if edit.old is None and driver is not None:
+            needed.update(dict.fromkeys(driver.companions(edit.path, paths)))
+    return [FileEdit(path=path, old=None, new=b"") for path in needed]
+
+
+def _not_placed(suggestion: Suggestion, reason: str) -> NotPlaced:
+    return NotPlaced(member=suggestion.member, path=suggestion.test_path, reason=reason)
+
+
+_INSTALLED_BY = ("setup.py", "setup.cfg", "pyproject.toml")
+_CONFTEST = '''\
+"""Puts the project's sources on the import path: it cannot be installed, so nothing else does."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent{below}))
+'''
+
+
+def with_support(
+    plan: EditPlan, tree: SourceTree, project: str, drivers: Sequence[LanguageDriver]
+) -> tuple[EditPlan, dict[str, str]]:
+    """Return a plan with what its test files need, and each such file with the reason.
+
+    In a project that has tests, nothing: they are run somehow. In one that can be installed, or says where
+    its sources are, nothing either.
+
+    Args:
+        plan: What is to be written.
+        tree: What it is written into.
+        project: The project's folder below the git root.
+        drivers: The languages.
+    """
+    inside = f"{project}/" if project else ""
+    paths = [path for path in tree.paths() if path.startswith(inside)]
+    new = [edit.path for edit in plan.edits if edit.old is None]
+    if not new or any(_is_test(path, drivers) for path in paths):
+        return plan, {}
+    made = {new[0].rpartition("/")[0] + "/": "the project had no tests: its test tree begins here"}
+    place = f"{inside}conftest.py"
+    if place in paths or _finds_sources(tree, inside):
+        return plan, made
+    has_src = any(path.startswith(f"{inside}src/") for path in paths)
+    text = _CONFTEST.format(below=' / "src"' if has_src else "")
+    edits = (FileEdit(path=place, old=None, new=text.encode()), *plan.edits)
+    reason = "the project cannot be installed, and without it plain `pytest` would not find its sources"
+    return replace(plan, edits=edits), {**made, place: reason}
+
+
+def _is_test(path: str, drivers: Sequence[LanguageDriver]) -> bool:
+    driver = driver_for(path, drivers)
+    return driver is not None and driver.is_test(path) and not path.endswith("__init__.py")
+
+
+def _finds_sources(tree: SourceTree, inside: str) -> bool:
+    """Tell whether the project can be installed, or tells pytest where its sources are."""
+    texts = {name: (tree.read(inside + name) or b"").decode("utf-8", "replace") for name in _INSTALLED_BY}
+    can_be_installed = "setup(" in texts["setup.py"] or any(
+        table in texts["pyproject.toml"] for table in ("[project]", "[build-system]", "[tool.poetry]")
+    )
+    settings = (
+        *texts.values(),
+        *((tree.read(inside + name) or b"").decode("utf-8", "replace") for name in _INIS),
+    )
+    return can_be_installed or any("pythonpath" in text for text in settings)
+
+
+_INIS = ("pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini")

@@ -1,0 +1,256 @@
+"""Writing planned test files into a working tree: whole or not at all, and never through a symbolic link."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from difflib import unified_diff
+from pathlib import Path, PurePosixPath
+
+from testsmith.git.trees import RepositoryTree
+from testsmith.languages.driver import LanguageDriver
+from testsmith.test_files.plan import FORBIDDEN_PARTS, EditPlan, FileEdit, NotPlaced
+
+_FORGE_FOLDERS = frozenset({".github", ".gitlab", ".forgejo", ".gitea"})
+
+
+def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[LanguageDriver]) -> str:
+    """Return why no commit of the bot's may write a file; empty where it may.
+
+    Args:
+        path: The file, relative to the git root.
+        links: What is no regular file in the tree: symbolic links, submodules.
+        drivers: The languages; one of them has to know the file as a test.
+    """
+    parts = path.split("/")
+    if "\0" in path or "\\" in path or any(part.casefold() in FORBIDDEN_PARTS for part in parts):
+        return "its path leads out of the repository"
+    if parts[0].casefold() in _FORGE_FOLDERS:
+        return "it lies among the forge's own files"
+    if not any(driver.is_test(path) and driver.handles(path) for driver in drivers):
+        return "it is no test file"
+    above = (str(one) for one in (PurePosixPath(path), *PurePosixPath(path).parents))
+    if any(one in links for one in above):
+        return "it is, or lies behind, a symbolic link or another repository"
+    return ""
+
+
+def within_bounds(plan: EditPlan, tree: RepositoryTree, drivers: Sequence[LanguageDriver]) -> EditPlan:
+    """Return a plan without the edits that no commit may make.
+
+    Args:
+        plan: The plan.
+        tree: What it is made on.
+        drivers: The languages.
+    """
+    links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
+    reasons = {edit.path: why_not_allowed(edit.path, links, drivers) for edit in plan.edits}
+    kept = tuple(edit for edit in plan.edits if not reasons[edit.path])
+    refused = tuple(one for edit in plan.edits if reasons[edit.path] for one in _refusals(edit, reasons))
+    return replace(plan, edits=kept, refused=(*plan.refused, *refused))
+
+
+def _refusals(edit: FileEdit, reasons: Mapping[str, str]) -> Iterator[NotPlaced]:
+    for member in edit.members:
+        yield NotPlaced(member=member, path=edit.path, reason=reasons[edit.path])
+
+
+def why_nothing(plan: EditPlan) -> str:
+    """Return why a plan has no edit, in a sentence."""
+    if plan.refused:
+        one = plan.refused[0]
+        return f"Nothing could be committed: of {one.member}, {one.reason}."
+    if plan.unchanged:
+        return "There is nothing to commit: the tests stand in the test tree already."
+    return "There is nothing to commit."
+
+
+_TO_QUOTE = re.compile(rb'["\\\x00-\x1f\x7f-\xff]')
+_NO_LINE_END = "\\ No newline at end of file\n"
+_NOWHERE = "/dev/null"
+_CONTEXT = 3
+
+_MOST_COMPARED_LINES = 10_000
+"""Of a longer file all that lies between the first and the last change is one hunk: comparing it line by line
+takes hours if many of its lines are the same."""
+
+
+def patch_of(edits: Iterable[FileEdit]) -> str:
+    """Return the patch; empty for no edits."""
+    return "".join("".join(_file(edit)) for edit in edits)
+
+
+def _file(edit: FileEdit) -> Iterator[str]:
+    before, after = _quoted(f"a/{edit.path}"), _quoted(f"b/{edit.path}")
+    yield f"diff --git {before} {after}\n"
+    if edit.old is None:
+        yield "new file mode 100644\n"
+        if not edit.new:
+            yield "index 0000000..e69de29\n"
+    if edit.removes_file:
+        yield "deleted file mode 100644\n"
+    old, new = _lines(edit.old or b""), [] if edit.removes_file else _lines(edit.new)
+    names = _NOWHERE if edit.old is None else before, _NOWHERE if edit.removes_file else after
+    is_long = len(old) + len(new) > _MOST_COMPARED_LINES
+    for line in _one_hunk(old, new, names) if is_long else unified_diff(old, new, *names, n=_CONTEXT):
+        yield line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}"
+
+
+def _one_hunk(old: Sequence[str], new: Sequence[str], names: tuple[str, str]) -> Iterator[str]:
+    """Yield what `unified_diff` yields, without a look for what is the same between the changes."""
+    start = common_start(old, new)
+    after = common_start(old[start:][::-1], new[start:][::-1])
+    first, last = max(0, start - _CONTEXT), max(0, after - _CONTEXT)
+    counts = (len(lines) - first - last for lines in (old, new))
+    places = (f"{first + 1 if count else first},{count}" for count in counts)
+    yield from (f"--- {names[0]}\n", f"+++ {names[1]}\n", "@@ -{} +{} @@\n".format(*places))
+    yield from (f" {line}" for line in old[first:start])
+    yield from (f"-{line}" for line in old[start : len(old) - after])
+    yield from (f"+{line}" for line in new[start : len(new) - after])
+    yield from (f" {line}" for line in old[len(old) - after : len(old) - last])
+
+
+def common_start(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many lines two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _lines(data: bytes) -> list[str]:
+    lines = [f"{line}\n" for line in data.decode().split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
+
+
+def _quoted(path: str) -> str:
+    """Return a path as git writes it: one with unusual bytes in quotes, those in octal digits."""
+    data = path.encode("utf-8", "surrogatepass")
+    if not _TO_QUOTE.search(data):
+        return path
+    return f'"{_TO_QUOTE.sub(_escaped, data).decode()}"'
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    return b"\\" + match[0] if match[0] in b'"\\' else b"\\%03o" % match[0][0]
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotWritten:
+    """A planned file that was not written, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFiles:
+    """What was written, in order, and what was not.
+
+    Attributes:
+        paths: Relative to the folder that was written to.
+        refused: The others.
+    """
+
+    paths: tuple[str, ...] = ()
+    refused: tuple[NotWritten, ...] = ()
+
+
+def write_edits(folder: Path, edits: Iterable[FileEdit]) -> WrittenFiles:
+    """Write planned files below a folder, the git root or a copy of it.
+
+    A file that is not as it was when the edit was planned is left as it is.
+    """
+    paths: list[str] = []
+    refused: list[NotWritten] = []
+    for edit in edits:
+        try:
+            _write(folder, edit)
+        except _Refused as reason:
+            refused.append(NotWritten(path=edit.path, reason=str(reason)))
+        except OSError as error:
+            refused.append(NotWritten(path=edit.path, reason=f"it cannot be written: {error.strerror}"))
+        else:
+            paths.append(edit.path)
+    return WrittenFiles(paths=tuple(paths), refused=tuple(refused))
+
+
+class _Refused(Exception):
+    """A file may not be written; the message says why."""
+
+
+def _write(folder: Path, edit: FileEdit) -> None:
+    *parents, name = edit.path.split("/")
+    with _opened_folder(folder, parents) as place:
+        mode = _mode_of_unchanged(place, name, edit.old)
+        temporary = f".{name}.{secrets.token_hex(4)}.tmp"
+        try:
+            _fill(place, temporary, edit.new, mode)
+            _mode_of_unchanged(place, name, edit.old)
+            os.replace(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=place)
+
+
+@contextmanager
+def _opened_folder(root: Path, parts: Iterable[str]) -> Iterator[int]:
+    """Open a folder below a root step by step, so that no symbolic link is followed; new ones are made."""
+    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            inner = _open_or_make(place, part)
+            os.close(place)
+            place = inner
+        yield place
+    finally:
+        os.close(place)
+
+
+def _open_or_make(place: int, name: str) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=place)
+    except FileNotFoundError:
+        os.mkdir(name, dir_fd=place)
+        return os.open(name, _FOLDER, dir_fd=place)
+    except NotADirectoryError as error:
+        raise _Refused(f"`{name}` on its way is no folder, or a symbolic link") from error
+
+
+def _mode_of_unchanged(place: int, name: str, expected: bytes | None) -> int | None:
+    """Return a file's mode, None for a new one, if it is as it is expected to be."""
+    try:
+        file = os.open(name, _FILE, dir_fd=place)
+    except FileNotFoundError:
+        if expected is not None:
+            raise _Refused("it is gone since the tests were made") from None
+        return None
+    except OSError as error:
+        raise _Refused("it is a symbolic link, or no file") from error
+    with os.fdopen(file, "rb") as stream:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise _Refused("it is no regular file")
+        if expected is None or stream.read(len(expected) + 1) != expected:
+            raise _Refused("it has changed since the tests were made")
+    return stat.S_IMODE(status.st_mode)
+
+
+def _fill(place: int, name: str, content: bytes, mode: int | None) -> None:
+    """Write a new file; without a mode it gets the one that the person's own new files get."""
+    file = os.open(name, _NEW_FILE, 0o666, dir_fd=place)
+    with os.fdopen(file, "wb") as stream:
+        if mode is not None:
+            os.fchmod(file, mode)
+        stream.write(content)
+        stream.flush()
+        os.fsync(file)

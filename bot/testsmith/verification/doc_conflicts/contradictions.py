@@ -1,0 +1,460 @@
+"""Claims of tests that contradict what the member's annotation and docstring promise of every call."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from testsmith.languages.driver import CannotParse, DocumentedExample
+from testsmith.languages.python.judge.annotation_types import (
+    classes_of,
+    element_type,
+    fits,
+    never_returns,
+    outline,
+)
+from testsmith.languages.python.judge.doc_contract import (
+    ANY_EXCEPTION,
+    ancestors,
+    are_related,
+    documented_exceptions,
+    is_mentioned,
+    raised_exceptions,
+    return_annotation,
+    suits_parameters,
+)
+from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.model import Member
+from testsmith.verification.test_reading.claims import (
+    Claim,
+    Claimed,
+    MemberCall,
+    MemberCalls,
+    claims_of,
+    fixtures_of,
+)
+from testsmith.verification.test_reading.situations import (
+    BoundNames,
+    dotted_name,
+    is_literal,
+    plain_value,
+    resolved,
+    situation,
+)
+
+# What tests claim, held against what a member's docstring shows.
+#
+# Values are compared as far as their text tells: plain ones, and calls with plain arguments.
+
+_FEWEST_DIGITS = 2
+"""Behind the point: fewer are no number that was cut short."""
+
+
+class ClaimRelation(Enum):
+    """How a claim stands to the documentation."""
+
+    AGREES = "agrees"
+    CONTRADICTS = "contradicts"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedClaim:
+    """A claim of a test about a call that the member's docstring shows.
+
+    Attributes:
+        function: The test function.
+        row: The row of its parametrization; None without.
+        example: What the docstring shows.
+        relation: How the two stand to each other.
+        asserted: What the test claims, as source text; empty where that is no value.
+    """
+
+    function: str
+    row: int | None
+    example: DocumentedExample
+    relation: ClaimRelation
+    asserted: str = ""
+
+
+def documented_claims(
+    code: str, member: Member, examples: Sequence[DocumentedExample]
+) -> tuple[DocumentedClaim, ...]:
+    """Return the claims of a test module about calls that the member's docstring shows."""
+    try:
+        tree = parse_untrusted(code)
+    except CannotParse:
+        return ()
+    shown = [known for example in examples for known in _shown(example, member)]
+    claims = claims_of(tree, member) if shown else ()
+    found = {
+        (claim.function, claim.row, known.example.line): DocumentedClaim(
+            function=claim.function,
+            row=claim.row,
+            example=known.example,
+            relation=relation(claim.claimed, known.claimed),
+            asserted="" if claim.claimed.value is None else ast.unparse(claim.claimed.value),
+        )
+        for claim, where in ((claim, claim.situation) for claim in claims)
+        for known in shown
+        if known.answers(claim, where)
+    }
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """An example in the form that claims have; `only_text` where only a text can be compared with it."""
+
+    example: DocumentedExample
+    situation: str
+    claimed: Claimed
+    only_text: bool = False
+
+    def answers(self, claim: Claim, where: str) -> bool:
+        if where != self.situation:
+            return False
+        return not self.only_text or isinstance(_value(claim.claimed.value), str)
+
+
+def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
+    """Yield an example as it is compared; what `print` shows of a call is also the call's own text."""
+    try:
+        before = parse_untrusted("\n".join(example.setup)).body
+        call = expression(example.call)
+        expected = None if example.expected is None else expression(example.expected)
+    except CannotParse:
+        return
+    names = BoundNames.of(member, before)
+    claimed = (
+        Claimed(exception=(example.exception or "").rpartition(".")[2])
+        if expected is None
+        else Claimed(value=plain_value(expected, names))
+    )
+    yield _Shown(example=example, situation=situation(call, before, names), claimed=claimed)
+    match call:
+        case ast.Call(func=ast.Name(id="str"), args=[inner], keywords=[]):
+            printed = situation(inner, before, names)
+            yield _Shown(example=example, situation=printed, claimed=claimed, only_text=True)
+        case ast.Compare(left=inner, ops=[ast.Eq() | ast.Is()], comparators=[value]) if (
+            example.expected == "True"
+        ):
+            compared = Claimed(value=plain_value(value, names))
+            yield _Shown(example=example, situation=situation(inner, before, names), claimed=compared)
+
+
+def expression(text: str) -> ast.expr:
+    """Return the syntax tree of an expression, which may have several lines.
+
+    Raises:
+        CannotParse: It is none.
+    """
+    match parse_untrusted(f"({text}\n)").body:
+        case [ast.Expr(value=value)]:
+            return value
+    raise CannotParse("it is no expression")
+
+
+def relation(asserted: Claimed, documented: Claimed) -> ClaimRelation:
+    """Return how what a test claims stands to what is documented."""
+    if documented.exception is not None:
+        return _relation_to_exception(asserted, documented.exception)
+    if asserted.exception is not None or documented.value is None:
+        return ClaimRelation.CONTRADICTS
+    if asserted.truth is not None:
+        known = _literal(documented.value)
+        return ClaimRelation.UNKNOWN if known is None else _agreement(agrees=bool(known[0]) is asserted.truth)
+    return ClaimRelation.UNKNOWN if asserted.value is None else _compared(asserted.value, documented.value)
+
+
+def _agreement(*, agrees: bool) -> ClaimRelation:
+    return ClaimRelation.AGREES if agrees else ClaimRelation.CONTRADICTS
+
+
+def _relation_to_exception(asserted: Claimed, documented: str) -> ClaimRelation:
+    if asserted.exception is None:
+        return ClaimRelation.CONTRADICTS
+    if asserted.exception == documented or asserted.exception in ANY_EXCEPTION:
+        return ClaimRelation.AGREES
+    return _agreement(agrees=are_related(asserted.exception, documented))
+
+
+def _compared(asserted: ast.expr, documented: ast.expr) -> ClaimRelation:
+    """Compare two values as far as their text tells: plain ones, and calls with plain arguments."""
+    approximate = approximated(asserted)
+    asserted = asserted if approximate is None else approximate
+    left, right = _literal(asserted), _literal(documented)
+    if left is not None and right is not None:
+        return _agreement(agrees=_same(left[0], right[0], nearly=approximate is not None))
+    if ast.dump(asserted) == ast.dump(documented):
+        return ClaimRelation.AGREES
+    if _is_plain_call(asserted) and _is_plain_call(documented) and _called(asserted) == _called(documented):
+        return ClaimRelation.CONTRADICTS
+    return ClaimRelation.UNKNOWN
+
+
+def approximated(node: ast.expr) -> ast.expr | None:
+    """Return what `pytest.approx(...)` is about; None where it is no such thing."""
+    match node:
+        case ast.Call(func=ast.Name(id="approx"), args=[value, *_]):
+            return value
+    return None
+
+
+def _same(left: object, right: object, *, nearly: bool) -> bool:
+    if nearly and isinstance(left, int | float) and isinstance(right, int | float):
+        with contextlib.suppress(OverflowError):  # an integer beyond all floats
+            return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
+    return left == right or repr(left) == repr(right) or _is_shortened(left, right)
+
+
+def _is_shortened(asserted: object, documented: object) -> bool:
+    """Tell whether a documented number is the asserted one with fewer digits, as people write them."""
+    if not isinstance(asserted, float) or not isinstance(documented, float):
+        return False
+    shown, whole = (repr(number).partition(".")[2] for number in (documented, asserted))
+    is_cut = len(shown) >= _FEWEST_DIGITS and len(whole) >= len(shown) + _FEWEST_DIGITS
+    return is_cut and "e" not in shown + whole and abs(asserted - documented) < 10.0 ** -len(shown)
+
+
+def _literal(node: ast.expr) -> tuple[object] | None:
+    """Return the plain value that is written out; None where it is none."""
+    return (ast.literal_eval(node),) if is_literal(node) else None
+
+
+def _value(node: ast.expr | None) -> object:
+    known = None if node is None else _literal(node)
+    return None if known is None else known[0]
+
+
+def _is_plain_call(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(), args=arguments, keywords=keywords):
+            return all(map(is_literal, [*arguments, *(keyword.value for keyword in keywords)]))
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What is promised of a call, by the annotation of what it returns or by the exceptions listed for it.
+
+    Attributes:
+        call: The call, as source text.
+        annotation: The annotation; empty where it is about exceptions.
+        exceptions: The exceptions that the docstring lists; empty where it is about the annotation.
+    """
+
+    call: str
+    annotation: str = ""
+    exceptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction:
+    """A claim that contradicts a promise.
+
+    Attributes:
+        function: The test function.
+        row: The row of its parametrization; None without.
+        promise: What is promised.
+        claimed: What the test claims, as source text: a value, or the name of an exception; empty where it
+            is neither. Of a function that fails, the exception that it was seen to end with.
+        written: The expression that the claim is about, as it stands in the test.
+        statement: The statement that makes the claim.
+        collected: Whether the claim is about a collection of what the member gave.
+    """
+
+    function: str
+    row: int | None
+    promise: Promise
+    claimed: str
+    written: ast.expr
+    statement: ast.stmt
+    collected: bool = False
+
+
+def contradictions(
+    code: str, member: Member, raised: Mapping[str, str] | None = None
+) -> tuple[Contradiction, ...]:
+    """Return the claims of a test module that contradict what the member's own text promises.
+
+    Args:
+        code: The test module.
+        member: The member.
+        raised: Of test functions that were seen to fail, the exception that they end with: where one claims a
+            documented exception of a call, it is this one that contradicts.
+    """
+    annotation, exceptions = return_annotation(member), documented_exceptions(member)
+    try:
+        tree = parse_untrusted(code) if annotation is not None or exceptions else None
+    except CannotParse:
+        return ()
+    if tree is None:
+        return ()
+    names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    calls = MemberCalls(names, fixtures_of(tree))
+    finder = _Finder(member, calls, annotation, exceptions, raised or {})
+    return tuple(found for claim in claims_of(tree, member) for found in finder.find(claim))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    member: Member
+    calls: MemberCalls
+    annotation: ast.expr | None
+    exceptions: Sequence[str]
+    raised: Mapping[str, str]
+
+    def find(self, claim: Claim) -> Iterator[Contradiction]:
+        """Yield what a claim contradicts: nothing, or one promise."""
+        if claim.claimed.exception is not None:
+            yield from self._of_exception(claim, claim.claimed.exception)
+        elif self.annotation is not None:
+            yield from self._of_value(claim, self.annotation)
+
+    def _of_value(self, claim: Claim, annotation: ast.expr) -> Iterator[Contradiction]:
+        subject, classes = _class_claim(claim) or (claim.call, None)
+        call = self.calls.find(subject, claim.before)
+        if call is None:
+            return
+        if classes is None:
+            contradicts = _refutes(claim, call, annotation)
+        else:
+            contradicts = not call.collected and _are_disjoint(classes, classes_of(annotation))
+        if contradicts or (never_returns(annotation) and not call.collected):
+            value = claim.claimed.value
+            yield Contradiction(
+                function=claim.function,
+                row=claim.row,
+                promise=Promise(call=ast.unparse(call.node), annotation=_text(annotation)),
+                claimed="" if value is None or classes is not None else ast.unparse(value),
+                written=subject,
+                statement=claim.statement,
+                collected=call.collected,
+            )
+
+    def _of_exception(self, claim: Claim, exception: str) -> Iterator[Contradiction]:
+        call = self.calls.find(claim.call, claim.before)
+        alone = not isinstance(claim.statement, ast.With | ast.AsyncWith) or len(claim.statement.body) == 1
+        seen = self._seen(claim, exception)
+        if call is None or not alone or not seen or not self._is_undocumented(seen, call.node):
+            return
+        yield Contradiction(
+            function=claim.function,
+            row=claim.row,
+            promise=Promise(call=ast.unparse(call.node), exceptions=tuple(self.exceptions)),
+            claimed=seen,
+            written=claim.call,
+            statement=claim.statement,
+        )
+
+    def _seen(self, claim: Claim, exception: str) -> str:
+        """Return the exception that the claimed call gives; empty where that cannot be told.
+
+        What a function ends with that claims a documented exception comes from the first call of the member.
+        """
+        if exception not in {name.rpartition(".")[2] for name in self.exceptions}:
+            return exception
+        is_first = not any(self._names_member(statement) for statement in claim.before)
+        return self.raised.get(claim.function, "") if is_first else ""
+
+    def _names_member(self, statement: ast.stmt) -> bool:
+        name = self.member.plain_name
+        return any(
+            name == (node.attr if isinstance(node, ast.Attribute) else node.id)
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Attribute | ast.Name)
+        )
+
+    def _is_undocumented(self, exception: str, call: ast.Call | ast.Attribute) -> bool:
+        """Tell whether an exception is none of those documented, and none that the member raises itself.
+
+        Of an exception that is no well-known one nobody knows what it is a subclass of. `TypeError` is what
+        Python itself says of a call that no documentation allows.
+        """
+        if not self.exceptions or exception in ANY_EXCEPTION or not ancestors(exception):
+            return False
+        if is_mentioned(self.member, exception):
+            return False
+        raised = raised_exceptions(self.member)
+        if raised.others or any(are_related(exception, name) for name in (*self.exceptions, *raised.names)):
+            return False
+        suits = suits_parameters(call, self.member) if isinstance(call, ast.Call) else True
+        return suits is True or (suits is None and exception != "TypeError")
+
+
+def _class_claim(claim: Claim) -> tuple[ast.expr, Sequence[str]] | None:
+    """Return what is claimed to be of a class, and the names of the classes; None for other claims."""
+    known, _ = resolved(claim.call, claim.before)
+    match known, claim.claimed.value:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[subject, ast.Tuple(elts=kinds)]), None:
+            return (subject, list(map(_class_name, kinds))) if claim.claimed.truth else None
+        case ast.Call(func=ast.Name(id="isinstance"), args=[subject, kind]), None:
+            return (subject, [_class_name(kind)]) if claim.claimed.truth else None
+        case ast.Call(func=ast.Name(id="type"), args=[subject]), ast.Name(id=name):
+            return subject, [name]
+    return None
+
+
+def _class_name(node: ast.expr) -> str:
+    return "NoneType" if ast.unparse(node) == "type(None)" else dotted_name(node)
+
+
+def _are_disjoint(names: Sequence[str], classes: frozenset[type] | None) -> bool:
+    """Tell whether nothing can be an instance of one of the named classes and of one of the others."""
+    named = [type(None) if name == "NoneType" else getattr(builtins, name, None) for name in names]
+    if classes is None or not all(isinstance(one, type) for one in named):
+        return False
+    return not any(
+        issubclass(one, other) or issubclass(other, one)
+        for one in named
+        if isinstance(one, type)
+        for other in classes
+    )
+
+
+def _refutes(claim: Claim, call: MemberCall, annotation: ast.expr) -> bool:
+    value = claim.claimed.value
+    if value is None:
+        only_none = classes_of(annotation) == frozenset({type(None)})
+        return claim.claimed.truth is True and only_none and not call.collected
+    if call.collected:
+        return _refutes_elements(value, element_type(annotation))
+    number = approximated(value)
+    if number is not None:
+        return _refutes_number(outline(number), annotation)
+    return fits(outline(value), annotation) is False
+
+
+def _refutes_elements(value: ast.expr, element: ast.expr | None) -> bool:
+    values = outline(value)
+    if element is None or not isinstance(values, list | tuple | set):
+        return False
+    return any(fits(one, element) is False for one in values)
+
+
+def _refutes_number(number: object, annotation: ast.expr) -> bool:
+    """Tell whether nothing near a number can be of a type."""
+    if not isinstance(number, int | float):
+        return False
+    near = [number, round(number)] if abs(number) < 1e300 else [number]  # noqa: PLR2004 - no infinity
+    return all(fits(one, annotation) is False for one in near)
+
+
+def _text(annotation: ast.expr) -> str:
+    match annotation:
+        case ast.Constant(value=str(text)):
+            return text
+    return ast.unparse(annotation)

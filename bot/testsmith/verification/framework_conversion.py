@@ -1,0 +1,105 @@
+"""Proven tests in the form of a project's own framework, if that is not pytest, and proven again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from testsmith.execution.harness import trouble_under_unittest
+from testsmith.execution.threads import in_thread
+from testsmith.execution.workspace import Workspace
+from testsmith.languages.driver import CannotConvert, CannotParse, LanguageDriver, SourceTree
+from testsmith.model import Candidate, Member
+from testsmith.verification.evidence import RunSubject
+from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
+
+Prove = Callable[[Sequence[RunSubject]], Awaitable[Sequence[Verdict]]]
+"""Returns a verdict for each candidate, in the same order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkForm:
+    """Brings tests into the form of their members' framework.
+
+    Attributes:
+        workspace: Where they are run.
+        driver: Knows their language.
+        frameworks: The framework by member id.
+        tree: The files of head, by whose settings tests are formatted.
+        seconds: How long one run may take.
+    """
+
+    workspace: Workspace
+    driver: LanguageDriver
+    frameworks: Mapping[str, str]
+    tree: SourceTree
+    seconds: float
+
+    async def prove(self, subjects: Sequence[RunSubject], prove: Prove) -> list[Verdict]:
+        """Return the verdicts of candidates, with green tests in the form in which they would be posted.
+
+        A candidate is first proven as its generator wrote it, since the guard knows that form best. What is
+        green of it is converted, proven again, and run by the framework itself.
+        """
+        verdicts = list(await prove(subjects))
+        wanted = {
+            at: verdict.green
+            for at, verdict in enumerate(verdicts)
+            if verdict.green is not None and self._of(verdict.proof.member) != self.driver.framework
+        }
+        converted = {at: await in_thread(self._converted, subjects[at], one) for at, one in wanted.items()}
+        again = {
+            at: replace(subjects[at], candidate=one)
+            for at, one in converted.items()
+            if isinstance(one, Candidate) and one.code != wanted[at].candidate.code
+        }
+        proven = dict(zip(again, await prove(list(again.values())), strict=True)) if again else {}
+        for at, one in converted.items():
+            verdicts[at] = self._joined(verdicts[at], one if isinstance(one, str) else proven.get(at))
+        troubles = await asyncio.gather(*(self._trouble(verdicts[at]) for at in wanted))
+        for at, trouble in zip(wanted, troubles, strict=True):
+            verdicts[at] = _without_green(verdicts[at], trouble) if trouble else verdicts[at]
+        return verdicts
+
+    def _of(self, member: Member) -> str:
+        return self.frameworks[member.id]
+
+    def _converted(self, subject: RunSubject, entry: ProvenSuggestion) -> Candidate | str:
+        """Return what is green of a candidate in its framework's form, or why there is none."""
+        candidate, member = entry.candidate, subject.member
+        try:
+            code = self.driver.in_framework(candidate.code, self._of(member), member)
+            if code != candidate.code:
+                code = self.driver.format(code, subject.beside or "", self.tree)
+            names = {name.rpartition("::")[2]: name for name in self.driver.test_functions(code)}
+        except (CannotConvert, CannotParse) as error:
+            return f"cannot be written for {self._of(member)}: {error}"
+        sayings = tuple(
+            replace(one, test=names.get(one.test.rpartition("::")[2], one.test)) for one in candidate.sayings
+        )
+        return replace(candidate, code=code, sayings=sayings)
+
+    def _joined(self, first: Verdict, second: Verdict | str | None) -> Verdict:
+        """Return one verdict: what is asked by the first form, and what is green by the second."""
+        if second is None:
+            return first
+        if isinstance(second, str):
+            return _without_green(first, second)
+        asked = tuple(entry for entry in first.entries if not entry.is_green)
+        green = () if second.green is None else (second.green,)
+        return replace(second, entries=(*green, *asked), cuts=(*first.cuts, *second.cuts))
+
+    async def _trouble(self, verdict: Verdict) -> str:
+        if verdict.green is None:
+            return ""
+        found = await trouble_under_unittest(self.workspace, verdict.green.candidate.code, self.seconds)
+        return f"does not pass under `python -m unittest`: {found}" if found else ""
+
+
+def _without_green(verdict: Verdict, reason: str) -> Verdict:
+    green = verdict.green
+    names = () if green is None else green.tests
+    cuts = tuple(Cut(function=name, point=Point.GAINS, reason=reason) for name in names)
+    asked = tuple(entry for entry in verdict.entries if not entry.is_green)
+    return replace(verdict, entries=asked, cuts=(*verdict.cuts, *cuts))

@@ -1,0 +1,279 @@
+"""Prove candidates: run them, judge them, run what is left as it would be posted, until nothing is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.project_tests.suite import OwnSuite
+from testsmith.execution.workspace import Workspace
+from testsmith.languages.driver import LanguageDriver
+from testsmith.model import Funnel, Progress
+from testsmith.settings import VerificationSettings
+from testsmith.verification.baseline_mutants import OwnTests
+from testsmith.verification.doc_conflicts.guard import guard
+from testsmith.verification.doc_conflicts.questions import Question
+from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.gains import with_reach
+from testsmith.verification.gate import (
+    Cut,
+    Judgement,
+    Point,
+    ProvenSuggestion,
+    ReducedCandidate,
+    Verdict,
+    always_fails,
+    judge,
+    settle,
+)
+from testsmith.verification.mutation import gather_mutants
+from testsmith.verification.results import Proof
+from testsmith.verification.selection import EntryWeight, weigh
+from testsmith.verification.smells.calls_not_run import dormant_of
+from testsmith.verification.smells.smells import smells_of
+from testsmith.verification.thresholds import GateTable
+
+
+@dataclass(slots=True)
+class _Case:
+    """One candidate on its way through the gate.
+
+    What shows nothing of its own is cut once: where evidence differs from run to run, it might else be cut
+    away piece by piece.
+    """
+
+    proof: Proof
+    open: list[ReducedCandidate] = field(default_factory=list)
+    entries: list[ProvenSuggestion] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+    unweighed: list[ProvenSuggestion] = field(default_factory=list)
+    is_thinned: bool = False
+
+    def take(self, judged: ProvenSuggestion | Judgement) -> None:
+        """Take in what the gate has said."""
+        if isinstance(judged, ProvenSuggestion):
+            place = self.unweighed if judged.is_green else self.entries
+            place.append(judged)
+        else:
+            self.open += judged.drafts
+            self.cuts += judged.cuts
+
+
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    """Runs and judges; no code is run twice for one member."""
+
+    workspace: Workspace
+    driver: LanguageDriver
+    settings: VerificationSettings
+    progress: Progress
+    own_tests: OwnTests
+    table: GateTable
+    known: dict[tuple[str, str], Proof] = field(default_factory=dict)
+
+    async def run(self, subjects: Iterable[RunSubject]) -> None:
+        """Run what has not been run yet."""
+        new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
+        proofs = await gather_evidence(
+            list(new.values()), self.workspace, self.driver.test_functions, self.settings, self.progress
+        )
+        self.known.update(zip(new, proofs, strict=True))
+
+    def begin(self, subject: RunSubject) -> _Case:
+        """Judge a candidate as it came."""
+        proof = replace(self.known[_key(subject)], candidate=subject.candidate)
+        case = _Case(proof)
+        guarded = guard(proof, self.driver.documented_examples(subject.member))
+        smells = _smells(proof)
+        case.take(judge(proof, guarded, smells, self.driver.keep_tests))
+        return case
+
+    def advance(self, case: _Case) -> None:
+        """Judge the open drafts of a candidate, now that they have been run."""
+        drafts, case.open = case.open, []
+        for draft in drafts:
+            check = None if draft.question is None else draft.question.check
+            if check is not None and not always_fails(self.known[case.proof.member.id, check.code]):
+                continue  # doctest, which runs all lines before the example, does not contradict it
+            subject = RunSubject(member=case.proof.member, candidate=draft.candidate)
+            proof = self.known[_key(subject)]
+            judged = settle(draft, proof, _smells(proof), self.driver.keep_tests)
+            if isinstance(judged, ProvenSuggestion):
+                own = self.own_tests.of(subject.member)
+                judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
+            case.take(judged)
+
+    async def weigh(self, cases: Iterable[_Case]) -> None:
+        """Run the tests that are green against changes of their members, and judge them by that."""
+        waiting = [(case, entry) for case in cases for entry in case.unweighed]
+        proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
+        mutations = await gather_mutants(proofs, self.workspace, self.table, self.progress)
+        await self.own_tests.learn(proofs, mutations)
+        for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
+            weight = EntryWeight(
+                proof=proof,
+                mutation=mutation,
+                own=self.own_tests.of(proof.member),
+                table=self.table,
+                thins=not case.is_thinned,
+            )
+            case.unweighed.remove(entry)
+            judged = weigh(entry, weight, self.driver.keep_tests)
+            if isinstance(judged, ProvenSuggestion):
+                case.entries.append(judged)
+            else:
+                case.is_thinned = True
+                case.take(judged)
+
+
+def _smells(proof: Proof) -> dict[str, str]:
+    """Return why test functions are cut that pass; one that fails does not reach all that stands in it."""
+    code, member = proof.candidate.code, proof.member
+    passing = {one.name for one in proof.functions if one.passes == len(one.head)}
+    if proof.idle is None:
+        idle = dict.fromkeys(passing, "could not be watched while it was run")
+    else:
+        idle = {name: why for name, why in dormant_of(code, member, proof.idle).items() if name in passing}
+    return {**idle, **smells_of(code, member)}
+
+
+def _key(subject: RunSubject) -> tuple[str, str]:
+    return subject.member.id, subject.candidate.code
+
+
+async def prove(  # noqa: PLR0913 - a run of the whole room
+    subjects: Sequence[RunSubject],
+    workspace: Workspace,
+    driver: LanguageDriver,
+    settings: VerificationSettings,
+    progress: Progress,
+    *,
+    own_suite: OwnSuite,
+) -> tuple[Verdict, ...]:
+    """Return a verdict for each candidate, in the same order.
+
+    Args:
+        subjects: The candidates, with the members they are for; all of the driver's language.
+        workspace: Where they are run.
+        driver: Knows their language.
+        settings: How often they are run, and how long one run may take.
+        progress: Told of each candidate's each run.
+        own_suite: What the project's own tests reach.
+    """
+    table = GateTable.of(settings)
+    own_tests = OwnTests(own_suite, workspace, table.suite_seconds, progress)
+    prover = _Prover(workspace, driver, settings, progress, own_tests, table)
+    await prover.run(subjects)
+    cases = [prover.begin(subject) for subject in subjects]
+    for _ in range(table.rounds):
+        left = [
+            RunSubject(member=case.proof.member, candidate=draft.candidate, beside=case.proof.beside)
+            for case in cases
+            for draft in case.open
+        ]
+        if not left:
+            break
+        checks = [
+            RunSubject(member=case.proof.member, candidate=draft.question.check)
+            for case in cases
+            for draft in case.open
+            if draft.question is not None and draft.question.check is not None
+        ]
+        await prover.run([*left, *checks])
+        for case in cases:
+            prover.advance(case)
+        await prover.weigh(cases)
+    return tuple(map(_verdict, cases))
+
+
+def _verdict(case: _Case) -> Verdict:
+    restless = [
+        Cut(function=name, point=Point.STABLE, reason="comes out otherwise each time its neighbours are cut")
+        for draft in case.open
+        if draft.question is None
+        for name in draft.tests
+    ]
+    entries = sorted(case.entries, key=lambda entry: not entry.is_green)
+    return Verdict(proof=case.proof, entries=tuple(entries), cuts=(*case.cuts, *restless))
+
+
+def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdicts of one member's candidates as one: one green entry, and each question once.
+
+    The best green entry is the one that shows more: that fails on base, then that kills more mutants that the
+    own tests leave alive, then more mutants, then that gains more branches, then more lines. Of those that
+    show as much the one with fewer tests is best, then the shorter one; the first where they are alike.
+    """
+    best = max(verdicts, key=_worth)
+    others = [verdict for verdict in verdicts if verdict is not best]
+    asked: dict[str, ProvenSuggestion] = {}
+    for verdict in (best, *others):
+        for entry in verdict.entries:
+            if not entry.is_green:
+                asked.setdefault(_subject_of(entry), entry)
+    green = [] if best.green is None else [best.green]
+    return replace(best, entries=(*green, *asked.values()))
+
+
+def _worth(verdict: Verdict) -> tuple[int, ...]:
+    if verdict.green is None:
+        return (0,)
+    evidence = verdict.green.evidence
+    return (
+        1,
+        bool(evidence.fail_to_pass),
+        evidence.mutants_gained or 0,
+        evidence.mutants_killed or 0,
+        evidence.branches_gained or 0,
+        evidence.lines_gained or 0,
+        -len(verdict.green.tests),
+        -len(verdict.green.candidate.code.splitlines()),
+    )
+
+
+def _subject_of(entry: ProvenSuggestion) -> str:
+    """Return what an entry asks about."""
+    return entry.candidate.code if entry.question is None else entry.question.documented.call
+
+
+def funnel(verdicts: Iterable[Verdict], posted: Collection[ProvenSuggestion], unanswered: int) -> Funnel:
+    """Count how far the test functions came; each number holds all that came farther.
+
+    One that gains something but shows nothing that another of its candidate does not is not posted; neither
+    is an entry that another candidate of its member was better than.
+
+    Args:
+        verdicts: Of all candidates.
+        posted: The entries that are suggestions in the end.
+        unanswered: How many members no generator had an answer for that can be read.
+    """
+    points = [point for verdict in verdicts for point in _points(verdict, posted)]
+    counts = [sum(reached >= point for reached in points) for point in Point]
+    answered, ran, stable, gains, posted_tests = counts
+    return Funnel(
+        asked=answered + unanswered,
+        answered=answered,
+        ran=ran,
+        stable=stable,
+        gains=gains,
+        posted=posted_tests,
+    )
+
+
+def _points(verdict: Verdict, posted: Collection[ProvenSuggestion]) -> Iterator[Point]:
+    """Yield how far each test function came; a question takes the place of a function that it is about."""
+    reached = {cut.function: cut.point for cut in verdict.cuts}
+    for entry in verdict.entries:
+        point = Point.POSTED if entry in posted else Point.GAINS
+        names = entry.tests if entry.question is None else (_replaced(entry.question, reached),)
+        reached.update(dict.fromkeys(names, point))
+    names_of_all = [function.name for function in verdict.proof.functions]
+    yield from {**dict.fromkeys(names_of_all, Point.STABLE), **reached}.values()
+    if not reached and not names_of_all:
+        yield Point.ANSWERED
+
+
+def _replaced(question: Question, reached: dict[str, Point]) -> str:
+    """Return the function whose place a question takes; its own test where there is none left."""
+    waiting = [name for name in question.functions if name in reached and reached[name] < Point.GAINS]
+    return waiting[0] if waiting else question.test

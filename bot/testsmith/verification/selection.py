@@ -1,0 +1,283 @@
+"""The fewest test functions that show the same. Pure.
+
+A reviewer's time is what a suggestion costs: a function that shows nothing that the others do not show is
+cut, however good it is.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.verification.gains import (
+    FunctionGains,
+    Gains,
+    OwnEvidence,
+    gains_of,
+    gains_something,
+    together,
+    with_mutants,
+)
+from testsmith.verification.gate import (
+    NOT_MUTATED,
+    NOTHING_ALIVE,
+    Cut,
+    Judgement,
+    KeepTests,
+    Point,
+    ProvenSuggestion,
+    ReducedCandidate,
+    TestKind,
+    lessened,
+    reduced,
+)
+from testsmith.verification.mutation import Mutation
+from testsmith.verification.results import Proof
+from testsmith.verification.test_reading.claims import functions_of
+from testsmith.verification.thresholds import DEFAULTS, GateTable
+
+_MOST_TRIED = 20_000
+"""So many choices of functions are looked at; beyond, the one that adds most is taken each time."""
+
+_MOST_NAMED = 2
+
+_Fact = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """A test function, and what it shows.
+
+    Attributes:
+        name: The function's name.
+        gains: What it shows.
+        length: How many lines it has.
+    """
+
+    name: str
+    gains: Gains
+    length: int
+
+    @property
+    def facts(self) -> frozenset[_Fact]:
+        """All that it shows, as facts that another may show as well.
+
+        That it fails on base is one fact: whether two fail there for the same reason cannot be told.
+        """
+        gains = self.gains
+        return frozenset[_Fact](
+            [
+                *(("mutant", mutant) for mutant in gains.killed),
+                *(("line", line) for line in gains.lines),
+                *(("branch", branch) for branch in gains.branches),
+                *([("base", None)] if gains.fails_on_base else []),
+            ]
+        )
+
+
+def redundant(showings: Sequence[Showing]) -> dict[str, str]:
+    """Return the functions that can go, with the reason; the others show all that all of them show.
+
+    Of choices with equally few functions the first counts, where those stand first that fail on base, then
+    those that kill more mutants, then the shorter ones, then those that come first in the file.
+
+    Args:
+        showings: The functions, in the order of the file.
+    """
+    ordered = sorted(showings, key=_rank)
+    facts = {one.name: one.facts for one in ordered}
+    kept = _fewest(facts)
+    return {
+        one.name: _reason(facts[one.name], {name: facts[name] for name in kept})
+        for one in showings
+        if one.name not in kept
+    }
+
+
+def _rank(showing: Showing) -> tuple[bool, int, int]:
+    return not showing.gains.fails_on_base, -len(showing.gains.killed), showing.length
+
+
+def _fewest(facts: Mapping[str, frozenset[_Fact]]) -> tuple[str, ...]:
+    """Return the fewest names whose facts are all facts."""
+    needed = [name for name in facts if facts[name] - _facts_of(facts, set(facts) - {name})]
+    left = _facts_of(facts, set(facts)) - _facts_of(facts, set(needed))
+    others = {name: facts[name] & left for name in facts if name not in needed and facts[name] & left}
+    return (*needed, *(_fewest_of(others, left) if left else ()))
+
+
+def _facts_of(facts: Mapping[str, frozenset[_Fact]], names: set[str]) -> frozenset[_Fact]:
+    return frozenset[_Fact]().union(*(facts[name] for name in names))
+
+
+def _fewest_of(facts: Mapping[str, frozenset[_Fact]], wanted: frozenset[_Fact]) -> tuple[str, ...]:
+    for tried, names in enumerate(_choices(facts)):
+        if tried >= _MOST_TRIED:
+            break
+        if _facts_of(facts, set(names)) >= wanted:
+            return names
+    return _greedy(facts, wanted)
+
+
+def _choices(facts: Mapping[str, frozenset[_Fact]]) -> Iterator[tuple[str, ...]]:
+    for size in range(1, len(facts) + 1):
+        yield from combinations(facts, size)
+
+
+def _greedy(facts: Mapping[str, frozenset[_Fact]], wanted: frozenset[_Fact]) -> tuple[str, ...]:
+    """Return names that have all wanted facts, none of which can go."""
+    chosen: list[str] = []
+    left = wanted
+    while left:
+        best = max(facts, key=lambda name: len(facts[name] & left))
+        chosen.append(best)
+        left -= facts[best]
+    for name in reversed(list(chosen)):
+        if _facts_of(facts, {*chosen} - {name}) >= wanted:
+            chosen.remove(name)
+    return tuple(chosen)
+
+
+def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> str:
+    """Say which of the functions that are kept show what one shows that is not."""
+    shown = {name: facts & others for name, others in kept.items()}
+    chosen = _greedy(shown, facts)
+    if not chosen:
+        return "shows nothing"
+    if len(chosen) > _MOST_NAMED:
+        return "shows nothing that the others together do not show"
+    names = " and ".join(f"`{name}`" for name in chosen)
+    return f"shows nothing that {names} {'does' if len(chosen) == 1 else 'do'} not show"
+
+
+_NOTHING_NEW = "fails without this change, but so do your own tests"
+"""Why a function is cut that shows what the change does, as others do already."""
+
+BLIND = "passes whatever the member returns"
+"""Why a function is cut that runs the member and does not look at what it does."""
+
+_LENGTH_OF_INHERITED = 1_000
+"""A test function that stands elsewhere counts as longer than any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryWeight:
+    """What a green entry is weighed by.
+
+    Attributes:
+        proof: The run of its own code.
+        mutation: What came of it with the member changed.
+        own: What the project's own tests show of the member.
+        table: What the gate measures by.
+        thins: Whether functions that show nothing of their own are cut.
+    """
+
+    proof: Proof
+    mutation: Mutation
+    own: OwnEvidence = field(default_factory=OwnEvidence)
+    table: GateTable = DEFAULTS
+    thins: bool = True
+
+    def gains(self) -> dict[str, Gains]:
+        """Return what each test function shows."""
+        return {
+            function.name: gains_of(function, self.proof.member, self.mutation, self.own)
+            for function in self.proof.functions
+        }
+
+    def shown(self, gains: Gains) -> FunctionGains:
+        """Return what the rules of the gate look at."""
+        mutants = self.mutation.mutants
+        return FunctionGains(
+            gains=gains,
+            knows_branches=self.own.knows_branches,
+            has_mutants=None if mutants is None else bool(mutants),
+            own_fail_on_base=self.own.fail_on_base,
+        )
+
+
+def weigh(
+    entry: ProvenSuggestion, weight: EntryWeight, keep_tests: KeepTests
+) -> ProvenSuggestion | Judgement:
+    """Judge a green entry by what its tests notice of changes of the member.
+
+    Cut are the functions that pass without the member, or whatever it returns, then those that gain nothing
+    (see `gains.RULES`), then those that show nothing that the others do not show.
+
+    Returns:
+        The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
+    """
+    gains = weight.gains()
+    weighed = {name: gains.get(name, Gains()) for name in entry.tests}
+    cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
+    kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
+    draft = ReducedCandidate(kind=TestKind.GREEN, candidate=entry.candidate, tests=entry.tests)
+    spare = _spare(draft, kept, keep_tests) if weight.thins else {}
+    cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
+    if cuts:
+        return lessened(draft, [name for name in kept if name not in spare], cuts, keep_tests)
+    evidence = with_mutants(
+        entry.evidence,
+        weight.mutation,
+        together(kept.values()),
+        weight.proof.member,
+        weight.table.named_mutants,
+    )
+    return replace(entry, evidence=evidence)
+
+
+def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
+    """Return why a function weighs nothing; None where it does."""
+    if weight.mutation.impossible:
+        is_shown = gains.fails_on_base and not weight.own.fail_on_base
+        return None if is_shown else Cut(function=name, point=Point.STABLE, reason=NOT_MUTATED)
+    if weight.mutation.unheard:  # else it would be enough to spoil the one run that unmasks a forged outcome
+        reason = "could not be run with the member taken away"
+    elif name in weight.mutation.empty:
+        reason = "passes also when the member is taken away"
+    elif name in weight.mutation.blind:
+        reason = BLIND
+    elif gains_something(weight.shown(gains)):
+        return None
+    else:
+        is_gainless = weight.mutation.mutants is not None and not gains.fails_on_base
+        reason = _NOTHING_NEW if gains.fails_on_base else _lack(gains, weight.mutation)
+        return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless)
+    return Cut(function=name, point=Point.STABLE, reason=reason)
+
+
+def _lack(gains: Gains, mutation: Mutation) -> str:
+    """Say what a function that gains nothing lacks."""
+    if mutation.mutants is None:
+        return "could not be run with a mutant of the member"
+    if gains.killed or not mutation.mutants:
+        return NOTHING_ALIVE
+    mutants = f"{len(mutation.mutants)} mutants" if len(mutation.mutants) > 1 else "the one mutant"
+    return f"kills none of {mutants} of the member"
+
+
+def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], keep_tests: KeepTests) -> dict[str, str]:
+    """Return the functions that show nothing of their own, with the reason, as far as they can be cut out."""
+    spare = redundant(_showings(draft.candidate.code, gains))
+    left = [name for name in gains if name not in spare]
+    parts = bool(spare) and reduced(draft, left, keep_tests).candidate.code != draft.candidate.code
+    return spare if parts else {}
+
+
+def _showings(code: str, gains: Mapping[str, Gains]) -> list[Showing]:
+    lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
+    return [
+        Showing(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
+        for name, gained in gains.items()
+    ]
+
+
+def _functions(code: str) -> Iterable[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    try:
+        return list(functions_of(parse_untrusted(code)))
+    except CannotParse:
+        return ()

@@ -1,0 +1,219 @@
+"""The sandbox without isolating layers: limits hold, and nothing is left."""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome
+from testsmith.execution.sandbox.process import ProcessSandbox
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open("daemon", "w").write(str(os.getpid()))
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+while not os.path.exists("daemon") or not open("daemon").read():
+    time.sleep(0.01)
+print("begun", flush=True)
+"""
+
+
+def run(folder: Path, code: str, limits: Limits | None = None, stdin: bytes = b"") -> ProcessOutcome:
+    return asyncio.run(ProcessSandbox().run(command(folder, code, stdin), limits or Limits()))
+
+
+def command(folder: Path, code: str, stdin: bytes = b"") -> Command:
+    return Command(argv=(sys.executable, "-I", "-S", "-c", code), folder=folder, stdin=stdin)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_alive(pid)
+
+
+def wait_for_number(path: Path) -> int:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if path.exists() and (text := path.read_text()):
+            return int(text)
+        time.sleep(0.01)
+    raise TimeoutError(path)
+
+
+def test_run__gives_back_what_was_printed_and_the_exit_code(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.getcwd()); print('oh', file=sys.stderr); sys.exit(3)"
+    outcome = run(tmp_path, code)
+    assert outcome.exit_code == 3
+    assert outcome.stdout.decode() == f"{tmp_path}\n"
+    assert outcome.stderr == b"oh\n"
+    assert not outcome.timed_out
+    assert not outcome.truncated
+
+
+def test_run__a_signal_is_a_negative_exit_code(tmp_path: Path) -> None:
+    assert run(tmp_path, "import os; os.abort()").exit_code == -signal.SIGABRT
+
+
+def test_run__the_environment_is_the_commands_alone(tmp_path: Path) -> None:
+    argv = ("/usr/bin/env",)
+    asked = Command(argv=argv, folder=tmp_path, variables={"ONE": "1", "TWO": "zwei ü\n"})
+    outcome = asyncio.run(ProcessSandbox().run(asked, Limits()))
+    assert sorted(outcome.stdout.decode().splitlines()) == ["", "ONE=1", "TWO=zwei ü"]
+
+
+def test_run__no_open_file_of_the_bot_is_inherited(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)
+    outcome = run(tmp_path, "import os; print(sorted(os.listdir('/proc/self/fd')))")
+    os.close(reading)
+    os.close(writing)
+    assert outcome.stdout == b"['0', '1', '2', '3']\n"  # 3 is the listing's own
+
+
+def test_run__much_input_that_is_echoed_does_not_lock_up(tmp_path: Path) -> None:
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    outcome = run(tmp_path, code, stdin=b"0123456789" * 200_000)
+    assert outcome.stdout == b"0123456789" * 200_000
+
+
+def test_run__input_that_nobody_reads_does_not_lock_up(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "print('done')", stdin=b"x" * 2_000_000)
+    assert outcome.stdout == b"done\n"
+
+
+def test_run__a_gigabyte_of_output_is_cut_and_thrown_away(tmp_path: Path) -> None:
+    run(tmp_path, "print('warm')")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    code = "import os\nfor _ in range(1074): os.write(1, b'x' * 1_000_000)\nos.write(2, b'end')"
+    outcome = run(tmp_path, code, Limits(output_bytes=1000))
+    assert outcome.exit_code == 0
+    assert outcome.stdout == b"x" * 1000
+    assert outcome.stderr == b"end"
+    assert outcome.truncated
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024
+
+
+def test_run__ignores_no_signals_though_the_program_was_started_so(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcome = run(tmp_path, "print(*(line for line in open('/proc/self/status') if 'SigIgn' in line))")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    python_ignores = sum(1 << number - 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
+    assert int(outcome.stdout.split()[1], 16) == python_ignores
+
+
+def test_run__the_time_limit_ends_it_and_keeps_what_was_printed(tmp_path: Path) -> None:
+    code = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('here', flush=True)\ntime.sleep(60)"
+    outcome = run(tmp_path, code, Limits(seconds=0.5))
+    assert outcome.timed_out
+    assert outcome.exit_code == -signal.SIGKILL
+    assert outcome.stdout == b"here\n"
+    assert outcome.seconds < 5
+
+
+def test_run__memory_over_the_limit_is_refused(tmp_path: Path) -> None:
+    code = "try: bytearray(600 * 1024**2)\nexcept MemoryError: print('refused')"
+    assert run(tmp_path, code, Limits(memory_bytes=512 * 1024**2)).stdout == b"refused\n"
+
+
+def test_run__a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
+    code = "open('big', 'wb', buffering=0).write(b'x' * 1000)\nopen('big', 'ab', buffering=0).write(b'x')"
+    outcome = run(tmp_path, code, Limits(file_bytes=1000))
+    assert b"File too large" in outcome.stderr
+    assert (tmp_path / "big").stat().st_size == 1000
+
+
+def test_run__a_daemon_does_not_outlive_it(tmp_path: Path) -> None:
+    outcome = run(tmp_path, DAEMON)
+    assert outcome.stdout == b"begun\n"
+    assert not is_alive(int((tmp_path / "daemon").read_text()))
+
+
+def test_run__a_daemon_does_not_outlive_the_time_limit(tmp_path: Path) -> None:
+    outcome = run(tmp_path, DAEMON + "time.sleep(60)", Limits(seconds=1))
+    assert outcome.timed_out
+    assert not is_alive(int((tmp_path / "daemon").read_text()))
+
+
+def test_run__a_program_that_is_not_there(tmp_path: Path) -> None:
+    missing = Command(argv=("/nowhere/python",), folder=tmp_path)
+    with pytest.raises(CannotRun, match=r"Cannot run /nowhere/python: .*No such file"):
+        asyncio.run(ProcessSandbox().run(missing, Limits()))
+
+
+def test_run__a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="No such file or directory"):
+        run(tmp_path / "nowhere", "pass")
+
+
+def test_run__an_argument_that_no_process_can_have(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="null"):
+        run(tmp_path, "print('\0')")
+
+
+def test_run__cancelled_leaves_nothing(tmp_path: Path) -> None:
+    async def cancelled() -> int:
+        task = asyncio.create_task(
+            ProcessSandbox().run(command(tmp_path, DAEMON + "time.sleep(60)"), Limits())
+        )
+        daemon = await asyncio.to_thread(wait_for_number, tmp_path / "daemon")
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return daemon
+
+    assert not is_alive(asyncio.run(cancelled()))
+
+
+def test_run__many_side_by_side(tmp_path: Path) -> None:
+    async def many() -> list[ProcessOutcome]:
+        sandbox = ProcessSandbox()
+        runs = (sandbox.run(command(tmp_path, f"print({number})"), Limits()) for number in range(20))
+        return await asyncio.gather(*runs)
+
+    assert [outcome.stdout for outcome in asyncio.run(many())] == [b"%d\n" % number for number in range(20)]
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGKILL, signal.SIGTERM])
+def test_run__nothing_is_left_when_the_bot_is_killed(tmp_path: Path, deadly: signal.Signals) -> None:
+    bot = f"""
+import asyncio
+from pathlib import Path
+from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.sandbox.interface import Command, Limits
+code = {DAEMON!r} + "time.sleep(60)"
+asyncio.run(ProcessSandbox().run(
+    Command(argv=({sys.executable!r}, "-c", code), folder=Path({str(tmp_path)!r})), Limits()))
+"""
+
+    async def kill_bot() -> int:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", bot)
+        daemon = await asyncio.to_thread(wait_for_number, tmp_path / "daemon")
+        process.send_signal(deadly)
+        await process.wait()
+        return daemon
+
+    assert wait_until_gone(asyncio.run(kill_bot()))

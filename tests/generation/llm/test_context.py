@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from fakes.requests import make_request
+from testsmith.generation.llm.context import (
+    MOST_OBSERVED_CHARACTERS,
+    SharedContext,
+    fit_context,
+    fit_observations,
+    lower_tier,
+    with_observations,
+)
+from testsmith.model import Context, Request
+
+ENOUGH = 6000
+
+
+def test_fit_context__none() -> None:
+    assert fit_context([make_request()], ENOUGH) == SharedContext()
+
+
+def test_fit_context__one_members_blocks_are_its_own() -> None:
+    request = make_request(context=Context(signatures="class Cart:\n    size: int\n\ndef money(x): ..."))
+    context = fit_context([request], ENOUGH)
+    assert context.own == {"src/shop/cart.py::add": ("class Cart:\n    size: int", "def money(x): ...")}
+    assert context.shared == ()
+
+
+def test_fit_context__what_several_use_is_shown_once() -> None:
+    requests = [
+        make_request(
+            "src/cart.py::Cart.add", context=Context(signatures="class Cart: ...\n\ndef money(x): ...")
+        ),
+        make_request("src/cart.py::Cart.drop", context=Context(signatures="class Cart: ...")),
+    ]
+    context = fit_context(requests, ENOUGH)
+    assert context.shared == ("class Cart: ...",)
+    assert context.own == {"src/cart.py::Cart.add": ("def money(x): ...",)}
+
+
+def test_fit_context__a_class_of_which_each_uses_another_part_is_shown_once() -> None:
+    head = "# shop\n@dataclass\nclass Cart:\n    size: int\n    def __init__(self): ..."
+    requests = [
+        make_request("src/a.py::f", context=Context(signatures=f"{head}\n    def _count(self): ...")),
+        make_request("src/a.py::g", context=Context(signatures=head)),
+        make_request(
+            "src/a.py::h",
+            context=Context(signatures=f"{head}\n    def _add(self): ...\n    def _count(self): ..."),
+        ),
+    ]
+    context = fit_context(requests, ENOUGH)
+    assert context.shared == (f"{head}\n    def _add(self): ...\n    def _count(self): ...",)
+    assert context.own == {}
+
+
+def test_fit_context__classes_that_begin_alike_stay_apart() -> None:
+    orders, carts = (f"# shop\n@dataclass\nclass {name}:\n    size: int" for name in ("Order", "Cart"))
+    request = make_request(context=Context(signatures=f"{orders}\n\n{carts}"))
+    assert fit_context([request], ENOUGH).own == {"src/shop/cart.py::add": (orders, carts)}
+
+
+def test_fit_context__a_block_named_twice_by_one_member_is_its_own_once() -> None:
+    request = make_request(context=Context(signatures="def f(): ...\n\ndef f(): ..."))
+    assert fit_context([request], ENOUGH).own == {"src/shop/cart.py::add": ("def f(): ...",)}
+
+
+def test_fit_context__what_made_it_affected_comes_first() -> None:
+    request = make_request(context=Context(signatures="def f(): ...", dependencies=("_LIMIT = 3",)))
+    assert fit_context([request], ENOUGH).own["src/shop/cart.py::add"] == ("_LIMIT = 3", "def f(): ...")
+
+
+def test_fit_context__style_sample_goes_first() -> None:
+    context = Context(signatures="s" * 40, style_sample="t" * 40)
+    fitted = fit_context([make_request(context=context)], 15)
+    assert fitted.own == {"src/shop/cart.py::add": ("s" * 40,)}
+    assert fitted.style_sample == ""
+
+
+def test_fit_context__one_style_sample_a_call() -> None:
+    requests = [
+        make_request("src/a.py::f", context=Context(style_sample="def test_a(): ...")),
+        make_request("src/b.py::f", context=Context(style_sample="def test_b(): ...")),
+    ]
+    assert fit_context(requests, ENOUGH).style_sample == "def test_a(): ..."
+
+
+def test_fit_context__a_style_sample_that_is_too_long_gives_way_to_one_that_fits() -> None:
+    requests = [
+        make_request("src/a.py::f", context=Context(style_sample="t" * 100)),
+        make_request("src/b.py::f", context=Context(style_sample="u" * 10)),
+    ]
+    assert fit_context(requests, 5).style_sample == "u" * 10
+
+
+def test_fit_context__a_tight_budget_gives_every_member_its_first_block() -> None:
+    requests = [
+        make_request("src/a.py::f", context=Context(signatures="a1______\n\na2______")),
+        make_request("src/b.py::f", context=Context(signatures="b1______\n\nb2______")),
+    ]
+    assert fit_context(requests, 4).own == {"src/a.py::f": ("a1______",), "src/b.py::f": ("b1______",)}
+
+
+def test_fit_context__never_over_the_budget() -> None:
+    blocks = "\n\n".join(f"def f{number}(): ..." for number in range(100))
+    context = Context(signatures=blocks, style_sample="t" * 60, dependencies=("d" * 90,))
+    for budget in (0, 1, 10, 33, 100, 400):
+        fitted = fit_context([make_request(context=context)], budget)
+        shown = [
+            *fitted.shared,
+            *(block for own in fitted.own.values() for block in own),
+            fitted.style_sample,
+        ]
+        assert sum(map(len, shown)) <= 4 * budget
+
+
+def test_fit_context__tiers_leave_out_the_sample_then_the_signatures() -> None:
+    request = make_request(context=Context(signatures="def f(): ...", style_sample="def test_f(): ..."))
+    assert fit_context([request], ENOUGH, 3).style_sample == "def test_f(): ..."
+    assert fit_context([request], ENOUGH, 2).style_sample == ""
+    assert fit_context([request], ENOUGH, 2).own != {}
+    assert fit_context([request], ENOUGH, 1) == SharedContext()
+
+
+def test_lower_tier__skips_a_tier_that_shows_nothing() -> None:
+    whole = make_request(context=Context(signatures="def f(): ...", style_sample="def test_f(): ..."))
+    assert (lower_tier(whole, 3), lower_tier(whole, 2), lower_tier(whole, 1)) == (2, 1, None)
+    assert lower_tier(make_request(context=Context(dependencies=("_A = 1",))), 3) == 1
+    assert lower_tier(make_request(), 3) is None
+
+
+def observed(member_id: str, *texts: str) -> Request:
+    return make_request(member_id, context=Context(observations=texts))
+
+
+def test_with_observations__no_more_than_is_shown_of_one_member() -> None:
+    long = "x" * MOST_OBSERVED_CHARACTERS
+    assert with_observations(make_request(), ["`f(1)`", long, "`f(2)`"]).context.observations == (
+        "`f(1)`",
+        "`f(2)`",
+    )
+    assert with_observations(make_request(), [long, "`f(1)`"]).context.observations == (long,)
+
+
+def test_with_observations__the_rest_of_the_context_stays() -> None:
+    context = Context(signatures="def g(): ...", style_sample="s", dependencies=("_A = 1",))
+    request = make_request(context=context)
+    assert with_observations(request, ()) == request
+    assert with_observations(request, ["`f(1)`"]).context.signatures == "def g(): ..."
+
+
+def test_fit_observations__the_first_of_every_member_comes_first() -> None:
+    requests = [observed("src/a.py::f", "a1______", "a2______"), observed("src/b.py::f", "b1______")]
+    assert fit_observations(requests, 4) == {"src/a.py::f": ("a1______",), "src/b.py::f": ("b1______",)}
+    assert fit_observations(requests, 6)["src/a.py::f"] == ("a1______", "a2______")
+    assert fit_observations(requests, 0) == {}
+
+
+def test_fit_observations__one_that_is_too_long_gives_way_to_the_next() -> None:
+    assert fit_observations([observed("src/a.py::f", "x" * 50, "a2______")], 4) == {
+        "src/a.py::f": ("a2______",)
+    }
+
+
+def test_fit_observations__go_with_the_second_tier() -> None:
+    request = observed("src/a.py::f", "`f(1)` gives `2`")
+    assert fit_observations([request], ENOUGH, 2) != {}
+    assert fit_observations([request], ENOUGH, 1) == {}
+    assert lower_tier(request, 3) == 1
+    assert lower_tier(request, 1) is None

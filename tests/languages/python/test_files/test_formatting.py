@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.git.trees import WorkingTree, entries_on_disk
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.test_files.formatting import RuffFormatter
+from testsmith.languages.python.test_files.merging import place
+
+TEST_PATH = "tests/test_cart.py"
+
+CODE = dedent("""\
+    import os
+    from shop.cart import Cart
+    import pytest
+    def test_add( ):
+        '''Adds up.'''
+        assert Cart().add('tea', 2)==2
+    @pytest.mark.parametrize("a,b", [(1, 2)])
+    def test_more(a,b):
+        assert a < b
+""")
+
+PLAIN = dedent('''\
+    import pytest
+
+    from shop.cart import Cart
+
+
+    def test_add():
+        """Adds up."""
+        assert Cart().add("tea", 2) == 2
+
+
+    @pytest.mark.parametrize("a,b", [(1, 2)])
+    def test_more(a, b):
+        assert a < b
+''')
+
+ALL_RULES = (
+    '[tool.ruff]\nline-length = 100\n[tool.ruff.lint]\nselect = ["ALL"]\nignore = ["CPY", "D203", "D213"]\n'
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "cart.py").write_text("class Cart: ...\n")
+    (tmp_path / "tests").mkdir()
+    return tmp_path
+
+
+def tree_of(project: Path) -> WorkingTree:
+    paths = {str(path.relative_to(project)) for path in project.rglob("*") if not path.is_dir()}
+    return WorkingTree(list(entries_on_disk(project, paths)), project)
+
+
+def formatted(project: Path, code: str = CODE) -> str:
+    return RuffFormatter().format(code, TEST_PATH, tree_of(project))
+
+
+def finished(project: Path, text: str, existing: str | None = None) -> str:
+    return RuffFormatter().finish(text, existing, TEST_PATH, tree_of(project))
+
+
+def complaints(project: Path, text: str) -> str:
+    """Return what a person's own `ruff check` and `ruff format --check` say of the file."""
+    import ruff  # type: ignore[import-untyped]  # it ships no types
+
+    (project / TEST_PATH).write_text(text, newline="")
+    commands = (("check", "--output-format", "concise"), ("format", "--check"))
+    runs = (
+        subprocess.run(
+            (ruff.find_ruff_bin(), *command, "--no-cache", "--quiet", TEST_PATH),
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for command in commands
+    )
+    return "".join(run.stdout + run.stderr for run in runs)
+
+
+def test_format__by_defaults_where_the_project_says_nothing(project: Path) -> None:
+    assert formatted(project) == PLAIN
+    assert formatted(project, PLAIN) == PLAIN
+
+
+def test_format__by_the_projects_settings(project: Path) -> None:
+    settings = 'line-length = 30\n[format]\nquote-style = "single"\nindent-style = "tab"\n'
+    (project / "ruff.toml").write_text(settings)
+    text = formatted(project, "def test_a():\n    assert 'a' in [\"b\", 'c', 'dddddddd']\n")
+    assert text == "def test_a():\n\tassert 'a' in [\n\t\t'b',\n\t\t'c',\n\t\t'dddddddd',\n\t]\n"
+
+
+def test_format__the_settings_nearest_to_the_test_hold(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.format]\nquote-style = "double"\n')
+    (project / "tests" / ".ruff.toml").write_text(
+        'extend = "../pyproject.toml"\nformat.quote-style = "single"\n'
+    )
+    assert "add('tea', 2)" in formatted(project)
+
+
+def test_format__nothing_above_the_repository_holds(tmp_path: Path) -> None:
+    (tmp_path / "ruff.toml").write_text('[format]\nquote-style = "single"\n')
+    (tmp_path / "repository").mkdir()
+    assert 'add("tea", 2)' in formatted(tmp_path / "repository")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "[tool.ruff]\nno-such-setting = 1\n",
+        '[tool.ruff]\nrequired-version = "<0.1"\n',
+        '[tool.ruff.lint]\nselect = ["NOSUCH1"]\n',
+        '[tool.ruff]\nextend = "missing.toml"\n',
+        "[tool.ruff\n",
+    ],
+)
+def test_format__broken_settings_are_as_none(project: Path, settings: str) -> None:
+    (project / "pyproject.toml").write_text(settings)
+    assert formatted(project) == PLAIN
+    assert finished(project, PLAIN) == PLAIN
+
+
+def test_format__unsafe_fixes_are_not_made_whatever_the_settings_say(project: Path) -> None:
+    (project / "pyproject.toml").write_text(
+        '[tool.ruff]\nunsafe-fixes = true\nfix = true\n[tool.ruff.lint]\nselect = ["F", "PT"]\n',
+    )
+    code = "def test_a():\n    kept = print(1)\n    assert True\n"
+    assert formatted(project, code) == code
+    assert formatted(project) == PLAIN
+
+
+def test_format__annotated_where_the_neighbours_are(project: Path) -> None:
+    (project / "tests" / "test_other.py").write_text("def test_a() -> None: ...\ndef test_b() -> None: ...\n")
+    text = formatted(project)
+    assert "def test_add() -> None:" in text
+    assert "def test_more(a: int, b: int) -> None:" in text
+
+
+def test_format__annotated_as_the_file_itself_rather_than_its_neighbours(project: Path) -> None:
+    (project / "tests" / "test_a.py").write_text("def test_a() -> None: ...\n")
+    (project / TEST_PATH).write_text("def test_b(): ...\n")
+    assert formatted(project) == PLAIN
+
+
+def test_format__annotated_where_the_linter_demands_it(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["ANN2"]\n')
+    assert "def test_add() -> None:" in formatted(project)
+
+
+REQUIRES = '[project]\nname = "shop"\nrequires-python = ">=3.{}"\n'
+
+
+def test_format__syntax_newer_than_the_project_supports_is_refused(project: Path) -> None:
+    (project / "pyproject.toml").write_text(REQUIRES.format(9))
+    with pytest.raises(CannotParse, match=r"line 2.*3\.9"):
+        formatted(project, "match 1:\n    case 1: ...\n")
+    (project / "pyproject.toml").write_text(REQUIRES.format(12))
+    assert formatted(project, "match 1:\n    case 1: ...\n")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="older parsers refuse it themselves")
+def test_format__syntax_that_only_the_linter_knows_to_be_newer_is_refused(project: Path) -> None:
+    (project / "pyproject.toml").write_text(REQUIRES.format(9))
+    with pytest.raises(CannotParse, match=r"line 1.*3\.9"):
+        formatted(project, """x = f"{'a' + f"{1}"}"\n""")
+
+
+def test_format__no_python_is_refused(project: Path) -> None:
+    with pytest.raises(CannotParse, match="line 1"):
+        formatted(project, "def (:\n")
+
+
+def test_finish__passes_a_linter_that_finds_fault_with_everything(project: Path) -> None:
+    (project / "pyproject.toml").write_text(ALL_RULES)
+    text = finished(project, formatted(project))
+    assert complaints(project, text) == ""
+    assert finished(project, text) == text
+    assert "import pytest  # noqa: D100, INP001\n" in text
+    assert "def test_more(a: int, b: int) -> None:  # noqa: D103\n" in text
+
+
+def test_finish__hand_written_lines_stay_and_only_added_ones_are_silenced(project: Path) -> None:
+    existing = "import re, json\n\ndef test_here( ):\n    assert re\n"
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101", "D103", "F401", "I"]\n')
+    text = finished(project, place(existing, PLAIN), existing)
+    assert text.startswith(
+        "import re, json\nimport pytest\nfrom shop.cart import Cart\n\ndef test_here( ):\n"
+    )
+    assert "    assert re\n\n\ndef test_add():\n" in text
+    assert 'assert Cart().add("tea", 2) == 2  # noqa: S101\n' in text
+    assert "def test_more(a, b):  # noqa: D103\n" in text
+
+
+def test_finish__imports_are_sorted_where_they_were(project: Path) -> None:
+    existing = (
+        "import os\nimport re\n\nfrom shop.cart import Item\n\n\ndef test_here( ):\n    assert os, re\n"
+    )
+    text = finished(project, place(existing, PLAIN), existing)
+    head = (
+        "import os\nimport re\n\nimport pytest\n\nfrom shop.cart import Cart, Item\n\n\ndef test_here( ):\n"
+    )
+    assert text.startswith(head)
+
+
+def test_finish__a_noqa_that_is_there_is_widened(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101", "PLR2004"]\n')
+    text = finished(project, "def test_a(x=1):\n    assert x == 22  # noqa: S101\n")
+    assert text == "def test_a(x=1):\n    assert x == 22  # noqa: PLR2004, S101\n"
+
+
+def test_finish__texts_over_several_lines_are_not_changed(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["E501", "S101", "W291"]\n')
+    code = f'def test_a():\n    x = """{"a" * 100} \n  b"""\n    assert x\n'
+    assert formatted(project, code) == code
+    text = finished(project, code)
+    assert text == code.replace('b"""\n', 'b"""  # noqa: E501, W291\n').replace("x\n", "x  # noqa: S101\n")
+    assert complaints(project, text) == ""
+
+
+def test_finish__line_ends_and_byte_order_mark_stay(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101"]\n')
+    existing = "\ufeffimport re\r\n\r\n\r\ndef test_here():\r\n    assert re\r\n"
+    text = finished(project, place(existing, "import os\n\n\ndef test_a():\n    assert os\n"), existing)
+    assert text == (
+        "\ufeffimport os\r\nimport re\r\n\r\n\r\ndef test_here():\r\n    assert re\r\n\r\n\r\n"
+        "def test_a():\r\n    assert os  # noqa: S101\r\n"
+    )
+
+
+def test_finish__nothing_added_changes_nothing(project: Path) -> None:
+    (project / "pyproject.toml").write_text(ALL_RULES)
+    assert finished(project, CODE, CODE) == CODE
+
+
+def test_format__without_time_the_code_stays_as_it_is(project: Path) -> None:
+    formatter = RuffFormatter(seconds=0)
+    assert formatter.format(CODE, TEST_PATH, tree_of(project)) == CODE
+    assert formatter.finish(CODE, None, TEST_PATH, tree_of(project)) == CODE
+
+
+def test_format__after_the_driver_is_built_asks_sysconfig_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, formatter = formatted(project), RuffFormatter()
+    # What `sysconfig` answers to a thread while another thread initializes it.
+    monkeypatch.setattr(sysconfig, "get_config_var", {}.get)
+    monkeypatch.setattr(sysconfig, "get_path", {}.get)
+    assert formatter.format(CODE, TEST_PATH, tree_of(project)) == expected
+
+
+def test_format__settings_behind_a_link_are_as_none(project: Path) -> None:
+    (project / "tests" / "pyproject.toml").symlink_to("/dev/zero")
+    (project / "setup.cfg").symlink_to("/dev/zero")
+    (project / "tests" / "test_other.py").symlink_to("/dev/zero")
+    (project / "ruff.toml").symlink_to("/dev/zero")
+    assert formatted(project) == PLAIN
+    assert finished(project, PLAIN) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "extended", ["/dev/zero", "../../../../../../dev/zero", "~/ruff.toml", "${HOME}/ruff.toml"]
+)
+def test_format__settings_that_lead_out_of_the_project_are_as_none(project: Path, extended: str) -> None:
+    (project / "ruff.toml").write_text(f'extend = "{extended}"\n[format]\nquote-style = "single"\n')
+    assert formatted(project) == PLAIN
+
+
+def test_format__settings_that_extend_each_other_are_as_none(project: Path) -> None:
+    for number in range(30):
+        (project / f"{number}.toml").write_text(f'extend = "{number + 1}.toml"\n')
+    (project / "ruff.toml").write_text('extend = "0.toml"\n')
+    (project / "30.toml").write_text('[format]\nquote-style = "single"\n')
+    assert formatted(project) == PLAIN
+
+
+def test_format__settings_of_a_file_that_is_extended_hold(project: Path) -> None:
+    (project / "config").mkdir()
+    (project / "config" / "base.toml").write_text('[format]\nquote-style = "single"\n')
+    (project / "ruff.toml").write_text('extend = "config/base.toml"\n')
+    assert "add('tea', 2)" in formatted(project)
+
+
+def test_format__far_too_large_settings_are_as_none(project: Path) -> None:
+    with (project / "pyproject.toml").open("wb") as file:
+        file.write(b'[tool.ruff.format]\nquote-style = "single"\n')
+        file.truncate(8 * 1024**3)
+    assert formatted(project) == PLAIN
+
+
+def test_format__imports_are_sorted_by_the_given_files_wherever_they_are() -> None:
+    code = "import pytest\nfrom shop.cart import Cart\ndef test_a():\n    assert pytest and Cart\n"
+    own = MemoryTree({"src/shop/cart.py": ""})
+    assert "import pytest\n\nfrom shop" in RuffFormatter().format(code, TEST_PATH, own)
+    assert "import pytest\nfrom shop" in RuffFormatter().format(code, TEST_PATH, MemoryTree())

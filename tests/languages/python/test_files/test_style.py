@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.test_files.style import (
+    are_annotated,
+    lowest_python,
+    refuse_newer_syntax,
+    sample,
+)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        (">=3.9", (3, 9)),
+        (">= 3.10, <4", (3, 10)),
+        ("<4,>=3.8", (3, 8)),
+        ("~=3.9.2", (3, 9)),
+        ("==3.12.*", (3, 12)),
+        (">3.7", (3, 7)),
+        (">=3.8,!=3.9.1,>=3.10", (3, 10)),
+        ("^3.11", (3, 11)),
+        (">=3", None),
+        ("<4", None),
+        ("", None),
+    ],
+)
+def test_lowest_python__from_pyproject(requirement: str, expected: tuple[int, int] | None) -> None:
+    assert lowest_python(f'[project]\nname = "shop"\nrequires-python = "{requirement}"\n', None) == expected
+
+
+def test_lowest_python__from_poetry_and_setup_cfg() -> None:
+    poetry = '[tool.poetry.dependencies]\npython = "^3.9"\n'
+    setup_cfg = "[options]\npython_requires = >=3.8\n"
+    assert lowest_python(poetry, None) == (3, 9)
+    assert lowest_python(None, setup_cfg) == (3, 8)
+    assert lowest_python("[project]\nname = 'shop'\n", setup_cfg) == (3, 8)
+    assert lowest_python(poetry, setup_cfg) == (3, 9)
+
+
+@pytest.mark.parametrize(
+    "text", ["[project", "project = 1", "[project]\nrequires-python = 3", "[tool]\npoetry = []"]
+)
+def test_lowest_python__broken_files_say_nothing(text: str) -> None:
+    assert lowest_python(text, "no section\n") is None
+    assert lowest_python(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "version"),
+    [
+        ("match x:\n    case 1:\n        pass\n", (3, 9)),
+        ("try:\n    pass\nexcept* ValueError:\n    pass\n", (3, 10)),
+        ("if (n := 1):\n    pass\n", (3, 7)),
+    ],
+)
+def test_refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
+    with pytest.raises(CannotParse, match=rf"line \d.*Python 3\.{version[1]}$"):
+        refuse_newer_syntax(code, version)
+
+
+def test_refuse_newer_syntax__what_is_old_enough_passes() -> None:
+    refuse_newer_syntax("def test_a(x, /):\n    assert (y := x)\n", (3, 8))
+
+
+def test_are_annotated__by_most_test_functions() -> None:
+    with_type = "def test_a() -> None:\n    pass\n\n\nclass TestB:\n    async def test_b(self) -> None: ...\n"
+    without = "def test_c():\n    pass\n\n\ndef helper() -> int:\n    return 1\n"
+    assert are_annotated([with_type])
+    assert are_annotated([with_type, without])
+    assert not are_annotated([without])
+    assert not are_annotated([without, "def test_d() -> None: ..."])
+    assert not are_annotated(["def (:"])
+    assert not are_annotated([])
+
+
+def test_sample__whole_statements_up_to_eighty_lines() -> None:
+    tests = "".join(f"# Number {n}.\ndef test_{n}():\n    assert {n}\n\n\n" for n in range(40))
+    text = f'"""Tests."""\n\nimport re\n\n\n{tests}'
+    shown = sample(text.encode())
+    assert len(shown.splitlines()) <= 80
+    assert shown.startswith('"""Tests."""\n\nimport re\n\n\n# Number 0.\ndef test_0():\n    assert 0\n')
+    assert shown.endswith("# Number 14.\ndef test_14():\n    assert 14")
+
+
+def test_sample__a_statement_that_is_too_long_is_left_out() -> None:
+    table = "TABLE = [\n" + "    1,\n" * 100 + "]\n"
+    assert sample(f"import re\n{table}\n\ndef test_a(): ...\n".encode()) == "import re\n\n\ndef test_a(): ..."
+
+
+def test_sample__a_form_feed_is_no_line_end() -> None:
+    assert sample("X = 1\n\x0c\ny = '\u2028'\n".encode()) == "X = 1\n\x0c\ny = '\u2028'"
+
+
+@pytest.mark.parametrize("data", [b"", b"def (:", b"\0", b"x = '\xff'"])
+def test_sample__none_where_nothing_can_be_read(data: bytes) -> None:
+    assert sample(data) == ""

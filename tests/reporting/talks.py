@@ -1,0 +1,93 @@
+"""A pull request that the bot writes to: what runs want there, and all that stands there after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from forge.talk import Talk
+
+from fakes.reports import VIEW
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.interface import Anchor
+from testsmith.forge.plan import PostPlan, plan
+from testsmith.forge.pr_state import without_block
+from testsmith.forge.reconcile import (
+    DesiredState,
+    MemberOutcome,
+    PostLimits,
+    Reconciled,
+    SuggestionDraft,
+    Texts,
+    own_summaries,
+)
+from testsmith.model import Member, Report
+from testsmith.reporting.pull_requests.comments import SuggestedChange
+from testsmith.reporting.pull_requests.member_status import shown_words
+from testsmith.reporting.pull_requests.pull_request import texts
+from testsmith.reporting.rendering import View
+
+
+@dataclass
+class PullRequest:
+    """A pull request on which one run after the other leaves its texts.
+
+    Attributes:
+        places: Members whose lines the diff does not show.
+    """
+
+    talk: Talk = field(default_factory=Talk)
+    view: View = VIEW
+    without_place: frozenset[str] = frozenset()
+    changes: Mapping[str, SuggestedChange] = field(default_factory=dict)
+
+    def run(self, report: Report, limits: PostLimits | None = None) -> PostPlan:
+        """Plan what a report leaves there, and do it."""
+        planned = self.plan(report, limits)
+        self.talk.apply(planned.operations)
+        return planned
+
+    def plan(self, report: Report, limits: PostLimits | None = None) -> PostPlan:
+        """Plan what a report leaves there."""
+        before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
+
+        def write(settled: Reconciled, _: str = "") -> Texts:
+            return texts(report, settled, self.view, self.changes, before)
+
+        wanted = DesiredState(
+            head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True
+        )
+        return plan(self.talk.existing(), wanted, limits or PostLimits())
+
+    def shown(self) -> str:
+        """Return all texts that stand there, one after the other, without what is remembered."""
+        reviews = [f"%%%% review\n{one.body}" for one in self.talk.reviews.values()]
+        remarks = [
+            f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimised else ''}\n{one.body}"
+            for one in self.talk.review_comments.values()
+        ]
+        return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.talk.summary())}")) + "\n"
+
+    def _outcomes(self, report: Report) -> tuple[MemberOutcome, ...]:
+        return tuple(self._outcome(report, member) for member in report.members)
+
+    def _outcome(self, report: Report, member: Member) -> MemberOutcome:
+        anchor = None if member.id in self.without_place else Anchor(path=member.path, line=member.line)
+        skipped = next((one for one in report.skipped if one.member == member.id), None)
+        return MemberOutcome(
+            member=member.id,
+            source=report.sources.get(member.id, ""),
+            drafts=tuple(
+                SuggestionDraft(
+                    content=content_digest(one.member, one.code),
+                    anchor=anchor,
+                    is_question=not one.is_green,
+                    shown=shown_words(one),
+                )
+                for one in report.suggestions
+                if one.member == member.id
+            ),
+            stage=None if skipped is None else skipped.stage,
+            shown=shown_words(skipped) if skipped else "",
+            is_unchanged=member.id in report.unchanged,
+        )

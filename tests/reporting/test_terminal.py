@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import termios
+from contextlib import suppress
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from testsmith.reporting.terminal import PlainProgress, Terminal, open_progress, terminal_of
+
+HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
+
+
+@dataclass
+class Clock:
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Screen(StringIO):
+    """A terminal in memory."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_plain_progress__tells_when_a_phase_begins() -> None:
+    log = StringIO()
+    progress = PlainProgress(log, Clock())
+
+    progress.phase("finding changed members", 1)
+    progress.advance()
+    progress.phase("running tests", 1200)
+
+    assert log.getvalue() == "testsmith: finding changed members\ntestsmith: running tests (1,200)\n"
+
+
+def test_plain_progress__tells_now_and_then_how_far_it_is() -> None:
+    log, clock = StringIO(), Clock()
+    progress = PlainProgress(log, clock)
+
+    progress.phase("running tests", 100)
+    for _second in range(25):
+        clock.now += 1
+        progress.advance(2)
+
+    assert log.getvalue().split("\n")[1:-1] == [
+        "testsmith: running tests: 20 of 100",
+        "testsmith: running tests: 40 of 100",
+    ]
+
+
+def test_plain_progress__does_not_tell_the_end() -> None:
+    log, clock = StringIO(), Clock()
+    progress = PlainProgress(log, clock)
+
+    progress.phase("running tests", 2)
+    clock.now += 60
+    progress.advance(2)
+
+    assert log.getvalue() == "testsmith: running tests (2)\n"
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_open_progress__warns_without_obeying_the_message(*, interactive: bool) -> None:
+    stream = StringIO()
+
+    with open_progress(Terminal(stream=stream, interactive=interactive, colour=False)) as progress:
+        progress.phase("[bold]phase[/bold]", 2)
+        progress.warn("broken [red]file[/red] \x1b]0;title\x07\n::error::x")
+
+    assert r"testsmith: warning: broken [red]file[/red] \x1b]0;title\x07 ::error::x" in stream.getvalue()
+    assert "[bold]phase[/bold]" in stream.getvalue()
+
+
+def test_open_progress__shows_a_bar_on_a_terminal() -> None:
+    stream = StringIO()
+
+    with open_progress(Terminal(stream=stream, interactive=True, colour=False)) as progress:
+        progress.phase("running tests", 7)
+        progress.advance(3)
+        progress.phase("writing", 9)
+        progress.advance(9)
+
+    assert "9/9" in stream.getvalue()
+    assert "\x1b[3" not in stream.getvalue()  # no colours
+
+
+def test_open_progress__without_a_phase_is_harmless() -> None:
+    with open_progress(Terminal(stream=StringIO(), interactive=True, colour=False)) as progress:
+        progress.advance()
+
+
+def test_open_progress__leaves_the_terminal_as_it_was_however_it_ends() -> None:
+    stream = StringIO()
+
+    with (
+        suppress(KeyboardInterrupt),
+        open_progress(Terminal(stream=stream, interactive=True, colour=True)) as progress,
+    ):
+        progress.phase("running tests", 7)
+        raise KeyboardInterrupt
+
+    assert stream.getvalue().count(HIDDEN) == stream.getvalue().count(SHOWN) == 1
+    assert re.search(r"\x1b\[2K$", stream.getvalue())  # the bar is wiped
+
+
+@pytest.mark.parametrize(
+    ("environment", "interactive", "colour"),
+    [
+        ({}, True, True),
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "dumb"}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+    ],
+)
+def test_terminal_of__obeys_the_environment(
+    environment: dict[str, str], *, interactive: bool, colour: bool
+) -> None:
+    terminal = terminal_of(Screen(), environment)
+
+    assert (terminal.interactive, terminal.colour, terminal.width) == (interactive, colour, 100)
+
+
+def test_terminal_of__a_file_is_none(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        terminal = terminal_of(stream, {"TERM": "xterm"})
+
+    assert (terminal.interactive, terminal.colour, terminal.width) == (False, False, 100)
+
+
+def test_terminal_of__asks_a_real_terminal_for_its_width() -> None:
+    leader, follower = os.openpty()
+    with os.fdopen(leader, "rb"), os.fdopen(follower, "w") as stream:
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 72, 0, 0))
+        terminal = terminal_of(stream, {})
+
+    assert (terminal.interactive, terminal.width) == (True, 72)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from fakes.reports import (
+    CART_CODE,
+    VIEW,
+    a_member,
+    a_suggestion,
+    hostile_report,
+    sample_report,
+)
+from testsmith.model import Report
+from testsmith.reporting.rendering import View
+from testsmith.reporting.terminal import render_text
+
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+COLOURED = replace(VIEW, colour=True)
+
+
+def without_colours(text: str) -> str:
+    return "\n".join(line.rstrip() for line in COLOURS.sub("", text).split("\n"))
+
+
+def test_render_text__says_the_same_with_and_without_colours() -> None:
+    assert without_colours(render_text(sample_report(), COLOURED)) == render_text(sample_report(), VIEW)
+
+
+def test_render_text__without_colours_has_none() -> None:
+    assert "\x1b" not in render_text(sample_report(), VIEW)
+
+
+def test_render_text__with_colours_has_nothing_but_colours() -> None:
+    shown = render_text(hostile_report(), COLOURED)
+
+    assert COLOURS.search(shown)
+    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", COLOURS.sub("", shown)) == []
+
+
+def test_render_text__takes_no_foreign_text_for_markup() -> None:
+    shown = render_text(hostile_report(), VIEW)
+
+    assert "@octocat [red]x[/red] \\x1b[2J\\x9b31m\\u202e" in shown
+    assert "[red]rich[/red]" in shown
+
+
+@pytest.mark.parametrize("view", [VIEW, COLOURED])
+def test_render_text__gives_no_command_to_the_runner_that_prints_it(view: View) -> None:
+    shown = COLOURS.sub("", render_text(hostile_report(), view))
+
+    assert "set-output" in shown
+    assert [line for line in shown.split("\n") if line.lstrip().startswith("::")] == []
+    assert "##[" not in shown
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_render_text__never_breaks_code_or_the_command(width: int) -> None:
+    lines = render_text(sample_report(), replace(VIEW, width=width)).split("\n")
+
+    for line in CART_CODE.rstrip().split("\n"):
+        assert (" " * 8 + line).rstrip() in lines
+    assert any(line.endswith("--provider offline --only src/shop/cart.py::Cart.add") for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_render_text__breaks_sentences_at_the_width(width: int) -> None:
+    member = a_member("f")
+    report = Report(members=(member,), suggestions=(a_suggestion(member, summary="word " * 50),))
+
+    lines = render_text(report, replace(VIEW, width=width)).split("\n")
+
+    broken = [line for line in lines if "word word" in line]
+    assert len(broken) > 1
+    assert max(map(len, broken)) <= width
+
+
+def test_render_text__begins_with_the_failure() -> None:
+    shown = render_text(Report(members=(), failure="the key was refused"), VIEW)
+
+    assert shown.startswith("The run ended early: the key was refused\n\nNo member was looked at.\n")

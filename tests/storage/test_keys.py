@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from testsmith.model import Change, Context, Member, MemberKind, Repair, Request
+from testsmith.storage.keys import KeyParts, ModelIdentity, result_key
+
+IDENTITY = ModelIdentity(
+    provider="openai",
+    model="small-1",
+    temperature=0.0,
+    effort="none",
+    tokens_per_member=300,
+    max_output_tokens=8192,
+    prompt_version="1",
+)
+PARTS = KeyParts(
+    language="python",
+    member="Cart.add",
+    module="shop.cart",
+    source="def add(self): ...",
+    framework="pytest",
+    dependencies=("def _round(): ...", "LIMIT = 5"),
+    signatures="class Cart:",
+    conventions="Use fixtures.",
+    identity=IDENTITY,
+)
+REQUEST = Request(
+    member=Member(
+        path="src/shop/cart.py",
+        name="Cart.add",
+        language="python",
+        change=Change.CHANGED,
+        line=10,
+        end_line=20,
+        kind=MemberKind.METHOD,
+        source="def add(self): ...  # as written",
+        module="shop.cart",
+    ),
+    test_path="tests/shop/test_cart.py",
+    conventions="Use fixtures.",
+    normalised_source="def add(self): ...",
+    context=Context(signatures="class Cart:", style_sample="def test_x(): ...", dependencies=("LIMIT = 5",)),
+)
+
+
+def key_of(request: Request) -> str:
+    return result_key(KeyParts.of(request, IDENTITY))
+
+
+def with_member(**changes: object) -> Request:
+    return replace(REQUEST, member=replace(REQUEST.member, **changes))  # type: ignore[arg-type]  # a test's table
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PARTS, language="go"),
+        replace(PARTS, member="Cart.remove"),
+        replace(PARTS, module="shop.basket"),
+        replace(PARTS, source="def add(self): pass"),
+        replace(PARTS, framework="unittest"),
+        replace(PARTS, dependencies=("LIMIT = 6", "def _round(): ...")),
+        replace(PARTS, dependencies=()),
+        replace(PARTS, signatures=""),
+        replace(PARTS, conventions=""),
+        replace(PARTS, identity=replace(IDENTITY, provider="other")),
+        replace(PARTS, identity=replace(IDENTITY, model="small-2")),
+        replace(PARTS, identity=replace(IDENTITY, temperature=0.5)),
+        replace(PARTS, identity=replace(IDENTITY, effort="low")),
+        replace(PARTS, identity=replace(IDENTITY, tokens_per_member=400)),
+        replace(PARTS, identity=replace(IDENTITY, max_output_tokens=4096)),
+        replace(PARTS, identity=replace(IDENTITY, prompt_version="2")),
+        replace(PARTS, repair="1f"),
+    ],
+)
+def test_result_key__every_part_counts(other: KeyParts) -> None:
+    assert result_key(other) != result_key(PARTS)
+
+
+def test_result_key__is_the_same_in_every_process_and_version() -> None:
+    """A changed key throws away every user's cache: then KEY_SCHEMA is raised on purpose."""
+    assert result_key(PARTS) == "7fe125976b62b1511a53e6a182299404eb29416dd2812957285ff025cd1e11f7"
+
+
+def test_result_key__parts_have_boundaries() -> None:
+    shifted = [
+        replace(PARTS, signatures="ab", conventions="c"),
+        replace(PARTS, signatures="a", conventions="bc"),
+        replace(PARTS, signatures='a","conventions":"bc', conventions=""),
+        replace(PARTS, signatures="abc", conventions=""),
+        replace(PARTS, dependencies=("ab", "c")),
+        replace(PARTS, dependencies=("a", "bc")),
+        replace(PARTS, dependencies=("abc",)),
+    ]
+
+    assert len({result_key(parts) for parts in shifted}) == len(shifted)
+
+
+def test_result_key__what_is_the_same_request() -> None:
+    assert result_key(replace(PARTS, identity=replace(IDENTITY, temperature=0))) == result_key(PARTS)
+    assert result_key(replace(PARTS, dependencies=PARTS.dependencies[::-1])) == result_key(PARTS)
+
+
+def test_result_key__takes_any_text() -> None:
+    assert len(result_key(replace(PARTS, source="\ud800 \x00 ä"))) == 64
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        with_member(path="src/shop/_cart.py"),
+        with_member(line=99, end_line=110),
+        with_member(source="def add(self):\n    ..."),
+        with_member(change=Change.AFFECTED, because=("_round",), steps=1),
+        with_member(changed_lines=frozenset({11})),
+        replace(REQUEST, test_path="tests/test_cart.py"),
+        replace(REQUEST, context=replace(REQUEST.context, style_sample="")),
+    ],
+)
+def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request) -> None:
+    assert key_of(same) == key_of(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        with_member(name="Cart.remove"),
+        with_member(module="shop"),
+        with_member(language="go"),
+        replace(REQUEST, normalised_source="def add(self): pass"),
+        replace(REQUEST, framework="unittest"),
+        replace(REQUEST, conventions=""),
+        replace(REQUEST, context=replace(REQUEST.context, signatures="")),
+        replace(REQUEST, context=replace(REQUEST.context, dependencies=())),
+    ],
+)
+def test_of__what_the_answer_depends_on_counts(other: Request) -> None:
+    assert key_of(other) != key_of(REQUEST)
+
+
+REPAIR = Repair(
+    code="def test_b():\n    assert 1 == 2  # surely\n",
+    normalised_code="def test_b():\n    assert 1 == 2",
+    failures=(("test_b", "assert 1 == 2"), ("test_a", "fails")),
+)
+
+
+def mending(**changes: object) -> Request:
+    return replace(REQUEST, repair=replace(REPAIR, **changes))  # type: ignore[arg-type]  # a test's table
+
+
+def test_of__a_repair_is_another_request() -> None:
+    assert key_of(mending()) != key_of(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        mending(
+            failures=(("test_b", "assert 1 == 3, at 0x7f0c"), ("test_a", "")),
+        ),
+        mending(failures=REPAIR.failures[::-1]),
+        mending(code="def test_b(): assert 1 == 2"),
+    ],
+)
+def test_of__what_failed_tests_said_does_not_count(same: Request) -> None:
+    assert key_of(same) == key_of(mending())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        mending(failures=REPAIR.failures[:1]),
+        mending(failures=(("test_b,test_a", ""),)),
+        mending(normalised_code="def test_b():\n    assert 1 == 3"),
+        mending(normalised_code="", code="def test_b(): assert 1 == 2"),
+    ],
+)
+def test_of__which_tests_failed_and_their_code_count(other: Request) -> None:
+    assert key_of(other) != key_of(mending())

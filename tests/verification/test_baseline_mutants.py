@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fakes.mutants import a_mutant
+from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.answers import Reached
+from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
+from testsmith.languages.python.judge.mutants import Mutant
+from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
+from testsmith.model import Candidate, Origin
+from testsmith.settings import VerificationSettings
+from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
+from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.mutation import Mutation, gather_mutants
+from testsmith.verification.thresholds import DEFAULTS
+
+FEE = """\
+def fee(amount, limit):
+    if amount < limit:
+        return 5
+    if amount > 100:
+        return 1
+    return 2
+"""
+MEMBER = function_member(FEE, "fee")
+OWN_TESTS = """\
+from shop import fee
+
+
+def test_low():
+    assert fee(1, 10) == 5
+
+
+def test_inside():
+    assert fee(50, 10) is not None
+"""
+CANDIDATE = """\
+from shop import fee
+
+
+def test_all():
+    assert [fee(amount, 10) for amount in (9, 10, 100, 101)] == [5, 2, 2, 1]
+"""
+LOW, INSIDE = "tests/test_shop.py::test_low", "tests/test_shop.py::test_inside"
+BASELINE = MemberBaseline(
+    reached=Reached(lines=frozenset({2, 3, 4, 6})),
+    tests={2: (LOW, INSIDE), 3: (LOW,), 4: (INSIDE,), 6: (INSIDE,)},
+)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "tests"),
+    [
+        (a_mutant(2), {LOW, INSIDE}),
+        (a_mutant(3), {LOW}),
+        (a_mutant(5), set()),
+        (replace(a_mutant(3), statement=(3, 4)), {LOW, INSIDE}),
+        (a_mutant(1, loaded=True), {LOW, INSIDE}),
+    ],
+)
+def test_own_tests_reaching__those_of_the_statement_or_of_the_whole_member(
+    mutant: Mutant, tests: set[str]
+) -> None:
+    assert own_tests_reaching(mutant, BASELINE) == tests
+
+
+def learnt(
+    folder: Path,
+    own_suite: OwnSuite,
+    seconds: float = 60.0,
+    progress: CountingProgress | None = None,
+    own_tests: str = OWN_TESTS,
+) -> tuple[Mutation, OwnEvidence, OwnEvidence]:
+    """Return what a candidate kills, and what is known of the own tests before and after they were asked."""
+    progress = progress or CountingProgress()
+    candidate = Candidate(member=MEMBER.id, code=CANDIDATE, origin=Origin.OFFLINE)
+
+    async def scenario() -> tuple[Mutation, OwnEvidence, OwnEvidence]:
+        files = {"shop.py": FEE, "tests/test_shop.py": own_tests}
+        async with small_workspace(folder, files) as workspace:
+            proofs = await gather_evidence(
+                [RunSubject(member=MEMBER, candidate=candidate)],
+                workspace,
+                names_of_tests,
+                VerificationSettings(runs=1),
+                CountingProgress(),
+            )
+            mutations = await gather_mutants(proofs, workspace, DEFAULTS, CountingProgress())
+            own = OwnTests(own_suite, workspace, seconds, progress)
+            before = own.of(MEMBER)
+            await own.learn(proofs, mutations)
+            return mutations[0], before, own.of(MEMBER)
+
+    return asyncio.run(scenario())
+
+
+def test_learn__asks_the_own_tests_about_what_is_killed_and_reached(tmp_path: Path) -> None:
+    progress = CountingProgress()
+    mutation, before, after = learnt(tmp_path, OwnSuite(members={MEMBER.id: BASELINE}), progress=progress)
+    assert (progress.phases, progress.steps) == ([("trying mutants with your own tests", 8)], 8)
+    assert before.noticed == {}
+    assert {mutant.words: noticed for mutant, noticed in after.noticed.items()} == {
+        "`<` to `<=` on line 2": False,
+        "`<` to `>=` on line 2": True,
+        "`5` to `6` on line 3": True,
+        "`return 5` to `return None` on line 3": True,
+        "`>` to `>=` on line 4": False,
+        "`>` to `<=` on line 4": False,
+        "`2` to `3` on line 6": False,
+        "`return 2` to `return None` on line 6": True,
+    }
+    assert {mutant.words for mutant in mutation.killed if after.leaves_alive(mutant)} == {
+        "`<` to `<=` on line 2",
+        "`>` to `>=` on line 4",
+        "`>` to `<=` on line 4",
+        "`1` to `2` on line 5",
+        "`return 1` to `return None` on line 5",
+        "`2` to `3` on line 6",
+    }
+
+
+def test_learn__of_a_member_that_is_partly_known_only_what_is_noticed_counts(tmp_path: Path) -> None:
+    mutation, before, after = learnt(tmp_path, OwnSuite(partly={MEMBER.id: BASELINE}))
+    assert (before.baseline, after.baseline) == (None, None)
+    assert {mutant.words for mutant in mutation.killed if after.leaves_alive(mutant) is False} == {
+        "`<` to `>=` on line 2",
+        "`5` to `6` on line 3",
+        "`return 5` to `return None` on line 3",
+        "`return 2` to `return None` on line 6",
+    }
+    assert not any(after.leaves_alive(mutant) for mutant in mutation.killed)
+
+
+def test_learn__of_a_member_that_is_partly_known_a_failing_test_tells_nothing(tmp_path: Path) -> None:
+    failing = f"{OWN_TESTS}\n\ndef test_fails():\n    assert fee(1, 10) == 7\n"
+    reached = {**BASELINE.tests, 6: (INSIDE, "tests/test_shop.py::test_fails")}
+    partly = OwnSuite(partly={MEMBER.id: replace(BASELINE, tests=reached)})
+    mutation, _, after = learnt(tmp_path, partly, own_tests=failing)
+    assert {mutant.words: after.leaves_alive(mutant) for mutant in mutation.killed if mutant.line == 6} == {
+        "`2` to `3` on line 6": None,
+        "`return 2` to `return None` on line 6": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("own_suite", "seconds"),
+    [
+        (OwnSuite(), 60.0),
+        (OwnSuite(members={MEMBER.id: MemberBaseline(reached=BASELINE.reached)}), 60.0),
+        (OwnSuite(members={MEMBER.id: BASELINE}), 0.0),
+    ],
+)
+def test_learn__nothing_where_there_is_nobody_to_ask_or_no_time(
+    tmp_path: Path, own_suite: OwnSuite, seconds: float
+) -> None:
+    mutation, _, after = learnt(tmp_path, own_suite, seconds)
+    assert len(mutation.killed) == 10
+    assert after.noticed == {}

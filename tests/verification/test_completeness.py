@@ -1,0 +1,123 @@
+"""When one candidate's tests show all that there is to show of their member."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fakes.workspaces import function_member
+from testsmith.model import (
+    BaseOutcome,
+    Candidate,
+    Change,
+    Evidence,
+    Label,
+    MemberKind,
+    Origin,
+    TestDescription,
+)
+from testsmith.verification.completeness import is_complete
+from testsmith.verification.gate import ProvenSuggestion, Verdict
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
+
+SOURCE = '''
+def fee(weight: int) -> int:
+    """What a parcel costs."""
+    limit: int
+    limit = 10
+    if weight > limit:
+        return 9
+    for _ in range(weight):
+        limit += 1
+    return limit
+'''
+LINES = frozenset({5, 6, 7, 8, 9, 10})
+BRANCHES = frozenset({(6, 7), (6, 8), (8, 9), (8, 10)})
+FEE = function_member(SOURCE, "fee")
+WHOLE = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1, mutants=7, mutants_killed=7)
+
+
+def verdict(
+    evidence: Evidence = WHOLE,
+    *,
+    lines: frozenset[int] = LINES,
+    branches: frozenset[tuple[int, int]] = BRANCHES,
+    witness: str | None = None,
+    **member: Any,
+) -> Verdict:
+    """The verdict of two tests that reach all of this together, and of one that was cut and reaches all."""
+    candidate = Candidate(
+        member=FEE.id,
+        code="",
+        origin=Origin.OFFLINE,
+        sayings=(TestDescription(test="test_a", witness=witness),),
+    )
+    halves = {"test_a": lines & {5, 6, 7, 8}, "test_b": lines & {9, 10}, "test_cut": LINES}
+    functions = tuple(
+        FunctionProof(
+            name=name,
+            head=(Run(status=TestStatus.PASSED, lines=reached, branches=branches),),
+        )
+        for name, reached in halves.items()
+    )
+    proof = Proof(member=replace(FEE, **member), candidate=candidate, functions=functions)
+    entry = ProvenSuggestion(candidate=candidate, tests=("test_a", "test_b"), label=None, evidence=evidence)
+    return Verdict(proof=proof, entries=(entry,))
+
+
+def test_suffices__all_mutants_lines_and_branches_and_the_change() -> None:
+    assert is_complete(verdict())
+
+
+@pytest.mark.parametrize("line", sorted(LINES))
+def test_suffices__not_with_a_line_that_only_a_cut_test_reaches(line: int) -> None:
+    assert not is_complete(verdict(lines=LINES - {line}))
+
+
+@pytest.mark.parametrize("branch", sorted(BRANCHES))
+def test_suffices__not_with_a_branch_that_is_taken_one_way(branch: tuple[int, int]) -> None:
+    assert not is_complete(verdict(branches=BRANCHES - {branch}))
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        replace(WHOLE, mutants_killed=6),
+        replace(WHOLE, mutants=None, mutants_killed=None),
+        replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0),
+        replace(WHOLE, base=BaseOutcome.NOT_RUN, fail_to_pass=None),
+    ],
+)
+def test_suffices__not_with_less_evidence(evidence: Evidence) -> None:
+    assert not is_complete(verdict(evidence))
+
+
+def test_suffices__what_has_nothing_to_mutate_has_no_mutant_to_kill() -> None:
+    assert is_complete(verdict(replace(WHOLE, mutants=0, mutants_killed=0)))
+
+
+def test_suffices__an_added_member_has_nothing_to_show_on_base() -> None:
+    assert is_complete(
+        verdict(replace(WHOLE, base=BaseOutcome.ABSENT, fail_to_pass=None), change=Change.ADDED)
+    )
+
+
+def test_suffices__an_affected_member_shows_the_change_where_one_is_known() -> None:
+    same = replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0)
+    assert is_complete(verdict(same, change=Change.AFFECTED))
+    assert not is_complete(
+        verdict(same, change=Change.AFFECTED, witness="`fee(1)` gave `0` and gives `1` now.")
+    )
+
+
+def test_suffices__a_class_is_known_by_its_mutants_alone() -> None:
+    assert is_complete(verdict(lines=frozenset(), branches=frozenset(), kind=MemberKind.CLASS))
+
+
+def test_suffices__not_where_nothing_is_green_or_nothing_can_be_read() -> None:
+    asked = replace(verdict().entries[0], label=Label.QUESTION)
+    assert not is_complete(replace(verdict(), entries=()))
+    assert not is_complete(replace(verdict(), entries=(asked,)))
+    assert not is_complete(verdict(source="def fee(:\n"))

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fakes.mutants import a_mutant, a_mutation
+from testsmith.execution.answers import Reached
+from testsmith.execution.project_tests.suite import MemberBaseline
+from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.model import (
+    BaseOutcome,
+    Candidate,
+    Change,
+    Evidence,
+    Label,
+    Member,
+    MemberKind,
+    Origin,
+)
+from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.gate import (
+    NOT_MUTATED,
+    Cut,
+    Judgement,
+    Point,
+    ProvenSuggestion,
+    TestKind,
+    Verdict,
+)
+from testsmith.verification.mutation import Mutation
+from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
+from testsmith.verification.selection import BLIND, EntryWeight, weigh
+from testsmith.verification.thresholds import GateTable
+
+CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
+CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)
+MEMBER = Member(
+    path="shop.py",
+    name="f",
+    language="python",
+    change=Change.CHANGED,
+    line=1,
+    end_line=9,
+    kind=MemberKind.FUNCTION,
+    source="def f(): ...\n",
+    module="shop",
+)
+FIRST, SECOND, THIRD = (a_mutant(line) for line in (2, 3, 4))
+OWN = MemberBaseline(reached=Reached(lines=frozenset({1, 2, 3, 4})))
+
+
+def function(name: str, base: TestStatus = TestStatus.PASSED, lines: tuple[int, ...] = (2,)) -> FunctionProof:
+    run = Run(status=TestStatus.PASSED, lines=frozenset(lines))
+    return FunctionProof(name=name, head=(run,), base=Run(status=base))
+
+
+def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
+    return Proof(
+        member=member,
+        candidate=CANDIDATE,
+        functions=functions or (function("test_a"), function("test_b")),
+    )
+
+
+def entry(base: BaseOutcome = BaseOutcome.PASSES) -> ProvenSuggestion:
+    return ProvenSuggestion(
+        candidate=CANDIDATE,
+        tests=("test_a", "test_b"),
+        label=Label.UNCHANGED_BEHAVIOUR,
+        evidence=Evidence(passes=5, runs=5, base=base),
+    )
+
+
+def weighed(weight: EntryWeight) -> ProvenSuggestion | Judgement:
+    return weigh(entry(), weight, keep_tests)
+
+
+def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
+    mutants = (FIRST, SECOND, THIRD)
+    mutation = a_mutation(mutants, {"test_a": (FIRST, SECOND), "test_b": (SECOND, THIRD)})
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True, THIRD: False})
+    # test_a kills nothing that is alive, but fails on base
+    run = proof(function("test_a", base=TestStatus.FAILED), function("test_b"))
+    table = GateTable(named_mutants=2)
+    found = weighed(EntryWeight(proof=run, mutation=mutation, own=own, table=table))
+    assert isinstance(found, ProvenSuggestion)
+    assert found.evidence == Evidence(
+        passes=5,
+        runs=5,
+        base=BaseOutcome.PASSES,
+        mutants=3,
+        mutants_killed=3,
+        mutants_gained=1,
+        killed=("`<` to `<=` on line 4", "`<` to `<=` on line 2"),
+    )
+
+
+def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)}, "test_b")
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    (draft,) = found.drafts
+    assert (draft.kind, draft.tests) == (TestKind.GREEN, ("test_a",))
+    assert "test_b" not in draft.candidate.code
+    assert found.cuts == (
+        Cut(function="test_b", point=Point.STABLE, reason="passes also when the member is taken away"),
+    )
+
+
+def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
+    found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}, "test_a", "test_b")))
+    assert isinstance(found, Judgement)
+    assert found.drafts == ()
+    assert [cut.function for cut in found.cuts] == ["test_a", "test_b"]
+
+
+def test_weigh__each_function_is_judged_for_itself() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_b": (SECOND,)})
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    (cut,) = found.cuts
+    assert (cut.function, cut.reason, cut.is_gainless) == (
+        "test_a",
+        "kills none of 2 mutants of the member",
+        True,
+    )
+
+
+def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True})
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation, own=own))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
+    skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
+    assert skipped.reason == "no candidate killed a mutant that your tests leave alive"
+
+
+def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_member_do() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: False})
+    run = proof(function("test_a", base=TestStatus.FAILED), function("test_b", base=TestStatus.FAILED))
+    alone = weighed(EntryWeight(proof=run, mutation=mutation, own=own))
+    assert isinstance(alone, ProvenSuggestion)
+    found = weighed(EntryWeight(proof=run, mutation=mutation, own=replace(own, fail_on_base=True)))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    (cut,) = found.cuts
+    assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your own tests")
+
+
+def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
+    found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {})))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"kills none of the one mutant of the member"}
+    skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
+    assert skipped.reason == "no candidate killed a mutant of the member"
+
+
+def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -> None:
+    found = weighed(EntryWeight(proof=proof(), mutation=Mutation()))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
+
+
+def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though_it_kills_a_mutant() -> None:
+    kills = {"test_a": (FIRST,), "test_b": (SECOND,)}
+    mutation = replace(a_mutation((FIRST, SECOND), kills), blind=frozenset({"test_b"}))
+    run = proof(function("test_a"), function("test_b", base=TestStatus.FAILED))
+    found = weighed(EntryWeight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=BLIND),)
+
+
+def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -> None:
+    impossible = Mutation(impossible=True)
+    run = proof(function("test_a", base=TestStatus.FAILED), function("test_b"))
+    found = weighed(EntryWeight(proof=run, mutation=impossible))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_b", NOT_MUTATED)]
+    member = replace(MEMBER, change=Change.ADDED)
+    nothing = weighed(EntryWeight(proof=proof(*run.functions, member=member), mutation=impossible))
+    assert isinstance(nothing, Judgement)
+    skipped = Verdict(proof=run, cuts=nothing.cuts).skipped()
+    assert skipped.reason.startswith("mutation not possible: ")
+
+
+def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
+    unheard = Mutation(mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=True)
+    found = weighed(EntryWeight(proof=proof(), mutation=unheard))
+    assert isinstance(found, Judgement)
+    assert {cut.reason for cut in found.cuts} == {"could not be run with the member taken away"}
+    assert found.drafts == ()
+
+
+def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_gaining() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST, SECOND), "test_b": (SECOND,)})
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    reason = "shows nothing that `test_a` does not show"
+    assert found.cuts == (Cut(function="test_b", point=Point.GAINS, reason=reason),)
+
+
+def test_weigh__of_equals_the_shorter_one_stays() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+
+
+def test_weigh__what_was_thinned_once_is_left_as_it_is() -> None:
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation, thins=False))
+    assert isinstance(found, ProvenSuggestion)
+    assert found.tests == ("test_a", "test_b")
+
+
+def test_weigh__what_shows_nothing_of_its_own_but_cannot_be_cut_out_stays() -> None:
+    inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
+    run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
+    kills = {"test_a": (FIRST,), "test_b": (SECOND,), "TestX::test_inherited": (FIRST,)}
+    found = weigh(inherited, EntryWeight(proof=run, mutation=a_mutation((FIRST, SECOND), kills)), keep_tests)
+    assert isinstance(found, ProvenSuggestion)
+    assert found.tests == inherited.tests
+
+
+def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
+    inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
+    run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    found = weigh(inherited, EntryWeight(proof=run, mutation=mutation), keep_tests)
+    assert isinstance(found, Judgement)
+    assert found.drafts == ()
+    assert {cut.function for cut in found.cuts} == {"test_a", "test_b", "TestX::test_inherited"}
