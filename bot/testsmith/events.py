@@ -169,11 +169,11 @@ def task_of(event_name: str, payload: object, skip_label: str = DEFAULT_SKIP_LAB
     if event_name == "merge_group":
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
     tasks: Mapping[str, Callable[[object], Task]] = {
-        "pull_request": lambda told: _pull_request_task(told, skip_label),
+        "pull_request": lambda data: _pull_request_task(data, skip_label),
         "schedule": lambda _: SweepRepository(),
         "workflow_dispatch": _dispatch_task,
-        "issue_comment": lambda told: _comment_task(told, "issue"),
-        "pull_request_review_comment": lambda told: _comment_task(told, "pull_request"),
+        "issue_comment": lambda data: _comment_task(data, "issue"),
+        "pull_request_review_comment": lambda data: _comment_task(data, "pull_request"),
     }
     if event_name not in tasks:
         return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
@@ -188,8 +188,8 @@ def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
 
     Anyone who may push can write both: where more depends on it, the author has to be certain, too.
     """
-    told = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
-    return told and author is not None and is_same_login(author, own_login)
+    data = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
+    return data and author is not None and is_same_login(author, own_login)
 
 
 def _dispatch_task(payload: object) -> Task:

@@ -44,8 +44,8 @@ def fault_in_words(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     what = " ".join(repr(error).split())
-    told = what if len(what) <= _MOST_CHARACTERS else f"{what[:_MOST_CHARACTERS]}..."
-    return f"internal error: {told}. Run again with --verbose for the traceback, and please report it."
+    data = what if len(what) <= _MOST_CHARACTERS else f"{what[:_MOST_CHARACTERS]}..."
+    return f"internal error: {data}. Run again with --verbose for the traceback, and please report it."
 
 
 def traceback_of(error: Exception) -> str:

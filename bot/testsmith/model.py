@@ -257,8 +257,8 @@ class Candidate:
 
     def summary(self, tests: Collection[str]) -> str:
         """Return one sentence on what these test functions show; empty where nothing is to be said."""
-        told = dict.fromkeys(each.shows for each in self.sayings if each.shows and each.test in tests)
-        return "; ".join(list(told)[:_MOST_TOLD]) + "." if told else ""
+        data = dict.fromkeys(each.shows for each in self.sayings if each.shows and each.test in tests)
+        return "; ".join(list(data)[:_MOST_TOLD]) + "." if data else ""
 
     def witness(self, tests: Collection[str]) -> str | None:
         """Return what the change does, by the first of these test functions that shows it."""

@@ -415,8 +415,8 @@ def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
     """Say that something beside the members was lost to a fault; what is meant to end the run still does."""
     if not is_fault(error):
         raise error
-    told = traceback_of(error) if run.settings.verbose else fault_in_words(error)
-    run.progress.warn(f"{not_done}: {told}")
+    data = traceback_of(error) if run.settings.verbose else fault_in_words(error)
+    run.progress.warn(f"{not_done}: {data}")
 
 
 def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:

@@ -138,14 +138,14 @@ def read_answer(outcome: ProcessOutcome, wanted: Collection[int]) -> WorkerAnswe
     greeting: Greeting | None = None
     results: dict[int, JobResult] = {}
 
-    def take(told: dict[str, Any]) -> None:
+    def take(data: dict[str, Any]) -> None:
         nonlocal greeting
-        if "python" in told and greeting is None:
-            greeting = _greeting(told)
+        if "python" in data and greeting is None:
+            greeting = _greeting(data)
             return
-        number = told.get("number")
+        number = data.get("number")
         if isinstance(number, int) and number in wanted and number not in results:
-            results[number] = _job_result(told)
+            results[number] = _job_result(data)
 
     read_lines(outcome.stdout, take)
     return WorkerAnswer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
@@ -163,15 +163,15 @@ def _trouble(outcome: ProcessOutcome, greeting: Greeting | None) -> str:
     return ": ".join([ending, *(line[:300] for line in last_words)])
 
 
-def _greeting(told: Mapping[str, Any]) -> Greeting | None:
-    match told:
+def _greeting(data: Mapping[str, Any]) -> Greeting | None:
+    match data:
         case {"python": [int(major), int(minor)], "pytest": str(pytest)}:
-            problem = told.get("problem")
+            problem = data.get("problem")
             return Greeting(
                 version=(major, minor),
                 pytest=pytest[:50],
                 problem=_text(problem)[:500],
-                locales=tuple(name for name in _list(told.get("locales")) if _is_locale(name)),
+                locales=tuple(name for name in _list(data.get("locales")) if _is_locale(name)),
             )
     return None
 
@@ -180,50 +180,50 @@ def _is_locale(name: object) -> bool:
     return isinstance(name, str) and re.fullmatch(r"[a-z]{2}_[A-Z]{2}\.UTF-8", name) is not None
 
 
-def _job_result(told: Mapping[str, Any]) -> JobResult:
-    functions = told.get("functions")
+def _job_result(data: Mapping[str, Any]) -> JobResult:
+    functions = data.get("functions")
     named: dict[str, FunctionResult] = {}
     for function in (functions if isinstance(functions, list) else [])[:_MOST_FUNCTIONS]:
         match function:
             case {"name": str(name), "status": str(status)} if status in STATUSES:
                 named[name] = _function_result(status, function)
-    loaded = told.get("loaded")
+    loaded = data.get("loaded")
     return JobResult(
         functions=named,
-        problem=_text(told.get("problem")),
+        problem=_text(data.get("problem")),
         loaded=_reached(loaded if isinstance(loaded, dict) else {}),
-        changed=dict(_changed(told.get("mutants"))),
-        idle=_places(told.get("idle")),
-        acts=told.get("acts") is True,
-        done=frozenset(word for word in _list(told.get("done")) if isinstance(word, str)) & _DONE,
+        changed=dict(_changed(data.get("mutants"))),
+        idle=_places(data.get("idle")),
+        acts=data.get("acts") is True,
+        done=frozenset(word for word in _list(data.get("done")) if isinstance(word, str)) & _DONE,
     )
 
 
-def _function_result(status: str, told: Mapping[str, Any]) -> FunctionResult:
-    left = (_text(name)[:_MOST_NAME_CHARACTERS] for name in _list(told.get("left"))[:_MOST_NAMES])
+def _function_result(status: str, data: Mapping[str, Any]) -> FunctionResult:
+    left = (_text(name)[:_MOST_NAME_CHARACTERS] for name in _list(data.get("left"))[:_MOST_NAMES])
     return FunctionResult(
         status=status,
-        message=_text(told.get("message")),
-        reached=_reached(told),
-        wants_network=told.get("network") is True,
-        raised_by_test=told.get("raised_by_test") is True,
+        message=_text(data.get("message")),
+        reached=_reached(data),
+        wants_network=data.get("network") is True,
+        raised_by_test=data.get("raised_by_test") is True,
         left=tuple(name for name in left if name),
     )
 
 
-def _changed(told: object) -> Iterator[tuple[int, dict[str, str]]]:
-    for tried in _list(told):
+def _changed(data: object) -> Iterator[tuple[int, dict[str, str]]]:
+    for tried in _list(data):
         match tried:
             case {"number": int(number), "functions": dict(functions)}:
                 known = [(name, status) for name, status in functions.items() if status in _WITH_CHANGES]
                 yield number, dict(known[:_MOST_FUNCTIONS])
 
 
-def _places(told: object) -> tuple[Place, ...] | None:
-    if not isinstance(told, list) or len(told) > _MOST_PLACES:
+def _places(data: object) -> tuple[Place, ...] | None:
+    if not isinstance(data, list) or len(data) > _MOST_PLACES:
         return None
     places: list[Place] = []
-    for place in told:
+    for place in data:
         match place:
             case [int(line), int(column), int(last), int(end)]:
                 places.append((line, column, last, end))
@@ -232,16 +232,16 @@ def _places(told: object) -> tuple[Place, ...] | None:
     return tuple(places)
 
 
-def _reached(told: Mapping[str, Any]) -> Reached:
-    lines, branches = told.get("lines"), told.get("branches")
+def _reached(data: Mapping[str, Any]) -> Reached:
+    lines, branches = data.get("lines"), data.get("branches")
     return Reached(
         lines=frozenset(line for line in _list(lines) if isinstance(line, int) and line > 0),
         branches=frozenset(arc for told_arc in _list(branches) for arc in _arc(told_arc)),
     )
 
 
-def _arc(told: object) -> Iterator[tuple[int, int]]:
-    match told:
+def _arc(data: object) -> Iterator[tuple[int, int]]:
+    match data:
         case [int(before), int(after)]:
             yield before, after
 

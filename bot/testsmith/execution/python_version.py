@@ -181,8 +181,8 @@ def _of_pyproject(text: str) -> str:
         table = tomllib.loads(text).get("project")
     except (tomllib.TOMLDecodeError, RecursionError):
         return ""
-    told = table.get("requires-python") if isinstance(table, dict) else None
-    return told if isinstance(told, str) else ""
+    data = table.get("requires-python") if isinstance(table, dict) else None
+    return data if isinstance(data, str) else ""
 
 
 def _of_setup_cfg(text: str) -> str:

@@ -62,9 +62,9 @@ def _reason(lines: list[str]) -> str:
     """Return what says the most: of a failed build its own last line, else the errors, else the last."""
     if _END_OF_BUILD in lines[1:]:
         return lines[lines.index(_END_OF_BUILD) - 1]
-    told = lines[lines.index(_BEGIN_OF_BUILD) + 1 :] if _BEGIN_OF_BUILD in lines else []
-    if told and _is_no_hint(told[0]):
-        return list(takewhile(_is_no_hint, told))[-1]
+    data = lines[lines.index(_BEGIN_OF_BUILD) + 1 :] if _BEGIN_OF_BUILD in lines else []
+    if data and _is_no_hint(data[0]):
+        return list(takewhile(_is_no_hint, data))[-1]
     causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return "; ".join(dict.fromkeys(causes[-1:] or errors)) or lines[-1]

@@ -125,10 +125,10 @@ def _anchor_at(file: ShownFile, spot: Spot) -> Anchor | None:
     """Return the place at the last changed line, else beside removed ones, else at the first line shown."""
     inside = [(hunk, _inside(hunk, spot)) for hunk in file.hunks]
     for telling in (_changed, _beside):
-        found = [(hunk, told) for hunk, shown in inside if (told := telling(hunk, spot, shown))]
+        found = [(hunk, data) for hunk, shown in inside if (data := telling(hunk, spot, shown))]
         if found:
-            hunk, told = found[-1]
-            return _anchor(hunk, spot, told[-1])
+            hunk, data = found[-1]
+            return _anchor(hunk, spot, data[-1])
     first = next((shown[0] for _, shown in inside if shown), None)
     return None if first is None else Anchor(path=file.path, line=first)
 

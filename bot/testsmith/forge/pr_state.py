@@ -238,7 +238,7 @@ def _told(state: State) -> dict[str, Any]:
 
 
 def _told_entry(entry: StateEntry) -> dict[str, Any]:
-    told = {
+    data = {
         "member": entry.member,
         "source": entry.source,
         "outcome": entry.outcome.value,
@@ -248,7 +248,7 @@ def _told_entry(entry: StateEntry) -> dict[str, Any]:
         "shown": entry.shown[:SHOWN_LIMIT],
         "asked": entry.is_asked or None,
     }
-    return {key: value for key, value in told.items() if value not in {None, ""}} | _told_extra(entry.extra)
+    return {key: value for key, value in data.items() if value not in {None, ""}} | _told_extra(entry.extra)
 
 
 def _told_extra(extra: Extra) -> dict[str, Any]:
@@ -330,23 +330,23 @@ def _without_rejected(state: State, count: int) -> State:
 
 def decode(body: str) -> State | None:
     """Return what a comment's hidden block remembers, or None where it has none that can be read."""
-    told = _parsed(_found_block(body))
-    if not isinstance(told, dict):
+    data = _parsed(_found_block(body))
+    if not isinstance(data, dict):
         return None
-    if told.get("version") != _VERSION:
-        return State(rejected=_digests(told.get("rejected")), next_number=_next_number(told.get("next"), ()))
-    entries = tuple(_distinct(_entries(told.get("entries"))))
-    past = tuple(_distinct_past(_pasts(told.get("past")), entries))
+    if data.get("version") != _VERSION:
+        return State(rejected=_digests(data.get("rejected")), next_number=_next_number(data.get("next"), ()))
+    entries = tuple(_distinct(_entries(data.get("entries"))))
+    past = tuple(_distinct_past(_pasts(data.get("past")), entries))
     return State(
         entries=entries,
         past=past,
-        rejected=_digests(told.get("rejected")),
-        applied=_digests(told.get("applied")),
-        landings=tuple(_landings(told.get("landings")))[-LANDINGS:],
-        is_ignored=told.get("ignored") is True,
-        next_number=_next_number(told.get("next"), (*entries, *past)),
-        is_cut=told.get("cut") is True,
-        extra=_extra(told, _TOP_KEYS),
+        rejected=_digests(data.get("rejected")),
+        applied=_digests(data.get("applied")),
+        landings=tuple(_landings(data.get("landings")))[-LANDINGS:],
+        is_ignored=data.get("ignored") is True,
+        next_number=_next_number(data.get("next"), (*entries, *past)),
+        is_cut=data.get("cut") is True,
+        extra=_extra(data, _TOP_KEYS),
     )
 
 
@@ -376,16 +376,16 @@ def _refused(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _entries(told: object) -> Iterator[StateEntry]:
-    for one in told if isinstance(told, list) else ():
+def _entries(data: object) -> Iterator[StateEntry]:
+    for one in data if isinstance(data, list) else ():
         entry = _entry(one) if isinstance(one, dict) else None
         if entry is not None:
             yield entry
 
 
-def _entry(told: Mapping[str, Any]) -> StateEntry | None:
-    member, source, shown = told.get("member"), told.get("source", ""), told.get("shown", "")
-    outcome = _one_of(MemberState, told.get("outcome"))
+def _entry(data: Mapping[str, Any]) -> StateEntry | None:
+    member, source, shown = data.get("member"), data.get("source", ""), data.get("shown", "")
+    outcome = _one_of(MemberState, data.get("outcome"))
     if not (_is_text(member, MEMBER_LIMIT) and member and _is_text(shown, SHOWN_LIMIT) and outcome):
         return None
     if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
@@ -395,19 +395,19 @@ def _entry(told: Mapping[str, Any]) -> StateEntry | None:
         source=source,
         outcome=outcome,
         shown=shown,
-        is_asked=told.get("asked") is True,
-        extra=_extra(told, _ENTRY_KEYS),
+        is_asked=data.get("asked") is True,
+        extra=_extra(data, _ENTRY_KEYS),
     )
-    return _skipped(entry, told) if outcome is MemberState.SKIPPED else _numbered(entry, told)
+    return _skipped(entry, data) if outcome is MemberState.SKIPPED else _numbered(entry, data)
 
 
-def _skipped(entry: StateEntry, told: Mapping[str, Any]) -> StateEntry | None:
-    stage = _one_of(SkipStage, told.get("stage"))
+def _skipped(entry: StateEntry, data: Mapping[str, Any]) -> StateEntry | None:
+    stage = _one_of(SkipStage, data.get("stage"))
     return replace(entry, stage=stage) if stage else None
 
 
-def _numbered(entry: StateEntry, told: Mapping[str, Any]) -> StateEntry | None:
-    number, content = _number(told.get("number")), told.get("content", "")
+def _numbered(entry: StateEntry, data: Mapping[str, Any]) -> StateEntry | None:
+    number, content = _number(data.get("number")), data.get("content", "")
     if number is None or not _is_digest(content):
         return None
     return replace(entry, number=number, content=content)
@@ -425,8 +425,8 @@ def _distinct(entries: Iterable[StateEntry]) -> Iterator[StateEntry]:
             yield entry
 
 
-def _pasts(told: object) -> Iterator[PastSuggestion]:
-    for one in told if isinstance(told, list) else ():
+def _pasts(data: object) -> Iterator[PastSuggestion]:
+    for one in data if isinstance(data, list) else ():
         if not (isinstance(one, list) and len(one) == len(("number", "content", "hidden"))):
             continue
         number, content, was_hidden = _number(one[0]), one[1], one[2] == 1
@@ -444,20 +444,20 @@ def _distinct_past(
             yield past
 
 
-def _landings(told: object) -> Iterator[CommittedPlace]:
-    for one in told if isinstance(told, list) else ():
+def _landings(data: object) -> Iterator[CommittedPlace]:
+    for one in data if isinstance(data, list) else ():
         place, contents = (one[0], _digests(one[1:])) if isinstance(one, list) and one else ("", ())
         if isinstance(place, str) and _LANDING.fullmatch(place) and contents:
             yield CommittedPlace(place=place, contents=contents)
 
 
-def _digests(told: object) -> tuple[str, ...]:
-    found = (one for one in (told if isinstance(told, list) else ()) if _is_digest(one))
+def _digests(data: object) -> tuple[str, ...]:
+    found = (one for one in (data if isinstance(data, list) else ()) if _is_digest(one))
     return tuple(dict.fromkeys(found))
 
 
-def _extra(told: Mapping[str, Any], known: frozenset[str]) -> Extra:
-    others = ((key, value) for key, value in told.items() if key not in known and _KEY.fullmatch(key))
+def _extra(data: Mapping[str, Any], known: frozenset[str]) -> Extra:
+    others = ((key, value) for key, value in data.items() if key not in known and _KEY.fullmatch(key))
     try:
         extra = tuple((key, _json(value)) for key, value in others)
     except RecursionError:
@@ -467,26 +467,26 @@ def _extra(told: Mapping[str, Any], known: frozenset[str]) -> Extra:
     return () if is_deep or len(text) > _EXTRA_LIMIT else extra
 
 
-def _next_number(told: object, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
+def _next_number(data: object, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
     """Return a number above all that are known; one far beyond them was not written by the bot."""
     least = 1 + max((one.number or 0 for one in numbered), default=0)
-    number = _number(told) or 1
+    number = _number(data) or 1
     return number if least <= number <= least + _NUMBERS_SKIPPED else least
 
 
-def _number(told: object) -> int | None:
-    if isinstance(told, bool) or not isinstance(told, int):
+def _number(data: object) -> int | None:
+    if isinstance(data, bool) or not isinstance(data, int):
         return None
-    return told if 0 < told <= NUMBER_LIMIT else None
+    return data if 0 < data <= NUMBER_LIMIT else None
 
 
-def _is_digest(told: object) -> bool:
-    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
+def _is_digest(data: object) -> bool:
+    return isinstance(data, str) and DIGEST.fullmatch(data) is not None
 
 
-def _is_text(told: object, limit: int) -> bool:
-    return isinstance(told, str) and len(told) <= limit and not _LONE_SURROGATE.search(told)
+def _is_text(data: object, limit: int) -> bool:
+    return isinstance(data, str) and len(data) <= limit and not _LONE_SURROGATE.search(data)
 
 
-def _one_of(kind: type[_Kind], told: object) -> _Kind | None:
-    return kind(told) if isinstance(told, str) and told in set(kind) else None
+def _one_of(kind: type[_Kind], data: object) -> _Kind | None:
+    return kind(data) if isinstance(data, str) and data in set(kind) else None

@@ -99,22 +99,22 @@ def _without_names(proposed: Sequence[Proposed], count: int) -> tuple[Proposed, 
 
 
 def _line(memory: SweepMemory) -> str:
-    told = {
+    data = {
         "version": _VERSION,
         "proposed": [[one.member, one.content, one.shown[:_SHOWN_LIMIT]] for one in memory.proposed],
         "refused": list(memory.refused),
     }
-    text = json.dumps(told, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     return f"{_OPENING}{text.translate(_MEANT_FOR_MARKUP)}{_CLOSING}"
 
 
 def decode(body: str) -> SweepMemory | None:
     """Return what the hidden line in a text remembers; None where it has none that can be read."""
-    told = _parsed(_found_line(body))
-    if not isinstance(told, dict) or told.get("version") != _VERSION:
+    data = _parsed(_found_line(body))
+    if not isinstance(data, dict) or data.get("version") != _VERSION:
         return None
     return SweepMemory(
-        proposed=tuple(_entries(told.get("proposed"))), refused=tuple(_digests(told.get("refused")))
+        proposed=tuple(_entries(data.get("proposed"))), refused=tuple(_digests(data.get("refused")))
     )
 
 
@@ -133,8 +133,8 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _entries(told: object) -> Iterator[Proposed]:
-    for one in told if isinstance(told, list) else ():
+def _entries(data: object) -> Iterator[Proposed]:
+    for one in data if isinstance(data, list) else ():
         if not (isinstance(one, list) and len(one) == len(_ENTRY)):
             continue
         member, content, shown = one
@@ -142,16 +142,16 @@ def _entries(told: object) -> Iterator[Proposed]:
             yield Proposed(member=member, content=content, shown=shown)
 
 
-def _digests(told: object) -> Iterator[str]:
-    yield from dict.fromkeys(one for one in (told if isinstance(told, list) else ()) if _is_digest(one))
+def _digests(data: object) -> Iterator[str]:
+    yield from dict.fromkeys(one for one in (data if isinstance(data, list) else ()) if _is_digest(one))
 
 
-def _is_digest(told: object) -> bool:
-    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
+def _is_digest(data: object) -> bool:
+    return isinstance(data, str) and DIGEST.fullmatch(data) is not None
 
 
-def _is_text(told: object, limit: int) -> bool:
-    return isinstance(told, str) and len(told) <= limit and not _LONE_SURROGATE.search(told)
+def _is_text(data: object, limit: int) -> bool:
+    return isinstance(data, str) and len(data) <= limit and not _LONE_SURROGATE.search(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

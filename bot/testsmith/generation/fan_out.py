@@ -162,8 +162,8 @@ class TimedObserver:
             if not is_fault(error):
                 raise
             self._note(fault_in_words(error))
-        for member, told in found.items():
-            yield member, told
+        for member, data in found.items():
+            yield member, data
 
     def notes(self) -> tuple[str, ...]:
         """Return why something was not observed, once each."""
@@ -171,8 +171,8 @@ class TimedObserver:
 
     async def _take(self, requests: Sequence[Request], found: dict[str, tuple[str, ...]]) -> None:
         async with closing(self._inner.observe(requests)) as stream:
-            async for member, told in stream:
-                found.setdefault(member, told)
+            async for member, data in stream:
+                found.setdefault(member, data)
 
     def _note(self, reason: str) -> None:
         self._notes[f"the model was not told what all members give: {reason}"] = None

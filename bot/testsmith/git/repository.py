@@ -164,10 +164,10 @@ class Repository:
         options = ("--no-merges", "--no-renames", "--name-only", "-z", "--format=%x01%ct")
         try:
             commit = ("--end-of-options", head or "HEAD", "--")
-            told = self.git.run("log", *options, f"-n{_MOST_COMMITS}", *commit)
+            data = self.git.run("log", *options, f"-n{_MOST_COMMITS}", *commit)
         except GitFailed:  # a repository without a commit
             return {}
-        return _touches(told, days)
+        return _touches(data, days)
 
     @property
     def is_shallow(self) -> bool:
@@ -178,11 +178,11 @@ class Repository:
         return self.git.line("rev-parse", "--is-shallow-repository") == "true"
 
 
-def _touches(told: bytes, days: int) -> dict[str, list[float]]:
+def _touches(data: bytes, days: int) -> dict[str, list[float]]:
     """Read what `git log --name-only -z` prints: the time of a commit, then its paths."""
     found: dict[str, list[float]] = {}
     newest: float | None = None
-    for commit in told.split(b"\x01")[1:]:
+    for commit in data.split(b"\x01")[1:]:
         seconds, *paths = commit.replace(b"\n", b"\0", 1).split(b"\0")
         time = float(seconds) if seconds.isdigit() else 0.0
         newest = time if newest is None else max(newest, time)

@@ -178,9 +178,9 @@ def body_words(suggestion: Suggestion) -> Prose:
 
     What the change does says more than what the tests show of it, so a summary gives way to a witness.
     """
-    told = suggestion.witness or suggestion.summary
-    asked = _question(suggestion, known=bool(told))
-    return joined(" ", (parse(text) for text in (_sentence(told) if told else "", asked) if text))
+    data = suggestion.witness or suggestion.summary
+    asked = _question(suggestion, known=bool(data))
+    return joined(" ", (parse(text) for text in (_sentence(data) if data else "", asked) if text))
 
 
 def _sentence(text: str) -> str:
@@ -445,10 +445,10 @@ def earlier_words(tests: Iterable[GeneratedTest]) -> Iterator[Prose]:
     by_member: dict[tuple[str, StaleTestAction, bool], list[GeneratedTest]] = {}
     for one in tests:
         by_member.setdefault((one.member, one.fate, one.is_edited), []).append(one)
-    told = list(by_member.items())
-    for (member, fate, is_edited), group in told[:_MOST_MEMBERS]:
+    data = list(by_member.items())
+    for (member, fate, is_edited), group in data[:_MOST_MEMBERS]:
         yield (*_stale_subject(member), *plain(_said(fate, is_edited=is_edited)), *_names(group), *plain("."))
-    left = len(told) - _MOST_MEMBERS
+    left = len(data) - _MOST_MEMBERS
     if left > 0:
         yield plain(f"… and tests of {count(left, 'more member')}.")
 

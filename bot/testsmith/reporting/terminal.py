@@ -220,9 +220,9 @@ def _parts(report: Report, view: View) -> Iterator[RenderableType]:
     for entry in found:
         for suggestion in entry.suggestions:
             yield from _suggestion_parts(suggestion, entry.member, view)
-    told = list(earlier_words(report.earlier))
-    yield from (("",) if told else ())
-    yield from map(_text, told)
+    data = list(earlier_words(report.earlier))
+    yield from (("",) if data else ())
+    yield from map(_text, data)
     yield from _skipped_parts(report)
     yield from _closing_parts(report)
 

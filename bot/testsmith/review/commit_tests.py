@@ -426,7 +426,7 @@ class CommitStep:
             wanted = replace(wanted, head=made.commit.sha)
         return replace(wanted, wishes=wishes, has_news=True)
 
-    def told(self, reviewed: ReviewResult) -> ReviewResult:
+    def with_commit_result(self, reviewed: ReviewResult) -> ReviewResult:
         """Return what came of the review, with what came of the commit."""
         made = self.made
         if made is None:

@@ -109,7 +109,7 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
     report = await tools.suggest(begun.states, begun.given())
     tools.progress.phase("posting", 1)
     landing = await in_thread(_landing, begun, report, tools)
-    return landing.told(await in_thread(deliver, begun, report, tools, landing.aimed))
+    return landing.with_commit_result(await in_thread(deliver, begun, report, tools, landing.aimed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,19 +215,19 @@ def deliver(
     """
     posting = PostProgress(notes=dict.fromkeys(begun.states.notes))
     wanted = aimed(_wanted(begun, report, tools, posting))
-    told = _Told(begun, report, posting)
+    data = _Told(begun, report, posting)
     try:
         if begun.unreadable is not None:
             raise begun.unreadable
         post(tools.forge, begun.task.number, wanted, tools.limits, posting)
     except HeadMoved as failure:
-        return told.reviewed(PostStatus.HEAD_MOVED, failure)
+        return data.reviewed(PostStatus.HEAD_MOVED, failure)
     except Forbidden as failure:
         posting.settled = posting.settled or _settled_alone(wanted, tools.limits)
-        return told.reviewed(PostStatus.NOT_ALLOWED, failure, (failure.permission,))
+        return data.reviewed(PostStatus.NOT_ALLOWED, failure, (failure.permission,))
     except ForgeFailure as failure:
-        return told.reviewed(PostStatus.FAILED, failure)
-    return told.reviewed(PostStatus.POSTED)
+        return data.reviewed(PostStatus.FAILED, failure)
+    return data.reviewed(PostStatus.POSTED)
 
 
 @dataclass(frozen=True, slots=True)

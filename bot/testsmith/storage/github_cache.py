@@ -149,7 +149,7 @@ class CacheService:
 
         return self._tried(once, limit)
 
-    def told(self, words: object) -> str:
+    def safe_words(self, words: object) -> str:
         """Return words of the service's as they may be told: short, on one line, and without a secret."""
         text = str(words)
         for secret in sorted(self._secrets, key=len, reverse=True):
@@ -237,7 +237,7 @@ class CacheService:
 
     def _object(self, answer: _Answer) -> dict[str, Any]:
         parsed = json_object(answer.body)
-        words = self.told(parsed.get("msg") or parsed.get("message") or "") if parsed else ""
+        words = self.safe_words(parsed.get("msg") or parsed.get("message") or "") if parsed else ""
         if answer.status in _OK:
             if parsed is None:
                 raise _Passing("the cache service answered no JSON")
@@ -274,14 +274,14 @@ def _signatures(query: str) -> Iterator[str]:
 
 def _failure(answer: _Answer, words: str) -> ArchiveFailure:
     """Return what an answer means that is no success."""
-    status, told = answer.status, f": {words}" if words else ""
+    status, data = answer.status, f": {words}" if words else ""
     if status == _TOO_MANY:
         return _Passing("GitHub allows no more requests to its cache now (429)", _retry_after(answer))
     if status in _PASSING and "insufficient usage" not in words:
-        return _Passing(f"the cache service failed ({status}){told}")
+        return _Passing(f"the cache service failed ({status}){data}")
     if status in _REFUSED:
-        return ArchiveFailure(f"the cache service refused the job's token ({status}){told}")
-    return ArchiveFailure(f"the cache service answered {status}{told}")
+        return ArchiveFailure(f"the cache service refused the job's token ({status}){data}")
+    return ArchiveFailure(f"the cache service answered {status}{data}")
 
 
 def _retry_after(answer: _Answer) -> float | None:
@@ -378,7 +378,7 @@ class ActionsCache:
         """Return the answer to a call that has to be a success."""
         answer = self._call(method, body, limit)
         if not answer.get("ok"):
-            words = self._service.told(answer.get("message") or "")
+            words = self._service.safe_words(answer.get("message") or "")
             raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
         return answer
 

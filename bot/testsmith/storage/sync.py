@@ -227,8 +227,8 @@ class CacheSync:
         if self._no_restore:
             return f"restored nothing: {self._no_restore}"
         refused = self._contents.refused
-        told = f"restored {_entries(self._added)}" if self._added else "nothing to restore"
-        return f"{told} ({_entries(refused)} of another shape left out)" if refused else told
+        data = f"restored {_entries(self._added)}" if self._added else "nothing to restore"
+        return f"{data} ({_entries(refused)} of another shape left out)" if refused else data
 
     def _told_of_saving(self) -> str:
         saved = f"saved {self._saved} new" if self._saved else ""

@@ -70,8 +70,8 @@ def merged(
     heard = [_heard(reports[number], own[number]) for number in sorted(reports) if number in own]
     suggestions = [one for report in heard for one in report.suggestions]
     skipped = [one for report in heard for one in report.skipped]
-    told = {one.member for one in suggestions} | {one.member for one in skipped}
-    silent = _silent(own, missing, told, members)
+    data = {one.member for one in suggestions} | {one.member for one in skipped}
+    silent = _silent(own, missing, data, members)
     order = [members[one] for one in taken if any(one in ids for ids in own.values())]
     whole = Report(
         members=tuple(order),
@@ -111,14 +111,14 @@ def _once(skipped: Iterable[Skipped], suggestions: Iterable[Suggestion]) -> Iter
 def _silent(
     own: Mapping[int, Collection[str]],
     missing: Mapping[int, str],
-    told: Collection[str | None],
+    data: Collection[str | None],
     members: Mapping[str, Member],
 ) -> Iterator[Skipped]:
     """Yield those that no report tells of: nothing was tried in vain, so the next sweep takes them again."""
     for number, ids in own.items():
         reason = missing.get(number, _SAID_NOTHING)
         for one in sorted(ids):
-            if one not in told:
+            if one not in data:
                 yield Skipped(path=members[one].path, stage=SkipStage.BUDGET, reason=reason, member=one)
 
 
@@ -131,49 +131,49 @@ def _failing(reports: Sequence[Report]) -> frozenset[str] | None:
     return frozenset[str]().union(*known) if known else None
 
 
-def _baseline(told: Sequence[Baseline]) -> Baseline:
+def _baseline(data: Sequence[Baseline]) -> Baseline:
     """Return what the machines know of the project's own tests, each for its own members."""
-    statuses = {one.status for one in told}
+    statuses = {one.status for one in data}
     if not statuses:
         return Baseline()
     return Baseline(
         status=statuses.pop() if len(statuses) == 1 else BaselineStatus.PARTLY,
-        tests=max((one.tests for one in told if one.tests is not None), default=None),
-        known=sum(one.known for one in told),
+        tests=max((one.tests for one in data if one.tests is not None), default=None),
+        known=sum(one.known for one in data),
     )
 
 
-def _statistics(told: Sequence[Statistics]) -> Statistics:
+def _statistics(data: Sequence[Statistics]) -> Statistics:
     """Return the figures of all machines: sums, but for the time, since they worked side by side."""
-    costs = [one.spending.cost for one in told]
+    costs = [one.spending.cost for one in data]
     return Statistics(
         spending=Spending(
-            api_calls=sum(one.spending.api_calls for one in told),
-            prompt_tokens=sum(one.spending.prompt_tokens for one in told),
-            prefix_tokens=sum(one.spending.prefix_tokens for one in told),
-            completion_tokens=sum(one.spending.completion_tokens for one in told),
-            thinking_tokens=sum(one.spending.thinking_tokens for one in told),
+            api_calls=sum(one.spending.api_calls for one in data),
+            prompt_tokens=sum(one.spending.prompt_tokens for one in data),
+            prefix_tokens=sum(one.spending.prefix_tokens for one in data),
+            completion_tokens=sum(one.spending.completion_tokens for one in data),
+            thinking_tokens=sum(one.spending.thinking_tokens for one in data),
             cost=None if None in costs else sum(cost for cost in costs if cost is not None),
         ),
         cache=CacheStats(
-            hits=sum(one.cache.hits for one in told),
-            misses=sum(one.cache.misses for one in told),
-            entries=max((one.cache.entries for one in told), default=0),
+            hits=sum(one.cache.hits for one in data),
+            misses=sum(one.cache.misses for one in data),
+            entries=max((one.cache.entries for one in data), default=0),
         ),
-        funnel=_funnel([one.funnel for one in told]),
-        seconds=max((one.seconds for one in told), default=0.0),
-        not_asked=sum(one.not_asked for one in told),
+        funnel=_funnel([one.funnel for one in data]),
+        seconds=max((one.seconds for one in data), default=0.0),
+        not_asked=sum(one.not_asked for one in data),
     )
 
 
-def _funnel(told: Sequence[Funnel]) -> Funnel:
+def _funnel(data: Sequence[Funnel]) -> Funnel:
     return Funnel(
-        asked=sum(one.asked for one in told),
-        answered=sum(one.answered for one in told),
-        ran=sum(one.ran for one in told),
-        stable=sum(one.stable for one in told),
-        gains=sum(one.gains for one in told),
-        posted=sum(one.posted for one in told),
+        asked=sum(one.asked for one in data),
+        answered=sum(one.answered for one in data),
+        ran=sum(one.ran for one in data),
+        stable=sum(one.stable for one in data),
+        gains=sum(one.gains for one in data),
+        posted=sum(one.posted for one in data),
     )
 
 

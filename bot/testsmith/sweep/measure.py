@@ -107,11 +107,11 @@ async def _fates(
         if one.changes:
             changed[member.id] = one
     try:
-        told = await changes_noticed(workspace, changed, settings.suite_seconds) if changed else {}
+        data = await changes_noticed(workspace, changed, settings.suite_seconds) if changed else {}
     except CannotRun:
-        told = {}
+        data = {}
     tools.progress.advance(len(members))
-    return fates | {(id_, number): fails for id_, ones in told.items() for number, fails in ones.items()}
+    return fates | {(id_, number): fails for id_, ones in data.items() for number, fails in ones.items()}
 
 
 def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:

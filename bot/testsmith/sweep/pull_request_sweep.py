@@ -123,12 +123,12 @@ def _reason(planned: Planned) -> str:
 async def _proven(hosted: Hosted) -> ReviewResult:
     shard = shard_of(hosted.how.shard)
     report = await prove_shard(hosted.settings, hosted.tools(_anything), hosted.parts, shard)
-    told = SweepReport(plan=SweepPlan(ranked=()), report=report)
+    data = SweepReport(plan=SweepPlan(ranked=()), report=report)
     return ReviewResult(
         delivery=PostStatus.NOTHING,
         report=report,
         reason=f"Shard {shard} is left for the job that collects.",
-        text=sweep_text(told, SweepMemory(), green_members(report), is_proposed=False),
+        text=sweep_text(data, SweepMemory(), green_members(report), is_proposed=False),
         parts=hosted.parts_place,
     )
 

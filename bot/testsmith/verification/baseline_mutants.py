@@ -116,9 +116,9 @@ class OwnTests:
         except CannotRun:  # then nothing is known of them
             return
         self._progress.advance(count)
-        for member, told in noticed.items():
+        for member, data in noticed.items():
             mutants = asked[member].mutants
-            known = {mutants[number]: fails for number, fails in told.items() if number < len(mutants)}
+            known = {mutants[number]: fails for number, fails in data.items() if number < len(mutants)}
             self._noticed.setdefault(member, {}).update(known)
 
     def _collect(self, asked: dict[str, _Asked], proof: Proof, mutation: Mutation) -> None:

@@ -49,8 +49,8 @@ def difference(code: str, member: Member, function: str, message: str) -> str:
         claims = [claim for claim in claims_of(parse_untrusted(code), member) if claim.function == function]
     except CannotParse:
         return ""
-    told = {sentence for claim in claims if (sentence := _difference(claim, message))}
-    return told.pop() if len(told) == 1 else ""
+    data = {sentence for claim in claims if (sentence := _difference(claim, message))}
+    return data.pop() if len(data) == 1 else ""
 
 
 def _difference(claim: Claim, message: str) -> str:
@@ -222,10 +222,10 @@ def _reasons(cuts: Sequence[Cut]) -> str:
         return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
     if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
         return "mutation not possible: changes of its source have no effect on what its tests run"
-    told = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
-    left = len(cuts) - len(told)
+    data = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
+    left = len(cuts) - len(data)
     more = [f"{left} more likewise cut"] if left else []
-    return "; ".join(["no test was left", *told, *more]) if told else "no test was left"
+    return "; ".join(["no test was left", *data, *more]) if data else "no test was left"
 
 
 def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests: KeepTests) -> Judgement:
@@ -504,8 +504,8 @@ def _catch_text(proof: Proof) -> str:
     """Say what was before and what is now, of the first function of which that can be told."""
     code, member = proof.candidate.code, proof.member
     for function in proof.functions:
-        told = difference(code, member, function.name, function.head[0].message)
-        if told:
-            return told
+        data = difference(code, member, function.name, function.head[0].message)
+        if data:
+            return data
     says = first_words(proof.functions[0].head[0].message)
     return f"This held before the change and does not now: `{says}`. Is the difference wanted?"

@@ -138,12 +138,12 @@ class _Trial:
             return Mutation(unheard=True)
         tried = {change.number for change in self._changes()}
         lost = tried - result.changed.keys()
-        told = {number: result.changed.get(number, {}) for number in tried - lost}
+        data = {number: result.changed.get(number, {}) for number in tried - lost}
         known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
         return Mutation(
             mutants=known if known or not self.mutants else None,  # none was tried: nothing is known of any
             kills={
-                name: frozenset(self.mutants[number] for number in told if _fails(told[number].get(name)))
+                name: frozenset(self.mutants[number] for number in data if _fails(data[number].get(name)))
                 for name in self.proof.names
             },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),

@@ -350,8 +350,8 @@ def _said(cut: Cut, function: FunctionProof) -> str:
     """Return why a function was cut, and what it said in the first run that it did not pass."""
     failed = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     message = "" if failed is None else failed.message.strip()
-    told = not message or ("\n" not in message and message in cut.reason)
-    return _plain(cut.reason if told else f"{cut.reason}\n{message}")
+    data = not message or ("\n" not in message and message in cut.reason)
+    return _plain(cut.reason if data else f"{cut.reason}\n{message}")
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from forge.github.desk import COMMENTS, GRAPHQL, PULL, Desk
 from fakes.github.dispatch import Request
 from testsmith.forge.comment_markers import SUMMARY_MARK
 from testsmith.forge.github import build_forge
-from testsmith.forge.github.transport import ANSWER_LIMIT
+from testsmith.forge.github.session import ANSWER_LIMIT
 from testsmith.forge.interface import CreateSummary, Forbidden, ForgeFailure, NotFound, Refused
 from testsmith.settings import Secret
 

@@ -127,10 +127,10 @@ async def install_project(order: InstallOrder) -> Installed:
 def version_of(repository: Repository) -> str:
     """Return the version that a project's last tag names, with the number of commits since."""
     try:
-        told = repository.git.line("describe", "--tags", "--long")
+        data = repository.git.line("describe", "--tags", "--long")
     except GitFailed:
         return "0.0.1"
-    tag, since, _ = told.rsplit("-", 2)
+    tag, since, _ = data.rsplit("-", 2)
     release = _RELEASE.search(tag)
     if release is None:
         return "0.0.1"
@@ -287,19 +287,19 @@ class _Installation:
         notes: list[str] = []
         if needs.is_locked:
             done = await self._sync(needs)
-            told = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
-            if told is not None:
-                return told
+            data = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
+            if data is not None:
+                return data
             failing = "what uv.lock says could not be installed, so other versions may have been"
             notes.append(f"{failing}: {self._failed or _said(done)}")
         if needs.is_package:
-            told = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
-            if told is not None:
-                return (*notes, *told)
+            data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
+            if data is not None:
+                return (*notes, *data)
             notes.append(f"the project could not be installed, only what it needs: {self._failed}")
-        told = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
-        if told is not None:
-            return (*notes, *told)
+        data = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
+        if data is not None:
+            return (*notes, *data)
         raise CannotPrepare(
             f"what the project's tests need cannot be installed ({self._failed}): fix that, name a setup"
             " command, or install it yourself into an environment that --python names."

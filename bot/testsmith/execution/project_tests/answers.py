@@ -120,9 +120,9 @@ class _Reader:
         self._how = ""
         self._words = ""
 
-    def take(self, told: Mapping[str, Any]) -> None:
+    def take(self, data: Mapping[str, Any]) -> None:
         """Take one line in."""
-        match told:
+        match data:
             case {"kind": "lines", "number": int(number), "attempt": int(attempt), "files": dict(files)}:
                 self._sets[attempt, number] = dict(self._lines(files))
             case {"kind": "arcs", "arcs": list(arcs)}:
@@ -131,7 +131,7 @@ class _Reader:
                 for file, lines in self._sets.get((attempt, number), {}).items():
                     self._loaded.setdefault(file, set()).update(lines)
             case {"kind": "test"}:
-                self._take_test(told)
+                self._take_test(data)
             case {"kind": "broken", "node": str(node), "message": str(message)}:
                 reason = _reason(message.replace(self._prefix, ""))
                 self._broken.setdefault(one_line(node.partition("::")[0]), reason)
@@ -140,7 +140,7 @@ class _Reader:
             case {"kind": "exit", "code": int(code)}:
                 self._exit = code
             case {"kind": "ended", "how": str(how)}:
-                self._take_ending(told, how)
+                self._take_ending(data, how)
 
     def _lines(self, files: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[int]]]:
         for file, lines in files.items():
@@ -149,15 +149,15 @@ class _Reader:
                 yield file.removeprefix(self._prefix), found
 
     def _take_arcs(self, arcs: Iterable[Any]) -> None:
-        for told in arcs:
-            match told:
+        for data in arcs:
+            match data:
                 case [str(file), int(before), int(after)] if file.startswith(self._prefix):
                     place = file.removeprefix(self._prefix)
                     self._arcs.setdefault(place, set()).add((before, after))
 
-    def _take_test(self, told: Mapping[str, Any]) -> None:
-        self._likely_ended |= told.get("likely") is False
-        match told:
+    def _take_test(self, data: Mapping[str, Any]) -> None:
+        self._likely_ended |= data.get("likely") is False
+        match data:
             case {
                 "id": str(name),
                 "file": str(file),
@@ -177,13 +177,13 @@ class _Reader:
                         status=status if status in {PASSED, SKIPPED, FAILED} else CRASHED,
                         seconds=float(seconds),
                         lines=self._sets.get((attempt, number), {}),
-                        left_early=self._left_early(told.get("left_early")),
+                        left_early=self._left_early(data.get("left_early")),
                     )
                 )
 
-    def _left_early(self, told: object) -> Lines:
+    def _left_early(self, data: object) -> Lines:
         found: dict[str, set[int]] = {}
-        for place in told if isinstance(told, list) else []:
+        for place in data if isinstance(data, list) else []:
             match place:
                 case [str(file), int(line)] if file.startswith(self._prefix):
                     found.setdefault(file.removeprefix(self._prefix), set()).add(line)
@@ -194,9 +194,9 @@ class _Reader:
         if known is None or test.has_failed:
             self._tests[test.id] = test
 
-    def _take_ending(self, told: Mapping[str, Any], how: str) -> None:
-        self._how, self._words = how, one_line(told.get("words"))
-        running = told.get("running")
+    def _take_ending(self, data: Mapping[str, Any], how: str) -> None:
+        self._how, self._words = how, one_line(data.get("words"))
+        running = data.get("running")
         if isinstance(running, str) and len(running) <= _MOST_ID_CHARACTERS:
             file, _, rest = running.partition("::")
             name = rest.partition("[")[0]

@@ -279,8 +279,8 @@ class _Part:
         asked = {(member, change.number) for member, change in self.changes}
         found: list[tuple[str, int, bool]] = []
 
-        def take(told: dict[str, Any]) -> None:
-            match told:
+        def take(data: dict[str, Any]) -> None:
+            match data:
                 case {
                     "kind": "change",
                     "module": int(module),
@@ -304,8 +304,8 @@ async def try_changes(
     count = max(1, min(workspace.parallel, math.ceil(len(changes) / _LEAST_A_PROCESS)))
     parts = [_Part(modules=changed, changes=changes[start::count]) for start in range(count)]
     found: dict[str, dict[int, bool]] = {}
-    for told in await asyncio.gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
-        for member, number, noticed in told:
+    for data in await asyncio.gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
+        for member, number, noticed in data:
             found.setdefault(member, {})[number] = noticed
     return found
 

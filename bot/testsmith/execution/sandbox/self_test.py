@@ -29,7 +29,7 @@ async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> 
         except CannotRun as error:
             return Trouble(layer=None, reason=str(error).rstrip("."))
     doubts: list[Trouble | None] = []
-    read_lines(outcome.stdout, lambda told: doubts.append(_doubt(isolation, told, interpreter)))
+    read_lines(outcome.stdout, lambda data: doubts.append(_doubt(isolation, data, interpreter)))
     if not doubts:
         said = shown(outcome.stderr, _MOST_WORDS)
         return Trouble(layer=None, reason=said or f"it ended with {outcome.exit_code}")
@@ -43,19 +43,19 @@ def _command(interpreter: Path, folder: Path) -> Command:
     return Command(argv=argv, folder=inside)
 
 
-def _doubt(isolation: Isolation, told: Mapping[str, Any], interpreter: Path) -> Trouble | None:
+def _doubt(isolation: Isolation, data: Mapping[str, Any], interpreter: Path) -> Trouble | None:
     """Return what a trial could do that a layer forbids, or could not do that it must."""
     could = {
-        Layer.OWN_UID: isolation.own_uid and (os.geteuid() in told["uids"] or len(told["groups"]) > 1),
-        Layer.LANDLOCK: isolation.landlock and told["reads_proc"],
-        Layer.SECCOMP: isolation.seccomp and told["has_sockets"],
-        Layer.RLIMITS: isolation.rlimits and told["file_bytes"] > _LIMITS.file_bytes,
+        Layer.OWN_UID: isolation.own_uid and (os.geteuid() in data["uids"] or len(data["groups"]) > 1),
+        Layer.LANDLOCK: isolation.landlock and data["reads_proc"],
+        Layer.SECCOMP: isolation.seccomp and data["has_sockets"],
+        Layer.RLIMITS: isolation.rlimits and data["file_bytes"] > _LIMITS.file_bytes,
     }
     for layer, does_not_hold in could.items():
         if does_not_hold:
             return Trouble(layer=layer, reason="it was applied, and does not hold", was_applied=True)
     needed = interpreter_folders(interpreter)
-    for path in map(Path, told["unreadable"]):
+    for path in map(Path, data["unreadable"]):
         if path.exists() and any(path.is_relative_to(folder) for folder in needed):
             return Trouble(layer=None, reason=f"the sandbox's user cannot read {path}")
     return None

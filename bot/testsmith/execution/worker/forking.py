@@ -184,8 +184,8 @@ class Silence:
 def used_if_running(process: int) -> float | None:
     """Return the processor's seconds that a process has used; None where it waits for something else."""
     try:
-        told = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
-        state, *fields = told.rpartition(")")[2].split()
+        data = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        state, *fields = data.rpartition(")")[2].split()
         return (int(fields[10]) + int(fields[11])) / os.sysconf("SC_CLK_TCK") if state in "RD" else None
     except (OSError, ValueError, IndexError):
         return None
@@ -272,10 +272,10 @@ def _reap() -> bool:
 def _children() -> list[int] | None:
     """Return the ids of this process's children; None where /proc does not tell."""
     try:
-        told = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
+        data = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
     except OSError:
         return None
-    return [int(process) for process in told.split()]
+    return [int(process) for process in data.split()]
 
 
 def _prctl(option: int, value: int) -> None:

@@ -115,13 +115,13 @@ def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
     """Read a job of the plan."""
     mutants = (
         LoadedMutant(
-            number=told["number"],
-            edit=(told["edit"][0], told["edit"][1], told["edit"][2]),
-            function=None if told["function"] is None else (told["function"][0], told["function"][1]),
-            tests=frozenset(told["tests"]),
-            whole=told["whole"],
+            number=data["number"],
+            edit=(data["edit"][0], data["edit"][1], data["edit"][2]),
+            function=None if data["function"] is None else (data["function"][0], data["function"][1]),
+            tests=frozenset(data["tests"]),
+            whole=data["whole"],
         )
-        for told in job["mutants"]
+        for data in job["mutants"]
     )
     return MutantRun(
         folder=folder,
@@ -166,14 +166,14 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     """
     deadline = time.monotonic() + run.seconds
     inside = [mutant for mutant in run.mutants if mutant.function is not None]
-    told = _Told()
+    data = _Told()
     if inside:
         stage = _Stage(run, inside)
-        run_child(stage.carry_out, run.seconds, told.receive, closed)
-    results = told.trusted(run.names)
-    outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in told.unplaced]
+        run_child(stage.carry_out, run.seconds, data.receive, closed)
+    results = data.trusted(run.names)
+    outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in data.unplaced]
     if outside and time.monotonic() < deadline:
-        results |= _Loading(run, deadline, closed).results(outside, told.seconds if results else None)
+        results |= _Loading(run, deadline, closed).results(outside, data.seconds if results else None)
     return _told(results)
 
 
@@ -304,7 +304,7 @@ def _clean(names: frozenset[str]) -> LoadedMutant:
 
 
 def _statuses(account: JobResults) -> dict[str, str]:
-    return {name: str(told["status"]) for name, told in account.functions.items()}
+    return {name: str(data["status"]) for name, data in account.functions.items()}
 
 
 def _move_to(folder: Path) -> None:

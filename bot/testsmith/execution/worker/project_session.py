@@ -105,10 +105,10 @@ class ProjectFolder:
         seed: What a plugin that shuffles tests is given.
     """
 
-    def __init__(self, told: dict[str, str], hidden: Sequence[str], seed: int) -> None:
-        self._root = Path(told["root"])
-        self._pristine = Path(told["pristine"])
-        self._home = Path(told["home"])
+    def __init__(self, data: dict[str, str], hidden: Sequence[str], seed: int) -> None:
+        self._root = Path(data["root"])
+        self._pristine = Path(data["pristine"])
+        self._home = Path(data["home"])
         self._entries = dict(_entries(self._root))
         self._given_up: set[tuple[str, bool, bool]] = set()
         self._is_lost = False
@@ -243,5 +243,5 @@ def _open(path: str, folders: Sequence[str]) -> None:
 
 def read_grounds(plan: dict[str, Any]) -> ProjectFolder | None:
     """Return the copy that a plan tells of; None where it tells of none."""
-    told = plan.get("grounds")
-    return None if told is None else ProjectFolder(told, plan["hidden"], plan["seed"])
+    data = plan.get("grounds")
+    return None if data is None else ProjectFolder(data, plan["hidden"], plan["seed"])

@@ -91,16 +91,16 @@ class JobResults:
     def _add_case(self, case: Message) -> None:
         name = str(case["name"])
         known = self.functions.get(name, case)
-        worst = max(known, case, key=lambda told: _BADNESS.index(told["status"]))
+        worst = max(known, case, key=lambda data: _BADNESS.index(data["status"]))
         verdict = {
             "name": name,
             "status": worst["status"],
             "message": str(worst["message"]),
             "network": worst.get("network") is True,
             "raised_by_test": all(
-                told.get("raised_by_test") is True
-                for told in (known, case)
-                if told["status"] == worst["status"]
+                data.get("raised_by_test") is True
+                for data in (known, case)
+                if data["status"] == worst["status"]
             ),
         }
         self.functions[name] = {**verdict, **_reached([known, case])}

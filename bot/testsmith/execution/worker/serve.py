@@ -152,8 +152,8 @@ def _serve_jobs(plan: dict[str, Any], teller: ResultChannel, done: list[str]) ->
         elif job["kind"] == "mutants":
             teller.tell(_serve_mutants(job, ini, grounds, teller.descriptor))
         else:
-            told = tests.serve(job)
-            teller.tell({**told, "done": [*done, *told["done"]]})
+            data = tests.serve(job)
+            teller.tell({**data, "done": [*done, *data["done"]]})
 
 
 def _serve_import(job: dict[str, Any], closed: int) -> Message:

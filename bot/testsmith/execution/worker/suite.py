@@ -68,8 +68,8 @@ def main() -> None:
 
 def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
     changes = importlib.import_module(__package__ + ".suite_changes")
-    for told in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
-        teller.tell({"kind": "change", **told})
+    for data in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
+        teller.tell({"kind": "change", **data})
 
 
 def _place(plan: dict[str, Any]) -> Any:

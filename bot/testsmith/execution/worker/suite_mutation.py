@@ -97,22 +97,22 @@ class ChangesRun(NamedTuple):
 
 def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> ChangesRun:
     """Read the changes of a plan."""
-    told = plan["changes"]
+    data = plan["changes"]
     return ChangesRun(
         place=place,
-        modules=tuple((f"{plan['root']}/{module['path']}", module["source"]) for module in told["modules"]),
-        changes=tuple(_change(change, told["tests"]) for change in told["changes"]),
+        modules=tuple((f"{plan['root']}/{module['path']}", module["source"]) for module in data["modules"]),
+        changes=tuple(_change(change, data["tests"]) for change in data["changes"]),
         deadline=time.monotonic() + plan["seconds"],
         closed=closed,
     )
 
 
-def _change(told: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
-    start, end, text = told["edit"]
-    function = None if told["function"] is None else (told["function"][0], told["function"][1])
-    ids = frozenset(tests[number] for number in told["tests"])
-    mutant = LoadedMutant(told["number"], (start, end, text), function, ids, whole=False)
-    return ModuleChange(told["module"], mutant)
+def _change(data: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
+    start, end, text = data["edit"]
+    function = None if data["function"] is None else (data["function"][0], data["function"][1])
+    ids = frozenset(tests[number] for number in data["tests"])
+    mutant = LoadedMutant(data["number"], (start, end, text), function, ids, whole=False)
+    return ModuleChange(data["module"], mutant)
 
 
 def try_changes(run: ChangesRun) -> Iterator[Message]:
@@ -297,15 +297,15 @@ class _Stage:
         if mutant.function is None or not choice.tests or self._run.left <= 0:
             return
         exchange = self._modules[change.module].exchange(mutant.edit, mutant.function)
-        told = {"module": change.module, "number": mutant.number}
+        data = {"module": change.module, "number": mutant.number}
         if exchange is None:
-            self._send({"kind": "unplaced", **told})
+            self._send({"kind": "unplaced", **data})
             return
         limit = min(self._run.left, _LEAST_SECONDS + _TIMES_AS_LONG * choice.seconds)
         trial = self._case.trial([items[test] for test in choice.tests], exchange, whole=False, seconds=limit)
         by = trial.noticed_by(hung=self._run.left > 0)
         if by is not None or (trial.is_over and choice.is_whole):
-            self._send({"kind": "tried", **told, "by": by})
+            self._send({"kind": "tried", **data, "by": by})
         if by is not None:
             yield by
 

@@ -303,8 +303,8 @@ class _SuiteRecorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell which file could not be collected, and of each that it goes on."""
         self._send({"kind": "alive"})
-        told = report.longrepr
-        why = str(told[2] if isinstance(told, tuple) else told)[-1_000:]  # of a skip: file, line, reason
+        data = report.longrepr
+        why = str(data[2] if isinstance(data, tuple) else data)[-1_000:]  # of a skip: file, line, reason
         if report.failed or (report.skipped and _LACKS_A_MODULE in why):
             self._send({"kind": "broken", "node": report.nodeid, "message": why})
 
@@ -317,8 +317,8 @@ class _SuiteRecorder:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Run one case, and send how it ended."""
-        told = self._told(item)
-        self._send({"kind": "begun", **told})
+        data = self._told(item)
+        self._send({"kind": "begun", **data})
         self._status = "crashed"
         self._left_early = set()
         reached = ReachedByFile()
@@ -333,8 +333,8 @@ class _SuiteRecorder:
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
-        early = {"left_early": sorted(self._left_early), "likely": told["file"] not in self._unlikely}
-        self._send({"kind": "test", **told, **status, **early})
+        early = {"left_early": sorted(self._left_early), "likely": data["file"] not in self._unlikely}
+        self._send({"kind": "test", **data, **status, **early})
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root

@@ -171,8 +171,8 @@ class GitHub:
         path = f"/collaborators/{quote(login, safe='')}/permission"
         try:
             with understood(what):
-                told = self._remote.get(what, path, permission=_READ_METADATA)
-                permission, name = taken(told, "permission", str), maybe(told, "role_name", str)
+                data = self._remote.get(what, path, permission=_READ_METADATA)
+                permission, name = taken(data, "permission", str), maybe(data, "role_name", str)
         except NotFound:
             return Role.NONE
         if permission in _MAY_WRITE:
@@ -251,24 +251,24 @@ class GitHub:
         self._remote.write("update the summary comment", send, lambda: None)
 
     def _hide_or_show(self, operation: Minimise | Restore) -> Applied:
-        told = {"subjectId": operation.node_id}
+        data = {"subjectId": operation.node_id}
         try:
             if isinstance(operation, Minimise):
-                told["classifier"] = operation.classifier.value
-                self._remote.mutate("hide a comment", MINIMISE, told, permission=WRITE_PULLS)
+                data["classifier"] = operation.classifier.value
+                self._remote.mutate("hide a comment", MINIMISE, data, permission=WRITE_PULLS)
             else:
-                self._remote.mutate("show a comment again", RESTORE, told, permission=WRITE_PULLS)
+                self._remote.mutate("show a comment again", RESTORE, data, permission=WRITE_PULLS)
         except NotFound:
             return Applied(note="A comment of ours is gone: somebody has deleted it.")
         return Applied()
 
     def _resolve(self, operation: ResolveThread | UnresolveThread) -> Applied:
-        told = {"threadId": operation.thread}
+        data = {"threadId": operation.thread}
         try:
             if isinstance(operation, ResolveThread):
-                self._remote.mutate("resolve a thread", RESOLVE, told, permission=WRITE_CONTENTS)
+                self._remote.mutate("resolve a thread", RESOLVE, data, permission=WRITE_CONTENTS)
             else:
-                self._remote.mutate("open a thread again", UNRESOLVE, told, permission=WRITE_CONTENTS)
+                self._remote.mutate("open a thread again", UNRESOLVE, data, permission=WRITE_CONTENTS)
         except (Forbidden, NotFound) as refused:
             return Applied(note=str(refused))
         return Applied()

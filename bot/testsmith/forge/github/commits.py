@@ -48,35 +48,35 @@ def read_branch(remote: RepositoryClient, name: str) -> Branch | None:
     what = f"read branch {name}"
     with understood(what):
         try:
-            told = remote.get(what, f"/branches/{_quoted(name)}", permission=READ_CONTENTS)
+            data = remote.get(what, f"/branches/{_quoted(name)}", permission=READ_CONTENTS)
         except NotFound:
             return None
-        is_protected = maybe(told, "protected", bool) or False
-        return Branch(name=name, sha=taken(told, "commit.sha", str), is_protected=is_protected)
+        is_protected = maybe(data, "protected", bool) or False
+        return Branch(name=name, sha=taken(data, "commit.sha", str), is_protected=is_protected)
 
 
 def read_ahead(remote: RepositoryClient, base: str, head: str) -> Ahead:
     """See `CommittingForge.ahead`."""
     what = "compare two commits"
     with understood(what):
-        told = remote.get(what, f"/compare/{base}...{head}", permission=READ_CONTENTS)
-        commits, files = entries(told.get("commits")), entries(told.get("files") or [])
-        is_whole = taken(told, "total_commits", int) == len(commits) and len(files) < COMPARED_FILES
+        data = remote.get(what, f"/compare/{base}...{head}", permission=READ_CONTENTS)
+        commits, files = entries(data.get("commits")), entries(data.get("files") or [])
+        is_whole = taken(data, "total_commits", int) == len(commits) and len(files) < COMPARED_FILES
         return Ahead(
             authors=tuple(maybe(one, "author.login", str) for one in commits),
             messages=tuple(taken(one, "commit.message", str) for one in commits),
             parents=tuple(len(entries(one.get("parents"))) for one in commits),
             contents={taken(one, "filename", str): _content(remote, one) for one in files},
             is_whole=is_whole,
-            behind=taken(told, "behind_by", int),
+            behind=taken(data, "behind_by", int),
         )
 
 
-def _content(remote: RepositoryClient, told: Mapping[str, Any]) -> bytes | None:
-    if taken(told, "status", str) == "removed":
+def _content(remote: RepositoryClient, data: Mapping[str, Any]) -> bytes | None:
+    if taken(data, "status", str) == "removed":
         return None
     what = "read a file"
-    blob = remote.get(what, f"/git/blobs/{taken(told, 'sha', str)}", permission=READ_CONTENTS)
+    blob = remote.get(what, f"/git/blobs/{taken(data, 'sha', str)}", permission=READ_CONTENTS)
     return base64.b64decode(taken(blob, "content", str))
 
 
@@ -88,11 +88,11 @@ class Branches:
 
     def create(self, name: str, sha: str) -> None:
         """See `CommittingForge.create_branch`."""
-        told = {"ref": f"refs/heads/{name}", "sha": sha}
+        data = {"ref": f"refs/heads/{name}", "sha": sha}
 
         def send() -> bool:
             try:
-                self._remote.rest("POST", "/git/refs", told)
+                self._remote.rest("POST", "/git/refs", data)
             except Rejected as rejected:
                 if "already exists" not in rejected.message.lower():
                     raise
@@ -138,7 +138,7 @@ class Branches:
             return self._commit_by_objects(order)
 
     def _commit_by_mutation(self, order: NewCommit) -> MadeCommit:
-        told = {
+        data = {
             "branch": {"repositoryNameWithOwner": self._remote.repository, "branchName": order.branch},
             "expectedHeadOid": order.parent,
             "message": {"headline": order.headline, "body": order.body},
@@ -146,7 +146,7 @@ class Branches:
         }
 
         def send() -> MadeCommit:
-            commit = taken(self._remote.graphql(COMMIT, told), "createCommitOnBranch.commit", dict)
+            commit = taken(self._remote.graphql(COMMIT, data), "createCommitOnBranch.commit", dict)
             return MadeCommit(sha=taken(commit, "oid", str))
 
         return self._write("commit", lambda: self._meant(order.branch, send), lambda: self._made(order))
@@ -191,10 +191,10 @@ class Branches:
             sha = self._made_object("/git/blobs", {"content": content, "encoding": "base64"})
         return {"path": change.path, "mode": mode, "type": "blob", "sha": sha}
 
-    def _made_object(self, path: str, told: Mapping[str, Any]) -> str:
+    def _made_object(self, path: str, data: Mapping[str, Any]) -> str:
         """Make one of git's objects; made twice it is the same."""
         return self._write(
-            "commit", lambda: taken(self._remote.rest("POST", path, told), "sha", str), lambda: None
+            "commit", lambda: taken(self._remote.rest("POST", path, data), "sha", str), lambda: None
         )
 
     def _write(

@@ -19,7 +19,7 @@ _PENDING = "PENDING"
 _SETTLED = "resolved"
 _DIGITS = 19
 
-Told = Mapping[str, Any]
+Json = Mapping[str, Any]
 
 
 def read_existing(remote: RepositoryClient, number: int) -> Existing:
@@ -40,7 +40,7 @@ class _List:
     cursor: str | None = None
     is_done: bool = False
 
-    def read(self, page: Told) -> None:
+    def read(self, page: Json) -> None:
         """Take note of where the next page begins."""
         cursor = maybe(page, "pageInfo.endCursor", str)
         self.is_done = not taken(page, "pageInfo.hasNextPage", bool)
@@ -52,7 +52,7 @@ class _List:
 class _Reader:
     """Reads the talk of one pull request."""
 
-    def __init__(self, query: Callable[[str, Told], Told]) -> None:
+    def __init__(self, query: Callable[[str, Json], Json]) -> None:
         self._query = query
         self._requests = 0
         self._comments = list[Comment]()
@@ -64,9 +64,9 @@ class _Reader:
         lists = {name: _List() for name in ("comments", "reviews", "threads")}
         login = ""
         while not all(one.is_done for one in lists.values()):
-            told = self._asked(TALK, _variables(lists))
-            login = taken(told, "viewer.login", str)
-            self._read_page(taken(told, "repository.pullRequest", dict), lists)
+            data = self._asked(TALK, _variables(lists))
+            login = taken(data, "viewer.login", str)
+            self._read_page(taken(data, "repository.pullRequest", dict), lists)
         return Existing(
             viewer=Viewer(login=login),
             comments=tuple(self._comments),
@@ -74,13 +74,13 @@ class _Reader:
             reviews=tuple(self._reviews),
         )
 
-    def _asked(self, document: str, variables: Told) -> Told:
+    def _asked(self, document: str, variables: Json) -> Json:
         self._requests += 1
         if self._requests > REQUESTS:
             raise Unreadable("more comments than can be read")
         return self._query(document, variables)
 
-    def _read_page(self, pull: Told, lists: Mapping[str, _List]) -> None:
+    def _read_page(self, pull: Json, lists: Mapping[str, _List]) -> None:
         if not lists["comments"].is_done:
             page = taken(pull, "comments", dict)
             self._comments += map(_comment, entries(page.get("nodes")))
@@ -96,22 +96,22 @@ class _Reader:
                 before = taken(edge, "cursor", str)
             lists["threads"].read(page)
 
-    def _in_thread(self, thread: Told, before: str | None) -> Iterator[ReviewComment]:
+    def _in_thread(self, thread: Json, before: str | None) -> Iterator[ReviewComment]:
         """Yield a thread's comments; `before` is where the list of threads goes on with this one."""
         rest = _List()
-        page: Told = taken(thread, "comments", dict)
+        page: Json = taken(thread, "comments", dict)
         while True:
-            for told in entries(page.get("nodes")):
-                if taken(told, "state", str) != _PENDING:
-                    yield _review_comment(told, thread)
+            for data in entries(page.get("nodes")):
+                if taken(data, "state", str) != _PENDING:
+                    yield _review_comment(data, thread)
             rest.read(page)
             if rest.is_done:
                 return
             page = self._more(thread, {"thread": before, "comments": rest.cursor})
 
-    def _more(self, thread: Told, variables: Told) -> Told:
-        told = self._asked(THREAD, variables)
-        threads = entries(taken(told, "repository.pullRequest.reviewThreads.nodes", list))
+    def _more(self, thread: Json, variables: Json) -> Json:
+        data = self._asked(THREAD, variables)
+        threads = entries(taken(data, "repository.pullRequest.reviewThreads.nodes", list))
         if [one.get("id") for one in threads] != [thread["id"]]:
             raise Unreadable("another thread than was asked for")
         return taken(threads[0], "comments", dict)
@@ -122,62 +122,62 @@ def _variables(lists: Mapping[str, _List]) -> dict[str, Any]:
     return wanted | {name: one.cursor for name, one in lists.items()}
 
 
-def _comment(told: Told) -> Comment:
+def _comment(data: Json) -> Comment:
     return Comment(
-        id=_number(told),
-        node_id=taken(told, "id", str),
-        body=taken(told, "body", str),
-        author=_login(told, "author") or _NOBODY,
-        is_minimised=taken(told, "isMinimized", bool),
-        editor=_login(told, "editor"),
+        id=_number(data),
+        node_id=taken(data, "id", str),
+        body=taken(data, "body", str),
+        author=_login(data, "author") or _NOBODY,
+        is_minimised=taken(data, "isMinimized", bool),
+        editor=_login(data, "editor"),
     )
 
 
-def _review(told: Told) -> Review:
+def _review(data: Json) -> Review:
     return Review(
-        id=_number(told),
-        body=taken(told, "body", str),
-        author=_login(told, "author") or _NOBODY,
-        is_pending=taken(told, "state", str) == _PENDING,
+        id=_number(data),
+        body=taken(data, "body", str),
+        author=_login(data, "author") or _NOBODY,
+        is_pending=taken(data, "state", str) == _PENDING,
     )
 
 
-def _review_comment(told: Told, thread: Told) -> ReviewComment:
+def _review_comment(data: Json, thread: Json) -> ReviewComment:
     return ReviewComment(
-        id=_number(told),
-        node_id=taken(told, "id", str),
+        id=_number(data),
+        node_id=taken(data, "id", str),
         path=taken(thread, "path", str),
         line=maybe(thread, "line", int),
-        body=taken(told, "body", str),
-        author=_login(told, "author") or _NOBODY,
+        body=taken(data, "body", str),
+        author=_login(data, "author") or _NOBODY,
         thread=_thread(thread),
-        is_minimised=taken(told, "isMinimized", bool),
-        editor=_login(told, "editor"),
-        is_settled=maybe(told, "minimizedReason", str) == _SETTLED,
+        is_minimised=taken(data, "isMinimized", bool),
+        editor=_login(data, "editor"),
+        is_settled=maybe(data, "minimizedReason", str) == _SETTLED,
     )
 
 
-def _thread(told: Told) -> Thread:
+def _thread(data: Json) -> Thread:
     return Thread(
-        node_id=taken(told, "id", str),
-        is_resolved=taken(told, "isResolved", bool),
-        viewer_may_resolve=taken(told, "viewerCanResolve", bool),
-        viewer_may_unresolve=taken(told, "viewerCanUnresolve", bool),
+        node_id=taken(data, "id", str),
+        is_resolved=taken(data, "isResolved", bool),
+        viewer_may_resolve=taken(data, "viewerCanResolve", bool),
+        viewer_may_unresolve=taken(data, "viewerCanUnresolve", bool),
     )
 
 
-def _number(told: Told) -> int:
+def _number(data: Json) -> int:
     """Return REST's number of something; GraphQL gives it as a text, since it may be a large one."""
-    number = taken(told, "fullDatabaseId", str)
+    number = taken(data, "fullDatabaseId", str)
     if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
         raise Unreadable("fullDatabaseId is no number")
     return int(number)
 
 
-def _login(told: Told, place: str) -> str | None:
+def _login(data: Json, place: str) -> str | None:
     """Return a login in REST's form, where a bot's ends in `[bot]`; None for nobody, or a deleted account."""
-    login = maybe(told, f"{place}.login", str)
+    login = maybe(data, f"{place}.login", str)
     if login is None:
         return None
-    is_bot = maybe(told, f"{place}.__typename", str) == "Bot"
+    is_bot = maybe(data, f"{place}.__typename", str) == "Bot"
     return f"{login.removesuffix('[bot]')}[bot]" if is_bot else login

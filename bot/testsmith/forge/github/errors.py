@@ -68,9 +68,9 @@ def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
     """
     if not _is_limit(rejected):
         return None
-    told = _whole(rejected.headers.get("retry-after"))
-    if told is not None:
-        return float(max(1, told))
+    data = _whole(rejected.headers.get("retry-after"))
+    if data is not None:
+        return float(max(1, data))
     reset = _whole(rejected.headers.get("x-ratelimit-reset"))
     if reset is not None and rejected.headers.get("x-ratelimit-remaining") == "0":
         return max(0.0, reset - now) + 1.0
@@ -80,8 +80,8 @@ def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
 def _is_limit(rejected: Rejected) -> bool:
     if rejected.status == HTTPStatus.TOO_MANY_REQUESTS or _LIMIT_KINDS.intersection(rejected.kinds):
         return True
-    told = "retry-after" in rejected.headers or "rate limit" in rejected.message.lower()
-    return rejected.status == HTTPStatus.FORBIDDEN and told
+    data = "retry-after" in rejected.headers or "rate limit" in rejected.message.lower()
+    return rejected.status == HTTPStatus.FORBIDDEN and data
 
 
 def _whole(text: str | None) -> int | None:

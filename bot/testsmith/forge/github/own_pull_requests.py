@@ -27,9 +27,9 @@ def read_follow_up(remote: RepositoryClient, branch: str, onto: str) -> FollowUp
     owner = remote.repository.partition("/")[0]
     query: dict[str, str | int] = {"state": "open", "head": f"{owner}:{branch}", "base": onto, "per_page": 2}
     with understood(what := "look for the follow-up pull request"):
-        for told in entries(remote.get(what, "/pulls", query)):
-            if taken(told, "head.ref", str) == branch:
-                return FollowUp(number=taken(told, "number", int), url=taken(told, "html_url", str))
+        for data in entries(remote.get(what, "/pulls", query)):
+            if taken(data, "head.ref", str) == branch:
+                return FollowUp(number=taken(data, "number", int), url=taken(data, "html_url", str))
     return None
 
 
@@ -43,11 +43,11 @@ def open_follow_up(  # noqa: PLR0913 - what a pull request is made of
     name: str = "follow-up pull request",
 ) -> FollowUp:
     """See `CommittingForge.open_follow_up`; `name` is what it is called where it cannot be opened."""
-    told = {"head": branch, "base": onto, "title": title, "body": body}
+    data = {"head": branch, "base": onto, "title": title, "body": body}
 
     def send() -> FollowUp:
         try:
-            made = remote.rest("POST", "/pulls", told)
+            made = remote.rest("POST", "/pulls", data)
         except Rejected as rejected:
             if _NOT_PERMITTED in rejected.message.lower():
                 raise CannotOpenPulls(
@@ -111,7 +111,7 @@ def read_sweep_pulls(remote: RepositoryClient, branch: str, onto: str) -> tuple[
         "per_page": PULLS_LOOKED_AT,
     }
     with understood(what := f"look for the {_NAME}"):
-        told = entries(remote.get(what, "/pulls", query))
+        data = entries(remote.get(what, "/pulls", query))
         return tuple(
             SweepPull(
                 number=taken(one, "number", int),
@@ -121,7 +121,7 @@ def read_sweep_pulls(remote: RepositoryClient, branch: str, onto: str) -> tuple[
                 is_open=taken(one, "state", str) == "open",
                 is_merged=maybe(one, "merged_at", str) is not None,
             )
-            for one in told
+            for one in data
             if taken(one, "head.ref", str) == branch
         )
 
@@ -133,10 +133,10 @@ def open_sweep_pull(remote: RepositoryClient, branch: str, onto: str, text: Pull
 
 def update_pull(remote: RepositoryClient, number: int, text: PullText) -> None:
     """See `SweepForge.update_pull`."""
-    told = {"title": text.title, "body": text.body}
+    data = {"title": text.title, "body": text.body}
 
     def send() -> int:
-        return taken(remote.rest("PATCH", f"/pulls/{number}", told), "number", int)
+        return taken(remote.rest("PATCH", f"/pulls/{number}", data), "number", int)
 
     remote.write(f"update pull request {number}", send, lambda: None)
 

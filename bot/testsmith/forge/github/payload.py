@@ -12,25 +12,25 @@ class Unreadable(Exception):
     """A value is not what GitHub's description says."""
 
 
-def taken(told: Any, path: str, kind: type[_Kind]) -> _Kind:
+def taken(data: Any, path: str, kind: type[_Kind]) -> _Kind:
     """Return the value at a path of keys, `head.repo.full_name`.
 
     Raises:
         Unreadable: It is missing, or of another kind.
     """
-    value = maybe(told, path, kind)
+    value = maybe(data, path, kind)
     if value is None:
         raise Unreadable(f"no {path}")
     return value
 
 
-def maybe(told: Any, path: str, kind: type[_Kind]) -> _Kind | None:
+def maybe(data: Any, path: str, kind: type[_Kind]) -> _Kind | None:
     """Return the value at a path of keys; None where it, or what it would be in, is missing or null.
 
     Raises:
         Unreadable: It is of another kind.
     """
-    value = told
+    value = data
     for key in path.split("."):
         if value is None:
             return None
@@ -44,15 +44,15 @@ def maybe(told: Any, path: str, kind: type[_Kind]) -> _Kind | None:
     return value
 
 
-def entries(told: Any) -> list[Mapping[str, Any]]:
+def entries(data: Any) -> list[Mapping[str, Any]]:
     """Return the entries of a list; a null among them is none.
 
     Raises:
         Unreadable: It is no list of objects.
     """
-    if not isinstance(told, list):
+    if not isinstance(data, list):
         raise Unreadable("no list")
-    found = [one for one in told if one is not None]
+    found = [one for one in data if one is not None]
     if not all(isinstance(one, Mapping) for one in found):
         raise Unreadable("an entry that is no object")
     return found

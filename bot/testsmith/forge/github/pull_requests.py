@@ -23,19 +23,19 @@ def read_pull_request(remote: RepositoryClient, number: int) -> PullRequest:
     """See `Forge.pull_request`."""
     what = f"read pull request {number}"
     with understood(what):
-        told = remote.get(what, f"/pulls/{number}")
+        data = remote.get(what, f"/pulls/{number}")
         return PullRequest(
-            repository=taken(told, "base.repo.full_name", str),
+            repository=taken(data, "base.repo.full_name", str),
             number=number,
-            head_sha=taken(told, "head.sha", str),
-            base_sha=taken(told, "base.sha", str),
-            base_ref=taken(told, "base.ref", str),
-            head_repository=maybe(told, "head.repo.full_name", str),
-            head_ref=taken(told, "head.ref", str),
-            default_branch=maybe(told, "base.repo.default_branch", str) or "",
-            is_open=taken(told, "state", str) == "open",
-            files=taken(told, "changed_files", int),
-            pushed_at=maybe(told, "head.repo.pushed_at", str) or "",
+            head_sha=taken(data, "head.sha", str),
+            base_sha=taken(data, "base.sha", str),
+            base_ref=taken(data, "base.ref", str),
+            head_repository=maybe(data, "head.repo.full_name", str),
+            head_ref=taken(data, "head.ref", str),
+            default_branch=maybe(data, "base.repo.default_branch", str) or "",
+            is_open=taken(data, "state", str) == "open",
+            files=taken(data, "changed_files", int),
+            pushed_at=maybe(data, "head.repo.pushed_at", str) or "",
         )
 
 
@@ -43,24 +43,24 @@ def read_commit(remote: RepositoryClient, sha: str) -> Commit:
     """See `Forge.commit`; of the files of the commit, which come with it, only one is asked for."""
     what = f"read commit {sha}"
     with understood(what):
-        told = remote.get(what, f"/commits/{sha}", {"per_page": 1}, permission=READ_CONTENTS)
+        data = remote.get(what, f"/commits/{sha}", {"per_page": 1}, permission=READ_CONTENTS)
         return Commit(
-            author=maybe(told, "author.login", str),
-            message=taken(told, "commit.message", str),
-            parents=tuple(taken(one, "sha", str) for one in entries(told.get("parents"))),
-            is_certain=_is_certain(told),
+            author=maybe(data, "author.login", str),
+            message=taken(data, "commit.message", str),
+            parents=tuple(taken(one, "sha", str) for one in entries(data.get("parents"))),
+            is_certain=_is_certain(data),
         )
 
 
-def _is_certain(told: Mapping[str, Any]) -> bool:
+def _is_certain(data: Mapping[str, Any]) -> bool:
     """Tell whether the author of a commit is certain.
 
     GitHub finds the author by an e-mail address, which anyone can write, and a signature is the committer's.
     What an app commits through the API is signed by GitHub itself, as `web-flow`.
     """
-    committer = maybe(told, "committer.login", str)
-    is_signed = maybe(told, "commit.verification.verified", bool) or False
-    return is_signed and committer is not None and committer in {_GITHUB, maybe(told, "author.login", str)}
+    committer = maybe(data, "committer.login", str)
+    is_signed = maybe(data, "commit.verification.verified", bool) or False
+    return is_signed and committer is not None and committer in {_GITHUB, maybe(data, "author.login", str)}
 
 
 def read_file_patches(remote: RepositoryClient, number: int) -> tuple[FilePatch, ...]:
@@ -78,17 +78,17 @@ def _listed(remote: RepositoryClient, number: int, *, pages: int) -> list[FilePa
     what, found = f"read the files of pull request {number}", list[FilePatch]()
     for page in range(1, pages + 1):
         try:
-            told = remote.get(what, f"/pulls/{number}/files", {"per_page": PAGE, "page": page})
+            data = remote.get(what, f"/pulls/{number}/files", {"per_page": PAGE, "page": page})
         except Refused as refused:  # so GitHub says that a diff takes it too long
             raise DiffTooLarge(str(refused)) from refused
         with understood(what):
-            found += map(_file_patch, entries(told))
+            found += map(_file_patch, entries(data))
     return found
 
 
-def _file_patch(told: Mapping[str, Any]) -> FilePatch:
+def _file_patch(data: Mapping[str, Any]) -> FilePatch:
     return FilePatch(
-        path=taken(told, "filename", str),
-        patch=maybe(told, "patch", str),
-        is_removed=taken(told, "status", str) == "removed",
+        path=taken(data, "filename", str),
+        patch=maybe(data, "patch", str),
+        is_removed=taken(data, "status", str) == "removed",
     )

@@ -220,15 +220,15 @@ class RepositoryClient:
         """Send one request that changes something; only within `write`."""
         return self._wire.rest(method, self._path(path), body)
 
-    def graphql(self, document: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    def graphql(self, document: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send one document that changes something; only within `write`."""
-        return self._wire.graphql(document, {"input": dict(told)})
+        return self._wire.graphql(document, {"input": dict(data)})
 
-    def mutate(self, what: str, document: str, told: Mapping[str, str], *, permission: str) -> None:
+    def mutate(self, what: str, document: str, data: Mapping[str, str], *, permission: str) -> None:
         """Change something by GraphQL that does no harm when it is done twice."""
 
         def send() -> bool:
-            self._wire.graphql(document, {"input": told})
+            self._wire.graphql(document, {"input": data})
             return True
 
         self._calls.write(Ask(what=what, permission=permission), send, lambda: None)

@@ -74,8 +74,8 @@ class Reviewing:
 
     def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
         """Return a review as GitHub takes it; without an event it is pending, and seen by us alone."""
-        told = [_told_comment(comment) for comment in comments]
-        return {"commit_id": self._review.head, "body": self._review.body, "comments": told, **event}
+        data = [_told_comment(comment) for comment in comments]
+        return {"commit_id": self._review.head, "body": self._review.body, "comments": data, **event}
 
     def _missing(self, comments: Sequence[NewComment]) -> tuple[str, ...] | None:
         """Return the contents that our review does not hold; None where it is not there."""

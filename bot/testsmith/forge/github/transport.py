@@ -1,4 +1,4 @@
-"""The HTTP session below PyGithub: what is read twice in a run is only revalidated; no answer is endless."""
+"""One request to GitHub and its answer. PyGithub sends it; none of its types go further."""
 
 from __future__ import annotations
 
@@ -7,91 +7,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from github import Auth, Github
-from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
-from requests.exceptions import ContentDecodingError
-from requests_cache import CachedSession
-
 from testsmith.forge.github.errors import Lost, Rejected
 from testsmith.settings import Secret
 
 if TYPE_CHECKING:
     from github.Requester import Requester
-
-
-ANSWER_LIMIT = 64 * 1024 * 1024
-"""The most bytes of an answer that are read."""
-
-API_VERSION = "2022-11-28"
-"""The version of REST that is spoken; `tests/contract` has its description."""
-
-
-class _Bounded(HTTPAdapter):
-    """Reads no more of an answer than the limit."""
-
-    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        response = super().send(request, *args, **(options | {"stream": True}))
-        read, parts = 0, list[bytes]()
-        for part in response.iter_content(64 * 1024):
-            parts.append(part)
-            read += len(part)
-            if read > ANSWER_LIMIT:
-                response.close()
-                raise ContentDecodingError("the answer is too large")
-        response._content = b"".join(parts)  # noqa: SLF001 - where `requests` keeps what it has read
-        return response
-
-
-def connected(url: str, token: str, *, timeout: int) -> Github:
-    """Return a client of PyGithub's that neither waits nor retries: the callers do.
-
-    Args:
-        url: The base of REST: `https://api.github.com`.
-        token: The token itself.
-        timeout: Seconds.
-    """
-    session = _session()
-
-    class Plain(HTTPRequestsConnectionClass):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.session = session
-
-    class Secured(HTTPSRequestsConnectionClass):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.session = session
-
-    Requester.injectConnectionClasses(Plain, Secured)
-    try:
-        return Github(
-            base_url=url,
-            auth=Auth.Token(token),
-            user_agent="testsmith-bot",
-            api_version=API_VERSION,
-            timeout=timeout,
-            retry=None,
-            seconds_between_requests=None,
-            seconds_between_writes=None,
-        )
-    finally:
-        Requester.resetConnectionClasses()
-
-
-def _session() -> CachedSession:
-    """Return a session that asks again for all that it knows, and reads it anew only where it has changed.
-
-    An answer of 304 does not count for the limit on requests. `expire_after=0` is needed: GitHub's answers
-    vary by `Authorization`, and with every other setting none would be found again.
-    """
-    session = CachedSession(backend="memory", expire_after=0, allowable_methods=("GET",))
-    session.auth = Requester.noopAuth  # else a `.netrc` of the machine would add its own
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Bounded())
-    return session
-
 
 TIMEOUT = 30
 """Seconds after which an answer counts as lost: a review with 25 comments takes GitHub several."""
@@ -106,6 +26,7 @@ class Wire:
     """
 
     def __init__(self, url: str, graphql_url: str, token: Secret) -> None:
+        from testsmith.forge.github.session import connected
 
         self._github = connected(url, token.value, timeout=TIMEOUT)
         self._graphql_url = graphql_url
@@ -170,14 +91,14 @@ def _parsed(text: str) -> Any:
 def _message(text: str) -> str:
     """Return what GitHub says of an error, with the details that it gives beside."""
     try:
-        told = _parsed(text)
+        data = _parsed(text)
     except Lost:
         return ""
-    if not isinstance(told, dict) or not isinstance(told.get("message"), str):
+    if not isinstance(data, dict) or not isinstance(data.get("message"), str):
         return ""
-    errors = told.get("errors")
+    errors = data.get("errors")
     details = [_detail(one) for one in errors] if isinstance(errors, list) else []
-    return ": ".join((told["message"], *(detail for detail in details if detail)))
+    return ": ".join((data["message"], *(detail for detail in details if detail)))
 
 
 def _detail(error: object) -> str:
@@ -187,9 +108,9 @@ def _detail(error: object) -> str:
 
 def _graphql_error(errors: object) -> Exception:
     """Return what errors of GraphQL are; without a word for what they are, the outcome is not known."""
-    told = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-    kinds = tuple(kind for one in told if isinstance(kind := _kind_of(one), str))
-    message = " ".join(one["message"] for one in told if isinstance(one.get("message"), str))
+    data = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    kinds = tuple(kind for one in data if isinstance(kind := _kind_of(one), str))
+    message = " ".join(one["message"] for one in data if isinstance(one.get("message"), str))
     return Rejected(200, message, kinds=kinds) if kinds else Lost(message or "an error without words")
 
 

@@ -173,8 +173,8 @@ class BoundarySearch:
     ) -> None:
         self._trials = trials
         self._fixed = fixed
-        told = ((number, _gaps(each.compared)) for number, each in seen.items())
-        self._gaps = {number: gaps for number, gaps in told if gaps}
+        data = ((number, _gaps(each.compared)) for number, each in seen.items())
+        self._gaps = {number: gaps for number, gaps in data if gaps}
         self._points: dict[str, list[_Point]] = defaultdict(list)
         for number, gaps in self._gaps.items():
             for place, leaf, value in self._numbers(number):

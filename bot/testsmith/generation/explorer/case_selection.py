@@ -136,8 +136,8 @@ def _ways(case: Case) -> set[Hashable]:
 def _outcome(case: Case) -> Hashable:
     if case.outcome.kind == "raised":
         return ("raised", case.outcome.line)
-    told = case.gives_none or bool(case.trial.noted)
-    changed = tuple((_place(fact.of), fact.value.text) for fact in case.changes) if told else ()
+    data = case.gives_none or bool(case.trial.noted)
+    changed = tuple((_place(fact.of), fact.value.text) for fact in case.changes) if data else ()
     return ("outcome", signature(case.outcome), changed)
 
 

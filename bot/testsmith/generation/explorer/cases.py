@@ -148,75 +148,75 @@ def read_told(output: bytes) -> ExplorerAnswer:
     )
 
 
-def _add_noticed(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
+def _add_noticed(observations: dict[int, Observation], data: Mapping[str, Any]) -> None:
     """Add a change to what the trials that notice it have seen."""
-    change = frozenset({int(told["change"])})
+    change = frozenset({int(data["change"])})
     found = dict(observations)
-    for number in map(int, told["outcome"]):
+    for number in map(int, data["outcome"]):
         found[number] = replace(found[number], notices=found[number].notices | change)
-    for number in map(int, told["state"]):
+    for number in map(int, data["state"]):
         found[number] = replace(found[number], notices_state=found[number].notices_state | change)
     observations.update(found)
 
 
-def _add_compared(observations: dict[int, Observation], told: Mapping[str, Any]) -> None:
+def _add_compared(observations: dict[int, Observation], data: Mapping[str, Any]) -> None:
     """Add what a trial was compared with."""
-    number = int(told["compared"])
-    pairs = tuple((str(one), str(other)) for one, other in told["pairs"][:_MOST_COMPARED])
+    number = int(data["compared"])
+    pairs = tuple((str(one), str(other)) for one, other in data["pairs"][:_MOST_COMPARED])
     observations[number] = replace(observations[number], compared=pairs)
 
 
-def _text(told: Mapping[str, Any], name: str) -> str | None:
-    text = told.get(name)
+def _text(data: Mapping[str, Any], name: str) -> str | None:
+    text = data.get(name)
     return None if text is None else str(text)[:_LONGEST_REASON]
 
 
-def _observation(told: Mapping[str, Any]) -> Observation:
+def _observation(data: Mapping[str, Any]) -> Observation:
     return Observation(
-        outcome=_outcome(told["outcome"]),
-        state=tuple(map(_fact, told["state"])),
-        writes=bool(told.get("writes")),
-        warned=bool(told.get("warned")),
-        lines=frozenset(map(int, told["lines"][:_MOST_REACHED])),
-        branches=frozenset((int(before), int(after)) for before, after in told["branches"][:_MOST_REACHED]),
+        outcome=_outcome(data["outcome"]),
+        state=tuple(map(_fact, data["state"])),
+        writes=bool(data.get("writes")),
+        warned=bool(data.get("warned")),
+        lines=frozenset(map(int, data["lines"][:_MOST_REACHED])),
+        branches=frozenset((int(before), int(after)) for before, after in data["branches"][:_MOST_REACHED]),
     )
 
 
-def _outcome(told: Mapping[str, Any]) -> CallResult:
-    home = told.get("home")
-    line = told.get("line")
-    message = told.get("message")
+def _outcome(data: Mapping[str, Any]) -> CallResult:
+    home = data.get("home")
+    line = data.get("line")
+    message = data.get("message")
     return CallResult(
-        kind=str(told["kind"]),
-        form=str(told.get("form", "plain")),
-        relation=str(told.get("relation", "==")),
-        value=_value(told),
-        facts=tuple(map(_fact, told.get("facts", ()))),
+        kind=str(data["kind"]),
+        form=str(data.get("form", "plain")),
+        relation=str(data.get("relation", "==")),
+        value=_value(data),
+        facts=tuple(map(_fact, data.get("facts", ()))),
         home=None if home is None else _home(home),
         message=None if message is None else str(message),
         line=None if line is None else int(line),
-        reason=str(told.get("reason", ""))[:_LONGEST_REASON],
-        error=str(told.get("error", "")),
-        agrees=None if told.get("agrees") is None else bool(told["agrees"]),
+        reason=str(data.get("reason", ""))[:_LONGEST_REASON],
+        error=str(data.get("error", "")),
+        agrees=None if data.get("agrees") is None else bool(data["agrees"]),
     )
 
 
-def _value(told: Mapping[str, Any]) -> Expression | None:
-    if not told.get("text"):
+def _value(data: Mapping[str, Any]) -> Expression | None:
+    if not data.get("text"):
         return None
-    return read_expression({"imports": (), **told})
+    return read_expression({"imports": (), **data})
 
 
-def _home(told: Any) -> Home:
-    ((module, path),) = [(found.module, found.name) for found in read_imports([told])]
+def _home(data: Any) -> Home:
+    ((module, path),) = [(found.module, found.name) for found in read_imports([data])]
     return Home(module=module, path=path)
 
 
-def _fact(told: Mapping[str, Any]) -> Fact:
-    before = told.get("before")
+def _fact(data: Mapping[str, Any]) -> Fact:
+    before = data.get("before")
     return Fact(
-        of=str(told["of"]),
-        value=read_expression(told),
+        of=str(data["of"]),
+        value=read_expression(data),
         before=None if before is None else str(before),
     )
 

@@ -294,8 +294,8 @@ class _Exploration:
     async def _seen(self, job: ExplorerJob, setting: ExplorerSetting) -> _Seen:
         """Run a job's trials, so many members a process that starting one pays off, side by side."""
         parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
-        told = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
-        return {number: seen for each in told for number, seen in each.observations.items()}
+        data = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
+        return {number: seen for each in data for number, seen in each.observations.items()}
 
 
 def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:

@@ -63,13 +63,13 @@ class _Ground(NamedTuple):
     """What is known of the members of one module.
 
     Attributes:
-        told: What the explorer says of them.
+        data: What the explorer says of them.
         sources: The texts of the module.
         partners: By member the names of functions that may undo or check it.
         company: How many members are looked at.
     """
 
-    told: ExplorerAnswer
+    data: ExplorerAnswer
     sources: _Sources
     partners: Mapping[str, Sequence[str]]
     company: int
@@ -127,8 +127,8 @@ class OfflineGenerator:
         """
         async with closing(self._explored(requests)) as stream:
             async for explored in stream:
-                if not isinstance(explored, Skipped) and (told := facts(_chosen(*explored))):
-                    yield explored[0].subject.member.id, told
+                if not isinstance(explored, Skipped) and (data := facts(_chosen(*explored))):
+                    yield explored[0].subject.member.id, data
 
     async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
         """Yield what came of each request's trials, those of a module together, modules side by side."""
@@ -159,26 +159,26 @@ class OfflineGenerator:
         sources = self._sources(members[0])
         partners = {name: _partners(name, sources.head) for name in names}
         described = tuple(dict.fromkeys([*names, *(other for each in partners.values() for other in each)]))
-        told = await self._explorer.run(ExplorerJob(module=members[0].module, describe=described), FIRST)
-        problem = self._problem(told)
+        data = await self._explorer.run(ExplorerJob(module=members[0].module, describe=described), FIRST)
+        problem = self._problem(data)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        ground = _Ground(told, sources, partners, company=len(members))
+        ground = _Ground(data, sources, partners, company=len(members))
         prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
 
-    def _problem(self, told: ExplorerAnswer) -> tuple[SkipStage, str] | None:
+    def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be looked at, with the stage; None where they can."""
-        if not told.loaded:
+        if not data.loaded:
             return SkipStage.GENERATION, "loading its module does not come to an end"
-        if told.problem is None:
+        if data.problem is None:
             return None
-        top = (told.missing or "").partition(".")[0]
+        top = (data.missing or "").partition(".")[0]
         foreign = bool(top) and top not in self._workspace.owned_modules
         stage = SkipStage.ENVIRONMENT if foreign else SkipStage.GENERATION
-        return stage, f"its module cannot be imported: {told.problem}"
+        return stage, f"its module cannot be imported: {data.problem}"
 
     def _sources(self, member: Member) -> _Sources:
         """Read the texts of the module, which stand in the copies of the project."""
@@ -190,7 +190,7 @@ class OfflineGenerator:
 
     def _prepared(self, member: Member, ground: _Ground) -> Work | Skipped:
         """Plan the trials of a member, or say why there are none."""
-        descriptions = ground.told.descriptions
+        descriptions = ground.data.descriptions
         description = descriptions.get(member.name)
         if description is None or description.problem is not None:
             why = description.problem if description else "the explorer says nothing of it"
@@ -227,7 +227,7 @@ class OfflineGenerator:
 
 def _callees(ground: _Ground, name: str) -> list[Callee]:
     """Return the functions that may undo or check a member, as they are called."""
-    descriptions = ground.told.descriptions
+    descriptions = ground.data.descriptions
     others = [descriptions[other] for other in ground.partners[name] if other in descriptions]
     return [other.callee for other in others if other.problem is None]
 

@@ -150,102 +150,102 @@ class Description:
 UNKNOWN = Shape(kind="unknown")
 
 
-def read_description(told: Mapping[str, Any]) -> Description:
+def read_description(data: Mapping[str, Any]) -> Description:
     """Read one description.
 
     Raises:
         NotUnderstood: It has not the shape of one.
     """
     try:
-        owner = told.get("owner")
+        owner = data.get("owner")
         return Description(
-            name=str(told["name"]),
-            problem=None if told["problem"] is None else str(told["problem"])[:_LONGEST_TEXT],
-            callee=_callee(told),
+            name=str(data["name"]),
+            problem=None if data["problem"] is None else str(data["problem"])[:_LONGEST_TEXT],
+            callee=_callee(data),
             owner=None if owner is None else _owner(owner),
-            set_to=next(iter(_parameters(told.get("set_to")) or ()), None),
+            set_to=next(iter(_parameters(data.get("set_to")) or ()), None),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotUnderstood(str(error)) from error
 
 
-def _callee(told: Mapping[str, Any]) -> Callee:
+def _callee(data: Mapping[str, Any]) -> Callee:
     return Callee(
-        name=str(told["name"]),
-        parameters=_parameters(told.get("parameters")),
-        returns=_shape(told.get("returns"), 0),
-        generator=bool(told.get("generator")),
+        name=str(data["name"]),
+        parameters=_parameters(data.get("parameters")),
+        returns=_shape(data.get("returns"), 0),
+        generator=bool(data.get("generator")),
     )
 
 
-def _owner(told: Mapping[str, Any]) -> Owner:
+def _owner(data: Mapping[str, Any]) -> Owner:
     return Owner(
-        path=_dotted(told["home"][1]),
-        kind=str(told["kind"]),
-        abstract=bool(told["abstract"]),
-        members=_names(told["members"]),
-        builtin=str(told["builtin"] or ""),
-        parameters=_parameters(told["parameters"]),
-        methods=tuple(map(_callee, told["methods"][:_MOST_PARTS])),
-        awaited=tuple(map(_callee, told["awaited"][:_MOST_PARTS])),
-        asynchronous=bool(told["asynchronous"]),
-        special=_names(told["special"]),
-        factories=tuple(map(_callee, told["factories"][:_MOST_PARTS])),
+        path=_dotted(data["home"][1]),
+        kind=str(data["kind"]),
+        abstract=bool(data["abstract"]),
+        members=_names(data["members"]),
+        builtin=str(data["builtin"] or ""),
+        parameters=_parameters(data["parameters"]),
+        methods=tuple(map(_callee, data["methods"][:_MOST_PARTS])),
+        awaited=tuple(map(_callee, data["awaited"][:_MOST_PARTS])),
+        asynchronous=bool(data["asynchronous"]),
+        special=_names(data["special"]),
+        factories=tuple(map(_callee, data["factories"][:_MOST_PARTS])),
     )
 
 
-def _names(told: Any) -> tuple[str, ...]:
-    return tuple(map(_dotted, told[:_MOST_PARTS]))
+def _names(data: Any) -> tuple[str, ...]:
+    return tuple(map(_dotted, data[:_MOST_PARTS]))
 
 
-def _parameters(told: Any, depth: int = 0) -> tuple[Parameter, ...] | None:
-    return None if told is None else tuple(_parameter(entry, depth) for entry in told[:_MOST_PARTS])
+def _parameters(data: Any, depth: int = 0) -> tuple[Parameter, ...] | None:
+    return None if data is None else tuple(_parameter(entry, depth) for entry in data[:_MOST_PARTS])
 
 
-def _parameter(told: Mapping[str, Any], depth: int) -> Parameter:
-    default = told.get("default")
+def _parameter(data: Mapping[str, Any], depth: int) -> Parameter:
+    default = data.get("default")
     return Parameter(
-        name=_dotted(told["name"]),
-        mode=str(told.get("mode", "keyword")),
-        required=bool(told["required"]),
+        name=_dotted(data["name"]),
+        mode=str(data.get("mode", "keyword")),
+        required=bool(data["required"]),
         default=None if default is None else read_expression(default).at(InputSource.ORDINARY),
-        shape=_shape(told["shape"], depth + 1),
+        shape=_shape(data["shape"], depth + 1),
     )
 
 
-def _shape(told: Any, depth: int) -> Shape:
-    if not isinstance(told, Mapping) or depth > _DEEPEST:
+def _shape(data: Any, depth: int) -> Shape:
+    if not isinstance(data, Mapping) or depth > _DEEPEST:
         return UNKNOWN
-    home = told.get("home")
-    if home is None and told["kind"] in {"instance", "enum"}:
+    home = data.get("home")
+    if home is None and data["kind"] in {"instance", "enum"}:
         return UNKNOWN
-    kind = str(told["kind"])
-    values = tuple(map(str, told.get("values", ())))[:_MOST_PARTS]
+    kind = str(data["kind"])
+    values = tuple(map(str, data.get("values", ())))[:_MOST_PARTS]
     return Shape(
         kind=kind,
         home=None if home is None else Home(module=_dotted(home[0]), path=_dotted(home[1])),
-        parts=tuple(_shape(part, depth + 1) for part in told.get("parts", ())[:_MOST_PARTS]),
+        parts=tuple(_shape(part, depth + 1) for part in data.get("parts", ())[:_MOST_PARTS]),
         values=tuple(map(_dotted if kind == "enum" else _literal, values)),
-        parameters=_parameters(told.get("parameters"), depth + 1) or (),
+        parameters=_parameters(data.get("parameters"), depth + 1) or (),
     )
 
 
-def read_expression(told: Mapping[str, Any]) -> Expression:
+def read_expression(data: Mapping[str, Any]) -> Expression:
     """Read a source text with its imports.
 
     Raises:
         ValueError: It is no expression, or its imports are none.
     """
-    return Expression(_literal(str(told["text"])), read_imports(told["imports"]))
+    return Expression(_literal(str(data["text"])), read_imports(data["imports"]))
 
 
-def read_imports(told: Any) -> frozenset[Import]:
+def read_imports(data: Any) -> frozenset[Import]:
     """Read imports, each a module and a name.
 
     Raises:
         ValueError: They are none.
     """
-    return frozenset(Import(_dotted(module), _dotted(name) if name else "") for module, name in told)
+    return frozenset(Import(_dotted(module), _dotted(name) if name else "") for module, name in data)
 
 
 def _literal(text: str) -> str:

@@ -76,8 +76,8 @@ class IgnoredEntries:
             "for members that were not asked for": self.unknown,
             "without usable code": self.unusable,
         }
-        told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-        return told and f"ignored entries of the model's answers: {told}"
+        data = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return data and f"ignored entries of the model's answers: {data}"
 
 
 class ModelGenerator:
@@ -131,16 +131,16 @@ class ModelGenerator:
     def notes(self) -> tuple[str, ...]:
         """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
         note = self._ignored.note()
-        told = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
-        return (*((note,) if note else ()), *told)
+        data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
+        return (*((note,) if note else ()), *data)
 
     async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
         """Return requests with what was observed of their members."""
         if self._observer is None or not requests or not self._settings.observation_token_budget:
             return requests
         async with closing(self._observer.observe(requests)) as stream:
-            told = {member: observed async for member, observed in stream}
-        return [with_observations(request, told.get(request.member.id, ())) for request in requests]
+            data = {member: observed async for member, observed in stream}
+        return [with_observations(request, data.get(request.member.id, ())) for request in requests]
 
     async def _ask(self, batch: Batch) -> CallOutcome:
         try:

@@ -196,8 +196,8 @@ def folds_in(body: str) -> dict[str, str]:
             found[content] = "\n".join((*lines, line))
             content = ""
         elif line.startswith(_LISTED):
-            told = line.removeprefix(_LISTED).removesuffix(_MARK_END)
-            content, lines = (told if DIGEST.fullmatch(told) else ""), []
+            data = line.removeprefix(_LISTED).removesuffix(_MARK_END)
+            content, lines = (data if DIGEST.fullmatch(data) else ""), []
         lines.append(line)
     return found
 
@@ -207,12 +207,12 @@ def _name(member: Member) -> Prose:
 
 
 def _filled(template: str, suggestion: Suggestion, member: Member, view: View, values: dict[str, str]) -> str:
-    told = {
+    data = {
         "body": paragraph(body_words(suggestion)),
         "evidence": inline(facts_line(evidence_words(suggestion, member))),
         "footer": inline(_footer(suggestion, view)),
     }
-    return fill(template, told | values)
+    return fill(template, data | values)
 
 
 def _footer(suggestion: Suggestion, view: View) -> Prose:

@@ -68,17 +68,17 @@ def job_summary(reviewed: ReviewResult, view: View) -> str:
     }
     blocks, summary = tuple[str, ...](), ""
     if reviewed.report is not None:
-        told = account(reviewed.report, reviewed.settled)
-        blocks = tuple(_blocks(reviewed, reviewed.report, told, view))
-        summary = _summary(reviewed.report, told, view)
+        data = account(reviewed.report, reviewed.settled)
+        blocks = tuple(_blocks(reviewed, reviewed.report, data, view))
+        summary = _summary(reviewed.report, data, view)
     if reviewed.text:
         blocks, summary = (), reviewed.text
     return _filled({**values, "summary": summary}, blocks)
 
 
-def _summary(report: Report, told: MemberStatuses, view: View) -> str:
+def _summary(report: Report, data: MemberStatuses, view: View) -> str:
     chart = funnel_chart(report.statistics.funnel)
-    return summary_text(report, told, view, Extras(elsewhere=_ELSEWHERE, chart=chart, rows_limit=_ROWS_LIMIT))
+    return summary_text(report, data, view, Extras(elsewhere=_ELSEWHERE, chart=chart, rows_limit=_ROWS_LIMIT))
 
 
 def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
@@ -133,16 +133,16 @@ def _granting(missing: Iterable[str]) -> str:
 
 
 def _note_lines(notes: Sequence[str]) -> Iterator[str]:
-    told = fitting([[paragraph(parse(note))] for note in notes], _NOTES_LIMIT)
-    yield from (note for (note,) in told.shown)
-    if told.left:
-        yield f"… and {count(told.left, 'more note')} in the log"
+    data = fitting([[paragraph(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in data.shown)
+    if data.left:
+        yield f"… and {count(data.left, 'more note')} in the log"
 
 
-def _blocks(reviewed: ReviewResult, report: Report, told: MemberStatuses, view: View) -> Iterator[str]:
+def _blocks(reviewed: ReviewResult, report: Report, data: MemberStatuses, view: View) -> Iterator[str]:
     """Yield the suggestions that have no comment, as their comments would be."""
     found, posted = found_in(report, reviewed.settled), _posted(reviewed)
-    for content in (row.content for row in told.rows):
+    for content in (row.content for row in data.rows):
         if content in found and content not in posted:
             one = found[content]
             yield f"{place(one.member)}\n\n{suggestion_comment(one.suggestion, one.member, view)}"

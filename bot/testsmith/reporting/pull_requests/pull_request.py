@@ -69,16 +69,16 @@ def texts(
 
 
 def _summary(report: Report, settled: Reconciled, view: View, carried: Mapping[str, str]) -> str:
-    told = account(report, settled)
+    data = account(report, settled)
     extras = Extras(elsewhere="the job summary")
-    text = summary_text(report, told, view, extras)
-    listed = tuple(_listed(told, settled, found_in(report, settled), view, carried))
+    text = summary_text(report, data, view, extras)
+    listed = tuple(_listed(data, settled, found_in(report, settled), view, carried))
     if not listed:
         return text
     room = SUMMARY_LIMIT - length(text) - _MOST_ADDED - _MOST_ADDED_TO_ROW * len(listed)
     folds = _fitting(listed, room)
     extras = replace(extras, folds=folds, folds_left=len(listed) - len(folds))
-    return summary_text(report, told, view, extras)
+    return summary_text(report, data, view, extras)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +91,14 @@ class _Listed:
 
 
 def _listed(
-    told: MemberStatuses,
+    data: MemberStatuses,
     settled: Reconciled,
     found: Mapping[str, NumberedSuggestion],
     view: View,
     carried: Mapping[str, str],
 ) -> Iterator[_Listed]:
     postings = {one.draft.content: one.posting for one in settled.proposals}
-    for content in (row.content for row in told.rows):
+    for content in (row.content for row in data.rows):
         posting = postings.get(content)
         if posting is ShownWhere.LISTED:
             one = found[content]

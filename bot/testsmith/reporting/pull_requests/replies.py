@@ -92,9 +92,9 @@ def too_many_words(number: int) -> str:
     )
 
 
-def sentences(told: Iterable[str]) -> str:
+def sentences(data: Iterable[str]) -> str:
     """Return foreign sentences as a list; a single one as it is."""
-    lines = [paragraph(parse(one)) for one in told]
+    lines = [paragraph(parse(one)) for one in data]
     return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
 

@@ -80,32 +80,32 @@ class Extras:
     rows_limit: int = ROWS_LIMIT
 
 
-def summary_text(report: Report, told: MemberStatuses, view: View, extras: Extras) -> str:
+def summary_text(report: Report, data: MemberStatuses, view: View, extras: Extras) -> str:
     """Return the summary, its last line about the run alone.
 
     Args:
         report: What the run found.
-        told: What stands.
+        data: What stands.
         view: How a reader can get it again.
         extras: What this summary has beside that.
     """
-    rows = fitting(list(_rows(report, told, extras.folds)), extras.rows_limit)
-    groups = skipped_groups(replace(report, skipped=told.skipped))
+    rows = fitting(list(_rows(report, data, extras.folds)), extras.rows_limit)
+    groups = skipped_groups(replace(report, skipped=data.skipped))
     skipped = fitting([_skipped_row(group) for group in groups], extras.rows_limit)
     return fill(
         "summary.md.j2",
         {
             "failure": inline(failure_words(report)),
-            "headline": headline(report, told.figures).replace("TestSmith", "**TestSmith**", 1),
+            "headline": headline(report, data.figures).replace("TestSmith", "**TestSmith**", 1),
             "chart": extras.chart,
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
-            "settled": (*_settled_words(told), *map(inline, earlier_words(report.earlier))),
+            "settled": (*_settled_words(data), *map(inline, earlier_words(report.earlier))),
             "folds": tuple(extras.folds.values()),
             "folds_heading": _folds_heading(len(extras.folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
             "elsewhere": extras.elsewhere,
-            "skipped_heading": skipped_words(told.figures),
+            "skipped_heading": skipped_words(data.figures),
             "skipped": skipped.shown,
             "skipped_left": skipped.left and count(skipped.left, "more row"),
             "last_line": last_line(report, view),
@@ -113,10 +113,10 @@ def summary_text(report: Report, told: MemberStatuses, view: View, extras: Extra
     )
 
 
-def _rows(report: Report, told: MemberStatuses, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
+def _rows(report: Report, data: MemberStatuses, folds: Mapping[str, str]) -> Iterator[Sequence[str]]:
     names = display_names(report.members)
     changes = {member.id: change_words(member) for member in report.members}
-    for entry in told.rows:
+    for entry in data.rows:
         parts = (
             plain(str(entry.number)),
             code(names.get(entry.member, entry.member)),
@@ -140,18 +140,18 @@ def _folds_heading(folds: int) -> str:
     return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
 
 
-def _settled_words(told: MemberStatuses) -> Iterator[str]:
+def _settled_words(data: MemberStatuses) -> Iterator[str]:
     """Yield what people have decided."""
-    placed = {number for _, numbers in told.landings for number in numbers}
-    elsewhere = tuple(number for number in told.applied if number not in placed)
+    placed = {number for _, numbers in data.landings for number in numbers}
+    elsewhere = tuple(number for number in data.applied if number not in placed)
     if elsewhere:
         yield f"Committed to the branch: {_numbers_words(elsewhere)}."
-    for place, numbers in told.landings:
+    for place, numbers in data.landings:
         if numbers:
             yield f"Committed in {place}: {_numbers_words(numbers)}."
-    if told.rejected:
-        yield f"Rejected, hence not shown: {_numbers_words(told.rejected)}."
-    if told.is_ignored:
+    if data.rejected:
+        yield f"Rejected, hence not shown: {_numbers_words(data.rejected)}."
+    if data.is_ignored:
         yield _IGNORED
 
 
@@ -176,10 +176,10 @@ def last_line(report: Report, view: View) -> str:
 
 
 def _note_lines(notes: Sequence[str]) -> Iterator[str]:
-    told = fitting([[tagged(parse(note))] for note in notes], _NOTES_LIMIT)
-    yield from (note for (note,) in told.shown)
-    if told.left:
-        yield f"… and {count(told.left, 'more note')}"
+    data = fitting([[tagged(parse(note))] for note in notes], _NOTES_LIMIT)
+    yield from (note for (note,) in data.shown)
+    if data.left:
+        yield f"… and {count(data.left, 'more note')}"
 
 
 def render_markdown(report: Report, view: View) -> str:

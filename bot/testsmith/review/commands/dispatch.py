@@ -137,8 +137,8 @@ async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> Re
     pull = await in_thread(tools.forge.pull_request, task.number)
     if not pull.is_open:
         return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
-    desk = CommandSession(task, tools, pull)
-    existing = await desk.existing()
+    session = CommandSession(task, tools, pull)
+    existing = await session.existing()
     if task.comment in own_answers(existing):
         return ReviewResult(delivery=PostStatus.NOTHING, reason="The comment was answered by an earlier run.")
     if is_same_login(task.commander, existing.viewer.login):
@@ -151,14 +151,14 @@ async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> Re
     for line in misread:
         answer.refuse(about(line, misread_words(line)))
     for command in _in_order(orders.commands):
-        answer.take(command, await _done(desk, command))
+        answer.take(command, await _done(session, command))
     is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
     if is_fork and any(command.verb in RUNNING for command in orders.commands):
         not_installed = "" if tools.installs_forks else _NOT_INSTALLED
         answer.parts.append(_OF_COMMIT.format(pull.head_sha) + not_installed)
     if misread and not any(command.verb is Verb.HELP for command in orders.commands):
         answer.parts.append(help_words())
-    return await in_thread(_end, desk, answer)
+    return await in_thread(_end, session, answer)
 
 
 def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
@@ -166,11 +166,11 @@ def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
     return sorted(commands, key=lambda command: command.verb is Verb.APPLY)
 
 
-async def _done(desk: CommandSession, command: SlashCommand) -> CommandResult:
-    if command.verb in RUNNING and not is_what_was_seen(desk.task, desk.pull):
-        return CommandResult(is_done=False, words=_PUSHED_SINCE.format(desk.pull.head_sha))
+async def _done(session: CommandSession, command: SlashCommand) -> CommandResult:
+    if command.verb in RUNNING and not is_what_was_seen(session.task, session.pull):
+        return CommandResult(is_done=False, words=_PUSHED_SINCE.format(session.pull.head_sha))
     try:
-        return await handle_command(desk, command)
+        return await handle_command(session, command)
     except CannotFetch as failure:
         return CommandResult(is_done=False, words=sentences([str(failure)]))
 
@@ -198,18 +198,18 @@ class _Answer:
         self.parts.append(words)
         self.is_done = False
 
-    def take(self, command: SlashCommand | InvalidCommand, told: CommandResult) -> None:
+    def take(self, command: SlashCommand | InvalidCommand, data: CommandResult) -> None:
         """Add what came of a command."""
-        self.parts += [about(command, told.words), patch_words(told.patch)]
-        self.patch = told.patch or self.patch
-        self.is_done = self.is_done and told.is_done
-        self.reviewed = told.reviewed or self.reviewed
-        self.notes.append(f"{command}: {'done' if told.is_done else 'not done'}")
+        self.parts += [about(command, data.words), patch_words(data.patch)]
+        self.patch = data.patch or self.patch
+        self.is_done = self.is_done and data.is_done
+        self.reviewed = data.reviewed or self.reviewed
+        self.notes.append(f"{command}: {'done' if data.is_done else 'not done'}")
 
 
-def _end(desk: CommandSession, answer: _Answer) -> ReviewResult:
+def _end(session: CommandSession, answer: _Answer) -> ReviewResult:
     """Say what there is to say, and show that it is over."""
-    task, forge = desk.task, desk.tools.forge
+    task, forge = session.task, session.tools.forge
     if any(answer.parts):
         forge.answer(task.number, said(task), reply(task.comment, answer.parts))
     forge.react(said(task), Reaction.DONE if answer.is_done else Reaction.REFUSED)

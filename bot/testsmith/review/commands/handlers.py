@@ -20,8 +20,8 @@ from testsmith.review.commands.session import (
     CommandResult,
     CommandSession,
     chosen_by,
+    command_result,
     say_which,
-    told,
 )
 from testsmith.review.commit_tests import CommitAttempt, CommitOrder, commit_proven
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions
@@ -51,7 +51,7 @@ class Proven:
     failing: frozenset[str] | None = None
 
 
-async def prove_again(desk: CommandSession, standings: Iterable[PostedSuggestion]) -> list[Proven]:
+async def prove_again(session: CommandSession, standings: Iterable[PostedSuggestion]) -> list[Proven]:
     """Prove suggestions on the desk's head, each to the letter as its comment shows it.
 
     Those that a person has asked for are of files that the change may not touch, so they are run apart.
@@ -66,7 +66,7 @@ async def prove_again(desk: CommandSession, standings: Iterable[PostedSuggestion
         if group:
             candidates = {one.entry.member: _candidate(one) for one in group}
             wanted = RunOptions(candidates=candidates, paths=paths)
-            report = await desk.run(candidates.__contains__, wanted)
+            report = await session.run(candidates.__contains__, wanted)
             found += [replace(_proven(one, report), failing=report.failing) for one in group]
     return found
 
@@ -97,23 +97,23 @@ _OTHERS_WANTED = "A reviewer has asked for other tests of this member: these are
 _EVERYTHING = "."
 
 
-async def review_again(desk: CommandSession) -> CommandResult:
+async def review_again(session: CommandSession) -> CommandResult:
     """Review the pull request, as at a push."""
-    return told(Chosen(), await review(desk.review_task(), desk.tools.review))
+    return command_result(Chosen(), await review(session.review_task(), session.tools.review))
 
 
-async def retry(desk: CommandSession, command: SlashCommand) -> CommandResult:
+async def retry(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Make other tests for what is named; else for all that has none."""
-    stand = await desk.stand()
-    chosen = chosen_by(desk, command, stand)
+    stand = await session.stand()
+    chosen = chosen_by(session, command, stand)
     asked = [one for one in chosen.standings if one.entry.is_asked]
     chosen = chosen.without(asked, lambda one: f"ask for it by `/testsmith suggest {one.entry.member}`")
     if chosen.troubles and not chosen.standings:
-        return told(chosen)
+        return command_result(chosen)
     repairs = {one.entry.member: _other_tests(one) for one in chosen.standings}
     if not chosen.standings:
         repairs = {one.member: _after(one) for one in stand.memory.entries if one.number is None}
-    return await _made_anew(desk, chosen, repairs)
+    return await _made_anew(session, chosen, repairs)
 
 
 def _other_tests(standing: PostedSuggestion) -> Repair:
@@ -125,15 +125,15 @@ def _after(entry: StateEntry) -> Repair:
     return Repair(code="", failures=(("", entry.shown),), normalised_code="")
 
 
-async def _made_anew(desk: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]) -> CommandResult:
+async def _made_anew(session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]) -> CommandResult:
     """Ask again for some members, and let what comes take the place of what was there."""
-    report = await desk.run(repairs.__contains__, RunOptions(repairs=repairs, seed=desk.task.comment))
+    report = await session.run(repairs.__contains__, RunOptions(repairs=repairs, seed=session.task.comment))
     found = {one.member for one in report.suggestions}
     reasons = {one.member: one.reason for one in report.skipped if one.member in repairs}
     left = (member for member in repairs if member not in found)
     troubles = (f"`{member}`: {reasons.get(member, 'the change has it no more')}." for member in left)
-    reviewed = await desk.post(report, partial(_only_of, members=found))
-    return told(replace(chosen, troubles=(*chosen.troubles, *troubles)), reviewed)
+    reviewed = await session.post(report, partial(_only_of, members=found))
+    return command_result(replace(chosen, troubles=(*chosen.troubles, *troubles)), reviewed)
 
 
 def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False) -> DesiredState:
@@ -143,19 +143,19 @@ def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False)
     )
 
 
-async def suggest_these(desk: CommandSession, command: SlashCommand) -> CommandResult:
+async def suggest_these(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Look at what is named, whether the change touches it or not; without a name, at all of the change."""
     if not command.targets:
-        return await review_again(desk)
-    known = await desk.run(lambda _: False)
+        return await review_again(session)
+    known = await session.run(lambda _: False)
     touched = {one.id for one in known.members if any(_means(name, one) for name in command.targets)}
     others = [name for name in command.targets if not any(_means(name, one) for one in known.members)]
     parts = list[CommandResult]()
     if touched:
-        report = await desk.run(touched.__contains__)
-        parts.append(told(Chosen(), await desk.post(report, partial(_only_of, members=touched))))
+        report = await session.run(touched.__contains__)
+        parts.append(command_result(Chosen(), await session.post(report, partial(_only_of, members=touched))))
     if others:
-        parts.append(await _suggest_untouched(desk, known, others))
+        parts.append(await _suggest_untouched(session, known, others))
     return _together(parts)
 
 
@@ -170,17 +170,17 @@ def _means(name: str, member: Member) -> bool:
     )
 
 
-async def _suggest_untouched(desk: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
+async def _suggest_untouched(session: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
     """Look at members that the change does not touch."""
-    tree = (await desk.begun()).states.head_tree
+    tree = (await session.begun()).states.head_tree
     files = tuple(name for name in names if tree.entry(posixpath.normpath(name)) is not None)
     paths = (*files, *(() if len(files) == len(names) else (_EVERYTHING,)))
-    report = await desk.run(lambda _: True, RunOptions(paths=paths, only=tuple(names)))
+    report = await session.run(lambda _: True, RunOptions(paths=paths, only=tuple(names)))
     members = {one.id for one in report.members}
     both = replace(report, members=(*known.members, *report.members), base=known.base)
-    reviewed = await desk.post(both, partial(_only_of, members=members, is_asked=True))
+    reviewed = await session.post(both, partial(_only_of, members=members, is_asked=True))
     missing = (f"`{one.path}`: {one.reason}." for one in report.skipped if one.member is None)
-    return told(Chosen(troubles=tuple(missing)), reviewed)
+    return command_result(Chosen(troubles=tuple(missing)), reviewed)
 
 
 def _together(parts: Sequence[CommandResult]) -> CommandResult:
@@ -189,7 +189,7 @@ def _together(parts: Sequence[CommandResult]) -> CommandResult:
     return CommandResult(is_done=all(one.is_done for one in parts), words=words, reviewed=last)
 
 
-async def handle_command(desk: CommandSession, command: SlashCommand) -> CommandResult:
+async def handle_command(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Do what one command says.
 
     Raises:
@@ -206,47 +206,47 @@ async def handle_command(desk: CommandSession, command: SlashCommand) -> Command
         Verb.IGNORE: partial(_leave_alone, is_ignored=True),
         Verb.RESUME: _resume,
     }
-    return await stories[command.verb](desk, command)
+    return await stories[command.verb](session, command)
 
 
 async def _help(_desk: CommandSession, _command: SlashCommand) -> CommandResult:
     return CommandResult(words=help_words())
 
 
-async def _reject(desk: CommandSession, command: SlashCommand) -> CommandResult:
-    stand = await desk.stand()
-    chosen = chosen_by(desk, command, stand)
+async def _reject(session: CommandSession, command: SlashCommand) -> CommandResult:
+    stand = await session.stand()
+    chosen = chosen_by(session, command, stand)
     if not chosen.standings:
-        return told(chosen) if chosen.troubles else say_which(command)
+        return command_result(chosen) if chosen.troubles else say_which(command)
     contents = frozenset(one.entry.content for one in chosen.standings)
     numbers = ", ".join(str(one.number) for one in chosen.standings)
     words = f"Rejected: {numbers}." if chosen.troubles else ""
-    return told(chosen, await desk.remember(Decisions(rejected=contents)), words)
+    return command_result(chosen, await session.remember(Decisions(rejected=contents)), words)
 
 
-async def _leave_alone(desk: CommandSession, _command: SlashCommand, *, is_ignored: bool) -> CommandResult:
-    return told(Chosen(), await desk.remember(Decisions(is_ignored=is_ignored)))
+async def _leave_alone(session: CommandSession, _command: SlashCommand, *, is_ignored: bool) -> CommandResult:
+    return command_result(Chosen(), await session.remember(Decisions(is_ignored=is_ignored)))
 
 
-async def _resume(desk: CommandSession, command: SlashCommand) -> CommandResult:
-    done = await _leave_alone(desk, command, is_ignored=False)
-    return await review_again(desk) if done.is_done else done
+async def _resume(session: CommandSession, command: SlashCommand) -> CommandResult:
+    done = await _leave_alone(session, command, is_ignored=False)
+    return await review_again(session) if done.is_done else done
 
 
-async def _explain(desk: CommandSession, command: SlashCommand) -> CommandResult:
-    chosen = chosen_by(desk, command, await desk.stand())
+async def _explain(session: CommandSession, command: SlashCommand) -> CommandResult:
+    chosen = chosen_by(session, command, await session.stand())
     if not chosen.standings:
-        return told(chosen) if chosen.troubles else say_which(command)
-    if not desk.may_write(desk.task.commander):
-        return told(chosen, words=sentences([_remembered(one) for one in chosen.standings]))
+        return command_result(chosen) if chosen.troubles else say_which(command)
+    if not session.may_write(session.task.commander):
+        return command_result(chosen, words=sentences([_remembered(one) for one in chosen.standings]))
     chosen = chosen.without([one for one in chosen.standings if one.code is None], lambda one: one.trouble)
-    proven = await prove_again(desk, chosen.standings)
+    proven = await prove_again(session, chosen.standings)
     words = [
-        explanation(one.suggestion, one.member, _view(desk))
+        explanation(one.suggestion, one.member, _view(session))
         for one in proven
         if one.suggestion is not None and one.member is not None
     ]
-    return told(_with_unproven(chosen, proven), words="\n\n".join(words))
+    return command_result(_with_unproven(chosen, proven), words="\n\n".join(words))
 
 
 def _remembered(standing: PostedSuggestion) -> str:
@@ -254,9 +254,9 @@ def _remembered(standing: PostedSuggestion) -> str:
     return f"{standing.number}: `{standing.entry.member}`, {standing.entry.shown or standing.entry.outcome}."
 
 
-def _view(desk: CommandSession) -> View:
-    command = ("testsmith", "suggest", "--base", desk.pull.base_ref, *desk.tools.review.repeated)
-    return View(project=desk.pull.repository.rpartition("/")[2], command=command, commands=True)
+def _view(session: CommandSession) -> View:
+    command = ("testsmith", "suggest", "--base", session.pull.base_ref, *session.tools.review.repeated)
+    return View(project=session.pull.repository.rpartition("/")[2], command=command, commands=True)
 
 
 def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
@@ -265,18 +265,18 @@ def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
     return chosen.without(failed, lambda one: f"it does not hold on this head: {troubles[one.number]}")
 
 
-async def _apply(desk: CommandSession, command: SlashCommand) -> CommandResult:
-    stand = await desk.stand()
-    chosen = chosen_by(desk, command, stand)
+async def _apply(session: CommandSession, command: SlashCommand) -> CommandResult:
+    stand = await session.stand()
+    chosen = chosen_by(session, command, stand)
     if not chosen.standings and not chosen.troubles:
         green = tuple(one for one in stand.open() if not one.is_question)
         chosen = Chosen(standings=green, troubles=() if green else ("There is nothing to commit.",))
     chosen = _committable(chosen, stand)
-    proven = await prove_again(desk, chosen.standings)
+    proven = await prove_again(session, chosen.standings)
     chosen = _with_unproven(chosen, proven)
     if not chosen.standings:
-        return told(chosen)
-    return await _commit(desk, chosen, proven)
+        return command_result(chosen)
+    return await _commit(session, chosen, proven)
 
 
 def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
@@ -295,23 +295,23 @@ def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
     return chosen.without(left, lambda one: reasons[one.number])
 
 
-async def _commit(desk: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
+async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
     """Commit what is proven; where the branch has gone on, prove it on the new head, once."""
 
     async def prove(head: str) -> CommitOrder | None:
-        await desk.move_to(head)
-        again = await prove_again(desk, chosen.standings)
-        return await _order(desk, again) if all(one.suggestion for one in again) else None
+        await session.move_to(head)
+        again = await prove_again(session, chosen.standings)
+        return await _order(session, again) if all(one.suggestion for one in again) else None
 
-    made = await commit_proven(desk.tools.forge, await _order(desk, proven), prove)
+    made = await commit_proven(session.tools.forge, await _order(session, proven), prove)
     committed = {one.number for one in made.suggestions}
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
     left = _uncommitted(chosen, made)
-    answer = told(left, words=_where(made, is_partly=bool(left.troubles)))
+    answer = command_result(left, words=_where(made, is_partly=bool(left.troubles)))
     if not done or made.commit is None:
         return replace(answer, patch=made.patch)
     place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
-    reviewed = await desk.remember(Decisions(applied=done, place=place))
+    reviewed = await session.remember(Decisions(applied=done, place=place))
     follow_up = None if made.follow_up is None else made.follow_up.number
     return replace(answer, reviewed=replace(reviewed, commit=made.commit.sha, follow_up=follow_up))
 
@@ -326,14 +326,14 @@ def _uncommitted(chosen: Chosen, made: CommitAttempt) -> Chosen:
     return chosen.without(left, lambda one: reasons.get(one.entry.member, "it stands there already"))
 
 
-async def _order(desk: CommandSession, proven: Sequence[Proven]) -> CommitOrder:
-    begun, tools = await desk.begun(), desk.tools.review
-    existing, settings = await desk.existing(), tools.commits(begun.states)
+async def _order(session: CommandSession, proven: Sequence[Proven]) -> CommitOrder:
+    begun, tools = await session.begun(), session.tools.review
+    existing, settings = await session.existing(), tools.commits(begun.states)
     members = [one.member for one in proven if one.member is not None]
     marking = Marking.of_members(members, tools.drivers, marks=settings.mark_tests)
     return CommitOrder(
-        pull=desk.pull,
-        head=desk.pull.head_sha,
+        pull=session.pull,
+        head=session.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
         tree=begun.states.head_tree,
         drivers=tools.drivers,

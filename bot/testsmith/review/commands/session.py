@@ -179,9 +179,9 @@ class Chosen:
         )
 
 
-def chosen_by(desk: CommandSession, command: SlashCommand, stand: PostedSuggestions) -> Chosen:
+def chosen_by(session: CommandSession, command: SlashCommand, stand: PostedSuggestions) -> Chosen:
     """Return what a command names: by numbers, or by standing in the thread of a suggestion."""
-    numbers = command.numbers or (() if command.is_all else stand.of_comment(desk.task.thread))
+    numbers = command.numbers or (() if command.is_all else stand.of_comment(session.task.thread))
     known = tuple(stand.standings[number] for number in numbers if number in stand.standings)
     unknown = (number for number in numbers if number not in stand.standings)
     return Chosen(
@@ -194,7 +194,7 @@ def say_which(command: SlashCommand) -> CommandResult:
     return CommandResult(is_done=False, words=sentences([f"Say which, as `/testsmith {command.verb} 2`."]))
 
 
-def told(chosen: Chosen, reviewed: ReviewResult | None = None, words: str = "") -> CommandResult:
+def command_result(chosen: Chosen, reviewed: ReviewResult | None = None, words: str = "") -> CommandResult:
     """Return what came of a command; what is wrong is said."""
     troubles = list(chosen.troubles)
     if reviewed is not None and reviewed.delivery is not PostStatus.POSTED:

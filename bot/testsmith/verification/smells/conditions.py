@@ -122,10 +122,10 @@ def _is_swallowed(function: TestFunction, node: ast.AST) -> bool:
     match node:
         case ast.ExceptHandler(type=caught, name=name, body=body):
             inside = [part for statement in body for part in ast.walk(statement)]
-            told = any(isinstance(part, ast.Name) and part.id == name for part in inside)
+            data = any(isinstance(part, ast.Name) and part.id == name for part in inside)
             fails = any(function.fails(part) for part in inside if isinstance(part, ast.stmt))
             raises = any(isinstance(part, ast.Raise) for part in inside)
-            return _is_broad(function, caught) and not (told or fails or raises)
+            return _is_broad(function, caught) and not (data or fails or raises)
         case ast.With(items=items) | ast.AsyncWith(items=items):
             hushed = [_suppressed(function, item.context_expr) for item in items]
             return any(_is_broad(function, one) for part in hushed if part is not None for one in part)

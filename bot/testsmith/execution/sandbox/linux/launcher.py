@@ -78,8 +78,8 @@ class ProcessSupervisor:
             left=left,
         )
 
-    def _tell(self, **told: object) -> None:
-        os.write(self._plan_file, json.dumps(told).encode() + b"\n")
+    def _tell(self, **data: object) -> None:
+        os.write(self._plan_file, json.dumps(data).encode() + b"\n")
 
     def _become_keeper(self) -> None:
         """Get all orphans, and SIGTERM as soon as the bot is gone."""

@@ -123,8 +123,8 @@ def decode_plan(text: bytes) -> LaunchPlan:
 
 def decode_ending(text: bytes) -> TargetEnding:
     """Return what the launcher told, from all of its lines; a last line that is cut off does not count."""
-    told: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for line in text.splitlines(keepends=True):
         if line.endswith(b"\n"):
-            told |= json.loads(line)
-    return TargetEnding()._replace(**told)
+            data |= json.loads(line)
+    return TargetEnding()._replace(**data)

@@ -114,8 +114,8 @@ class TracedProcess:
             raise OSError(errno.EAFNOSUPPORT, "it is not a local socket")
         if int(fields[5], 16) != _UNCONNECTED:
             raise OSError(errno.EISCONN, "it is connected, or about to be")
-        with self._open(f"fdinfo/{descriptor}", os.O_RDONLY) as told:
-            lines = dict(line.split(None, 1) for line in os.read(told.descriptor, 4096).splitlines())
+        with self._open(f"fdinfo/{descriptor}", os.O_RDONLY) as data:
+            lines = dict(line.split(None, 1) for line in os.read(data.descriptor, 4096).splitlines())
         return int(fields[4], 16), int(lines[b"flags:"], 8)
 
     def process(self) -> int:

@@ -22,7 +22,7 @@ from ..forking import Patience, Send, run_child
 from .literals import written
 from .trial import Trials, remove_all
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 _LEFT, _RIGHT = "__testsmith_left__", "__testsmith_right__"
 _ASKING = frozenset(
@@ -48,16 +48,16 @@ class Comparing:
         closed: The file descriptor that no child may have.
     """
 
-    def __init__(self, job: Told, module: LoadedModule, folder: Path, closed: int) -> None:
+    def __init__(self, job: Json, module: LoadedModule, folder: Path, closed: int) -> None:
         self._job = job
         self._noting = NotingModule(module, job["source"])
         self._folder = folder
         self._closed = closed
 
-    def run(self, trials: Sequence[Told]) -> list[Told]:
+    def run(self, trials: Sequence[Json]) -> list[Json]:
         """Run trials in one child; return what each was compared with."""
         noting, job = self._noting, self._job
-        found: list[Told] = []
+        found: list[Json] = []
         self._folder.mkdir(exist_ok=True)
 
         def body(send: Send) -> None:
@@ -66,7 +66,7 @@ class Comparing:
             for trial in trials:
                 pairs.clear()
                 carried.observe(trial)
-                send({"kind": "compared", "compared": trial["number"], "pairs": pairs.told()})
+                send({"kind": "compared", "compared": trial["number"], "pairs": pairs.as_texts()})
 
         patience = Patience(silence=_SECONDS_OF_SILENCE, most_bytes=16_000 * len(trials))
         run_child(body, _SECONDS_OF_SILENCE * len(trials), found.append, self._closed, patience)
@@ -85,7 +85,7 @@ class Pairs:
         """Forget all."""
         self._met = {}
 
-    def told(self) -> list[list[str]]:
+    def as_texts(self) -> list[list[str]]:
         """Return the pairs as texts."""
         texts: dict[tuple[str, str], None] = {}
         for _, one, _, other in self._met:

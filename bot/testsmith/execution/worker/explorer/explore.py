@@ -67,7 +67,7 @@ from ..results import ResultChannel
 from .comparison_tracing import Comparing
 from .describe import describe
 from .mutant_probe import Noticing, Seen
-from .outcome import Told, nothing
+from .outcome import Json, nothing
 from .trial import Trials, remove_all
 from .trial_exec import prepare
 
@@ -100,7 +100,7 @@ def main() -> None:
         runner.run([*trials])
 
 
-def _load(module: str) -> Told:
+def _load(module: str) -> Json:
     try:
         importlib.import_module(module)
     except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
@@ -134,7 +134,7 @@ class _Hashes:
         self._is_used = True
         return id(thing) + self._bits
 
-    def observe(self, trials: Trials, trial: Told) -> Told:
+    def observe(self, trials: Trials, trial: Json) -> Json:
         """Carry out a trial; where it asks for hashes, the same must come of it whatever they are."""
         self._bits, self._is_used = _OTHER_BITS[0], False
         observation = trials.observe(trial)
@@ -155,7 +155,7 @@ class _Search:
         teller: What tells the results.
     """
 
-    def __init__(self, job: Told, folder: Path, teller: ResultChannel) -> None:
+    def __init__(self, job: Json, folder: Path, teller: ResultChannel) -> None:
         module = LoadedModule(job["file"], job["source"])  # before objects are hidden from the collector
         self._changes = job["changes"]
         self._teller = teller
@@ -170,7 +170,7 @@ class _Search:
         for each in self._comparing.run([each.trial for each in self._leading_on(seen, noticed)]):
             self._teller.tell(each)
 
-    def _leading_on(self, seen: list[Seen], noticed: list[Told]) -> list[Seen]:
+    def _leading_on(self, seen: list[Seen], noticed: list[Json]) -> list[Seen]:
         """Return the trials to go on from: the first ones, and those near what none notices."""
         if not seen:
             return []
@@ -201,20 +201,20 @@ class _Runner:
         hashes: Other hashes for the project; None for those that things have.
     """
 
-    def __init__(self, job: Told, teller: ResultChannel, hashes: _Hashes | None) -> None:
+    def __init__(self, job: Json, teller: ResultChannel, hashes: _Hashes | None) -> None:
         self._job = job
         self._teller = teller
         self._hashes = hashes
         self._folder = Path("trial").resolve()
         self._search = None if job["source"] is None else _Search(job, self._folder, teller)
 
-    def run(self, trials: list[Told]) -> None:
+    def run(self, trials: list[Json]) -> None:
         """Run trials of one member; tell what was observed, and what a search goes by."""
         seen = self._observe(trials)
         if self._search is not None:
             self._search.tell_of(seen)
 
-    def _observe(self, trials: list[Told]) -> list[Seen]:
+    def _observe(self, trials: list[Json]) -> list[Seen]:
         """Run trials, tell what was observed, and return those that were run to their end.
 
         They share a child unless each is to have its own; after one that ran into a limit or ended its child
@@ -238,13 +238,13 @@ class _Runner:
             self._tell(trial, _unseen("others of its trials ran into a limit"))
         return found
 
-    def _tell(self, trial: Told, observation: Told) -> None:
+    def _tell(self, trial: Json, observation: Json) -> None:
         heard = {name: observation.get(name) for name in _unseen("")}
         self._teller.tell({"number": trial["number"], **heard})
 
-    def _in_child(self, trials: list[Told]) -> tuple[list[Told], str]:
+    def _in_child(self, trials: list[Json]) -> tuple[list[Json], str]:
         """Run trials in a child, in an empty folder; return what came of those run, and how it ended."""
-        job, seen = self._job, list[Told]()
+        job, seen = self._job, list[Json]()
         seconds = job["limits"]["seconds"]
         self._folder.mkdir(exist_ok=True)
 
@@ -261,6 +261,6 @@ class _Runner:
         return seen[: len(trials)], ending
 
 
-def _unseen(reason: str) -> Told:
-    nowhere: Told = {"lines": [], "branches": []}
+def _unseen(reason: str) -> Json:
+    nowhere: Json = {"lines": [], "branches": []}
     return {"outcome": nothing(reason), "state": [], "writes": False, "warned": False, **nowhere}

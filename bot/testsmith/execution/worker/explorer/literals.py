@@ -103,8 +103,8 @@ def is_of_this_machine(text: str) -> bool:
 def _versions() -> list[str]:
     """Return the versions that change with every release: Python's, and those of packages that are loaded."""
     packages = [name for name in list(sys.modules) if "." not in name and name not in sys.stdlib_module_names]
-    told = [getattr(sys.modules[name], "__dict__", {}).get("__version__") for name in packages]
-    full = [version for version in told if isinstance(version, str) and version.count(".") > 1]
+    data = [getattr(sys.modules[name], "__dict__", {}).get("__version__") for name in packages]
+    full = [version for version in data if isinstance(version, str) and version.count(".") > 1]
     return [platform.python_version(), platform.release(), *full]
 
 

@@ -23,7 +23,7 @@ from ..code_swap import Exchange, LoadedModule
 from ..forking import Patience, Send, run_child
 from .trial import Trials, remove_all
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ENOUGH = 8
@@ -45,22 +45,22 @@ _CLEAN = -1
 class Seen(NamedTuple):
     """A trial, and what came of it."""
 
-    trial: Told
-    observation: Told
+    trial: Json
+    observation: Json
 
     def reaches(self, first: int, last: int) -> bool:
         """Tell whether it reached a line of a statement."""
         return any(first <= line <= last for line in self.observation["lines"])
 
-    def differs(self, other: Told) -> tuple[bool, bool]:
+    def differs(self, other: Json) -> tuple[bool, bool]:
         """Tell whether something else came of it, and whether it left something else behind."""
         (one, one_state), (two, two_state) = _plain(self.observation), _plain(other)
         return one != two, one_state != two_state
 
 
-def _plain(observation: Told) -> tuple[str, str]:
+def _plain(observation: Json) -> tuple[str, str]:
     """Return what came of a trial and what it left as texts, so that it does not matter who told it."""
-    outcome = {name: told for name, told in observation["outcome"].items() if name != "line"}
+    outcome = {name: data for name, data in observation["outcome"].items() if name != "line"}
     return json.dumps(outcome, sort_keys=True), json.dumps(observation["state"], sort_keys=True)
 
 
@@ -74,14 +74,14 @@ class Noticing:
         closed: The file descriptor that no child may have.
     """
 
-    def __init__(self, job: Told, module: LoadedModule, folder: Path, closed: int) -> None:
+    def __init__(self, job: Json, module: LoadedModule, folder: Path, closed: int) -> None:
         self._job = job
         self._module = module
         self._folder = folder
         self._closed = closed
         self._used: dict[int, float] = {}
 
-    def run(self, seen: Sequence[Seen]) -> list[Told]:
+    def run(self, seen: Sequence[Seen]) -> list[Json]:
         """Try the changes that the trials of one member reach; return those that were noticed."""
         usable = [each for each in seen if each.observation["outcome"]["kind"] in _STATABLE]
         member = usable[0].trial["member"] if usable else ""
@@ -99,7 +99,7 @@ class Noticing:
         self._used = heard.used
         return [each for each in seen if each.trial["number"] in same]
 
-    def _reached(self, changes: Sequence[Told], seen: Sequence[Seen]) -> list[_Attempt]:
+    def _reached(self, changes: Sequence[Json], seen: Sequence[Seen]) -> list[_Attempt]:
         """Return the changes that can be put in place, each with the trials that reach it."""
         found: list[_Attempt] = []
         for change in changes:
@@ -110,7 +110,7 @@ class Noticing:
                 found.append(_Attempt(change["number"], exchange, reaching))
         return found
 
-    def _tried(self, attempts: Sequence[_Attempt]) -> list[Told]:
+    def _tried(self, attempts: Sequence[_Attempt]) -> list[Json]:
         """Try changes, in as many children as needed."""
         heard = _Heard()
         left = list(attempts)
@@ -158,7 +158,7 @@ class _Heard:
         self.changes: set[int] = set()
         self._begun: tuple[int, int] | None = None
 
-    def receive(self, message: Told) -> None:
+    def receive(self, message: Json) -> None:
         """Take one message in."""
         change, number = message.get("change"), message.get("number")
         if not isinstance(change, int) or not isinstance(number, int):
@@ -176,14 +176,14 @@ class _Heard:
         if self._begun is not None and self._begun not in self.tried:
             self.tried[self._begun] = True, False
 
-    def noticed(self) -> list[Told]:
+    def noticed(self) -> list[Json]:
         """Return what is told of the changes that were noticed."""
-        found: dict[int, Told] = {}
+        found: dict[int, Json] = {}
         for (change, number), differs in self.tried.items():
             for what, does in zip(("outcome", "state"), differs):  # noqa: B905 - Python 3.9 has no `strict`
                 if does:
-                    told = found.setdefault(change, {"change": change, "outcome": [], "state": []})
-                    told[what].append(number)
+                    data = found.setdefault(change, {"change": change, "outcome": [], "state": []})
+                    data[what].append(number)
         return [*found.values()]
 
 

@@ -33,7 +33,7 @@ from typing import Any
 from .literals import WrittenLiteral, is_of_this_machine, public_home, quoted, written
 from .trial_exec import TRIAL
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 _LONGEST_FACT = 100
 _MOST_FACTS = 6
@@ -152,7 +152,7 @@ async def _enter(manager: Any) -> Any:
         return value
 
 
-def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, roots: Sequence[str]) -> Told:
+def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, roots: Sequence[str]) -> Json:
     """Return the outcome of a call that gave a value.
 
     Args:
@@ -164,13 +164,13 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, ro
     """
     for name, thing in known.items():
         if thing is value and not _is_plain(value):
-            return {"kind": "value", "form": form, "relation": "is", **told(WrittenLiteral(name))}
+            return {"kind": "value", "form": form, "relation": "is", **as_json(WrittenLiteral(name))}
     if isinstance(value, float) and math.isnan(value):
-        return {"kind": "value", "form": form, "relation": "nan", **told(WrittenLiteral(""))}
+        return {"kind": "value", "form": form, "relation": "nan", **as_json(WrittenLiteral(""))}
     text = written(value, longest)
     if text is not None:
         relation = "is" if isinstance(value, (bool, type(None), type)) else "=="
-        return {"kind": "value", "form": form, "relation": relation, **told(text)}
+        return {"kind": "value", "form": form, "relation": relation, **as_json(text)}
     found = [] if type(value).__module__ == "builtins" else facts(value, roots)
     if not found:
         return nothing(_why_not_written(value))
@@ -186,7 +186,7 @@ def is_documented(value: Any, documented: Any) -> bool | None:
     return None if repr(value) == repr(documented) else False
 
 
-def nothing(reason: str) -> Told:
+def nothing(reason: str) -> Json:
     """Return the outcome of a call that shows nothing to state."""
     return {"kind": "none", "reason": reason[:_LONGEST_MESSAGE]}
 
@@ -195,7 +195,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float, str, bytes, tuple, frozenset))
 
 
-def told(text: WrittenLiteral) -> Told:
+def as_json(text: WrittenLiteral) -> Json:
     """Return a text as it is told."""
     return {"text": text.text, "imports": sorted(text.imports)}
 
@@ -213,14 +213,14 @@ def _why_not_written(value: object) -> str:
     return f"it gives a {type(value).__name__}, which shows nothing to compare"
 
 
-def facts(thing: Any, roots: Sequence[str]) -> list[Told]:
+def facts(thing: Any, roots: Sequence[str]) -> list[Json]:
     """Return what can be said of an object in source text: its items, length, public attributes, text.
 
     Args:
         thing: The object.
         roots: Folders of the project: how the objects of others show themselves is theirs to test.
     """
-    found: list[Told] = []
+    found: list[Json] = []
     for template, look in _looks(thing, roots):
         if len(found) >= _MOST_FACTS:
             break
@@ -229,7 +229,7 @@ def facts(thing: Any, roots: Sequence[str]) -> list[Told]:
         except Exception:  # noqa: BLE001, S112 - foreign properties may raise anything
             continue
         if text is not None:
-            found.append({"of": template, **told(text)})
+            found.append({"of": template, **as_json(text)})
     return found
 
 
@@ -329,7 +329,7 @@ class Raises:
         self._roots = tuple(roots)
         self._allowed = allowed
 
-    def outcome(self, error: BaseException, documented: str | None) -> Told:
+    def outcome(self, error: BaseException, documented: str | None) -> Json:
         """Return the outcome of a call that raised.
 
         Args:
@@ -397,7 +397,7 @@ def _exception_home(cls: type) -> list[str] | None:
     return None
 
 
-def printed(text: str, longest: int) -> Told:
+def printed(text: str, longest: int) -> Json:
     """Return the outcome of a call that gave None and printed a text."""
     if len(text) > longest or is_of_this_machine(text):
         return nothing("what it prints is too long, or differs from run to run")

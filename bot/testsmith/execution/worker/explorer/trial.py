@@ -19,13 +19,13 @@ from ..tracer import MemberSpan, ReachedLines, make_tracer
 from .literals import quoted, written
 from .outcome import (
     Bringing,
+    Json,
     Raises,
-    Told,
+    as_json,
     facts,
     is_documented,
     nothing,
     printed,
-    told,
     value_outcome,
 )
 from .trial_exec import (
@@ -61,12 +61,12 @@ class Trials:
         cpu_seconds: How many seconds of a processor the next trial may use.
     """
 
-    def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Told) -> None:
+    def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Json) -> None:
         self.cpu_seconds: float = limits["cpu_seconds"]
         self._folder = folder
         self._roots = roots
         self._limits = limits
-        self._before: dict[str, list[Told]] = {}
+        self._before: dict[str, list[Json]] = {}
         os.chdir(folder)
         os.environ.update(HOME=str(folder), TMPDIR=str(folder))
         self._variables = dict(os.environ)
@@ -77,7 +77,7 @@ class Trials:
         self._tracing = Tracing(file)
         self._refusal = Restrictions(str(folder))
 
-    def observe(self, trial: Told) -> Told:
+    def observe(self, trial: Json) -> Json:
         """Carry out a trial; return its outcome, its state, files, warnings, and what it reached."""
         reached = ReachedLines()
         run = TrialRun(trial, self._roots, self._limits, self._state_before(trial))
@@ -93,7 +93,7 @@ class Trials:
         """Take note that something was warned of, in place of printing it."""
         self._warned = True
 
-    def _state_before(self, trial: Told) -> list[Told]:
+    def _state_before(self, trial: Json) -> list[Json]:
         """Look at the objects without the call; once a setup."""
         if not trial["watched"] and not trial["probes"]:
             return []
@@ -132,29 +132,29 @@ class TrialRun(NamedTuple):
         before: What the objects and probes show before the call.
     """
 
-    trial: Told
+    trial: Json
     roots: list[str]
-    limits: Told
-    before: list[Told]
+    limits: Json
+    before: list[Json]
 
-    def look(self) -> list[Told]:
+    def look(self) -> list[Json]:
         """Return what the objects and probes show after the setup, without the call."""
         try:
-            state: list[Told] = carried_out(self._look(), in_loop=self.trial["in_loop"])
+            state: list[Json] = carried_out(self._look(), in_loop=self.trial["in_loop"])
         except WaitsForever:
             return []
         return state
 
-    async def _look(self) -> list[Told]:
+    async def _look(self) -> list[Json]:
         namespace, problem = await self._set_up()
         state = [] if problem else await self._state(namespace)
         take_back(namespace)
         return state
 
-    def observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Told, list[Told]]:
+    def observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Json, list[Json]]:
         """Carry it out; return what came of the call, and what the objects show afterwards."""
         try:
-            seen: tuple[Told, list[Told]] = carried_out(
+            seen: tuple[Json, list[Json]] = carried_out(
                 self._observe(tracing, reached), in_loop=self.trial["in_loop"]
             )
         except WaitsForever:
@@ -163,7 +163,7 @@ class TrialRun(NamedTuple):
             tracing.pause()
         return seen
 
-    async def _observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Told, list[Told]]:
+    async def _observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Json, list[Json]]:
         namespace, problem = await self._set_up()
         try:
             if problem:
@@ -177,9 +177,9 @@ class TrialRun(NamedTuple):
             take_back(namespace)
         return outcome, _with_before(state, [*self.before, *files])
 
-    async def _set_up(self) -> tuple[Told, str]:
+    async def _set_up(self) -> tuple[Json, str]:
         """Carry out imports and setup; return the names, and what went wrong."""
-        namespace: Told = {"__name__": "trial"}
+        namespace: Json = {"__name__": "trial"}
         try:
             namespace.update(fixtures("\n".join([*self.trial["setup"], self.trial["call"]])))
             for statement in [*self.trial["imports"], *self.trial["setup"]]:
@@ -188,7 +188,7 @@ class TrialRun(NamedTuple):
             return namespace, f"{type(error).__name__}: {error}"
         return namespace, ""
 
-    async def _call(self, namespace: Told) -> Told:
+    async def _call(self, namespace: Json) -> Json:
         """Make the call, and return its outcome."""
         out = io.StringIO()
         outcome = nothing("it hides what happens inside it")
@@ -215,7 +215,7 @@ class TrialRun(NamedTuple):
             return printed(out.getvalue(), self.limits["longest"])
         return outcome
 
-    def _raised(self, error: BaseException, *, has_returned: bool) -> Told:
+    def _raised(self, error: BaseException, *, has_returned: bool) -> Json:
         outcome = Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
         if has_returned and self._is_of_text_alone(error):
             outcome.pop("error", None)  # what is done with a value says nothing of the member that gave it
@@ -226,14 +226,14 @@ class TrialRun(NamedTuple):
         files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
         return TRIAL in files and not any(file.startswith(tuple(self.roots)) for file in files)
 
-    async def _outcome(self, form: str, value: Any, namespace: Told) -> Told:
+    async def _outcome(self, form: str, value: Any, namespace: Json) -> Json:
         watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself
         known = {name: namespace[name] for name in watched if name in namespace}
         longest = 0 if self.trial["inside"] else self.limits["longest"]
         outcome = value_outcome(form, value, known, longest, self.roots)
         return {**outcome, "agrees": await self._agrees(value, namespace)}
 
-    async def _agrees(self, value: Any, namespace: Told) -> bool | None:
+    async def _agrees(self, value: Any, namespace: Json) -> bool | None:
         """Tell whether a value is the documented one; None where that cannot be said."""
         if self.trial["exception"] is not None:
             return False
@@ -244,7 +244,7 @@ class TrialRun(NamedTuple):
         except Exception:  # noqa: BLE001 - a foreign constructor or comparison may raise anything
             return None
 
-    async def _state(self, namespace: Told) -> list[Told]:
+    async def _state(self, namespace: Json) -> list[Json]:
         """Return what the objects and the probes show now; probes that change an object show nothing."""
         found = self._facts(namespace)
         probed = [fact for probe in self.trial["probes"] for fact in await self._probed(probe, namespace)]
@@ -252,7 +252,7 @@ class TrialRun(NamedTuple):
             found += probed
         return found[:_MOST_CHECKS]
 
-    def _facts(self, namespace: Told) -> list[Told]:
+    def _facts(self, namespace: Json) -> list[Json]:
         names = [name for name in self.trial["watched"] if name in namespace]
         return [
             {**fact, "of": fact["of"].format(name)}
@@ -260,12 +260,12 @@ class TrialRun(NamedTuple):
             for fact in facts(namespace[name], self.roots)
         ]
 
-    async def _probed(self, probe: str, namespace: Told) -> list[Told]:
+    async def _probed(self, probe: str, namespace: Json) -> list[Json]:
         try:
             text = written(await evaluated(probe, namespace), self.limits["longest"])
         except Exception:  # noqa: BLE001 - foreign code raises what it likes
             return []
-        return [] if text is None else [{"of": probe, **told(text)}]
+        return [] if text is None else [{"of": probe, **as_json(text)}]
 
 
 class Tracing:
@@ -290,9 +290,9 @@ class Tracing:
         self.note_into(ReachedLines())
 
 
-def _files(namespace: Told) -> list[Told]:
+def _files(namespace: Json) -> list[Json]:
     """Return what stands in the files of the working folder, or in pytest's, where that is short text."""
-    found: list[Told] = []
+    found: list[Json] = []
     given = namespace.get("tmp_path")
     for file in sorted([*Path().iterdir(), *(given.iterdir() if given else ())]):
         try:
@@ -300,11 +300,11 @@ def _files(namespace: Told) -> list[Told]:
         except (OSError, ValueError):
             continue
         if text is not None:
-            found.append({**told(text), **_named(file, namespace)})
+            found.append({**as_json(text), **_named(file, namespace)})
     return found[:_MOST_FILES]
 
 
-def _named(file: Path, namespace: Told) -> Told:
+def _named(file: Path, namespace: Json) -> Json:
     """Return how a test reads a file: by the variable that holds its path, where there is one."""
     for name, value in namespace.items():
         if isinstance(value, Path) and value == file and not name.startswith("_"):
@@ -314,7 +314,7 @@ def _named(file: Path, namespace: Told) -> Told:
     return {"of": f"Path({quoted(file.name)}).read_text()", "imports": [("pathlib", "Path")]}
 
 
-def _with_before(state: list[Told], before: list[Told]) -> list[Told]:
+def _with_before(state: list[Json], before: list[Json]) -> list[Json]:
     texts = {fact["of"]: fact["text"] for fact in before}
     return [{**fact, "before": texts.get(fact["of"], _absent(fact["of"]))} for fact in state]
 

@@ -119,12 +119,12 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[T
         tests: The tests that they stand in, with their names.
     """
     names = {case: name for name, test in tests for case in test.cases}
-    told = [
+    data = [
         TestDescription(test=names[case], shows=_shows(case), witness=_witness(case))
         for case in cases
         if case in names
     ]
-    return tuple(dict.fromkeys(saying for saying in told if saying.shows or saying.witness))
+    return tuple(dict.fromkeys(saying for saying in data if saying.shows or saying.witness))
 
 
 def facts(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -132,8 +132,8 @@ def facts(cases: Sequence[Case]) -> tuple[str, ...]:
 
     What the documentation contradicts is no fact to rely on, and what works on files has none that is short.
     """
-    told = [case for case in cases if not (case.contradicts or case.in_folder or case.outcome.kind == "none")]
-    ordered = sorted(told, key=lambda case: not case.is_witness)
+    data = [case for case in cases if not (case.contradicts or case.in_folder or case.outcome.kind == "none")]
+    ordered = sorted(data, key=lambda case: not case.is_witness)
     return tuple(dict.fromkeys(text for text in map(_fact, ordered) if text))[:_MOST_FACTS]
 
 

@@ -255,9 +255,9 @@ class _Rewriting(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         self.generic_visit(node)
-        told = [] if node.msg is None else [node.msg]
+        data = [] if node.msg is None else [node.msg]
         name, arguments = _claim(node.test)
-        return ast.Expr(_call(name, [*arguments, *told]))
+        return ast.Expr(_call(name, [*arguments, *data]))
 
     def visit_With(self, node: ast.With) -> ast.stmt:
         for item in node.items:
