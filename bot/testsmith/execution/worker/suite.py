@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
-    changes = importlib.import_module(__package__ + ".suite_changes")
+    changes = importlib.import_module(__package__ + ".suite_mutation")
     for data in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
         teller.tell({"kind": "change", **data})
 
@@ -166,4 +166,4 @@ class _Suite:
 
 def _pytest_part() -> Any:
     """Return what knows pytest, which is loaded once the import path is arranged."""
-    return importlib.import_module(__package__ + ".suite_pytest")
+    return importlib.import_module(__package__ + ".suite_recorder")
