@@ -74,7 +74,7 @@ def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
 
 def _place(plan: dict[str, Any]) -> Any:
     root, project = Path(plan["root"]), Path(plan["project"])
-    return _pytest_part().Place(root, project, frozenset(plan["hidden"]), tuple(plan["arguments"]))
+    return _pytest_part().SuiteFolder(root, project, frozenset(plan["hidden"]), tuple(plan["arguments"]))
 
 
 class _Suite:
