@@ -11,9 +11,9 @@ own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -46,16 +46,14 @@ _BLOCKS = (
 _INLINES = ("backticks", "escape", "html_inline", "newline")
 _COMMAND = re.compile(r"[ \t]*/testsmith(?:[ \t]+(.*))?[ \t]*", re.IGNORECASE)
 _HINT = re.compile(r"^[ \t]*/testsmith(?:\s|$)", re.IGNORECASE | re.MULTILINE)
-_SHORTCUT = re.compile(r"\s*(apply|explain|reject|retry)(?:[.!]|\s*:\s*([^\n]+))?\s*", re.IGNORECASE)
 _TARGET = re.compile(r'"([^"]*)"|`([^`]*)`|(\S+)')
 _NUMBER = r"#?[0-9]{1,6}(?:-#?[0-9]{1,6})?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:,{_NUMBER})*,?", re.ASCII)
 
 
 class Verb(StrEnum):
-    """What is to be done."""
+    """The name of a command."""
 
-    HELP = "help"
     SUGGEST = "suggest"
     APPLY = "apply"
     REJECT = "reject"
@@ -63,13 +61,83 @@ class Verb(StrEnum):
     EXPLAIN = "explain"
     IGNORE = "ignore"
     RESUME = "resume"
+    HELP = "help"
 
 
-_BARE = frozenset({Verb.HELP, Verb.IGNORE, Verb.RESUME})
-READING = frozenset({Verb.HELP, Verb.EXPLAIN})
-"""What changes nothing."""
-RUNNING = frozenset({Verb.SUGGEST, Verb.APPLY, Verb.RETRY, Verb.EXPLAIN, Verb.RESUME})
-"""What runs the pull request's code."""
+class Takes(Enum):
+    """What may follow the name of a command."""
+
+    NOTHING = "nothing"
+    NUMBERS = "numbers"
+    NUMBERS_OR_ALL = "numbers, or `all`"
+    NUMBERS_AND_REASON = "numbers, then a reason"
+    TARGETS = "paths and members"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """What is known of a command before it is carried out.
+
+    Attributes:
+        takes: What may follow its name.
+        usage: The same, as the help shows it.
+        help: What it does, as the help shows it.
+        is_read_only: Whether it changes nothing, so that a lower role may be enough.
+        runs_code: Whether it runs the pull request's code.
+        is_shortcut: Whether its name alone is a command in the thread of a suggestion.
+    """
+
+    takes: Takes
+    usage: str = ""
+    help: str
+    is_read_only: bool = False
+    runs_code: bool = False
+    is_shortcut: bool = False
+
+
+COMMANDS: Mapping[Verb, CommandSpec] = {
+    Verb.SUGGEST: CommandSpec(
+        takes=Takes.TARGETS,
+        usage="[path or member ...]",
+        help="look again: at the whole change, or at these alone, be they changed or not",
+        runs_code=True,
+    ),
+    Verb.APPLY: CommandSpec(
+        takes=Takes.NUMBERS_OR_ALL,
+        usage="[numbers or all]",
+        help="commit these tests to the branch, proven on its head once more",
+        runs_code=True,
+        is_shortcut=True,
+    ),
+    Verb.REJECT: CommandSpec(
+        takes=Takes.NUMBERS_AND_REASON,
+        usage="numbers [reason]",
+        help="never propose these again",
+        is_shortcut=True,
+    ),
+    Verb.RETRY: CommandSpec(
+        takes=Takes.NUMBERS,
+        usage="[numbers]",
+        help="make other tests in place of these, or for what has none",
+        runs_code=True,
+        is_shortcut=True,
+    ),
+    Verb.EXPLAIN: CommandSpec(
+        takes=Takes.NUMBERS,
+        usage="number",
+        help="show all that running the tests has shown",
+        is_read_only=True,
+        runs_code=True,
+        is_shortcut=True,
+    ),
+    Verb.IGNORE: CommandSpec(takes=Takes.NOTHING, help="leave this pull request alone"),
+    Verb.RESUME: CommandSpec(takes=Takes.NOTHING, help="look at it again", runs_code=True),
+    Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this", is_read_only=True),
+}
+"""All commands, in the order of the help. `review/commands/handlers.py` carries them out."""
+
+_SHORTCUTS = "|".join(verb for verb, spec in COMMANDS.items() if spec.is_shortcut)
+_SHORTCUT = re.compile(rf"\s*({_SHORTCUTS})(?:[.!]|\s*:\s*([^\n]+))?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +234,7 @@ def orders_in(body: str, *, is_reply: bool = False) -> ParsedComment:
 
 
 def _shortcut(verb: Verb, words: str | None) -> ParsedComment:
-    if words and verb is not Verb.REJECT:
+    if words and COMMANDS[verb].takes is not Takes.NUMBERS_AND_REASON:
         return ParsedComment()
     return ParsedComment(lines=(SlashCommand(verb=verb, reason=_reason(words or "")),), is_shortcut=True)
 
@@ -228,16 +296,17 @@ def _command(verb: Verb, rest: str) -> SlashCommand:
     Raises:
         ValueError: What follows the verb is not what it takes; the message says so.
     """
-    if verb in _BARE:
+    takes = COMMANDS[verb].takes
+    if takes is Takes.NOTHING:
         if rest:
             raise ValueError(f"`{verb}` takes nothing more")
         return SlashCommand(verb=verb)
-    if verb is Verb.SUGGEST:
+    if takes is Takes.TARGETS:
         return SlashCommand(verb=verb, targets=_targets(rest))
-    if verb is Verb.APPLY and rest.lower() == "all":
+    if takes is Takes.NUMBERS_OR_ALL and rest.lower() == "all":
         return SlashCommand(verb=verb, is_all=True)
     numbers, left = _numbers(rest)
-    if left and verb is not Verb.REJECT:
+    if left and takes is not Takes.NUMBERS_AND_REASON:
         raise ValueError(f"`{verb}` takes numbers, as `1 3` or `2-4`")
     return SlashCommand(verb=verb, numbers=numbers, reason=_reason(left))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from testsmith.forge.comment_markers import answer_mark, composed
-from testsmith.forge.slash_commands import MOST_COMMANDS, PREFIX, InvalidCommand, SlashCommand, Verb
+from testsmith.forge.slash_commands import COMMANDS, MOST_COMMANDS, PREFIX, InvalidCommand, SlashCommand
 from testsmith.model import Member, Suggestion
 from testsmith.reporting.escaping import (
     Prose,
@@ -29,20 +29,6 @@ from testsmith.reporting.phrases import (
 )
 from testsmith.reporting.rendering import View
 
-_USES = {
-    Verb.SUGGEST: (
-        "[path or member ...]",
-        "look again: at the whole change, or at these alone, be they changed or not",
-    ),
-    Verb.APPLY: ("[numbers or all]", "commit these tests to the branch, proven on its head once more"),
-    Verb.REJECT: ("numbers [reason]", "never propose these again"),
-    Verb.RETRY: ("[numbers]", "make other tests in place of these, or for what has none"),
-    Verb.EXPLAIN: ("number", "show all that running the tests has shown"),
-    Verb.IGNORE: ("", "leave this pull request alone"),
-    Verb.RESUME: ("", "look at it again"),
-    Verb.HELP: ("", "show this"),
-}
-
 _NUMBERS = (
     "Numbers are those of the summary: `1 3`, `1,3` or `2-4`. In a suggestion's own thread, `apply`, "
     "`reject`, `retry` or `explain` alone will do."
@@ -61,7 +47,8 @@ def reply(comment: int, parts: Iterable[str]) -> str:
 def help_words() -> str:
     """Return what can be commanded."""
     rows = (
-        f"| `{' '.join(filter(None, (PREFIX, verb, *use[:1])))}` | {use[1]} |" for verb, use in _USES.items()
+        f"| `{' '.join(filter(None, (PREFIX, verb, spec.usage)))}` | {spec.help} |"
+        for verb, spec in COMMANDS.items()
     )
     return "\n".join(
         (

@@ -23,7 +23,7 @@ from testsmith.forge.interface import (
 )
 from testsmith.forge.reconcile import own_answers, own_suggestions
 from testsmith.forge.review_result import PostStatus, ReviewResult
-from testsmith.forge.slash_commands import READING, RUNNING, InvalidCommand, SlashCommand, Verb
+from testsmith.forge.slash_commands import COMMANDS, InvalidCommand, SlashCommand, Verb
 from testsmith.git.fetch import CannotFetch
 from testsmith.reporting.pull_requests.replies import (
     about,
@@ -82,8 +82,8 @@ def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
 
 
 def _needed(task: HandleCommentCommands, reading: Role) -> Role:
-    verbs = {command.verb for command in task.orders.commands}
-    return reading if verbs <= READING else Role.WRITE
+    is_read_only = all(COMMANDS[command.verb].is_read_only for command in task.orders.commands)
+    return reading if is_read_only else Role.WRITE
 
 
 def _is_in_own_thread(task: HandleCommentCommands, forge: AnsweringForge) -> bool:
@@ -153,7 +153,7 @@ async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> Re
     for command in _in_order(orders.commands):
         answer.take(command, await _done(session, command))
     is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
-    if is_fork and any(command.verb in RUNNING for command in orders.commands):
+    if is_fork and any(COMMANDS[command.verb].runs_code for command in orders.commands):
         not_installed = "" if tools.installs_forks else _NOT_INSTALLED
         answer.parts.append(_OF_COMMIT.format(pull.head_sha) + not_installed)
     if misread and not any(command.verb is Verb.HELP for command in orders.commands):
@@ -167,7 +167,7 @@ def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
 
 
 async def _done(session: CommandSession, command: SlashCommand) -> CommandResult:
-    if command.verb in RUNNING and not is_what_was_seen(session.task, session.pull):
+    if COMMANDS[command.verb].runs_code and not is_what_was_seen(session.task, session.pull):
         return CommandResult(is_done=False, words=_PUSHED_SINCE.format(session.pull.head_sha))
     try:
         return await handle_command(session, command)

@@ -196,17 +196,7 @@ async def handle_command(session: CommandSession, command: SlashCommand) -> Comm
         ForgeFailure: The pull request could not be read or written.
         CannotFetch: Its states cannot be had.
     """
-    stories: Mapping[Verb, Callable[[CommandSession, SlashCommand], Awaitable[CommandResult]]] = {
-        Verb.HELP: _help,
-        Verb.SUGGEST: suggest_these,
-        Verb.APPLY: _apply,
-        Verb.REJECT: _reject,
-        Verb.RETRY: retry,
-        Verb.EXPLAIN: _explain,
-        Verb.IGNORE: partial(_leave_alone, is_ignored=True),
-        Verb.RESUME: _resume,
-    }
-    return await stories[command.verb](session, command)
+    return await _HANDLERS[command.verb](session, command)
 
 
 async def _help(_desk: CommandSession, _command: SlashCommand) -> CommandResult:
@@ -351,3 +341,15 @@ def _where(made: CommitAttempt, *, is_partly: bool) -> str:
     if made.commit is not None and is_partly:
         return f"Committed in {made.commit.sha}: {numbers}."
     return ""
+
+
+_HANDLERS: Mapping[Verb, Callable[[CommandSession, SlashCommand], Awaitable[CommandResult]]] = {
+    Verb.HELP: _help,
+    Verb.SUGGEST: suggest_these,
+    Verb.APPLY: _apply,
+    Verb.REJECT: _reject,
+    Verb.RETRY: retry,
+    Verb.EXPLAIN: _explain,
+    Verb.IGNORE: partial(_leave_alone, is_ignored=True),
+    Verb.RESUME: _resume,
+}
