@@ -1,1 +1,1 @@
-"""Where code of the project under test runs: sandbox, copies, interpreter, workers."""
+"""Running the project under test: sandbox, project copies, interpreter, installation and worker."""

@@ -1,6 +1,6 @@
-"""What comes back of `worker/serve.py`.
+"""Decode the output of `worker/serve.py`.
 
-It was written beside foreign code, so all of it is checked, and cut, before it counts as anything.
+Untrusted code runs in the same process as the worker, so every value is validated and truncated before use.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 TIMED_OUT, CRASHED = "timed out", "crashed"
 MISSING = "missing"
-"""How a test function ends that was not run, as its module did not load."""
+"""Status of a test function that was not run because its module failed to load."""
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
-"""How a test function may end."""
+"""Possible statuses of a test function that was run."""
 
 MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
 WITHOUT_ADDOPTS = "without addopts"
-"""What a worker tells of how a job was run: the clock was moved; beside the project's own tests, or under its
-conftest alone; either without the project's `addopts`."""
+"""Flags a worker reports about a run.
+
+The clock was moved, the test ran within the project's own session, the test ran under the project's conftest
+only, or either of these ran without the project's `addopts`.
+"""
 
 _DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS})
-_WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # no set: what is told may be no key
+_WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # a tuple, because a reported value may be unhashable
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
 _MOST_NAMES = 10
@@ -35,7 +38,7 @@ _MOST_NAME_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """Lines, and line-to-line arcs from lines with more than one way on; one out of the code is negative."""
+    """Lines reached, and arcs from lines with several successors; a negative line number is an exit."""
 
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
@@ -43,15 +46,15 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionResult:
-    """How one test function ended.
+    """Result of one test function.
 
     Attributes:
         status: One of `STATUSES`.
-        message: What it says where it did not pass. Untrusted text.
-        reached: What it reached of the member.
-        wants_network: Whether it failed since no network could be reached.
-        raised_by_test: Whether it failed with what its own text raised, without an assertion or other code.
-        left: Names of a few files that it left outside of pytest's temporary folder. Untrusted text.
+        message: Failure message, if the test did not pass. Untrusted text.
+        reached: Lines and arcs of the member that the test reached.
+        wants_network: Whether it failed because no network was available.
+        raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
+        left: Names of some files it left outside of pytest's temporary folder. Untrusted text.
     """
 
     status: str
@@ -63,23 +66,22 @@ class FunctionResult:
 
 
 Place = tuple[int, int, int, int]
-"""The place of something in a text: line, column, last line and column; columns in bytes, -1 for unknown."""
+"""Location in a source text: line, column, end line, end column. Columns count bytes; -1 if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What became of one job.
+    """Result of one job.
 
     Attributes:
-        functions: The test functions that were run, by name.
-        problem: Why the module as a whole could not be run; empty where it could. Untrusted text.
-        loaded: What of the member was reached while the modules were loaded.
-        changed: How test functions ended, up to the first that did not pass, with each change of a module
-            that was tried.
-        idle: Where calls and imports stand in the test module that were not reached; None where that is not
-            known.
-        acts: Whether changes that were written into a file are shown to have an effect.
-        done: What a worker tells of how it was run, as `MOVED_CLOCK`.
+        functions: Results of the test functions that ran, by name.
+        problem: Why the module could not be run; empty if it ran. Untrusted text.
+        loaded: Lines and arcs of the member reached while the modules were loaded.
+        changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
+            not pass.
+        idle: Locations of calls and imports in the test module that were not reached; None if unknown.
+        acts: Whether mutants written to a file were shown to take effect.
+        done: Flags describing how the worker ran the job, for example `MOVED_CLOCK`.
     """
 
     functions: Mapping[str, FunctionResult] = field(default_factory=dict)
@@ -93,13 +95,13 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
-    """What a worker says of its interpreter.
+    """What a worker reports about its interpreter.
 
     Attributes:
-        version: As `(3, 13)`.
-        pytest: Pytest's version; empty where it has none.
-        problem: Why no tests can be run; empty where they can.
-        locales: Some other locales that the system has.
+        version: Python version, for example `(3, 13)`.
+        pytest: Version of pytest; empty if it is not installed.
+        problem: Why no tests can be run; empty if they can.
+        locales: Some other locales installed on the system.
     """
 
     version: tuple[int, int]
@@ -110,12 +112,12 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerAnswer:
-    """What one worker told.
+    """Everything one worker reported.
 
     Attributes:
-        greeting: None where it did not come so far.
-        results: By the numbers of the jobs.
-        trouble: How it ended, where it ended before its time; empty where it did not.
+        greeting: None if the worker ended before sending it.
+        results: Results by job number.
+        trouble: Why the worker ended early; empty if it finished.
     """
 
     greeting: Greeting | None
@@ -124,16 +126,16 @@ class WorkerAnswer:
 
     @property
     def has_started(self) -> bool:
-        """Whether it came to its jobs at all."""
+        """Whether the worker got as far as running jobs."""
         return self.greeting is not None and not self.greeting.problem
 
 
 def read_answer(outcome: ProcessOutcome, wanted: Collection[int]) -> WorkerAnswer:
-    """Read what a worker has printed, line by line; what has not the right shape does not count.
+    """Parse a worker's output line by line, ignoring malformed lines.
 
     Args:
-        outcome: How the worker ended.
-        wanted: The numbers of its jobs.
+        outcome: How the worker process ended.
+        wanted: Numbers of the jobs it was given.
     """
     greeting: Greeting | None = None
     results: dict[int, JobResult] = {}
@@ -251,6 +253,6 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    """Return text that may be shown: cut, and without what steers a terminal."""
+    """Return the value as text that is safe to show: truncated, without terminal control sequences."""
     text = value[:_MOST_MESSAGE_CHARACTERS] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

@@ -1,7 +1,7 @@
-"""Test modules, run: plans for `worker/serve.py`.
+"""Run test modules in `worker/serve.py` processes.
 
-A worker that dies or hangs as a whole takes nobody's result along: the job that it was at is tried again
-alone, and those that were still to come are tried without it.
+If a worker crashes or hangs, no other job loses its result: the job that was running is retried alone, and
+the remaining jobs run in a new worker.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SOURCE = Path(__file__).parent / "worker"
 
 
 def install_workers(scratch: Path) -> Path:
-    """Copy the programs into a scratch folder, so that no folder of the bot is on the tests' import path.
+    """Copy the worker programs into a scratch folder, to keep the bot's folders off the tests' import path.
 
-    They are compiled there once, for the processes of a run, which may not keep what they compile; an
-    interpreter of another version takes the sources.
+    They are compiled there once, because the sandboxed processes cannot keep compiled files. An interpreter
+    of another version uses the sources.
     """
     folder = scratch / "worker"
     shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,12 +49,12 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
     """Return the command that runs one program of `worker/`.
 
     Args:
-        workspace: Where it runs.
-        name: The program's module name.
-        copy: The copy of the project that it reads.
-        folder: Its working folder, see `Workspace.new_folder`.
-        stdin: What it reads.
-        variables: What is particular about its environment.
+        workspace: Workspace to run in.
+        name: Module name of the program.
+        copy: Copy of the project that the program may read.
+        folder: Working folder, see `Workspace.new_folder`.
+        stdin: Standard input.
+        variables: Additional environment variables.
     """
     program = workspace.scratch / "worker" / "start.py"
     return Command(
@@ -73,7 +73,7 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
 
 
 def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
-    """Return the whole environment of a process: nothing of the bot's own is inherited."""
+    """Return the complete environment of a process; nothing is inherited from the bot."""
     programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
     return {
         "PATH": os.pathsep.join(dict.fromkeys(programs)),
@@ -81,7 +81,7 @@ def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
-        # An interpreter built as a shared library may find it by this variable alone.
+        # An interpreter built as a shared library may need this variable to find it.
         "LD_LIBRARY_PATH": str(interpreter.resolve().parent.parent / "lib"),
         "TZ": "UTC",
     }
@@ -91,39 +91,39 @@ _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
 _JOBS_WORTH_A_START = 8
-"""A worker's start takes the processor as long as some four runs of a small test module."""
+"""Starting a worker takes about as much CPU time as four runs of a small test module."""
 
 UTF_8 = "C.UTF-8"
-"""The locale without any language, in which texts are UTF-8."""
+"""A language-neutral UTF-8 locale."""
 
 _MOST_COPY_BYTES = 256 * 1024**2
-"""A larger copy of the project is not copied once more for its own session."""
+"""Project copies larger than this are not copied again for a worker's own session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSetting:
-    """What is particular about the runs of one worker.
+    """Settings for the runs of one worker.
 
     Attributes:
-        name: A word or two for it; settings of different names may be the same.
-        hash_seed: What PYTHONHASHSEED is.
-        order_seed: The seed to shuffle the test functions by; None for the order of the file.
-        time_zone: What TZ is, in the form that needs no zone database.
-        with_ini: Whether the project's own strictness holds; else it is as in an empty folder.
-        on_base: Whether the copy of the merge base is run instead of head's.
-        variables: Further variables of the environment.
-        locale: What LANG and LC_ALL are; in `C` texts have no encoding but ASCII.
-        instant: Seconds since 1970 at which the clock goes on from, where the interpreter allows that; None
-            for the real clock.
-        place: A path below a test's own folder where it works in truth; `""` for that folder itself.
-        apart: Whether each test function is run in a process of its own.
-        twice: Whether a test module that has left files is run again in the folder where it left them.
-        beside: Whether a test module takes part in a session of the project's own, as far as one can be set
-            up: beside the project's test file, else under its conftest.
-        other_python: Whether the workspace's other interpreter is used, where there is one.
-        own_calls: Whether it is told which calls of a test module's own text are not made; asserts are plain
-            then.
-        in_file: Whether changes of a module are written into its file in a copy of the project.
+        name: Short label; different names may have the same settings.
+        hash_seed: Value of PYTHONHASHSEED.
+        order_seed: Seed for shuffling the test functions; None for file order.
+        time_zone: Value of TZ, in the POSIX form that needs no time zone database.
+        with_ini: Whether to apply the project's strictness settings; otherwise pytest runs unconfigured.
+        on_base: Whether to run on the copy of base instead of head.
+        variables: Additional environment variables.
+        locale: Value of LANG and LC_ALL. In `C`, the only text encoding is ASCII.
+        instant: Start time of the clock in seconds since 1970, if the interpreter allows that; None for the
+            real clock.
+        place: Path below a test's own folder to use as the working folder; `""` for that folder itself.
+        apart: Whether to run each test function in its own process.
+        twice: Whether to run a test module that left files again in the same folder.
+        beside: Whether to run a test module within the project's own pytest session if one can be set up:
+            next to the project's test file, or else under its conftest.
+        other_python: Whether to use the workspace's other interpreter, if there is one.
+        own_calls: Whether to report the calls in a test module that were not made; disables assertion
+            rewriting.
+        in_file: Whether to write mutants into the module's file in a copy of the project.
     """
 
     name: str = field(compare=False)
@@ -145,7 +145,7 @@ class RunSetting:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that it takes."""
+        """Environment variables for this setting."""
         without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
         return {
             "PYTHONHASHSEED": str(self.hash_seed),
@@ -159,12 +159,12 @@ class RunSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedMember:
-    """Where a member stands, for its lines to be traced.
+    """Location of a member whose lines are traced.
 
     Attributes:
-        path: Its file, relative to the git root.
-        first: Its first line, decorators included.
-        last: Its last line.
+        path: File, relative to the git root.
+        first: First line, including decorators.
+        last: Last line.
     """
 
     path: str
@@ -174,15 +174,15 @@ class TracedMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedModule:
-    """One change of a module's text that tests are run against.
+    """One mutant of a module.
 
     Attributes:
-        number: Names it among those of its job.
-        edit: The first character that goes, the first that stays, and the text in between.
-        function: Plain name and first line of the outermost function that it is in; None where it runs when
-            the module is loaded.
-        tests: The test functions that are run.
-        whole: Whether all of them are run, rather than up to the first that fails.
+        number: Identifies it within its job.
+        edit: Start offset, end offset (exclusive) and replacement text.
+        function: Plain name and first line of the outermost function it is in; None if it runs when the
+            module is loaded.
+        tests: Test functions to run.
+        whole: Whether to run all of them instead of stopping at the first failure.
     """
 
     number: int
@@ -194,15 +194,15 @@ class ChangedModule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedModules:
-    """All changes of one module that a test module is run against.
+    """All mutants of one module that a test module is run against.
 
     Attributes:
-        path: The module's file, relative to the git root.
-        source: Its text, with lines that end in a line feed alone.
+        path: File of the module, relative to the git root.
+        source: Source text with LF line endings.
         names: All functions of the test module.
-        changes: The changes.
-        direct: Where the member is imported from, its dotted name there, and the change that takes it away:
-            by a call of it a worker shows that changes in a file have an effect. None where it need not.
+        changes: The mutants.
+        direct: Module the member is imported from, its dotted name there, and the mutant that removes it. A
+            worker calls the member to show that mutants written to a file take effect. None if not needed.
     """
 
     path: str
@@ -214,19 +214,18 @@ class ChangedModules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestJob:
-    """One test module, or one module of the project that is to be imported.
+    """One test module to run, or one module of the project to import.
 
     Attributes:
-        number: Names the job among those of its batch.
-        code: The test module's text; for an import the module's dotted name.
-        seconds: The time limit.
-        is_import: Whether it is an import.
-        traced: The member whose lines are traced; None for none.
-        without: Names of test functions that are not run.
-        changed: The changes of a module that the test module is run against, the time limit being that of all
-            together; None where it is run as it is.
-        beside: The test file of the project that it would stand in, there or not, relative to the git root;
-            None where that is not known.
+        number: Identifies the job within its batch.
+        code: Text of the test module, or the dotted name of the module to import.
+        seconds: Time limit.
+        is_import: Whether to import a module instead of running tests.
+        traced: Member whose lines are traced, if any.
+        without: Names of test functions to leave out.
+        changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
+        beside: Test file of the project that would hold the test module (it may not exist), relative to the
+            git root; None if unknown.
     """
 
     number: int
@@ -242,7 +241,7 @@ class TestJob:
 async def run_jobs(
     workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]
 ) -> dict[int, JobResult]:
-    """Run jobs under one setting, in one process as far as that goes; return a result for each.
+    """Run jobs under one setting, in one process if possible, and return a result for each.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -262,7 +261,7 @@ async def run_jobs(
 
 
 async def run_plan(workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
-    """Run jobs in one worker, and return what it told.
+    """Run jobs in one worker and return its answer.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -300,7 +299,7 @@ async def run_plan(workspace: Workspace, setting: RunSetting, jobs: Sequence[Tes
 
 
 def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
-    """Copy the project into a working folder, for tests to take part in it; None where there is no room."""
+    """Copy the project into a working folder for a pytest session; return None if space is short."""
     if not _is_small(copy.root):
         return None
     try:
@@ -311,7 +310,7 @@ def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
 
 
 def _is_small(root: Path) -> bool:
-    """Tell whether a copy may well be copied once more for each worker."""
+    """Return whether a copy is small enough to be copied again for each worker."""
     room = _MOST_COPY_BYTES
     for path, _, files in os.walk(root):
         room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
@@ -321,7 +320,7 @@ def _is_small(root: Path) -> bool:
 
 
 def _seconds(jobs: Sequence[TestJob]) -> float:
-    """Return the time limit of a worker: room for one hanging job, not for all, and for all changes."""
+    """Return a worker's time limit: enough for one job that hangs, and for all mutants."""
     longest = max((job.seconds for job in jobs), default=0.0)
     changed = sum(job.seconds for job in jobs if job.changed is not None)
     return _SECONDS_TO_START + 3 * longest + _SECONDS_A_JOB * len(jobs) + changed
@@ -383,7 +382,7 @@ def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -
 def batches_of(
     jobs: Sequence[TestJob], settings: int, parallel: int, most: int = 20
 ) -> list[Sequence[TestJob]]:
-    """Split jobs for one setting so that all processors are busy, and starting a worker pays off."""
+    """Split jobs for one setting to keep all processors busy while each worker start pays off."""
     to_keep_all_busy = math.ceil(parallel / settings)
     worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
     evenly = math.ceil(len(jobs) * settings / (parallel * 3))
@@ -401,12 +400,12 @@ runpy.run_module("unittest", run_name="__main__", alter_sys=True)
 
 
 async def trouble_under_unittest(workspace: Workspace, code: str, seconds: float) -> str:
-    """Return why the tests of a module do not all pass under `python -m unittest`; empty if they do.
+    """Return why a module's tests do not all pass under `python -m unittest`; empty if they do.
 
     Args:
-        workspace: Where they are run, on head.
-        code: The module.
-        seconds: The time limit.
+        workspace: Workspace; the tests run on head.
+        code: Text of the module.
+        seconds: Time limit.
 
     Raises:
         CannotRun: The sandbox could not start a process.

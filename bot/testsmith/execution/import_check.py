@@ -1,4 +1,4 @@
-"""Whether the project's modules can be loaded at all, told before anything is spent on their members."""
+"""Check that the project's modules can be imported before spending anything on their members."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\
 
 
 def could_not_import(module: str, problem: str, owned: Collection[str], *, installs: bool) -> str:
-    """Return that a module could not be imported, why, and what to do about it.
+    """Return an error message: the module that could not be imported, why, and what to do.
 
     Args:
-        module: Its dotted name.
-        problem: What `modules_that_do_not_load` says of it.
-        owned: The project's own top-level modules, which no installation brings.
+        module: Dotted name.
+        problem: Reason from `modules_that_do_not_load`.
+        owned: The project's own top-level modules, which no installation provides.
         installs: Whether the project was installed.
     """
     missing = _MISSING.fullmatch(problem)
@@ -39,10 +39,10 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
 
 
 async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str]) -> dict[str, str]:
-    """Import modules of head, each in a process of its own; return the reason of each that does not load.
+    """Import modules of head, each in its own process, and return the reason for each that fails.
 
     Args:
-        workspace: Where they are imported.
+        workspace: Workspace to import in.
         modules: Dotted names.
     """
     names = sorted(set(modules))
@@ -63,11 +63,11 @@ async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str])
 
 
 async def members_that_do_not_exist(workspace: Workspace, members: Sequence[Member]) -> frozenset[str]:
-    """Return the ids of the members whose names are missing, or mean something else than their definition.
+    """Return the ids of members whose name is missing or refers to something other than their definition.
 
     Args:
-        workspace: Where they are looked up.
-        members: Those that stand under a condition, in modules that load.
+        workspace: Workspace to check in.
+        members: Members defined under a condition, in modules that load.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -106,7 +106,7 @@ def test_lookup():
 
 
 def _lookup(member: Member) -> str:
-    """Return a test that fails if a member's name does not mean its definition."""
+    """Return a test that fails if a member's name does not refer to its definition."""
     return _LOOKUP.format(
         module=member.module,
         names=member.name.split("."),
@@ -118,7 +118,7 @@ def _lookup(member: Member) -> str:
 
 
 def does_not_exist(member: Member, workspace: Workspace) -> str:
-    """Return why there is no test for a member whose name does not mean its definition."""
+    """Return why no test is written for a member whose name does not refer to its definition."""
     version = "{}.{}".format(*workspace.interpreter.version)
     return (
         f"this definition does not exist on Python {version}: line {member.line} stands under a condition"

@@ -1,7 +1,7 @@
-"""Which Python runs the tests, and what of it is there only because of the bot.
+"""Choose the Python that runs the tests, and find the modules it has only because of the bot.
 
-The person names it with `--python`; else it is `$VIRTUAL_ENV`, else the project's `.venv`, else the one that
-runs the bot. It needs only pytest.
+The order is `--python`, `$VIRTUAL_ENV`, the project's `.venv`, and the Python that runs the bot. It only
+needs pytest.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MOST_SOURCE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenInterpreter:
-    """An interpreter, and how it came to be chosen.
+    """An interpreter and why it was chosen.
 
     Attributes:
-        path: The executable; no link leads to the folder that it lies in.
-        origin: In words, as `$VIRTUAL_ENV`.
-        note: What a reader should know of the choice; empty for nothing.
+        path: The executable, in a folder resolved from links.
+        origin: Where the choice came from, for example `$VIRTUAL_ENV`.
+        note: Remark on the choice for the report; may be empty.
     """
 
     path: Path
@@ -48,19 +48,19 @@ def choose_interpreter(
     installs: bool = False,
     is_tracked: bool = False,
 ) -> ChosenInterpreter:
-    """Return the interpreter that runs the tests, or that the environment is made of in which they run.
+    """Return the interpreter that runs the tests, or that their environment is created from.
 
     Args:
-        named: What the person named.
-        environment: The variables of the bot's own process.
-        folder: The project's folder in the person's tree.
-        installs: Whether an environment of its own is made for the project. Then the project's `.venv` does
-            not count: it is not needed, and a pull request may hold one that leads anywhere.
-        is_tracked: Whether git tracks something of the project's `.venv`. Then it does not count either: it
-            may have come with a branch.
+        named: Interpreter given by the user.
+        environment: Environment variables of the bot.
+        folder: The project's folder in the user's working tree.
+        installs: Whether a separate environment is created for the project. If so, the project's `.venv` is
+            ignored: it is not needed, and in a pull request it may be a link to anywhere.
+        is_tracked: Whether git tracks anything of the project's `.venv`. If so, it is ignored because it may
+            come from an untrusted branch.
 
     Raises:
-        UsageFailure: The person named something that is no executable file.
+        UsageFailure: The interpreter given by the user is not an executable file.
     """
     if named is not None:
         return ChosenInterpreter(path=_named_interpreter(named), origin="--python")
@@ -80,12 +80,12 @@ def choose_interpreter(
 
 
 def tracks_environment(repository: Repository) -> bool:
-    """Tell whether git tracks the project's `.venv`, or anything in it."""
+    """Return whether git tracks the project's `.venv` or anything in it."""
     path = "/".join(filter(None, (repository.project, ".venv")))
     try:
         return bool(repository.git.run("ls-files", "-z", "--", path))
     except GitFailed:
-        return True  # nothing is known of it
+        return True  # could not find out
 
 
 def _named_interpreter(named: Path) -> Path:
@@ -96,12 +96,12 @@ def _named_interpreter(named: Path) -> Path:
 
 
 def _in_real_folder(program: Path) -> Path:
-    """Return a program's path without links but the last: that one tells an environment from its base."""
+    """Resolve all links but the last, which distinguishes a virtual environment from its base."""
     return program.parent.resolve() / program.name
 
 
 def prefix_of(program: Path) -> Path:
-    """Return where an interpreter is installed: its virtual environment, else its base."""
+    """Return the prefix of an interpreter: its virtual environment, or else its base installation."""
     environment = program.parent.parent
     return environment if (environment / "pyvenv.cfg").is_file() else program.resolve().parent.parent
 
@@ -109,12 +109,12 @@ def prefix_of(program: Path) -> Path:
 def hidden_modules(prefix: Path, roots: Iterable[Path]) -> tuple[str, ...]:
     """Return the top-level modules that an interpreter has only because the bot is installed in it.
 
-    They are those of the bot and of what it requires; but not what pytest, another installed distribution
-    or the project's own source needs, since the reviewer has that too.
+    These are the modules of the bot and its requirements, except those that pytest, another installed
+    distribution or the project's own source needs: a reviewer has those, too.
 
     Args:
-        prefix: Where the interpreter is installed: unless that is the bot's own, nothing is hidden.
-        roots: The source roots of the copy of head.
+        prefix: Prefix of the interpreter. Nothing is hidden unless it is the bot's own.
+        roots: Source roots of the copy of head.
     """
     if prefix.resolve() != Path(sys.prefix).resolve():
         return ()
@@ -129,27 +129,27 @@ def hidden_modules(prefix: Path, roots: Iterable[Path]) -> tuple[str, ...]:
 
 
 def installed_folders(prefix: Path) -> tuple[Path, ...]:
-    """Return the folders that hold what is installed below a prefix: Python's own and a distribution's.
+    """Return the site-packages folders below a prefix: Python's own and the distribution's.
 
-    A folder that a link leads to is none of them: whatever was installed may have put the link there.
+    Links are skipped, because any installed package could have created them.
     """
     found = {*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3*/dist-packages")}
     return tuple(folder for folder in sorted(found) if folder.is_dir() and folder.resolve() == folder)
 
 
 class _Installed:
-    """The distributions of the bot's own environment, and what each requires."""
+    """Distributions in the bot's own environment and their requirements."""
 
     def __init__(self) -> None:
         self._required = {normal(found.name): _requirements(found) for found in metadata.distributions()}
 
     @property
     def names(self) -> set[str]:
-        """The normalised names of all of them."""
+        """Normalized names of all distributions."""
         return set(self._required)
 
     def with_requirements(self, names: Iterable[str]) -> set[str]:
-        """Return some of them with all that they require, directly or not."""
+        """Return the given distributions and everything they require, directly or indirectly."""
         found: set[str] = set()
         left = [name for name in names if name in self._required]
         while left:
@@ -162,24 +162,24 @@ class _Installed:
 
 @cache
 def _own_environment() -> tuple[Mapping[str, list[str]], _Installed]:
-    """Return which distributions have each module here; to read them takes a fifth of a second."""
+    """Return the distributions that provide each module, and their requirements; takes about 0.2 seconds."""
     return metadata.packages_distributions(), _Installed()
 
 
 def _requirements(distribution: metadata.Distribution) -> tuple[str, ...]:
-    """Return the names that a distribution requires; what only an extra requires does not count."""
+    """Return the names that a distribution requires, without extras."""
     required = distribution.requires or []
     plain = [line for line in required if "extra ==" not in line.replace("'", '"')]
     return tuple(normal(match.group()) for line in plain if (match := _NAME.match(line)))
 
 
 def normal(name: str) -> str:
-    """Return a distribution's name as it is compared (PEP 503)."""
+    """Return a distribution's name in normalized form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _imported_modules(roots: Iterable[Path]) -> set[str]:
-    """Return the top-level names that the project's source seems to import."""
+    """Return the top-level names that the project's source appears to import."""
     paths = {path for root in roots for path in root.rglob("*.py")}
     return {name for path in paths for name in _imports_of(path)}
 

@@ -1,9 +1,9 @@
-"""Copies of the project, as a commit or the working tree has it: the person's own tree is never run.
+"""Copy the project at a commit or from the working tree, so that the user's own tree is never run.
 
-A tree may be hostile: no path of it leads out of the copy, no `.git` and no submodule comes with it, and a
-symbolic link stays only where it ends inside. Files that git ignores but that the packages need in order to
-be imported (compiled modules, a generated `_version.py`) are brought from the working tree into every copy,
-head's and base's alike: they belong to no commit, and without them nothing of such a project can be run.
+A tree may be hostile: paths that lead out of the copy, `.git` and submodules are left out, and a symbolic
+link is kept only if it points inside. Ignored files that packages need to be imported (compiled modules, a
+generated `_version.py`) are copied from the working tree into both head and base, because such a project
+cannot run without them.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from testsmith.git.repository import Repository
 from testsmith.git.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
 
 MOST_COPY_BYTES = 2 * 1024**3
-"""What goes beyond is left out of a copy."""
+"""Files beyond this total are left out of a copy."""
 
 MOST_FOLDERS_DEEP = 200
-"""What is nested deeper is left out of a copy: whatever walks through the copy would stop there."""
+"""Deeper paths are left out of a copy, because tools that walk through it would fail on them."""
 
 MOST_IGNORED_FILES = 500
 MOST_IGNORED_BYTES = 256 * 1024**2
-"""How much of what git ignores comes into a copy."""
+"""Maximum total size of ignored files in a copy."""
 
 _IMPORTED_SUFFIXES = (".py", ".so", ".pyd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReport:
-    """What became of a copy.
+    """Result of writing a copy.
 
     Attributes:
-        refused: The paths that were left out since they are hostile or too large, in order.
+        refused: Sorted paths that were left out because they are hostile or too large.
     """
 
     refused: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class CopyReport:
 def write_copy(tree: RepositoryTree, folder: Path) -> CopyReport:
     """Write a tree's files into an empty folder.
 
-    Links are written after all files, so that no file is ever written through one.
+    Links are written after all files so that no file is written through a link.
     """
     refused: list[str] = []
     room = MOST_COPY_BYTES
@@ -66,10 +66,7 @@ def _is_refused(entry: TreeEntry, room: int) -> bool:
 
 
 def is_safe_path(path: str) -> bool:
-    """Tell whether a path of a tree stays below the folder it is written into, and is not one of git's own.
-
-    One that is nested too deep is not safe either.
-    """
+    """Return whether a path stays below its target folder, is not nested too deeply and is not in `.git`."""
     parts = path.split("/")
     return (
         "\0" not in path
@@ -79,14 +76,14 @@ def is_safe_path(path: str) -> bool:
 
 
 def _write_entry(tree: RepositoryTree, entry: TreeEntry, folder: Path) -> bool:
-    """Write one entry; tell whether it was there to be written and its place was free."""
+    """Write one entry; return whether it existed and its target path was free."""
     target = folder / entry.path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if entry.is_symlink:
             return _write_link(target, tree.link_target(entry.path))
         return _write_file(target, tree.read(entry.path), executable=entry.is_executable)
-    except (FileExistsError, NotADirectoryError):  # a tree that names one place twice
+    except (FileExistsError, NotADirectoryError):  # a tree may list a path twice
         return False
 
 
@@ -95,7 +92,7 @@ def _write_file(target: Path, content: bytes | None, *, executable: bool) -> boo
         return False
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o755 if executable else 0o644)  # whatever the person's umask is
+        os.fchmod(file.fileno(), 0o755 if executable else 0o644)  # regardless of the umask
         file.write(content)
     return True
 
@@ -108,7 +105,7 @@ def _write_link(target: Path, destination: str | None) -> bool:
 
 
 def _remove_leaving_links(folder: Path, entries: Iterable[TreeEntry]) -> list[str]:
-    """Remove the links that end outside of the copy, now that all of them stand."""
+    """Remove links that end outside the copy, once all links are written."""
     root = os.path.realpath(folder)
     leaving = [
         entry.path
@@ -128,13 +125,13 @@ def _is_inside(root: str, place: str) -> bool:
 
 
 def source_roots(folder: Path, project: str) -> tuple[Path, ...]:
-    """Return the folders of a copy that go on the import path: the project's, and its `src/` if there."""
+    """Return the folders of a copy to put on the import path: the project's folder and its `src/`, if any."""
     home = folder / project
     return (home, home / "src") if (home / "src").is_dir() else (home,)
 
 
 def top_level_modules(roots: Iterable[Path]) -> frozenset[str]:
-    """Return the modules and packages that stand in source roots, names of the standard library aside."""
+    """Return the modules and packages in source roots, except names of the standard library."""
     names = {name for root in roots if root.is_dir() for name in _modules_in(root)}
     return frozenset(names - sys.stdlib_module_names)
 
@@ -148,10 +145,10 @@ def _modules_in(root: Path) -> Iterator[str]:
 
 
 def ignored_files(repository: Repository, project: str) -> tuple[str, ...]:
-    """Return the ignored files of the working tree that the project's packages may need to be imported.
+    """Return the ignored files in the working tree that the project's packages may need to be imported.
 
     Returns:
-        Paths relative to the git root, in order, no more of them than the limits allow.
+        Sorted paths relative to the git root, within the limits.
     """
     roots = source_roots(repository.root, project)
     packages = sorted(str(place.relative_to(repository.root)) for place in _packages(roots))
@@ -173,10 +170,10 @@ def _packages(roots: Iterable[Path]) -> Iterator[Path]:
 
 
 def imported_files(folder: Path, packages: Iterable[str]) -> tuple[str, ...]:
-    """Return the files beneath some packages of a folder that can be imported, no link followed.
+    """Return the importable files of some packages in a folder, without following links.
 
     Returns:
-        Paths relative to the folder, in order, no more of them than the limits allow.
+        Sorted paths relative to the folder, within the limits.
     """
     found = [
         str(Path(place, name).relative_to(folder))
@@ -210,7 +207,7 @@ def _size_of_file(path: Path) -> int | None:
 
 
 def bring_ignored_files(root: Path, paths: Iterable[str], folder: Path) -> None:
-    """Copy files of the working tree into a copy whose folder they belong to, where their place is free."""
+    """Copy files of the working tree into a copy, unless the path is already taken."""
     for path in paths:
         target = folder / path
         inside = _is_inside(os.path.realpath(folder), os.path.realpath(target.parent))
@@ -221,23 +218,22 @@ def bring_ignored_files(root: Path, paths: Iterable[str], folder: Path) -> None:
 
 
 def _content(place: Path) -> bytes:
-    """Return what is in a file that is not a link."""
     with os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         return file.read()
 
 
 def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> None:
-    """Exchange files of one copy for those of another, which may have fewer or more of them.
+    """Replace selected files of one copy with those of another, which may have fewer or more.
 
-    Links are neither written nor written through: what would need one stays out.
+    Links are neither written nor written through; files that would need one are skipped.
 
     Args:
-        copy: The root of the copy that is changed.
-        other: The root of the one that the files come from.
-        is_meant: Tells whether the file at a path relative to the git root is exchanged.
+        copy: Root of the copy to change.
+        other: Root of the copy that the files come from.
+        is_meant: Returns whether to replace the file at a path relative to the git root.
 
     Raises:
-        OSError: There is no room for them.
+        OSError: There is not enough space.
     """
     home = copy.resolve()
     for path in filter(is_meant, _files_below(home)):
@@ -246,12 +242,12 @@ def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> 
         source, target = other / path, home / path
         if source.is_symlink() or target.parent.resolve() != target.parent:
             continue
-        with contextlib.suppress(FileExistsError, NotADirectoryError):  # where this copy has something else
+        with contextlib.suppress(FileExistsError, NotADirectoryError):  # the path is taken
             target.parent.mkdir(parents=True, exist_ok=True)
             _write_file(target, _content(source), executable=os.access(source, os.X_OK))
 
 
 def _files_below(root: Path) -> list[str]:
-    """Return the files and links below a folder, relative to it; no link is followed."""
+    """Return the files and links below a folder, relative to it, without following links."""
     places = [Path(folder, name) for folder, *names in os.walk(root) for name in (*names[0], *names[1])]
     return [str(one.relative_to(root)) for one in places if one.is_symlink() or one.is_file()]

@@ -1,8 +1,8 @@
-"""The pytest configuration for the runs: the project's own strictness, and nothing else of its settings.
+"""The pytest configuration for the runs: the project's warning filters and strictness, and nothing else.
 
-Pytest's own order of files holds (https://docs.pytest.org/en/stable/reference/customize.html): the first file
-that configures pytest is the only one. `addopts`, plugins and paths are left out, since the tests have to
-pass for whoever runs plain `pytest FILE`; warning filters and strictness stay, as the project lives by them.
+As in pytest itself (https://docs.pytest.org/en/stable/reference/customize.html), the first file that
+configures pytest is the only one used. `addopts`, plugins and paths are left out because the tests must pass
+for anyone who runs plain `pytest FILE`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ KEPT_KEYS = (
     "strict_xfail",
     "xfail_strict",
 )
-"""The settings that stay."""
+"""Settings taken from the project."""
 
 PLAIN_INI = "[pytest]\n"
-"""A configuration that changes nothing."""
+"""A configuration without settings."""
 
 _MOST_BYTES = 256 * 1024
 _TOML_ALONE = ("pytest.toml", ".pytest.toml")
@@ -40,11 +40,11 @@ _Table = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PytestIni:
-    """The configuration of the runs.
+    """Configuration of the runs.
 
     Attributes:
-        text: The ini file's text.
-        note: What a reader of the report should know: which file could not be used; empty where all is well.
+        text: Content of the ini file.
+        note: Remark for the report, naming the file that could not be used; otherwise empty.
     """
 
     text: str = PLAIN_INI
@@ -52,15 +52,15 @@ class PytestIni:
 
 
 class _Broken(ValueError):
-    """A file configures pytest, but cannot be read."""
+    """A file configures pytest but cannot be read."""
 
 
 def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
-    """Return the configuration for the runs from the one that holds in the project's folder.
+    """Return the configuration for the runs, based on the one that applies to the project's folder.
 
     Args:
-        tree: The files of head.
-        project: The project's folder below the git root, `""` where it is the root.
+        tree: Files of head.
+        project: The project's folder below the git root; `""` for the root.
     """
     for path in _places(project):
         content = tree.read(path)
@@ -77,7 +77,7 @@ def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
 
 
 def _places(project: str) -> Iterator[str]:
-    """Yield the files that may configure pytest, in pytest's order: a folder's own before its parent's."""
+    """Yield the files that may configure pytest in pytest's order: a folder before its parent."""
     parts = project.split("/") if project else []
     for depth in range(len(parts), -1, -1):
         folder = "".join(f"{part}/" for part in parts[:depth])
@@ -86,7 +86,7 @@ def _places(project: str) -> Iterator[str]:
 
 
 def _table(name: str, content: bytes) -> _Table | None:
-    """Return the settings of a file; None where it does not configure pytest."""
+    """Return the settings in a file; None if it does not configure pytest."""
     if len(content) > _MOST_BYTES:
         raise _Broken("it is too large")
     try:
@@ -130,7 +130,7 @@ def _ini_text(table: _Table) -> str:
 
 
 def _lines(value: Any) -> list[str]:
-    """Return a setting's lines: an ini text has one value a line, a TOML list one an entry."""
+    """Return a setting's lines: an ini value has one item per line, a TOML value is a list."""
     if isinstance(value, bool):
         return [str(value).lower()]
     parts = value if isinstance(value, list) else str(value or "").splitlines()

@@ -1,4 +1,8 @@
-"""Which version of Python the tests are to run on, and where it comes from. Nothing is run for it."""
+"""Choose the Python version that the tests run on, and another installed version for a second run.
+
+Nothing is installed for the second interpreter: it borrows missing packages from the main environment if they
+can be loaded there. If a project does not declare which versions it supports, there is no second run.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,6 @@ from testsmith.execution.sandbox.isolated import for_interpreter
 from testsmith.execution.workspace import CannotPrepare, Interpreter, Workspace
 from testsmith.languages.driver import SourceTree
 
-# Another interpreter at hand that the project allows, for a run on another version than its own.
-#
-# It is not asked to have anything installed: what it lacks it borrows from the environment of the main
-# interpreter, as far as that can be loaded there. A project that does not say which versions it allows is
-# run on its own one alone.
-
 _MINORS = range(9, 16)
 _FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))
 _MOST_TRIED = 3
@@ -37,12 +35,12 @@ _TEST = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=_SECON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherPythonOrder:
-    """What another interpreter has to be fit for.
+    """Requirements on another interpreter.
 
     Attributes:
-        environment: The variables of the bot's own process, for the folders of PATH.
-        requires: The versions that the project allows, as `>=3.10`; empty where it does not say.
-        modules: The modules that it has to load.
+        environment: Environment variables of the bot; PATH is searched.
+        requires: Version specifier of the project, for example `>=3.10`; empty if not declared.
+        modules: Modules that it must be able to load.
     """
 
     environment: Mapping[str, str]
@@ -52,7 +50,7 @@ class OtherPythonOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundInterpreter:
-    """An interpreter at hand."""
+    """An installed interpreter."""
 
     path: Path
     version: tuple[int, int]
@@ -62,9 +60,9 @@ class FoundInterpreter:
 
 
 async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Workspace:
-    """Return the workspace with the oldest other interpreter that the project allows and that can run tests.
+    """Add the oldest other interpreter that the project supports and that can run the tests.
 
-    Where some are at hand and none can be used, a note says why.
+    If there are candidates but none can be used, a note says why.
     """
     folders = (*(Path(entry) for entry in order.environment.get("PATH", "").split(os.pathsep)), *_FOLDERS)
     version = workspace.interpreter.version
@@ -82,7 +80,7 @@ async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Wo
 
 
 async def _tried(workspace: Workspace, found: FoundInterpreter, order: OtherPythonOrder) -> Workspace | str:
-    """Return the workspace as it is with another interpreter, or why that cannot be used."""
+    """Return the workspace with another interpreter, or why that interpreter cannot be used."""
     packages = workspace.interpreter.packages
     interpreter = Interpreter(
         path=found.path,
@@ -103,7 +101,7 @@ async def _tried(workspace: Workspace, found: FoundInterpreter, order: OtherPyth
 
 
 async def _trouble(workspace: Workspace, found: FoundInterpreter, modules: Sequence[str]) -> str:
-    """Return why tests of the members cannot be run; empty where they can."""
+    """Return why tests of the members cannot be run; empty if they can."""
     imports = [
         TestJob(number=number, code=module, seconds=_SECONDS, is_import=True)
         for number, module in enumerate(modules, start=1)
@@ -122,7 +120,7 @@ async def _trouble(workspace: Workspace, found: FoundInterpreter, modules: Seque
 
 
 def interpreters_in(folders: Iterable[Path]) -> tuple[FoundInterpreter, ...]:
-    """Return the interpreters in folders, the oldest first, the first folder's where there are several."""
+    """Return the interpreters in folders, oldest first; the first folder wins for a version."""
     found: dict[tuple[int, int], Path] = {}
     for folder in dict.fromkeys(folders):
         if not folder.is_absolute():
@@ -135,7 +133,7 @@ def interpreters_in(folders: Iterable[Path]) -> tuple[FoundInterpreter, ...]:
 
 
 def _is_program(place: Path) -> bool:
-    """Tell whether it is an interpreter itself, rather than a script that looks for one."""
+    """Return whether it is a real interpreter, not a wrapper script that looks for one."""
     try:
         with place.open("rb") as file:
             return file.read(len(_ELF)) == _ELF and os.access(place, os.X_OK)
@@ -144,7 +142,7 @@ def _is_program(place: Path) -> bool:
 
 
 def allowed(found: Iterable[FoundInterpreter], requires: str) -> list[FoundInterpreter]:
-    """Return the interpreters that a project allows; none where it does not say, or cannot be understood."""
+    """Return the interpreters that a project supports; none if `requires` is empty or cannot be parsed."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
@@ -157,11 +155,11 @@ def allowed(found: Iterable[FoundInterpreter], requires: str) -> list[FoundInter
 
 
 def requires_python(tree: SourceTree, project: str) -> str:
-    """Return which versions a project allows, as `pyproject.toml` or `setup.cfg` says; `""` where none does.
+    """Return the version specifier in `pyproject.toml` or `setup.cfg`; `""` if there is none.
 
     Args:
-        tree: The files of head.
-        project: The project's folder below the git root, `""` where it is the root.
+        tree: Files of head.
+        project: The project's folder below the git root; `""` for the root.
     """
     folder = f"{project}/" if project else ""
     return next(filter(None, _told(tree, folder)), "")
@@ -195,7 +193,7 @@ def _of_setup_cfg(text: str) -> str:
 
 
 _BEST_FIRST = ((3, 13), (3, 12), (3, 14), (3, 11), (3, 10), (3, 9))
-"""The versions that are fetched, that of the bot's own image first."""
+"""Versions to download in order of preference, starting with the version in the bot's image."""
 
 _ASKED = re.compile(r"3\.(\d{1,2})(?:\.\d{1,3})?", re.ASCII)
 _NAMED = re.compile(r"python3\.(\d+)")
@@ -203,12 +201,12 @@ _NAMED = re.compile(r"python3\.(\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonWish:
-    """Which Python is wanted.
+    """Requirements on the Python version.
 
     Attributes:
-        asked: The version that a person asks for, as `3.12`; None where none does.
-        requires: The versions that the project allows, as `>=3.10`; empty where it does not say.
-        environment: The variables of the bot's own process, for the folders of PATH.
+        asked: Version given by the user, for example `3.12`; None if not given.
+        requires: Version specifier of the project, for example `>=3.10`; empty if not declared.
+        environment: Environment variables of the bot; PATH is searched.
     """
 
     asked: str | None
@@ -216,10 +214,10 @@ class PythonWish:
     environment: Mapping[str, str]
 
     def fits(self, version: tuple[int, int]) -> bool:
-        """Tell whether a version is what is wanted; what cannot be understood is no wish.
+        """Return whether a version satisfies the requirements; a specifier that cannot be parsed is ignored.
 
         Raises:
-            CannotPrepare: What is asked for is no version of Python.
+            CannotPrepare: The version given by the user is not a Python version.
         """
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -231,10 +229,10 @@ class PythonWish:
             return True
 
     def to_fetch(self) -> str:
-        """Return the version that is fetched where none at hand fits.
+        """Return the version to download if no installed one fits.
 
         Raises:
-            CannotPrepare: None is known that would fit.
+            CannotPrepare: No known version fits.
         """
         if self.asked is not None:
             return self.asked
@@ -248,11 +246,11 @@ class PythonWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittingPython:
-    """The Python that is used.
+    """The Python to use.
 
     Attributes:
         choice: The interpreter.
-        fetched: The version that is fetched in its place, since no interpreter at hand fits; None for none.
+        fetched: Version to download because no installed interpreter fits; None otherwise.
     """
 
     choice: ChosenInterpreter
@@ -260,11 +258,11 @@ class FittingPython:
 
     @property
     def version(self) -> tuple[int, int] | None:
-        """Its version, as far as its name tells."""
+        """Version of the interpreter, if its file name contains it."""
         return version_of_program(self.choice.path) if self.fetched is None else _version_of(self.fetched)
 
     def notes(self, first: ChosenInterpreter) -> Iterator[str]:
-        """Yield what a reader should know, where it is another than the one that was chosen first."""
+        """Yield notes for the report if it differs from the interpreter that was chosen first."""
         if self.fetched is not None:
             yield f"the tests ran on Python {self.fetched}, which was fetched for them"
         elif self.choice != first:
@@ -272,10 +270,10 @@ class FittingPython:
 
 
 def fitting_python(choice: ChosenInterpreter, wish: PythonWish) -> FittingPython:
-    """Return the interpreter where it fits, else another at hand that does, else the version to fetch.
+    """Return the chosen interpreter if it fits, else another installed one, else a version to download.
 
     Raises:
-        CannotPrepare: What is asked for is no version of Python, or no version fits.
+        CannotPrepare: The version given by the user is not a Python version, or no version fits.
     """
     version = version_of_program(choice.path)
     if wish.fits(version) if version is not None else wish.asked is None:
@@ -288,10 +286,10 @@ def fitting_python(choice: ChosenInterpreter, wish: PythonWish) -> FittingPython
 
 
 def check_version(choice: ChosenInterpreter, wish: PythonWish) -> None:
-    """Let an interpreter count only where it is of the version that is asked for.
+    """Check that an interpreter has the version given by the user.
 
     Raises:
-        CannotPrepare: It is not; nothing is installed for another.
+        CannotPrepare: It has another version. Nothing is installed in this case.
     """
     version = version_of_program(choice.path)
     if version is not None and not wish.fits(version):
@@ -302,7 +300,7 @@ def check_version(choice: ChosenInterpreter, wish: PythonWish) -> None:
 
 
 def version_of_program(path: Path) -> tuple[int, int] | None:
-    """Return an interpreter's version as far as its name tells; None where it does not."""
+    """Return an interpreter's version if its file name contains it."""
     if path.resolve() == Path(sys.executable).resolve():
         return sys.version_info[:2]
     match = _NAMED.fullmatch(path.resolve().name)

@@ -1,4 +1,4 @@
-"""The shell that runs what a maintainer has typed: always inside the sandbox, never text of a repository."""
+"""Run commands that a maintainer has written, always inside the sandbox. Never run text from a repository."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ os.execv(sys.argv[2], sys.argv[2:])
 _MOST_WORDS = 400
 _MOST_OUTPUT = 20_000
 _END_OF_BUILD = "[end of output]"
-"""Where pip's account of a failed build ends."""
+"""Line at which pip's output of a failed build ends."""
 
 _BEGIN_OF_BUILD = "[stderr]"
-"""Where uv's account of it begins."""
+"""Line at which uv's output of a failed build begins."""
 
 
 def shell_command() -> tuple[str, ...]:
-    """Return the command that a text is put behind: bash where there is one, as for a workflow's steps."""
+    """Return the shell command to append a script to: bash if installed, as in workflow steps."""
     return _BASH if Path(_BASH[0]).exists() else _SH
 
 
 def in_folder(python: Path, folder: Path, argv: Iterable[str]) -> tuple[str, ...]:
-    """Return a command that runs another in a folder, which need not be the one that may be written to.
+    """Return a command that runs another command in a folder, which may be read-only.
 
     Args:
-        python: An interpreter, by which the sandbox tells what may be read.
-        folder: Where the other runs.
-        argv: The other; its program is named by a whole path.
+        python: An interpreter; the sandbox derives the readable paths from it.
+        folder: Working folder of the other command.
+        argv: The other command, with an absolute path of the program.
     """
     return (str(python), "-I", "-c", _IN_FOLDER, str(folder), *argv)
 
 
 def last_words(done: ProcessOutcome, option: str) -> str:
-    """Return what a program said at last, as plain text: its lines of errors, else its last line, cut.
+    """Return the most useful part of a program's output as plain text: its error lines, or the last line.
 
     Args:
-        done: How it ended.
-        option: The flag, without its dashes, that sets its time limit.
+        done: How the program ended.
+        option: The flag that sets its time limit, without dashes.
     """
     if done.timed_out:
         return f"it ran into the time limit, see --{option}"
@@ -59,7 +59,7 @@ def last_words(done: ProcessOutcome, option: str) -> str:
 
 
 def _reason(lines: list[str]) -> str:
-    """Return what says the most: of a failed build its own last line, else the errors, else the last."""
+    """Return the most informative text: last line of a failed build, else the errors, else the last line."""
     if _END_OF_BUILD in lines[1:]:
         return lines[lines.index(_END_OF_BUILD) - 1]
     data = lines[lines.index(_BEGIN_OF_BUILD) + 1 :] if _BEGIN_OF_BUILD in lines else []

@@ -1,4 +1,8 @@
-"""Removing a folder in which untrusted code has worked."""
+"""Private temporary folders for a run, and their safe removal after untrusted code used them.
+
+The process that creates a folder holds a lock in it. An unlocked folder was left by a process that was
+killed, and the next start removes it. Folders of other users and links are never touched.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,9 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and all in it, whatever has been made of it: no link is followed, no mode hinders.
+    """Remove a folder and everything in it, without following links and regardless of permissions.
 
-    However deep it is nested, only two folders are open at a time: what lies deeper is first moved up.
+    Deeply nested content is moved up first, so only two folders are open at a time.
 
     Raises:
         OSError: Something in it cannot be removed.
@@ -41,7 +45,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def _remove_entry(top: int, name: str, new_names: Iterator[str]) -> None:
-    """Remove one entry of the top folder; folders within it become entries of the top folder."""
+    """Remove one entry of the top folder; its subfolders become entries of the top folder."""
     if not _is_folder(top, name):
         os.unlink(name, dir_fd=top)
         return
@@ -50,7 +54,7 @@ def _remove_entry(top: int, name: str, new_names: Iterator[str]) -> None:
     try:
         for inner_name in _names(inner):
             if _is_folder(inner, inner_name):
-                os.chmod(inner_name, 0o700, dir_fd=inner)  # else it could not be moved
+                os.chmod(inner_name, 0o700, dir_fd=inner)  # required to move it
                 os.rename(inner_name, next(new_names), src_dir_fd=inner, dst_dir_fd=top)
             else:
                 os.unlink(inner_name, dir_fd=inner)
@@ -68,24 +72,18 @@ def _is_folder(parent: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
 
 
-# Private folders for the length of a run, and what a run that was killed has left of them.
-#
-# Whoever makes such a folder holds a lock in it for as long as it lives: a folder whose lock is free
-# belongs to nobody any more, and the next start removes it. Nobody else's folder, and no link, is ever
-# touched.
-
 _PREFIX = "testsmith-"
 _LOCK = ".lock"
 _UNFINISHED_LOCK = ".lock-to-be"
 _held: set[Path] = set()
-"""The folders of this process."""
+"""Folders of this process."""
 
 
 class ScratchFolder:
-    """A new private folder, locked; removed with `remove`, or at the end of a `with`.
+    """A new private folder with a lock; removed by `remove` or at the end of a `with` block.
 
     Attributes:
-        path: Where it is, without links.
+        path: Absolute path without links.
     """
 
     def __init__(self) -> None:
@@ -93,7 +91,7 @@ class ScratchFolder:
         unfinished = self.path / _UNFINISHED_LOCK
         self._lock = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        unfinished.rename(self.path / _LOCK)  # nobody sees a lock that is not held yet
+        unfinished.rename(self.path / _LOCK)  # no process sees the lock file before it is locked
         _held.add(self.path)
 
     def __enter__(self) -> Self:
@@ -103,7 +101,7 @@ class ScratchFolder:
         self.remove()
 
     def remove(self) -> None:
-        """Remove the folder as far as that is possible, and let go of its lock."""
+        """Remove as much of the folder as possible and release its lock."""
         with contextlib.suppress(OSError):
             remove_tree(self.path)
         _held.discard(self.path)
@@ -113,12 +111,12 @@ class ScratchFolder:
 
 
 def is_in_scratch(path: Path) -> bool:
-    """Tell whether a path lies below a scratch folder of this process, with no link on the way."""
+    """Return whether a path is below a scratch folder of this process, without links."""
     return not _held.isdisjoint(path.parents) and path.resolve() == path
 
 
 def remove_abandoned() -> None:
-    """Remove the folders of this user whose makers are gone, as after SIGKILL."""
+    """Remove this user's folders whose process no longer exists, for example after SIGKILL."""
     with contextlib.suppress(OSError):
         for folder in _own_folders(Path(tempfile.gettempdir()).resolve()):
             with contextlib.suppress(OSError):
@@ -126,7 +124,7 @@ def remove_abandoned() -> None:
 
 
 def _own_folders(place: Path) -> Iterator[Path]:
-    """Yield this user's scratch folders, where nobody else could put others in their places."""
+    """Yield this user's scratch folders, if no other user could have replaced them."""
     status = place.stat()
     others_may_move = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX
     if others_may_move or status.st_uid not in {0, os.geteuid()}:

@@ -1,4 +1,4 @@
-"""Work in threads that nothing goes on without: what a thread does to a folder cannot be cancelled."""
+"""Call functions in threads and always wait for them, because work on files cannot be canceled."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-    """Call a function in a thread; where the wait is cancelled, it still goes on until the function ends.
+    """Call a function in a thread; if the wait is canceled, still wait for the function to end.
 
-    A function that writes to a folder would else go on beside the removal of that folder, and leave
-    something behind.
+    Otherwise a function that writes to a folder could keep running while that folder is removed.
     """
     work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
     try:

@@ -1,7 +1,7 @@
-"""Where the code under test stands while it is run: copies of the project, an interpreter, a scratch folder.
+"""The workspace: copies of the project, an interpreter and a scratch folder.
 
-Nothing is ever run in the person's own tree. Both the offline engine and the verification work in one
-`Workspace`, made once a run and removed at its end.
+Nothing is ever run in the user's own tree. The offline engine and the verification share one `Workspace`,
+created once per run and removed at its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from testsmith.execution.tempdirs import remove_tree
 from testsmith.model import Failure
 
 UNKNOWN_VERSION = (0, 0)
-"""The version of an interpreter whose name does not tell it, until it has been tried."""
+"""Version of an interpreter whose file name does not contain it, until it has been run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,12 @@ class Interpreter:
 
     Attributes:
         path: The executable.
-        version: As `(3, 13)`, or `UNKNOWN_VERSION`.
-        hidden_modules: Top-level modules that it could import only because the bot is installed in the
-            same environment; they are refused inside the sandbox, as they are not there for the reviewer.
-        packages: The folders of what is installed for it.
-        locale: Another locale that the system has, of another language; empty where it has none.
-        borrowed_folders: Such folders of another interpreter, which go last on its import path.
+        version: For example `(3, 13)`, or `UNKNOWN_VERSION`.
+        hidden_modules: Top-level modules that it has only because the bot is installed in the same
+            environment. Importing them fails in the sandbox, as it would for a reviewer.
+        packages: Its site-packages folders.
+        locale: An installed locale of another language; empty if there is none.
+        borrowed_folders: Site-packages folders of another interpreter, placed last on the import path.
     """
 
     path: Path
@@ -48,8 +48,8 @@ class ProjectCopy:
     """A copy of the project at one revision.
 
     Attributes:
-        root: The copy of the git root.
-        source_roots: Folders that go on the import path: the project's folder, and its `src/` if there.
+        root: Copy of the git root.
+        source_roots: Folders on the import path: the project's folder, and its `src/` if any.
     """
 
     root: Path
@@ -58,26 +58,26 @@ class ProjectCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """All that is needed to run something of the project.
+    """Everything needed to run code of the project.
 
     Attributes:
-        head: The copy of head.
-        base: The copy of the merge base; None where there is none.
-        interpreter: What runs the tests.
-        scratch: A folder for working folders, one a process; see `new_folder`.
-        sandbox: What runs the processes.
-        limits: The limits of one process.
-        pytest_ini: Text of the pytest configuration for the runs: the project's own strictness and warning
-            filters, with `addopts` emptied.
-        parallel: How many processes may run side by side.
-        owned_modules: Top-level modules that come from the copies or not at all, even where the interpreter
-            has an installed version of the project: those that head or base has.
-        refused_folders: Folders that are never on the import path: the person's own tree, which an editable
-            installation would put there.
-        notes: What a reader of the report should know about all this.
-        readable: Further folders that every process reads.
-        test_command: How the project's own tests are run.
-        other: The same with another interpreter that the project allows; None where none is at hand.
+        head: Copy of head.
+        base: Copy of base; None if there is none.
+        interpreter: Python that runs the tests.
+        scratch: Parent of the working folders, one per process; see `new_folder`.
+        sandbox: Runs the processes.
+        limits: Limits for one process.
+        pytest_ini: Content of the pytest configuration: the project's strictness and warning filters, without
+            `addopts`.
+        parallel: Maximum number of parallel processes.
+        owned_modules: Top-level modules of head or base. They are only imported from the copies, even if the
+            project is also installed in the interpreter.
+        refused_folders: Folders that are never on the import path: the user's own tree, which an editable
+            installation would add.
+        notes: Remarks for the report.
+        readable: Additional folders that every process may read.
+        test_command: Command that runs the project's tests.
+        other: The same workspace with another interpreter that the project supports; None if there is none.
     """
 
     head: ProjectCopy
@@ -96,19 +96,19 @@ class Workspace:
     other: Workspace | None = None
 
     def new_folder(self, purpose: str) -> Path:
-        """Make an empty working folder in the scratch folder; `purpose` is a plain word of its name."""
+        """Create an empty working folder in the scratch folder; `purpose` becomes part of its name."""
         return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch))
 
 
 def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
-    """Write a copy of a copy into a working folder, for what runs there to write to, as its authors would.
+    """Duplicate a copy into a working folder where the code that runs may write to it.
 
     Args:
-        copy: What is copied; links stay links.
-        folder: The working folder, see `Workspace.new_folder`.
+        copy: The copy to duplicate; links stay links.
+        folder: Working folder, see `Workspace.new_folder`.
 
     Raises:
-        OSError: There is no room for it.
+        OSError: There is not enough space.
     """
     root = folder / "project"
     shutil.copytree(copy.root, root, symlinks=True)
@@ -118,10 +118,10 @@ def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
 
 
 class CannotPrepare(Failure):
-    """Nothing of the project can be run; the message says why, and what to do."""
+    """The project cannot be run; the message says why and what to do."""
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder as far as that is possible, whatever a test has made of it."""
+    """Remove as much of a folder as possible."""
     with contextlib.suppress(OSError):
         remove_tree(folder)

@@ -1,6 +1,6 @@
-"""Open a workspace: copies of head and base, an interpreter that can run tests, a scratch folder.
+"""Create the workspace: copies of head and base, an interpreter that can run tests, and a scratch folder.
 
-All of it stands in one private folder, which is removed at the end, however the end comes.
+Everything is in one private folder, which is always removed at the end.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ _MOST_NAMED_PATHS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceOrder:
-    """What a workspace is made of.
+    """What a workspace is created from.
 
     Attributes:
-        repository: The repository under review.
-        head: The files of head.
-        base: The files of the merge base; None where there is none.
-        settings: Which interpreter is named, the limits, and how much runs side by side.
-        sandbox: What runs the processes.
-        environment: The variables of the bot's own process, to find the interpreter by.
+        repository: Repository under review.
+        head: Files of head.
+        base: Files of base; None if there is none.
+        settings: Interpreter, limits and parallelism.
+        sandbox: Runs the processes.
+        environment: Environment variables of the bot, used to find the interpreter.
     """
 
     repository: Repository
@@ -81,11 +81,11 @@ class WorkspaceOrder:
 
 @asynccontextmanager
 async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
-    """Give a workspace, and remove all of it at the end.
+    """Yield a workspace and remove it at the end.
 
     Raises:
-        CannotPrepare: The interpreter cannot run tests, or there is no room to run them in.
-        UsageFailure: There is no interpreter of the name that the person gave.
+        CannotPrepare: The interpreter cannot run tests, or there is not enough space.
+        UsageFailure: The interpreter given by the user does not exist.
         CannotRun: The sandbox could not start a process.
     """
     await in_thread(remove_abandoned)
@@ -119,7 +119,7 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
 
 
 def _chosen(choice: ChosenInterpreter, roots: Sequence[Path]) -> Interpreter:
-    """Return what is known of the interpreter that was chosen, before anything runs in it."""
+    """Return what is known about the chosen interpreter before running it."""
     prefix = prefix_of(choice.path)
     return Interpreter(
         path=choice.path,
@@ -130,7 +130,7 @@ def _chosen(choice: ChosenInterpreter, roots: Sequence[Path]) -> Interpreter:
 
 
 def _wish(order: WorkspaceOrder) -> PythonWish:
-    """Return which Python is wanted; one that a person names is."""
+    """Return the required Python version; an interpreter given by the user counts as a requirement."""
     is_named = order.settings.python is not None
     return PythonWish(
         asked=order.settings.python_version,
@@ -167,7 +167,7 @@ async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
 
 
 def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
-    """Write everything into the scratch folder; the interpreter is not known yet."""
+    """Write everything into the scratch folder; the interpreter is still unknown."""
     install_workers(scratch)
     repository = order.repository
     ignored = ignored_files(repository, repository.project)
@@ -214,13 +214,12 @@ def _left_out(paths: set[str]) -> str:
 
 
 async def _tried(workspace: Workspace) -> Workspace:
-    """Try the interpreter, at first under the project's strictness; enter what it says into the workspace.
+    """Run the interpreter, first under the project's strictness, and store what it reports in the workspace.
 
-    What is installed for it may print anything in its name: no path is taken from there, and no version that
-    differs from what is known.
+    Installed packages could print anything in its name, so it cannot set paths or change a known version.
 
     Raises:
-        CannotPrepare: It cannot run tests, or says that it is of another version.
+        CannotPrepare: It cannot run tests, or reports another version.
     """
     interpreter = workspace.interpreter
     greeting, passed = await _trial(workspace)
@@ -240,7 +239,7 @@ async def _tried(workspace: Workspace) -> Workspace:
 
 
 async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
-    """Run a test that passes anywhere; return what the interpreter says of itself, and whether it passed.
+    """Run a test that always passes; return the interpreter's report and whether the test passed.
 
     Raises:
         CannotPrepare: It cannot run tests.
