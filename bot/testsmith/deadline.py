@@ -1,4 +1,4 @@
-"""When a run has to be over, and how much is begun until then."""
+"""A run's time limit, and how many members to start within it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from testsmith.model import EndsRun
 T = TypeVar("T")
 
 MOST_UNMEASURED = 10
-"""So many members are begun at once while nobody knows how long one takes."""
+"""Maximum number of members to start together before the time per member is known."""
 
 _SECONDS_A_MEMBER = 20.0
-"""What a member may well take where nothing was measured yet."""
+"""Assumed seconds per member before any were measured."""
 
 _LEAST_SECONDS = 2.0
-"""Within less, nothing is proven."""
+"""Minimum seconds left to start any members."""
 
 _MARGIN = 2.0
 
 
 class TimeIsOver(EndsRun):
-    """The run has to end now."""
+    """The run has used up its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """When a run has to be over.
+    """Time limit of a run.
 
     Attributes:
-        clock: Seconds that only ever grow.
-        end: When it has to be over, on that clock.
-        minutes: What the person allowed.
+        clock: Monotonic clock, in seconds.
+        end: When the run must end, on that clock.
+        minutes: The configured limit.
     """
 
     clock: Callable[[], float]
@@ -48,18 +48,18 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """How many seconds are left, never less than none."""
+        """Seconds left, at least 0."""
         return max(0.0, self.end - self.clock())
 
     async def within(self, work: Awaitable[T], share: float = 1.0) -> T:
-        """Wait for some work; cancel it where it takes more than a share of what is left.
+        """Await some work, and cancel it if it takes more than a share of the time left.
 
         Args:
-            work: What is waited for.
-            share: So much of the time that is left it may take.
+            work: The work to await.
+            share: Fraction of the time left that it may use.
 
         Raises:
-            TimeIsOver: It was cancelled.
+            TimeIsOver: The work was canceled.
         """
         limit = asyncio.timeout(share * self.left)
         try:
@@ -71,20 +71,20 @@ class Deadline:
             raise
 
     def reason(self, not_done: str) -> str:
-        """Return why something was not done, `not_done` being what, as `its tests were proven`."""
+        """Return why `not_done`, for example `its tests were proven`, did not happen in time."""
         return f"{self.minutes:g} minutes were over before {not_done}: --max-minutes allows more"
 
 
 def next_group(waiting: int, left: float, pace: float | None) -> int:
-    """Return how many of the waiting members are begun together; 0 where not even one is likely to end.
+    """Return how many of the waiting members to start together; 0 if not even one is likely to finish.
 
-    All at once is fastest, but what does not end in time is lost together. Where there is time enough for
-    all, they are one group; else several.
+    Starting all at once is fastest, but a group that does not finish in time is lost as a whole. All members
+    form one group only if there is enough time for all of them.
 
     Args:
-        waiting: How many there are.
+        waiting: Number of members not started yet.
         left: Seconds left.
-        pace: Seconds that one has taken so far, of those that were begun together; None where none was.
+        pace: Measured seconds per member so far, in groups started together; None before the first group.
     """
     if left < _LEAST_SECONDS:
         return 0

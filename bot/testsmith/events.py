@@ -1,7 +1,7 @@
-"""From what started the workflow to what there is to do. All pure.
+"""Map a GitHub event and its payload to a task. Everything here is pure.
 
-A payload is JSON from outside: each thing is taken from it only in the shape that it must have, and a payload
-that lacks what is needed is nothing to do, with the reason.
+The payload is untrusted JSON: each value is checked for its expected type and format. A payload that lacks a
+required value gives a `Nothing` task with the reason.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from testsmith.forge.slash_commands import ParsedComment, orders_in
 from testsmith.settings import ReviewSettings
 
 DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
-"""The label of a pull request that is left alone, where no other is set."""
+"""Default label of pull requests to skip."""
 
 COMMIT_TRAILER = "TestSmith-Commit:"
-"""How the line begins by which the message of a commit of the bot's own says so."""
+"""Prefix of the trailer line that marks the bot's own commits."""
 
 _ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 _DEPENDABOT = "dependabot[bot]"
 _GHOST = "ghost"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
-"""What the full name of a repository looks like, as `octo/shop`."""
+"""Pattern of a repository's full name, for example `octo/shop`."""
 
 _REFERENCE = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,254}")
 _NUMBER_LIMIT = 2**31
@@ -44,21 +44,21 @@ _Kind = TypeVar("_Kind")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPullRequest:
-    """Review this pull request.
+    """Review a pull request.
 
     Attributes:
-        repository: Full name of the repository that the pull request is for, as `octo/shop`.
+        repository: Full name of the pull request's repository, for example `octo/shop`.
         number: The pull request's number.
-        base_sha: Full object id of the tip of the base branch when the event was sent; not the merge base.
+        base_sha: Full object id of the base branch's tip when the event was sent; not the merge base.
         base_ref: The base branch's name.
         head_sha: Full object id of the pull request's head when the event was sent.
-        head_repository: Full name of the repository the head is in; None where a fork was deleted.
-        author: Login of who opened it.
+        head_repository: Full name of the head's repository; None for a deleted fork.
+        author: Login of the pull request's author.
         labels: Names of its labels.
         is_draft: Whether it is a draft.
-        author_is_bot: Whether a bot opened it.
-        has_small_token: Whether the run has a token that may only read and none of the repository's secrets,
-            as for forks and for Dependabot; what the token may really do is known only when it is used.
+        author_is_bot: Whether the author is a bot.
+        has_small_token: Whether the run is expected to have a read-only token and no secrets, as for forks
+            and Dependabot. The real permissions are known only when the token is used.
     """
 
     repository: str
@@ -75,30 +75,32 @@ class ReviewPullRequest:
 
     @property
     def what(self) -> str:
-        """What is looked at, in a few words."""
+        """Short description of the task."""
         return f"pull request {self.number}"
 
     @property
     def is_fork(self) -> bool:
-        """Whether the head is in another repository, or in one that is gone."""
+        """Whether the head is in another repository or in a deleted one."""
         return _is_fork(self.repository, self.head_repository)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleCommentCommands:
-    """Obey the commands of a comment on a pull request, if who wrote it may command.
+    """Run the commands in a comment on a pull request, if its author has permission.
 
     Attributes:
-        repository: Full name of the repository that the pull request is for, as `octo/shop`.
+        repository: Full name of the pull request's repository, for example `octo/shop`.
         number: The pull request's number.
-        comment: The comment's number.
-        commander: Login of who wrote it.
-        orders: What it says.
-        is_on_diff: Whether it is a comment of a review, rather than one of the conversation.
-        thread: The number of the comment that began the thread it answers in; None where it answers in none.
-        head_sha: Full object id of the pull request's head when the event was sent; None where it tells none.
-        has_small_token: Whether the run has a token that may only read, as in reviews of a fork's changes.
-        said_at: When it was written, as `2026-01-31T09:00:00Z`; empty if the event does not say.
+        comment: The comment's id.
+        commander: Login of the comment's author.
+        orders: The parsed comment.
+        is_on_diff: Whether it is a review comment, rather than a conversation comment.
+        thread: Id of the first comment of its thread if it is a reply, else None.
+        head_sha: Full object id of the pull request's head when the event was sent; None if the event does
+            not contain it.
+        has_small_token: Whether the run has a read-only token, as for review comments on a fork's pull
+            request.
+        said_at: When the comment was written, for example `2026-01-31T09:00:00Z`; empty if unknown.
     """
 
     repository: str
@@ -114,34 +116,34 @@ class HandleCommentCommands:
 
     @property
     def what(self) -> str:
-        """What is looked at, in a few words."""
+        """Short description of the task."""
         return f"the commands on pull request {self.number}"
 
     @property
     def base_ref(self) -> str | None:
-        """What is compared with; an event of a comment tells none."""
+        """Base branch: None, because comment events do not contain it."""
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRepository:
-    """Sweep the default branch: by the clock, or since somebody has started the workflow by hand."""
+    """Sweep the default branch, on a schedule or when the workflow was started by hand."""
 
     has_small_token = False
 
     @property
     def what(self) -> str:
-        """What is looked at, in a few words."""
+        """Short description of the task."""
         return "what the default branch leaves untested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """There is nothing to do.
+    """Do nothing.
 
     Attributes:
-        reason: Why, in one sentence for the log and the job summary.
-        is_warning: Whether somebody should change something: a workflow that is set up in a wrong way.
+        reason: Explanation in one sentence, for the log and the job summary.
+        is_warning: Whether someone should fix the workflow.
     """
 
     reason: str
@@ -149,20 +151,20 @@ class Nothing:
 
 
 Work = ReviewPullRequest | HandleCommentCommands | SweepRepository
-"""What there is something to do for."""
+"""A task with work to do."""
 
 Task = Work | Nothing
-"""What there is to do."""
+"""What to do for an event."""
 
 
 def task_of(event_name: str, payload: object, skip_label: str = DEFAULT_SKIP_LABEL) -> Task:
-    """Return what an event asks for.
+    """Return the task for an event.
 
     Args:
-        event_name: What `GITHUB_EVENT_NAME` says.
-        payload: The parsed JSON of the file at `GITHUB_EVENT_PATH`.
-        skip_label: Pull requests with this label are left alone, as are drafts and those of bots. Its case
-            does not count; an empty one is none.
+        event_name: Value of `GITHUB_EVENT_NAME`.
+        payload: Parsed JSON of the file at `GITHUB_EVENT_PATH`.
+        skip_label: Label of pull requests to skip, case-insensitive; empty for none. Drafts and bots' pull
+            requests are always skipped.
     """
     if event_name == "pull_request_target":
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
@@ -184,9 +186,9 @@ def task_of(event_name: str, payload: object, skip_label: str = DEFAULT_SKIP_LAB
 
 
 def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
-    """Tell whether a commit says that it is the bot's own, by its author and its trailer.
+    """Return whether a commit's author and trailer say that it is the bot's own.
 
-    Anyone who may push can write both: where more depends on it, the author has to be certain, too.
+    Anyone with push access can set both. If more depends on it, verify the author as well.
     """
     data = any(line.startswith(COMMIT_TRAILER) for line in message.splitlines())
     return data and author is not None and is_same_login(author, own_login)
@@ -214,7 +216,7 @@ def _pull_request_task(payload: object, skip_label: str) -> Task:
 
 
 def _comment_task(payload: object, about: str) -> Task:
-    """Return what a comment asks for; `about` is where the payload tells of the pull request."""
+    """Return the task for a comment; `about` is the payload key that describes the pull request."""
     reason = _no_command(payload, about)
     if reason is not None:
         return Nothing(reason=reason)
@@ -239,7 +241,7 @@ def _comment_task(payload: object, about: str) -> Task:
 
 
 def _no_command(payload: object, about: str) -> str | None:
-    """Return why a comment is no command, whatever it says; None where it may be one."""
+    """Return why a comment cannot contain commands, or None if it can."""
     if _taken(payload, "action", str) != "created":
         return "Only a new comment is heeded, none that is edited or deleted."
     if about == "issue" and _found(payload, "issue.pull_request") is None:
@@ -315,7 +317,7 @@ def _head_repository(payload: object) -> str | None:
 
 
 def _account(payload: object, place: str) -> tuple[str, bool]:
-    """Return an account's login and whether it is a bot's; a deleted account is null."""
+    """Return an account's login and whether it is a bot. A deleted account is null in the payload."""
     if _found(payload, place) is None:
         return _GHOST, False
     login = _taken(payload, f"{place}.login", str)
@@ -352,7 +354,7 @@ def _taken(payload: object, place: str, kind: type[_Kind]) -> _Kind:
 
 
 def _found(payload: object, place: str) -> object:
-    """Return what stands at a place such as `pull_request.head.sha`; None where nothing does."""
+    """Return the value at a path such as `pull_request.head.sha`, or None."""
     value = payload
     for key in place.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -360,9 +362,9 @@ def _found(payload: object, place: str) -> object:
 
 
 def _shown(text: str) -> str:
-    """Return a name from outside as a log can show it."""
+    """Return an untrusted name in a form that is safe for logs."""
     return ascii(text[:_SHOWN_LIMIT]).replace("::", ": :").replace("##", "# #")
 
 
 class _Misshapen(Exception):
-    """The payload lacks what it must have; the message says what, in words of ours alone."""
+    """The payload lacks a required value; the message contains no text from the payload."""

@@ -1,4 +1,4 @@
-"""Unexpected exceptions: each costs the one member, file or candidate whose work raised it, and no other."""
+"""Handle unexpected exceptions so that each costs only the member, file or candidate that raised it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_CHARACTERS = 200
 
 
 def is_fault(error: Exception) -> bool:
-    """Tell whether an exception is a fault of this program, rather than one that is meant to end the run."""
+    """Return whether an exception is an internal error, rather than one meant to end the run."""
     if isinstance(error, ExceptionGroup):
         return all(is_fault(one) for one in error.exceptions)
     return not isinstance(error, EndsRun)
@@ -33,14 +33,14 @@ def skipped_by_fault(member: Member, error: Exception) -> Skipped:
 
 
 def file_skipped_by_fault(path: str, error: Exception) -> Skipped:
-    """Return a file in which no member could be looked for as skipped."""
+    """Return a file whose member search raised an unexpected exception as skipped."""
     return Skipped(
         path=path, stage=SkipStage.INTERNAL, reason=fault_in_words(error), traceback=traceback_of(error)
     )
 
 
 def fault_in_words(error: Exception) -> str:
-    """Return one line on an unexpected exception, with what to do about it."""
+    """Return a one-line message for an unexpected exception, with what to do about it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     what = " ".join(repr(error).split())
@@ -58,12 +58,12 @@ async def apart_from_faults(
     work: Callable[[Sequence[Item]], Awaitable[Sequence[Done]]],
     instead: Callable[[Item, Exception], Done],
 ) -> list[Done]:
-    """Return what work gives for each item; where it raises, the items are tried again in halves.
+    """Return the result for each item; if the work raises, retry the items in halves.
 
     Args:
-        items: What is worked on.
-        work: Works on several items at once, and returns something for each, in the same order.
-        instead: What an item gives whose work raises even for it alone.
+        items: The items to process.
+        work: Processes several items at once and returns one result per item, in the same order.
+        instead: Returns the result for an item whose work raises even on its own.
     """
     if not items:
         return []

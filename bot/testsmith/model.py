@@ -1,7 +1,7 @@
-"""The nouns that cross seams: one word per thing, the same in code, docs and JSON.
+"""Types shared by all layers: members, requests, candidates, evidence, suggestions and reports.
 
-Everything here is frozen and knows nothing of git, pytest, HTTP or a model. A room that needs more
-about a noun than stands here keeps it to itself.
+Everything here is frozen and independent of git, pytest, HTTP and models. Terms are the same in code, docs
+and JSON.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Protocol
 _MOST_TOLD = 2
 
 SCHEMA_VERSION = 1
-"""The version of the JSON contract that `report/json.py` prints; keys may be added within it."""
+"""Version of the JSON contract that `report/json.py` prints. Keys may be added within a version."""
 
 
 class Change(StrEnum):
-    """Why a member is looked at."""
+    """Why a member is considered."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -27,7 +27,7 @@ class Change(StrEnum):
 
 
 class SkipStage(StrEnum):
-    """Where on the way a member or file was left without a suggestion."""
+    """Phase in which a member or file was skipped."""
 
     CHANGES = "changes"
     ENVIRONMENT = "environment"
@@ -48,14 +48,14 @@ class Label(StrEnum):
 
 
 class Origin(StrEnum):
-    """Which kind of generator made a candidate."""
+    """Kind of generator that produced a candidate."""
 
     MODEL = "model"
     OFFLINE = "offline"
 
 
 class BaseOutcome(StrEnum):
-    """What a test does on the merge base."""
+    """Result of a test on the merge base."""
 
     ABSENT = "absent"
     FAILS = "fails"
@@ -64,7 +64,7 @@ class BaseOutcome(StrEnum):
 
 
 class BaselineStatus(StrEnum):
-    """How much is known of the baseline, the project's own test suite."""
+    """How completely the baseline (the project's own test suite) was measured."""
 
     MEASURED = "measured"
     PARTLY = "partly"
@@ -74,7 +74,7 @@ class BaselineStatus(StrEnum):
 
 
 class MemberKind(StrEnum):
-    """What a member is, as a generator needs to know it in order to call it."""
+    """Kind of a member, which decides how a test calls it."""
 
     FUNCTION = "function"
     METHOD = "method"
@@ -86,7 +86,7 @@ class MemberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Lines of a file on head, counted from 1, relative to the git root."""
+    """Line range of a file on head, counted from 1. The path is relative to the git root."""
 
     path: str
     line: int
@@ -95,24 +95,26 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A public function, method, property or class of a source file that a change adds, alters or affects.
+    """Public function, method, property or class that a change adds, modifies or affects.
 
     Attributes:
         path: The defining file, relative to the git root, with forward slashes.
-        name: The dotted name inside the file, as `Cart.add`.
-        language: The driver's identifier, as `python`.
-        change: Why it is looked at.
-        line: First line of the definition on head, decorators included, counted from 1.
+        name: The dotted name inside the file, for example `Cart.add`.
+        language: The driver's identifier, for example `python`.
+        change: Why the member is considered.
+        line: First line of the definition on head, including decorators, counted from 1.
         end_line: Last line of the definition on head.
-        changed_lines: Those of its lines that the diff adds or alters on head; empty for affected ones.
-        kind: What it is.
-        is_async: Whether calling it gives something to await or to iterate asynchronously.
-        source: Its text on head, dedented.
-        module: The public module that tests import it from, as `shop.cart`.
-        because: For an affected member the private things that changed, nearest first, as `_bounds`.
-        because_source: The text on head of each of those, normalised as `Request.normalised_source` is.
-        because_places: Where those stand on head, as far as they are there.
-        steps: For an affected member how many references lie between it and the nearest of those.
+        changed_lines: The member's lines on head that the diff adds or modifies; empty for affected members.
+        kind: The kind of member.
+        is_async: Whether calling it returns an awaitable or an asynchronous iterator.
+        source: Its source on head, dedented.
+        module: The public module that tests import it from, for example `shop.cart`.
+        because: For an affected member: the private definitions that changed, nearest first, for example
+            `_bounds`.
+        because_source: The source on head of each of these definitions, normalized like
+            `Request.normalised_source`.
+        because_places: Locations of these definitions on head, if they exist there.
+        steps: For an affected member: number of references to the nearest of these definitions.
     """
 
     path: str
@@ -133,27 +135,27 @@ class Member:
 
     @property
     def id(self) -> str:
-        """The member's id in every output: `<path>::<name>`."""
+        """Identifier in every output: `<path>::<name>`."""
         return f"{self.path}::{self.name}"
 
     @property
     def plain_name(self) -> str:
-        """The last part of the dotted name, as `add`."""
+        """Last part of the dotted name, for example `add`."""
         return self.name.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A member, or a whole file where `member` is None, that has no suggestion, and why.
+    """A member or file without a suggestion, and the reason.
 
     Attributes:
         path: The file, relative to the git root.
-        stage: Where on the way it was left.
-        reason: Why, in plain text.
+        stage: Phase in which it was skipped.
+        reason: Explanation in plain text.
         member: The member's id; None for a whole file.
-        permanent: Whether the reason is a property of the content, so that asking again would end the same
-            way; only such a result is kept in the result cache.
-        traceback: Of stage `internal`: the exception and where it was raised, for `--verbose`.
+        permanent: Whether the reason depends only on the content, so that another attempt would end the same
+            way. Only permanent results are kept in the result cache.
+        traceback: For stage `internal`: the exception and its traceback, for `--verbose`.
     """
 
     path: str
@@ -166,15 +168,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a generator is told about a member beside its own source, in tiers.
+    """What a generator knows about a member besides its source, in tiers.
 
     Attributes:
-        signatures: Tier 2: signatures of the things of this project that the member uses, a blank line
-            between one and the next, the enclosing class's head and constructor first.
-        style_sample: Tier 3: a part of a neighbouring test file, as a sample of style; may be empty.
-        dependencies: Source of the private things that made it affected, normalised; part of the cache key.
-        observations: What came of running the member, a clause or sentence each with code in backticks, the
-            most telling first. Untrusted text.
+        signatures: Tier 2: signatures of the project's definitions that the member uses, separated by blank
+            lines, beginning with the enclosing class's head and constructor.
+        style_sample: Tier 3: excerpt of a nearby test file as a style sample; may be empty.
+        dependencies: Normalized source of the private definitions that made the member affected. Part of the
+            cache key.
+        observations: Results of running the member, one clause or sentence each, with code in backticks, most
+            informative first. Untrusted text.
     """
 
     signatures: str = ""
@@ -185,12 +188,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """What was wrong with a candidate, for its generator to mend.
+    """Errors of a candidate for its generator to fix.
 
     Attributes:
-        code: The test module as it was run, with the test functions that are to be mended alone.
-        failures: Each of those test functions, and what was wrong with it; an empty name stands for the
-            module as a whole. Untrusted text, cut.
+        code: The test module as it was run, reduced to the test functions to fix.
+        failures: Pairs of a test function and its problem; an empty name means the whole module. Untrusted
+            text, truncated.
         normalised_code: The code without comments and formatting. Part of the cache key.
     """
 
@@ -201,17 +204,17 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked of a generator for one member.
+    """Request to a generator for tests of one member.
 
     Attributes:
         member: The member to test.
-        test_path: Where its tests would stand, relative to the git root.
-        framework: The test framework's name, as `pytest`.
-        conventions: The text of the `TESTSMITH.md` files that apply, root first; may be empty.
-        normalised_source: The member's source normalised by syntax tree (comments, formatting and place do
-            not show in it; docstring and annotations do). Part of the cache key.
+        test_path: Path for its tests, relative to the git root.
+        framework: The test framework's name, for example `pytest`.
+        conventions: Text of the `TESTSMITH.md` files that apply, root first; may be empty.
+        normalised_source: The member's source normalized by syntax tree: independent of comments, formatting
+            and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.
-        repair: What is to be mended, where the member is asked for again; None for the first time.
+        repair: Errors to fix if this is a repeated request; None for the first request.
     """
 
     member: Member
@@ -225,12 +228,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestDescription:
-    """What one test function of a candidate shows, in words, with code in backticks.
+    """Description of what one test function of a candidate shows, with code in backticks.
 
     Attributes:
         test: The function's name.
-        shows: A clause, as "`f(1)` gives `2`"; empty where nothing short can be said.
-        witness: What the change does, as a sentence; None where it shows no input on which base and head
+        shows: A clause, for example "`f(1)` gives `2`"; empty if there is no short description.
+        witness: A sentence on what the change does; None if the test has no input on which base and head
             differ.
     """
 
@@ -245,9 +248,9 @@ class Candidate:
 
     Attributes:
         member: The member's id.
-        code: The test module's whole text.
-        origin: Which kind of generator made it.
-        sayings: What its test functions show, the most telling first; may be empty.
+        code: The test module's source.
+        origin: Kind of generator that produced it.
+        sayings: Descriptions of its test functions, most informative first; may be empty.
     """
 
     member: str
@@ -256,41 +259,41 @@ class Candidate:
     sayings: tuple[TestDescription, ...] = ()
 
     def summary(self, tests: Collection[str]) -> str:
-        """Return one sentence on what these test functions show; empty where nothing is to be said."""
+        """Return one sentence on what these test functions show, or an empty string."""
         data = dict.fromkeys(each.shows for each in self.sayings if each.shows and each.test in tests)
         return "; ".join(list(data)[:_MOST_TOLD]) + "." if data else ""
 
     def witness(self, tests: Collection[str]) -> str | None:
-        """Return what the change does, by the first of these test functions that shows it."""
+        """Return what the change does, from the first of these test functions that shows it."""
         return next((each.witness for each in self.sayings if each.witness and each.test in tests), None)
 
 
 Result = Candidate | Skipped
-"""What a generator gives for one request: a candidate, or the member skipped with the reason."""
+"""A generator's answer to one request: a candidate, or the skipped member with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What running a suggestion's test functions showed; None where it was not measured.
+    """Results of running a suggestion's test functions; None for anything that was not measured.
 
     Attributes:
-        passes: How many runs on head its weakest function passed.
-        runs: How many runs on head there were.
-        base: What it does on the merge base.
-        tests: How many test functions it has.
-        fail_to_pass: How many of them run and fail on the merge base; None where they were not run there, or
-            where the member is absent there.
-        mutants: How many mutants the member has.
-        mutants_killed: How many of them some function notices.
-        mutants_gained: How many of those the project's own tests leave alive.
-        killed: The killed mutants, in words; those that were gained come first.
-        alive: The mutants that no function notices, in words.
-        lines_gained: Lines of the member that it reaches and the project's own tests do not.
-        branches_gained: Line-to-line arcs of the member, likewise.
-        suite_is_whole: Whether all of the project's own tests were run; else what is gained is more than
-            those show whose files import or name the member.
-        failures: By a function's name what it says where it fails, on the merge base or else on head: foreign
-            text, cut.
+        passes: Number of runs on head that the least stable test function passed.
+        runs: Number of runs on head.
+        base: Result on the merge base.
+        tests: Number of test functions.
+        fail_to_pass: Number of test functions that run and fail on the merge base; None if they were not run
+            there or the member does not exist there.
+        mutants: Number of mutants of the member.
+        mutants_killed: Number of mutants that at least one test function kills.
+        mutants_gained: Number of killed mutants that survive the project's own tests.
+        killed: Descriptions of the killed mutants, gained ones first.
+        alive: Descriptions of the mutants that survived.
+        lines_gained: Number of the member's lines that these tests reach and the project's own tests do not.
+        branches_gained: Number of the member's branches (line-to-line arcs) gained in the same way.
+        suite_is_whole: Whether all of the project's own tests were run. If not, gains are relative to the
+            test files that import or name the member.
+        failures: Pairs of a test function and its failure message on the merge base, or else on head.
+            Untrusted text, truncated.
     """
 
     passes: int
@@ -311,23 +314,23 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """What is left of a candidate after the gate, with its evidence.
+    """The part of a candidate that passed the gate, with its evidence.
 
     Attributes:
         member: The member's id.
-        number: Counted from 1 in the order of the report.
-        test_path: Where the tests would stand, relative to the git root.
-        code: A complete test module that runs by plain `pytest FILE` with the source roots on PYTHONPATH, and
-            by `python -m unittest FILE`, too, if that is its framework.
+        number: Position in the report, counted from 1.
+        test_path: Path for the tests, relative to the git root.
+        code: A complete test module that runs with plain `pytest FILE` and the source roots on PYTHONPATH,
+            and also with `python -m unittest FILE` if that is its framework.
         tests: Names of its test functions, in order.
-        origin: Which kind of generator made it.
-        evidence: What running it showed; None with `--no-verify`.
-        label: What it says about the change; None where base was not run.
-        witness: An input on which base and head differ, in words; None where none is known.
-        summary: One sentence that says what the tests show, in plain text; may be empty.
-        observed: Those of its tests whose expected values were taken from what the code was seen to do, after
-            the generator had expected something else.
-        framework: What its code is written for, `pytest` or `unittest`.
+        origin: Kind of generator that produced it.
+        evidence: Results of running it; None with `--no-verify`.
+        label: What it says about the change; None if base was not run.
+        witness: Description of an input on which base and head differ; None if none is known.
+        summary: One sentence on what the tests show, in plain text; may be empty.
+        observed: Tests whose expected values were replaced by observed values, because the generator had
+            expected something else.
+        framework: Framework of its code, `pytest` or `unittest`.
     """
 
     member: str
@@ -345,19 +348,19 @@ class Suggestion:
 
     @property
     def run(self) -> str:
-        """The command that runs its tests once they are in their place."""
+        """Command that runs the tests once they are in the project."""
         runner = "python -m unittest" if self.framework == "unittest" else self.framework
         return shlex.join((*runner.split(), self.test_path))
 
     @property
     def is_green(self) -> bool:
-        """Whether it is a test to keep, rather than something to ask about."""
+        """Whether this is a test to keep, rather than a question or a suspected bug."""
         return self.label not in {Label.CATCHES, Label.QUESTION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStats:
-    """What the result cache did in this run: hits and misses count members, entries what it holds now."""
+    """Result cache figures of this run: hits and misses count members; entries is the current total."""
 
     hits: int = 0
     misses: int = 0
@@ -365,25 +368,25 @@ class CacheStats:
 
 
 class CacheStatsReporter(Protocol):
-    """Anything that can say what the result cache did, without the asker importing the cache."""
+    """Source of result cache figures. Lets callers avoid importing the cache."""
 
     def cache_stats(self) -> CacheStats:
-        """Return the figures of this run so far."""
+        """Return this run's figures so far."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What model calls cost so far.
+    """Cost of model calls so far.
 
     Attributes:
-        api_calls: HTTP requests, retries included.
-        prompt_tokens: As the endpoint counts them.
-        prefix_tokens: Those of them that are the same in every call, by their share of the characters; many
-            endpoints charge them less from the second call on.
-        completion_tokens: As the endpoint counts them.
-        thinking_tokens: Those of them that the model only thought.
-        cost: US dollars; None where no price is known for a model that was asked.
+        api_calls: HTTP requests, including retries.
+        prompt_tokens: Prompt tokens as counted by the endpoint.
+        prefix_tokens: Prompt tokens that are the same in every call, estimated from their share of the
+            characters. Many endpoints charge less for them from the second call on.
+        completion_tokens: Completion tokens as counted by the endpoint.
+        thinking_tokens: Completion tokens spent on reasoning.
+        cost: US dollars; None if the price of a model in use is unknown.
     """
 
     api_calls: int = 0
@@ -395,20 +398,20 @@ class Spending:
 
 
 class SpendingReporter(Protocol):
-    """Anything that can say what was spent, without the asker importing the providers."""
+    """Source of spending figures. Lets callers avoid importing the model clients."""
 
     def spending(self) -> Spending:
-        """Return the figures of this run so far."""
+        """Return this run's figures so far."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
-    """How many test functions reached each point, from asked to posted.
+    """Number of test functions that reached each stage, from asked to posted.
 
-    `asked` counts what the generators' answers to the requests hold, members without an answer as one. A test
-    function that was mended counts once: by what became of it in the answer that is kept, the first or the
-    mended one; what the kept answer has not any more counts as far as it had come.
+    `asked` counts the test functions in the generators' answers, and 1 for each member without an answer. A
+    repaired test function is counted once, by its result in the answer that was kept (the first or the
+    repaired one). A function missing from that answer counts up to the last stage it reached.
     """
 
     asked: int = 0
@@ -421,14 +424,15 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """The figures of one run.
+    """Figures of one run.
 
     Attributes:
-        spending: What model calls cost.
-        cache: What the result cache did.
-        funnel: How far the test functions came.
-        seconds: How long it took.
-        not_asked: Members that no model was asked for, since the offline engine's tests show all of them.
+        spending: Cost of model calls.
+        cache: Result cache figures.
+        funnel: Number of test functions that reached each stage.
+        seconds: Duration of the run.
+        not_asked: Number of members for which no model was asked because the offline engine's tests cover
+            them in full.
     """
 
     spending: Spending = Spending()
@@ -439,23 +443,23 @@ class Statistics:
 
 
 class StaleTestAction(StrEnum):
-    """What is to become of a marked test whose member has changed or is gone."""
+    """What to do with a marked test whose member was changed or removed."""
 
-    REMOVE = "remove"  # its member is gone
-    MEND = "mend"  # it was edited by hand, and fails: people mend it, or take it out
+    REMOVE = "remove"  # its member was removed
+    MEND = "mend"  # edited by hand and failing: a person should fix or delete it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedTest:
-    """A test that the bot has made earlier and that somebody should look at.
+    """Test from an earlier run that needs a person's attention.
 
     Attributes:
         path: Its file.
         name: Its name.
-        member: What it was made for.
-        fate: What is to become of it.
-        is_edited: Whether somebody has edited it.
-        fails: Whether it was seen to fail; None where it was not run.
+        member: The member it was generated for.
+        fate: The recommended action.
+        is_edited: Whether it was edited by hand.
+        fails: Whether it failed when run; None if it was not run.
     """
 
     path: str
@@ -468,15 +472,15 @@ class GeneratedTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What was measured of the project's own test suite, as head has it.
+    """Measurements of the project's own test suite on head.
 
     Attributes:
-        status: `MEASURED` if all is known, `PARTLY` if some is, `FAILED` if no test could be run, `NONE` if
-            the project has none.
-        tests: How many tests were run; None if that is not known.
-        fail_on_base: How many of those that pass, and reach a function or class of the report, fail with the
-            merge base's source; None if they were not run there.
-        known: For how many members of the report it is known what the tests do with them.
+        status: `MEASURED` if everything is known, `PARTLY` if some is, `FAILED` if no test could be run,
+            `NONE` if the project has no tests.
+        tests: Number of tests that were run; None if unknown.
+        fail_on_base: Of the passing tests that reach a member of the report: number that fail with the merge
+            base's source; None if they were not run there.
+        known: Number of the report's members for which the tests' results are known.
     """
 
     status: BaselineStatus = BaselineStatus.NOT_RUN
@@ -487,26 +491,27 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that one run found, proposes and left out.
+    """Everything that one run found, suggests and skipped.
 
     Attributes:
-        members: The changed members, in the order of their files and lines.
-        suggestions: Numbered from 1.
-        skipped: Every member without a suggestion, and every file left out with a reason.
-        statistics: The figures.
-        base: The merge base's full object id, or None where `--all` took no base.
-        head: The head's full object id, or None for the working tree.
-        failure: Why the run ended early (a refused key, an empty quota); None for a complete report.
-        notes: Lines a reader should know, as which sandbox layers are active.
-        sources: By member id, the digest of all that the member's outcome was found from; a member with the
-            same digest need not be looked at again. Without one it is to be looked at anew.
-        unchanged: Ids of the members that were not looked at, since what is remembered of them still holds;
-            each is in `skipped`, too.
-        digests: By member id, the digest of what the member does on head, for the marks of its tests.
-        failing: The project's own tests that do not pass on head, as `tests/test_cart.py::test_add`, and test
-            files that do not load, as far as they are known; None where none of them was measured.
-        earlier: Tests of earlier runs that somebody should look at.
-        baseline: What was measured of the project's own tests.
+        members: The changed members, ordered by file and line.
+        suggestions: Suggestions, numbered from 1.
+        skipped: Every member without a suggestion and every skipped file, with the reason.
+        statistics: Figures of the run.
+        base: The merge base's full object id; None if `--all` was used without a base.
+        head: The head's full object id; None for the working tree.
+        failure: Why the run ended early (for example a rejected key or an exhausted quota); None for a
+            complete report.
+        notes: Lines for the reader, for example which sandbox layers are active.
+        sources: Per member id, the digest of everything its result depends on. A member with the same digest
+            can be skipped next time; one without a digest cannot.
+        unchanged: Ids of members that were skipped because their earlier result is still valid. Each is also
+            in `skipped`.
+        digests: Per member id, the digest of its behavior on head, for the marks of its tests.
+        failing: The project's own tests that do not pass on head, for example `tests/test_cart.py::test_add`,
+            and test files that do not load, as far as known; None if the baseline was not measured.
+        earlier: Tests from earlier runs that need attention.
+        baseline: Measurements of the project's own tests.
     """
 
     members: tuple[Member, ...]
@@ -527,12 +532,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedCall:
-    """A call to the model that a run would make.
+    """A model call that a run would make.
 
     Attributes:
-        members: The ids of the members it would ask for.
-        prompt_tokens: Reckoned from the prompt's length.
-        completion_tokens: Reckoned from the number of members.
+        members: Ids of the members it would cover.
+        prompt_tokens: Estimated from the prompt's length.
+        completion_tokens: Estimated from the number of members.
     """
 
     members: tuple[str, ...]
@@ -541,7 +546,7 @@ class ExpectedCall:
 
 
 class ExpectedCallsReporter(Protocol):
-    """Anything that can say which calls a run would make, without the asker importing the generators."""
+    """Source of expected model calls. Lets callers avoid importing the generators."""
 
     def expected_calls(self) -> tuple[ExpectedCall, ...]:
         """Return the calls in the order in which they would be made."""
@@ -550,16 +555,16 @@ class ExpectedCallsReporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a run would ask a model, and what that would cost; nobody was asked, and nothing was run.
+    """Expected model calls of a run and their cost. No model is called and no code is run.
 
     Attributes:
-        members: As of a report.
-        calls: The calls that the caps leave.
-        cached: Ids of the members whose results are known already.
-        skipped: Members and files that would not be asked for: under `budget` what the caps leave out.
-        statistics: The figures that the calls would come to.
-        base: As of a report.
-        head: As of a report.
+        members: See `Report.members`.
+        calls: Calls within the configured limits.
+        cached: Ids of members with a cached result.
+        skipped: Members and files that would be skipped; stage `budget` for those beyond the limits.
+        statistics: Expected figures.
+        base: See `Report.base`.
+        head: See `Report.head`.
     """
 
     members: tuple[Member, ...]
@@ -572,28 +577,28 @@ class Estimate:
 
 
 class EndsRun(Exception):
-    """An exception that is meant to end a run, or one of its phases, for all members.
+    """Exception that ends a run, or one of its phases, for all members.
 
-    Any other exception that a member's work raises costs that member alone, see `testsmith.faults`.
+    Any other exception costs only the member whose work raised it; see `testsmith.faults`.
     """
 
 
 class Failure(EndsRun):
-    """The run cannot go on; the message says what could not be done and what to do next.
+    """The run cannot continue; the message says what failed and what to do next.
 
-    Its subclasses decide the exit code: `UsageFailure` 2, everything else 1.
+    The class decides the exit code: 2 for `UsageFailure`, otherwise 1.
     """
 
 
 class UsageFailure(Failure):
-    """What the person typed or configured cannot be used: exit code 2."""
+    """Invalid command line or configuration: exit code 2."""
 
 
 class Progress(Protocol):
-    """Where a run tells how far it is; a terminal shows a bar, a log plain lines."""
+    """Progress display of a run: a bar on a terminal, plain lines in a log."""
 
     def phase(self, name: str, total: int) -> None:
-        """Begin a phase of `total` steps; the one before is over."""
+        """End the current phase and begin one with `total` steps."""
         ...
 
     def advance(self, steps: int = 1) -> None:
@@ -601,5 +606,5 @@ class Progress(Protocol):
         ...
 
     def warn(self, message: str) -> None:
-        """Tell the person something once, outside the result."""
+        """Show a warning once, separate from the result."""
         ...
