@@ -1,1 +1,1 @@
-"""Where pull requests live: what is there, what is remembered there, and what is to be done there."""
+"""The forge interface: pull requests, their comments, the state stored in them, and planned changes."""

@@ -1,8 +1,8 @@
-"""The hidden marks in the bot's comments, by which it finds them again. All pure.
+"""Hidden markers by which the bot finds its own comments. Pure functions.
 
-A mark is an HTML comment, and the last line of a body: one anywhere else, as in a text that is quoted, is
-none. A mark alone proves nothing, since anyone can paste one: a comment is the bot's own where its author's
-login *and* the mark say so.
+A marker is an HTML comment on the last line of a body; one anywhere else, for example in quoted text, does
+not count. Anyone can paste a marker, so a comment belongs to the bot only if both its author's login and its
+marker match.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SUMMARY_MARK = "<!-- testsmith:summary -->"
-"""What the last line of a summary comment is."""
+"""The last line of a summary comment."""
 
 NUMBER_LIMIT = 999_999
-"""The greatest number that a suggestion can have."""
+"""Largest number a suggestion can have."""
 
 DIGEST = re.compile(r"[0-9a-f]{16}")
-"""The shape of the digests in marks."""
+"""Pattern of the digests in markers."""
 
 _RUN = re.compile(r"<!-- testsmith:run ([0-9a-f]{16}) -->")
 _ANSWER = re.compile(r"<!-- testsmith:answer ([1-9][0-9]{0,18}) -->")
@@ -28,7 +28,7 @@ _SUGGESTION = re.compile(r"<!-- testsmith:suggestion ([1-9][0-9]{0,5}) ([0-9a-f]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuggestionMarker:
-    """What the mark of a suggestion says: its number, and the digest of its content."""
+    """The marker of a suggestion: its number and the digest of its content."""
 
     number: int
     content: str
@@ -38,12 +38,12 @@ class SuggestionMarker:
 
 
 def run_mark(run: str) -> str:
-    """Return the mark of a review."""
+    """Return the marker of a review."""
     return f"<!-- testsmith:run {run} -->"
 
 
 def answer_mark(comment: int) -> str:
-    """Return the mark of an answer to a comment."""
+    """Return the marker of an answer to a comment."""
     return f"<!-- testsmith:answer {comment} -->"
 
 
@@ -52,15 +52,15 @@ def content_digest(member: str, code: str) -> str:
 
     Args:
         member: The member's id.
-        code: The test module, best as its language's driver normalises it; line ends, blanks at the ends of
-            lines and blank lines around the whole do not count.
+        code: The test module, ideally normalized by its language driver. Line endings, trailing blanks, and
+            blank lines at the start and end are ignored.
     """
     lines = (line.rstrip() for line in code.replace("\r\n", "\n").split("\n"))
     return _digest((member, "\n".join(lines).strip("\n")))
 
 
 def run_digest(head: str, contents: Iterable[str]) -> str:
-    """Return the digest of a review: of the commit that it is of, and of what it posts."""
+    """Return the digest of a review: its commit and the contents it posts."""
     return _digest((head, *sorted(contents)))
 
 
@@ -73,36 +73,36 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def is_summary(body: str) -> bool:
-    """Tell whether a body has the mark of a summary."""
+    """Return whether a body has the marker of a summary."""
     return _last_line(body) == SUMMARY_MARK
 
 
 def run_of(body: str) -> str | None:
-    """Return the digest in the mark of a review's body; None without one."""
+    """Return the digest in the marker of a review's body, or None."""
     match = _RUN.fullmatch(_last_line(body))
     return match[1] if match else None
 
 
 def answer_to(body: str) -> int | None:
-    """Return the comment that the mark of an answer names; None without one."""
+    """Return the id of the comment that an answer's marker names, or None."""
     match = _ANSWER.fullmatch(_last_line(body))
     return int(match[1]) if match else None
 
 
 def suggestion_of(body: str) -> SuggestionMarker | None:
-    """Return what the mark in a body says of a suggestion; None without one."""
+    """Return the suggestion marker of a body, or None."""
     match = _SUGGESTION.fullmatch(_last_line(body))
     return SuggestionMarker(number=int(match[1]), content=match[2]) if match else None
 
 
 def is_marked(body: str) -> bool:
-    """Tell whether a body has any of these marks, and so was written by the bot or copied from it."""
+    """Return whether a body has any marker, so that it was written by the bot or copied from it."""
     found = (run_of(body), answer_to(body), suggestion_of(body))
     return is_summary(body) or any(one is not None for one in found)
 
 
 def is_same_login(one: str, other: str) -> bool:
-    """Tell whether two logins, both in REST's form, are one account's."""
+    """Return whether two logins, both in the form of GitHub's REST API, name the same account."""
     return one.casefold() == other.casefold()
 
 
@@ -111,10 +111,10 @@ def _last_line(body: str) -> str:
 
 
 BODY_LIMIT = 65_536
-"""The most characters of a comment that GitHub takes; beyond it answers 422."""
+"""Maximum characters of a comment; GitHub answers 422 to longer ones."""
 
 CUT_NOTE = "… the rest is too long for a comment; the job summary has all of it."
-"""What stands where a body was cut."""
+"""Text that replaces the part of a body that was cut."""
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _TAG = re.compile(r"<(/?)(details|pre)\b", re.IGNORECASE)
@@ -122,16 +122,16 @@ _ROOM_TO_CLOSE = 400
 
 
 def composed(text: str, hidden: str, limit: int = BODY_LIMIT, cut_note: str = CUT_NOTE) -> str:
-    """Return a body: the text, cut where it is too long, and the hidden lines, which are never cut.
+    """Return a comment body: the text, cut if it is too long, then the hidden lines, which are never cut.
 
-    A cut is made between lines and before the last line, which stays; what is open there, a fence, a fold or
-    a block of code, is closed.
+    The text is cut between lines; its last line stays. Fences, folds and code blocks that the cut leaves open
+    are closed.
 
     Args:
-        text: The text.
+        text: The visible text.
         hidden: The hidden lines.
-        limit: The most characters.
-        cut_note: What stands where the text was cut.
+        limit: Maximum characters.
+        cut_note: Text that replaces the part that was cut.
     """
     room = limit - length(hidden) - len("\n\n")
     text = text.replace("\r\n", "\n").rstrip()
@@ -141,7 +141,7 @@ def composed(text: str, hidden: str, limit: int = BODY_LIMIT, cut_note: str = CU
 
 
 def length(text: str) -> int:
-    """Count as UTF-16 does: whichever way the forge counts, it counts no more."""
+    """Return the length in UTF-16 code units, an upper bound for any way the forge may count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -158,7 +158,7 @@ def _cut(text: str, room: int, note: str) -> str:
 
 
 def _whole(kept: list[str]) -> list[str]:
-    """Return the lines with what is open at their end closed; beyond the room for that, fewer of them."""
+    """Return the lines with open constructs closed, dropping lines if that takes too much room."""
     closing = _closing(kept)
     while length("\n".join(closing)) > _ROOM_TO_CLOSE - len("\n\n\n\n\n"):
         kept = kept[: len(kept) // 2]
@@ -167,7 +167,7 @@ def _whole(kept: list[str]) -> list[str]:
 
 
 def _closing(lines: Iterable[str]) -> list[str]:
-    """Return the lines that close what is open after these."""
+    """Return the lines that close the constructs left open by these lines."""
     fence, open_tags = "", list[str]()
     for line in lines:
         fence = _fence_after(line, fence)

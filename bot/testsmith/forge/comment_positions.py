@@ -1,7 +1,7 @@
-"""Where in a diff a comment can be: the lines of head that its hunks show. All pure.
+"""Find where a review comment can be placed: the lines of head that the diff's hunks show. Pure functions.
 
-A forge takes a comment only at a line that a hunk shows, changed or not, and a range only within one hunk;
-one wrong place can cost the whole review.
+A forge accepts a comment only at a line that a hunk shows, changed or not, and a range only within one hunk.
+One wrong position can make it reject the whole review.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from unidiff.patch import Line
 
 RANGE_LIMIT = 12
-"""The most lines of a comment's range: all of them are repeated above the comment."""
+"""Maximum lines of a comment's range; the forge repeats all of them above the comment."""
 
 _FIRST_HUNK = re.compile(r"^@@ -", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunk:
-    """What a hunk shows of head: lines that follow one another, counted from 1.
+    """Consecutive lines of head that a hunk shows, counted from 1.
 
     Attributes:
-        lines: The text of each, without the line feed; a carriage return before that belongs to it.
-        changed: Those that are added or altered.
-        beside: Those between which, or at whose side, lines were removed.
+        lines: The text of each line, without the line feed but with any carriage return.
+        changed: The lines that were added or changed.
+        beside: The lines next to removed lines.
     """
 
     lines: Mapping[int, str]
@@ -39,7 +39,7 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFile:
-    """What a diff shows of a file's head."""
+    """The lines of a file on head that a diff shows."""
 
     path: str
     hunks: tuple[Hunk, ...] = ()
@@ -53,7 +53,7 @@ class Spot:
         path: The file on head.
         line: The first line.
         end_line: The last line.
-        changed_lines: Those that the change adds or alters, where that is known; the diff is asked, too.
+        changed_lines: The lines that the change adds or alters, if known, in addition to those in the diff.
     """
 
     path: str
@@ -63,9 +63,9 @@ class Spot:
 
 
 def shown_files(patches: Iterable[FilePatch]) -> dict[str, ShownFile]:
-    """Return what a diff shows of the files on head, by path.
+    """Return the lines of head that a diff shows, by path.
 
-    A removed file shows none, and a file without a patch, or with one that is cut short, shows no line.
+    Removed files are left out. A file whose patch is missing or cut short shows no lines.
     """
     return {
         patch.path: ShownFile(path=patch.path, hunks=shown_hunks(patch.patch or ""))
@@ -75,7 +75,7 @@ def shown_files(patches: Iterable[FilePatch]) -> dict[str, ShownFile]:
 
 
 def shown_hunks(patch: str) -> tuple[Hunk, ...]:
-    """Return what the hunks of one file show; no hunk where the patch cannot be read.
+    """Return the hunks of one file; none if the patch cannot be parsed.
 
     Args:
         patch: The hunks, with or without the header that git writes above them.
@@ -110,19 +110,19 @@ def _hunk(hunk: Iterable[Line]) -> Hunk:
 
 
 def anchor_of(files: Mapping[str, ShownFile], spots: Sequence[Spot]) -> Anchor | None:
-    """Return where a comment on some lines can be; None where the diff shows none of them.
+    """Return the position of a comment on some lines, or None if the diff shows none of them.
 
     Args:
-        files: What the diff shows.
-        spots: The lines: those of a member, or for an affected one those of what has changed below it,
-            nearest first. The first of which something is shown counts.
+        files: The lines that the diff shows.
+        spots: Candidate lines: those of a member or, for an affected member, those of the changed code it
+            depends on, nearest first. The first spot that the diff shows is used.
     """
     anchors = (_anchor_at(files[spot.path], spot) for spot in spots if spot.path in files)
     return next((anchor for anchor in anchors if anchor), None)
 
 
 def _anchor_at(file: ShownFile, spot: Spot) -> Anchor | None:
-    """Return the place at the last changed line, else beside removed ones, else at the first line shown."""
+    """Prefer the last changed line, then a line next to removed ones, then the first line shown."""
     inside = [(hunk, _inside(hunk, spot)) for hunk in file.hunks]
     for telling in (_changed, _beside):
         found = [(hunk, data) for hunk, shown in inside if (data := telling(hunk, spot, shown))]
@@ -147,7 +147,7 @@ def _beside(hunk: Hunk, _: Spot, shown: list[int]) -> list[int]:
 
 
 def _anchor(hunk: Hunk, spot: Spot, line: int) -> Anchor:
-    """Return the place from the first line of what it is about, where that is shown and not far."""
+    """Start the range at the spot's first line if that is shown and not too far from `line`."""
     near = spot.line < line < spot.line + RANGE_LIMIT
     return Anchor(
         path=spot.path, line=line, start_line=spot.line if near and spot.line in hunk.lines else None
@@ -155,24 +155,24 @@ def _anchor(hunk: Hunk, spot: Spot, line: int) -> Anchor:
 
 
 def is_shown(files: Mapping[str, ShownFile], anchor: Anchor) -> bool:
-    """Tell whether a diff shows a place, its first and its last line in one hunk."""
+    """Return whether a diff shows the first and the last line of a position in one hunk."""
     hunks = files[anchor.path].hunks if anchor.path in files else ()
     start = anchor.line if anchor.start_line is None else anchor.start_line
     return any(anchor.line in hunk.lines and start in hunk.lines for hunk in hunks)
 
 
 def replaced_lines(files: Mapping[str, ShownFile], path: str, line: int, end_line: int) -> Anchor | None:
-    """Return the place of a suggested change that takes the place of some lines of head.
+    """Return the position of a suggested change that replaces lines of head.
 
     Args:
-        files: What the diff shows.
+        files: The lines that the diff shows.
         path: The file on head.
         line: The first line.
         end_line: The last line.
 
     Returns:
-        None where no hunk shows all of the lines, where they are many, or where one ends with a carriage
-        return: the lines of a suggested change end without one.
+        None if no hunk shows all of the lines, if there are too many, or if one ends with a carriage return:
+        a suggested change would drop it.
     """
     lines = range(line, end_line + 1)
     if path not in files or not 0 < len(lines) <= RANGE_LIMIT:

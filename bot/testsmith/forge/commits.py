@@ -1,4 +1,4 @@
-"""What a forge is asked where the bot commits: its nouns, its operations, its errors, and the protocol."""
+"""Interface of a forge that accepts commits: data types, operations, errors and the protocol."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from testsmith.git.trees import RepositoryTree
 from testsmith.test_files.plan import FileEdit
 
 BYTES_LIMIT = 40_000_000
-"""The most bytes of a commit's files, encoded as they are sent: beyond, GitHub refuses the request."""
+"""Maximum size of a commit's encoded files; GitHub refuses larger requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """What a commit does to one file.
+    """A commit's change to one file.
 
     Attributes:
         path: Relative to the git root, with forward slashes.
-        content: All that shall stand there; None removes the file.
-        is_executable: Whether it has, and keeps, the executable bit.
+        content: The new content of the whole file; None removes it.
+        is_executable: Whether the file has, and keeps, the executable bit.
     """
 
     path: str
@@ -31,7 +31,7 @@ class FileChange:
 
 
 def changes_of(edits: Iterable[FileEdit], tree: RepositoryTree) -> Iterator[FileChange]:
-    """Yield what a commit does to the files of planned edits; `tree` tells which are executable."""
+    """Yield the file changes of planned edits. `tree` says which files are executable."""
     for edit in edits:
         entry = tree.entry(edit.path)
         is_executable = entry is not None and entry.is_executable
@@ -40,20 +40,20 @@ def changes_of(edits: Iterable[FileEdit], tree: RepositoryTree) -> Iterator[File
 
 
 def is_too_large(edits: Iterable[FileEdit]) -> bool:
-    """Tell whether planned edits are more than one commit can hold."""
+    """Return whether planned edits are too large for one commit."""
     return sum(len(base64.b64encode(edit.new)) for edit in edits) > BYTES_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCommit:
-    """A commit that is to be put on a branch.
+    """A commit to be made on a branch.
 
     Attributes:
         branch: The branch's name, without `refs/heads/`.
-        parent: Full object id that the branch must be at; no commit is put on anything else.
-        headline: The message's first line.
-        body: The rest of it.
-        changes: What it does, at least one thing.
+        parent: Full object id of the commit that the branch must be at.
+        headline: The first line of the message.
+        body: The rest of the message.
+        changes: The file changes, at least one.
     """
 
     branch: str
@@ -76,7 +76,7 @@ class MadeCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A branch as it is now; a protected one has rules on who may change it."""
+    """A branch and its current tip. A protected branch has rules on who may change it."""
 
     name: str
     sha: str
@@ -85,15 +85,15 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
-    """What a commit has that another has not.
+    """What one commit has that another does not.
 
     Attributes:
-        authors: Logins of those who have made the commits; None for one that is no account's.
+        authors: Logins of the commits' authors; None for an author without an account.
         messages: The commits' messages, in the same order.
-        parents: How many parents each of them has, in the same order.
-        contents: The files that differ from where the two parted; None for one that is removed there.
-        is_whole: Whether that is all: of very many commits or files a forge tells the first ones alone.
-        behind: How many commits the other one has that it has not.
+        parents: The number of parents of each commit, in the same order.
+        contents: The files that differ from the merge base; None for a removed file.
+        is_whole: Whether the lists are complete; a forge cuts them short for very many commits or files.
+        behind: The number of commits that only the other one has.
     """
 
     authors: tuple[str | None, ...] = ()
@@ -106,69 +106,69 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """A pull request of the bot's own, onto the branch of another one."""
+    """A pull request opened by the bot onto the branch of another pull request."""
 
     number: int
     url: str
 
 
 class BranchProtected(ForgeFailure):
-    """The branch's rules let nobody, or not this token, put a commit on it; nothing was done."""
+    """The branch's rules forbid commits, at least with this token. Nothing was changed."""
 
 
 class CannotOpenPulls(ForgeFailure):
-    """The token may write pull requests, but the repository lets no workflow open one."""
+    """The token may write pull requests, but the repository does not allow workflows to open them."""
 
 
 class CommittingForge(Forge, Protocol):
-    """A forge that commits, too. Every method may raise a `ForgeFailure`."""
+    """A forge that accepts commits. Every method may raise a `ForgeFailure`."""
 
     def branch(self, name: str) -> Branch | None:
-        """Return a branch, read anew; None where there is none."""
+        """Return the current state of a branch, or None if it does not exist."""
         ...
 
     def commit_files(self, order: NewCommit) -> MadeCommit:
-        """Put one commit on a branch, once, and never by force.
+        """Put one commit on a branch exactly once, without force.
 
         Raises:
-            HeadMoved: The branch is at another commit than the wanted parent; nothing was done.
-            BranchProtected: Its rules forbid it.
+            HeadMoved: The branch is not at the expected parent; nothing was changed.
+            BranchProtected: The branch's rules forbid the commit.
             Forbidden: The token may not write contents.
         """
         ...
 
     def await_head(self, number: int, sha: str) -> None:
-        """Wait until a pull request shows a commit of its branch as its head, for some seconds at most."""
+        """Wait, for a few seconds at most, until a pull request shows a commit of its branch as its head."""
         ...
 
     def create_branch(self, name: str, sha: str) -> None:
-        """Make a branch at a commit; one that is there stays where it is, and is no failure."""
+        """Create a branch at a commit. If the branch exists, leave it where it is."""
         ...
 
     def advance_branch(self, name: str, sha: str) -> None:
-        """Let a branch go on to a commit that follows from where it is.
+        """Fast-forward a branch to a commit.
 
         Raises:
-            Refused: The commit does not follow from it.
+            Refused: It would not be a fast-forward.
         """
         ...
 
     def ahead(self, base: str, head: str) -> Ahead:
-        """Return what one commit has that another has not."""
+        """Return what `head` has that `base` does not."""
         ...
 
     def follow_up(self, branch: str, onto: str) -> FollowUp | None:
-        """Return the open pull request from a branch onto another one of the repository, if there is one."""
+        """Return the open pull request from one branch of the repository onto another, or None."""
         ...
 
     def open_follow_up(self, branch: str, onto: str, title: str, body: str) -> FollowUp:
-        """Open a pull request from a branch onto another one of the repository, once.
+        """Open a pull request from one branch of the repository onto another, exactly once.
 
         Raises:
-            CannotOpenPulls: The repository lets no workflow do so.
+            CannotOpenPulls: The repository does not allow workflows to open pull requests.
         """
         ...
 
     def update_follow_up(self, number: int, body: str) -> None:
-        """Replace the text of a pull request; doing it twice does no harm."""
+        """Replace the text of a pull request. Safe to repeat."""
         ...

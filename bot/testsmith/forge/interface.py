@@ -1,8 +1,8 @@
-"""What a forge is to the rest of the bot: its nouns, its operations, its errors, and the protocol.
+"""Interface of a forge: data types, operations, errors and the protocol.
 
-A client (GitHub's) gives these nouns and takes these operations; none of its library's types leave it.
-Logins are in the form that GitHub's REST API gives them: a bot's ends with `[bot]`. GraphQL leaves that
-ending out where it tells an author, so a client that asks there puts it back for those that are bots.
+A client (for example GitHub's) returns these types and accepts these operations; types of its library stay
+inside it. Logins have the form of GitHub's REST API: a bot's login ends with `[bot]`. GraphQL leaves that
+suffix out, so a client that uses GraphQL adds it back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from testsmith.settings import Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """Whom the token speaks for."""
+    """The account that the token belongs to."""
 
     login: str
 
@@ -27,17 +27,17 @@ class PullRequest:
     """A pull request as it is now.
 
     Attributes:
-        repository: Full name of the repository it is for.
+        repository: Full name of the repository it targets.
         number: Its number.
         head_sha: Full object id of its head.
         base_sha: Full object id of the tip of its base branch.
-        base_ref: The base branch's name.
-        head_repository: Full name of the repository the head is in; None where a fork was deleted.
-        head_ref: The head branch's name, in that repository.
-        default_branch: Name of the default branch of the repository it is for.
+        base_ref: Name of the base branch.
+        head_repository: Full name of the repository that has the head; None if a fork was deleted.
+        head_ref: Name of the head branch, in that repository.
+        default_branch: Name of the default branch of the target repository.
         is_open: Whether it is neither closed nor merged.
-        files: How many files it changes; a list of them may be cut short.
-        pushed_at: When the head's repository was last pushed to, whatever branch, as `2026-01-31T09:00:00Z`;
+        files: The number of files it changes; a list of them may be cut short.
+        pushed_at: Time of the last push to any branch of the head's repository, as `2026-01-31T09:00:00Z`;
             empty if the forge does not say.
     """
 
@@ -59,9 +59,9 @@ class FilePatch:
     """A file that a pull request changes, as the forge shows it.
 
     Attributes:
-        path: Where it stands on head, or stood on base if it was removed.
-        patch: Its hunks, from the first `@@` on; None if the forge shows none.
-        is_removed: Whether it is not on head.
+        path: Its path on head, or on base if it was removed.
+        patch: Its hunks, starting with the first `@@`; None if the forge shows none.
+        is_removed: Whether it does not exist on head.
     """
 
     path: str
@@ -74,10 +74,11 @@ class Commit:
     """A commit.
 
     Attributes:
-        author: Login of the account that has made it; None where no account is known for it.
-        message: All of its message.
-        parents: Full object ids of the commits that it follows.
-        is_certain: Whether the forge vouches for the author: anyone can put another's address into a commit.
+        author: Login of its author; None if the author has no known account.
+        message: The full message.
+        parents: Full object ids of its parents.
+        is_certain: Whether the forge vouches for the author. Anyone can put someone else's address into a
+            commit.
     """
 
     author: str | None
@@ -91,12 +92,12 @@ class Comment:
     """A comment in the conversation of a pull request.
 
     Attributes:
-        id: The forge's number for it; a later comment has a greater one.
-        node_id: Its name in GraphQL.
-        body: Its text in Markdown.
-        author: Login of who wrote it.
-        is_minimised: Whether somebody has hidden it.
-        editor: Login of who edited it last; None where nobody has.
+        id: The forge's number for it; later comments have larger ones.
+        node_id: Its GraphQL id.
+        body: Its Markdown text.
+        author: Login of the author.
+        is_minimised: Whether someone has hidden it.
+        editor: Login of its last editor; None if it was never edited.
     """
 
     id: int
@@ -109,13 +110,13 @@ class Comment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """The thread that a review comment is in.
+    """The thread of a review comment.
 
     Attributes:
-        node_id: Its name in GraphQL.
-        is_resolved: Whether somebody has resolved it.
+        node_id: Its GraphQL id.
+        is_resolved: Whether someone has resolved it.
         viewer_may_resolve: Whether the token may resolve it.
-        viewer_may_unresolve: Whether the token may open it again.
+        viewer_may_unresolve: Whether the token may reopen it.
     """
 
     node_id: str
@@ -126,19 +127,20 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewComment:
-    """A comment of a review, at a place in the diff.
+    """A review comment at a position in the diff.
 
     Attributes:
-        id: The forge's number for it; a later comment has a greater one.
-        node_id: Its name in GraphQL.
-        path: The file it is at.
-        line: The line on head it is at; None where its place is not in the diff any more.
-        body: Its text in Markdown.
-        author: Login of who wrote it.
-        thread: Its thread; None where threads could not be read.
-        is_minimised: Whether somebody has hidden it.
-        editor: Login of who edited it last; None where nobody has.
-        is_settled: Whether it is hidden as resolved, as the bot does with what is rejected.
+        id: The forge's number for it; later comments have larger ones.
+        node_id: Its GraphQL id.
+        path: The file it is on.
+        line: The line on head it is at; None if its position is no longer in the diff.
+        body: Its Markdown text.
+        author: Login of the author.
+        thread: Its thread; None if threads could not be read.
+        is_minimised: Whether someone has hidden it.
+        editor: Login of its last editor; None if it was never edited.
+        is_settled: Whether it is hidden as resolved; the bot hides the comments of rejected suggestions that
+            way.
     """
 
     id: int
@@ -155,7 +157,7 @@ class ReviewComment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A review of a pull request; one that is pending is seen by its author alone."""
+    """A review of a pull request. Only its author can see a pending one."""
 
     id: int
     body: str
@@ -165,13 +167,13 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existing:
-    """What is there on a pull request: all of it, from whomever.
+    """All comments and reviews on a pull request, whoever wrote them.
 
     Attributes:
-        viewer: Whom the token speaks for.
+        viewer: The account that the token belongs to.
         comments: The comments of the conversation.
-        review_comments: The comments of reviews, but not of pending ones.
-        reviews: The reviews, pending ones too.
+        review_comments: The comments of submitted reviews.
+        reviews: The reviews, including pending ones.
     """
 
     viewer: Viewer
@@ -182,12 +184,12 @@ class Existing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """A place that a review comment can be at: lines on head that one hunk of the diff shows.
+    """A position for a review comment: lines on head that one hunk of the diff shows.
 
     Attributes:
         path: The file on head.
         line: The last line.
-        start_line: The first line, always before the last one; None for one line alone.
+        start_line: The first line, always before `line`; None for a single line.
     """
 
     path: str
@@ -197,7 +199,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewComment:
-    """A comment of a review that is to be made; `content` is the digest that its marker holds."""
+    """A review comment to post. `content` is the digest in its marker."""
 
     anchor: Anchor
     body: str
@@ -206,20 +208,20 @@ class NewComment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePendingReview:
-    """Delete a review of ours that was never submitted: while it is there, no other can be made."""
+    """Delete a pending review of the bot, which would block any new review."""
 
     review: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateReview:
-    """Make one review, submitted at once as COMMENT.
+    """Create one review and submit it as COMMENT.
 
     Attributes:
-        head: Full object id of the commit that its lines are of.
-        body: Its one line, with the run's marker.
+        head: Full object id of the commit that its lines refer to.
+        body: Its single line, with the run's marker.
         comments: Its comments, at least one.
-        run: The digest that the marker holds, by which a lost answer is found.
+        run: The digest in the marker, used to find the review if the response is lost.
     """
 
     head: str
@@ -230,21 +232,21 @@ class CreateReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSummary:
-    """Make the summary comment. A lost answer is found by its marker."""
+    """Create the summary comment. Its marker is used to find it if the response is lost."""
 
     body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateSummary:
-    """Replace the text of the summary comment; doing it twice does no harm."""
+    """Replace the text of the summary comment. Safe to repeat."""
 
     comment: int
     body: str
 
 
 class Classifier(StrEnum):
-    """Why a comment is hidden, in GitHub's words."""
+    """Reasons for hiding a comment, as GitHub names them."""
 
     OUTDATED = "OUTDATED"
     DUPLICATE = "DUPLICATE"
@@ -253,7 +255,7 @@ class Classifier(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minimise:
-    """Hide a comment of ours."""
+    """Hide a comment of the bot."""
 
     node_id: str
     classifier: Classifier
@@ -261,21 +263,21 @@ class Minimise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """Show a comment of ours again that we have hidden."""
+    """Unhide a comment that the bot has hidden."""
 
     node_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveThread:
-    """Resolve the thread of a comment of ours. It may be forbidden: then a note, no failure."""
+    """Resolve the thread of one of the bot's comments. A missing permission only yields a note."""
 
     thread: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnresolveThread:
-    """Open a thread again that we have resolved. It may be forbidden: then a note, no failure."""
+    """Reopen a thread that the bot resolved. A missing permission only yields a note."""
 
     thread: str
 
@@ -290,18 +292,18 @@ Operation = (
     | ResolveThread
     | UnresolveThread
 )
-"""One thing to be done to a pull request."""
+"""A single change to a pull request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What became of an operation.
+    """The result of an operation.
 
     Attributes:
-        was_there: Whether it turned out to be done already, as by a request whose answer was lost.
-        refused: Contents of those comments of a review that the forge took at no place; the others are
+        was_there: Whether it was already done, for example by a request whose response was lost.
+        refused: Contents of the review comments that the forge rejected at any position; the others were
             posted.
-        note: What a reader should know, as that a thread may not be resolved; empty for nothing.
+        note: A message for the reader, for example that a thread may not be resolved; empty for none.
     """
 
     was_there: bool = False
@@ -310,14 +312,14 @@ class Applied:
 
 
 class ForgeFailure(Failure):
-    """The forge could not be read or written; the message says what could not be done and what to do."""
+    """The forge could not be read or written. The message says what failed and what to do."""
 
 
 class Forbidden(ForgeFailure):
-    """The token may not do this.
+    """The token lacks a permission.
 
     Attributes:
-        permission: The permission that is missing, as a workflow grants it: `pull-requests: write`.
+        permission: The missing permission, as a workflow grants it: `pull-requests: write`.
     """
 
     def __init__(self, message: str, *, permission: str) -> None:
@@ -326,14 +328,14 @@ class Forbidden(ForgeFailure):
 
 
 class NotFound(ForgeFailure):
-    """There is no such thing, or the token may not see it."""
+    """The resource does not exist, or the token may not see it."""
 
 
 class HeadMoved(ForgeFailure):
-    """The pull request has a new head, so that nothing is to be posted for the old one.
+    """The pull request has a new head, so nothing is posted for the old one.
 
     Attributes:
-        found: The new head's full object id; empty if the branch is gone.
+        found: The new head's full object id; empty if the branch was deleted.
     """
 
     def __init__(self, found: str) -> None:
@@ -342,30 +344,30 @@ class HeadMoved(ForgeFailure):
 
 
 class ForgeRateLimited(ForgeFailure):
-    """The forge asks to wait for longer than the run can; nothing was done."""
+    """The forge's rate limit lasts longer than the run can wait. Nothing was changed."""
 
 
 class Refused(ForgeFailure):
-    """The forge found a request wrong (422); nothing was done."""
+    """The forge rejected a request as invalid (422). Nothing was changed."""
 
 
 class DiffTooLarge(ForgeFailure):
-    """The forge shows no diff of this size (406, more than 300 or 3,000 files)."""
+    """The diff is too large for the forge to show (406, more than 300 or 3,000 files)."""
 
 
 class OutcomeUnknown(ForgeFailure):
-    """An answer was lost and what was asked for is not to be found: it may or may not be done."""
+    """A response was lost and the result was not found; the operation may or may not have been done."""
 
 
 class Forge(Protocol):
-    """Where a pull request lives. Every method may raise a `ForgeFailure`."""
+    """A client for a forge's pull requests. Every method may raise a `ForgeFailure`."""
 
     def pull_request(self, number: int) -> PullRequest:
-        """Return a pull request as it is now."""
+        """Return the current state of a pull request."""
         ...
 
     def head(self, number: int) -> str:
-        """Return the full object id of a pull request's head, read anew."""
+        """Return the full object id of a pull request's head, without caching."""
         ...
 
     def file_patches(self, number: int) -> tuple[FilePatch, ...]:
@@ -377,24 +379,24 @@ class Forge(Protocol):
         ...
 
     def commit(self, sha: str) -> Commit:
-        """Return a commit that the repository or one of its pull requests has."""
+        """Return a commit of the repository or of one of its pull requests."""
         ...
 
     def existing(self, number: int) -> Existing:
-        """Return what is there on a pull request, in full."""
+        """Return all comments and reviews of a pull request."""
         ...
 
     def apply(self, number: int, operation: Operation) -> Applied:
-        """Do one thing to a pull request, once.
+        """Apply one operation to a pull request exactly once.
 
         Raises:
-            HeadMoved: A review was to be made for a head that is none any more.
+            HeadMoved: A review was to be created for a commit that is no longer the head.
         """
         ...
 
 
 class Reaction(StrEnum):
-    """What is shown below a comment in place of words."""
+    """A reaction to a comment."""
 
     SEEN = "eyes"
     DONE = "rocket"
@@ -403,12 +405,12 @@ class Reaction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentRef:
-    """A comment that is answered.
+    """A comment to react to or answer.
 
     Attributes:
         comment: Its number.
-        is_on_diff: Whether it is a comment of a review, rather than one of the conversation.
-        thread: The number of the comment that its thread began with; None in the conversation.
+        is_on_diff: Whether it is a review comment rather than a comment of the conversation.
+        thread: The number of the first comment of its thread; None in the conversation.
     """
 
     comment: int
@@ -417,22 +419,22 @@ class CommentRef:
 
 
 class AnsweringForge(Forge, Protocol):
-    """A forge on which people can be answered. Every method may raise a `ForgeFailure`."""
+    """A forge that can answer comments. Every method may raise a `ForgeFailure`."""
 
     def role(self, login: str) -> Role:
-        """Return what somebody may do in the repository, whatever a payload says of it."""
+        """Return a user's role in the repository. Event payloads are not trusted for this."""
         ...
 
     def react(self, said: CommentRef, reaction: Reaction) -> None:
-        """Show a reaction below a comment; doing it twice does no harm."""
+        """React to a comment. Safe to repeat."""
         ...
 
     def answer(self, number: int, said: CommentRef, body: str) -> None:
-        """Answer a comment once: in its thread, or in the conversation.
+        """Answer a comment exactly once, in its thread or in the conversation.
 
         Args:
             number: The pull request's number.
-            said: What is answered.
-            body: The answer, which ends in the mark of an answer to that comment.
+            said: The comment to answer.
+            body: The answer, ending in the marker of an answer to that comment.
         """
         ...

@@ -1,7 +1,7 @@
-"""From what is there and what is wanted to what is to be done. All pure.
+"""Plan the operations that bring a pull request to its desired state. Pure functions.
 
-A plan that was carried out leaves nothing to plan. So whatever goes wrong in between (an answer that is lost,
-a place that is refused, another run at the same moment) is mended in one way: read again, plan again.
+Planning again after a plan was carried out yields no operations. That is how every fault in between (a lost
+response, a rejected position, a concurrent run) is fixed: read again, plan again.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from testsmith.forge.reconcile import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostPlan:
-    """What is to be done, in this order, and what a reader should know of it.
+    """The operations for a pull request, in order.
 
     Attributes:
-        operations: What is to be done: the review before the summary that speaks of it.
+        operations: The operations; the review comes before the summary that mentions it.
         notes: Sentences for the log and the job summary.
-        settled: What becomes of each suggestion.
-        texts: What was written; None where there is nothing to say on the pull request.
+        settled: The outcome of each suggestion.
+        texts: The texts that were written; None if there is nothing to post.
     """
 
     operations: tuple[Operation, ...]
@@ -66,12 +66,12 @@ class PostPlan:
 
 
 def plan(existing: Existing, wanted: DesiredState, limits: PostLimits) -> PostPlan:
-    """Return what is to be done to a pull request so that it has what is wanted.
+    """Return the operations that bring a pull request to its desired state.
 
     Args:
-        existing: What is there, from whomever, in full.
-        wanted: What is to be there.
-        limits: How much is posted at once.
+        existing: All comments and reviews, whoever wrote them.
+        wanted: The desired state.
+        limits: The posting limits.
     """
     blocked = tuple(_pending_of_others(existing))
     settled = reconcile(existing, wanted, PostLimits(max_comments=0) if blocked else limits)
@@ -97,7 +97,7 @@ def _operations(
 
 
 def _review(existing: Existing, head: str, settled: Reconciled, texts: Texts) -> Iterator[CreateReview]:
-    """Yield the one review, unless it is there already."""
+    """Yield the review, unless it was already posted."""
     new = [proposal for proposal in settled.proposals if proposal.posting is ShownWhere.NEW]
     run = run_digest(head, (proposal.draft.content for proposal in new))
     runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
@@ -147,7 +147,7 @@ def _resolving(comment: ReviewComment) -> Iterator[ResolveThread]:
 
 
 def _summary(existing: Existing, state: State, text: str) -> Iterator[Operation]:
-    """Yield what makes the oldest summary of ours say this, and hides the others."""
+    """Yield the operations that update the oldest summary of the bot and hide any others."""
     body = composed(text, f"{encode(state)}\n{SUMMARY_MARK}")
     summaries = own_summaries(existing)
     if not summaries:
@@ -160,11 +160,11 @@ def _summary(existing: Existing, state: State, text: str) -> Iterator[Operation]
 
 
 def is_same_summary(one: str, other: str) -> bool:
-    """Tell whether two bodies of a summary say and remember the same.
+    """Return whether two summary bodies have the same text and state.
 
-    The last line of the text does not count, since it tells what the last run cost, nor do line ends and
-    blanks at the ends of lines. Where a state was too large, its skipped members do not count either: which
-    of them have found room says nothing.
+    The last line of the text is ignored because it reports the cost of the last run, as are line endings and
+    trailing blanks. If a state was cut for size, its skipped members are ignored too, because which of them
+    fit is arbitrary.
     """
     return _compared(one) == _compared(other) and _compared_state(one) == _compared_state(other)
 
@@ -181,7 +181,7 @@ def _compared_state(body: str) -> State | None:
 
 
 def _pending_of_others(existing: Existing) -> Iterator[Review]:
-    """Yield reviews of our account that wait and are not the bot's: whoever made them is to end them."""
+    """Yield pending reviews that someone else created with the bot's account and must finish."""
     ours = {review.id for review in own_reviews(existing)}
     for review in existing.reviews:
         if (

@@ -1,10 +1,9 @@
-"""What comments remember: the hidden block of JSON in the summary comment. Defined here and nowhere else.
+"""The state of a pull request, stored as a hidden block of JSON in the summary comment.
 
     <!-- testsmith:state {"version":1,"next":4,"entries":[...],"past":[...],"rejected":[...]} -->
 
-Whoever may write to the repository can edit a comment, so that everything read from one is checked for its
-shape and size, and what does not pass is left out, one entry at a time. Keys that this version does not know
-are written back as they were.
+Anyone with write access can edit a comment, so everything read from one is checked for shape and size, and
+invalid entries are dropped one by one. Keys that this version does not know are written back unchanged.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from testsmith.model import SkipStage
 from testsmith.storage.keys import is_same_but_for_tests
 
 STATE_LIMIT = 20_000
-"""The most characters of the hidden block, its marks included."""
+"""Maximum characters of the hidden block, including its markers."""
 
 MEMBER_LIMIT = 1_000
-"""The most characters of a member's id that is remembered."""
+"""Maximum characters of a stored member id."""
 
 SHOWN_LIMIT = 200
-"""The most characters of the words that are remembered of an entry."""
+"""Maximum characters of the stored display text of an entry."""
 
 _VERSION = 1
 _OPENING = "<!-- testsmith:state "
 _CLOSING = " -->"
 LANDINGS = 20
-"""How many places of commits are remembered."""
+"""Maximum number of commit locations stored."""
 
 _LANDING = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|#[1-9][0-9]{0,9}")
 _SOURCE = re.compile(r"[0-9a-zA-Z:._-]{0,128}")
@@ -54,7 +53,7 @@ _Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 class MemberState(StrEnum):
-    """What came of a member."""
+    """Outcome of a member."""
 
     SUGGESTED = "suggested"
     QUESTION = "question"
@@ -67,19 +66,20 @@ Extra = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEntry:
-    """One thing that came of one member; a member with a suggestion and a question has two.
+    """One outcome of one member. A member with a suggestion and a question has two entries.
 
     Attributes:
         member: The member's id.
-        source: Digest of all that the outcome was found from, as the caller made it; empty where the member
-            is to be looked at again even if nothing changes.
-        outcome: What came of it.
+        source: Digest of the inputs that led to the outcome, computed by the caller; empty if the member must
+            be processed again even if nothing changes.
+        outcome: The outcome.
         number: The number of a suggestion or question; None for a skipped member.
         content: Digest of a suggestion's or question's content; empty for a skipped member.
-        stage: Where a skipped member was left; None for the others.
-        shown: A few words for the summary's row, untrusted text.
-        is_asked: Whether a person has asked for it, so that it stays though the change has no such member.
-        extra: What another version has written beside that.
+        stage: The stage at which a member was skipped; None for the others.
+        shown: Display text for the summary's row; untrusted.
+        is_asked: Whether a person requested the member, so that it stays even if it is not part of the
+            change.
+        extra: Unknown keys written by another version.
     """
 
     member: str
@@ -98,9 +98,9 @@ class PastSuggestion:
     """A suggestion that no longer applies.
 
     Attributes:
-        number: Its number, which no other will have.
+        number: Its number, which is never reused.
         content: The digest of its content.
-        was_hidden: Whether the bot has hidden its comment, so that the bot may show it again.
+        was_hidden: Whether the bot hid its comment, and so may unhide it.
     """
 
     number: int
@@ -110,11 +110,11 @@ class PastSuggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommittedPlace:
-    """Where contents were committed.
+    """The location at which contents were committed.
 
     Attributes:
         place: A commit's full object id, or a pull request as `#12`.
-        contents: Digests of what is there.
+        contents: Digests of the committed contents.
     """
 
     place: str
@@ -123,18 +123,18 @@ class CommittedPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is remembered of a pull request.
+    """The stored state of a pull request.
 
     Attributes:
-        entries: What came of its members; those that were found first come first.
-        past: Suggestions that no longer apply, likewise.
-        rejected: Contents that a person has rejected.
+        entries: Outcomes of its members, in the order they were found.
+        past: Suggestions that no longer apply, in the same order.
+        rejected: Contents that a person rejected.
         applied: Contents that were committed.
-        landings: Where the last of them were committed, the oldest first.
-        is_ignored: Whether a person has asked that the pull request be left alone.
-        next_number: The number that the next new suggestion or question gets.
-        is_cut: Whether the hidden block that this was read from had no room for all of it.
-        extra: What another version has written beside that.
+        landings: Locations of the most recent commits, oldest first.
+        is_ignored: Whether a person paused the bot on this pull request.
+        next_number: The number of the next new suggestion or question.
+        is_cut: Whether the hidden block that was read had no room for the full state.
+        extra: Unknown keys written by another version.
     """
 
     entries: tuple[StateEntry, ...] = ()
@@ -148,17 +148,17 @@ class State:
     extra: Extra = ()
 
     def of_member(self, member: str) -> tuple[StateEntry, ...]:
-        """Return what is remembered of one member."""
+        """Return the entries of one member."""
         return tuple(entry for entry in self.entries if entry.member == member)
 
     def numbers(self) -> dict[str, int]:
-        """Return every content that has a number, past ones too."""
+        """Return the numbers of all contents, including past ones, by content."""
         current = {entry.content: entry.number for entry in self.entries if entry.number is not None}
         return {past.content: past.number for past in self.past} | current
 
 
 def merged(states: Sequence[State]) -> State:
-    """Return what several blocks remember together; where they differ, the first one counts."""
+    """Return several states as one; on conflict, the first one wins."""
     if not states:
         return State()
     members = {entry.member for entry in states[0].entries}
@@ -178,14 +178,15 @@ def merged(states: Sequence[State]) -> State:
 
 
 def is_unchanged(state: State, member: str, source: str) -> bool:
-    """Tell whether what is remembered of a member still holds, so that it costs no call, proof or comment.
+    """Return whether the stored outcome of a member is still valid, so that the member can be skipped.
 
-    Of one whose test was committed, it holds whatever becomes of the tests: no commit leads to the next.
+    For a member whose test was committed, changed tests do not invalidate it; otherwise each commit would
+    lead to the next.
 
     Args:
-        state: What is remembered.
+        state: The stored state.
         member: The member's id.
-        source: Digest of all that its outcome is found from, now.
+        source: Digest of the current inputs of its outcome.
     """
     entries = state.of_member(member)
     if not source or not entries:
@@ -195,23 +196,23 @@ def is_unchanged(state: State, member: str, source: str) -> bool:
 
 
 def _is_in_the_tree(state: State, entries: Sequence[StateEntry]) -> bool:
-    """Tell whether a test of a member was committed, which has changed the tests that there are."""
+    """Return whether a test of the member was committed, which changed the set of existing tests."""
     return any(entry.content in state.applied for entry in entries if entry.number)
 
 
 def encode(state: State) -> str:
     """Return the hidden block: one line, never longer than the limit.
 
-    What does not fit is left out in this order: skipped members, the oldest first; the words shown, what
-    other versions have written, and the places of commits; then the members of suggestions, the lowest number
-    first, of which number and content stay; those of past ones, likewise; the oldest of what was committed,
-    then of what was rejected. The next number stays always, and that the pull request is ignored.
+    If the state is too large, parts are dropped in this order: skipped members, oldest first; display texts,
+    unknown keys and commit locations; the member ids of suggestions, lowest number first (number and content
+    stay), then of past ones; the oldest committed contents; the oldest rejected contents. The next number and
+    the pause flag always stay.
     """
     return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= STATE_LIMIT)
 
 
 def fits(state: State) -> bool:
-    """Tell whether all of a state fits the hidden block."""
+    """Return whether a full state fits into the hidden block."""
     return len(_block(state)) <= STATE_LIMIT
 
 
@@ -271,7 +272,7 @@ def _ever_smaller(state: State) -> Iterator[State]:
 
 
 def _least_cut(state: State, cut: Callable[[State, int], State], most: int) -> State:
-    """Return the state with the least cut that fits, found by halving; with all of it cut where none fits."""
+    """Return the state with the smallest cut that fits, found by bisection; the largest cut if none fits."""
     least, beyond = 0, most
     while least < beyond:
         middle = (least + beyond) // 2
@@ -304,9 +305,9 @@ def _without_words(state: State, count: int) -> State:
 
 
 def _without_members(state: State, count: int) -> State:
-    """Return a state in which the first suggestions by number have no member; the others stand in that order.
+    """Return a state without the member ids of the first `count` suggestions by number.
 
-    The order does not depend on what was left out the last time, so that the same state is cut the same way.
+    The order does not depend on earlier cuts, so the same state is always cut the same way.
     """
     entries = sorted(state.entries, key=lambda entry: entry.number or 0)
     demoted = (
@@ -329,7 +330,7 @@ def _without_rejected(state: State, count: int) -> State:
 
 
 def decode(body: str) -> State | None:
-    """Return what a comment's hidden block remembers, or None where it has none that can be read."""
+    """Return the state in a comment's hidden block, or None if it has no readable one."""
     data = _parsed(_found_block(body))
     if not isinstance(data, dict):
         return None
@@ -357,7 +358,7 @@ def without_block(body: str) -> str:
 
 
 def _found_block(body: str) -> str:
-    """Return the JSON between the last opening at the start of a line and the end of that line."""
+    """Return the JSON between the last block marker at the start of a line and the end of that line."""
     start = max(body.rfind(f"\n{_OPENING}") + 1, 0)
     if not body.startswith(_OPENING, start):
         return ""
@@ -414,7 +415,7 @@ def _numbered(entry: StateEntry, data: Mapping[str, Any]) -> StateEntry | None:
 
 
 def _distinct(entries: Iterable[StateEntry]) -> Iterator[StateEntry]:
-    """Yield the entries without a second one of a number or content."""
+    """Yield the entries, skipping repeated numbers and contents."""
     numbers, contents = set[int](), set[str]()
     for entry in entries:
         if entry.number is None:
@@ -468,7 +469,7 @@ def _extra(data: Mapping[str, Any], known: frozenset[str]) -> Extra:
 
 
 def _next_number(data: object, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
-    """Return a number above all that are known; one far beyond them was not written by the bot."""
+    """Return a number above all known ones. Ignore a stored one far above them: the bot did not write it."""
     least = 1 + max((one.number or 0 for one in numbered), default=0)
     number = _number(data) or 1
     return number if least <= number <= least + _NUMBERS_SKIPPED else least

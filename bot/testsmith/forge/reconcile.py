@@ -1,8 +1,8 @@
-"""What becomes of each suggestion on a pull request: its number, and where it is shown. All pure.
+"""Decide the number and the location of each suggestion on a pull request. Pure functions.
 
-Numbers stand in the texts of comments, so they are given before anything is written. A suggestion gets one
-chance of a comment of its own: in the run that first finds it. After that it is never posted again, whatever
-a person has done with the comment; what got none stands in the summary.
+Numbers appear in the texts of comments, so they are assigned before any text is written. A suggestion can get
+a comment of its own only in the run that first finds it. It is never posted again, whatever people did with
+the comment; a suggestion that got no comment is listed in the summary.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ from testsmith.forge.pr_state import (
 from testsmith.model import SkipStage
 
 DEFAULT_COMMENTS = 10
-"""How many comments a review has at most, where nothing else is set."""
+"""Default maximum number of comments per review."""
 
 MOST_COMMENTS = 25
-"""How many comments a review has at most, whatever is set: with more, GitHub has been seen to answer 502."""
+"""Hard limit on the comments per review; GitHub has answered 502 to larger reviews."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostLimits:
-    """How much is posted at once.
+    """Posting limits.
 
     Attributes:
-        max_comments: The most comments of one review; at most 25 count.
+        max_comments: Maximum comments of one review, capped at 25.
     """
 
     max_comments: int = DEFAULT_COMMENTS
 
     @property
     def comments(self) -> int:
-        """The most comments of one review."""
+        """Maximum comments of one review, after the cap."""
         return max(0, min(self.max_comments, MOST_COMMENTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuggestionDraft:
-    """A suggestion or question that this run found, not yet numbered.
+    """A suggestion or question of this run that has no number yet.
 
     Attributes:
-        content: Digest of its content; see `marks.content_digest`.
-        anchor: Where in the diff a comment on it can be; None for nowhere.
-        is_question: Whether it is something to ask about, rather than a test to keep.
-        shown: A few words for the summary's row, to be remembered.
+        content: Digest of its content; see `comment_markers.content_digest`.
+        anchor: Position for a comment in the diff; None if there is none.
+        is_question: Whether it is a question rather than a test to keep.
+        shown: Display text for the summary's row, stored in the state.
     """
 
     content: str
@@ -74,18 +74,18 @@ class SuggestionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberOutcome:
-    """What came of one member in this run.
+    """The outcome of one member in this run.
 
     Attributes:
         member: The member's id.
-        source: Digest of all that the outcome was found from; empty where it must be looked at again even if
-            nothing changes.
-        drafts: What is to be proposed or asked; those that should rather have the comment come first.
-        stage: Where the member was left, if there is no draft.
-        shown: A few words for the summary's row of a member that was left, to be remembered.
-        is_unchanged: Whether it was not looked at, since what is remembered still holds.
-        is_decided: Whether it could be judged; else what it has stays as it is.
-        is_asked: Whether a person has asked for it though the change has no such member.
+        source: Digest of the inputs that led to the outcome; empty if the member must be processed again even
+            if nothing changes.
+        drafts: Suggestions and questions, in order of preference for a comment.
+        stage: The stage at which the member was skipped, if there is no draft.
+        shown: Display text for the summary's row of a skipped member, stored in the state.
+        is_unchanged: Whether it was not processed because the stored outcome is still valid.
+        is_decided: Whether it could be judged; if not, its stored outcome is kept.
+        is_asked: Whether a person requested it although it is not part of the change.
     """
 
     member: str
@@ -101,11 +101,11 @@ class MemberOutcome:
 class ShownWhere(StrEnum):
     """Where a suggestion is shown."""
 
-    NEW = "new"  # as a comment of this run's review
-    STANDING = "standing"  # as a comment that is there, hidden or not
-    LISTED = "listed"  # in the summary only
-    REJECTED = "rejected"  # nowhere any more
-    COMMITTED = "committed"  # nowhere any more: it is in the test tree
+    NEW = "new"  # a comment in this run's review
+    STANDING = "standing"  # an existing comment, hidden or not
+    LISTED = "listed"  # only in the summary
+    REJECTED = "rejected"  # no longer shown
+    COMMITTED = "committed"  # no longer shown: it was committed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +120,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """The finished texts for one pull request, without marks.
+    """The finished texts for one pull request, without markers.
 
     Attributes:
-        comments: The text of the review comment for each proposal that gets one, by content.
-        summary: The summary comment's text; a change of its last line alone is none.
-        review: The review's one line.
+        comments: Texts of the review comments, by content.
+        summary: The text of the summary comment. A change of its last line alone does not count as a change.
+        review: The single line of the review.
     """
 
     comments: Mapping[str, str]
@@ -135,16 +135,16 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What becomes of each suggestion.
+    """The outcome of each suggestion.
 
     Attributes:
-        proposals: Those of this run, in the order of the members.
-        state: What is to be remembered. Its entries tell of unchanged members, too.
-        retired: Comments of ours whose suggestion no longer applies, and that are still shown.
-        duplicates: Comments of ours that repeat an older one, and are still shown.
-        restored: Comments that we have hidden and whose suggestion applies again.
-        rejected: Comments of ours whose suggestion a person has just rejected, and that are still shown.
-        applied: Comments of ours whose suggestion was just committed.
+        proposals: The suggestions and questions of this run, in the order of the members.
+        state: The state to store; includes the entries of unchanged members.
+        retired: Visible comments of the bot whose suggestion no longer applies.
+        duplicates: Visible comments of the bot that repeat an older one.
+        restored: Comments hidden by the bot whose suggestion applies again.
+        rejected: Visible comments of the bot whose suggestion a person has just rejected.
+        applied: Comments of the bot whose suggestion has just been committed.
     """
 
     proposals: tuple[Proposal, ...]
@@ -156,20 +156,20 @@ class Reconciled:
     applied: tuple[ReviewComment, ...] = ()
 
     def has_proposals(self) -> bool:
-        """Tell whether there is something to propose or ask, of this run or of an earlier one."""
+        """Return whether there are suggestions or questions, from this run or an earlier one."""
         done = frozenset((*self.state.rejected, *self.state.applied))
         return any(entry.number and entry.content not in done for entry in self.state.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What a person wants to be remembered of a pull request.
+    """Decisions about a pull request to store in its state.
 
     Attributes:
-        rejected: Contents that are rejected.
+        rejected: Contents that were rejected.
         applied: Contents that were committed.
-        place: Where, as `CommittedPlace.place`; empty for nowhere.
-        is_ignored: Whether the pull request is to be left alone; None for as it is.
+        place: The commit location, as in `CommittedPlace.place`; empty for none.
+        is_ignored: Whether to pause the bot on the pull request; None leaves it as it is.
     """
 
     rejected: frozenset[str] = frozenset()
@@ -180,17 +180,17 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
-    """What a run wants to have on a pull request.
+    """The state that a run wants a pull request to be in.
 
     Attributes:
-        head: Full object id of the head that was looked at; empty where it does not matter.
-        outcomes: What came of every member.
-        write: Makes the texts, once numbers and places are known, given the summary comment's body as it is,
-            empty where there is none. Pure.
-        is_complete: Whether the outcomes are all there are; else what other members have stays as it is.
-        has_news: Whether there is something to say even with nothing to propose.
-        refused: Contents that the forge has taken at no place in the diff.
-        wishes: What a person wants to be remembered.
+        head: Full object id of the head that was processed; empty if it does not matter.
+        outcomes: The outcome of every member.
+        write: Renders the texts once numbers and locations are known. Receives the current body of the
+            summary comment, empty if there is none. Pure.
+        is_complete: Whether the outcomes cover all members; if not, other members keep their stored outcome.
+        has_news: Whether to post even without suggestions or questions.
+        refused: Contents that the forge rejected at every position in the diff.
+        wishes: Decisions to store.
     """
 
     head: str
@@ -204,20 +204,20 @@ class DesiredState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """A suggestion's comment of ours, with its mark."""
+    """A suggestion's comment posted by the bot, with its marker."""
 
     comment: ReviewComment
     mark: SuggestionMarker
 
 
 def own_summaries(existing: Existing) -> tuple[Comment, ...]:
-    """Return the summary comments of ours, the oldest first; one that somebody has hidden is ours still."""
+    """Return the bot's summary comments, oldest first, including hidden ones."""
     ours = (one for one in existing.comments if _is_ours(existing, one) and is_summary(one.body))
     return tuple(sorted(ours, key=lambda comment: comment.id))
 
 
 def own_suggestions(existing: Existing) -> tuple[Posted, ...]:
-    """Return the suggestions' comments of ours, the oldest first."""
+    """Return the bot's suggestion comments, oldest first."""
     ours = (comment for comment in existing.review_comments if _is_ours(existing, comment))
     marked = ((comment, suggestion_of(comment.body)) for comment in ours)
     posted = (Posted(comment=comment, mark=mark) for comment, mark in marked if mark)
@@ -225,12 +225,12 @@ def own_suggestions(existing: Existing) -> tuple[Posted, ...]:
 
 
 def own_reviews(existing: Existing) -> tuple[Review, ...]:
-    """Return the reviews of ours."""
+    """Return the bot's reviews."""
     return tuple(one for one in existing.reviews if _is_ours(existing, one) and run_of(one.body))
 
 
 def own_answers(existing: Existing) -> dict[int, int]:
-    """Return the numbers of our answers, by the comment that each answers."""
+    """Return the bot's answers: their ids, by the comment that each answers."""
     said: tuple[Comment | ReviewComment, ...] = (*existing.comments, *existing.review_comments)
     marked = ((answer_to(one.body), one.id) for one in said if _is_ours(existing, one))
     return {comment: answer for comment, answer in marked if comment is not None}
@@ -241,11 +241,11 @@ def _is_ours(existing: Existing, one: Comment | ReviewComment | Review) -> bool:
 
 
 def remember(existing: Existing) -> State:
-    """Return what is remembered of a pull request.
+    """Return the stored state of a pull request.
 
-    Besides the hidden block, the marks of suggestions count, so that a number or content is known even where
-    somebody has deleted or damaged the summary. What is hidden as resolved is rejected, whatever the block
-    says: two runs that write it at the same moment lose one of two rejections.
+    In addition to the hidden block, the markers of suggestions are read, so numbers and contents are known
+    even if someone deleted or damaged the summary. A comment hidden as resolved counts as rejected, whatever
+    the block says, because two runs that write the block at the same time lose one of two rejections.
     """
     summaries = own_summaries(existing)
     read = (*summaries[:1], *(one for one in summaries[1:] if not one.is_minimised))
@@ -272,7 +272,7 @@ def _unknown(marks: Iterable[SuggestionMarker], state: State) -> Iterator[PastSu
 
 
 def reconcile(existing: Existing, wanted: DesiredState, limits: PostLimits) -> Reconciled:
-    """Return what becomes of each suggestion, given what is there."""
+    """Decide the number and the location of each suggestion."""
     memory, posted = _with_wishes(remember(existing), wanted.wishes), own_suggestions(existing)
     proposals, next_number = _numbered(wanted.outcomes, memory)
     choice = _Choice(memory, posted, wanted.refused, limits)
@@ -341,7 +341,7 @@ def _stays(outcome: MemberOutcome) -> bool:
 
 
 class _Choice:
-    """Chooses where the proposals are shown, one after the other."""
+    """Decides where the proposals are shown, one after the other."""
 
     def __init__(
         self, memory: State, posted: Iterable[Posted], refused: frozenset[str], limits: PostLimits
@@ -372,7 +372,7 @@ class _Choice:
 
 
 _Key = tuple[str, str]
-"""What an entry is about: a member and a content, which is empty for a skipped member."""
+"""Key of an entry: member and content, which is empty for a skipped member."""
 
 
 def _key(entry: StateEntry) -> _Key:
@@ -380,10 +380,10 @@ def _key(entry: StateEntry) -> _Key:
 
 
 def _entries(memory: State, wanted: DesiredState, proposals: tuple[Proposal, ...]) -> list[StateEntry]:
-    """Return what is to be remembered: what has a number by that, then the skipped members.
+    """Return the entries to store: numbered ones by number, then the skipped members.
 
-    Of the skipped ones a memory may have lost some, so their order is that of complete outcomes; only where
-    these are incomplete it is the remembered one.
+    The stored state may have lost some skipped members, so they keep its order only if the outcomes are
+    incomplete.
     """
     remembered = {_key(entry): entry for entry in memory.entries}
     fresh = {_key(entry): entry for entry in _fresh_entries(memory, wanted, proposals)}

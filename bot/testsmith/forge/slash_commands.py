@@ -1,11 +1,10 @@
-"""What a comment tells the bot to do: the commands in it. All pure.
+"""Parse the comment commands in a comment. Pure functions.
 
     /testsmith apply 1 3-5
     /testsmith reject 2 the name says it already
 
-A command is a line of its own in a paragraph that stands by itself, as Markdown is read: nothing in a quote,
-a list, a table, code or HTML is one. The bot's own words are read in any case of letters; all else keeps its
-own.
+A command is a line of a top-level Markdown paragraph; lines in quotes, lists, tables, code or HTML do not
+count. The bot's keywords are case-insensitive; everything else is case-sensitive.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 PREFIX = "/testsmith"
-"""How the line of a command begins."""
+"""Prefix of a command line."""
 
 MOST_COMMANDS = 10
-"""The most commands of one comment; of more, none is obeyed."""
+"""Maximum commands per comment; if there are more, none is run."""
 
 MOST_NUMBERS = 100
-"""The most numbers, or paths and members, of one command."""
+"""Maximum numbers, or paths and members, per command."""
 
 MOST_CHARACTERS = 200
-"""The most characters of one path, member or reason."""
+"""Maximum characters of one path, member or reason."""
 
 BODY_LIMIT = 65_536
-"""The most characters of a comment that are read, which is as many as GitHub takes."""
+"""Maximum characters of a comment that are read; GitHub's limit."""
 
 _BLOCKS = (
     *("blockquote", "code", "fence", "heading", "hr"),
@@ -145,11 +144,11 @@ class SlashCommand:
     """One command.
 
     Attributes:
-        verb: What is to be done.
-        numbers: The suggestions that it names, each once; empty where it names none.
+        verb: The requested action.
+        numbers: The suggestions it names, each once; empty for none.
         is_all: Whether it says `all`.
-        targets: The paths and members that it names.
-        reason: Why, in the words of who gave it.
+        targets: The paths and members it names.
+        reason: The reason given by the author.
     """
 
     verb: Verb
@@ -171,11 +170,11 @@ class SlashCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidCommand:
-    """A line that begins as a command and is none.
+    """A line that begins like a command but is not valid.
 
     Attributes:
-        line: The line, cut; untrusted text.
-        problem: Why, in words of ours alone.
+        line: The line, cut to a maximum length; untrusted text.
+        problem: Why it is not valid, without any quoted text.
     """
 
     line: str
@@ -190,9 +189,9 @@ class ParsedComment:
     """The commands of one comment.
 
     Attributes:
-        lines: What each line says, in their order.
-        is_shortcut: Whether the comment is one bare word, which is a command only where it answers a
-            suggestion of the bot's own.
+        lines: The commands and invalid lines, in order.
+        is_shortcut: Whether the comment is one bare word, which counts as a command only in reply to a
+            suggestion of the bot.
     """
 
     lines: tuple[SlashCommand | InvalidCommand, ...] = ()
@@ -200,19 +199,19 @@ class ParsedComment:
 
     @property
     def commands(self) -> tuple[SlashCommand, ...]:
-        """Those that can be obeyed: of too many, none."""
+        """The commands to run; none if there are too many."""
         if self.are_too_many:
             return ()
         return tuple(line for line in self.lines if isinstance(line, SlashCommand))
 
     @property
     def misread(self) -> tuple[InvalidCommand, ...]:
-        """Those that cannot."""
+        """The invalid lines."""
         return tuple(line for line in self.lines if isinstance(line, InvalidCommand))
 
     @property
     def are_too_many(self) -> bool:
-        """Whether there are more than one comment may have."""
+        """Whether the comment has more commands than allowed."""
         return len(self.lines) > MOST_COMMANDS
 
 
@@ -220,8 +219,8 @@ def orders_in(body: str, *, is_reply: bool = False) -> ParsedComment:
     """Return the commands of a comment.
 
     Args:
-        body: Its text in Markdown.
-        is_reply: Whether it stands in the thread of a review comment, where a bare word may be a command.
+        body: Its Markdown text.
+        is_reply: Whether it is in the thread of a review comment, where a bare word may be a command.
     """
     body = body[:BODY_LIMIT]
     shortcut = _SHORTCUT.fullmatch(body) if is_reply else None
@@ -240,13 +239,13 @@ def _shortcut(verb: Verb, words: str | None) -> ParsedComment:
 
 
 def _own_lines(body: str) -> Iterator[str]:
-    """Yield the lines of the paragraphs that stand by themselves; none of a text that ends the reader."""
+    """Yield the lines of top-level paragraphs; none if the text breaks the parser."""
     try:
         tokens = _reader().parse(body)
     except (
         IndexError,
         RecursionError,
-    ):  # HTML that a list in a quote breaks off; whatever is nested too deep
+    ):  # a quoted list that ends inside HTML, or nesting that is too deep
         return
     for before, token in pairwise(tokens):
         if before.level == 0 and (before.type == "paragraph_open" or _is_underlined(before)):
@@ -254,7 +253,7 @@ def _own_lines(body: str) -> Iterator[str]:
 
 
 def _is_underlined(token: Token) -> bool:
-    """Tell whether a heading begins that is one by the line below it, which few mean so below a command."""
+    """Return whether a token opens a setext (underlined) heading, which is rarely meant below a command."""
     return token.type == "heading_open" and token.markup in {"-", "="}
 
 
@@ -266,7 +265,7 @@ def _reader() -> MarkdownIt:
 
 
 def _text(tokens: Sequence[Token]) -> str:
-    """Return the text of a paragraph; what is code or escaped in it stays so, and thus begins no command."""
+    """Return the text of a paragraph. Code and escapes stay as written, so they cannot begin a command."""
     parts = []
     for token in tokens:
         if token.type in {"softbreak", "hardbreak"}:
@@ -294,7 +293,7 @@ def _command(verb: Verb, rest: str) -> SlashCommand:
     """Return a command.
 
     Raises:
-        ValueError: What follows the verb is not what it takes; the message says so.
+        ValueError: The verb's arguments are not valid; the message says why.
     """
     takes = COMMANDS[verb].takes
     if takes is Takes.NOTHING:

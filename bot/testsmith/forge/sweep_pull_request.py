@@ -1,11 +1,16 @@
-"""What the pull requests of sweeps remember, in a hidden line of their texts. All pure.
+"""The pull request of sweeps: its stored state, the desired state of its branch, and its forge. Pure.
+
+The state is a hidden line in the text of each sweep pull request:
 
     <!-- testsmith:sweep {"version":1,"proposed":[["a.py::f","0123456789abcdef","2 tests"]],"refused":[]} -->
 
-A pull request that stands tells what is proposed already, one that was closed without merging what nobody
-wants. Both go by content, a member's id and what the member does: a member that has changed is a new one.
-Whoever may write to the repository can edit the line, so that each entry read from it is checked for its
-shape, and left out where it has another.
+The open pull request lists the contents that are already proposed; a closed, unmerged one lists contents that
+were refused. A content is a member's id and behavior, so a changed member counts as new. Anyone with write
+access can edit the line, so invalid entries are dropped one by one.
+
+The operations planned here are carried out by `github/sweeps.py`. Planning again after a plan was carried out
+yields no operations; that is how faults in between are fixed. Nothing is ever forced: the branch only
+fast-forwards. It is recreated only if no pull request is open and only the bot's own commits would be lost.
 """
 
 from __future__ import annotations
@@ -21,10 +26,10 @@ from testsmith.forge.commits import Ahead, Branch, CommittingForge, FollowUp, Ma
 from testsmith.forge.interface import ForgeFailure
 
 MEMORY_LIMIT = 20_000
-"""The most characters of the hidden line, its marks included."""
+"""Maximum characters of the hidden line, including its markers."""
 
 REFUSED_LIMIT = 600
-"""The most refused contents that are carried on, those that were refused last."""
+"""Maximum number of refused contents that are kept, most recent first."""
 
 _VERSION = 1
 _OPENING = "<!-- testsmith:sweep "
@@ -39,12 +44,12 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A member that a sweep has made tests for.
+    """A member with tests proposed by a sweep.
 
     Attributes:
-        member: The member's id; empty where it had no room.
-        content: Digest of the id and of what the member did, see `content_digest`.
-        shown: A few words on its tests for the table; untrusted text.
+        member: The member's id; empty if there was no room to store it.
+        content: Digest of the member's id and behavior; see `content_digest`.
+        shown: Display text for the table; untrusted.
     """
 
     member: str
@@ -54,10 +59,10 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMemory:
-    """What one pull request remembers.
+    """The stored state of one pull request.
 
     Attributes:
-        proposed: What it proposes, the first proposed first.
+        proposed: The members it proposes, in the order they were proposed.
         refused: Contents that earlier pull requests proposed and that were closed without merging.
     """
 
@@ -68,8 +73,8 @@ class SweepMemory:
 def encode(memory: SweepMemory) -> str:
     """Return the hidden line, never longer than the limit.
 
-    What does not fit is left out: first the words, then the names of the first ones proposed, then the first
-    refused contents.
+    If the state is too large, parts are dropped in this order: display texts; the ids of the members proposed
+    first; the oldest refused contents.
     """
     return next(line for line in map(_line, _ever_smaller(memory)) if len(line) <= MEMORY_LIMIT)
 
@@ -109,7 +114,7 @@ def _line(memory: SweepMemory) -> str:
 
 
 def decode(body: str) -> SweepMemory | None:
-    """Return what the hidden line in a text remembers; None where it has none that can be read."""
+    """Return the state in the hidden line of a text, or None if there is no readable one."""
     data = _parsed(_found_line(body))
     if not isinstance(data, dict) or data.get("version") != _VERSION:
         return None
@@ -156,13 +161,13 @@ def _is_text(data: object, limit: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What all pull requests of sweeps remember together.
+    """The combined state of all sweep pull requests.
 
     Attributes:
-        standing: What the open one proposes.
-        number: The open one's number; None where none is open.
-        refused: By content, the number of the last one that was closed without merging and proposed it; 0
-            where only a later one tells of it.
+        standing: The members that the open pull request proposes.
+        number: The open pull request's number; None if none is open.
+        refused: By content, the number of the last pull request that proposed it and was closed without
+            merging; 0 if only a later one mentions it.
     """
 
     standing: tuple[Proposed, ...] = ()
@@ -170,7 +175,7 @@ class Remembered:
     refused: dict[str, int] = field(default_factory=dict)
 
     def why_not(self, content: str) -> str:
-        """Return why a member is not to be proposed now; empty where it may be."""
+        """Return why a member must not be proposed now; empty if it may be."""
         if any(one.content == content for one in self.standing):
             return f"its tests stand in pull request {self.number}, which is open"
         if content in self.refused:
@@ -179,31 +184,26 @@ class Remembered:
         return ""
 
     def with_proposed(self, proposed: Iterable[Proposed]) -> SweepMemory:
-        """Return what the open pull request remembers once more is proposed in it."""
+        """Return the state of the open pull request with more members proposed."""
         new = {one.member: one for one in proposed}
         kept = (one for one in self.standing if one.member not in new)
         return SweepMemory(proposed=(*kept, *new.values()), refused=tuple(reversed(self.refused)))
 
 
-# The one pull request of sweeps: what stands there, and what is to be done to it.
-#
-# Decided here, done by `github/sweeps.py`. A plan that was carried out leaves nothing to plan, so that
-# whatever happens meanwhile is mended by reading and planning again. Nothing is ever forced: a branch
-# goes on by commits that follow from where it is; it begins anew only where no pull request is open and
-# nothing but the bot's own commits is lost.
+# The branch and its pull request: current state, operations and plan.
 
 SWEEP_BRANCH = "testsmith/sweep"
-"""The branch of the pull request."""
+"""Name of the sweep branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPull:
-    """A pull request from the sweeps' branch onto the default one.
+    """A pull request from the sweep branch onto the default branch.
 
     Attributes:
         number: Its number.
-        url: Where people read it.
-        head: Full object id of its head; of a closed one, of what that was.
+        url: Its web address.
+        head: Full object id of its head; its last head if it is closed.
         body: Its text.
         is_open: Whether it is neither closed nor merged.
         is_merged: Whether it was merged.
@@ -219,14 +219,14 @@ class SweepPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingSweepPull:
-    """What stands on the forge.
+    """The current branches and pull requests of sweeps on the forge.
 
     Attributes:
         default: The default branch.
-        branch: The sweeps' branch; None where there is none.
-        pulls: Its pull requests, the last first.
-        ahead: What the sweeps' branch has that the default one has not; nothing where there is none.
-        holds_others: Whether somebody else's commits are among that, or may be.
+        branch: The sweep branch; None if it does not exist.
+        pulls: Its pull requests, newest first.
+        ahead: What the sweep branch has that the default branch does not; nothing if it does not exist.
+        holds_others: Whether that includes, or may include, commits by others.
     """
 
     default: Branch
@@ -237,12 +237,12 @@ class ExistingSweepPull:
 
     @property
     def open_pull(self) -> SweepPull | None:
-        """The pull request that is open."""
+        """The open pull request."""
         return next((pull for pull in self.pulls if pull.is_open), None)
 
     @property
     def was_merged(self) -> bool:
-        """Whether all that is on the branch was merged by a pull request, if not by these very commits."""
+        """Whether a pull request merged the whole branch, possibly as other commits (squash or rebase)."""
         return self.branch is not None and any(
             pull.is_merged and pull.head == self.branch.sha for pull in self.pulls
         )
@@ -250,43 +250,43 @@ class ExistingSweepPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeBranch:
-    """Let the branch begin at a commit of the default one."""
+    """Create the branch at a commit of the default branch."""
 
     sha: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceBranch:
-    """Let the branch go on to a commit of the default one that follows from it."""
+    """Fast-forward the branch to a commit of the default branch."""
 
     sha: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveBranch:
-    """Remove the branch, whose tip has been merged or refused; it must still be at that commit."""
+    """Remove the branch, whose tip was merged or refused. It must still be at that commit."""
 
     sha: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BringUpToDate:
-    """Merge the default branch into the pull request's, which must be at this head."""
+    """Merge the default branch into the pull request's branch, which must be at this head."""
 
     number: int
     head: str
 
 
 BranchOperation = MakeBranch | AdvanceBranch | RemoveBranch | BringUpToDate
-"""One thing to be done to the branch before a commit is put on it."""
+"""An operation on the branch that precedes a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTheWay:
-    """Nothing may be put on the branch.
+    """Nothing may be committed to the branch.
 
     Attributes:
-        is_protected: Whether rules of the repository forbid it, rather than commits of others.
+        is_protected: Whether the repository's rules forbid it, rather than commits by others.
         reason: Why, and what to do.
     """
 
@@ -295,10 +295,10 @@ class InTheWay:
 
 
 def plan_branch(standing: ExistingSweepPull) -> tuple[BranchOperation, ...] | InTheWay:
-    """Return what is to be done so that a commit can be put on the branch; nothing where it can.
+    """Return the operations that make the branch ready for a commit; none if it is ready.
 
-    With an open pull request the branch is only ever added to, and brought up to the default branch. Without
-    one it begins anew at the default branch, if nobody's work is lost by that.
+    With an open pull request, commits are only added to the branch and the default branch is merged into it.
+    Without one, the branch is recreated from the default branch, unless that would lose someone's commits.
     """
     branch, default = standing.branch, standing.default
     refusal = _in_the_way(standing)
@@ -356,23 +356,23 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdatePull:
-    """Replace the title and the text of the open pull request; doing it twice does no harm."""
+    """Replace the title and the text of the open pull request. Safe to repeat."""
 
     number: int
     text: PullText
 
 
 def plan_pull(pulls: Sequence[SweepPull], text: PullText) -> OpenPull | UpdatePull:
-    """Return what is to be done so that one pull request is open and has this text."""
+    """Return the operation after which one pull request with this text is open."""
     standing = next((pull for pull in pulls if pull.is_open), None)
     return OpenPull(text=text) if standing is None else UpdatePull(number=standing.number, text=text)
 
 
 def remembered(pulls: Sequence[SweepPull]) -> Remembered:
-    """Return what the pull requests of sweeps remember: what is proposed, and what nobody wants.
+    """Return the combined state of all sweep pull requests.
 
     Args:
-        pulls: All of them, the last first.
+        pulls: All of them, newest first.
     """
     standing = next((pull for pull in pulls if pull.is_open), None)
     memories = {pull.number: decode(pull.body) for pull in pulls}
@@ -395,63 +395,63 @@ def remembered(pulls: Sequence[SweepPull]) -> Remembered:
 
 
 class MergeConflict(ForgeFailure):
-    """The default branch cannot be merged into the pull request's without somebody's decision."""
+    """Merging the default branch into the pull request's branch causes conflicts."""
 
 
 class SweepForge(CommittingForge, Protocol):
-    """A forge on which sweeps have a pull request. Every method may raise a `ForgeFailure`."""
+    """A forge that supports sweep pull requests. Every method may raise a `ForgeFailure`."""
 
     def login(self) -> str:
-        """Return whom the token speaks for."""
+        """Return the login of the account that the token belongs to."""
         ...
 
     def default_branch(self) -> Branch:
-        """Return the repository's default branch, read anew."""
+        """Return the current state of the repository's default branch."""
         ...
 
     def sweep_pulls(self, branch: str, onto: str) -> tuple[SweepPull, ...]:
-        """Return the pull requests from a branch onto another one of the repository, the last first."""
+        """Return the pull requests from one branch of the repository onto another, newest first."""
         ...
 
     def remove_branch(self, name: str, sha: str) -> None:
-        """Remove a branch that is at a commit; one that is gone is no failure.
+        """Remove a branch that is at a commit. A missing branch is not a failure.
 
         Raises:
-            HeadMoved: It is at another commit; nothing was done.
+            HeadMoved: The branch is at another commit; nothing was changed.
         """
         ...
 
     def bring_up_to_date(self, number: int, head: str) -> None:
-        """Let the forge merge the base branch into a pull request's, and wait until that is to be seen.
+        """Merge the base branch into a pull request's branch and wait until the merge is visible.
 
         Raises:
-            MergeConflict: The two are in conflict; nothing was done.
-            HeadMoved: The pull request has another head; nothing was done.
+            MergeConflict: The branches conflict; nothing was changed.
+            HeadMoved: The pull request has another head; nothing was changed.
         """
         ...
 
     def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
-        """Put a merge on a branch, once, whose files are those of the merged commit with the changes.
+        """Put a merge commit on a branch exactly once; its files are those of `merged` plus the changes.
 
         Args:
-            order: The commit; its parent is the first one, and its changes are to the files of `merged`.
+            order: The commit. Its parent is the first parent; its changes apply to the files of `merged`.
             merged: Full object id of the second parent.
 
         Raises:
-            HeadMoved: The branch is at another commit than the wanted parent; nothing was done.
-            BranchProtected: Its rules forbid it.
+            HeadMoved: The branch is not at the expected parent; nothing was changed.
+            BranchProtected: The branch's rules forbid the commit.
             Forbidden: The token may not write contents.
         """
         ...
 
     def update_pull(self, number: int, text: PullText) -> None:
-        """Replace the title and the text of a pull request; doing it twice does no harm."""
+        """Replace the title and the text of a pull request. Safe to repeat."""
         ...
 
     def open_sweep_pull(self, branch: str, onto: str, text: PullText) -> FollowUp:
-        """Open the pull request, once.
+        """Open the pull request exactly once.
 
         Raises:
-            CannotOpenPulls: The repository lets no workflow do so.
+            CannotOpenPulls: The repository does not allow workflows to open pull requests.
         """
         ...
