@@ -38,9 +38,9 @@ class MemberSearch:
         found: All members that were found and selected; those not in `members` are in `skipped`.
         skipped: Members and files left out, each with the reason.
         files: The changed files that were looked at.
-        base: The merge base's full object id; None where there is none to compare with.
+        base: The merge base's full object id; None if there is none to compare with.
         head: The head's full object id; None for the working tree.
-        base_tree: The merge base's files; None where there is none to compare with.
+        base_tree: The merge base's files; None if there is none to compare with.
         head_tree: The head's files.
     """
 
@@ -225,7 +225,7 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
 
 
 def _unfit(subjects: Subjects, path: str) -> str | None:
-    """Return why a file that was named is no subject; None where it is one."""
+    """Return why a file that was named is no subject; None if it is one."""
     if subjects.driver(path) is None:
         return "it is no source file of a language that is known here"
     return "it belongs to the tests" if subjects.is_test(path) else None

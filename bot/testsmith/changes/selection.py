@@ -46,24 +46,24 @@ class Subjects:
         return driver_for(path, self._drivers)
 
     def is_test(self, path: str) -> bool:
-        """Tell whether a path belongs to the tests of its language."""
+        """Return whether a path belongs to the tests of its language."""
         driver = self.driver(path)
         return driver is not None and driver.is_test(path)
 
     def counts(self, path: str) -> bool:
-        """Tell whether a file counts, whatever the include globs say."""
+        """Return whether a file counts, whatever the include globs say."""
         return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
     def is_within(self, path: str) -> bool:
-        """Tell whether a path, of whatever language, is one that the settings let count."""
+        """Return whether a path, of whatever language, is one that the settings let count."""
         return path.startswith(self._inside) and self.is_included(path) and not self.is_hidden(path)
 
     def is_included(self, path: str) -> bool:
-        """Tell whether an include glob matches a path."""
+        """Return whether an include glob matches a path."""
         return any(self._included.fullmatch(form) for form in self._forms(path))
 
     def is_hidden(self, path: str) -> bool:
-        """Tell whether a path is excluded or a test."""
+        """Return whether a path is excluded or a test."""
         return any(self._excluded.fullmatch(form) for form in self._forms(path)) or self.is_test(path)
 
     def counting(self, files: Iterable[ChangedFile]) -> Iterator[ChangedFile]:
@@ -75,7 +75,7 @@ class Subjects:
                 yield replace(file, base_path=base_path, head_path=head_path)
 
     def obstacle(self, entry: TreeEntry) -> str | None:
-        """Return why a source file is none to read; None where it is one."""
+        """Return why a source file is none to read; None if it is one."""
         if entry.is_symlink:
             return "it is a symbolic link"
         if entry.is_submodule:
@@ -171,7 +171,7 @@ class PathBase:
 
 
 def is_at_or_below(path: str, folder: str) -> bool:
-    """Tell whether a path is a folder's, or the folder itself; `.` is the root."""
+    """Return whether a path is a folder's, or the folder itself; `.` is the root."""
     return folder in {".", path} or path.startswith(f"{folder}/")
 
 
@@ -239,14 +239,14 @@ class _Wanted:
     paths: tuple[str, ...]
 
     def is_member(self, member: Member) -> bool:
-        """Tell whether it means a member, by id, by name, or by where it stands."""
+        """Return whether it means a member, by id, by name, or by where it stands."""
         names = (member.id, member.name, f"{member.module}.{member.name}")
         return self._is_path(member.path) or any(
             name == self.text or name.startswith(f"{self.text}.") for name in names
         )
 
     def concerns(self, path: str) -> bool:
-        """Tell whether it means a file, or something in it."""
+        """Return whether it means a file, or something in it."""
         return self._is_path(path) or self.text.startswith(f"{path}::")
 
     def _is_path(self, path: str) -> bool:

@@ -135,7 +135,7 @@ async def _one(generator: TestGenerator, request: Request) -> tuple[Result, Spen
 
 
 class TimedObserver:
-    """An observer that ends in time, and whose failure is nobody's: what is known until then counts.
+    """An observer that ends in time, and whose failure is no one's: what is known until then counts.
 
     Args:
         inner: Who runs the members.

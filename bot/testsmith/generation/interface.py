@@ -56,7 +56,7 @@ class ObservingGenerator(Protocol):
     """Shows whom it asks what was observed of the members."""
 
     def observe_with(self, observer: Observer) -> None:
-        """Have members observed from now on, those alone that somebody is asked for."""
+        """Have members observed from now on, those alone that someone is asked for."""
         ...
 
 

@@ -99,7 +99,7 @@ class Git:
         return cls(executable=executable, folder=folder, environment=_environment(executable))
 
     def alone(self, folder: Path, **variables: str) -> Git:
-        """Return git for one repository, named by its `.git` or bare folder, with nobody's configuration.
+        """Return git for one repository, named by its `.git` or bare folder, with no one's configuration.
 
         Neither the system's nor a person's is read, none is looked for in the folders above, and no ownership
         is asked about; only the repository's own `config` is left.

@@ -81,7 +81,7 @@ class _Found:
 
 
 def _look_into(workspace: Path) -> _Found | None:
-    """Return what a workspace has; None where there is no repository, or none that holds all it should.
+    """Return what a workspace has; None if there is no repository, or none that holds all it should.
 
     These calls of git read the workspace's configuration, but start no program that it could name.
     """
@@ -176,7 +176,7 @@ class FetchRemote:
     """Where a pull request's commits are fetched from.
 
     Attributes:
-        server_url: The server, as `https://github.com`.
+        server_url: The server, such as `https://github.com`.
         repository: Full name of the repository that the pull request is for.
         token: What git signs in with; None for nothing.
         environment: Variables from which proxies and certificates are taken, and nothing else.
@@ -313,7 +313,7 @@ class _States:
         return set(file.read_text().split()) if file.is_file() else set()
 
     def has(self, revision: str) -> bool:
-        """Tell whether a revision's commit is there."""
+        """Return whether a revision's commit is there."""
         try:
             self.git.run("cat-file", "-e", f"{revision}^{{commit}}")
         except GitFailed:

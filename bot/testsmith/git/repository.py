@@ -67,7 +67,7 @@ class Repository:
 
         Raises:
             UsageFailure: There is no git, no such folder or no repository with a working tree, or git
-                refuses it since it belongs to somebody else.
+                refuses it since it belongs to someone else.
         """
         inside = Git.find(folder)
         try:

@@ -72,11 +72,11 @@ class RepositoryTree(SourceTree, Protocol):
         ...
 
     def entry(self, path: str) -> TreeEntry | None:
-        """Return one entry; None where there is none."""
+        """Return one entry; None if there is none."""
         ...
 
     def link_target(self, path: str) -> str | None:
-        """Return what a symbolic link points to; None where there is no symbolic link."""
+        """Return what a symbolic link points to; None if there is no symbolic link."""
         ...
 
 
@@ -298,7 +298,7 @@ def entries_on_disk(root: Path, paths: set[str]) -> Iterator[TreeEntry]:
 
 
 def _is_linked(root: Path, folder: str, known: dict[str, bool]) -> bool:
-    """Tell whether a folder is reached through a symbolic link, which may lead out of the repository."""
+    """Return whether a folder is reached through a symbolic link, which may lead out of the repository."""
     if not folder:
         return False
     if folder not in known:

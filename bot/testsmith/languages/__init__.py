@@ -1,1 +1,1 @@
-"""What knows programming languages."""
+"""Language drivers, the code that depends on a programming language."""

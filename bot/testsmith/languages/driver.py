@@ -1,8 +1,8 @@
-"""What a language driver is: the one place that knows a programming language.
+"""Interface of a language driver.
 
-A driver reads files through a `SourceTree` and never touches git, the file system or a subprocess (its
-formatter excepted, which is handed to it). Where a file cannot be read as its language, it says so in a
-`Skipped`, and the run goes on.
+A driver reads files through a `SourceTree` and never touches git, the file system or a subprocess, except
+through the formatter that is passed to it. It reports a file that it cannot parse as `Skipped`, and the run
+continues.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import NamedTuple, Protocol
 from testsmith.model import Member, Request, Skipped
 
 CONVENTIONS_FILE = "TESTSMITH.md"
-"""The name of the files in which a project says, for a folder and all below it, how its tests should be."""
+"""Name of the files that describe how tests for a folder and everything below it should be written."""
 
 
 class SourceTree(Protocol):
-    """The files of one state of a repository: a commit, or the working tree."""
+    """Files of one state of a repository: a commit or the working tree."""
 
     def paths(self) -> Sequence[str]:
-        """Return every regular file's path, sorted, relative to the git root."""
+        """Return the sorted paths of all regular files, relative to the Git root."""
         ...
 
     def read(self, path: str) -> bytes | None:
-        """Return a regular file's bytes; None where there is no such regular file."""
+        """Return the content of a regular file, or None if there is no regular file at `path`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedFile:
-    """One file that differs between base and head.
+    """A file that differs between base and head.
 
     Attributes:
-        base_path: Its path on base; None where it is new.
-        head_path: Its path on head; None where it is gone.
-        added_lines: The lines of head that the diff adds or alters, counted from 1.
+        base_path: Path on base, or None if the file is new.
+        head_path: Path on head, or None if the file was deleted.
+        added_lines: Lines of head that the diff adds or changes, 1-based.
     """
 
     base_path: str | None
@@ -46,15 +46,15 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonScope:
-    """What a driver compares.
+    """Input of a comparison between base and head.
 
     Attributes:
-        base: The merge base's files.
-        head: The head's files.
-        files: What differs between them and is not left out: renames paired, in the order of their paths.
-        project: Folder of the project below the git root, `""` where it is the root; source roots are
-            this folder and its `src/`.
-        reference_steps: How many references an affected member may lie away from what changed.
+        base: Files of the merge base.
+        head: Files of head.
+        files: Changed files that are not excluded, with renames paired, in path order.
+        project: Project folder relative to the Git root, or `""` for the root. Source roots are this folder
+            and its `src/`.
+        reference_steps: Maximum number of references between a changed definition and an affected member.
     """
 
     base: SourceTree
@@ -66,7 +66,7 @@ class ComparisonScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberFindings:
-    """Members found, and the files that could not be read, each with its reason."""
+    """Members found, and the files that could not be read, each with a reason."""
 
     members: tuple[Member, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -74,14 +74,14 @@ class MemberFindings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedExample:
-    """One example from a member's documentation.
+    """An example from a member's documentation.
 
     Attributes:
-        setup: All statements of the same docstring that come before it, in order.
-        call: The expression that is shown, as source text.
-        expected: The documented value as source text; None where an exception is documented.
-        exception: Name of the documented exception; None where a value is.
-        line: The example's line in the file, counted from 1.
+        setup: All preceding statements of the same docstring, in order.
+        call: Source text of the expression.
+        expected: Source text of the documented value, or None if an exception is documented.
+        exception: Name of the documented exception, or None if a value is documented.
+        line: Line of the example in the file, 1-based.
     """
 
     setup: tuple[str, ...]
@@ -93,12 +93,13 @@ class DocumentedExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestMark:
-    """What the comment above a test says that the bot has put into a test file.
+    """Content of the comment that the bot writes above each generated test.
 
     Attributes:
-        version: The bot's version.
-        source: Digest of what the member did when the test was made; see `LanguageDriver.source_digest`.
-        member: The member's id then.
+        version: Version of the bot.
+        source: Digest of the member's behavior when the test was generated; see
+            `LanguageDriver.source_digest`.
+        member: Id of the member when the test was generated.
     """
 
     __test__ = False
@@ -110,12 +111,12 @@ class TestMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedTest:
-    """A test of a test file that has a mark.
+    """A test with a mark.
 
     Attributes:
-        name: Its name at the file's own level: a function's, or a class's that holds tests.
-        mark: What the mark says.
-        is_edited: Whether it is not as the bot has put it there.
+        name: Top-level name of the function, or of the class that contains the tests.
+        mark: The parsed mark.
+        is_edited: Whether the test was edited after the bot added it.
     """
 
     name: str
@@ -124,12 +125,12 @@ class MarkedTest:
 
 
 class CodeBranch(NamedTuple):
-    """A way on from a statement that decides.
+    """One branch of a statement such as `if` or `for`.
 
     Attributes:
-        head: The lines of the statement, without its bodies.
-        target: The lines that begin its body.
-        past: Whether it is the way that does not lead there.
+        head: Lines of the statement without its bodies.
+        target: Lines where its body begins.
+        past: Whether this is the branch that skips the body.
     """
 
     head: range
@@ -139,11 +140,11 @@ class CodeBranch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachable:
-    """What tests can reach of one file.
+    """Statements and branches of a file that tests can reach.
 
     Attributes:
-        statements: The lines of each statement, those of a compound one without its bodies.
-        ways: The ways on from those that decide.
+        statements: Lines of each statement; for compound statements, without their bodies.
+        ways: Branches of the statements that have any.
     """
 
     statements: tuple[range, ...] = ()
@@ -152,11 +153,11 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberWeight:
-    """What makes a member weigh more than another, as it is counted.
+    """Metrics used to rank members.
 
     Attributes:
-        decisions: Points at which its way parts.
-        dependents: Definitions of its package that use it, or its class, directly.
+        decisions: Number of decision points.
+        dependents: Definitions of the same package that use the member, or its class, directly.
     """
 
     decisions: int = 0
@@ -164,27 +165,27 @@ class MemberWeight:
 
 
 class LanguageDriver(Protocol):
-    """What knows one language. See `bot/testsmith/languages/python/driver.py` for the first."""
+    """Support for one language. See `bot/testsmith/languages/python/driver.py` for an implementation."""
 
     language: str
-    """The one identifier: in the module name, the tests' file name, the docs' heading and the settings."""
+    """Identifier used in module names, test file names, docs headings and settings."""
 
     framework: str
-    """The test framework that generators write its tests for where the project says nothing else."""
+    """Test framework to generate tests for if the project does not specify one."""
 
     batches: bool
-    """False opts this language out of batched model calls."""
+    """Whether several members of this language may share one model call."""
 
     def handles(self, path: str) -> bool:
-        """Tell whether a path is a source file of this language."""
+        """Return whether `path` is a source file of this language."""
         ...
 
     def is_test(self, path: str) -> bool:
-        """Tell whether a path is a test file or belongs to the tests (a `conftest.py`, say)."""
+        """Return whether `path` is a test file or supports tests (for example `conftest.py`)."""
         ...
 
     def changed_members(self, scope: ComparisonScope) -> MemberFindings:
-        """Return the added, changed and affected members, in the order of their files and lines."""
+        """Return the added, changed and affected members, ordered by file and line."""
         ...
 
     def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
@@ -192,28 +193,28 @@ class LanguageDriver(Protocol):
         ...
 
     def reachable(self, data: bytes) -> Reachable:
-        """Return what tests can reach of a file of these bytes.
+        """Return the statements and branches of a file that tests can reach.
 
         Raises:
-            CannotParse: It is not of this language.
+            CannotParse: `data` is not valid source in this language.
         """
         ...
 
     def weights(
         self, tree: SourceTree, members: Sequence[Member], project: str
     ) -> Mapping[str, MemberWeight]:
-        """Return what the members weigh, by id; the time that takes grows with the tree, not its square."""
+        """Return the weights of members by id. Run time must grow linearly with the size of the tree."""
         ...
 
     def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
-        """Yield one request a member, with test path, context and normalised source, in order."""
+        """Yield one request per member, in order, with test path, context and normalized source."""
         ...
 
     def is_conditional(self, data: bytes, member: Member) -> bool:
-        """Tell whether a member is defined only under a condition of its file, so that it may not exist.
+        """Return whether a member is defined only under a condition in its file, and so may not exist.
 
         Args:
-            data: The file.
+            data: Content of the file.
             member: The member.
         """
         ...
@@ -223,126 +224,127 @@ class LanguageDriver(Protocol):
         ...
 
     def test_functions(self, code: str) -> tuple[str, ...]:
-        """Return the names of a test module's test functions, methods as `Class::name`, in order.
+        """Return the names of a test module's test functions in order, with methods as `Class::name`.
 
         Raises:
-            CannotParse: The code is not of this language.
+            CannotParse: `code` is not valid source in this language.
         """
         ...
 
     def source_digest(self, source: str) -> str:
-        """Return the digest of what a member does; its name and its documentation do not count."""
+        """Return a digest of a member's behavior, ignoring its name and documentation."""
         ...
 
     def mark(self, code: str, mark: TestMark) -> str:
-        """Return a test module with a mark above each of its tests; `seal` makes it whole.
+        """Return a test module with a mark above each test. `seal` completes the marks.
 
         Raises:
-            CannotParse: The code is not of this language.
+            CannotParse: `code` is not valid source in this language.
         """
         ...
 
     def seal(self, text: str) -> str:
-        """Return a test file whose new marks know how their tests look, as they came into the file.
+        """Return a test file in which new marks contain the digests of their tests, to detect later edits.
 
         Raises:
-            CannotParse: The text is not of this language.
+            CannotParse: `text` is not valid source in this language.
         """
         ...
 
     def marked_tests(self, text: str) -> tuple[MarkedTest, ...]:
-        """Return the tests of a test file that have a mark, in order.
+        """Return the marked tests of a test file, in order.
 
         Raises:
-            CannotParse: The text is not of this language.
+            CannotParse: `text` is not valid source in this language.
         """
         ...
 
     def beside_marked(self, text: str) -> str:
-        """Return what a test file holds beside marked tests that nobody has edited, to be compared.
+        """Return the content of a test file without unedited marked tests, for comparison.
 
-        What tests nothing by itself (imports, comments, formatting) does not count. Empty for nothing; a text
-        that is not of this language counts as it is.
+        Imports, comments and formatting are ignored. The result is empty if nothing remains. Text that is not
+        valid source in this language is returned unchanged.
         """
         ...
 
     def remove(self, text: str, names: Collection[str]) -> str:
-        """Return a test file without the tests of these names, their marks, and imports only they used.
+        """Return a test file without the named tests, their marks and the imports that only they used.
 
         Raises:
-            CannotParse: The text is not of this language.
+            CannotParse: `text` is not valid source in this language.
         """
         ...
 
     def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
-        """Return a test file's text with a test module's tests added.
+        """Return a test file's text with the tests of a test module added.
 
-        What stands in `existing` is kept to the letter; imports are merged, and names that would collide
-        are changed in what is added. With None it is a new file. Tests that the file already holds, under
-        whatever name, are not added again. Where tests are named that the new ones stand for, those go, and
-        the new ones stand where the first of them stood.
+        The text in `existing` is kept verbatim. Imports are merged, and added names that would collide are
+        renamed. Tests that the file already contains under any name are not added again. Tests named in
+        `instead_of` are removed, and the new tests take the position of the first of them. If `existing` is
+        None, a new file is created.
 
         Raises:
-            CannotParse: One of the two is not of this language.
-            CannotPlace: The module would act on the tests that are already there.
+            CannotParse: `existing` or `code` is not valid source in this language.
+            CannotPlace: The module would affect the existing tests.
         """
         ...
 
     def in_framework(self, code: str, framework: str, member: Member) -> str:
-        """Return a member's test module as the tests of a framework are written.
+        """Return a member's test module converted to another test framework.
 
         Raises:
-            CannotParse: The code is not of this language.
-            CannotConvert: Something in it has no form there.
+            CannotParse: `code` is not valid source in this language.
+            CannotConvert: The module contains something with no equivalent in the framework.
         """
         ...
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
-        """Return a test module formatted as the project formats its tests.
+        """Return a test module formatted according to the project's settings.
 
-        What the project's linter can mend safely is mended, return types are written where the neighbouring
-        tests have them, and nothing that a test does is changed.
+        Applies the safe fixes of the project's linter and adds return types if neighboring tests have them.
+        The behavior of the tests does not change.
 
         Args:
-            code: A whole test module, as a generator gives it.
-            test_path: Where it would stand, relative to the git root; settings may depend on it.
-            tree: The files from which the project's settings are read: those of head.
+            code: A complete test module, as generated.
+            test_path: Path of the test file relative to the Git root; settings may depend on it.
+            tree: Files of head, from which the project's settings are read.
 
         Raises:
-            CannotParse: The code is not of this language, or newer than the project's oldest version of it.
+            CannotParse: `code` is not valid source in this language, or uses syntax newer than the oldest
+                version the project supports.
         """
         ...
 
     def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
-        """Return a test file, as `place` gives it, passing the project's linter.
+        """Return a test file produced by `place`, changed so that it passes the project's linter.
 
-        Only what `existing` does not hold is changed, but for the order of its imports where that was right
-        before. What cannot be mended is silenced rule by rule in its line.
+        Only text that is not in `existing` changes, except that imports are sorted if they were sorted
+        before. Violations that cannot be fixed are suppressed line by line.
 
         Args:
-            text: The whole test file, of formatted modules.
-            existing: What stood in the file before; None for a new file.
-            test_path: Where it stands, relative to the git root.
-            tree: As in `format`.
+            text: The complete test file, made of formatted modules.
+            existing: Previous text of the file, or None for a new file.
+            test_path: Path of the test file relative to the Git root.
+            tree: Files of head, from which the project's settings are read.
         """
         ...
 
     def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:
-        """Return the empty files that a new test file needs beside it, in a tree of these paths."""
+        """Return the empty files that a new test file requires, given the paths of the tree."""
         ...
 
     def keep_tests(self, code: str, names: Collection[str]) -> str:
-        """Return the module with only these test functions, and without the imports nothing uses now."""
+        """Return the module with only the named test functions, without imports that became unused."""
         ...
 
 
 class CannotParse(ValueError):
-    """A text is not of the driver's language; the message says where and why, without the text itself."""
+    """Text is not valid source in the driver's language. The message says where and why, without the text."""
 
 
 class CannotPlace(ValueError):
-    """A test module cannot be added to a test file without changing what stands there; says why."""
+    """A test module cannot be added to a test file without changing existing code. The message says why."""
 
 
 class CannotConvert(ValueError):
-    """A test module cannot be written for another framework; the message says what stands in the way."""
+    """A test module cannot be converted to another framework. The message says why."""

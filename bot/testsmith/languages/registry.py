@@ -1,4 +1,4 @@
-"""The languages there are: one line a driver."""
+"""Available language drivers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from testsmith.languages.driver import LanguageDriver
 
 
 def drivers() -> tuple[LanguageDriver, ...]:
-    """Return one driver a language, in the order in which they are asked."""
+    """Return one driver per language, in lookup order."""
     from testsmith.languages.python.driver import PythonDriver
 
     return (PythonDriver(),)
 
 
 def driver_for(path: str, drivers: Sequence[LanguageDriver]) -> LanguageDriver | None:
-    """Return the first driver that handles a path; None where none does."""
+    """Return the first driver that handles `path`, or None."""
     return next((driver for driver in drivers if driver.handles(path)), None)

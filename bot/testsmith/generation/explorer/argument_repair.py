@@ -140,7 +140,7 @@ def _with_key(node: ast.Dict, key: str) -> Expression:
 
 
 def _missed(reason: str) -> Shape | None:
-    """Return the shape of what a message asks for; None where it asks for nothing known."""
+    """Return the shape of what a message asks for; None if it asks for nothing known."""
     attribute = _ATTRIBUTE.search(reason)
     if attribute is not None:
         return shape_with(attribute[2])
@@ -154,7 +154,7 @@ def _unnamed(reason: str) -> list[str]:
 
 
 def _kind(node: ast.expr) -> str:
-    """Return the name of a literal's type; empty for what is no literal."""
+    """Return the name of a literal's type; empty for what is not a literal."""
     if isinstance(node, ast.Constant):
         return type(node.value).__name__
     return {ast.List: "list", ast.Dict: "dict", ast.Set: "set", ast.Tuple: "tuple"}.get(type(node), "")

@@ -103,7 +103,7 @@ class _Chosen:
             self._shapes[shape(case)] += 1
 
     def has_room(self, case: Case) -> bool:
-        """Tell whether a case may still be taken: a further row costs a reader less than another test."""
+        """Return whether a case may still be taken: a further row costs a reader less than another test."""
         count = len(self.cases)
         return count < MOST_CASES or (count < MOST_ROWS and self._is_row(case))
 
@@ -116,7 +116,7 @@ class _Chosen:
         return len(_ways(case) - self._shown)
 
     def has_outcome(self, case: Case) -> bool:
-        """Tell whether a case taken has the same outcome."""
+        """Return whether a case taken has the same outcome."""
         return _outcome(case) in self._shown
 
 
@@ -162,7 +162,7 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _base_failed(case: Case) -> bool:
-    """Tell whether base does not even take the call: that says less than another value."""
+    """Return whether base does not even take the call: that says less than another value."""
     return case.base is not None and (bool(case.base.outcome.error) or case.base.outcome.kind == "raised")
 
 
@@ -202,7 +202,7 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
-    """Tell whether there are enough cases of one shape for a table, with as many outcomes."""
+    """Return whether there are enough cases of one shape for a table, with as many outcomes."""
     own = shape(case)
     return (
         own is not None and len({_outcome(other) for other in ranked if shape(other) == own}) >= FEWEST_ROWS
@@ -221,7 +221,7 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _differ(case: Case, chosen: Sequence[Case]) -> bool:
-    """Tell whether the chosen rows of a case's shape come to different things."""
+    """Return whether the chosen rows of a case's shape come to different things."""
     return len({_outcome(other) for other in chosen if shape(other) == shape(case)}) > 1
 
 

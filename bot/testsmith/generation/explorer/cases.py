@@ -32,7 +32,7 @@ class Fact:
     Attributes:
         of: The expression that is looked at; for an object that a call gives, with `{}` in its place.
         value: What it is.
-        before: The text of what it was before the call; None where it was not seen.
+        before: The text of what it was before the call; None if it was not seen.
     """
 
     of: str
@@ -46,7 +46,7 @@ class CallResult:
 
     Attributes:
         kind: `value`, `object`, `raised`, `printed` or `none`.
-        form: How the value was brought out of what the call gave, as `awaited`.
+        form: How the value was brought out of what the call gave, such as `awaited`.
         relation: How a value compares: `==`, `is` or `nan`.
         value: The value, or the printed text.
         facts: What can be said of an object that has no source text.
@@ -55,7 +55,7 @@ class CallResult:
         line: The line of the `raise`.
         reason: Why there is nothing to state.
         error: The name of the exception's class, where the call raised and there is nothing to state.
-        agrees: Whether a documented example's outcome is the documented one; None where nothing is documented
+        agrees: Whether a documented example's outcome is the documented one; None if nothing is documented
             or where that cannot be said.
     """
 
@@ -105,7 +105,7 @@ class ExplorerAnswer:
 
     Attributes:
         loaded: Whether it came so far as to load the module.
-        problem: Why the module cannot be loaded; None where it can.
+        problem: Why the module cannot be loaded; None if it can.
         missing: The module that is not there, where that is why.
         descriptions: By member name.
         observations: By trial number.
@@ -238,7 +238,7 @@ class Case:
     Attributes:
         trial: What was run.
         seen: What was seen on head.
-        base: What came of it on base; None where base was not run or has no such member.
+        base: What came of it on base; None if base was not run or has no such member.
         with_state: Whether the test also states what the call leaves behind.
     """
 
@@ -287,7 +287,7 @@ class Case:
         return tuple(fact for fact in self.seen.state if self._is_change(fact))
 
     def _is_change(self, fact: Fact) -> bool:
-        """Tell whether a fact is one that the call has brought about; what is recorded always is."""
+        """Return whether a fact is one that the call has brought about; what is recorded always is."""
         is_other = fact.before is not None and fact.before != fact.value.text
         return is_other or fact.of in self.trial.noted
 
@@ -369,7 +369,7 @@ def signature(outcome: CallResult) -> tuple[object, ...]:
 
 
 def is_same(base: CallResult, head: CallResult) -> bool:
-    """Tell whether base and head give the same; of objects only what both show is compared."""
+    """Return whether base and head give the same; of objects only what both show is compared."""
     if base.kind != "object" or head.kind != "object":
         return signature(base) == signature(head)
     before = {fact.of: fact.value.text for fact in base.facts}
@@ -416,6 +416,6 @@ def with_base(case: Case, base: Observation | None) -> Case:
 
 
 def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
-    """Tell whether a test of this case would state more than that nothing came of it."""
+    """Return whether a test of this case would state more than that nothing came of it."""
     nothing = member_gives_nothing or case.trial.is_statement
     return not case.gives_none or bool(case.changes) or not nothing

@@ -292,7 +292,7 @@ class _Exploration:
         )
 
     async def _seen(self, job: ExplorerJob, setting: ExplorerSetting) -> _Seen:
-        """Run a job's trials, so many members a process that starting one pays off, side by side."""
+        """Run a job's trials, this many members a process that starting one pays off, side by side."""
         parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
         data = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
         return {number: seen for each in data for number, seen in each.observations.items()}
@@ -311,7 +311,7 @@ def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
 
 
 def _is_shaken(member: _Seeking, listed: Iterable[int], second: _Seen) -> bool:
-    """Tell whether something else came of a trial in the second setting."""
+    """Return whether something else came of a trial in the second setting."""
     return any(
         _repeated(member.cases[number], member.seen[number], second.get(number)) is None for number in listed
     )
@@ -330,7 +330,7 @@ def _findings(member: _Seeking, first: _Seen, listed: Sequence[int], second: _Se
 
 
 def _repeated(case: Case, first: Observation | None, second: Observation | None) -> Case | None:
-    """Return a case as both settings saw it; None where they differ."""
+    """Return a case as both settings saw it; None if they differ."""
     if first is None:
         return None
     seen = replace(case.seen, outcome=first.outcome, state=first.state, writes=first.writes)

@@ -170,7 +170,7 @@ class OfflineGenerator:
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
-        """Return why a module's members cannot be looked at, with the stage; None where they can."""
+        """Return why a module's members cannot be looked at, with the stage; None if they can."""
         if not data.loaded:
             return SkipStage.GENERATION, "loading its module does not come to an end"
         if data.problem is None:

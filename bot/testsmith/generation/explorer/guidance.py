@@ -371,7 +371,7 @@ _STEPS = 2
 def mutants_around(member: Member, source: ModuleSource, most: int = MOST_OWN) -> tuple[Mutant, ...]:
     """Return the mutants of a member, then those of the private functions of its module that it uses.
 
-    Only those inside of functions, since only these can be put in place of what is loaded. None where the
+    Only those inside of functions, since only these can be put instead of what is loaded. None if the
     module's text cannot be read.
 
     Args:

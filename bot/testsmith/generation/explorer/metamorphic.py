@@ -48,11 +48,11 @@ _SPLITTING = "batch batched chunk chunked chunks"
 
 
 def undoes(name: str, other: str) -> bool:
-    """Tell whether, going by their names, one member may undo what the other does.
+    """Return whether, going by their names, one member may undo what the other does.
 
     Args:
-        name: The plain name of the one that comes second, as `b64_decode`.
-        other: The plain name of the one that comes first, as `b64_encode`.
+        name: The plain name of the one that comes second, such as `b64_decode`.
+        other: The plain name of the one that comes first, such as `b64_encode`.
     """
     second, first = snake(name).split("_"), snake(other).split("_")
     if second == first:
@@ -68,7 +68,7 @@ def _one_word_undone(second: list[str], first: list[str]) -> bool:
 
 
 def _word_undoes(back: str, there: str) -> bool:
-    """Tell whether a word undoes another, in either direction: `parse` and `format` undo each other."""
+    """Return whether a word undoes another, in either direction: `parse` and `format` undo each other."""
     if (there, back) in _OPPOSITES or (back, there) in _OPPOSITES:
         return True
     return any(_by_prefix(*words, *pair) for pair in _PREFIXES for words in ((back, there), (there, back)))
@@ -80,7 +80,7 @@ def _by_prefix(back: str, there: str, plain: str, undoing: str) -> bool:
 
 
 def _crosswise(second: list[str], first: list[str]) -> bool:
-    """Tell whether two names are as `bytes_to_int` and `int_to_bytes`."""
+    """Return whether two names are as `bytes_to_int` and `int_to_bytes`."""
     for word in ("to", "from", "2"):
         if word in first and first[1:-1].count(word) == 1:
             at = first.index(word)
@@ -89,7 +89,7 @@ def _crosswise(second: list[str], first: list[str]) -> bool:
 
 
 def checks(name: str, other: str) -> bool:
-    """Tell whether one member may check what the other gives, as `validate` what `sign` gives."""
+    """Return whether one member may check what the other gives, as `validate` what `sign` gives."""
     second, first = snake(name).split("_"), snake(other).split("_")
     if not _CHECKS & set(second) or not _MADE & set(first):
         return False
@@ -98,17 +98,17 @@ def checks(name: str, other: str) -> bool:
 
 
 def settles(name: str) -> bool:
-    """Tell whether a member may well change nothing in what it has given itself."""
+    """Return whether a member may well change nothing in what it has given itself."""
     return _has_one_of(_SETTLING, name)
 
 
 def keeps_items(name: str) -> bool:
-    """Tell whether a member may well give the items that it is given in another order."""
+    """Return whether a member may well give the items that it is given in another order."""
     return _has_one_of(_KEEPING, name)
 
 
 def splits_items(name: str) -> bool:
-    """Tell whether a member may well give the items that it is given in groups."""
+    """Return whether a member may well give the items that it is given in groups."""
     return _has_one_of(_SPLITTING, name)
 
 
@@ -229,7 +229,7 @@ class Relations:
             yield from self._accepted(first, second, words)
 
     def _arguments_after(self, second: Party, first: Party) -> str | None:
-        """Return what the second call takes beside the first one's result; None where that is not known."""
+        """Return what the second call takes beside the first one's result; None if that is not known."""
         known = {each.name for each in first.required}
         found = []
         for parameter in second.required[1:]:

@@ -23,7 +23,7 @@ class ModuleSource:
 
     Attributes:
         tree: Its syntax tree.
-        text: Its text, with lines that end in a line feed alone; None where that cannot be read.
+        text: Its text, with lines that end in a line feed alone; None if that cannot be read.
         definitions: Its functions and classes by dotted name.
         constants: Expressions that are assigned to names at its top level.
         imports: Its imports by the name that they bind.
@@ -37,7 +37,7 @@ class ModuleSource:
 
 
 def read_module(text: str, module: str, *, is_package: bool = False) -> ModuleSource:
-    """Read a module's text; one that is no Python gives an empty one.
+    """Read a module's text; one that is not valid Python gives an empty one.
 
     Args:
         text: Its text.
@@ -129,7 +129,7 @@ def parameter_names(node: Function) -> list[str]:
 
 
 def gives_nothing(node: Definition | None) -> bool:
-    """Tell whether a function never returns or yields a value: its effects are all there is to see."""
+    """Return whether a function never returns or yields a value: its effects are all there is to see."""
     if not isinstance(node, Function):
         return False
     return not any(
@@ -140,7 +140,7 @@ def gives_nothing(node: Definition | None) -> bool:
 
 
 def is_bare(node: Definition | None) -> bool:
-    """Tell whether a class says nothing beyond its name, bases and docstring."""
+    """Return whether a class says nothing beyond its name, bases and docstring."""
     if not isinstance(node, ast.ClassDef):
         return False
     return all(
@@ -241,7 +241,7 @@ class _Reader:
         self._top = member.name.partition(".")[0]
 
     def read(self, shown: ShownExample) -> DocumentedCall | None:
-        """Return a call ready to run, or None where a name of it is unknown."""
+        """Return a call ready to run, or None if a name of it is unknown."""
         try:
             statements = [node for text in shown.setup for node in ast.parse(text).body]
             text = _one_line(shown.call)
@@ -265,7 +265,7 @@ class _Reader:
         )
 
     def _resolved(self, nodes: Sequence[ast.AST], own: Mapping[str, Import]) -> Imports | None:
-        """Return where all free names come from; None where one is unknown."""
+        """Return where all free names come from; None if one is unknown."""
         found = [self._origin(name, own) for name in _free_names(nodes)]
         known = [each for each in found if each is not None]
         return frozenset(known) if len(known) == len(found) else None
@@ -296,7 +296,7 @@ class _Reader:
         return _around(found, text), tuple((name, _expression(node, imports, text)) for name, node in pairs)
 
     def _is_member(self, function: ast.expr) -> bool:
-        """Tell whether a function's text names the member: plainly, by modules before it, on an object."""
+        """Return whether a function's text names the member: plainly, by modules before it, on an object."""
         if self._member.kind in {MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.STATIC_METHOD}:
             return isinstance(function, ast.Attribute) and function.attr == self._member.plain_name
         modules = ("", f"{self._member.module}.", f"{self._member.module.partition('.')[0]}.")

@@ -154,7 +154,7 @@ def _planned(
 
 
 def _planned_changes(job: ExplorerJob) -> dict[str, list[dict[str, object]]]:
-    """Return the changes that can be put in place of functions that are loaded."""
+    """Return the changes that can be put instead of functions that are loaded."""
     members = {member for member, _ in (job.trials or {}).values()}
     return {
         member: [

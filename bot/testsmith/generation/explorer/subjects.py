@@ -86,7 +86,7 @@ class Callee:
 
     Attributes:
         name: Its plain name.
-        parameters: What it takes; None where it does not tell.
+        parameters: What it takes; None if it does not tell.
         returns: What it says that it returns.
         generator: Whether it yields.
     """
@@ -107,7 +107,7 @@ class Owner:
         abstract: Whether no object of it can be made.
         members: Names of an enum's members.
         builtin: The nearest built-in class that it derives from; empty for none.
-        parameters: Of its constructor; None where it tells none.
+        parameters: Of its constructor; None if it tells none.
         methods: Its public plain methods.
         awaited: Its public methods that are coroutine functions.
         asynchronous: Whether some of what it does is awaited.
@@ -134,10 +134,10 @@ class Description:
 
     Attributes:
         name: The member's dotted name.
-        problem: Why it cannot be had; None where it can.
+        problem: Why it cannot be had; None if it can.
         callee: What is called.
         owner: The class around it, or itself.
-        set_to: What it may be set to, where it is a property; None where it cannot be set.
+        set_to: What it may be set to, where it is a property; None if it cannot be set.
     """
 
     name: str

@@ -24,7 +24,7 @@ class StatedRelation(NamedTuple):
     """What a call states by being True, instead of by its value.
 
     Attributes:
-        words: What holds, in words for the test's name, as `reverses_encode`.
+        words: What holds, in words for the test's name, such as `reverses_encode`.
         idle: An expression that is True where the input shows nothing of it, since nothing happens to it.
     """
 
@@ -59,7 +59,7 @@ class Trial:
         still: Statements before all others, which hold the clock or chance still.
         setup: Statements before the call; the first makes the object, where there is one.
         pieces: The call's text around its object and arguments.
-        receiver: The object's name; empty where there is none.
+        receiver: The object's name; empty if there is none.
         arguments: The call's arguments.
         watched: Names of objects that are looked at afterwards.
         probes: Expressions that are looked at afterwards.
@@ -67,7 +67,7 @@ class Trial:
         layer: Where its inputs come from.
         example: The documented example that it is; None for all others.
         is_shortened: Whether its setup leaves out statements that the docstring shows before its call.
-        about: What it shows, in words for the test's name; empty where its call says that.
+        about: What it shows, in words for the test's name; empty if its call says that.
         priors: Names of the methods that were called before.
         relation: The relation that it states; None for all others.
         in_loop: Whether all of it runs inside one coroutine, in which its text may await.
@@ -123,7 +123,7 @@ class Trial:
 
     @property
     def file_content(self) -> str | None:
-        """The text of the file that is set up; None where there is none."""
+        """The text of the file that is set up; None if there is none."""
         prefix = "path.write_text("
         written = next((each for each in self.setup if each.startswith(prefix)), None)
         return None if written is None else str(ast.literal_eval(written[len(prefix) : -1]))

@@ -169,7 +169,7 @@ class _Planner:
                     )
 
     def _used_on(self, call: UsedCall) -> Trial | None:
-        """Return the trial that a call of the project is made in; None where its object is not known."""
+        """Return the trial that a call of the project is made in; None if its object is not known."""
         if self._member.kind is not MemberKind.METHOD:
             plain = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
             return replace(plain, inside=self._member.kind is MemberKind.CLASS)
@@ -345,7 +345,7 @@ def _after(trial: Trial, prior: Prior) -> Trial:
 
 
 def is_entered(name: str) -> bool:
-    """Tell whether a special method works by one of these statements."""
+    """Return whether a special method works by one of these statements."""
     return name in _HEADS or name in _ITERATED
 
 

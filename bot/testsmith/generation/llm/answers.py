@@ -146,7 +146,7 @@ def _bare(name: object) -> str:
 
 
 def _module(code: object) -> str | None:
-    """Return a usable module's text, without a fence around it; None where it is not one."""
+    """Return a usable module's text, without a fence around it; None if it is not one."""
     if not isinstance(code, str) or len(code) > MAX_CODE_BYTES:
         return None
     text = _without_fence(code.replace("\r\n", "\n")).strip("\n").rstrip()
@@ -389,7 +389,7 @@ def _after_silence(
     if batch.asked_again == MAX_ASKED_AGAIN:
         lack = "held no usable test for it" if readable else "were no tests"
         reason = f"the model's answers {lack}, asked {MAX_ASKED_AGAIN + 1} times"
-        # An answer that nobody can read may be the endpoint's fault, and pass.
+        # An answer that no one can read may be the endpoint's fault, and pass.
         return CallOutcome(results=skipped(rest, reason, permanent=readable))
     counted = replace(batch, asked_again=batch.asked_again + 1)
     if len(rest) < len(batch.requests):

@@ -36,12 +36,12 @@ class CallSources:
         return next(holders, None)
 
     def hold(self, text: str) -> bool:
-        """Tell whether a piece of code stands in one of them."""
+        """Return whether a piece of code stands in one of them."""
         piece = _bare(text)
         return piece.count("\n") > _LEAST_LINES and any(piece in source for _, source in self._sources)
 
     def define(self, head: Sequence[str]) -> bool:
-        """Tell whether one of them is the definition that a signature is of.
+        """Return whether one of them is the definition that a signature is of.
 
         Args:
             head: The signature's first lines: a comment that names the module, and what it is of.
@@ -80,7 +80,7 @@ class SharedContext:
     Attributes:
         shared: Blocks that several of the members use, in the order of their first use.
         own: Blocks that one member alone uses, by its id.
-        style_sample: A part of a test file; empty where none fits or none is known.
+        style_sample: A part of a test file; empty if none fits or none is known.
     """
 
     shared: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def lower_tier(request: Request, tiers: int) -> int | None:
-    """Return the next number of tiers that shows less of this request's context; None where none does."""
+    """Return the next number of tiers that shows less of this request's context; None if none does."""
     context = request.context
     if tiers >= STYLE_TIER and context.style_sample.strip():
         return STYLE_TIER - 1
@@ -201,7 +201,7 @@ def _blocks(request: Request, sources: CallSources) -> Iterator[tuple[str, str]]
 
 
 def _is_of_the_head(line: str) -> bool:
-    """Tell whether a line of a signature says what it is of, rather than what that holds."""
+    """Return whether a line of a signature says what it is of, rather than what that holds."""
     return not line[:1].isspace()
 
 

@@ -55,7 +55,7 @@ def model_identity(settings: ModelSettings) -> ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEntries:
-    """Entries of the answers that were of no use: for a member answered already, for nobody, or no code."""
+    """Entries of the answers that were of no use: for a member answered already, for no one, or no code."""
 
     repeated: int = 0
     unknown: int = 0
@@ -70,7 +70,7 @@ class IgnoredEntries:
         )
 
     def note(self) -> str:
-        """Return the counts in words; empty where there is nothing to count."""
+        """Return the counts in words; empty if there is nothing to count."""
         counts = {
             "for members that were answered already": self.repeated,
             "for members that were not asked for": self.unknown,
@@ -201,7 +201,7 @@ class EstimatingGenerator:
     """Stands where the model's generator stands, and says of every member that it is only reckoned with.
 
     Members, packing, prompts and caps are as they are in a run. Answers are reckoned at what the settings say
-    of one member; that they have to be asked for again, or mended, nobody knows beforehand.
+    of one member; that they have to be asked for again, or mended, no one knows beforehand.
     """
 
     def __init__(self, settings: ModelSettings, budget: Budget) -> None:

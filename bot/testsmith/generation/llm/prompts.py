@@ -37,8 +37,8 @@ def shown(text: str) -> str:
 class _MemberBlock:
     """One member as a user prompt shows it.
 
-    `within` names the member of the same call whose source holds this one's; empty where none does. What was
-    observed is empty where nothing was, the last two where its tests are to be written.
+    `within` names the member of the same call whose source holds this one's; empty if none does. What was
+    observed is empty if nothing was, the last two where its tests are to be written.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Which definitions of a package use a changed one, directly or through others."""
+"""Find definitions of a package that use a changed definition, directly or indirectly."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from testsmith.languages.python.package import Node, Package, PublicModules
 from testsmith.languages.python.references import Via
 
 MOST_CAUSES = 8
-"""So many of the changed things that a definition uses are named, the nearest ones."""
+"""Maximum number of causes reported per affected definition, nearest first."""
 
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What reaches one definition.
+    """Why a definition is affected.
 
     Attributes:
-        causes: The changed things it uses, nearest first.
-        steps: How many references lie between it and the nearest.
+        causes: Changed definitions that it uses, nearest first.
+        steps: Number of references to the nearest cause.
     """
 
     causes: tuple[Node, ...]
@@ -30,7 +30,7 @@ class Effect:
 def effects(
     package: Package, public: PublicModules, changed: Collection[Node], limit: int
 ) -> dict[Node, Effect]:
-    """Return what uses the changed things over at most so many references, breadth first."""
+    """Return the definitions that use a changed one over at most `limit` references (breadth first)."""
     users = users_of(package, public)
     reached: dict[Node, dict[Node, int]] = {}
     frontier = [(node, node) for node in sorted(changed)]
@@ -48,7 +48,7 @@ def _next_frontier(
     reached: dict[Node, dict[Node, int]],
     step: int,
 ) -> Iterator[tuple[Node, Node]]:
-    """Yield who uses the frontier for the first time, each with the cause, and note it with the step."""
+    """Yield new users of the frontier, each with its cause, and record the step in `reached`."""
     for node, cause in frontier:
         for user in users.get(node, ()):
             causes = reached.setdefault(user, {})
@@ -58,7 +58,7 @@ def _next_frontier(
 
 
 def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
-    """Return, for all that is defined, what refers to it."""
+    """Return the users of each definition."""
     found: dict[Node, set[Node]] = {}
     for node in package.nodes():
         for user, used in (*_references(package, public, node), *_inheritance(package, public, node)):
@@ -68,7 +68,7 @@ def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
 
 
 def _references(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield who uses what, as a definition's own code says it."""
+    """Yield `(used, user)` pairs for the references in a definition's own code."""
     defined = package.defined(node)
     for reference in defined.references if defined is not None else ():
         for used in package.follow(node, reference):
@@ -80,7 +80,7 @@ def _references(package: Package, public: PublicModules, node: Node) -> Iterator
 
 
 def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield that a class uses its bases; of a private one, also what it inherits from there."""
+    """Yield that a class uses its bases and, if a base is private, what it inherits from it."""
     for base in package.bases(node):
         yield node, base
         if not public.is_public(base):
@@ -88,7 +88,7 @@ def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterato
 
 
 def _used_with(package: Package, public: PublicModules, node: Node) -> Iterator[Node]:
-    """Yield what is used where a name is: of a class its construction, of a private one all it has."""
+    """Yield the nodes used along with a name: a class's constructor, or all parts of a private class."""
     yield node
     if not package.is_class(node):
         return

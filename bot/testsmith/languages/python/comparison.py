@@ -1,4 +1,9 @@
-"""Which definitions differ in meaning between two states of a file, and which only moved."""
+"""Compare the definitions of two revisions of a file by meaning.
+
+`meaning` ignores what does not change what a definition does: docstrings, annotations, comments, formatting,
+overloads, `pass` and type-checking blocks. `normalised_source` ignores only comments, formatting and
+position; it is used in cache keys of prompts that include docstrings and annotations.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +29,12 @@ from testsmith.languages.python.definitions import (
 from testsmith.languages.python.parsing import LineSpan, SourceFile, comments, parse, span_of
 from testsmith.model import Change, MemberKind
 
-# What Python source means, as text that two revisions can be compared by.
-#
-# `meaning` leaves out what makes no difference to what a definition does: docstrings, annotations,
-# comments, formatting, overloads, `pass`, and what only a type checker sees. `normalised_source` leaves
-# out only comments, formatting and the place, for a cache key whose prompt shows docstring and
-# annotations.
+# Meaning of a definition, as comparable text.
 
 _MEANINGLESS_FIELDS = frozenset(
     {"annotation", "ctx", "kind", "returns", "simple", "type_comment", "type_ignores", "type_params"}
 )
-"""Fields of syntax nodes that hold annotations or notes of the parser."""
+"""AST fields that contain annotations or parser metadata."""
 
 _FIELDS = MappingProxyType(
     {
@@ -48,26 +48,26 @@ _SUITES = frozenset({"body", "orelse", "finalbody"})
 
 
 def meaning(definition: Definition) -> str:
-    """Return what a definition does; a class's methods and nested classes are not part of its own meaning."""
+    """Return the meaning of a definition; for a class, without its methods and nested classes."""
     if definition.kind is MemberKind.CLASS:
         return _written([_class_head(part) for part in definition.parts])
     return _written([(part.guards, list(_suite([part.statement]))) for part in definition.parts])
 
 
 def meaning_of_source(source: str) -> str:
-    """Return what a definition's text does; a class's methods and nested classes are part of it.
+    """Return the meaning of a definition's source; for a class, including its methods and nested classes.
 
     Raises:
-        CannotParse: It is no Python.
+        CannotParse: `source` is not valid Python.
     """
     return _written(parse(source))
 
 
 def normalised_source(source: str) -> str:
-    """Return a member's source in one form for all formatting, without comments, at the left margin.
+    """Return a member's source dedented, without comments and in a canonical format.
 
-    Docstrings, with their indentation evened out, and annotations stay. A text that is no Python comes back
-    as it is.
+    Annotations and docstrings (with normalized indentation) are kept. Text that is not valid Python is
+    returned unchanged.
     """
     try:
         tree = parse(source)
@@ -87,10 +87,7 @@ def _even_out_docstring(node: ast.AST) -> None:
 
 
 def _class_head(part: Placed) -> object:
-    """Return a class without its methods and nested classes: bases, decorators, class-level statements.
-
-    That every class derives from `object` need not be said.
-    """
+    """Return the bases, decorators and class-level statements of a class, without an explicit `object`."""
     node = part.statement
     if not isinstance(node, ast.ClassDef):
         return part.guards, node
@@ -110,7 +107,7 @@ def _written(thing: object) -> str:
 
 
 def _write(thing: object, parts: list[str]) -> None:
-    """Append a node, or what a node's field holds, so that different things give different texts."""
+    """Append an unambiguous text form of a node or of a field's value."""
     if isinstance(thing, ast.AST):
         parts.append(f"({type(thing).__name__}")
         for field in _FIELDS[type(thing)]:
@@ -126,7 +123,7 @@ def _write(thing: object, parts: list[str]) -> None:
 
 
 def _value(node: ast.AST, field: str) -> object:
-    """Return what a field means."""
+    """Return the value of a field without irrelevant details."""
     value: object = getattr(node, field, None)
     if field in _SUITES and isinstance(value, list):
         return list(_suite(value, in_class=isinstance(node, ast.ClassDef)))
@@ -140,7 +137,7 @@ def _decorators(node: Function | ast.ClassDef) -> list[ast.expr]:
 
 
 def _suite(body: Sequence[ast.stmt], *, in_class: bool = False) -> Iterator[object]:
-    """Yield the statements that do something; an annotated name without a value does so in a class only."""
+    """Yield the statements that have an effect; bare annotations have one only in a class."""
     for statement in body:
         match statement:
             case ast.If(test=test) if is_type_checking(test):
@@ -155,7 +152,7 @@ def _suite(body: Sequence[ast.stmt], *, in_class: bool = False) -> Iterator[obje
 
 
 def _is_note(statement: ast.stmt) -> bool:
-    """Tell whether a statement does nothing: a docstring, `...`, `pass`."""
+    """Return whether a statement has no effect: a docstring, `...` or `pass`."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
     return isinstance(statement, ast.Pass)
@@ -166,15 +163,15 @@ _SKIP_MARK = re.compile(r"(?:^|\s)#+\s*testsmith:\s*skip\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDefinition:
-    """A definition of a file without its syntax tree.
+    """A definition of a file, without its syntax tree.
 
     Attributes:
-        name: The dotted name inside the file.
-        kind: What it is; None for a module constant.
+        name: Dotted name inside the file.
+        kind: Kind of member, or None for a module constant.
         is_async: See `Member.is_async`.
-        spans: The lines of its parts.
-        source: Its text, at the left margin.
-        is_marked: Whether a comment asks to skip it or a class around it.
+        spans: Lines of its parts.
+        source: Dedented source text.
+        is_marked: Whether a comment asks to skip it or an enclosing class.
     """
 
     name: str
@@ -187,7 +184,7 @@ class FoundDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A definition of head that base lacks, or has with another meaning."""
+    """A definition of head that is missing on base or has a different meaning there."""
 
     found: FoundDefinition
     change: Change
@@ -195,11 +192,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What differs between two states of one file.
+    """Differences between two states of a file.
 
     Attributes:
-        differences: In the order of head.
-        gone: Text of the definitions that only base has, by dotted name.
+        differences: New and changed definitions, in the order of head.
+        gone: Source text of definitions that exist only on base, by dotted name.
         classes_with_methods: Names of the classes of head that have a public method or property.
     """
 
@@ -209,7 +206,7 @@ class Comparison:
 
     @property
     def added_classes(self) -> frozenset[str]:
-        """Names of the classes that only head has."""
+        """Names of the classes that exist only on head."""
         return frozenset(
             each.found.name
             for each in self.differences
@@ -218,7 +215,7 @@ class Comparison:
 
 
 class Definitions:
-    """The definitions of one file, each cut out of its text when it is asked for."""
+    """Definitions of one file; source text is extracted on demand."""
 
     def __init__(self, source: SourceFile | None) -> None:
         self.by_name: dict[str, Definition] = definitions(source.tree) if source is not None else {}
@@ -229,7 +226,7 @@ class Definitions:
         }
 
     def source(self, name: str) -> str:
-        """Return a definition's text."""
+        """Return a definition's source text."""
         return self.by_name[name].source(self._lines)
 
     def found(self, name: str) -> FoundDefinition:
@@ -248,9 +245,9 @@ class Definitions:
         return bool(self._marks) and any(self._is_part_marked(part.statement) for part in definition.parts)
 
     def _is_part_marked(self, node: ast.stmt) -> bool:
-        """Tell if a mark stands in the comment above a definition, on its head, or where its body starts.
+        """Return whether a skip comment is above a definition, on its head or where its body starts.
 
-        A line of its own above a class's first method speaks of that method.
+        A comment on its own line above a class's first method applies to that method.
         """
         first = span_of(node).first
         above, head = self._own_line_marks.intersection(self._comment_above(first)), self._marks
@@ -261,14 +258,14 @@ class Definitions:
         return bool(above) or not head.isdisjoint(range(first, end))
 
     def _comment_above(self, line: int) -> Iterator[int]:
-        """Yield the lines of the comment that ends just above a line."""
+        """Yield the lines of the comment that ends directly above a line."""
         while line > 1 and self._lines[line - 2].lstrip().startswith("#"):
             line -= 1
             yield line
 
 
 def _beginning(node: ast.stmt) -> ast.stmt:
-    """Return the first statement of a body after its docstring; the statement itself where it has no body."""
+    """Return the first statement of a body after the docstring, or the statement itself if it has no body."""
     body: Sequence[ast.stmt] = getattr(node, "body", ()) or (node,)
     match body:
         case [ast.Expr(value=ast.Constant(value=str())), after, *_]:
@@ -277,7 +274,7 @@ def _beginning(node: ast.stmt) -> ast.stmt:
 
 
 def compare(base: SourceFile | None, head: SourceFile | None) -> Comparison:
-    """Return what differs between two states of a file; None is a file that is not there or not readable."""
+    """Return the differences between two states of a file; None means a missing or unreadable file."""
     before, after = Definitions(base), Definitions(head)
     changes = {name: _change(name, before, after) for name in after.by_name}
     return Comparison(
@@ -310,20 +307,20 @@ def _classes_with_methods(found: Mapping[str, Definition]) -> Iterable[str]:
 
 
 def _around(name: str) -> Iterable[str]:
-    """Yield the dotted names of the classes around a definition."""
+    """Yield the dotted names of the enclosing classes."""
     while name := name.rpartition(".")[0]:
         yield name
 
 
 def _marks(text: str) -> frozenset[int]:
-    """Return the lines whose comment asks to skip a definition."""
+    """Return the lines that contain a comment asking to skip a definition."""
     if _SKIP_MARK.search(text) is None:
         return frozenset()
     return frozenset(line for line, comment in comments(text).items() if _SKIP_MARK.search(comment))
 
 
 def whole_meaning(source: str) -> str:
-    """Return what a definition's text means, all that a class holds included."""
+    """Return the meaning of a definition's source, including everything in a class."""
     try:
         return meaning_of_source(source)
     except (CannotParse, RecursionError):

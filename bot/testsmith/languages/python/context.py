@@ -1,4 +1,4 @@
-"""What a generator is told about a member beside its own source: what it uses, and how the project tests."""
+"""Build the context of a generation request: signatures of what a member uses, and project conventions."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _ACCESSORS = frozenset({"setter", "deleter"})
 
 
 def signature(definition: Definition, *, methods: Collection[str] | None = None) -> str:
-    """Return a definition's signature: lines without a blank one among them, at the left margin.
+    """Return a definition's signature, dedented and without blank lines.
 
-    Of a class: its head, its fields, its constructor and methods. Of a constant: its assignment, cut where it
-    is long.
+    For a class this is its head, fields, constructor and methods; for a constant its assignment, truncated if
+    long.
 
     Args:
-        definition: What to show.
-        methods: Of a class: the methods to show beside the constructor, which is shown with the fields it
-            sets; None for all public ones, as one sees them who only uses the class.
+        definition: The definition.
+        methods: For a class, the methods to include in addition to the constructor (which then includes the
+            fields it sets). None includes all public methods, as a user of the class sees them.
     """
     statement = definition.parts[-1].statement
     if isinstance(statement, ast.ClassDef):
@@ -90,7 +90,7 @@ def _function_lines(node: Function, *, with_fields: bool = False) -> Iterator[st
 
 
 def _fields(node: Function) -> Sequence[str]:
-    """Return the assignments by which a constructor sets its object's fields."""
+    """Return the assignments in a constructor that set fields."""
     if node.name != "__init__":
         return ()
     assigned = [placed.statement for placed in statements(node.body)]
@@ -116,7 +116,7 @@ def _documentation(node: Function | ast.ClassDef) -> Sequence[str]:
 
 
 def _shortened(text: str) -> str:
-    """Return a text in one line, cut where it is long."""
+    """Return a text on one line, truncated if long."""
     line = " ".join(text.split())
     return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]} ..."
 
@@ -126,19 +126,19 @@ def _cut_lines(lines: Sequence[str]) -> Sequence[str]:
 
 
 MOST_BYTES = 16 * 1024
-"""The most that all conventions of one request may come to, as UTF-8."""
+"""Maximum size of all conventions in a request, in UTF-8 bytes."""
 
 CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
 
 _FILES_KEPT = 256
-"""Parsed files that are kept at a time: the members come file by file, and share few others."""
+"""Maximum number of parsed files kept at once. Members arrive file by file and share few other files."""
 
 _MOST_BLOCKS = 30
 _MOST_HOPS = 5
 
 
 def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
-    """Yield one request a member, in order; see `LanguageDriver.requests`."""
+    """Yield one request per member, in order; see `LanguageDriver.requests`."""
     test_paths = TestPaths(tree, project)
     conventions = Conventions(tree)
     used = _Signatures(tree, project)
@@ -163,7 +163,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """One parsed source file: what it defines, and what its imports bind."""
+    """A parsed source file with its definitions and imports."""
 
     module: Module
     definitions: dict[str, Definition]
@@ -172,7 +172,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Used:
-    """Something a member uses: where it is defined, and what of a class is of interest, None for all."""
+    """A definition that a member uses; `methods` limits a class to the relevant ones (None for all)."""
 
     file: _File
     name: str
@@ -180,13 +180,13 @@ class _Used:
 
     @property
     def block(self) -> str:
-        """Its signature, with the module that it is from."""
+        """Return its signature, preceded by its module."""
         shown = signature(self.file.definitions[self.name], methods=self.methods)
         return f"# {self.file.module.name}\n{shown}"
 
 
 class _Signatures:
-    """Tier 2 of the context: the signatures of what members use."""
+    """Second tier of the context: signatures of what members use."""
 
     def __init__(self, tree: SourceTree, project: str) -> None:
         self._tree = tree
@@ -195,13 +195,13 @@ class _Signatures:
         self._file = lru_cache(maxsize=_FILES_KEPT)(self._read)
 
     def of(self, member: Member) -> str:
-        """Return the signatures, a blank line between two, the enclosing class's first."""
+        """Return the signatures separated by blank lines, the enclosing class first."""
         file = self._file(member.path)
         if file is None or member.name not in file.definitions:
             return ""
         try:
             blocks = dict.fromkeys(used.block for used in self._used_by(member, file))
-        except RecursionError:  # generated code may be nested thousands deep; it does without
+        except RecursionError:  # generated code may be nested thousands of levels deep; omit signatures then
             return ""
         return "\n\n".join(islice(blocks, _MOST_BLOCKS))
 
@@ -222,7 +222,7 @@ class _Signatures:
                 yield used
 
     def _meant(self, file: _File, reference: Reference) -> _Used | None:
-        """Return what a reference means, if it is something of this project; its own class is known."""
+        """Return the project definition that a reference resolves to, excluding the member's own class."""
         if reference.via is Via.NAME:
             return self._named(file, reference.names, _MOST_HOPS)
         if reference.via is Via.MODULE:
@@ -230,7 +230,7 @@ class _Signatures:
         return None
 
     def _named(self, file: _File, names: Sequence[str], hops: int) -> _Used | None:
-        """Follow names from a module's own level, through re-exports."""
+        """Resolve names from a module's top level, following re-exports."""
         if not names or not hops:
             return None
         name, *rest = names
@@ -247,7 +247,7 @@ class _Signatures:
         return None
 
     def _in_module(self, module: str, names: Sequence[str], hops: int) -> _Used | None:
-        """Follow names from a module, the first of which may be modules inside it."""
+        """Resolve names from a module; leading names may be submodules."""
         if not names:
             return None
         file = self._file_of(module)
@@ -281,14 +281,14 @@ class _Signatures:
 
 
 def _type_checking_imports(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield the imports of the module's own conditions, those that only a type checker sees among them."""
+    """Yield top-level conditional imports, including those under `TYPE_CHECKING`."""
     for statement in tree.body:
         if isinstance(statement, ast.If):
             yield from (each for each in statement.body if isinstance(each, ast.Import | ast.ImportFrom))
 
 
 def _types(definition: Definition) -> Iterator[Reference]:
-    """Yield references to the types that a definition's annotations name."""
+    """Yield references to the types in a definition's annotations."""
     for part in definition.parts:
         if isinstance(part.statement, Function):
             arguments = (node for node in ast.walk(part.statement.args) if isinstance(node, ast.arg))
@@ -309,14 +309,14 @@ def _names_in(annotation: ast.expr | None) -> Iterator[Reference]:
 
 
 def _in_order(source: str, found: Iterable[Reference]) -> Sequence[Reference]:
-    """Return references in the order in which the source first names them."""
+    """Return references in the order of their first use in the source."""
     return sorted(found, key=lambda each: (source.find(each.names[-1]), each.via.value, each.names))
 
 
 class Conventions:
-    """What the `TESTSMITH.md` files of a tree ask of its tests, each file read once.
+    """Test conventions from the `TESTSMITH.md` files of a tree, each read once.
 
-    The root's comes first, then those of deeper folders.
+    The root's come first, followed by those of deeper folders.
     """
 
     def __init__(self, tree: SourceTree) -> None:
@@ -325,7 +325,7 @@ class Conventions:
         self._joined: dict[tuple[str, ...], str] = {}
 
     def of(self, path: str, test_path: str) -> str:
-        """Return what holds for a source file and its test file: the texts of all folders above them."""
+        """Return the conventions for a source file and its test file, from all folders above them."""
         if not self._there:
             return ""
         wanted = {

@@ -1,8 +1,8 @@
-"""What a module defines: its functions, classes, methods and properties, and its module constants.
+"""Collect the definitions of a module: functions, classes, methods, properties and module constants.
 
-A name that is bound in several places (in the branches of an `if` or a `try`, as a property's getter and
-setter) is one definition with several parts. Overloads, and what only a type checker or `python -m` sees,
-are left out. A definition inside a function is part of that function.
+A name bound in several places (branches of an `if` or `try`, a property's getter and setter) is one
+definition with several parts. Overloads and code that only runs under a type checker or `python -m` are
+ignored. A definition inside a function is part of that function.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from testsmith.model import MemberKind
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 Guard = tuple[str, tuple[ast.AST, ...]]
-"""What a statement's running hangs on: a word for the branch, and the conditions."""
+"""Branch that a statement is in: a keyword and its conditions."""
 
 TYPING_DECORATORS = frozenset({"override", "final"})
-"""Decorators that only speak to a type checker."""
+"""Decorators that matter only to type checkers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A statement with the branches that it stands in.
+    """A statement with its enclosing branches.
 
     Attributes:
-        statement: A definition or a simple statement, never an `if`, `try`, `with` or loop.
-        guards: The branches around it, outermost first.
-        suite: Identity of the list of statements that it stands in.
+        statement: A definition or simple statement, never an `if`, `try`, `with` or loop.
+        guards: Enclosing branches, outermost first.
+        suite: Identity of the statement list that contains it.
     """
 
     statement: ast.stmt
@@ -40,12 +40,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One name that a module defines.
+    """A name that a module defines.
 
     Attributes:
-        name: The dotted name inside the module.
-        kind: What it is; None for a module constant.
-        parts: The statements that define it, in order, never empty.
+        name: Dotted name inside the module.
+        kind: Kind of member, or None for a module constant.
+        parts: Statements that define it, in order; never empty.
     """
 
     name: str
@@ -54,21 +54,21 @@ class Definition:
 
     @property
     def is_async(self) -> bool:
-        """Whether calling it gives something to await or to iterate asynchronously."""
+        """Whether a call returns an awaitable or an asynchronous iterator."""
         return isinstance(self.parts[-1].statement, ast.AsyncFunctionDef)
 
     @property
     def spans(self) -> tuple[LineSpan, ...]:
-        """The lines of its parts."""
+        """Lines of its parts."""
         return tuple(span_of(part.statement) for part in self.parts)
 
     def source(self, lines: Sequence[str]) -> str:
-        """Return its text, cut out of its file's lines and moved to the left margin."""
+        """Return its dedented source text from the lines of its file."""
         return "\n\n".join(text_of(lines, part.statement) for part in self.parts)
 
 
 def definitions(tree: ast.Module) -> dict[str, Definition]:
-    """Return what a module defines by dotted name, in the order of first appearance."""
+    """Return the definitions of a module by dotted name, in order of first appearance."""
     found: dict[str, Definition] = {}
     placed = list(statements(tree.body))
     for part in placed:
@@ -79,7 +79,7 @@ def definitions(tree: ast.Module) -> dict[str, Definition]:
 
 
 def statements(body: Sequence[ast.stmt], guards: tuple[Guard, ...] = ()) -> Iterator[Placed]:
-    """Yield the definitions and simple statements of a module's or class's body, branches flattened."""
+    """Yield the definitions and simple statements of a module or class body, with branches flattened."""
     for statement in body:
         branches = _branches(statement)
         if branches is None:
@@ -93,7 +93,7 @@ Branch = tuple[Guard | None, Sequence[ast.stmt]]
 
 
 def _branches(statement: ast.stmt) -> Sequence[Branch] | None:
-    """Return the branches of a compound statement; None for any other."""
+    """Return the branches of a compound statement, or None for other statements."""
     match statement:
         case ast.If():
             return _branches_of_if(statement)
@@ -133,12 +133,12 @@ def _branches_of_if(statement: ast.If) -> Sequence[Branch]:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Tell whether a condition is `TYPE_CHECKING`, however it is spelled."""
+    """Return whether a condition is `TYPE_CHECKING`, in any spelling."""
     return last_name(test) == "TYPE_CHECKING"
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the last part of a dotted name or of a call of one, `""` for any other expression."""
+    """Return the last part of a dotted name or of the called name, or `""` for other expressions."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
@@ -148,7 +148,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def is_overload(node: ast.stmt) -> bool:
-    """Tell whether a definition is one of `typing.overload`, without a body of its own."""
+    """Return whether a definition is a `typing.overload`."""
     return isinstance(node, Function) and any(last_name(each) == "overload" for each in node.decorator_list)
 
 
@@ -157,9 +157,9 @@ def _is_main_guard(test: ast.expr) -> bool:
 
 
 def _enter(found: dict[str, Definition], part: Placed, prefix: str) -> None:
-    """Enter a function or class, and what a class defines in its turn."""
+    """Add a function or class and, for a class, its nested definitions."""
     node = part.statement
-    assert isinstance(node, Function | ast.ClassDef)  # noqa: S101 - the callers have looked
+    assert isinstance(node, Function | ast.ClassDef)  # noqa: S101 - checked by the callers
     if is_overload(node):
         return
     name = prefix + node.name
@@ -173,10 +173,10 @@ def _enter(found: dict[str, Definition], part: Placed, prefix: str) -> None:
 
 
 def _kept_parts(found: dict[str, Definition], name: str, part: Placed) -> tuple[Placed, ...]:
-    """Return the parts that a further definition of the same name leaves standing.
+    """Return the parts that remain when the same name is defined again.
 
-    One in another branch stands beside them, one that builds on them (`@total.setter`, `@show.register`)
-    goes with them; any other takes the place of those in its own list of statements.
+    Parts in other branches remain, as do parts the new one builds on (`@total.setter`, `@show.register`).
+    Otherwise it replaces the parts in its own statement list.
     """
     if name not in found:
         return ()
@@ -211,7 +211,7 @@ def _kind(node: Function | ast.ClassDef, *, is_in_class: bool) -> MemberKind:
 
 
 def _constants(placed: Sequence[Placed], defined: dict[str, Definition]) -> dict[str, Definition]:
-    """Return the module constants: assigned names, each with the statements that bind or alter it."""
+    """Return the module constants: assigned names with the statements that bind or change them."""
     found: dict[str, Definition] = {}
     for part in placed:
         bound = list(_bound_names(part.statement))
@@ -242,7 +242,7 @@ def _targets(statement: ast.stmt) -> Sequence[ast.expr]:
 
 
 def _altered_names(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names whose value a statement alters: `NAMES["x"] = 1`, `NAMES.update(...)`."""
+    """Yield the names whose values a statement changes: `NAMES["x"] = 1`, `NAMES.update(...)`."""
     expressions = _targets(statement)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         expressions = [statement.value.func]

@@ -1,4 +1,4 @@
-"""The Python driver: what knows Python for all other rooms. Each method is told of in `LanguageDriver`."""
+"""Python implementation of `LanguageDriver`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from testsmith.model import Member, Request
 
 
 class PythonDriver:
-    """Python, tested with pytest or unittest. See `LanguageDriver` for what each method owes."""
+    """Driver for Python, tested with pytest or unittest. See `LanguageDriver` for the methods."""
 
     language = "python"
     framework = "pytest"

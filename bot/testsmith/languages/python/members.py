@@ -76,7 +76,7 @@ class _ComparedFile:
 
     Attributes:
         path: Its path on head, or on base where it is gone.
-        module: The module it is; None where no import statement can name it.
+        module: The module it is; None if no import statement can name it.
         comparison: What differs.
         added_lines: The lines of head that the diff adds or alters.
     """
@@ -130,7 +130,7 @@ class _Packages:
         return self._read[name]
 
     def public_module(self, module: Module, name: str) -> str | None:
-        """Return the public module of a definition; None where it is private."""
+        """Return the public module of a definition; None if it is private."""
         if module.is_public:
             return module.name if has_public_name(name) else None
         return self.read(top_level(module.name))[1].module_for(module, name)
@@ -247,7 +247,7 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
 
 
 def _may_affect(difference: Difference, gone: Gone, *, is_public: bool) -> bool:
-    """Tell whether a private thing can change what uses it: it changed, perhaps while it moved.
+    """Return whether a private thing can change what uses it: it changed, perhaps while it moved.
 
     What is merely new is used by new text only. Constants as `__version__` and `__all__` speak of the module.
     """

@@ -30,7 +30,7 @@ class Module:
     """A file as an importable module.
 
     Attributes:
-        name: The dotted name, as `shop.cart`.
+        name: The dotted name, such as `shop.cart`.
         path: The file, relative to the git root.
     """
 
@@ -67,7 +67,7 @@ class SourceRoots:
         return cls((project,) if is_package else (source, project))
 
     def module(self, path: str) -> Module | None:
-        """Return the module that a file is; None where no import statement can name it."""
+        """Return the module that a file is; None if no import statement can name it."""
         for folder in self.folders:
             prefix = f"{folder}/" if folder else ""
             if path.startswith(prefix):
@@ -99,7 +99,7 @@ def _dotted(path: str) -> str:
 
 def _is_importable(part: str) -> bool:
     is_name = part.isidentifier() and not keyword.iskeyword(part)
-    # An import statement's names are normalised so: it would look for another file.
+    # An import statement's names are normalized so: it would look for another file.
     return is_name and unicodedata.normalize("NFKC", part) == part
 
 
@@ -137,7 +137,7 @@ class ModuleContents:
         module: The module.
         defined: What it defines, by dotted name.
         imports: What its import statements bind.
-        exported: The names in `__all__`; None where it has none, or one that is not a plain list.
+        exported: The names in `__all__`; None if it has none, or one that is not a plain list.
         used: The names that its code uses, annotations included.
     """
 
@@ -239,7 +239,7 @@ class Package:
             seen.update(further)
 
     def exports(self, module: str, name: str) -> bool:
-        """Tell whether `from module import *` would bind a name that the module has."""
+        """Return whether `from module import *` would bind a name that the module has."""
         found = self.modules.get(module)
         if found is None:
             return False
@@ -292,7 +292,7 @@ class Package:
                 yield own
 
     def is_class(self, node: Node) -> bool:
-        """Tell whether a node is a class."""
+        """Return whether a node is a class."""
         defined = self.defined(node)
         return defined is not None and defined.kind is MemberKind.CLASS
 
@@ -311,7 +311,7 @@ class Package:
         return found
 
     def is_function(self, node: Node) -> bool:
-        """Tell whether a node is a function of a module."""
+        """Return whether a node is a function of a module."""
         defined = self.defined(node)
         return defined is not None and defined.kind is MemberKind.FUNCTION
 
@@ -349,7 +349,7 @@ class Package:
         return [node for node in (reached | at) if node.name]
 
     def _step(self, node: Node, name: str) -> Sequence[Node] | None:
-        """Return what a module's or class's attribute means; None where the node is no such thing."""
+        """Return what a module's or class's attribute means; None if the node is no such thing."""
         if not node.name:
             return self.find(node.module, name)
         return (self.members(node, name) or None) if self.is_class(node) else None
@@ -387,13 +387,13 @@ def _read(tree: SourceTree, module: Module) -> ModuleContents | None:
 
 
 def is_dunder(name: str) -> bool:
-    """Tell whether a dotted name's last part is one of Python's own, as `Reader.__init__`."""
+    """Return whether a dotted name's last part is one of Python's own, such as `Reader.__init__`."""
     plain = name.rpartition(".")[2]
     return len(plain) > 4 and plain.startswith("__") and plain.endswith("__")  # noqa: PLR2004 - four underscores
 
 
 def has_public_name(name: str) -> bool:
-    """Tell whether a dotted name is public as far as underscores go; a class's dunder methods are."""
+    """Return whether a dotted name is public as far as underscores go; a class's dunder methods are."""
     around, _, plain = name.rpartition(".")
     if is_dunder(name):
         return bool(around) and has_public_name(around)
@@ -407,7 +407,7 @@ class PublicModules:
         self._package = package
 
     def module_for(self, module: Module, name: str) -> str | None:
-        """Return the public module of a definition by its dotted name; None where it is private."""
+        """Return the public module of a definition by its dotted name; None if it is private."""
         if not has_public_name(name):
             return None
         if module.is_public:
@@ -416,7 +416,7 @@ class PublicModules:
         return min(offers, key=lambda offer: (offer.count("."), offer), default=None)
 
     def is_public(self, node: Node) -> bool:
-        """Tell whether a node of the package is public."""
+        """Return whether a node of the package is public."""
         contents = self._package.modules.get(node.module)
         return contents is not None and self.module_for(contents.module, node.name) is not None
 
@@ -451,7 +451,7 @@ def _is_listed(contents: ModuleContents, name: str) -> bool:
 
 
 def _is_offered(contents: ModuleContents, name: str, targets: tuple[ImportTarget, ...]) -> bool:
-    """Tell whether an imported name is meant for others.
+    """Return whether an imported name is meant for others.
 
     With `__all__`, that says so. Without, a package's `__init__.py` imports for others, any other module
     for itself where its code uses the name.

@@ -79,7 +79,7 @@ def parse(text: str) -> ast.Module:
     """Return a text's syntax tree.
 
     Raises:
-        CannotParse: It is no Python that this interpreter understands; the message names the line.
+        CannotParse: It is not valid Python that this interpreter understands; the message names the line.
     """
     try:
         with warnings.catch_warnings():
@@ -127,7 +127,7 @@ def text_of(lines: Sequence[str], node: ast.stmt) -> str:
 
 
 def _may_go_on(line: str) -> bool:
-    """Tell whether a string literal may go on in the next line."""
+    """Return whether a string literal may go on in the next line."""
     return '"""' in line or "'''" in line or line.endswith("\\")
 
 
@@ -185,7 +185,7 @@ def parse_untrusted(code: str) -> ast.Module:
     """Return the syntax tree of a text, which may begin with a byte order mark.
 
     Raises:
-        CannotParse: It is no Python, or is nested too deep.
+        CannotParse: It is not valid Python, or is nested too deep.
     """
     tree = parse(code.removeprefix("\ufeff"))
     _refuse_depth(tree)
@@ -208,7 +208,7 @@ def parse_concrete(code: str) -> cst.Module:
 
 
 def refuse_costly_patterns(code: str) -> None:
-    """Refuse a text that would keep `parse_concrete` busy for minutes, or for ever.
+    """Refuse a text that would keep `parse_concrete` busy for minutes, or forever.
 
     Raises:
         CannotParse: Its patterns are too many or nested too deep, or it is not Python.

@@ -82,7 +82,7 @@ class Imports:
                 self._bind(alias.asname or alias.name, ImportTarget(module, alias.name))
 
     def _absolute(self, statement: ast.ImportFrom) -> str | None:
-        """Return the module that a `from` import names; None where it climbs out of the package."""
+        """Return the module that a `from` import names; None if it climbs out of the package."""
         if not statement.level:
             return statement.module
         parts = self.package.split(".")
@@ -285,5 +285,5 @@ def _of_unknown(attributes: Iterable[str]) -> Iterator[Reference]:
 
 
 def is_private(name: str) -> bool:
-    """Tell whether one name, not a dotted one, is private: a leading underscore, but not `__so__`."""
+    """Return whether one name, not a dotted one, is private: a leading underscore, but not `__so__`."""
     return name.startswith("_") and not (name.startswith("__") and name.endswith("__"))

@@ -73,7 +73,7 @@ class Columns:
         return [value for value in self.of(parameter) if value.text != default][:_MOST_OPTIONAL]
 
     def ordinary(self, callee: Callee) -> list[Argument] | None:
-        """Return the arguments that a call must have; None where a value is not known."""
+        """Return the arguments that a call must have; None if a value is not known."""
         found = []
         used = self._used(callee)
         for place, parameter in enumerate(callee.parameters or ()):
@@ -100,7 +100,7 @@ class Columns:
     def used(self, call: UsedCall) -> list[Argument] | None:
         """Return the arguments of a call that the project makes, what is not known of it filled in.
 
-        None where a value is not known for what it must be given, or where it gives what is not taken.
+        None if a value is not known for what it must be given, or where it gives what is not taken.
         """
         parameters = self._subject.parameters
         taken = {each.name: each for each in parameters if each.mode not in {"rest", "keywords"}}
@@ -130,7 +130,7 @@ class Columns:
             yield from (row[rank] for row in rows if rank < len(row))
 
     def _is_given_by_place(self, parameter: Parameter, base: Sequence[Argument]) -> bool:
-        """Tell whether the documentation gives the first optional parameter by its place."""
+        """Return whether the documentation gives the first optional parameter by its place."""
         place = len(base)
         names = [each.name for each in self._subject.parameters]
         is_next = names[place : place + 1] == [parameter.name] and not any(each.by_keyword for each in base)
@@ -155,7 +155,7 @@ def given(parameter: Parameter, value: Expression, *, by_keyword: bool = True) -
 
 
 def takes_function(shape: Shape) -> bool:
-    """Tell whether a parameter of a shape may be given a function."""
+    """Return whether a parameter of a shape may be given a function."""
     options = shape.parts if shape.kind == "union" else (shape,)
     return any(option.kind == "callable" for option in options)
 
@@ -181,7 +181,7 @@ def imports_of(arguments: Iterable[Argument]) -> Imports:
 
 
 def varied(used: Iterable[Expression]) -> list[Expression]:
-    """Return neighbours of the first of these values, in turn; a value that is no literal has none."""
+    """Return neighbours of the first of these values, in turn; a value that is not a literal has none."""
     columns = [[*_neighbours(each)] for each in [*used][:_MOST_VARIED]]
     return unique(interleaved(columns))[:_MOST]
 

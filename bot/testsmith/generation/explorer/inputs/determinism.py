@@ -96,7 +96,7 @@ def with_stillness(subject: Subject, trials: Iterator[Trial]) -> Iterator[Trial]
 
 
 def _is_by_chance(origins: Sequence[str], *, can_be_held: bool) -> bool:
-    """Tell whether values may be the same in two runs by luck alone.
+    """Return whether values may be the same in two runs by luck alone.
 
     That is so of chance, and of what passes between two looks at a clock; where a clock cannot be held still,
     what little it changes is put up with.
@@ -107,7 +107,7 @@ def _is_by_chance(origins: Sequence[str], *, can_be_held: bool) -> bool:
 
 
 def _is_defined_there(subject: Subject) -> bool:
-    """Tell whether the public module is the one that defines the member: what it reads is found there."""
+    """Return whether the public module is the one that defines the member: what it reads is found there."""
     path = PurePosixPath(subject.member.path).with_suffix("")
     path = path.parent if path.name == "__init__" else path
     module = tuple(subject.member.module.split("."))

@@ -128,7 +128,7 @@ def innermost(given: Sequence[Returned]) -> list[Returned]:
 
 
 def is_nullary(node: Returned) -> bool:
-    """Tell whether a function takes nothing."""
+    """Return whether a function takes nothing."""
     arguments = node.args
     return not (arguments.posonlyargs or arguments.args or arguments.vararg or arguments.kwonlyargs)
 
@@ -155,7 +155,7 @@ def noting_calls(node: ast.AST | None, name: str) -> tuple[list[str], bool] | No
         name: The parameter.
 
     Returns:
-        Names for the arguments; None where it is not called, or something is done with what it gives.
+        Names for the arguments; None if it is not called, or something is done with what it gives.
     """
     if node is None:
         return None
@@ -265,7 +265,7 @@ def _rows(subject: Subject, columns: Columns) -> Iterator[Sequence[Argument]]:
 
 
 def _is_decorator(subject: Subject, given: Sequence[Returned]) -> bool:
-    """Tell whether a member takes one function, and may give one back."""
+    """Return whether a member takes one function, and may give one back."""
     parameters = [each for each in subject.parameters if each.mode in {"positional", "either"}]
     if not parameters or any(each.required for each in parameters[1:]) or subject.gives_nothing:
         return False
@@ -274,7 +274,7 @@ def _is_decorator(subject: Subject, given: Sequence[Returned]) -> bool:
 
 
 def _gives_decorators(subject: Subject) -> bool:
-    """Tell whether a member says that it returns what takes a function."""
+    """Return whether a member says that it returns what takes a function."""
     returns = subject.callee.returns
     return returns.kind == "callable" and bool(returns.parts) and returns.parts[0].kind == "callable"
 
@@ -375,7 +375,7 @@ def _called(
 
 
 def _inner_parameters(subject: Subject, closures: Sequence[Returned]) -> list[Parameter] | None:
-    """Return what a function that is given back takes; None where none is given back."""
+    """Return what a function that is given back takes; None if none is given back."""
     if closures:
         own = {each.name for each in subject.parameters}
         found = parameters_of(closures[0])

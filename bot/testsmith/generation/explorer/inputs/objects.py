@@ -191,7 +191,7 @@ class Objects:
 
 
 def _takes_anything(parameters: Sequence[Parameter] | None) -> bool:
-    """Tell whether the first parameter has no annotation that a value could contradict."""
+    """Return whether the first parameter has no annotation that a value could contradict."""
     return parameters is None or (bool(parameters) and parameters[0].shape.kind == "any")
 
 

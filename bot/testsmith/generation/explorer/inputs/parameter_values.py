@@ -137,7 +137,7 @@ def _called(shape: Shape, uses: frozenset[str]) -> Shape:
 
 
 def shape_with(attribute: str) -> Shape | None:
-    """Return the shape of what has an attribute; None where none is known."""
+    """Return the shape of what has an attribute; None if none is known."""
     return next((shape for shape, marks in _USES if attribute in marks), None)
 
 
@@ -313,5 +313,5 @@ def of_numbers(shape: Shape, numbers: Sequence[int | float]) -> list[Expression]
 
 
 def _is_size(number: float) -> bool:
-    """Tell whether a number may well be a number of days or seconds."""
+    """Return whether a number may well be a number of days or seconds."""
     return isinstance(number, int) and 1 < abs(number) < 10**5

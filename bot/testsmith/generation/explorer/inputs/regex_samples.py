@@ -1,7 +1,7 @@
 """Texts for a regular expression: some that match it, and some that nearly do.
 
 Made from the expression's parse tree, which Python's own parser of expressions gives; nothing is matched,
-since an expression of the project may take for ever. So a text may be wrong where an expression looks around.
+since an expression of the project may take forever. So a text may be wrong where an expression looks around.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class _Filled(ast.NodeTransformer):
 
 
 def takes_a_pattern(function: ast.expr) -> bool:
-    """Tell whether a function takes a regular expression: no text that anything is called with."""
+    """Return whether a function takes a regular expression: no text that anything is called with."""
     name = ast.unparse(function)
     return name.startswith("re.") or "regex" in name.lower() or name == "compile"
 
@@ -386,7 +386,7 @@ def _telling_of(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _fills_a_template(function: ast.expr) -> bool:
-    """Tell whether a function fills a text of the source, which no input is like."""
+    """Return whether a function fills a text of the source, which no input is like."""
     return (
         isinstance(function, ast.Attribute)
         and function.attr == "format"

@@ -315,7 +315,7 @@ FIRST_KEY = '"a"'
 
 
 def accepts_text_keys(shape: Shape) -> bool:
-    """Tell whether the keys of a mapping of this shape may be texts."""
+    """Return whether the keys of a mapping of this shape may be texts."""
     return not shape.parts or shape.parts[0].kind in {"str", "any"}
 
 

@@ -178,7 +178,7 @@ def _assertion(expression: str, relation: str, text: str) -> str:
 
 
 def _asks(node: ast.expr) -> bool:
-    """Tell whether an expression calls a built-in function that only ever gives True or False."""
+    """Return whether an expression calls a built-in function that only ever gives True or False."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING
 
 
@@ -223,7 +223,7 @@ def _raised(case: Case, call: str) -> Written:
 
 
 def match_text(message: str | None) -> str:
-    """Return the pattern for a message, as source text; empty where there is none worth giving.
+    """Return the pattern for a message, as source text; empty if there is none worth giving.
 
     The message's longest part of whole words without characters that mean something in a pattern, where that
     is most of it; else the whole message with those escaped.

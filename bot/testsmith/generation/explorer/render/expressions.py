@@ -29,7 +29,7 @@ class Import(NamedTuple):
 
     Attributes:
         module: The module.
-        name: What is imported from it; empty where it is imported itself.
+        name: What is imported from it; empty if it is imported itself.
         alias: The name it goes by in the test; empty for its own.
     """
 
@@ -109,7 +109,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]{3,}")
 
 
 def is_opaque(source: str) -> bool:
-    """Tell whether a value's source text holds a text or bytes that say nothing to a reader."""
+    """Return whether a value's source text holds a text or bytes that say nothing to a reader."""
     return any(_is_unreadable(value) for value in _texts(source))
 
 
@@ -132,7 +132,7 @@ def _is_unreadable(value: str | bytes) -> bool:
 
 
 def _is_encoded(text: str) -> bool:
-    """Tell whether a text holds a long run of letters and digits that are mixed, and make no words."""
+    """Return whether a text holds a long run of letters and digits that are mixed, and make no words."""
     runs = [*_RUN.findall(text), *_HEXADECIMAL.findall(text)]
     return any(_turns(run) >= _FEWEST_TURNS and not _is_of_words(run) for run in runs)
 

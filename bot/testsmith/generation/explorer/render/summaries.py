@@ -138,7 +138,7 @@ def facts(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def _fact(case: Case) -> str:
-    """Return what came of a case, and on base where that differs; empty where it is long."""
+    """Return what came of a case, and on base where that differs; empty if it is long."""
     if case.trial.setup and not case.trial.receiver:
         return ""
     text = _witness(case) or f"{_called(case)} {_does(case, case.changes)}"
@@ -147,7 +147,7 @@ def _fact(case: Case) -> str:
 
 
 def _shows(case: Case) -> str:
-    """Return one clause on a case; empty where nothing short can be said."""
+    """Return one clause on a case; empty if nothing short can be said."""
     if case.contradicts or (case.trial.setup and not case.trial.receiver and case.trial.recording is None):
         return ""
     text = f"{_called(case)} {_does(case, case.changes)}"
@@ -155,7 +155,7 @@ def _shows(case: Case) -> str:
 
 
 def _witness(case: Case) -> str | None:
-    """Return what a case shows of the change, as a sentence; None where it is no witness."""
+    """Return what a case shows of the change, as a sentence; None if it is no witness."""
     if not case.is_witness or case.contradicts or case.base is None:
         return None
     before = Case(trial=case.trial, seen=case.base)

@@ -34,7 +34,7 @@ _INDENT = "    "
 
 
 class CannotRender(ValueError):
-    """The tests do not make a module: two need different things by one name, or a text is no Python."""
+    """The tests do not form a module: a name clash, or text that is not valid Python."""
 
 
 def write_module(tests: Sequence[tuple[str, Test]], top_package: str) -> str:

@@ -172,7 +172,7 @@ class TestNames:
         return _joined_options(found)
 
     def _is_option(self, argument: Argument) -> bool:
-        """Tell whether a parameter need not be given, and other cases do without it."""
+        """Return whether a parameter need not be given, and other cases do without it."""
         names = [{each.name for each in case.trial.arguments} for case in self._cases]
         return argument.name not in self._required and any(argument.name not in given for given in names)
 
@@ -219,7 +219,7 @@ class TestNames:
 
 
 def _is_about(case: Case) -> bool:
-    """Tell whether a case shows what its trial is about: where a value is refused, that says more."""
+    """Return whether a case shows what its trial is about: where a value is refused, that says more."""
     is_refusal = case.outcome.kind == "raised" and bool(case.trial.arguments) and not case.trial.allowed
     return bool(case.trial.about) and not is_refusal
 
@@ -272,7 +272,7 @@ def _words(argument: Argument) -> str:
 
 
 def _is_no_container(argument: Argument) -> bool:
-    """Tell whether a value is one that can be false, but not empty."""
+    """Return whether a value is one that can be false, but not empty."""
     return argument.value.text in {"False", "None", "0", "0.0"}
 
 

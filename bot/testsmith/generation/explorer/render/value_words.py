@@ -55,7 +55,7 @@ def value_words(text: str, name: str) -> str:
         name: The parameter that it is given for.
 
     Returns:
-        The words; empty where it has none.
+        The words; empty if it has none.
     """
     node = _parsed(text)
     match node:
@@ -120,7 +120,7 @@ def _container_words(node: ast.expr | None) -> str:
 
 
 def _items_words(parts: Sequence[ast.expr | None]) -> str:
-    """Return the items of a short list in words, as `three_one_two`; empty where that is too much."""
+    """Return the items of a short list in words, such as `three_one_two`; empty if that is too much."""
     words = [_constant_words(part) if part is not None else "" for part in parts]
     joined = "_".join(words)
     fits = 1 < len(words) <= _MOST_WORDS and all(words) and len(joined) <= _LONGEST_SHOWN
@@ -273,7 +273,7 @@ _MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
-    """Return a condition on one parameter in words, as `a_count_below_one`; empty where it has none."""
+    """Return a condition on one parameter in words, such as `a_count_below_one`; empty if it has none."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)) if name in parameters:
             return f"an_empty_{snake(name)}"
@@ -335,7 +335,7 @@ def _other_words(node: ast.expr) -> str:
 
 
 def negated(test: ast.expr) -> ast.expr | None:
-    """Return the opposite of a simple condition; None where it is not simple."""
+    """Return the opposite of a simple condition; None if it is not simple."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return operand

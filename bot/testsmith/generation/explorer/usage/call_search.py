@@ -51,7 +51,7 @@ class Sought:
         return {f"{module}.{name}" for module in self.modules}
 
     def is_made_by(self, maker: str) -> bool:
-        """Tell whether a dotted name is that of the class, or of a class method of it."""
+        """Return whether a dotted name is that of the class, or of a class method of it."""
         paths = self.paths(self.name) if self.is_class else set()
         return maker in paths or maker.rpartition(".")[0] in paths
 
@@ -102,7 +102,7 @@ class Search:
         return sorted(_unique(turns), key=_rank)[:MOST_CALLS]
 
     def _is_of(self, name: str, found: FoundCall) -> bool:
-        """Tell whether a call names this, or is made on an object of its class, or of one not known."""
+        """Return whether a call names this, or is made on an object of its class, or of one not known."""
         function = found.node.func
         if any(isinstance(argument, ast.Starred) for argument in found.node.args):
             return False
@@ -115,7 +115,7 @@ class Search:
         return self._sought.is_made_by(maker) or (not maker and self._may_be_of_class(found))
 
     def _may_be_of_class(self, found: FoundCall) -> bool:
-        """Tell whether a call on an object of unknown class stands where the package is used."""
+        """Return whether a call on an object of unknown class stands where the package is used."""
         file = found.scope.file
         targets = [target.module for each in file.imports.names.values() for target in each]
         is_near = not self._sought.modules.isdisjoint({file.module, *targets, *file.imports.stars})
@@ -193,7 +193,7 @@ class Search:
         return replace(expression, imports=frozenset(settled)) if same else None
 
     def _is_same(self, one: Import, other: Import) -> bool:
-        """Tell whether two imports bind a name to the same: a package's modules may pass it on."""
+        """Return whether two imports bind a name to the same: a package's modules may pass it on."""
         tops = {each.module.partition(".")[0] for each in (one, other)}
         return one == other or (one.name == other.name != "" and len(tops) == 1)
 

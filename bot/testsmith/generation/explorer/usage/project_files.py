@@ -41,7 +41,7 @@ class ProjectReadings:
         return {file.path: file for file in read_files(self._root)}
 
     def module(self, path: str) -> Module | None:
-        """Return the module that a file is; None where no import can name it."""
+        """Return the module that a file is; None if no import can name it."""
         return self._source_roots.module(path)
 
     def mentioning(self, words: Sequence[Collection[str]], stems: Collection[str]) -> list[Reading]:

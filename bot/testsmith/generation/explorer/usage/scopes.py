@@ -17,7 +17,7 @@ class BoundValue:
     """What a name stands for.
 
     Attributes:
-        node: The expression; None where it is not known.
+        node: The expression; None if it is not known.
         scope: Where that stands.
         line: The line on which it stands.
     """
@@ -36,7 +36,7 @@ class FileNames:
     """What the names at the top of a file stand for.
 
     Attributes:
-        module: The module that the file is; empty where no import can name it, or none should.
+        module: The module that the file is; empty if no import can name it, or none should.
         imports: What its imports bind, wherever in the file they stand.
         defined: Functions and classes that it defines.
     """
@@ -71,7 +71,7 @@ class NameScope:
         self.values.setdefault(name, []).append(BoundValue(node, self, line))
 
     def find(self, name: str, line: int) -> BoundValue | None:
-        """Return what a name stands for on a line; None where nothing here binds it."""
+        """Return what a name stands for on a line; None if nothing here binds it."""
         for scope in self.outwards():
             found = scope.values.get(name)
             if found:
@@ -82,7 +82,7 @@ class NameScope:
         return None
 
     def fixture(self, name: str) -> BoundValue | None:
-        """Return what a fixture gives; None where there is no such fixture, or it cannot be told."""
+        """Return what a fixture gives; None if there is no such fixture, or it cannot be told."""
         found = (scope.fixtures.get(name) for scope in self.outwards())
         return next((each for each in found if each is not None), None)
 

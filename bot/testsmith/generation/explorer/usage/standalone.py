@@ -71,7 +71,7 @@ class Resolver:
         self._left = _MOST_NODES
 
     def expression(self, node: ast.expr, scope: NameScope, line: int) -> Expression | None:
-        """Return an expression as it stands alone; None where that cannot be, or is too long."""
+        """Return an expression as it stands alone; None if that cannot be, or is too long."""
         self._imports, self._left = set(), _MOST_NODES
         try:
             found = ast.fix_missing_locations(_Alone(self, scope, line).visit(node))
@@ -180,7 +180,7 @@ class Resolver:
         return ast.Name(f"{name}.{rest}" if rest else name, ast.Load())
 
     def _may_import(self, module: str, name: str) -> bool:
-        """Tell whether a test may import it: no private thing, nothing of the project's own tests."""
+        """Return whether a test may import it: no private thing, nothing of the project's own tests."""
         parts = module.split(".")
         is_known = parts[0] in self._allowed or parts[0] in sys.stdlib_module_names
         if not module or not is_known or any(map(_belongs_to_tests, parts)):

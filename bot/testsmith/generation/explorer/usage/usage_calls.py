@@ -33,8 +33,8 @@ class UsedArgument:
     """One argument of a call.
 
     Attributes:
-        name: What it is given by; empty where that is its place.
-        value: What is given; None where that cannot be told from the text.
+        name: What it is given by; empty if that is its place.
+        value: What is given; None if that cannot be told from the text.
     """
 
     name: str = ""
@@ -47,7 +47,7 @@ class UsedCall:
 
     Attributes:
         arguments: Its arguments, those by place first.
-        receiver: What makes the object that it is made on; None where there is none, or none is known.
+        receiver: What makes the object that it is made on; None if there is none, or none is known.
         where: Where it stands.
         fails: Whether an exception is expected of it.
     """
@@ -63,7 +63,7 @@ class UsedCall:
         return all(argument.value is not None for argument in self.arguments)
 
     def given(self, at: int, name: str) -> Expression | None:
-        """Return what a parameter is given; None where it is not given, or that is not known.
+        """Return what a parameter is given; None if it is not given, or that is not known.
 
         Args:
             at: The parameter's place; -1 for none.
@@ -213,7 +213,7 @@ def _read(path: Path) -> bytes:
 
 
 def _snippet(text: str, snippet: Snippet) -> Iterator[Snippet]:
-    """Yield a snippet with the tree of a text; none where it is no Python, or none that is safe to walk."""
+    """Yield the snippet with its parsed tree, unless the text is not valid Python or unsafe to walk."""
     try:
         yield replace(snippet, tree=parse_untrusted(text))
     except CannotParse:
@@ -233,7 +233,7 @@ def _documented(tree: ast.Module) -> Iterator[Snippet]:
 
 
 def _examples(text: str) -> str:
-    """Return the examples of a document as one text; what is no Python for itself is left out."""
+    """Return the examples of a document as one text; what is not valid Python for itself is left out."""
     blocks = [match["code"] for pattern in (_FENCE, _DIRECTIVE) for match in pattern.finditer(text)]
     plain = [textwrap.dedent(block) for block in blocks if ">>>" not in block]
     parsed = [block for block in plain if _is_python(block)]

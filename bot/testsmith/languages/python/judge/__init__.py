@@ -1,1 +1,1 @@
-"""What a Python member promises, and the mutants that tests of it have to kill."""
+"""What a Python member documents, and its mutants."""

@@ -1,7 +1,7 @@
-"""What a type annotation says of plain values: whether something that equals one can be of that type.
+"""Decide from a type annotation alone whether a value equal to a given plain value can have that type.
 
-Only what the annotation alone tells is told: of a name that is no built-in type and none of `typing` or
-`collections.abc` nothing is known, since it may be an alias, and nothing is guessed.
+Only built-in types and names from `typing` and `collections.abc` are understood. Other names may be aliases
+and are treated as unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.parsing import parse_untrusted
 
 UNKNOWN = object()
-"""Stands for a value that cannot be read from the text, among them that can."""
+"""Marker for values that cannot be read from the source."""
 
 _Classes = frozenset[type]
 
@@ -42,7 +42,7 @@ _EXACT: dict[str, _Classes] = {
     "TypeGuard": frozenset({bool}),
     "TypeIs": frozenset({bool}),
 }
-"""The built-in classes that a value of a type is an instance of; `float` takes in `int`, as PEP 484 says."""
+"""Built-in classes that values of a type can be instances of; `float` includes `int` (PEP 484)."""
 
 _ITERABLE = (str, bytes, list, tuple, set, frozenset, dict)
 _EQUAL_TO: dict[str, tuple[type, ...]] = {
@@ -83,7 +83,7 @@ _EQUAL_TO: dict[str, tuple[type, ...]] = {
     "type": (),
     "Type": (),
 }
-"""The classes of the plain values that can equal a value of a type, where `_EXACT` does not say it."""
+"""Classes of plain values that can equal a value of a type not listed in `_EXACT`."""
 
 _WRAPPERS = frozenset({"Annotated", "ClassVar", "Final", "Required", "NotRequired", "ReadOnly"})
 _OF_ELEMENTS = frozenset(
@@ -122,11 +122,11 @@ _HOMES = frozenset(
         "typing_extensions",
     }
 )
-"""What may stand before the name of a type that is known here."""
+"""Module prefixes of known types."""
 
 
 def read_annotation(text: str) -> ast.expr | None:
-    """Return an annotation, which may be a forward reference; None where it cannot be read."""
+    """Return a parsed annotation, which may be a forward reference, or None if it cannot be parsed."""
     try:
         body = parse_untrusted(f"({text}\n)").body if text.strip() else []
     except CannotParse:
@@ -140,7 +140,7 @@ def read_annotation(text: str) -> ast.expr | None:
 
 
 def outline(node: ast.expr) -> object:
-    """Return the plain value that an expression is written as; `UNKNOWN` stands for what cannot be read."""
+    """Return the plain value of an expression, with `UNKNOWN` for parts that cannot be read."""
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -158,9 +158,9 @@ def outline(node: ast.expr) -> object:
 
 
 def fits(value: object, annotation: ast.expr) -> bool | None:
-    """Tell whether something that equals a plain value can be of an annotated type; None where unknown.
+    """Return whether a value equal to `value` can have the annotated type, or None if unknown.
 
-    `1 == 1.0 == True`, so a claim of `1` is none against `float` or `bool`.
+    Because `1 == 1.0 == True`, an expected value of `1` does not contradict `float` or `bool`.
     """
     match annotation:
         case ast.Constant(value=None):
@@ -178,7 +178,7 @@ def fits(value: object, annotation: ast.expr) -> bool | None:
 
 
 def classes_of(annotation: ast.expr) -> frozenset[type] | None:
-    """Return the built-in classes of which a value of a type is an instance of one; None where unknown."""
+    """Return the built-in classes that a value of a type can be an instance of, or None if unknown."""
     match annotation:
         case ast.Constant(value=None):
             return _EXACT["None"]
@@ -195,7 +195,7 @@ def classes_of(annotation: ast.expr) -> frozenset[type] | None:
 
 
 def element_type(annotation: ast.expr) -> ast.expr | None:
-    """Return the type of what iterating over a value of a type gives, where the annotation says it."""
+    """Return the type of the elements when iterating over a value of a type, or None if unknown."""
     match annotation:
         case ast.Constant(value=str(text)):
             inner = read_annotation(text)
@@ -210,7 +210,7 @@ def element_type(annotation: ast.expr) -> ast.expr | None:
 
 
 def never_returns(annotation: ast.expr) -> bool:
-    """Tell whether an annotation says that a call never comes back."""
+    """Return whether an annotation says that a call never returns."""
     return isinstance(annotation, ast.Name | ast.Attribute) and _typing_name(annotation) in {
         "Never",
         "NoReturn",
@@ -218,7 +218,7 @@ def never_returns(annotation: ast.expr) -> bool:
 
 
 def _typing_name(node: ast.expr) -> str:
-    """Return the name of a built-in type, or one of `typing`; empty where it is something else's."""
+    """Return the name of a built-in or `typing` type, or `""` for other names."""
     match node:
         case ast.Name(id=name):
             return name
@@ -257,7 +257,7 @@ def _fits_plain(value: object, name: str) -> bool | None:
 
 
 def _fits_number(value: object, name: str) -> bool:
-    """Tell whether a number can equal one of a narrower type: no whole number equals 0.5."""
+    """Return whether a number can equal a value of a narrower type; no integer equals 0.5."""
     match name, value:
         case "int", float():
             return value.is_integer()

@@ -1,13 +1,12 @@
-"""What tests can reach of a Python file: its statements, and the two ways on from each that decides. Pure.
+"""Find the statements and branches of a Python file that tests can reach.
 
-Read from the syntax tree alone, at some 50,000 lines a second, so that a whole repository can be counted.
-A statement is one line or several that run as one; docstrings, `...` and what only a type checker sees do
-nothing and do not count. As with coverage.py, a line with `# pragma: no cover` leaves out its statement
-and all that stands in it.
+Works on the syntax tree alone, at about 50,000 lines per second, so that a whole repository can be measured.
+Docstrings, `...` and type-checking blocks do not count. As in coverage.py, `# pragma: no cover` on a line
+excludes its statement and everything inside it.
 
-A branch is one of the ways of an `if`, a loop or a `case`: into its body, or past it. One that stands on a
-single line cannot be told apart by lines, and does not count; neither does one into a mere jump (`continue`,
-`break`, `pass`), which tracers tell of in different ways.
+A branch is one outcome of an `if`, a loop or a `case`: into its body or past it. Statements on a single line
+are not counted because lines cannot distinguish their branches; neither are branches to a bare jump
+(`continue`, `break`, `pass`), which tracers report inconsistently.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ _Deciding = ast.If | ast.For | ast.AsyncFor | ast.While
 
 
 def reachable(data: bytes) -> Reachable:
-    """Return what there is to reach in a file.
+    """Return the statements and branches of a file.
 
     Raises:
-        CannotParse: It is no Python.
+        CannotParse: `data` is not valid Python.
     """
     text = decode(data)
     lines = text.split("\n") if "cover" in text.lower() else []
@@ -42,7 +41,7 @@ def reachable(data: bytes) -> Reachable:
 
 
 def is_conditional(data: bytes, member: Member) -> bool:
-    """Tell whether a member is defined only in one branch of its file; no, if that cannot be read."""
+    """Return whether a member is defined only in a branch of its file; False if the file cannot be parsed."""
     try:
         known = definitions(parse_untrusted(decode(data)))
     except CannotParse:
@@ -53,10 +52,10 @@ def is_conditional(data: bytes, member: Member) -> bool:
 
 
 def decisions(source: str) -> int:
-    """Return at how many points the way of a definition parts, as McCabe counts them.
+    """Return the number of decision points of a definition (McCabe).
 
-    Conditions, loops, handlers, cases, and each `and` and `or` in them; 0 for a straight one, and for a text
-    that cannot be read.
+    Counts conditions, loops, handlers, cases and each `and` and `or` in them. 0 for straight-line code and
+    for source that cannot be parsed.
     """
     try:
         tree = ast.parse(source)
@@ -79,11 +78,11 @@ def _parting(node: ast.AST) -> int:
 
 
 class _Reader:
-    """Takes statements in, those in the bodies of others included.
+    """Collects statements, including nested ones.
 
     Attributes:
-        statements: The lines of each.
-        ways: The ways on from those that decide.
+        statements: Lines of each statement.
+        ways: Branches.
     """
 
     def __init__(self, excluded: frozenset[int]) -> None:
@@ -92,7 +91,7 @@ class _Reader:
         self._excluded = excluded
 
     def take(self, body: Sequence[ast.stmt]) -> None:
-        """Take a list of statements in."""
+        """Collect a list of statements."""
         for statement in body:
             if _does_something(statement) and self._excluded.isdisjoint(head := head_lines(statement)):
                 self.statements.append(head)
@@ -132,7 +131,7 @@ def _does_something(statement: ast.stmt) -> bool:
 
 
 def head_lines(statement: ast.stmt) -> range:
-    """Return the lines of a statement; of a compound one those before its first body."""
+    """Return the lines of a statement; for a compound statement, those before its first body."""
     first = span_of(statement).first
     if isinstance(statement, ast.Match):
         return range(first, (statement.subject.end_lineno or first) + 1)

@@ -1,4 +1,9 @@
-"""What is known of exceptions by their names alone: the built-in ones, and a few of the standard library."""
+"""Read what a member documents besides examples: its return type and the exceptions it raises.
+
+The return type comes from the annotation. Exceptions come from the docstring: a Google or NumPy section,
+`:raises X:` fields, or a sentence that begins with "Raises". Nothing is executed, and ambiguous text is
+ignored.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Member
 
 ANY_EXCEPTION = frozenset({"Exception", "BaseException"})
-"""What says nothing about which exception it is."""
+"""Exception names too general to carry information."""
 
 _BASES = {
     "CalledProcessError": "Exception",
@@ -28,10 +33,10 @@ _BASES = {
 
 
 def ancestors(exception: str) -> frozenset[str]:
-    """Return the names of an exception and of all its bases; none where the name is not known.
+    """Return the names of an exception and all its bases, or an empty set for an unknown name.
 
     Args:
-        exception: A name, dotted or not.
+        exception: Name of a built-in or common standard library exception, optionally dotted.
     """
     name = exception.rpartition(".")[2]
     if name in _BASES:
@@ -43,7 +48,7 @@ def ancestors(exception: str) -> frozenset[str]:
 
 
 def are_related(left: str, right: str) -> bool:
-    """Tell whether one exception is known to be the other, or a subclass of it."""
+    """Return whether one exception is known to be the same as, or a subclass of, the other."""
     if left.rpartition(".")[2] == right.rpartition(".")[2]:
         return True
     above_left, above_right = ancestors(left), ancestors(right)
@@ -51,11 +56,7 @@ def are_related(left: str, right: str) -> bool:
     return known and (above_left <= above_right or above_right <= above_left)
 
 
-# What a member's own text promises beside its examples: what it returns, and which exceptions it raises.
-#
-# The return type is its annotation, the exceptions are those of its docstring: a section of Google's or
-# NumPy's style, `:raises X:` fields, or a sentence that begins with "Raises". Nothing is run, and what
-# cannot be read for certain is left out.
+# Annotations and docstrings.
 
 _TRANSPARENT = frozenset(
     {
@@ -71,10 +72,10 @@ _TRANSPARENT = frozenset(
         "staticmethod",
     }
 )
-"""Decorators behind which a function still returns and raises what its own text says."""
+"""Decorators that do not change what a function returns or raises."""
 
 _MOST_TEXT = 10_000
-"""Characters of a docstring that are read."""
+"""Maximum number of docstring characters that are read."""
 
 _FIELD = re.compile(r":(?:raises?|exceptions?|except)\s(?P<names>[^:]+):")
 _NUMPY = re.compile(r"^Raises[ ]*\n-{3,}[ ]*\n", re.MULTILINE)
@@ -82,7 +83,7 @@ _GOOGLE = re.compile(r"^(?:Raises|Exceptions|Throws):[ ]*\n", re.MULTILINE)
 _SENTENCE = re.compile(
     r"(?:^|(?<=[.!;]\s))Raises?\s+(?:an?\s+|the\s+)?(?P<names>[`:~\w][^\n]*(?:\n[ ]*\S[^\n]*)*)", re.MULTILINE
 )
-"""A sentence, with all that follows it in its paragraph."""
+"""A sentence together with the rest of its paragraph."""
 
 _WORD = re.compile(r"[\w.]+")
 _MARKUP = re.compile(r":(?:class|exc|py:class|py:exc):|[`~()\[\]]")
@@ -91,16 +92,16 @@ _JOINS = re.compile(r"[,|/]|\bor\b|\band\b")
 
 @dataclass(frozen=True, slots=True)
 class RaisedExceptions:
-    """The last parts of the names in `raise` statements; `others` where one of them names none."""
+    """Last parts of the names in `raise` statements; `others` is set if some could not be read."""
 
     names: frozenset[str]
     others: bool
 
 
 def return_annotation(member: Member) -> ast.expr | None:
-    """Return the annotation of what calling a member gives, once it is awaited; None where nothing says it.
+    """Return the annotation of a call's (awaited) result, or None if unknown.
 
-    Behind a decorator that is not known, and of an asynchronous generator, it says nothing about the call.
+    It is unknown behind an unknown decorator and for asynchronous generators.
     """
     function = _function(member)
     if function is None or function.returns is None or _is_async_generator(function):
@@ -109,7 +110,7 @@ def return_annotation(member: Member) -> ast.expr | None:
 
 
 def returns_nothing(member: Member) -> bool:
-    """Tell whether calling a member gives None, whatever it does: a procedure."""
+    """Return whether calling a member always returns None."""
     function = _function(member)
     if function is None:
         return False
@@ -125,9 +126,9 @@ def _is_none(node: ast.expr | None) -> bool:
 
 
 def documented_exceptions(member: Member) -> tuple[str, ...]:
-    """Return the names of the exceptions that a member's docstring says it raises, as written there.
+    """Return the names of the exceptions documented in a member's docstring, as written there.
 
-    None are returned where some of what the docstring lists cannot be read as names.
+    The result is empty if any listed entry cannot be read as a name.
     """
     definition = _definition(member)
     if definition is None:
@@ -144,14 +145,14 @@ def documented_exceptions(member: Member) -> tuple[str, ...]:
 
 
 def is_mentioned(member: Member, exception: str) -> bool:
-    """Tell whether a member's docstring names an exception, wherever."""
+    """Return whether a member's docstring mentions an exception."""
     definition = _definition(member)
     texts = [] if definition is None else _docstrings(definition)
     return any(re.search(rf"\b{re.escape(exception)}\b", text) for text in texts)
 
 
 def raised_exceptions(member: Member) -> RaisedExceptions:
-    """Return the exceptions that a member's own `raise` statements name, or raise again."""
+    """Return the exceptions that a member's own `raise` statements name or re-raise."""
     definition = _definition(member)
     if definition is None:
         return RaisedExceptions(frozenset(), others=True)
@@ -166,7 +167,7 @@ def raised_exceptions(member: Member) -> RaisedExceptions:
 
 
 def _raised(raised: ast.expr | None, handlers: Sequence[ast.ExceptHandler]) -> Iterator[str]:
-    """Yield what one `raise` may raise; an empty text where that cannot be told."""
+    """Yield the exceptions that a `raise` may raise, with `""` for unknown ones."""
     if raised is not None and not isinstance(raised, ast.Name):
         yield _class_name(raised)
     elif raised is not None and raised.id[:1].isupper():
@@ -178,9 +179,9 @@ def _raised(raised: ast.expr | None, handlers: Sequence[ast.ExceptHandler]) -> I
 
 
 def suits_parameters(call: ast.Call, member: Member) -> bool | None:
-    """Tell whether a call's arguments can be what the member's parameters are annotated as.
+    """Return whether a call's arguments can match the annotated parameters of a member.
 
-    None is returned where that cannot be told; a call that does not fit the parameters at all does not suit.
+    Returns None if unknown, and False if the call does not fit the signature at all.
     """
     function = _function(member)
     if function is None or any(isinstance(argument, ast.Starred) for argument in call.args):
@@ -204,12 +205,12 @@ def _definition(member: Member) -> Function | ast.ClassDef | None:
 
 
 def _is_accessor(node: Function | ast.ClassDef) -> bool:
-    """Tell whether a definition is what sets or deletes a property."""
+    """Return whether a definition is a property setter or deleter."""
     return any(last_name(decorator) in {"setter", "deleter"} for decorator in node.decorator_list)
 
 
 def _function(member: Member) -> Function | None:
-    """Return the member's function, where calling the member does what the function's text says."""
+    """Return the member's function if calling the member runs exactly that function."""
     definition = _definition(member)
     if not isinstance(definition, Function):
         return None
@@ -237,7 +238,7 @@ def _read_docstring(definition: Function | ast.ClassDef) -> str:
 
 
 def _listed(text: str) -> Iterator[str]:
-    """Yield the exceptions that a docstring lists; an empty text for what cannot be read."""
+    """Yield the exceptions a docstring lists, with `""` for unreadable entries."""
     for field in _FIELD.finditer(text):
         yield from _names(field["names"])
     for heading in _headings(text):
@@ -248,7 +249,7 @@ def _listed(text: str) -> Iterator[str]:
 
 
 def _headings(text: str) -> Iterator[Sequence[str]]:
-    """Yield the heads of the entries of each section that lists exceptions."""
+    """Yield the entry headings of each section that lists exceptions."""
     if found := _NUMPY.search(text):
         yield [_before_colon(line) for line in _block(text[found.end() :], indented=False)]
     elif found := _GOOGLE.search(text):
@@ -256,7 +257,7 @@ def _headings(text: str) -> Iterator[Sequence[str]]:
 
 
 def _block(text: str, *, indented: bool) -> Iterator[str]:
-    """Yield the lines of a section that are least indented."""
+    """Yield the least indented lines of a section."""
     lines = text.splitlines()
     margin: int | None = None
     for number, line in enumerate(lines):
@@ -274,7 +275,7 @@ def _block(text: str, *, indented: bool) -> Iterator[str]:
 
 
 def _before_colon(line: str) -> str:
-    """Return what an entry is about; a role as `:exc:` holds colons of its own."""
+    """Return the text before an entry's colon; a role such as `:exc:` contains colons of its own."""
     return _MARKUP.sub("", line).partition(":")[0]
 
 
@@ -286,7 +287,7 @@ def _names(text: str) -> Iterator[str]:
 
 
 def _told_names(text: str) -> Sequence[str]:
-    """Return the exceptions of a paragraph, where it begins with one."""
+    """Return the exceptions at the beginning of a paragraph."""
     plain = _MARKUP.sub(" ", text).lstrip()
     words = [word.rstrip(".") for word in _WORD.findall(plain)]
     if not words or not plain.startswith(words[0]) or not _is_exception_name(words[0]):
@@ -295,7 +296,7 @@ def _told_names(text: str) -> Sequence[str]:
 
 
 def _names_class(name: str) -> bool:
-    """Tell whether a text is a name, dotted or not, whose last part begins with a capital letter."""
+    """Return whether a text is a name, possibly dotted, whose last part starts with a capital letter."""
     *packages, last = name.split(".")
     return all(map(str.isidentifier, (*packages, last))) and "A" <= last[:1] <= "Z"
 
@@ -321,7 +322,7 @@ def _is_bound(function: Function, member: Member) -> bool:
 def _bound(
     call: ast.Call, parameters: ast.arguments, *, is_method: bool
 ) -> list[tuple[ast.expr, ast.expr | None]] | None:
-    """Return each argument with the annotation of its parameter; None where the call does not fit."""
+    """Return each argument with its parameter's annotation, or None if the call does not fit."""
     positional = [*parameters.posonlyargs, *parameters.args][is_method:]
     named = {one.arg: one for one in (*parameters.args, *parameters.kwonlyargs)}
     if len(call.args) > len(positional) and parameters.vararg is None:

@@ -1,7 +1,7 @@
-"""The one reader of docstring examples: what a member's own documentation says that it does.
+"""Read doctest examples from docstrings.
 
-The text is parsed by the `doctest` module, so an example is here what it is to `python -m doctest`. Nothing
-is run: an example is kept only where its value can be read as source text.
+Text is parsed by the `doctest` module, so examples mean the same as for `python -m doctest`. Nothing is
+executed; an example is kept only if its value can be read as source text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownCall:
-    """One expression that a docstring shows, whatever it says about its value.
+    """An expression shown in a docstring.
 
     Attributes:
-        setup: All that doctest runs before it, in order.
-        needed: Those of these statements that it seems to need: a shorter way to the same, if it is one.
-        call: The expression, as source text.
-        line: Its line in the file, counted from 1.
+        setup: Everything doctest runs before it, in order.
+        needed: The subset of `setup` that it appears to need.
+        call: Source text of the expression.
+        line: Line in the file, 1-based.
     """
 
     setup: tuple[str, ...]
@@ -36,17 +36,17 @@ class ShownCall:
 
 
 def documented_examples(member: Member) -> tuple[DocumentedExample, ...]:
-    """Return the examples whose value, or whose exception, the member's docstring states.
+    """Return the examples for which the member's docstring states a value or an exception.
 
-    Left out are skipped examples (`+SKIP`), those whose value cannot be read as source text (an address, a
-    bare `repr`, an ellipsis that stands for anything, a printed text in which any blanks will do) and
-    statements. A printed text counts as the value of `str(...)`.
+    Statements, skipped examples (`+SKIP`) and examples whose value is not source text (an address, a bare
+    `repr`, an ellipsis as a wildcard, printed text with normalized whitespace) are left out. Printed text
+    counts as the value of `str(...)`.
     """
     return tuple(example for step in _steps(member) if (example := _documented(step)) is not None)
 
 
 def shown_calls(member: Member) -> tuple[ShownCall, ...]:
-    """Return every expression that the member's docstring shows with a value, an exception or an output."""
+    """Return every expression in the member's docstring that is followed by a value, exception or output."""
     return tuple(
         ShownCall(setup=step.setup, needed=step.needed, call=call, line=step.line)
         for step in _steps(member)
@@ -56,7 +56,7 @@ def shown_calls(member: Member) -> tuple[ShownCall, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One example as doctest sees it, with the statements before it."""
+    """A doctest example with the statements before it."""
 
     source: str
     want: str
@@ -102,23 +102,23 @@ def _steps(member: Member) -> Iterator[_Step]:
 
 
 def _refused(source: str) -> tuple[str, str]:
-    """Return an example that raises as statements that go on behind it, as doctest does."""
+    """Return an example that raises as statements that continue after the exception, as doctest does."""
     lines = [f"    {line}" for line in ast.unparse(ast.parse(source)).splitlines()]
     return "from contextlib import suppress", "\n".join(["with suppress(Exception):", *lines])
 
 
 def _without_comments(source: str, tree: ast.Module) -> str:
-    """Return the statements without what stands behind them, as a directive to doctest."""
+    """Return the statements without trailing comments, such as doctest directives."""
     return "\n".join(_segment(source, node) for node in tree.body)
 
 
 def _segment(source: str, node: ast.stmt) -> str:
-    decorated = bool(getattr(node, "decorator_list", ()))  # a segment begins after the decorators
+    decorated = bool(getattr(node, "decorator_list", ()))  # a source segment starts after the decorators
     return (None if decorated else ast.get_source_segment(source, node)) or ast.unparse(node)
 
 
 def docstring_of(member: Member) -> tuple[str, int] | None:
-    """Return the member's own docstring and the line of the file on which it begins; None without one."""
+    """Return the member's own docstring and the line on which it begins, or None."""
     tree = _tree(member.source)
     definition = next((node for node in tree.body if isinstance(node, _Documented)), None) if tree else None
     if definition is None or not definition.body:
@@ -132,7 +132,7 @@ def docstring_of(member: Member) -> tuple[str, int] | None:
 def _parsed(text: str) -> list[doctest.Example]:
     try:
         return doctest.DocTestParser().get_examples(text)
-    except ValueError:  # prompts without a blank, lines that do not belong together
+    except ValueError:  # prompts without a space, or inconsistent lines
         return []
 
 
@@ -145,15 +145,15 @@ def _tree(source: str) -> ast.Module | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """A statement of a docstring, and what it has to do with the ones after it.
+    """A statement of a docstring and its data flow.
 
     Attributes:
-        source: Its text.
-        binds: Names that it binds.
-        loads: Names that it reads, and so may alter what they stand for.
-        optional: Whether it is needed only where one of its names is: it shows a value, imports something or
-            binds a plain value. Everything else may have an effect beyond its names.
-        constant: Whether what it binds can never be altered, so that nothing but a new binding matters.
+        source: Source text.
+        binds: Names it binds.
+        loads: Names it reads, whose values it may therefore modify.
+        optional: Whether it is needed only if one of its names is used: it shows a value, imports something
+            or binds a plain value. Other statements may have side effects.
+        constant: Whether the values it binds are immutable, so that only rebinding matters.
     """
 
     source: str
@@ -174,7 +174,7 @@ class _Statement:
 
 
 def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
-    """Return the statements that an example may need, reading backwards from its names."""
+    """Return the statements an example may need, working backward from its names."""
     wanted = set(_loaded(tree))
     alterable = frozenset[str]().union(*(each.binds for each in before if not each.constant))
     kept: list[str] = []
@@ -190,7 +190,7 @@ def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
 
 
 def _linked(names: AbstractSet[str], before: Sequence[_Statement], alterable: AbstractSet[str]) -> set[str]:
-    """Return names with those that may share something with them: bound together, or one from the other."""
+    """Return names extended by those that may share state: bound together, or one from the other."""
     found = set(names)
     for statement in reversed(before):
         together = statement.binds | (statement.loads & alterable)
@@ -219,7 +219,7 @@ def _loaded(tree: ast.Module) -> frozenset[str]:
 
 
 def _only_binds(node: ast.stmt) -> bool:
-    """Tell whether a statement does nothing but bind names: to a module, a definition, an object."""
+    """Return whether a statement only binds names to a module, a definition or an object."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return True
@@ -246,7 +246,7 @@ _CONSTANT_TYPES = frozenset(
 
 
 def _binds_a_constant(node: ast.stmt) -> bool:
-    """Tell whether a statement binds names to what cannot be altered: a number, a text, a date, a module."""
+    """Return whether a statement binds names to immutable values: numbers, strings, dates, modules."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     if not isinstance(node, ast.Assign):
@@ -258,7 +258,7 @@ def _binds_a_constant(node: ast.stmt) -> bool:
 
 
 def _may_act(node: ast.AST) -> bool:
-    """Tell whether an expression may do more than make an object; `Cart()` is taken for making one."""
+    """Return whether an expression may do more than create an object; `Cart()` is assumed not to."""
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func).rpartition(".")[2]
         return not name[:1].isupper() and name not in _CONSTANT_TYPES
@@ -266,7 +266,7 @@ def _may_act(node: ast.AST) -> bool:
 
 
 def _shown_expression(source: str) -> str | None:
-    """Return the expression that an example shows; where it prints one, that one as a text."""
+    """Return the expression an example shows; for a `print` call, the printed expression as `str`."""
     try:
         node = ast.parse(source, mode="eval").body
     except SyntaxError:
@@ -284,7 +284,7 @@ def _shown_expression(source: str) -> str | None:
 
 
 def _printer(node: ast.expr) -> str:
-    """Return what prints: `print`, or `pprint`, which shows a value as it is written; else nothing."""
+    """Return the name of the printing function, `print` or `pprint`, or `""`."""
     match node:
         case ast.Call(func=ast.Name(id="print" | "pprint" as name)):
             return name
@@ -309,7 +309,7 @@ def _documented(step: _Step) -> DocumentedExample | None:
 
 
 def _expected(step: _Step, *, printed: bool) -> str | None:
-    """Return the documented value as source text, or None where it cannot be read as such."""
+    """Return the documented value as source text, or None if it cannot be read as such."""
     if step.ellipsis and doctest.ELLIPSIS_MARKER in step.want:
         return None
     if printed and step.folded:
@@ -325,7 +325,7 @@ def _expected(step: _Step, *, printed: bool) -> str | None:
 
 
 def _is_value(node: ast.expr) -> bool:
-    """Tell whether an expression is how a value is written: literals, containers, calls with them."""
+    """Return whether an expression is a value display: literals, containers, and calls with those."""
     match node:
         case ast.Constant(value=value):
             return value is not Ellipsis
@@ -340,7 +340,7 @@ def _is_value(node: ast.expr) -> bool:
 
 
 def _parts(node: ast.expr) -> list[ast.expr | None] | None:
-    """Return what a container, or the call of a dotted name, holds; None where it is neither."""
+    """Return the elements of a container or the arguments of a call, or None for other expressions."""
     match node:
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
             return [*parts]

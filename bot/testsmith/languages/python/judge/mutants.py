@@ -1,7 +1,7 @@
-"""Choose the mutants of a member: one changed syntax node each, the changed lines first. Nothing is run.
+"""Select the mutants of a member, each with one changed syntax node, preferring changed lines.
 
-At most two a line, each by another operator, and so many a member: most lines have mutants that all share one
-fate ("Practical mutation testing at scale", arXiv 2102.11378).
+At most two mutants per line, from different operators, and a limit per member: most lines have mutants that
+are killed or survive together ("Practical mutation testing at scale", arXiv 2102.11378).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LOG_METHODS = frozenset(
 _TEXT_METHODS = frozenset({"__repr__", "__str__", "__format__"})
 
 _GONE = 'raise ().__class__.__class__("MemberTakenAway", (BaseException,), {})'
-"""Without a name that a parameter could hide; nothing that catches `Exception` catches it."""
+"""Expression that raises, with no name a parameter could shadow; `except Exception` does not catch it."""
 
 _RETURNED = tuple(
     f'().__class__.__class__("Returned", (), {{"__bool__": lambda _: {truth}, "__hash__": lambda _: 1, '
     '"__eq__": lambda _, other: other.__class__.__name__ == "Returned" or NotImplemented})()'
     for truth in (True, False)
 )
-"""Objects that are equal to their like alone, one of which is true."""
+"""Expressions for objects equal only to their own kind; one is truthy, the other falsy."""
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -46,12 +46,12 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    r"""A part of a text, and what stands there instead.
+    r"""A text replacement.
 
     Attributes:
-        start: The first character that goes, counted from 0 in a text whose lines end in `\n` alone.
-        end: The first that stays.
-        text: What comes in between.
+        start: Offset of the first replaced character, in text whose lines end in `\n`.
+        end: Offset after the last replaced character.
+        text: Replacement text.
     """
 
     start: int
@@ -59,17 +59,17 @@ class Edit:
     text: str
 
     def applied(self, source: str) -> str:
-        """Return the text with the change made."""
+        """Return the text with the edit applied."""
         return source[: self.start] + self.text + source[self.end :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InFunction:
-    """The outermost function that holds a change, as its code object names it.
+    """Outermost function that contains a change, as identified by its code object.
 
     Attributes:
-        name: Its plain name.
-        line: Its first line, decorators included.
+        name: Plain name.
+        line: First line, including decorators.
     """
 
     name: str
@@ -78,15 +78,15 @@ class InFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A member with one syntax node changed.
+    """A member with one changed syntax node.
 
     Attributes:
-        line: Where the node stands.
-        words: What is changed, as `` `<` to `<=` on line 12 ``.
-        operator: The kind of change.
-        edit: How the module's text is changed.
-        statement: The first and the last line of the statement, or of its head.
-        function: The function that holds it; None where it runs when the module is loaded.
+        line: Line of the node.
+        words: Description of the change, for example `` `<` to `<=` on line 12 ``.
+        operator: Kind of change.
+        edit: Edit of the module's text.
+        statement: First and last line of the statement, or of its head.
+        function: Function that contains it, or None if it runs at import.
     """
 
     line: int
@@ -97,18 +97,18 @@ class Mutant:
     function: InFunction | None
 
     def is_reached_by(self, lines: frozenset[int]) -> bool:
-        """Tell whether a run that reached these lines reached the statement."""
+        """Return whether a run that covered these lines executed the statement."""
         first, last = self.statement
         return any(first <= line <= last for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """A member that does nothing but raise or return.
+    """A member replaced by one that only raises or returns.
 
     Attributes:
-        edit: How the module's text is changed.
-        function: The function, where it is one.
+        edit: Edit of the module's text.
+        function: The function, if the member is one.
     """
 
     edit: Edit
@@ -116,10 +116,10 @@ class Replacement:
 
 
 def plain_text(data: bytes) -> str:
-    r"""Return a module's text with lines that end in `\n` alone, and no byte order mark.
+    r"""Return a module's text with `\n` line ends and no byte order mark.
 
     Raises:
-        CannotParse: It is in no encoding that it names.
+        CannotParse: `data` cannot be decoded with its declared encoding.
     """
     import io
     import tokenize
@@ -133,16 +133,16 @@ def plain_text(data: bytes) -> str:
 
 
 def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> tuple[Mutant, ...]:
-    """Return the mutants of a member, the most telling first; the same each time.
+    """Return the mutants of a member, most informative first. The result is deterministic.
 
     Args:
-        source_text: Its module's text, see `plain_text`.
+        source_text: The module's text; see `plain_text`.
         member: The member.
-        most: How many there are at most.
-        a_line: How many of one line there are at most, each by another operator.
+        most: Maximum number of mutants.
+        a_line: Maximum number of mutants per line, each from a different operator.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: `source_text` is not valid Python.
     """
     definition = _definition(source_text, member)
     if definition is None:
@@ -158,10 +158,10 @@ def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> 
 
 
 def taken_away(source_text: str, member: Member) -> Replacement | None:
-    """Return a member's replacement that raises; None where the text does not hold the member.
+    """Return a replacement of a member that raises, or None if the text does not contain the member.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: `source_text` is not valid Python.
     """
     definition = _definition(source_text, member)
     if definition is None:
@@ -175,12 +175,12 @@ def taken_away(source_text: str, member: Member) -> Replacement | None:
 
 
 def returning_at_once(source_text: str, member: Member) -> tuple[Replacement, ...]:
-    """Return replacements of a function that return at once what says nothing; none for a class.
+    """Return replacements of a function that immediately return an uninformative value; none for a class.
 
-    A generator yields it first. A test that passes with all does not look at what the member does.
+    Generators yield that value first. A test that passes with all replacements does not check the member.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: `source_text` is not valid Python.
     """
     definition = _definition(source_text, member)
     if not isinstance(definition, _Function):
@@ -204,14 +204,14 @@ def _is_generator(function: _Function) -> bool:
 def _begun_with(statement: str, definition: _Function, places: _Places) -> Replacement:
     first = _first_statement(definition)
     start = places.offset(span_of(first).first, first.col_offset)
-    # Before the body, so that the code keeps its kind (generator, coroutine) and what it closes over.
+    # Insert before the body, so that the function keeps its kind (generator, coroutine) and its closure.
     on_own_line = span_of(first).first > definition.lineno and places.begins_line(start)
     text = f"{statement}\n{' ' * first.col_offset}" if on_own_line else f"{statement}; "
     return Replacement(edit=Edit(start=start, end=start, text=text), function=_named(definition))
 
 
 def _raising_class(name: str) -> str:
-    """Return an expression for a class that raises when it is called, or asked for anything."""
+    """Return an expression for a class that raises when it is called or any attribute is read."""
     methods = ("__getattribute__", "__call__", "__iter__", "__getitem__", "__contains__", "__len__")
     more = ("__instancecheck__", "__subclasscheck__", "__eq__", "__hash__", "__or__", "__ror__")
     gone = '().__class__.__class__("MemberTakenAway", (BaseException,), {})'
@@ -222,14 +222,14 @@ def _raising_class(name: str) -> str:
 
 
 def _first_statement(function: _Function) -> ast.stmt:
-    """Return the first statement that does something: a docstring stays in its place."""
+    """Return the first statement after the docstring."""
     first, *rest = function.body
     is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     return rest[0] if rest and is_docstring else first
 
 
 class _Places:
-    """Turns the places of syntax nodes, which count bytes, into those of a text."""
+    """Converts positions of syntax nodes, which are in bytes, to text offsets."""
 
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
@@ -238,24 +238,24 @@ class _Places:
             self._starts.append(self._starts[-1] + len(line) + 1)
 
     def offset(self, line: int, column: int) -> int:
-        """Return which character of the text stands there."""
+        """Return the text offset of a position."""
         before = self._lines[line - 1].encode()[:column].decode("utf-8", "replace")
         return self._starts[line - 1] + len(before)
 
     def edit(self, node: ast.expr | ast.stmt, text: str) -> Edit:
-        """Return the change of a node into a text."""
+        """Return the edit that replaces a node with a text."""
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
         start, end = self.offset(node.lineno, node.col_offset), self.offset(end_line, end_column)
         return Edit(start=start, end=end, text=text)
 
     def begins_line(self, offset: int) -> bool:
-        """Tell whether nothing but spaces stands before it in its line."""
+        """Return whether only whitespace precedes the offset on its line."""
         line = next(number for number, start in enumerate(self._starts) if start > offset) - 1
         return not self._lines[line][: offset - self._starts[line]].strip()
 
 
 def _definition(source_text: str, member: Member) -> _Definition | None:
-    """Return the member's definition: of several of its name the one that stands at its line."""
+    """Return the member's definition; if the name is defined several times, the one on the member's line."""
     found = list(_named_definitions(parse_untrusted(source_text).body, member.name.split(".")))
     at_line = [node for node in found if span_of(node).first == member.line]
     chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
@@ -280,7 +280,7 @@ def _named(function: _Function) -> InFunction:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """A change, and where it stands."""
+    """A change and its location."""
 
     swap: Swap
     statement: tuple[int, int]
@@ -290,7 +290,7 @@ class _Site:
 def _sites(
     statement: ast.stmt, function: InFunction | None = None, following: ast.stmt | None = None
 ) -> Iterator[_Site]:
-    """Yield the changes of a statement, which another may follow, and of all within it."""
+    """Yield the changes of a statement and everything inside it; `following` is the next statement."""
     if _is_left_out(statement):
         return
     lines = _head_lines(statement)
@@ -309,7 +309,7 @@ def _sites(
 
 
 def _is_mute(swap: Swap, statement: ast.stmt, following: ast.stmt | None) -> bool:
-    """Tell whether a change moves a boundary at which both ways lead to the same."""
+    """Return whether a change moves a boundary at which both branches have the same result."""
     if not isinstance(statement, ast.If) or not is_boundary_of(swap, statement.test):
         return False
     others = statement.orelse or ([following] if following is not None else [])
@@ -330,7 +330,7 @@ def _head_swaps(statement: ast.stmt) -> Iterator[Swap]:
 
 
 def _head(statement: ast.stmt) -> list[ast.expr]:
-    """Return the expressions of a statement that may be changed, without the statements within it."""
+    """Return the mutable expressions of a statement, without nested statements."""
     found: Sequence[ast.expr | None] = ()
     match statement:
         case ast.If(test=test) | ast.While(test=test):
@@ -353,7 +353,7 @@ def _head(statement: ast.stmt) -> list[ast.expr]:
 
 
 def _only_yields(node: ast.expr) -> bool:
-    """Tell whether an expression sleeps for no time, to let others run: a longer sleep shows nothing."""
+    """Return whether an expression is a zero sleep that yields control; a longer sleep shows nothing."""
     match node.value if isinstance(node, ast.Await) else node:
         case ast.Call(func=function, args=[ast.Constant(value=0)]):
             return ast.unparse(function).rpartition(".")[2] == "sleep"
@@ -368,7 +368,7 @@ def _head_lines(statement: ast.stmt) -> tuple[int, int]:
 
 
 def _is_left_out(statement: ast.stmt) -> bool:
-    """Tell whether nothing in a statement is worth a change: what is not run, or tells of a run."""
+    """Return whether a statement should not be mutated because it does not run or only logs."""
     match statement:
         case ast.Assert():
             return True
@@ -388,7 +388,7 @@ def _is_log(node: ast.expr) -> bool:
 
 
 def _is_no_text(site: _Site, member: Member) -> bool:
-    """Tell whether a change is of a text in a method that describes its object."""
+    """Return whether a change affects text in a method that describes its object."""
     holder = member.plain_name if site.function is None else site.function.name
     node = site.swap.node
     is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -410,7 +410,7 @@ def _mutant(places: _Places, site: _Site) -> Mutant | None:
 
 
 def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
-    """Yield those of each line that are kept, with their rank in the line."""
+    """Yield the mutants kept for each line, with their rank on the line."""
     of_lines: dict[int, list[Mutant]] = {}
     for mutant in mutants:
         of_lines.setdefault(mutant.line, []).append(mutant)
@@ -427,7 +427,7 @@ def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int]:
 
 
 def _spread(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
-    """Return as many, evenly from all of them."""
+    """Return `most` mutants, spread evenly."""
     if len(mutants) <= most:
         return list(mutants)
     return [mutants[index * len(mutants) // most] for index in range(most)]

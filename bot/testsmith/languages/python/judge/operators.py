@@ -1,7 +1,7 @@
-"""The ways in which one syntax node is changed to see whether a test notices. Pure; nothing is run.
+"""Mutation operators: ways to change one syntax node.
 
-A change that is cheap to see as no change in behaviour (`x + 0`, `x[:len(x) + 1]`, `<=` for `<` where both
-sides are equal then) or that tells a reviewer nothing (the text of a message) is left out.
+Changes that are easily recognized as equivalent (`x + 0`, `x[:len(x) + 1]`, `<=` for `<` when both sides are
+equal then) or that do not matter to reviewers (the text of a message) are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CALLS_OF_MUTE_TEXTS = frozenset({"cast", "getLogger", "TypeVar", "NewType"})
 
 
 class Operator(StrEnum):
-    """What is changed; first stands what tells a reviewer most."""
+    """Kinds of change, most informative to a reviewer first."""
 
     BOUNDARY = "boundary"
     COMPARISON = "comparison"
@@ -37,14 +37,14 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
-    """A node, and the text that takes its place.
+    """A node and its replacement text.
 
     Attributes:
-        operator: What is changed.
+        operator: Kind of change.
         node: The node.
-        text: What stands in the node's place.
-        old: What is changed, as a reader is told of it.
-        new: What it becomes, likewise.
+        text: Replacement text.
+        old: Description of the original, for readers.
+        new: Description of the replacement, for readers.
     """
 
     operator: Operator
@@ -115,7 +115,7 @@ _SYMBOLS: Mapping[type[ast.AST], str] = {
 
 
 def swaps_within(expression: ast.expr) -> Iterator[Swap]:
-    """Yield the changes of an expression and of what stands in it."""
+    """Yield the changes of an expression and its subexpressions."""
     make = _OF_EXPRESSIONS.get(type(expression))
     if make is not None:
         yield from make(expression)
@@ -131,12 +131,12 @@ def _is_mute_in(choice: ast.IfExp, swap: Swap) -> bool:
 
 
 def is_boundary_of(swap: Swap, test: ast.expr) -> bool:
-    """Tell whether a change is one of the boundary of a condition as a whole."""
+    """Return whether a change moves the boundary of a condition as a whole."""
     return swap.operator is Operator.BOUNDARY and swap.node is test
 
 
 def is_mute_boundary(test: ast.expr, one: ast.expr, other: ast.expr) -> bool:
-    """Tell whether a condition chooses between what it compares: where both are equal, it is all the same."""
+    """Return whether a condition chooses between the values it compares, so that equality does not matter."""
     match test:
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _BOUNDARIES:
             return {ast.unparse(left), ast.unparse(right)} == {ast.unparse(one), ast.unparse(other)}
@@ -144,7 +144,7 @@ def is_mute_boundary(test: ast.expr, one: ast.expr, other: ast.expr) -> bool:
 
 
 def condition_swaps(test: ast.expr) -> Iterator[Swap]:
-    """Yield the negation of a condition, where no change of its parts says the same."""
+    """Yield the negation of a condition, unless a change of its parts is equivalent."""
     says_the_same = isinstance(test, (ast.Compare, ast.BoolOp, ast.Constant)) or (
         isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
     )
@@ -162,7 +162,7 @@ def statement_swaps(statement: ast.stmt) -> Iterator[Swap]:
 
 
 def handler_swaps(handler: ast.ExceptHandler) -> Iterator[Swap]:
-    """Yield the changes of what is caught: another exception, or fewer."""
+    """Yield changes of what is caught: another exception, or fewer exceptions."""
     caught = handler.type
     if isinstance(caught, ast.Tuple) and len(caught.elts) > 1:
         text = ast.unparse(caught.elts[0])
@@ -174,7 +174,7 @@ def handler_swaps(handler: ast.ExceptHandler) -> Iterator[Swap]:
 
 
 def snippet(node: ast.AST | str) -> str:
-    """Return code as it is quoted between backticks: one line, and short."""
+    """Return code as a short single line, to quote in backticks."""
     text = node if isinstance(node, str) else ast.unparse(node)
     line = " ".join(text.split()).replace("`", "'")
     short = line if len(line) <= _MOST_SNIPPET_CHARACTERS else line[: _MOST_SNIPPET_CHARACTERS - 3] + "..."
@@ -182,8 +182,8 @@ def snippet(node: ast.AST | str) -> str:
 
 
 def _children(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield the expressions within one that may be changed."""
-    if isinstance(node, ast.JoinedStr):  # before Python 3.12 the places within are wrong
+    """Yield the subexpressions that may be changed."""
+    if isinstance(node, ast.JoinedStr):  # positions inside are wrong before Python 3.12
         return
     if isinstance(node, ast.Call):
         yield node.func
@@ -196,7 +196,7 @@ def _children(node: ast.AST) -> Iterator[ast.expr]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             yield child
-        else:  # what is no expression but holds some, as the `for` of a comprehension
+        else:  # a non-expression node that contains expressions, for example a comprehension's `for`
             yield from _children(child)
 
 
@@ -229,7 +229,7 @@ def _arithmetic(node: ast.BinOp) -> Iterator[Swap]:
 
 
 def _is_dull(op: ast.operator, left: ast.expr | None, right: ast.expr) -> bool:
-    """Tell whether another operator makes no difference, or only one that every call shows: texts."""
+    """Return whether changing the operator makes no difference, or one that any call shows (strings)."""
     if any(isinstance(side, ast.JoinedStr) or _is_text(side) for side in (left, right)):
         return True
     neutral = 0 if isinstance(op, (ast.Add, ast.Sub, ast.LShift, ast.RShift)) else 1
@@ -249,7 +249,7 @@ def _constant(node: ast.Constant) -> Iterator[Swap]:
 
 
 def _other_value(value: object) -> object:
-    """Return another value of the same type; None for none."""
+    """Return a different value of the same type, or None."""
     match value:
         case bool():
             return not value
@@ -270,7 +270,7 @@ def _sign(node: ast.UnaryOp) -> Iterator[Swap]:
 
 
 def _subscript(node: ast.Subscript) -> Iterator[Swap]:
-    """Bounds that are no constants: those are changed as constants. Beyond the length there is nothing."""
+    """Yield changes of non-constant bounds; constants are changed elsewhere. Past the end nothing changes."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     length = f"len({ast.unparse(node.value)})"
     for part in parts:
@@ -332,7 +332,7 @@ def _raise(node: ast.Raise) -> Iterator[Swap]:
 
 
 def _other_exception(node: ast.expr) -> Iterator[Swap]:
-    """Only for what is named as classes are."""
+    """Yield changes only for names that look like classes."""
     old = ast.unparse(node)
     new = "ValueError" if old == "TypeError" else "TypeError"
     if isinstance(node, (ast.Name, ast.Attribute)) and old.rpartition(".")[2][:1].isupper():
@@ -346,7 +346,7 @@ def _expression_statement(node: ast.Expr) -> Iterator[Swap]:
 
 
 def _assignment(node: ast.Assign) -> Iterator[Swap]:
-    """Without it a name would not be there at all, which any call shows, unless it is made of itself."""
+    """Removing an assignment would leave a name undefined, which any call shows, unless it reads the name."""
     names = {target.id for target in node.targets if isinstance(target, ast.Name)}
     read = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
     plain = all(isinstance(one, (ast.Attribute, ast.Subscript, ast.Name)) for one in node.targets)

@@ -29,7 +29,7 @@ class Binding:
 
 
 def bindings(statement: cst.CSTNode) -> Sequence[Binding] | None:
-    """Return what a statement binds, if binding names is all it does; None where it does more.
+    """Return what a statement binds, if binding names is all it does; None if it does more.
 
     Star imports and `from __future__` count as doing more. A conditional statement is one binding.
     """
@@ -64,7 +64,7 @@ def imported_name(alias: cst.ImportAlias, *, from_module: bool) -> str:
 
 
 def dotted(node: cst.CSTNode | None) -> str:
-    """Return a node's dotted name, of a call the called one's; empty where it has none."""
+    """Return a node's dotted name, of a call the called one's; empty if it has none."""
     if isinstance(node, cst.Call):
         return dotted(node.func)
     if isinstance(node, cst.Attribute):
@@ -107,7 +107,7 @@ def _simple(statement: cst.BaseSmallStatement) -> list[Binding] | None:
 
 
 def _assigned(statement: cst.BaseSmallStatement) -> tuple[str, ...] | None:
-    """Return the names an assignment binds; None where it is none, or sets an attribute or item."""
+    """Return the names an assignment binds; None if it is none, or sets an attribute or item."""
     if isinstance(statement, cst.Assign):
         targets = [_target(target.target) for target in statement.targets]
     elif isinstance(statement, cst.AnnAssign | cst.AugAssign):
@@ -226,17 +226,17 @@ class _TestRemover(cst.CSTTransformer):
 
 
 def is_test(definition: cst.FunctionDef) -> bool:
-    """Tell whether pytest collects a function, where it stands at a module's or suite's own level."""
+    """Return whether pytest collects a function, where it stands at a module's or suite's own level."""
     return is_test_name(definition.name.value) and not is_fixture(definition)
 
 
 def is_suite_class(definition: cst.ClassDef) -> bool:
-    """Tell whether pytest looks for tests in a class."""
+    """Return whether pytest looks for tests in a class."""
     return is_suite(definition.name.value, [dotted(base.value) for base in definition.bases])
 
 
 def has_tests(node: cst.CSTNode) -> bool:
-    """Tell whether a statement is, or holds at its own level, a test function."""
+    """Return whether a statement is, or holds at its own level, a test function."""
     if isinstance(node, cst.FunctionDef):
         return is_test(node)
     if isinstance(node, cst.ClassDef):
@@ -245,7 +245,7 @@ def has_tests(node: cst.CSTNode) -> bool:
 
 
 def is_fixture(definition: cst.FunctionDef) -> bool:
-    """Tell whether a function is a pytest fixture."""
+    """Return whether a function is a pytest fixture."""
     return any(dotted(each.decorator).rpartition(".")[2] == "fixture" for each in definition.decorators)
 
 
@@ -319,7 +319,7 @@ def _blank_lines(statement: _Statement) -> list[cst.EmptyLine]:
 
 
 def _kept(statement: _Statement, reached: frozenset[str]) -> _Statement | None:
-    """Return what is left of a statement of the module's own level; None where nothing is."""
+    """Return what is left of a statement of the module's own level; None if nothing is."""
     found = bindings(statement)
     if found is None or _must_stay(statement, found):
         return statement
@@ -386,7 +386,7 @@ def without_tests(text: str, names: Collection[str], needed: Collection[str] = (
         needed: Names whose imports stay in any case.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: The text is not valid Python.
     """
     with refusing_depth():
         module = parse_concrete(text)
@@ -436,7 +436,7 @@ def _is_import(statement: _Statement) -> bool:
 
 
 def _before_mark(statement: _Statement) -> tuple[cst.EmptyLine, ...]:
-    """Return the lines above a test that are somebody's own: all above the blank line before its mark."""
+    """Return the lines above a test that are someone's own: all above the blank line before its mark."""
     lines = tuple(statement.leading_lines)
     last = max((index for index, line in enumerate(lines) if line.comment is None), default=-1)
     own = lines[: last + 1]

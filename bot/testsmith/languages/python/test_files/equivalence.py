@@ -1,7 +1,7 @@
 """What the definitions of a module are, whatever they and the things they use are called.
 
 Two definitions of the same identity do the same: their text is equal but for their own names and for the
-names of the module's other definitions and imports. So a test is recognised in a file where it was put under
+names of the module's other definitions and imports. So a test is recognized in a file where it was put under
 another name. Annotations do not count.
 """
 
@@ -47,7 +47,8 @@ class BoundName:
 
     Attributes:
         statement: What binds it: an import, a definition, an assignment.
-        imported: What an import binds it to, as `shop.cart:Cart`, a module as `shop.cart:`; None otherwise.
+        imported: What an import binds it to, such as `shop.cart:Cart`, a module as `shop.cart:`; None
+            otherwise.
         condition: Under what it stands.
     """
 

@@ -58,7 +58,7 @@ def with_argument_types(code: str) -> str:
     that older Pythons read it, too. Else it is `object`: every value is one.
 
     Raises:
-        CannotParse: The code is no Python.
+        CannotParse: The code is not valid Python.
     """
     lines = code.splitlines(keepends=True)
     module = parse_untrusted(code)
@@ -357,7 +357,7 @@ def _neighbours(tree: SourceTree, test_path: str) -> Sequence[str]:
 
 
 def _read(tree: SourceTree, path: str) -> str | None:
-    """Return a regular file's text; None where there is none to be had."""
+    """Return a regular file's text; None if there is none to be had."""
     content = read_settings(tree, path)
     try:
         return None if content is None else content.decode("utf-8-sig")

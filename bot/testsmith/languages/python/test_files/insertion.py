@@ -48,7 +48,7 @@ def inserted(text: str, parts: Parts, after: int | None = None) -> str:
         after: How many statements stand before the definitions; None for the end of the file.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: The text is not valid Python.
     """
     lines = lines_of(text)
     body = parse_untrusted(text).body
@@ -67,7 +67,7 @@ def indentation(text: str) -> str:
     """Return what a file indents its definitions by; four blanks where it has none.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: The text is not valid Python.
     """
     lines = lines_of(text)
     for statement in parse_untrusted(text).body:
@@ -199,7 +199,7 @@ def _binds_only(statement: _Statement, names: frozenset[str]) -> bool:
 
 
 def _is_import(statement: cst.CSTNode) -> bool:
-    """Tell whether a statement stands among the imports of a file."""
+    """Return whether a statement stands among the imports of a file."""
     if isinstance(statement, cst.SimpleStatementLine):
         return any(isinstance(part, cst.Import | cst.ImportFrom) for part in statement.body)
     if isinstance(statement, cst.FunctionDef | cst.ClassDef) or has_tests(statement):
@@ -229,7 +229,7 @@ def _missing_names(part: cst.BaseSmallStatement, beside: Bindings) -> cst.BaseSm
 
 
 def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, beside: Bindings) -> bool:
-    """Tell whether the file runs this very import, so that its name is bound whenever its tests run."""
+    """Return whether the file runs this very import, so that its name is bound whenever its tests run."""
     if isinstance(part, cst.ImportFrom):
         name, wanted = imported_name(alias, from_module=True), f"{_origin(part)}:{dotted(alias.name)}"
     else:

@@ -30,10 +30,10 @@ _Definition = Function | ast.ClassDef
 
 
 def source_digest(source: str) -> str:
-    """Return the digest of what a member does, whatever it is called.
+    """Return the digest of what a member does, regardless of its name.
 
-    Docstrings, annotations, comments and formatting do not count. A text that is no Python, or is nested too
-    deep to be read, counts as it is.
+    Docstrings, annotations, comments and formatting do not count. A text that is not valid Python, or is
+    nested too deep to be read, counts as it is.
     """
     try:
         return _digest(meaning_of_source(_nameless(parse(source))))
@@ -60,7 +60,7 @@ def marked(code: str, mark: TestMark) -> str:
     """Return a test module with a mark above each of its tests, not sealed yet; foreign marks are cut.
 
     Raises:
-        CannotParse: The code is no Python.
+        CannotParse: The code is not valid Python.
     """
     lines = [line for line in lines_of(code) if not _MARK.fullmatch(line)]
     for statement in reversed(_tests("".join(lines))):
@@ -73,7 +73,7 @@ def sealed(text: str) -> str:
     """Return a test file whose marks that are not sealed hold the digests of their tests.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: The text is not valid Python.
     """
     lines = lines_of(text)
     for line, statement in _marked(text, lines):
@@ -88,7 +88,7 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     """Return the tests of a file that have a mark, in order.
 
     Raises:
-        CannotParse: The text is no Python.
+        CannotParse: The text is not valid Python.
     """
     lines = lines_of(text)
     found: list[MarkedTest] = []
@@ -102,9 +102,9 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
 
 
 def beside_marked(text: str) -> str:
-    """Return what a test file holds beside the tests that the bot has put there and nobody has edited.
+    """Return what a test file holds beside the tests that the bot has put there and no one has edited.
 
-    Imports, comments and formatting do not count. A text that is no Python counts as it is.
+    Imports, comments and formatting do not count. A text that is not valid Python counts as it is.
     """
     try:
         ours = {one.name for one in marked_tests(text) if not one.is_edited}
@@ -116,7 +116,7 @@ def beside_marked(text: str) -> str:
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
-    """Tell whether a statement of a test file tests nothing by itself: an import, or a text."""
+    """Return whether a statement of a test file tests nothing by itself: an import, or a text."""
     is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return is_text or isinstance(statement, ast.Import | ast.ImportFrom)
 

@@ -45,7 +45,7 @@ def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> 
         instead_of: Names of tests of the file that go; the new ones stand where the first of them stood.
 
     Raises:
-        CannotParse: One of the two is no Python.
+        CannotParse: One of the two is not valid Python.
         CannotPlace: The module would act on the tests that are already there, or they on it.
     """
     mark = (existing or "")[: (existing or "").startswith("\ufeff")]
@@ -101,7 +101,7 @@ class _Side:
         return name.lower().startswith("test"), self.identities.of(name)
 
     def may_be_shared(self, name: str) -> bool:
-        """Tell whether a definition may stand for its like on the other side.
+        """Return whether a definition may stand for its like on the other side.
 
         A variable has a state, and so has what uses one: only a test may, since nothing else uses it.
         """
@@ -203,7 +203,7 @@ def _names_given_to_fixtures(addition: _Side) -> set[str]:
 
 
 def _decorator_arguments(statement: ast.stmt, keyword: str) -> Iterator[object]:
-    """Yield the values of a keyword argument in a definition's decorators; None for what is no literal."""
+    """Yield the values of a keyword argument in a definition's decorators; None for what is not a literal."""
     decorators: Sequence[ast.expr] = getattr(statement, "decorator_list", ())
     for call in decorators:
         if isinstance(call, ast.Call):
@@ -255,7 +255,7 @@ def _clashes(name: str, places: Sequence[BoundName], file: _Side, addition: _Sid
 
 
 def _is_same_import(places: Sequence[BoundName], others: Sequence[BoundName]) -> bool:
-    """Tell whether a name stands for the same import in both."""
+    """Return whether a name stands for the same import in both."""
     meanings = {each.imported for side in (places, others) if side for each in without_fallbacks(side)}
     return bool(others) and len(meanings) == 1 and None not in meanings
 

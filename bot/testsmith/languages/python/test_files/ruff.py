@@ -40,7 +40,7 @@ class Complaint:
     """What the linter finds fault with.
 
     Attributes:
-        rule: The rule's code, as `F401`; empty for a syntax that is too new.
+        rule: The rule's code, such as `F401`; empty for a syntax that is too new.
         row: The line where a `noqa` comment would speak for it, counted from 1.
         message: What it says.
     """
@@ -72,7 +72,7 @@ class Ruff:
         program: The ruff executable, as `ruff_program` finds it.
         folder: A folder of `settings_copy`, which it runs in.
         path: Where the text would stand, relative to the folder.
-        options: Options of every call, as `--isolated`.
+        options: Options of every call, such as `--isolated`.
         seconds: The time limit of one call.
     """
 
@@ -95,7 +95,7 @@ class Ruff:
 
         Args:
             code: The code.
-            options: Further options, as `--select`.
+            options: Further options, such as `--select`.
 
         Raises:
             RuffFailed: It could not be.
@@ -189,13 +189,13 @@ def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCo
 
 
 def read_settings(tree: SourceTree, path: str) -> bytes | None:
-    """Return a settings file's bytes; None where there is no such regular file, or it is far too large."""
+    """Return a settings file's bytes; None if there is no such regular file, or it is far too large."""
     content = tree.read(path)
     return content if content is not None and len(content) <= _MOST_SETTINGS_BYTES else None
 
 
 def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
-    """Return the settings files that hold for a path; None where there are none, or they lead elsewhere."""
+    """Return the settings files that hold for a path; None if there are none, or they lead elsewhere."""
     found: dict[str, bytes] = {}
     paths = frozenset(tree.paths())
     parents = [str(parent) for parent in PurePosixPath(path).parents]

@@ -98,14 +98,14 @@ _LOWER_BOUND = re.compile(r"(?:>=|~=|==|>|\^)\s*3\.(\d+)")
 
 
 def lowest_python(pyproject: str | None, setup_cfg: str | None) -> tuple[int, int] | None:
-    """Return the oldest Python 3 that a project supports, as `(3, 9)`; None where it does not say.
+    """Return the oldest Python 3 that a project supports, such as `(3, 9)`; None if it does not say.
 
     Read are `requires-python` of `[project]`, `python` of Poetry's dependencies, and `python_requires` of a
     `setup.cfg`. A file that cannot be read says nothing.
 
     Args:
-        pyproject: Text of the `pyproject.toml`, None where there is none.
-        setup_cfg: Text of the `setup.cfg`, None where there is none.
+        pyproject: Text of the `pyproject.toml`, None if there is none.
+        setup_cfg: Text of the `setup.cfg`, None if there is none.
     """
     for requirement in (*_from_pyproject(pyproject or ""), *_from_setup_cfg(setup_cfg or "")):
         minors = [int(minor) for minor in _LOWER_BOUND.findall(requirement)]
@@ -131,7 +131,7 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
 
 
 def are_annotated(test_files: Iterable[str]) -> bool:
-    """Tell whether most test functions of these test files' texts say what they return."""
+    """Return whether most test functions of these test files' texts say what they return."""
     said = [function.returns is not None for text in test_files for function in _test_functions(text)]
     return sum(said) * 2 > len(said)
 
@@ -140,7 +140,7 @@ def sample(data: bytes) -> str:
     """Return a part of a test file that shows its style: its imports and first statements, whole ones.
 
     Args:
-        data: The file's bytes; one that is no Python gives no sample.
+        data: The file's bytes; one that is not valid Python gives no sample.
     """
     try:
         text = decode(data)

@@ -30,7 +30,7 @@ def test_functions(code: str) -> tuple[str, ...]:
     Conditional definitions count once. A fixture is no test, whatever its name.
 
     Raises:
-        CannotParse: The code is no Python.
+        CannotParse: The code is not valid Python.
     """
     return tuple(dict.fromkeys(_tests_in(parse_untrusted(code).body, "")))
 
@@ -47,7 +47,7 @@ def keep_tests(code: str, names: Collection[str]) -> str:
         names: Names as `test_functions` gives them; others are ignored.
 
     Raises:
-        CannotParse: The code is no Python.
+        CannotParse: The code is not valid Python.
     """
     from testsmith.languages.python.test_files.cutting import without_other_tests, without_unused
 
@@ -56,17 +56,17 @@ def keep_tests(code: str, names: Collection[str]) -> str:
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:
-    """Tell whether pytest looks for tests in a class of this name, with bases of these names."""
+    """Return whether pytest looks for tests in a class of this name, with bases of these names."""
     return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
 
 
 def is_test_name(name: str) -> bool:
-    """Tell whether pytest takes a function of this name for a test."""
+    """Return whether pytest takes a function of this name for a test."""
     return name.startswith("test")
 
 
 def is_fixture(function: Function) -> bool:
-    """Tell whether a function is a pytest fixture."""
+    """Return whether a function is a pytest fixture."""
     return any(last_name(decorator) == "fixture" for decorator in function.decorator_list)
 
 

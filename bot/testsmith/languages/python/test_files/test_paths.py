@@ -117,7 +117,7 @@ class Layout:
 
     Attributes:
         anchor: What its folder's place is told from.
-        folder: The test folder, relative to that, as `tests`.
+        folder: The test folder, relative to that, such as `tests`.
         mirror: What of the package shows.
         is_suffix: Whether files are named `cart_test.py` rather than `test_cart.py`.
     """
@@ -196,7 +196,7 @@ _NAME = re.compile(rb"[\w.]+")
 
 
 def is_test(path: str) -> bool:
-    """Tell whether a path is a test file or belongs to the tests."""
+    """Return whether a path is a test file or belongs to the tests."""
     parts = PurePosixPath(path).parts
     return (
         path in _TESTS_OF_ALL
@@ -207,7 +207,7 @@ def is_test(path: str) -> bool:
 
 
 def is_test_module(name: str) -> bool:
-    """Tell whether pytest collects a file of this name."""
+    """Return whether pytest collects a file of this name."""
     return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
@@ -255,7 +255,7 @@ class TestPaths:
         return self._existing(source) or self._new(source)
 
     def neighbour(self, test_path: str) -> str | None:
-        """Return the test file at a path, or the nearest one; None where there is no test file."""
+        """Return the test file at a path, or the nearest one; None if there is no test file."""
         if test_path in self._nearest:
             return self._nearest[test_path]
         parents = (str(parent) for parent in PurePosixPath(test_path).parents)
@@ -304,7 +304,7 @@ class TestPaths:
         )
 
     def _tests_another(self, test_path: str, source: Source, rivals: Sequence[Source]) -> bool:
-        """Tell whether a test file of a fitting name is about another source of the same name."""
+        """Return whether a test file of a fitting name is about another source of the same name."""
         imports = self._imports_of(test_path)
         if imports.include(source):
             return False
@@ -385,7 +385,7 @@ class TestPaths:
         return Layout(folder=folder, mirror=Mirror.FLAT if is_flat else Mirror.FULL, is_suffix=is_suffix)
 
     def _is_free(self, folder: str, name: str, source: Source) -> bool:
-        """Tell whether a new test file's name would neither be taken nor clash outside of packages.
+        """Return whether a new test file's name would neither be taken nor clash outside of packages.
 
         Of several sources of one name the one nearest to its root has the plain name.
         """
@@ -401,7 +401,7 @@ class TestPaths:
         return first.path == source.path
 
     def _is_in_package(self, folder: str) -> bool:
-        """Tell whether a folder is, or a new one would be, a package as the test folder above it is."""
+        """Return whether a folder is, or a new one would be, a package as the test folder above it is."""
         while folder and folder not in self._test_folders and folder not in self._packages:
             folder = folder_of(folder)
         return folder in self._packages
@@ -438,7 +438,7 @@ class _Imports:
         return cls(modules=frozenset(modules), paths=frozenset(paths))
 
     def include(self, source: Source) -> bool:
-        """Tell whether a source is among what is imported."""
+        """Return whether a source is among what is imported."""
         return source.module in self.modules or source.path.removesuffix(".py") in self.paths
 
 
@@ -452,7 +452,7 @@ def _relative(test_path: str, origin: str, names: Sequence[str]) -> Iterator[str
 
 
 def is_in_test_folder(path: str) -> bool:
-    """Tell whether a path lies in a folder of tests, counted from where it starts."""
+    """Return whether a path lies in a folder of tests, counted from where it starts."""
     return path.partition("/")[0] in TEST_FOLDERS
 
 

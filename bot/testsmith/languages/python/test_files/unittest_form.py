@@ -1,7 +1,7 @@
 """A module of pytest functions, written as methods of one `unittest.TestCase`. Pure.
 
 Only forms that are known to mean the same are written; for anything else the module stays unwritten, with the
-reason. What is written is text that nobody has run: its tests are proven again.
+reason. What is written is text that no one has run: its tests are proven again.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def in_unittest_form(code: str, class_name: str) -> str:
         class_name: The name of the class.
 
     Raises:
-        CannotParse: It is no Python.
+        CannotParse: It is not valid Python.
         CannotConvert: It has something in it that is not known to have a form in unittest.
     """
     with refusing_depth():
@@ -108,7 +108,7 @@ def _names(tree: ast.AST, name: str) -> bool:
 
 
 def _lacks(tree: ast.Module, name: str) -> bool:
-    """Tell whether a module is used, and not imported under its name."""
+    """Return whether a module is used, and not imported under its name."""
     bound = {
         (alias.asname or alias.name).partition(".")[0]
         for node in ast.walk(tree)
@@ -165,7 +165,7 @@ class _Table:
     Attributes:
         columns: The names of its parameters.
         rows: The values of each row.
-        ids: What each row is called; empty where they have no names.
+        ids: What each row is called; empty if they have no names.
     """
 
     columns: tuple[str, ...]
