@@ -1,10 +1,10 @@
-"""`python -m testsmith` is the same program as `testsmith`."""
+"""Entry point of `python -m testsmith`, the same program as `testsmith`."""
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Run the program; Ctrl-C ends it without a traceback even while it loads."""
+    """Run the program. Ctrl-C ends it without a traceback, even during imports."""
     try:
         from testsmith.app import main as run
 

@@ -1,6 +1,7 @@
-"""One frozen `Settings`, parsed once, from the command line, a repository's file and the environment.
+"""Settings of one run, parsed once from the command line, the repository's settings file and the environment.
 
-Rooms take the group they need. Nothing here reads the environment or a file by itself: `main` hands both in.
+Nothing here reads files or the environment directly: the entry point passes both in. Each module takes only
+the group of settings it needs.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 from testsmith.model import UsageFailure
 
 DEFAULT_MODEL = "gpt-6-luna"
-"""The model that is asked where none is named and no `--base-url` is given; shown by `--help`."""
+"""Default model, used if neither `--model` nor `--base-url` is given. Shown by `--help`."""
 
 STEP_UP_MODEL = "gpt-6.1-terra"
-"""The model that the documentation recommends if the default one is not good enough."""
+"""Model that the documentation recommends if the default one is not good enough."""
 
 DEFAULT_EXCLUDE = (
     "**/vendor/**",
@@ -39,11 +40,11 @@ DEFAULT_EXCLUDE = (
     "**/setup.py",
     "**/noxfile.py",
 )
-"""Files that are no subject for tests: vendored, generated, packaging, documentation."""
+"""Default globs of files to skip: vendored, generated, packaging and documentation files."""
 
 
 class ProviderChoice(StrEnum):
-    """Which generator answers: `auto` is `openai` where there is a key, else `offline`."""
+    """Generator to use; `auto` means `openai` if there is a key, else `offline`."""
 
     AUTO = "auto"
     OPENAI = "openai"
@@ -52,9 +53,9 @@ class ProviderChoice(StrEnum):
 
 
 class ModelFor(StrEnum):
-    """Which members a model is asked for, where the offline engine makes tests as well.
+    """Members to call the model for when the offline engine also generates tests.
 
-    `hard` are those of which the engine's tests do not show all that there is to show.
+    `hard` means only the members that the engine's tests do not fully cover.
     """
 
     ALL = "all"
@@ -62,7 +63,7 @@ class ModelFor(StrEnum):
 
 
 class ReasoningEffort(StrEnum):
-    """How long a model thinks before it answers; `lowest` is the least that the model accepts."""
+    """Reasoning effort of the model; `lowest` is the lowest level that the model accepts."""
 
     LOWEST = "lowest"
     NONE = "none"
@@ -75,14 +76,14 @@ class ReasoningEffort(StrEnum):
 
 
 class ServiceTier(StrEnum):
-    """What an endpoint serves and bills calls at; `auto` leaves it to the endpoint."""
+    """Service tier of model calls; `auto` leaves the choice to the endpoint."""
 
     AUTO = "auto"
     FLEX = "flex"
 
 
 class SandboxChoice(StrEnum):
-    """How much isolation is owed before untrusted code is run."""
+    """Required isolation for running untrusted code."""
 
     STRICT = "strict"
     BEST_EFFORT = "best-effort"
@@ -90,7 +91,7 @@ class SandboxChoice(StrEnum):
 
 
 class Mode(StrEnum):
-    """What becomes of proven tests on a pull request."""
+    """How accepted tests are delivered on a pull request."""
 
     SUGGEST = "suggest"
     COMMIT = "commit"
@@ -98,7 +99,7 @@ class Mode(StrEnum):
 
 
 class OutputFormat(StrEnum):
-    """How the report is printed."""
+    """Format of the report."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -108,7 +109,7 @@ class OutputFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that no log, error or `repr` shows."""
+    """String that is never shown in logs, errors or `repr`."""
 
     value: str = field(repr=False)
 
@@ -118,19 +119,19 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionSettings:
-    """Which members are looked at.
+    """Which members to consider.
 
     Attributes:
-        base: The revision to compare with; None only with `all_paths`.
-        head: The revision to look at; None for the working tree.
-        all_paths: With `--all`: files and folders whose public members all count as `added`.
-        only: Member ids, member names or paths to restrict to; empty for no restriction.
-        refuses_unknown: Whether a name of `only` that nothing in the project has is an error.
-        include: Globs of which a file must match one.
-        exclude: Globs of which a file must match none.
-        max_members: The most members of one run, nearest to the change first.
-        max_file_bytes: Larger files are skipped.
-        reference_steps: How many references an affected member may lie away from what changed.
+        base: Revision to compare with; None only with `all_paths`.
+        head: Revision to examine; None for the working tree.
+        all_paths: Files and folders given with `--all`; all of their public members count as `added`.
+        only: Member ids, member names or paths to restrict the run to; empty for no restriction.
+        refuses_unknown: Whether an entry of `only` that matches nothing in the project is an error.
+        include: Globs; a file must match at least one.
+        exclude: Globs; a file must match none.
+        max_members: Maximum members per run, nearest to the change first.
+        max_file_bytes: Maximum size of a file; larger files are skipped.
+        reference_steps: Maximum number of references between an affected member and the change.
     """
 
     base: str | None = None
@@ -147,30 +148,31 @@ class SelectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """How a model is asked.
+    """How to call the model.
 
     Attributes:
-        api_key: The key; None where there is none.
-        base_url: Another OpenAI-compatible endpoint; None for the SDK's own.
+        api_key: The API key, if any.
+        base_url: An OpenAI-compatible endpoint; None for the SDK's default.
         model: The model's id.
-        fallback_model: The id of the model that is asked where the first one fails however often it is tried,
-            or is not there; None for none.
-        model_for: Which members it is asked for, with `openai+offline`.
-        temperature: 0 for the least variation.
-        reasoning_effort: How long it thinks before it answers.
-        service_tier: The tier that calls are served and billed at.
-        tokens_per_member: Output tokens reckoned for one member.
-        max_output_tokens: The most output tokens of one call, without what it thinks.
-        prompt_token_budget: The most tokens of context beside the members' own sources, a call.
-        observation_token_budget: The most tokens of what was observed of the members, a call; 0 to run none
-            of them before the model is asked.
-        timeout_seconds: The time limit of one attempt, connection included.
-        max_concurrent_calls: Calls in flight at most.
-        max_retry_attempts: Attempts a call at most.
-        retry_base_seconds: The wait before the second attempt is twice this, doubled for each further one.
-        max_retry_after_seconds: The longest `Retry-After` that is obeyed.
+        fallback_model: Id of the model to use if the first one keeps failing or does not exist; None for
+            none.
+        model_for: Members to call the model for, with `openai+offline`.
+        temperature: Sampling temperature; 0 for the least variation.
+        reasoning_effort: Reasoning effort of the model.
+        service_tier: Service tier of the calls.
+        tokens_per_member: Expected output tokens per member.
+        max_output_tokens: Maximum output tokens per call, excluding reasoning.
+        prompt_token_budget: Maximum context tokens per call, excluding the members' own source.
+        observation_token_budget: Maximum tokens of observations per call; 0 to not run members before calling
+            the model.
+        timeout_seconds: Time limit of one attempt, including connecting.
+        max_concurrent_calls: Maximum calls in flight.
+        max_retry_attempts: Maximum attempts per call.
+        retry_base_seconds: Half of the delay before the second attempt. The delay doubles with each further
+            attempt.
+        max_retry_after_seconds: Longest `Retry-After` delay to honor.
         record: File to record the exchanges in.
-        replay: File to answer from, strictly.
+        replay: File to replay recorded exchanges from; no real call is made.
     """
 
     api_key: Secret | None = None
@@ -196,12 +198,12 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """Where results are kept, and for how long.
+    """Location and limits of the cache.
 
     Attributes:
         folder: The cache folder.
-        max_bytes: The oldest entries go when the store is larger.
-        max_age_days: Entries not used for longer go.
+        max_bytes: Maximum size of the store; the oldest entries are removed first.
+        max_age_days: Days after which unused entries are removed.
     """
 
     folder: Path
@@ -211,13 +213,13 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheAccess:
-    """What the runner hands to a job for the cache service.
+    """Access to GitHub's cache service, from the runner.
 
     Attributes:
-        url: Its base, as ACTIONS_RESULTS_URL.
-        token: The job's runtime token, as ACTIONS_RUNTIME_TOKEN.
-        mode: What the workflow allows, as ACTIONS_CACHE_MODE: `read`, `write` (both ways), `write-only` or
-            `none`; anything else, as nothing at all, leaves it to the service.
+        url: Base URL, from ACTIONS_RESULTS_URL.
+        token: The job's runtime token, from ACTIONS_RUNTIME_TOKEN.
+        mode: Access that the workflow allows, from ACTIONS_CACHE_MODE: `read`, `write` (both directions),
+            `write-only` or `none`. For any other value, the service decides.
     """
 
     url: str
@@ -227,29 +229,27 @@ class CacheAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSettings:
-    """How candidates are proven.
+    """How candidates are verified.
 
     Attributes:
-        enabled: False with `--no-verify`: nothing is run, and nothing may be written.
-        sandbox: How much isolation is owed.
-        python: The interpreter that runs the tests, where one is named.
-        runs: Runs on head.
-        test_seconds: Time limit of one candidate's one run.
-        memory_bytes: Memory limit of one process.
-        parallel: Sandboxed processes side by side; the number of cores by default.
-        suite_seconds: How long measuring the project's own tests may take; 0 to leave them unmeasured.
-        coverage: A coverage file of the project's own tests that is read instead; None for none.
-        max_mutants: The most mutants of one member.
-        repairs: How many times candidates that fail go back to the model.
-        install: Whether the project and what its tests need are installed first, with the network open for
-            that step alone.
-        install_seconds: Time limit of that.
-        setup_command: What the maintainer has the project set up with, for a shell, in place of what its
-            metadata says; None for that.
-        test_command: How the project's own tests are run where they are measured, as a person would type it;
-            None for plain pytest.
-        python_version: The version of Python, as `3.12`, that the tests are to run on where the interpreter
-            at hand is another; None for whichever is there.
+        enabled: False with `--no-verify`: no code is run and no test may be written.
+        sandbox: Required isolation.
+        python: Interpreter to run the tests with, if given.
+        runs: Runs of each test on head.
+        test_seconds: Time limit of one run of a candidate.
+        memory_bytes: Memory limit per process.
+        parallel: Maximum concurrent sandboxed processes; the number of cores by default.
+        suite_seconds: Time limit for measuring the project's own tests; 0 to skip the measurement.
+        coverage: Coverage file of the project's own tests to read instead of measuring; None to measure.
+        max_mutants: Maximum mutants per member.
+        repairs: How many times failing candidates are sent back to the model.
+        install: Whether to install the project and its test dependencies first, with network access for that
+            step only.
+        install_seconds: Time limit of the installation.
+        setup_command: Shell command that sets up the project instead of its metadata; None to use the
+            metadata.
+        test_command: Command that runs the project's own tests; None for plain pytest.
+        python_version: Required Python version, for example `3.12`; None for whichever is available.
     """
 
     enabled: bool = True
@@ -271,22 +271,22 @@ class VerificationSettings:
 
     @property
     def installs(self) -> bool:
-        """Whether the project is set up first, by its metadata or by a command."""
+        """Whether the project is set up first, from its metadata or with a command."""
         return self.install or self.setup_command is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetSettings:
-    """What one run may take.
+    """Limits of one run.
 
     Attributes:
-        max_minutes: Minutes after which no further member is begun; what is proven until then is shown.
-        max_calls: The most calls to the model that are answered.
-        max_tokens: The most tokens, of prompts and answers together.
-        max_cost: The most US dollars, where the price is known.
-        prompt_price: US dollars a million tokens of prompts; None for what the list of prices says. Both
-            prices count, or none.
-        completion_price: Likewise, of answers.
+        max_minutes: Minutes after which no further member is started. Results up to then are shown.
+        max_calls: Maximum answered model calls.
+        max_tokens: Maximum tokens of prompts and answers together.
+        max_cost: Maximum cost in US dollars, if the price is known.
+        prompt_price: US dollars per million prompt tokens; None for the built-in price list. Used only if
+            both prices are given.
+        completion_price: US dollars per million completion tokens, likewise.
     """
 
     max_minutes: float = 10.0
@@ -298,7 +298,7 @@ class BudgetSettings:
 
 
 class Role(StrEnum):
-    """What somebody may do in a repository, the least first."""
+    """A user's role in a repository, lowest first."""
 
     NONE = "none"
     READ = "read"
@@ -306,7 +306,7 @@ class Role(StrEnum):
     WRITE = "write"
 
     def covers(self, other: Role) -> bool:
-        """Tell whether who has this role may do all that the other one may."""
+        """Return whether this role includes all permissions of the other one."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
@@ -316,12 +316,13 @@ class ReviewSettings:
     """How a pull request is reviewed.
 
     Attributes:
-        max_comments: The most review comments of one run.
-        skip_label: A pull request with this label is left alone; empty for none.
-        fail_on_error: Whether a failure of the model's provider or of the forge fails the step.
-        commands: Whether the workflow runs on comments, too, so that proposals say how to answer them.
-        explain_for: The least role of those who may command what changes nothing.
-        installs_forks: Whether a command on a fork's pull request installs its project, with network.
+        max_comments: Maximum review comments per run.
+        skip_label: Label of pull requests to skip; empty for none.
+        fail_on_error: Whether a failure of the model provider or GitHub fails the step.
+        commands: Whether the workflow also runs on comments, so that suggestions explain how to reply.
+        explain_for: Minimum role for read-only commands.
+        installs_forks: Whether a command on a fork's pull request may install its project, with network
+            access.
     """
 
     max_comments: int = 10
@@ -333,7 +334,7 @@ class ReviewSettings:
 
 
 class SweepStep(StrEnum):
-    """Which part of a sweep a job does: all of it, or one of three that several machines share."""
+    """Step of a sweep that a job runs: all of it, or one of three steps of a sharded sweep."""
 
     ALL = "all"
     PLAN = "plan"
@@ -346,11 +347,11 @@ class SweepSettings:
     """How the action sweeps a repository.
 
     Attributes:
-        paths: Files and folders that are swept; empty for the whole repository.
-        step: Which part of it this job does.
-        shards: How many shards a plan has, at most.
-        shard: Which shard this job proves, as `2/4`; empty for none.
-        dry_run: Whether it is only planned, without anything being spent.
+        paths: Files and folders to sweep; empty for the whole repository.
+        step: Step that this job runs.
+        shards: Maximum number of shards in the plan.
+        shard: Shard that this job proves, for example `2/4`; empty for none.
+        dry_run: Whether to only print the plan, without spending anything.
     """
 
     paths: tuple[str, ...] = ()
@@ -362,14 +363,14 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitSettings:
-    """How tests get into the project's test tree.
+    """How tests are added to the project's test tree.
 
     Attributes:
-        mode: What becomes of proven tests on a pull request.
-        mark_tests: Whether each test gets a comment that says what it was made for, by which it is found
-            again when that changes.
-        sign_off: Who signs a commit off, as `Name <address>`; empty for nobody.
-        co_author: Who is named as a commit's co-author, likewise.
+        mode: How accepted tests are delivered on a pull request.
+        mark_tests: Whether each test gets a comment that names its member, so that the test is found again
+            when the member changes.
+        sign_off: Person who signs off commits, as `Name <address>`; empty for none.
+        co_author: Co-author of commits, as `Name <address>`; empty for none.
     """
 
     mode: Mode = Mode.SUGGEST
@@ -380,16 +381,16 @@ class CommitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of one run's settings.
+    """All settings of one run.
 
     Attributes:
-        folder: The folder the person named with `--repo`, as an absolute path.
-        provider: Never `auto`: that is resolved when the settings are parsed.
-        write: Whether suggestions are written into the project's test tree.
-        estimate: Whether only the calls to the model are reckoned, without one being made.
-        dry_run: Of a sweep: whether it is only planned, without anything being spent.
-        verbose: Whether progress details and the statistics line are printed.
-        output_format: How the report is printed.
+        folder: The folder given with `--repo`, as an absolute path.
+        provider: The resolved generator, never `auto`.
+        write: Whether to write suggestions into the project's test tree.
+        estimate: Whether to only estimate model calls and cost.
+        dry_run: Sweeps only: whether to only print the plan, without spending anything.
+        verbose: Whether to print progress details and the statistics line.
+        output_format: Format of the report.
     """
 
     folder: Path
@@ -409,16 +410,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting that has a flag and a name in a repository's file, both the same word.
+    """A setting with a command-line flag and a key of the same name in the repository's settings file.
 
     Attributes:
-        name: The flag without its dashes, which is also the key in the file, as `max-members`.
-        group: The group of `Settings` it belongs to.
-        field: The group's field that it sets.
-        kind: What its value is; `list` is a list of texts, a `StrEnum` one of its words.
+        name: The flag without its dashes and the key in the file, for example `max-members`.
+        group: The group of `Settings` that it belongs to.
+        field: The field of the group.
+        kind: Type of the value: `list` is a list of strings, a `StrEnum` one of its values.
         help: One line for `--help`.
-        least: The smallest number allowed.
-        pattern: What a text must look like; empty for any.
+        least: Minimum of a number.
+        pattern: Regular expression that a string must match; empty for any.
     """
 
     name: str
@@ -431,12 +432,12 @@ class Option:
 
     @property
     def key(self) -> str:
-        """The name as an argument parser stores it."""
+        """Name as stored by the argument parser."""
         return self.name.replace("-", "_")
 
 
 PERSON = r"[^<>@\s][^<>@\x00-\x1f\x7f-\x9f]{0,98}[^<>@\s] <[^<>@\s]{1,64}@[^<>@\s]{1,190}>"
-"""What a person looks like at the end of a commit's message: a name and an address, on one line."""
+"""Pattern of a person in a commit trailer: a name and an email address on one line."""
 
 OPTIONS = (
     Option("include", "selection", "include", list, "glob of files to look at"),
@@ -539,10 +540,10 @@ OPTIONS = (
     Option("co-author", "commits", "co_author", str, "co-author of commits, Name <address>", 0, PERSON),
     Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
 )
-"""Every setting that a repository's file may hold; the command line has a flag for most of them."""
+"""Every setting that the repository's settings file may contain. Most also have a command-line flag."""
 
 ON_PULL_REQUESTS = frozenset({"mode", "sign-off", "co-author"})
-"""Those that mean nothing on the command line."""
+"""Options that have no effect on the command line."""
 
 NEVER_FROM_A_FILE = frozenset(
     {
@@ -559,20 +560,23 @@ NEVER_FROM_A_FILE = frozenset(
         "token",
     }
 )
-"""What decides where data goes or which program runs; a pull request could set it in a file."""
+"""Settings that decide where data is sent or which program runs.
+
+They are never read from a file, because a pull request could change it.
+"""
 
 SETTINGS_FILES = ("testsmith.toml", "pyproject.toml")
-"""Where a repository's settings are read, the first that holds any: whole, or `[tool.testsmith]`."""
+"""Settings files in order of precedence; pyproject.toml uses the table `[tool.testsmith]`."""
 
 
 def repository_values(read: Callable[[str], bytes | None]) -> dict[str, object]:
-    """Return the values of the first settings file that holds any, by option name, checked.
+    """Return the checked values of the first settings file that has any, by option name.
 
     Args:
-        read: Gives a file of the project's folder by its name; None where there is none.
+        read: Returns the contents of a file in the project folder by name; None if it does not exist.
 
     Raises:
-        UsageFailure: The file is no UTF-8, or what it holds cannot be used.
+        UsageFailure: The file is not valid UTF-8, or its contents are invalid.
     """
     for name in SETTINGS_FILES:
         try:
@@ -586,17 +590,17 @@ def repository_values(read: Callable[[str], bytes | None]) -> dict[str, object]:
 
 
 def file_values(name: str, text: str) -> dict[str, object] | None:
-    """Read a repository's settings file.
+    """Parse a repository's settings file.
 
     Args:
         name: The file's name, one of `SETTINGS_FILES`.
-        text: Its text.
+        text: The file's contents.
 
     Returns:
-        The values by option name, checked; None where the file holds no settings.
+        The checked values by option name; None if the file has no settings for TestSmith.
 
     Raises:
-        UsageFailure: It is no TOML, or holds a name that is unknown or not allowed there.
+        UsageFailure: The text is not valid TOML, or contains a name that is unknown or not allowed in a file.
     """
     import tomllib
 
@@ -631,10 +635,10 @@ def _checked(options: Mapping[str, Option], key: str, value: object, place: str)
 
 
 def checked_value(option: Option, value: object, place: str) -> object:
-    """Return a value as its setting holds it.
+    """Return a value converted to the type of its setting.
 
     Raises:
-        UsageFailure: It is of the wrong type, or too small.
+        UsageFailure: The value has the wrong type or format, or is too small.
     """
     if option.kind is list:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -664,15 +668,15 @@ def _chosen(kind: type[StrEnum], name: str, value: object, place: str) -> StrEnu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsSources:
-    """Where one run's settings come from, strongest first.
+    """Sources of one run's settings, in order of precedence.
 
     Attributes:
-        arguments: What was typed, by option key; None where it was not.
-        file: The values of the repository's file, by option name.
+        arguments: Values given by the user, by option key; None for those not given.
+        file: Values of the repository's settings file, by option name.
         environment: The process's environment.
-        cache_folder: The cache folder where none is named.
-        place: Where the arguments were typed, as messages tell it.
-        prefix: What stands before an argument's name there.
+        cache_folder: Default cache folder.
+        place: Where the arguments were given, for error messages.
+        prefix: Prefix of an argument's name in error messages.
     """
 
     arguments: Mapping[str, Any]
@@ -687,11 +691,11 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
     """Return the settings of one run.
 
     Args:
-        folder: The folder named with `--repo`.
-        sources: What was typed, and the rest.
+        folder: The folder given with `--repo`.
+        sources: The command line, settings file and environment.
 
     Raises:
-        UsageFailure: Something is missing, contradicts something else, or is out of range.
+        UsageFailure: A setting is missing, out of range, or contradicts another one.
     """
     arguments = sources.arguments
     settings = Settings(
@@ -717,7 +721,7 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
     asks = choice is not ProviderChoice.OFFLINE
     if (settings.estimate and asks) or (settings.dry_run and asks and choice is not ProviderChoice.AUTO):
-        return replace(settings, provider=ProviderChoice.OPENAI)  # who is not asked needs no key
+        return replace(settings, provider=ProviderChoice.OPENAI)  # no call is made, so no key is needed
     return replace(settings, provider=resolved_provider(choice, settings.model))
 
 
@@ -793,10 +797,11 @@ def _check(settings: Settings, sources: SettingsSources) -> None:
 
 
 def resolved_provider(choice: ProviderChoice, model: ModelSettings) -> ProviderChoice:
-    """Return which generator answers, never `auto`.
+    """Return the generator to use, never `auto`.
 
     Raises:
-        UsageFailure: A model is asked for, and there is neither a key nor an endpoint that may do without.
+        UsageFailure: A model is requested, but there is neither a key nor an endpoint that may work without
+            one.
     """
     reachable = any(way is not None for way in (model.api_key, model.base_url, model.replay))
     if choice is ProviderChoice.AUTO:

@@ -1,9 +1,9 @@
-"""The process that owns the deadline: it starts the bot as a child, and ends it when its time is over.
+"""Run the bot as a child process and enforce its time limit.
 
-The bot reads texts of others in its own process. One that keeps code in C busy, as a parser, keeps the
-interpreter's lock with it: neither a timeout nor a signal handler of the bot runs then. The supervisor reads
-none of these texts, so it can always end the bot: first by SIGTERM, then by SIGKILL. It passes signals on,
-ends what a killed bot has left behind, and ends the bot when it is itself killed.
+The bot parses untrusted files in its own process. If a file keeps C code busy, for example a parser, the
+interpreter's lock is held and neither timeouts nor signal handlers of the bot run. The supervisor parses no
+such files, so it can always end the bot: first with SIGTERM, then with SIGKILL. It forwards signals, ends
+what a killed bot leaves behind, and ends the bot when it is killed itself.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from testsmith.execution.sandbox.linux import kernel, processes
 
 SECONDS_TO_BEGIN = 900.0
-"""What the bot may take until it says how long it may take: settings are read, and commits are fetched."""
+"""Time limit until the bot sets its own: it reads settings and fetches commits first."""
 
 SECONDS_TO_REACT = 20.0
-"""How long the bot may take to end in order once a signal has asked it to."""
+"""Time for the bot to shut down after a signal."""
 
 _SECONDS_TO_CLEAN_UP = 10.0
 _LONGEST_SLEEP = 0.5
@@ -29,10 +29,10 @@ _PASSED_ON = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 def seconds_allowed(minutes: float) -> float:
-    """Return after how many seconds a run of so many minutes is ended.
+    """Return the seconds after which a run of this many minutes is ended.
 
-    The bot ends by itself once its minutes are over. Beyond that it has half as long again, but at least one
-    minute and at most five, for what is not counted: to find what has changed, and to show what came of it.
+    The bot ends by itself when its minutes are over. The supervisor allows half as long again, at least one
+    and at most five minutes, for work that is not counted: finding the changes and showing the results.
     """
     return 60.0 * (minutes + min(5.0, max(1.0, minutes / 2)))
 
@@ -42,11 +42,11 @@ class SupervisedEnding:
     """How the bot ended.
 
     Attributes:
-        code: Its exit code; the negative number of the signal that ended it.
-        signal: The signal that it was asked by to end, from outside; None if there was none.
-        is_late: Whether it was ended since its time was over.
-        prints: Whether it had begun to show what came of it.
-        used: What it was given of what is kept, as `Link.use` was told.
+        code: Its exit code; negative for the signal that killed it.
+        signal: The signal from outside that asked it to end; None if there was none.
+        is_late: Whether it was ended because its time was over.
+        prints: Whether it had begun to print its result.
+        used: Cached items that it used, as reported with `Link.use`.
     """
 
     code: int
@@ -57,7 +57,7 @@ class SupervisedEnding:
 
     @property
     def failure(self) -> str:
-        """Why nothing came of the run; empty if the bot has said so itself, or was asked to end."""
+        """Why the run failed; empty if the bot reported it itself, or was asked to end."""
         if self.code == 0:
             return ""
         if self.is_late:
@@ -72,48 +72,48 @@ class SupervisedEnding:
 
 
 class Link:
-    """What the bot tells its supervisor; nothing while it has none."""
+    """Connection from the bot to its supervisor. Messages are dropped if there is none."""
 
     def __init__(self) -> None:
         self._pipe: int | None = None
 
     def connect(self, pipe: int) -> None:
-        """Tell everything from now on through a pipe."""
+        """Send all further messages through a pipe."""
         self._pipe = pipe
 
     def allow(self, seconds: float) -> None:
-        """Say how long the bot may take from now on."""
+        """Set the time that the bot may take from now on."""
         self._tell(f"allow {seconds}")
 
     def use(self, kept: str) -> None:
-        """Say that something kept is about to be looked at: if it keeps the bot busy, it is not kept."""
+        """Report that a cached item is about to be read, so that it is removed if the bot hangs on it."""
         self._tell(f"use {kept}")
 
     def print(self) -> None:
-        """Say that the bot begins to show what came of its run."""
+        """Report that the bot begins to print its result."""
         self._tell("print ")
 
     def _tell(self, line: str) -> None:
         if self._pipe is not None:
-            with suppress(OSError):  # the supervisor is gone, and this process is about to be
+            with suppress(OSError):  # the supervisor is gone, and this process will be killed
                 os.write(self._pipe, os.fsencode(f"{line}\n"))
 
 
 LINK = Link()
-"""The bot's link to its supervisor. There is one a process, as there is one of its streams."""
+"""The bot's link to its supervisor, one per process."""
 
 
 def supervised(
     signals: Collection[signal.Signals], seconds: float = SECONDS_TO_BEGIN
 ) -> SupervisedEnding | None:
-    """Go on in a child, the bot; call it before any thread is started.
+    """Continue in a child process, the bot. Call this before any thread is started.
 
     Args:
-        signals: Those that ask the program to end, and are heeded.
-        seconds: How long the bot may take, until it says otherwise.
+        signals: Signals that end the program and are handled.
+        seconds: Time limit of the bot until it sets its own.
 
     Returns:
-        None in the bot; in its parent, once the bot has ended, how it did.
+        None in the bot; in the parent, how the bot ended.
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -137,18 +137,16 @@ def supervised(
 
 
 def _become_bot(supervisor: int) -> None:
-    """End with the supervisor, and get its signals from it alone: Ctrl-C reaches a whole process group."""
+    """Die with the supervisor, and use a new process group so that Ctrl-C reaches only the supervisor."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
     os.setpgid(0, 0)
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may write to the terminal all the same
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # let it write to the terminal from the background
 
 
 @dataclass(slots=True)
 class _Supervision:
-    """The supervision of one bot."""
-
     bot: int
     pipe: int
     waited: Collection[signal.Signals]
@@ -160,8 +158,8 @@ class _Supervision:
     received: bytes = b""
 
     def end(self) -> SupervisedEnding:
-        """Wait for the bot's end, or bring it about."""
-        kernel.forbid_inspection()  # it has the same environment as the bot, and so the same keys
+        """Wait for the bot to end, or end it when its time is over."""
+        kernel.forbid_inspection()  # its environment contains the same keys as the bot's
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         while (status := self._status()) is None:
             came = signal.sigtimedwait(
@@ -183,7 +181,7 @@ class _Supervision:
         )
 
     def _status(self) -> int | None:
-        """Reap what has ended, orphans included; return the bot's wait status once it is among them."""
+        """Reap all ended processes, including orphans; return the bot's wait status once it is among them."""
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self.bot:
@@ -205,14 +203,14 @@ class _Supervision:
                 self.prints = True
 
     def _pass_on(self, number: int) -> None:
-        """Pass a signal on; at the second one the bot ends at once if it can."""
+        """Forward a signal. After a second one, the bot has only one second left."""
         seconds = SECONDS_TO_REACT if self.signal is None else 1.0
         self.limit = min(self.limit, time.monotonic() + seconds)
         self.signal = number
         os.kill(self.bot, number)
 
     def _pause(self) -> None:
-        """Stop, and the bot with it, until somebody has this process go on: that time does not count."""
+        """Stop this process and the bot until this process is continued. That time does not count."""
         stopped = time.monotonic()
         os.kill(self.bot, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -220,14 +218,14 @@ class _Supervision:
         self.limit += time.monotonic() - stopped
 
     def _press(self) -> None:
-        """Ask the bot to end, since its time is over; kill it if it was asked before."""
+        """Ask the bot to end because its time is over; kill it if it was already asked."""
         was_asked = self.is_late or self.signal is not None
         self.is_late = self.is_late or self.signal is None
         self.limit = time.monotonic() + SECONDS_TO_REACT
         os.kill(self.bot, signal.SIGKILL if was_asked else signal.SIGTERM)
 
     def _end_what_is_left(self) -> None:
-        """Wait until the keepers of sandboxes have ended what they run; then kill what is left."""
+        """Wait for the sandbox supervisors to end what they run, then kill what is left."""
         limit = time.monotonic() + _SECONDS_TO_CLEAN_UP
         while (left := processes.descendants(os.getpid())) and time.monotonic() < limit:
             signal.sigtimedwait({signal.SIGCHLD}, 0.1)

@@ -1,6 +1,6 @@
-"""The nouns of a sweep that cross seams: what is planned, what came of it, and the figures before and after.
+"""Types for the results of a sweep: the ranking, the plan, the report, and figures before and after.
 
-As with `model.py`, everything here is frozen and knows nothing of git, pytest, HTTP or a model.
+As in `model.py`, everything here is frozen and independent of git, pytest, HTTP and models.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from testsmith.model import Estimate, Member, Report, Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingTerms:
-    """What a test of one member is worth, term by term; none is below 0, and `worth` is their product.
+    """Factors of a member's rank. None is negative, and `worth` is their product.
 
     Attributes:
-        uncovered: Lines and branches that the project's own tests do not reach; 0 where none is left.
-        complexity: How much there is to get wrong in it, from 1.
-        churn: How often it was touched of late, from 1.
-        dependents: How much stands on it, from 1.
+        uncovered: Lines and branches that the project's own tests do not reach.
+        complexity: Weight for complexity, at least 1.
+        churn: Weight for recent changes, at least 1.
+        dependents: Weight for the code that uses the member, at least 1.
     """
 
     uncovered: float
@@ -29,22 +29,23 @@ class RankingTerms:
 
     @property
     def worth(self) -> float:
-        """What members are ranked by, the highest first."""
+        """Value to rank members by, highest first."""
         return self.uncovered * self.complexity * self.churn * self.dependents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the terms of one member are made from, as it was counted.
+    """Measurements that a member's ranking terms are computed from.
 
     Attributes:
-        lines: Lines of statements it has.
-        lines_missed: Those of them that the project's own tests do not reach.
-        branches: Ways on from lines that have several.
-        branches_missed: Those of them that no own test takes; None where branches were not measured.
-        decisions: Points at which its way parts.
-        commits: Commits that touched its file of late.
-        dependents: Definitions of the project that use it, directly.
+        lines: Number of lines with statements.
+        lines_missed: Number of these lines that the project's own tests do not reach.
+        branches: Number of branches at lines that have several.
+        branches_missed: Number of these branches that the project's own tests do not take; None if branches
+            were not measured.
+        decisions: Number of decision points.
+        commits: Number of recent commits that changed its file.
+        dependents: Number of the project's definitions that use it directly.
     """
 
     lines: int
@@ -58,14 +59,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedMember:
-    """A member that a sweep may take, with what that is worth.
+    """A member that a sweep may take, with its rank.
 
     Attributes:
         member: The member.
-        rank: Its place in the ranking, from 1.
-        terms: What a test of it is worth.
-        facts: What the terms are made from.
-        seconds: How long making and proving its tests is expected to take, on one machine.
+        rank: Position in the ranking, from 1.
+        terms: Factors of its rank.
+        facts: Measurements that the factors are computed from.
+        seconds: Expected time to generate and prove its tests on one machine.
     """
 
     member: Member
@@ -77,13 +78,13 @@ class RankedMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much of the project's sources its tests reach.
+    """Coverage of the project's sources by its tests.
 
     Attributes:
-        lines: Statements of all files that were looked at, each counted once, by its first line.
-        lines_reached: Those that some test reaches.
-        branches: Ways on from lines that have several; None where branches were not measured.
-        branches_reached: Those that some test takes; None likewise.
+        lines: Statements of all examined files, each counted once at its first line.
+        lines_reached: Statements that a test reaches.
+        branches: Branches at lines that have several; None if branches were not measured.
+        branches_reached: Branches that a test takes; None if branches were not measured.
     """
 
     lines: int
@@ -94,11 +95,11 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutationScore:
-    """How many of the mutants of some members tests notice.
+    """Number of a set of members' mutants that tests kill.
 
     Attributes:
         mutants: Mutants that were tried.
-        noticed: Those with which some test fails.
+        noticed: Mutants that were killed.
     """
 
     mutants: int
@@ -107,11 +108,11 @@ class MutationScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteFigures:
-    """The figures of one state of the project's tests; None where they are not known.
+    """Figures of the project's tests at one point in time; None for figures that are unknown.
 
     Attributes:
-        coverage: What they reach.
-        mutation: What they notice of the members that the sweep has made tests for.
+        coverage: Their coverage.
+        mutation: Their mutation score on the members that the sweep generated tests for.
     """
 
     coverage: Coverage | None = None
@@ -120,18 +121,18 @@ class SuiteFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPlan:
-    """What a sweep could take, in order, and what it takes; nobody was asked, and nothing was spent.
+    """The members that a sweep could take, in order, and those it will take. Planning costs nothing.
 
     Attributes:
-        ranked: Every member with something to gain, the most worth first.
-        taken: Ids of those that the budget takes, in the same order.
-        skipped: Members and files that are no candidates, each with the reason: covered already, tried
-            before in vain, not readable.
-        coverage: What the project's own tests reach; None where that is not known.
-        head: The commit that was looked at; None for the working tree.
-        notes: Lines that a reader should know, as where the coverage came from.
-        estimate: What a model would be asked and would cost; None where none was reckoned.
-        seconds: How long planning took.
+        ranked: Every member with something to gain, highest worth first.
+        taken: Ids of the members that fit the budget, in the same order.
+        skipped: Members and files that were left out, each with the reason: already covered, tried before
+            without success, or unreadable.
+        coverage: Coverage of the project's own tests; None if unknown.
+        head: The commit that was examined; None for the working tree.
+        notes: Lines for the reader, for example the source of the coverage data.
+        estimate: Expected model calls and cost; None if not estimated.
+        seconds: Duration of the planning.
     """
 
     ranked: tuple[RankedMember, ...]
@@ -146,18 +147,18 @@ class SweepPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """All that one sweep found, proposes and tried in vain.
+    """Everything that one sweep found, suggests and tried without success.
 
     Attributes:
-        plan: The ranking it went by.
-        report: What came of the members that were taken, in the order of their ranks.
-        before: The figures of the project's own tests.
-        after: Those of the project's own tests with the proposed ones among them, as they were run together.
-        failed: Members that were tried in vain, each with the stage and the reason; they are in
-            `report.skipped`, too. Not those that the budget did not reach.
-        made: Files that had to be made beside the tests, as a `conftest.py`, each with the reason.
-        notes: Lines that a reader should know.
-        seconds: How long all of it took, in seconds.
+        plan: The ranking that was used.
+        report: Results of the members that were taken, in order of rank.
+        before: Figures of the project's own tests.
+        after: Figures of the project's own tests and the suggested ones, run together.
+        failed: Members that were tried without success, each with the stage and the reason. They are also in
+            `report.skipped`. Members that the budget did not reach are not included.
+        made: Files that had to be created for the tests, for example a `conftest.py`, each with the reason.
+        notes: Lines for the reader.
+        seconds: Duration of the sweep.
     """
 
     plan: SweepPlan
