@@ -1,4 +1,4 @@
-"""The entry point: the one place that reads the environment, builds the clients, and exits."""
+"""Entry point: read the environment, build the clients, run the command line or action, and exit."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _SECONDS_TO_FORGET = 120.0
 _SECONDS_WITH_GITHUB = 600.0
-"""What a review may take beside its run: GitHub may have it wait, and the cache be slow."""
+"""Additional time for a review: GitHub may apply rate limits, and the cache may be slow."""
 _SUITES_OF_A_SWEEP = 10
-"""So many times the project's own tests may take all of their time in a sweep, mutants included."""
+"""How many times a sweep may use the full time limit of the project's own tests, including mutants."""
 _Result = TypeVar("_Result")
 
 
 def main() -> None:
-    """Run the command line, or in a workflow without one the action, and exit with its code."""
-    warnings.simplefilter("ignore", SyntaxWarning)  # of the sources that are read: none of this program's
+    """Run the command line, or the action if there are no arguments in a workflow, and exit with its code."""
+    warnings.simplefilter("ignore", SyntaxWarning)  # about the parsed sources, not about this program
     stopping = _Stopping()
     stdout, stderr = _standard(sys.stdout), _standard(sys.stderr)
     is_action = not sys.argv[1:] and "GITHUB_EVENT_NAME" in os.environ
@@ -75,7 +75,7 @@ def main() -> None:
     try:
         ending = process.supervised()
         code = process.run() if ending is None else process.conclude(ending)
-    except KeyboardInterrupt:  # before a command was begun
+    except KeyboardInterrupt:  # before a command was started
         code = _INTERRUPTED
     finally:
         stopping.end()
@@ -85,14 +85,14 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Process:
-    """This process: the supervisor of what works on untrusted texts, or what works.
+    """This process: either the supervisor, or its child that works on untrusted files.
 
     Attributes:
-        stopping: Heeds signals.
-        stdout: Where the result goes.
-        stderr: Where everything else goes.
-        is_action: Whether this is the action, rather than a command that a person typed.
-        token: A random word; by it the runner obeys what is written again.
+        stopping: Signal handling.
+        stdout: Stream for the result.
+        stderr: Stream for everything else.
+        is_action: Whether this is the action, rather than the command line.
+        token: Random token to turn workflow commands back on.
     """
 
     stopping: _Stopping
@@ -102,18 +102,18 @@ class _Process:
     token: str = field(default_factory=lambda: token_hex(16))
 
     def supervised(self) -> supervisor.SupervisedEnding | None:
-        """Go on in a child where there is work to do; return in its parent how it ended."""
+        """Continue in a child process if there is work to do. In the parent, return how the child ended."""
         works = self.is_action or sys.argv[1:2] in (["suggest"], ["sweep"])
         return supervisor.supervised(self.stopping.heeded) if works else None
 
     def run(self) -> int:
-        """Do the work, and return the exit code."""
+        """Do the work and return the exit code."""
         if self.is_action:
             return _act(partial(_review, self.stopping), self.stdout, self.token)
         return _obey(self.stopping, self.stdout, self.stderr)
 
     def conclude(self, ending: supervisor.SupervisedEnding) -> int:
-        """Show how the work ended if it could not do so itself, and return the exit code."""
+        """Report how the work ended if it could not do so itself, and return the exit code."""
         self.stopping.end()
         if not ending.failure:
             return self._same_ending(ending)
@@ -133,7 +133,7 @@ class _Process:
             print("testsmith: the run did not react to the signal, and was killed.", file=self.stderr)
             return 128 + ending.signal
         os.kill(os.getpid(), -ending.code)
-        return 128 - ending.code  # the first process of a container is spared
+        return 128 - ending.code  # PID 1 of a container is not killed by its own signal
 
 
 def _failed(
@@ -144,7 +144,7 @@ def _failed(
 
 
 def _forget(used: Sequence[str], context: ActionContext | None) -> None:
-    """Remove kept answers that a run was given which did not end: one of them may have kept it busy."""
+    """Remove cached answers that an unfinished run used: one of them may have caused the hang."""
     if not used or supervisor.supervised((), _SECONDS_TO_FORGET) is not None:
         return
     try:
@@ -158,7 +158,7 @@ def _forget(used: Sequence[str], context: ActionContext | None) -> None:
 
 
 def _forget_in_archive(context: ActionContext, store: ResultStore, keys: Sequence[str]) -> None:
-    """Leave an archive without some keys: the newest is what the next run restores."""
+    """Save an archive without these keys, because the next run restores the newest archive."""
     import asyncio
 
     from testsmith.storage.archive import RESULTS
@@ -174,7 +174,6 @@ def _forget_in_archive(context: ActionContext, store: ResultStore, keys: Sequenc
 
 
 def _obey(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> int:
-    """Run the command that a person typed."""
     return cli.run(sys.argv[1:], _world(stopping, stdout, stderr))
 
 
@@ -201,7 +200,7 @@ def _world(stopping: _Stopping, stdout: TextIO, stderr: TextIO) -> cli.CliContex
 
 
 def _act(review: Callable[[Work, ActionContext, Progress], ReviewResult], stdout: TextIO, token: str) -> int:
-    """Run the action; whatever anything else writes can be no workflow command."""
+    """Run the action, with all other output made safe so that it cannot contain workflow commands."""
     from testsmith.action import run as action
     from testsmith.action.outputs import safe_log
 
@@ -233,7 +232,6 @@ async def _review_with_clients(
 async def _obey_with_clients(
     task: HandleCommentCommands, context: ActionContext, progress: Progress, stack: AsyncExitStack
 ) -> ReviewResult:
-    """Obey the commands of a comment."""
     from testsmith.review.commands.dispatch import dispatch_commands
     from testsmith.review.commands.session import CommandDependencies
 
@@ -262,7 +260,7 @@ def _review_tools(
         return settings_of(context, base=states.base, head=states.head, file=states.values()).commits
 
     def opened(task: ReviewPullRequest) -> States:
-        own = Path(mkdtemp(dir=folder))  # a head that has moved is opened beside the one before
+        own = Path(mkdtemp(dir=folder))  # if head moves, the new checkout gets a folder of its own
         return open_states(context.runner.workspace, own, _remote(task, context), task)
 
     return ReviewDependencies(
@@ -325,7 +323,7 @@ async def _suggest_for(
 
 
 async def _sweep_hosted(context: ActionContext, progress: Progress, stack: AsyncExitStack) -> ReviewResult:
-    """Do the part of a sweep that the job is for."""
+    """Run the job's step of a sweep."""
     from testsmith.action.inputs import PARTS_FOLDER, sweep_settings_of
     from testsmith.changes.trusted_files import settings_values
     from testsmith.execution.threads import in_thread
@@ -369,7 +367,7 @@ async def _sweep_hosted(context: ActionContext, progress: Progress, stack: Async
 
 
 def _sweep_keeping(context: ActionContext, parts: PartsFolder) -> CacheSync:
-    """Build what is kept of a sweep: each of several machines has an archive, gathered in the end."""
+    """Build the cache of a sweep. Each shard has its own archive; the last step merges them."""
     from testsmith.settings import SweepStep
     from testsmith.storage.archive import PREFIX, shard_prefix
     from testsmith.storage.sync import CacheSync, Sharing
@@ -394,14 +392,14 @@ def _sweep_keeping(context: ActionContext, parts: PartsFolder) -> CacheSync:
 
 
 def _staying() -> CacheSync:
-    """Build what a person's own run needs: the stores stay where they are."""
+    """Build the cache of a local run: the stores stay in the cache folder."""
     from testsmith.storage.sync import CacheSync, NullArchive
 
     return CacheSync(NullArchive(), run="0-0", clock=time.monotonic)
 
 
 def _keeping(context: ActionContext) -> CacheSync:
-    """Build what is kept of the run for the next."""
+    """Build the cache that is saved for the next run."""
     from testsmith.storage.archive import PREFIX
     from testsmith.storage.sync import CacheSync
 
@@ -409,7 +407,7 @@ def _keeping(context: ActionContext) -> CacheSync:
 
 
 def _place(context: ActionContext, prefix: str) -> ArchiveBackend:
-    """Return where archives of some beginning lie: in the named folder, else in GitHub's cache."""
+    """Return where archives with a key prefix are stored: the configured folder, or else GitHub's cache."""
     from testsmith.storage.archive import FolderBackend
     from testsmith.storage.github_cache import ActionsCache
     from testsmith.storage.sync import NullArchive
@@ -422,57 +420,57 @@ def _place(context: ActionContext, prefix: str) -> ArchiveBackend:
 
 
 class _Stopping:
-    """Ends the program in order at the first signal that asks for its end, and at once at the second.
+    """Signal handler: the first signal cancels the work, the second one ends the program at once.
 
     Attributes:
-        signal: The number of the first; None where none came.
-        heeded: The signals that it heeds.
+        signal: The number of the first signal; None before it.
+        heeded: The handled signals.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._cancel: Callable[[], object] | None = None
-        # What whoever started this program has it ignore, as `nohup` does, it ignores.
+        # Signals that the parent process ignores, for example under `nohup`, stay ignored.
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         self.heeded = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
 
     def begin(self) -> None:
-        """Heed the signals from now on."""
+        """Install the signal handlers."""
         for number in self.heeded:
             signal.signal(number, self._heed)
 
     def end(self) -> None:
-        """Let a signal end the process without a word: all is done."""
+        """Restore the default handling, after all work is done."""
         for number in self.heeded:
             signal.signal(number, signal.SIG_DFL)
 
     def cancel_with(self, cancel: Callable[[], object] | None) -> None:
-        """Say how what runs from now on is stopped: by a call from within any code, or where it stands."""
+        """Register the callback that cancels the running work; None to raise `KeyboardInterrupt` instead."""
         self._cancel = cancel
 
     def check(self) -> None:
-        """Let nothing go on that was told to stop, whatever came of it.
+        """Stop if a signal has arrived.
 
         Raises:
-            KeyboardInterrupt: A signal has come.
+            KeyboardInterrupt: A signal has arrived.
         """
         if self.signal is not None:
             raise KeyboardInterrupt
 
     def _heed(self, number: int, _: object) -> None:
         if self.signal is not None:
-            os._exit(128 + number)  # the keepers see it, and end what runs
+            os._exit(128 + number)  # the sandbox supervisors notice it and end what they run
         self.signal = number
         if self._cancel is None:
             raise KeyboardInterrupt
         try:
             self._cancel()
-        except RuntimeError:  # its loop has been closed this very moment
+        except RuntimeError:  # the event loop was just closed
             raise KeyboardInterrupt from None
 
 
 def _standard(stream: TextIO | None) -> TextIO:
-    """Return a standard stream that takes any text: a closed one leads nowhere, no encoding is too small."""
+    """Return a standard stream that accepts any text; a closed stream becomes the null device."""
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     if isinstance(stream, io.TextIOWrapper):
@@ -481,7 +479,7 @@ def _standard(stream: TextIO | None) -> TextIO:
 
 
 def _let_go(stream: TextIO) -> None:
-    """Empty a stream; one that takes nothing more leads nowhere, or the interpreter complains at its end."""
+    """Flush a stream. If it is broken, redirect it to the null device to avoid an error at exit."""
     try:
         stream.flush()
     except OSError:
@@ -583,7 +581,7 @@ def _sweep_tools(settings: Settings, progress: Progress, stack: AsyncExitStack) 
 
 
 def _tried(settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: CacheSync) -> ResultStore:
-    """Open where it is kept what sweeps have tried in vain."""
+    """Open the store of members that sweeps tried without success."""
     from testsmith.storage.archive import TRIED
     from testsmith.storage.keys import TRIED_FILE_NAME
 
@@ -591,7 +589,7 @@ def _tried(settings: Settings, progress: Progress, stack: AsyncExitStack, keepin
 
 
 def _kept(store: ResultStore, name: str, stack: AsyncExitStack, keeping: CacheSync) -> ResultStore:
-    """Have a store pruned and closed in the end, and carried into the archive under a name."""
+    """Register a store to be pruned and closed at exit, and saved in the archive under a name."""
     stack.enter_context(store)
     stack.callback(store.prune)
     keeping.watch(name, store)
@@ -603,12 +601,12 @@ def _estimated(stopping: _Stopping, settings: Settings, progress: Progress) -> E
 
 
 def _allow(settings: Settings, beyond: float = 0.0) -> None:
-    """Tell the supervisor how long a run may take."""
+    """Set the supervisor's time limit for a run."""
     supervisor.LINK.allow(supervisor.seconds_allowed(settings.budget.max_minutes) + beyond)
 
 
 def _allow_sweep(settings: Settings, beyond: float = 0.0) -> None:
-    """Tell the supervisor how long a sweep may take: beside its minutes, it installs and runs all tests."""
+    """Set the supervisor's time limit for a sweep, which also installs the project and runs all its tests."""
     proof = settings.verification
     _allow(settings, beyond + proof.install_seconds + _SUITES_OF_A_SWEEP * proof.suite_seconds)
 
@@ -616,7 +614,7 @@ def _allow_sweep(settings: Settings, beyond: float = 0.0) -> None:
 async def _estimate(
     settings: Settings, progress: Progress, stack: AsyncExitStack, given: RunOptions | None = None
 ) -> Estimate:
-    """Reckon what a run would ask: with its packing, prompts, caps and cache, and without its provider."""
+    """Estimate a run's model calls with its real packing, prompts, limits and cache, but no provider."""
     from testsmith.execution.sandbox.isolated import build_sandbox
     from testsmith.generation.llm.generator import EstimatingGenerator
     from testsmith.languages.registry import drivers
@@ -641,17 +639,17 @@ async def _estimate(
 
 
 def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]) -> _Result:
-    """Run work to its end, and close what it has opened."""
+    """Run work to completion and close everything it opened."""
     import asyncio
     import sysconfig
 
     from testsmith.execution.sandbox.linux.kernel import forbid_inspection
 
-    sysconfig.get_config_vars()  # a thread that asks while another initializes it is told None
+    sysconfig.get_config_vars()  # not thread-safe: a concurrent first call can return None
     forbid_inspection()
     try:
         return asyncio.run(_until_stopped(stopping, work))
-    finally:  # what the stop itself has brought about, as a git that Ctrl-C has ended, is no failure
+    finally:  # errors caused by the signal, for example in an interrupted git process, are not failures
         stopping.cancel_with(None)
         stopping.check()
 
@@ -659,7 +657,7 @@ def _finished(stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_R
 async def _until_stopped(
     stopping: _Stopping, work: Callable[[AsyncExitStack], Awaitable[_Result]]
 ) -> _Result:
-    """Run work; a signal cancels it, so that nothing is left behind."""
+    """Run work so that a signal cancels it and everything it opened is closed."""
     import asyncio
 
     loop, running = asyncio.get_running_loop(), asyncio.current_task()
@@ -680,7 +678,7 @@ def _tools(
     if settings.provider is not ProviderChoice.OFFLINE:
         model = _model(settings, progress, stack, keeping)
     measurements = _measurements(settings, progress, stack, keeping)
-    stack.enter_context(keeping)  # left before the stores are closed, however the run ends
+    stack.enter_context(keeping)  # closed before the stores, however the run ends
     return RunDependencies(
         drivers=drivers(),
         model=None if model is None else model.generator,
@@ -697,7 +695,7 @@ def _tools(
 def _measurements(
     settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: CacheSync
 ) -> Measurements:
-    """Open where measurements of the project's own tests are kept, where any are made."""
+    """Open the store for baseline measurements, if the settings make any."""
     from testsmith.execution.project_tests.cache import NoMeasurements
     from testsmith.storage.archive import MEASUREMENTS
     from testsmith.storage.keys import MEASUREMENTS_FILE_NAME
@@ -711,7 +709,7 @@ def _measurements(
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """The generator that asks a model, and what counts the cost of its calls."""
+    """Generator that calls a model, and the meter of its cost."""
 
     generator: CachedGenerator
     meter: SpendingMeter
@@ -737,7 +735,7 @@ def _cached(
     settings: Settings,
     settled: Callable[[], None] = lambda: None,
 ) -> CachedGenerator:
-    """Wrap a generator that asks a model into what is known of earlier runs."""
+    """Wrap a generator that calls a model with the result cache."""
     from testsmith.generation.cached import CachedGenerator
 
     folder = settings.cache.folder.absolute()
@@ -751,7 +749,7 @@ def _cached(
 
 
 def _key_of(settings: Settings) -> Callable[[Request], str]:
-    """Return what tells the key of a request's result."""
+    """Return the function that computes a request's cache key."""
     from testsmith.generation.llm.generator import model_identity
     from testsmith.storage.keys import KeyParts, result_key
 
@@ -760,7 +758,7 @@ def _key_of(settings: Settings) -> Callable[[Request], str]:
 
 
 class _Nothing:
-    """The figures of a run that asks no model."""
+    """Figures of a run without a model."""
 
     def cache_stats(self) -> CacheStats:
         """See `CacheStatsReporter.cache_stats`."""
@@ -772,14 +770,14 @@ class _Nothing:
 
 
 def _open_cache(settings: CacheSettings, warn: Callable[[str], None], file_name: str = "") -> ResultStore:
-    """Open a store of the cache folder: without a name, that of the results."""
+    """Open a store in the cache folder; the result store if no file name is given."""
     from testsmith.storage.store import FILE_NAME, ResultStore
 
     return ResultStore.open(settings, warn=warn, file_name=file_name or FILE_NAME)
 
 
 class _Keeper:
-    """All that is kept in the cache folder; measurements are no entries, and come and go with them."""
+    """All stores in the cache folder. Only results count as entries."""
 
     def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
         from testsmith.storage.keys import MEASUREMENTS_FILE_NAME, TRIED_FILE_NAME

@@ -1,4 +1,4 @@
-"""The commands a person types. They call the same functions as the action, and never exit by themselves."""
+"""Commands of the `testsmith` command line. They share their code with the action, and return exit codes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ exit codes:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the argument parser of the whole command line."""
     whole = argparse.ArgumentParser(
         prog="testsmith",
         description=_DESCRIPTION,
@@ -247,29 +247,29 @@ def _add_cache(commands: Any) -> None:
 
 
 class CacheKeeper(Protocol):
-    """What `testsmith cache` needs of the result cache."""
+    """Cache operations needed by `testsmith cache`."""
 
     def stats(self) -> Any:
-        """Return how many `entries` there are, and their size in `bytes`."""
+        """Return the number of `entries` and their size in `bytes`."""
         ...
 
     def prune(self) -> int:
-        """Remove what is too old or too much, and return how many entries went."""
+        """Remove old entries and entries beyond the size limit, and return how many were removed."""
         ...
 
     def clear(self) -> int:
-        """Remove every entry, and return how many went."""
+        """Remove all entries, and return how many were removed."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
-    """The steps of a sweep that several machines share; each is told where parts lie.
+    """Steps of a sharded sweep. Each gets the folder with the parts.
 
     Attributes:
-        plan: Plans for so many shards, and leaves the plan.
-        prove: Makes and proves the tests of one shard, and leaves its report.
-        collect: Puts the reports of all shards together.
+        plan: Plans the given number of shards and stores the plan.
+        prove: Generates and proves the tests of one shard and stores its report.
+        collect: Combines the reports of all shards.
     """
 
     plan: Callable[[Settings, Path, int, Progress], Planned]
@@ -279,21 +279,21 @@ class Machines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliContext:
-    """What the process hands to a command.
+    """Environment, streams and functions that commands use.
 
     Attributes:
         environment: The process's environment.
-        stdout: Where the result goes, and nothing else.
-        stderr: Where everything else goes.
-        cache_folder: The cache folder where none is named.
-        run: Builds the clients of one run, runs it to its report, and closes them.
-        estimate: Reckons what a run would ask a model, without asking one.
-        sweep: Builds the clients of one sweep, takes it to its report, and closes them.
-        plan: Ranks what a sweep could take, and reckons what it would ask a model.
-        write: Writes a report's tests into the test tree, and says what was written.
-        write_sweep: The same of a sweep, with what its tests need.
-        open_cache: Opens the result cache; the function it is given tells the person what went wrong.
-        machines: Does a sweep's steps, where several machines share it.
+        stdout: Stream for the result and nothing else.
+        stderr: Stream for everything else.
+        cache_folder: Default cache folder.
+        run: Runs the pipeline and returns its report.
+        estimate: Estimates a run's model calls without making any.
+        sweep: Runs a sweep and returns its report.
+        plan: Ranks the members of a sweep, and estimates its model calls.
+        write: Writes a report's tests into the test tree, and returns messages about the files.
+        write_sweep: Writes a sweep's tests and the files they need, likewise.
+        open_cache: Opens the result cache; its second argument shows warnings.
+        machines: Steps of a sharded sweep.
         shows: Called before a result is written.
     """
 
@@ -316,7 +316,7 @@ def run(argv: Sequence[str], world: CliContext) -> int:
     """Run one command and return the exit code.
 
     Raises:
-        SystemExit: From the argument parser, for `--help`, `--version` and what it cannot parse.
+        SystemExit: The argument parser exits, for `--help`, `--version` and invalid arguments.
     """
     arguments = vars(parser().parse_args(argv))
     command = {"suggest": _suggest, "sweep": _sweep_or_step, "cache": _cache}[arguments["command"]]
@@ -331,15 +331,15 @@ def run(argv: Sequence[str], world: CliContext) -> int:
 
 
 def show_failure(argv: Sequence[str], world: CliContext, failure: str, *, shows_report: bool) -> int:
-    """Show why a run that was ended from outside came to nothing; return the exit code.
+    """Report why a run that was ended by the supervisor failed, and return the exit code.
 
-    Nothing of the project is read for it.
+    Reads nothing of the project, whose files may have caused the failure.
 
     Args:
         argv: The command line.
-        world: What the process hands to a command.
-        failure: Why nothing came of the run.
-        shows_report: Whether to print the report in which a program reads the failure.
+        world: Environment and streams.
+        failure: Why the run failed.
+        shows_report: Whether to also print a JSON report with the failure, if the format is JSON.
     """
     from testsmith.reporting.json_contract import render_json
     from testsmith.reporting.sweep_formats import sweep_json
@@ -374,7 +374,7 @@ def _suggest(arguments: Mapping[str, Any], world: CliContext) -> int:
 
 
 def _closed(report: Report, written: Sequence[str], settings: Settings, world: CliContext) -> int:
-    """Say what was written and counted; return the exit code."""
+    """Print messages and statistics, and return the exit code."""
     tracebacks = (one.traceback for one in report.skipped if one.traceback) if settings.verbose else ()
     for line in (*written, *tracebacks, *_statistics(report, settings)):
         print(line, file=world.stderr)
@@ -393,7 +393,7 @@ def _sweep(arguments: Mapping[str, Any], world: CliContext) -> int:
 def _shown_sweep(
     swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: CliContext
 ) -> int:
-    """Write and show what came of a sweep; return the exit code."""
+    """Write and print the results of a sweep, and return the exit code."""
     from testsmith.reporting.formats import render_sweep
 
     written = _written(settings, partial(world.write_sweep, swept)) if settings.write else ()
@@ -402,7 +402,7 @@ def _shown_sweep(
 
 
 def _sweep_or_step(arguments: Mapping[str, Any], world: CliContext) -> int:
-    """Sweep on this machine, or do the step that this one of several is for."""
+    """Run a whole sweep, or one step of a sharded sweep."""
     shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
     if shards is None and shard is None and not collects:
         return _sweep(arguments, world)
@@ -463,12 +463,12 @@ def _whole_run(
     settings: Settings,
     world: CliContext,
 ) -> _Done:
-    """Return what a run comes to; a fault of this program becomes a report that says so."""
+    """Return the result of a run. An internal error becomes a report with the failure."""
     try:
         return _with_progress(world, partial(work, settings))
     except Failure:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
+    except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         return of_fault(Report(members=(), failure=_internal(error, world, settings)))
 
 
@@ -481,10 +481,10 @@ def _estimate(settings: Settings, world: CliContext) -> int:
 
 
 def _put_out(text: str, world: CliContext) -> None:
-    """Write a result; that its reader has seen enough is no failure.
+    """Write a result to standard output. A closed pipe is not an error.
 
     Raises:
-        Failure: It cannot be written.
+        Failure: Standard output cannot be written.
     """
     world.shows()
     try:
@@ -532,10 +532,10 @@ def _refuse_contradictions(arguments: Mapping[str, Any]) -> None:
 
 
 def _file_in(folder: Path, name: str) -> bytes | None:
-    """Return a file's bytes; None where there is none.
+    """Return a file's contents, or None if it does not exist.
 
     Raises:
-        UsageFailure: It cannot be read.
+        UsageFailure: The file cannot be read.
     """
     path = folder / name
     try:
@@ -560,7 +560,7 @@ def _written(settings: Settings, write: Callable[[Settings], tuple[str, ...]]) -
 def _rendered(
     report: Report, settings: Settings, arguments: Mapping[str, Any], world: CliContext
 ) -> tuple[Report, str]:
-    """Return the report in its format, without the suggestions that cannot be shown in it."""
+    """Render the report, without suggestions that cannot be rendered in its format."""
     from testsmith.reporting.fault_reports import concluded, readable
     from testsmith.reporting.formats import render
 
@@ -591,7 +591,7 @@ def _cache(arguments: Mapping[str, Any], world: CliContext) -> int:
 
 
 def _kept(action: str, keeper: CacheKeeper) -> str:
-    """Carry out an action on the result cache, and say what came of it."""
+    """Perform a cache action and return a message about the result."""
     if action == "stats":
         held = keeper.stats()
         return f"{held.entries} entries, {held.bytes:,} bytes"

@@ -1,8 +1,9 @@
-"""The story of a run, phase by phase: changes, candidates, evidence, report.
+"""One run from changes to report: find members, generate candidates, verify them, assemble the report.
 
-The only room that knows both generation and verification. Nothing goes back up, but for three second rounds:
-what the gate reduced is run again, as it would be posted, what a model can mend is asked for once more, and
-where that is set a model is asked only for what the offline engine's proven tests do not show.
+This is the only module that knows both generation and verification. Phases run in order, with three
+exceptions: tests reduced by the gate are run again as they would be posted, the model is asked to repair
+failing candidates, and with `model-for hard` the model is called only for members that the offline engine's
+proven tests do not fully cover.
 """
 
 from __future__ import annotations
@@ -98,38 +99,38 @@ from testsmith.verification.prove import best_verdict, funnel, prove
 from testsmith.verification.repair import Judged, Repairs, RepairState
 
 _SHARE_OF_MAKING = 0.6
-"""So much of the time that is left may go by while tests are made; the rest is for proving them."""
+"""Fraction of the remaining time for generation; the rest is for verification."""
 
 _SHARE_OF_ENGINE = 0.3
-"""So much of it may the offline engine take where a model is asked after it, or told what it has observed."""
+"""Fraction of the remaining time for the offline engine if the model is called after it."""
 
 _SHARE_OF_TELLING = 0.05
-"""So much of it may pass until a model is told what the engine has observed before: that takes no time."""
+"""Fraction of the remaining time for observing members before the model is called."""
 
 _SHARE_OF_MEASURING = 0.7
-"""So much of it may measuring the project's own tests take, were it not to heed its own limit."""
+"""Fraction of the remaining time after which the baseline is canceled, if its own limit did not apply."""
 
 _SHARE_ON_BASE = 0.3
-"""So much of it may running own tests on base take, were it not to heed its own limit."""
+"""Fraction of the remaining time after which the baseline run on base is canceled."""
 
 _SHARE_OF_OWN_TESTS = 0.25
-"""So much of it may the project's own tests take on base, and with the mutants of a group."""
+"""Fraction of the remaining time for the project's own tests on base, and with one group's mutants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDependencies:
-    """The clients of one run, built by `main`.
+    """Clients of one run, built by the entry point.
 
     Attributes:
-        drivers: The languages.
-        model: The generator that asks a model; None where the settings ask none.
-        build_sandbox: Makes what runs the project's code, for an interpreter.
-        cache: Who knows what the result cache did.
-        spending: Who knows what model calls cost.
-        progress: Where the run tells how far it is.
-        clock: Seconds that only ever grow.
-        environment: The person's environment, from which the project's interpreter is told.
-        measurements: Where measurements of the project's own tests are kept between runs.
+        drivers: The supported languages.
+        model: Generator that calls a model; None if the settings use none.
+        build_sandbox: Builds the sandbox that runs the project's code with an interpreter.
+        cache: Source of the result cache figures.
+        spending: Source of the spending figures.
+        progress: Progress display.
+        clock: Monotonic clock, in seconds.
+        environment: The user's environment, used to find the project's interpreter.
+        measurements: Store for baseline measurements between runs.
     """
 
     drivers: Sequence[LanguageDriver]
@@ -145,25 +146,21 @@ class RunDependencies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run is given, and need not find out itself.
+    """Optional inputs of a run that replace parts of it.
 
     Attributes:
-        repository: The repository that is looked at; None for the one that holds the settings' folder.
-        trusted: The files that conventions are read from, where head may be anybody's; None for head's.
-        is_unchanged: Tells, for a member's id and the digest of what its outcome is found from, whether that
-            outcome is remembered; such a member costs no call and no proof. None where nobody remembers:
-            then no digest is made.
-        reason: What is said of such a member.
-        paths: Files and folders whose public members all count as added, in place of what has changed; empty
-            for what has changed.
-        only: Which members of these paths are meant, by id, name or path; empty for all.
-        candidates: What is to be proven, by member id, in place of what a generator would make; None where
-            generators are asked.
-        repairs: By member id what was wrong with tests that are there, for a model to do better.
-        seed: What the offline engine's draws begin with; another one gives other tests.
-        search: The members, as they were found already, in the order in which they are asked for; None where
-            they are to be found.
-        workspace: Where head's code is run; None for one that is opened for this run alone.
+        repository: Repository to examine; None for the one that contains the settings' folder.
+        trusted: Tree to read conventions from if head is untrusted; None for head.
+        is_unchanged: Returns whether the result for a member's id and source digest is already known; such a
+            member is skipped. None if results are not remembered: then no digests are computed.
+        reason: Skip reason of such members.
+        paths: Files and folders whose public members all count as added; empty to use the changed members.
+        only: Ids, names or paths that restrict `paths`; empty for all members.
+        candidates: Candidates to prove, by member id, instead of calling generators; None to call generators.
+        repairs: Problems of existing tests for the model to fix, by member id.
+        seed: Random seed of the offline engine; a different seed gives different tests.
+        search: Members that were already found, in request order; None to find them.
+        workspace: Workspace that runs head's code; None to open one for this run.
     """
 
     repository: Repository | None = None
@@ -181,7 +178,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What the generators gave, by member id: candidates, or a reason; and why they ended early."""
+    """Answers of the generators by member id: candidates or skip reasons, and why they ended early."""
 
     candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
     skipped: Mapping[str, Skipped] = field(default_factory=dict)
@@ -190,7 +187,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What came of the members: suggestions not numbered yet, reasons, figures."""
+    """Results for all members: suggestions without numbers, skip reasons and figures."""
 
     suggestions: tuple[Suggestion, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -204,7 +201,7 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked for one member, and who knows its language."""
+    """Request for one member, and the driver of its language."""
 
     driver: LanguageDriver
     request: Request
@@ -212,7 +209,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What every phase may look at."""
+    """State that every phase can read."""
 
     settings: Settings
     tools: RunDependencies
@@ -232,7 +229,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where candidates are proven, and what the project's own tests show there."""
+    """Workspace for verification, and the baseline measured in it."""
 
     workspace: Workspace
     own_suite: OwnSuite
@@ -240,14 +237,14 @@ class _Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
-    """The answers of generators, and what came of the candidates among them, in the same order."""
+    """Generator answers, their candidates, and the verification results in the same order."""
 
     answers: Answers
     candidates: tuple[Candidate, ...]
     judged: tuple[Judged, ...]
 
     def after(self, earlier: _Round) -> _Round:
-        """Return this round and an earlier one as one."""
+        """Return this round and an earlier one combined."""
         return _Round(
             answers=_joined([self.answers, earlier.answers]),
             candidates=(*self.candidates, *earlier.candidates),
@@ -256,15 +253,15 @@ class _Round:
 
 
 async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions | None = None) -> Report:
-    """Return the report of one run.
+    """Run all phases and return the report.
 
     Args:
-        settings: What was set.
+        settings: The settings of the run.
         tools: The clients.
-        given: What need not be found out; nothing by default.
+        given: Optional inputs that replace parts of the run.
 
     Raises:
-        UsageFailure: The folder is no repository, or a revision is unknown.
+        UsageFailure: The folder is not in a repository, or a revision does not exist.
     """
     started = tools.clock()
     run = _begun(settings, tools, given or RunOptions())
@@ -280,16 +277,16 @@ async def estimate(
     reckoned: ExpectedCallsReporter,
     given: RunOptions | None = None,
 ) -> Estimate:
-    """Return what a run would ask a model, without asking one and without running anything.
+    """Return the model calls that a run would make, without calling the model or running code.
 
     Args:
-        settings: What was set.
-        tools: The clients; the generator only reckons, and `spending` says what it comes to.
-        reckoned: Who knows the calls that the generator has reckoned with.
-        given: What need not be found out; nothing by default.
+        settings: The settings of the run.
+        tools: The clients; the generator only estimates, and `spending` returns the expected cost.
+        reckoned: Source of the calls that the generator estimated.
+        given: Optional inputs that replace parts of the run.
 
     Raises:
-        UsageFailure: As of `suggest`.
+        UsageFailure: The folder is not in a repository, or a revision does not exist.
     """
     started = tools.clock()
     run = _begun(settings, tools, given or RunOptions())
@@ -311,7 +308,7 @@ async def estimate(
 
 
 def _begun(settings: Settings, tools: RunDependencies, given: RunOptions) -> _Run:
-    """Return what every phase may look at, without the members of which all is known."""
+    """Find the members and build their requests, without members whose result is already known."""
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
     search = given.search or _searched(repository, settings, tools)
@@ -344,13 +341,13 @@ def _searched(repository: Repository, settings: Settings, tools: RunDependencies
 def _narrowed(
     settings: Settings, tools: RunDependencies, given: RunOptions
 ) -> tuple[Settings, RunDependencies]:
-    """Return what a run goes by that was given its paths or its candidates."""
+    """Adjust settings and clients to the paths or candidates that the run was given."""
     if given.paths:
         selection = replace(
             settings.selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
         )
         settings = replace(settings, selection=selection)
-    if given.candidates is not None:  # nobody is asked
+    if given.candidates is not None:  # no generator is called
         settings, tools = replace(settings, provider=ProviderChoice.OFFLINE), replace(tools, model=None)
     return settings, tools
 
@@ -395,7 +392,7 @@ def _statistics(run: _Run, outcome: RunOutcome, seconds: float) -> Statistics:
 
 
 def _looked_after(run: _Run, outcome: RunOutcome) -> LifecycleResult:
-    """Return what has become of the tests that earlier runs have put into the project's test tree."""
+    """Find tests from earlier runs that need attention."""
     search = run.search
     now = Now(
         tree=search.head_tree,
@@ -406,13 +403,13 @@ def _looked_after(run: _Run, outcome: RunOutcome) -> LifecycleResult:
     )
     try:
         return look_after(now, run.tools.drivers)
-    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         _warn_of_fault(run, "earlier tests were not looked at", error)
         return LifecycleResult(digests={})
 
 
 def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
-    """Say that something beside the members was lost to a fault; what is meant to end the run still does."""
+    """Warn that an internal error cost something other than a member; re-raise an error that ends the run."""
     if not is_fault(error):
         raise error
     data = traceback_of(error) if run.settings.verbose else fault_in_words(error)
@@ -420,7 +417,7 @@ def _warn_of_fault(run: _Run, not_done: str, error: Exception) -> None:
 
 
 def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _Asked]) -> dict[str, str]:
-    """Return by member id the digest of what its outcome is found from."""
+    """Return, by member id, the digest of everything its result depends on."""
     verification = settings.verification
     rules = ("enabled", "runs", "max_mutants", "repairs", "sandbox", "setup_command", "test_command")
     ground = FingerprintInputs(
@@ -445,13 +442,13 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
 
 
 def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
-    """Return what stands in a test file beside tests of the bot's own: they change nothing that was found."""
+    """Return a test file's content without the bot's own tests, which do not influence the result."""
     data = tree.read(path)
     return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
 
 
 def _generators_of(settings: Settings) -> str:
-    """Return who makes the tests, in words that stay the same where nothing was set."""
+    """Return a description of the generators, for the digest. Default settings add nothing to it."""
     model = settings.model
     words = f"{settings.provider} {model.base_url or ''} {model.model}"
     if model.reasoning_effort is not ReasoningEffort.LOWEST:
@@ -460,7 +457,7 @@ def _generators_of(settings: Settings) -> str:
 
 
 def _read_once(tree: SourceTree | None) -> Callable[[str], bytes | None]:
-    """Return what reads a tree's files, each once for all of its members; nothing where there is no tree."""
+    """Return a cached reader of a tree's files; it returns None for every path if there is no tree."""
     return cache((lambda _: None) if tree is None else tree.read)
 
 
@@ -474,7 +471,7 @@ def _requests(
     drivers: Sequence[LanguageDriver],
     trusted: SourceTree | None,
 ) -> tuple[dict[str, _Asked], tuple[Skipped, ...]]:
-    """Return what is asked for each member, by its id, and the members that nothing can be asked for."""
+    """Return the request for each member, by its id, and the members for which none could be built."""
     tree = search.head_tree if trusted is None else TrustedTree(search.head_tree, trusted)
     asked: dict[str, _Asked] = {}
     lost: list[Skipped] = []
@@ -504,7 +501,7 @@ def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project
 
 
 async def _outcome(run: _Run) -> RunOutcome:
-    """Return what comes of the members, with a place to run code in where one is needed."""
+    """Return the results for all members, opening a workspace if code is run."""
     if not runs_code(run.settings):
         return await _unproven(run, await _asked_together(run, _generators(run, None)))
     try:
@@ -521,7 +518,7 @@ async def _outcome(run: _Run) -> RunOutcome:
 
 
 def _members(run: _Run) -> list[Member]:
-    """Return the members that are asked about."""
+    """Return the members that have a request."""
     return [asked.request.member for asked in run.requests.values()]
 
 
@@ -544,7 +541,7 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> RunOutcome:
 
 
 async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> RunOutcome:
-    """Ask the model for those members alone of which the engine's tests do not show all there is to show."""
+    """Call the model only for members that the engine's tests do not fully cover."""
     shown = {one.proof.member.id for one in by_engine.judged if isinstance(one, Verdict) and is_complete(one)}
     hard = {member: asked for member, asked in run.requests.items() if member not in shown}
     proven = by_engine
@@ -556,7 +553,7 @@ async def _after_the_engine(run: _Run, place: _Place, by_engine: _Round) -> RunO
 
 
 async def _asked_in_time(run: _Run, model: TestGenerator) -> Answers:
-    """Ask the model, where an answer could still be proven."""
+    """Call the model if there is time left to prove an answer."""
     if not next_group(len(run.requests), run.deadline.left, None):
         reason = run.deadline.reason("the model was asked")
         return _sorted_out(_skipped(_members(run), SkipStage.BUDGET, reason), None)
@@ -565,7 +562,7 @@ async def _asked_in_time(run: _Run, model: TestGenerator) -> Answers:
 
 
 def _shown_note(run: _Run, shown: int) -> tuple[str, ...]:
-    """Return for how many members the model was asked, and why not for the others."""
+    """Return a note on how many members the model was called for, and why not for the others."""
     if not shown:
         return ()
     every = len(run.requests)
@@ -574,13 +571,13 @@ def _shown_note(run: _Run, shown: int) -> tuple[str, ...]:
 
 
 def _asks_for_hard_alone(settings: Settings) -> bool:
-    """Tell whether the model is asked only once the engine's tests are proven."""
+    """Return whether the model is called only after the engine's tests are proven."""
     competes = settings.provider is ProviderChoice.OPENAI_AND_OFFLINE
     return settings.model.model_for is ModelFor.HARD and competes and settings.verification.enabled
 
 
 def _without_effect(settings: Settings) -> tuple[str, ...]:
-    """Return what a reader should know of settings that could not be heeded."""
+    """Return notes on settings that had no effect."""
     asks = settings.provider is not ProviderChoice.OFFLINE
     if settings.model.model_for is ModelFor.ALL or not asks or _asks_for_hard_alone(settings):
         return ()
@@ -595,7 +592,7 @@ def _observe_with(generator: object, observer: Observer) -> None:
 
 
 async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
-    """Measure the project's own tests, while candidates are made."""
+    """Measure the project's own tests, while candidates are generated."""
     settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
     measuring = measure_project_tests(workspace, _members(run), settings, run.tools.measurements)
     try:
@@ -603,7 +600,7 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     except TimeIsOver:
         note = f"own tests: {run.deadline.reason('they were measured')}"
         return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
-    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         _warn_of_fault(run, "your own tests were not measured", error)
         note = f"own tests were not measured: {fault_in_words(error)}"
         return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
@@ -614,26 +611,26 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
 
 
 async def _with_base(run: _Run, workspace: Workspace, suite: OwnSuite) -> OwnSuite:
-    """Run the project's own tests on base's source; return the suite with how they end there."""
+    """Run the project's own tests with base's source, and return the suite with their results."""
     seconds = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS).suite_seconds
     try:
         return await run.deadline.within(with_base(workspace, suite, seconds), _SHARE_ON_BASE)
     except TimeIsOver:
         note = run.deadline.reason("own tests were run on the merge base")
-    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         _warn_of_fault(run, "your own tests were not run on the merge base", error)
         note = f"own tests were not run on the merge base: {fault_in_words(error)}"
     return replace(suite, notes=(*suite.notes, note))
 
 
 def _with_suite_seconds(run: _Run, share: float) -> VerificationSettings:
-    """Return the settings with no more time for the own tests than a share of what is left."""
+    """Return the settings with the suite's time limited to a share of the time left."""
     settings = run.settings.verification
     return replace(settings, suite_seconds=min(settings.suite_seconds, share * run.deadline.left))
 
 
 async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
-    """Look for another interpreter to run tests on, while candidates are made."""
+    """Look for another interpreter to run the tests on, while candidates are generated."""
     order = OtherPythonOrder(
         environment=run.tools.environment,
         requires=requires_python(run.search.head_tree, run.repository.project),
@@ -643,13 +640,13 @@ async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
         return await run.deadline.within(with_other_python(workspace, order), _SHARE_OF_MAKING)
     except TimeIsOver:
         return workspace
-    except Exception as error:  # noqa: BLE001 - it raises what ends the run
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         _warn_of_fault(run, "no other Python was looked for", error)
         return workspace
 
 
 async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
-    """Return the members whose modules do not load, before anything is paid for their tests."""
+    """Return members that cannot be imported as skipped, before any model call is paid for."""
     members = _members(run)
     problems = await modules_that_do_not_load(workspace, {member.module for member in members})
     installs = run.settings.verification.installs
@@ -678,13 +675,13 @@ def _is_conditional(run: _Run, asked: _Asked) -> bool:
 
 
 def runs_code(settings: Settings) -> bool:
-    """Tell whether a run with these settings runs code of the project."""
+    """Return whether a run with these settings runs the project's code."""
     return settings.verification.enabled or settings.provider is not ProviderChoice.OPENAI
 
 
 @asynccontextmanager
 async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
-    """Give a place to run code in, behind the sandbox that the settings ask for."""
+    """Open a workspace in the sandbox that the settings require, or use the given one."""
     if run.given.workspace is not None:
         yield run.given.workspace
         return
@@ -696,11 +693,11 @@ async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
 async def workspace_order(
     settings: Settings, tools: RunDependencies, repository: Repository, search: MemberSearch
 ) -> WorkspaceOrder:
-    """Return what a workspace is made of, behind the sandbox that the settings ask for.
+    """Return what is needed to open a workspace in the sandbox that the settings require.
 
     Raises:
-        CannotIsolate: There is no such sandbox here.
-        UsageFailure: There is no interpreter of the name that the person gave.
+        CannotIsolate: The required sandbox is not available here.
+        UsageFailure: The interpreter that the user named does not exist.
     """
     verification, folder = settings.verification, repository.root / repository.project
     interpreter = choose_interpreter(
@@ -730,7 +727,7 @@ def _skipped(members: Iterable[Member], stage: SkipStage, reason: str) -> tuple[
 
 
 async def _answers(run: _Run, engine: OfflineGenerator) -> Answers:
-    """Ask every generator that the settings name, the engine first: what it has observed helps the model."""
+    """Call every generator in the settings, the engine first because its observations help the model."""
     given = run.given.candidates
     if given is not None:
         return Answers(candidates={member: (given[member],) for member in run.requests if member in given})
@@ -748,7 +745,7 @@ async def _answers(run: _Run, engine: OfflineGenerator) -> Answers:
 
 
 async def _asked_together(run: _Run, generators: Iterable[TestGenerator]) -> Answers:
-    """Ask generators at the same time, as nothing is proven, and nobody can help another."""
+    """Call generators concurrently. Used without verification, where none depends on another."""
     asked = list(generators)
     run.progress.phase("making tests", len(run.requests) * len(asked))
     return _joined(await asyncio.gather(*(_asked(run, generator, 1.0) for generator in asked)))
@@ -762,12 +759,12 @@ def _generators(run: _Run, engine: OfflineGenerator | None) -> Iterator[TestGene
 
 
 async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
-    """Ask one generator for all members; an end of spending, or of the time, keeps what was had.
+    """Request tests for all members from one generator. Earlier answers are kept if money or time runs out.
 
     Args:
-        run: What every phase may look at.
-        generator: Who is asked.
-        share: So much of the time that is left may go by.
+        run: The run's state.
+        generator: The generator to call.
+        share: Fraction of the remaining time it may use.
     """
     found: list[Result] = []
     try:
@@ -783,7 +780,7 @@ async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
 
 
 async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]) -> None:
-    """Take the answers for all members, language by language."""
+    """Collect the answers for all members, one language at a time."""
     for driver in run.tools.drivers:
         requests = [one.request for one in run.requests.values() if one.driver is driver]
         await _take_for(run, generator, driver, requests, found)
@@ -796,7 +793,7 @@ async def _take_for(
     requests: Sequence[Request],
     found: list[Result],
 ) -> None:
-    """Take the answers for some members; where a fault ends them, the others are asked again in halves."""
+    """Collect the answers for some members. After an internal error, retry the unanswered ones in halves."""
     answered: set[str | None] = set()
     try:
         async with closing(results(generator, requests, batches=driver.batches)) as stream:
@@ -829,7 +826,7 @@ def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
 
 
 def _joined(parts: Sequence[Answers]) -> Answers:
-    """Put the answers of several generators together; a reason counts where no generator has a candidate."""
+    """Combine the answers of several generators. Skip reasons are kept for members without a candidate."""
     members = dict.fromkeys(member for part in parts for member in (*part.candidates, *part.skipped))
     candidates = {
         member: tuple(one for part in parts for one in part.candidates.get(member, ())) for member in members
@@ -843,7 +840,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 
 
 async def _unproven(run: _Run, answers: Answers) -> RunOutcome:
-    """Return the formatted candidates with nothing claimed of them."""
+    """Return the formatted candidates as suggestions without evidence."""
     firsts = [candidates[0] for candidates in answers.candidates.values()]
     formatted = await _formatted(run, [_converted(run.requests[one.member], one) for one in firsts])
     suggestions: list[Suggestion] = []
@@ -853,7 +850,7 @@ async def _unproven(run: _Run, answers: Answers) -> RunOutcome:
             asked = run.requests[one.member]
             try:
                 suggestions.append(_unjudged(asked, one))
-            except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+            except Exception as error:  # noqa: BLE001 - `_lost` re-raises it if it ends the run
                 skipped.append(_lost(asked.request.member, error))
     return RunOutcome(
         suggestions=tuple(suggestions),
@@ -863,7 +860,7 @@ async def _unproven(run: _Run, answers: Answers) -> RunOutcome:
 
 
 def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
-    """Return a candidate in the form of its member's framework; as it is if it has none there."""
+    """Return a candidate converted to its member's framework, or unchanged if it cannot be converted."""
     member, framework = asked.request.member, asked.request.framework
     try:
         return replace(candidate, code=asked.driver.in_framework(candidate.code, framework, member))
@@ -872,7 +869,6 @@ def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
 
 
 def _framework_of(asked: _Asked, code: str) -> str:
-    """Return the framework that a test module is written for."""
     member, framework = asked.request.member, asked.request.framework
     try:
         is_in_form = asked.driver.in_framework(code, framework, member) == code
@@ -906,7 +902,7 @@ async def _round(run: _Run, place: _Place, answers: Answers) -> _Round:
 
 
 async def _concluded(run: _Run, place: _Place, proven: _Round) -> RunOutcome:
-    """Have mended what can be, and return the best of what is proven for each member."""
+    """Repair failing candidates, and return the best proven result for each member."""
     answers, candidates, judged = proven.answers, proven.candidates, proven.judged
     repairs = await _repaired(run, place, _first_round(run, candidates, judged, answers.failure))
     verdicts = _by_member(judged, repairs)
@@ -935,7 +931,7 @@ async def _concluded(run: _Run, place: _Place, proven: _Round) -> RunOutcome:
 def _best(
     run: _Run, verdicts: Mapping[str, Sequence[Verdict]], repairs: Repairs
 ) -> tuple[dict[str, Verdict], tuple[Suggestion, ...], dict[str, Skipped]]:
-    """Return the best verdict of each member, its suggestions, and the members that a fault has cost."""
+    """Return each member's best verdict, the suggestions, and the members lost to an internal error."""
     best: dict[str, Verdict] = {}
     suggestions: list[Suggestion] = []
     faults: dict[str, Skipped] = {}
@@ -944,13 +940,13 @@ def _best(
             verdict = best_verdict(ones)
             suggestions += [_suggestion(run, entry, repairs) for entry in verdict.entries]
             best[member] = verdict
-        except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+        except Exception as error:  # noqa: BLE001 - `_lost` re-raises it if it ends the run
             faults[member] = _lost(run.requests[member].request.member, error)
     return best, tuple(suggestions), faults
 
 
 def _lost(member: Member, error: Exception) -> Skipped:
-    """Return a member that a fault has cost; what is meant to end the run is raised."""
+    """Return a member as skipped by an internal error; re-raise an error that ends the run."""
     if not is_fault(error):
         raise error
     return skipped_by_fault(member, error)
@@ -967,7 +963,7 @@ def _notes(run: _Run, place: _Place) -> Iterator[str]:
 def _first_round(
     run: _Run, candidates: Sequence[Candidate], judged: Sequence[Judged], failure: str | None
 ) -> Repairs:
-    """Return how the model's candidates stand; no other generator has anything to mend."""
+    """Return the repair state of the model's candidates. Other generators cannot repair theirs."""
     return Repairs(
         standings={
             candidate.member: RepairState.of(run.requests[candidate.member].driver, candidate, one)
@@ -983,7 +979,7 @@ def _was_not_judged(judged: Judged) -> bool:
 
 
 async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
-    """Send back to the model what it can mend, and prove what comes back, as often as the settings say."""
+    """Send failing candidates back to the model and prove its answers, as many times as configured."""
     for _ in range(run.settings.verification.repairs):
         wanted = repairs.wanted()
         if run.tools.model is None or not wanted or not next_group(len(wanted), run.deadline.left, None):
@@ -996,7 +992,7 @@ async def _repaired(run: _Run, place: _Place, repairs: Repairs) -> Repairs:
 
 
 async def _mended(run: _Run, place: _Place, repairs: Repairs, answers: Answers) -> dict[str, Judged]:
-    """Prove answers to repairs, each beside the tests that are good already; return what came of them."""
+    """Prove repaired tests together with the ones that already passed, and return the results."""
     beside = {
         member: _beside_the_good(run, repairs.standings[member], candidate)
         for member, (candidate,) in answers.candidates.items()
@@ -1015,7 +1011,7 @@ def _beside_the_good(run: _Run, standing: RepairState, answer: Candidate) -> Res
         return _skipped([run.requests[answer.member].request.member], SkipStage.VERIFICATION, reason)[0]
     except CannotParse as error:
         return _unreadable(run.requests[answer.member], error)
-    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+    except Exception as error:  # noqa: BLE001 - `_lost` re-raises it if it ends the run
         return _lost(run.requests[answer.member].request.member, error)
 
 
@@ -1025,7 +1021,7 @@ def _to_mend(run: _Run, member: str, repair: Repair) -> _Asked:
 
 
 def _by_member(judged: Iterable[Judged], repairs: Repairs) -> dict[str, list[Verdict]]:
-    """Return the verdicts of each member's candidates, those of the model as they are after the repairs."""
+    """Return the verdicts of each member's candidates, after repairs for the model's candidates."""
     found = {
         member: [standing.best] for member, standing in repairs.standings.items() if standing.best is not None
     }
@@ -1036,9 +1032,9 @@ def _by_member(judged: Iterable[Judged], repairs: Repairs) -> dict[str, list[Ver
 
 
 async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]:
-    """Format candidates before they are proven, so that what is proven is what is shown.
+    """Format candidates before they are proven, so that the proven code is the code that is shown.
 
-    What is given to be proven was formatted when it was posted, or is a reviewer's own: it stays as it is.
+    Given candidates are not formatted: they were formatted when posted, or were written by a reviewer.
     """
     places = asyncio.Semaphore(run.settings.verification.parallel)
     tree = run.search.head_tree if run.given.candidates is None else None
@@ -1052,7 +1048,7 @@ async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]
 
 
 def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Result:
-    """Return a candidate, formatted by the settings of a tree if there is one, or why it cannot be read."""
+    """Return a candidate formatted with the tree's settings (if any), or skipped if it cannot be parsed."""
     code, driver = candidate.code, asked.driver
     try:
         if tree is not None:
@@ -1060,7 +1056,7 @@ def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Res
         driver.test_functions(code)
     except CannotParse as error:
         return _unreadable(asked, error)
-    except Exception as error:  # noqa: BLE001 - `_lost` raises what ends the run
+    except Exception as error:  # noqa: BLE001 - `_lost` re-raises it if it ends the run
         return _lost(asked.request.member, error)
     return replace(candidate, code=code)
 
@@ -1071,7 +1067,7 @@ def _unreadable(asked: _Asked, error: CannotParse) -> Skipped:
 
 
 async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> list[Judged]:
-    """Format and prove candidates; return what came of each, in the same order."""
+    """Format and prove candidates, and return the results in the same order."""
     formatted = await _formatted(run, candidates)
     proven: dict[int, Judged | None] = {}
     for driver in run.tools.drivers:
@@ -1143,7 +1139,7 @@ def _suggestion(run: _Run, entry: ProvenSuggestion, repairs: Repairs) -> Suggest
 
 
 def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
-    """Write a report's green suggestions into the working tree, and say in lines what came of it."""
+    """Write a report's green suggestions into the working tree, and return messages about the files."""
     repository = Repository.open(settings.folder)
     tree = repository.working_tree()
     marking = Marking.of(report, marks=settings.commits.mark_tests)
@@ -1155,9 +1151,9 @@ def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDr
 
 
 def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
-    """Tell whether a test shows more of an affected function than the tests that are there.
+    """Return whether a suggestion covers more of an affected member than its existing tests.
 
-    Its own source stays the same. Where the project's own tests were not measured, nobody knows.
+    An affected member's own source is unchanged. False if the project's own tests were not measured.
     """
     affected = {one.id for one in report.members if one.change is Change.AFFECTED}
     evidence = suggestion.evidence
@@ -1165,12 +1161,12 @@ def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
 
 
 def already_there(member: str) -> str:
-    """Return the line that says that a function's tests stay as they are."""
+    """Return the message that a member's existing tests were kept."""
     return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
 
 
 def written(plan: EditPlan, root: Path) -> tuple[str, ...]:
-    """Write a plan's files below the git root, and say in lines what came of it."""
+    """Write a plan's files below the git root, and return messages about them."""
     done = write_edits(root, plan.edits)
     return (
         *(f"wrote {path}" for path in done.paths),
