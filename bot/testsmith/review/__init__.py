@@ -1,1 +1,1 @@
-"""The story of one pull request: what is read, what is looked at, what is done to its comments."""
+"""Review of one pull request: read its state, generate tests, and update its comments."""

@@ -1,4 +1,4 @@
-"""The two states of a pull request, brought to where they can be looked at."""
+"""Check out the base and head of a pull request."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from testsmith.pipeline import RunOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class States:
-    """What a pull request is looked at by.
+    """The base and head of a pull request.
 
     Attributes:
-        repository: Where both are.
+        repository: The repository that has both.
         base: The merge base's full object id.
         head: The head's full object id.
-        trusted: The files of base, in which nobody without the right to write has set or asked anything.
-        message: The message of the head commit; empty where it is not there.
+        trusted: The files of base, which only people with write access could change.
+        message: The message of the head commit; empty if it is not available.
         notes: Sentences for the log and the job summary.
         is_fork: Whether head is in another repository, whose owner may be a stranger.
     """
@@ -38,10 +38,10 @@ class States:
     is_fork: bool = False
 
     def values(self) -> Mapping[str, object]:
-        """Return what the settings file of base holds, by option name.
+        """Return the values of base's settings file, by option name.
 
         Raises:
-            UsageFailure: It holds what cannot be used.
+            UsageFailure: The file has invalid settings.
         """
         return settings_values(self.trusted)
 
@@ -51,22 +51,22 @@ class States:
         return self.repository.commit_tree(self.head)
 
     def given(self) -> RunOptions:
-        """Return what a run on these states is given."""
+        """Return the options for a run on these states."""
         return RunOptions(repository=self.repository, trusted=self.trusted)
 
 
 def open_states(workspace: Path, folder: Path, remote: FetchRemote, task: ReviewPullRequest) -> States:
-    """Return the states of a pull request, fetched if the checkout lacks them.
+    """Return the base and head of a pull request, fetching them if the checkout lacks them.
 
     Args:
-        workspace: The checkout; nothing in it is changed.
-        folder: An empty folder of the bot's own.
-        remote: Where commits are fetched from.
+        workspace: The checkout; it is not changed.
+        folder: An empty folder owned by the bot.
+        remote: The remote to fetch commits from.
         task: The pull request.
 
     Raises:
-        CannotFetch: They cannot be fetched.
-        UsageFailure: There is no git.
+        CannotFetch: The commits could not be fetched.
+        UsageFailure: git is not installed.
     """
     repository = open_checkout(workspace, folder)
     fetched = ensure_commits(

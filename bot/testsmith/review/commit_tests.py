@@ -1,7 +1,7 @@
-"""Proven tests onto the branch of a pull request, or into a pull request of the bot's own onto that branch.
+"""Commit accepted tests to the branch of a pull request, or open a follow-up pull request onto that branch.
 
-Nothing is forced, nothing goes to a default or a protected branch, and no file outside the test tree is
-written. Where nothing can be committed, the outcome says why and has a patch with all of it.
+The bot never force-pushes, never commits to a default or protected branch, and never writes outside the test
+tree. If nothing can be committed, the result says why and includes a patch.
 """
 
 from __future__ import annotations
@@ -39,39 +39,39 @@ from testsmith.test_files.plan import EditPlan, Marking, NotPlaced, plan_edits, 
 from testsmith.test_files.write import patch_of, why_nothing, within_bounds
 
 FOLLOW_UP_BRANCH = "testsmith/pr-"
-"""How the branch of a follow-up pull request begins; the number of the other one follows."""
+"""Prefix of a follow-up branch; the number of the original pull request is appended."""
 
 
 class Committed(StrEnum):
-    """What came of committing."""
+    """Outcome of committing."""
 
     DONE = "done"  # the tests are on the branch
-    NOTHING = "nothing"  # there was nothing to commit: no green suggestion, or all stand there already
-    FORK = "fork"  # the branch is in another repository, where the token may not write
+    NOTHING = "nothing"  # nothing to commit: no green suggestion, or all are in the test tree already
+    FORK = "fork"  # the branch is in a fork, where the token may not write
     NOT_ALLOWED = "not-allowed"  # the token lacks `contents: write`
-    PROTECTED = "protected"  # the branch is the default one, or its rules forbid it
-    MOVED = "moved"  # the branch has gone on; `found` is where it is
-    RACE_LOST = "race-lost"  # it has gone on a second time, after the tests were proven anew
+    PROTECTED = "protected"  # the branch is the default branch, or its rules forbid the commit
+    MOVED = "moved"  # the branch has moved; `found` is its new tip
+    RACE_LOST = "race-lost"  # the branch moved again after the tests were verified again
     TOO_LARGE = "too-large"  # over 40 MB
-    NO_PULL_REQUESTS = "no-pull-requests"  # committed, but the workflow's token may open no pull request
-    OTHERS_COMMITS = "others-commits"  # the follow-up branch holds commits of others
+    NO_PULL_REQUESTS = "no-pull-requests"  # committed, but the workflow's token may not open pull requests
+    OTHERS_COMMITS = "others-commits"  # the follow-up branch has commits by others
     FAILED = "failed"  # the forge could not be read or written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitOrder:
-    """What is to be committed.
+    """A request to commit suggestions.
 
     Attributes:
         pull: The pull request.
-        head: Full object id of the head that the suggestions were proven on.
-        suggestions: Those that are to be committed, numbered as on the pull request; questions are left out.
+        head: Full object id of the head that the suggestions were verified on.
+        suggestions: The suggestions to commit, numbered as on the pull request; questions are left out.
         tree: The files of that head.
-        drivers: The languages.
-        login: Whom the token speaks for.
-        settings: Where the tests go, and what the message says.
-        marking: How the tests are marked, and which marked ones they stand for.
-        removals: Tests of gone members that are taken out beside that.
+        drivers: The language drivers.
+        login: Login of the account that the token belongs to.
+        settings: Where the tests are committed, and the commit message.
+        marking: How tests are marked, and which marked tests they replace.
+        removals: Tests of removed members to delete in the same commit.
     """
 
     pull: PullRequest
@@ -87,18 +87,19 @@ class CommitOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitAttempt:
-    """What came of an order.
+    """The result of a commit request.
 
     Attributes:
-        outcome: In one word.
-        reason: Why nothing, or not all, was done, in sentences with what to do; empty where all was.
-        commit: The commit; None where there is none.
-        follow_up: The bot's own pull request that has it; None where it is on the branch itself.
-        suggestions: Those that are in the commit.
-        standing: Those whose tests stand in the test tree already, as after a run that could not tell of it.
-        unplaced: Those that go into no file, each with the reason.
-        patch: What would have been committed, for `git apply`; empty where it was.
-        found: Where the branch is, if it has gone on.
+        outcome: The outcome.
+        reason: Why not everything was committed and what to do; empty if all was.
+        commit: The commit; None if none was made.
+        follow_up: The bot's pull request with the commit; None if it is on the branch itself.
+        suggestions: The suggestions in the commit.
+        standing: The suggestions whose tests are in the test tree already, for example after an interrupted
+            run.
+        unplaced: Suggestions that fit into no test file, with reasons.
+        patch: Changes that could not be committed, for `git apply`; empty if they were.
+        found: The branch's tip, if it has moved.
     """
 
     outcome: Committed
@@ -117,13 +118,13 @@ async def commit_proven(
     order: CommitOrder,
     prove: Callable[[str], Awaitable[CommitOrder | None]] | None = None,
 ) -> CommitAttempt:
-    """Commit proven suggestions; where the branch has gone on, prove them on its new head and try once more.
+    """Commit verified suggestions; if the branch has moved, verify them on its new head and try once more.
 
     Args:
-        forge: Where the pull request lives.
-        order: What is to be committed.
-        prove: Proves the suggestions on a new head and returns what is to be committed then; None where that
-            cannot be done. Without it, a branch that has gone on is the end.
+        forge: The forge of the pull request.
+        order: The commit request.
+        prove: Verifies the suggestions on a new head and returns the new request, or None if it cannot.
+            Without it, a moved branch is not retried.
     """
     done = await in_thread(commit, forge, order)
     if done.outcome is not Committed.MOVED or prove is None:
@@ -141,9 +142,9 @@ async def commit_proven(
 
 
 def commit(forge: CommittingForge, order: CommitOrder) -> CommitAttempt:
-    """Commit proven suggestions once, where `order.settings.mode` says: the branch itself is the default.
+    """Commit verified suggestions once, where `order.settings.mode` says (default: the branch itself).
 
-    Whatever the forge refuses is told in what is returned.
+    If the forge refuses, the result says so; nothing is raised.
     """
     attempt = _Attempt(forge, order)
     try:
@@ -161,7 +162,7 @@ def commit(forge: CommittingForge, order: CommitOrder) -> CommitAttempt:
 
 
 class _Refused(Exception):
-    """Nothing is to be committed; the message says why."""
+    """Nothing can be committed; the message says why."""
 
     def __init__(self, outcome: Committed, message: str) -> None:
         super().__init__(message)
@@ -169,7 +170,7 @@ class _Refused(Exception):
 
 
 class _Attempt:
-    """One attempt to carry out an order."""
+    """One attempt to carry out a request."""
 
     def __init__(self, forge: CommittingForge, order: CommitOrder) -> None:
         self._forge = forge
@@ -177,7 +178,7 @@ class _Attempt:
         self._plan = EditPlan()
 
     def not_done(self, outcome: Committed, reason: str, *, found: str = "") -> CommitAttempt:
-        """Return what is told where nothing was committed."""
+        """Return the result if nothing was committed."""
         return CommitAttempt(
             outcome=outcome,
             reason=reason,
@@ -207,7 +208,7 @@ class _Attempt:
         return self._done(self._forge.commit_files(self._commit(pull.head_ref, order.head)))
 
     def follow_up(self) -> CommitAttempt:
-        """Commit to a branch of the bot's own, and open or update its pull request onto the head branch."""
+        """Commit to the follow-up branch, and open or update its pull request onto the head branch."""
         order = self._order
         self._plan_on(order.tree)
         self._require_own_repository()
@@ -227,10 +228,10 @@ class _Attempt:
         return replace(self._done(made), follow_up=known)
 
     def _expect_head(self) -> Branch:
-        """Return the head branch, which must be where the suggestions were proven.
+        """Return the head branch.
 
         Raises:
-            HeadMoved: It is not.
+            HeadMoved: The branch is not at the commit that the suggestions were verified on.
         """
         tip = self._forge.branch(self._order.pull.head_ref)
         if tip is None or tip.sha != self._order.head:
@@ -238,10 +239,10 @@ class _Attempt:
         return tip
 
     def _commit_to_own(self, name: str) -> MadeCommit:
-        """Commit to the follow-up branch; where another run was quicker, once more on top of that.
+        """Commit to the follow-up branch; retry once on top of a concurrent commit.
 
         Raises:
-            _Refused: Another run was quicker twice.
+            _Refused: The branch moved both times.
         """
         for _ in range(2):
             try:
@@ -254,9 +255,9 @@ class _Attempt:
         )
 
     def _branch_name(self) -> tuple[str, FollowUp | None]:
-        """Return the branch of the follow-up, and its pull request if that is open.
+        """Return the name of the follow-up branch, and its pull request if one is open.
 
-        A branch whose pull request was merged or closed is left alone: the next one is of this head.
+        A branch whose pull request was merged or closed is not reused; the new name includes this head.
         """
         order, name = self._order, f"{FOLLOW_UP_BRANCH}{self._order.pull.number}"
         known = self._forge.follow_up(name, order.pull.head_ref)
@@ -266,10 +267,10 @@ class _Attempt:
         return name, self._forge.follow_up(name, order.pull.head_ref)
 
     def _own_tip(self, name: str) -> str:
-        """Return where the follow-up branch is, made or moved on where it has to be; plan on its files.
+        """Return the tip of the follow-up branch, created or moved if needed, and plan the edits on it.
 
         Raises:
-            _Refused: It holds commits of others.
+            _Refused: The branch has commits by others.
         """
         order, tip = self._order, self._forge.branch(name)
         if tip is None:
@@ -292,10 +293,10 @@ class _Attempt:
         return is_own_commit(author, message, self._order.login)
 
     def _plan_on(self, tree: RepositoryTree) -> None:
-        """Decide which files change.
+        """Plan the file edits.
 
         Raises:
-            _Refused: None does, or all together are too large.
+            _Refused: There are no edits, or they are too large.
         """
         order = self._order
         planned = plan_edits(order.suggestions, tree, order.drivers, order.marking)
@@ -332,7 +333,7 @@ class _Attempt:
         )
 
     def _taken(self) -> tuple[Suggestion, ...]:
-        """Return the suggestions that the planned edits take up."""
+        """Return the suggestions that the planned edits include."""
         return self._of({member for edit in self._plan.edits for member in edit.members})
 
     def _of(self, members: Collection[str]) -> tuple[Suggestion, ...]:
@@ -350,19 +351,19 @@ class _Attempt:
 
 @dataclass(slots=True, kw_only=True)
 class CommitStep:
-    """Commits what a review has found, and tells what came of it.
+    """Commits the suggestions of a review and records the result.
 
     Attributes:
-        forge: Where the pull request lives.
+        forge: The forge of the pull request.
         number: Its number.
-        head: Full object id of the head that was looked at.
-        states: Its two states.
-        report: What was found.
-        drivers: The languages.
-        limits: How much is posted at once.
-        settings: How tests are committed.
-        made: What came of it; None where nothing was to be committed.
-        trouble: Why it could not even be tried; empty where it could.
+        head: Full object id of the head that was processed.
+        states: Its base and head.
+        report: The report of the run.
+        drivers: The language drivers.
+        limits: The posting limits.
+        settings: The commit settings.
+        made: The result; None if there was nothing to commit.
+        trouble: Why committing could not even be tried; empty if it could.
     """
 
     forge: CommittingForge
@@ -377,7 +378,7 @@ class CommitStep:
     trouble: str = ""
 
     def aimed(self, wanted: DesiredState) -> DesiredState:
-        """Commit what the mode says, and return what the pull request is to have after that."""
+        """Commit according to the mode, and return the desired state that follows from it."""
         if self.settings.mode is Mode.SUGGEST:
             return wanted
         try:
@@ -407,7 +408,7 @@ class CommitStep:
         )
 
     def _chosen(self, settled: Reconciled) -> Iterator[Suggestion]:
-        """Yield what is green, not rejected, and not committed before."""
+        """Yield green suggestions that were neither rejected nor committed before."""
         found = found_in(self.report, settled)
         for one in settled.proposals:
             if one.posting not in {ShownWhere.REJECTED, ShownWhere.COMMITTED} and not one.draft.is_question:
@@ -427,7 +428,7 @@ class CommitStep:
         return replace(wanted, wishes=wishes, has_news=True)
 
     def with_commit_result(self, reviewed: ReviewResult) -> ReviewResult:
-        """Return what came of the review, with what came of the commit."""
+        """Return the result of the review with the result of the commit added."""
         made = self.made
         if made is None:
             return reviewed if not self.trouble else replace(reviewed, notes=(*reviewed.notes, self.trouble))

@@ -1,4 +1,4 @@
-"""Which tests can be taken over by a click: suggested changes in test files that the pull request changes."""
+"""Build the desired state of a pull request: suggested changes, and the outcome of each member."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from testsmith.test_files.write import common_start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedChange:
-    """A suggested change.
+    """A suggested change that one click commits.
 
     Attributes:
-        anchor: The lines of head that it takes the place of.
-        text: What takes their place, without the last line's end.
+        anchor: The lines of head that it replaces.
+        text: The new text, without the last line ending.
     """
 
     anchor: Anchor
@@ -34,14 +34,14 @@ def suggested_changes(
     files: Mapping[str, ShownFile],
     edits_of: Callable[[Suggestion], Sequence[FileEdit]],
 ) -> dict[str, PlacedChange]:
-    """Return the suggested changes that are possible, by the content of their suggestions.
+    """Return the possible suggested changes, by the content of their suggestions.
 
-    No two are at the same lines: taking over the first would leave no place for the second.
+    No two changes overlap, because committing the first would invalidate the second.
 
     Args:
-        suggestions: Those of a report; what is not green is left out.
-        files: What the pull request's diff shows.
-        edits_of: Tells what a suggestion alone would change in the files of head.
+        suggestions: The suggestions of a report; those that are not green are skipped.
+        files: The lines that the pull request's diff shows.
+        edits_of: Returns the edits that a single suggestion makes to the files of head.
     """
     found: dict[str, PlacedChange] = {}
     taken: dict[str, set[int]] = {}
@@ -66,35 +66,35 @@ def _change(
         return None
     old, new = (data.decode().splitlines(keepends=True) for data in (edits[0].old, edits[0].new))
     if not all(line.endswith("\n") and line.splitlines() == [line[:-1]] for line in (*old, *new)):
-        return None  # other line ends, or none at the end: lines would not be counted as the forge does
+        return None  # CRLF, or no line ending at the end: line numbers would differ from the forge's
     first, last, text = _replaced(old, new)
     anchor = replaced_lines(files, suggestion.test_path, first, last)
     return None if anchor is None else PlacedChange(anchor=anchor, text=text)
 
 
 def _replaced(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, str]:
-    """Return the first and last line, from 1, that all of an edit lies in, and what takes their place."""
+    """Return the first and last line (from 1) of the smallest range that covers an edit, and its new text."""
     if old == new:
         return 0, -1, ""
     start = common_start(old, new)
     after = common_start(old[start:][::-1], new[start:][::-1])
     end, text = len(old) - after, new[start : len(new) - after]
-    if start == end and start > 0:  # nothing is replaced: keep the line above
+    if start == end and start > 0:  # pure insertion: keep the line above
         start, text = start - 1, [old[start - 1], *text]
     return start + 1, end, "".join(text).removesuffix("\n")
 
 
 _UNDECIDED = frozenset({SkipStage.ENVIRONMENT, SkipStage.BUDGET})
-"""Stages at which a member was left for a reason that says nothing of the member itself."""
+"""Stages at which a member is skipped for a reason unrelated to the member itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where comments can be.
+    """Possible positions of comments.
 
     Attributes:
-        files: What the pull request's diff shows, by path.
-        changes: For contents whose tests can be taken over by a click: the place of that.
+        files: The lines that the pull request's diff shows, by path.
+        changes: Suggested changes, by the content of their suggestions.
     """
 
     files: Mapping[str, ShownFile] = field(default_factory=dict)
@@ -102,12 +102,12 @@ class Places:
 
 
 def outcomes_of(report: Report, remembered: State, places: Places) -> tuple[MemberOutcome, ...]:
-    """Return what came of each member of a report, and of those that were remembered and could not be read.
+    """Return the outcome of each member in a report, and of stored members whose files could not be read.
 
     Args:
-        report: What the run found.
-        remembered: What is remembered of the pull request.
-        places: Where comments can be.
+        report: The report of the run.
+        remembered: The stored state of the pull request.
+        places: Possible positions of comments.
     """
     suggestions: dict[str, list[Suggestion]] = {}
     for suggestion in report.suggestions:
@@ -161,7 +161,7 @@ def _draft(member: Member, suggestion: Suggestion, places: Places) -> Suggestion
 
 
 def _spots(member: Member) -> Iterator[Spot]:
-    """Yield the lines that a comment on a member is about: its own, or of what has changed below it."""
+    """Yield the lines that a comment on a member is about: its own, or the changed ones it depends on."""
     if not member.because:
         yield Spot(
             path=member.path, line=member.line, end_line=member.end_line, changed_lines=member.changed_lines
@@ -171,7 +171,7 @@ def _spots(member: Member) -> Iterator[Spot]:
 
 
 def _unread(report: Report, remembered: State) -> Iterator[MemberOutcome]:
-    """Yield the remembered members of files that could not be read this time: what they have stays."""
+    """Yield the stored members of files that could not be read in this run; their outcome is kept."""
     known = {member.id for member in report.members}
     unread = {one.path for one in report.skipped if one.member is None}
     ids = dict.fromkeys(entry.member for entry in remembered.entries)

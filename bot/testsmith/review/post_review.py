@@ -1,7 +1,6 @@
-"""Do to a pull request what is to be done, until nothing is left to do.
+"""Apply the desired state to a pull request until nothing is left to do.
 
-What goes wrong in between is mended in one way: read again, plan again. That holds for a place that the forge
-refuses, for an answer that was lost, and for another run that writes at the same moment.
+A rejected position, a lost response or a concurrent run are all handled the same way: read again, plan again.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from testsmith.forge.plan import PostPlan, plan
 from testsmith.forge.reconcile import DesiredState, PostLimits, Reconciled, remember
 
 MOST_OWN = 5
-"""How many commits of the bot's own are followed back at most."""
+"""Maximum number of the bot's own commits to follow back."""
 
 ROUNDS = 4
-"""How often is read and planned at most: once to write, once to see that it is done, and for two mishaps."""
+"""Maximum rounds of reading and planning: one to write, one to confirm, and two for retries."""
 
 
 @dataclass(slots=True)
 class PostProgress:
-    """What has been done so far.
+    """The progress of posting.
 
     Attributes:
-        settled: The numbers and places, by the last plan.
+        settled: The numbers and locations of the suggestions, from the last plan.
         notes: Sentences for the log and the job summary, each once.
-        written: How many operations were carried out.
+        written: The number of operations applied.
     """
 
     settled: Reconciled | None = None
@@ -43,24 +42,24 @@ class PostProgress:
     written: int = 0
 
     def note(self, notes: Iterable[str]) -> None:
-        """Keep what a reader should know."""
+        """Add notes for the reader, each once."""
         self.notes.update(dict.fromkeys(note for note in notes if note))
 
 
 def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, posting: PostProgress) -> None:
-    """Let a pull request have what is wanted.
+    """Bring a pull request to its desired state.
 
     Args:
-        forge: Where it lives.
+        forge: The forge of the pull request.
         number: Its number.
-        wanted: What it is to have.
-        limits: How much is posted at once.
-        posting: Is kept up to date with what is done, also where an error ends it.
+        wanted: The desired state.
+        limits: The posting limits.
+        posting: Updated as operations are applied, including when an error is raised.
 
     Raises:
-        HeadMoved: It has a new head, and not by commits of the bot's own alone, for which no run will report;
-            nothing was written for the old one since that was seen.
-        ForgeFailure: It could not be read or written.
+        HeadMoved: The pull request has a new head with commits by others, so another run will report on it.
+            Nothing was written for the old head after that was detected.
+        ForgeFailure: The forge could not be read or written.
     """
     for _ in range(ROUNDS):
         existing = forge.existing(number)
@@ -81,10 +80,10 @@ def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, po
 def _carried_out(
     forge: Forge, number: int, wanted: DesiredState, planned: PostPlan, posting: PostProgress
 ) -> DesiredState:
-    """Carry out a plan as far as it holds; return what is wanted from now on."""
+    """Apply a plan as far as possible; return the desired state for the next round."""
     makes_review = any(isinstance(operation, CreateReview) for operation in planned.operations)
     if wanted.head and not makes_review:
-        _expect_head(forge, number, wanted.head)  # making a review does so by itself
+        _expect_head(forge, number, wanted.head)  # creating a review checks the head itself
     for operation in planned.operations:
         try:
             applied = forge.apply(number, operation)
@@ -99,10 +98,10 @@ def _carried_out(
 
 
 def is_certainly_own(commit: Commit, sha: str, existing: Existing) -> bool:
-    """Tell whether a commit is the bot's own, so that nothing has to be looked at again.
+    """Return whether a commit is certainly the bot's own, so that nothing has to be processed again.
 
-    By its author and its trailer, and since anyone can write both, also by the forge's own signature, or by
-    what the pull request remembers of the bot's commits.
+    The author and the trailer must match. Because anyone can forge both, the forge must also have signed the
+    commit, or the pull request's stored state must list it.
     """
     if not is_own_commit(commit.author, commit.message, existing.viewer.login):
         return False
@@ -110,15 +109,16 @@ def is_certainly_own(commit: Commit, sha: str, existing: Existing) -> bool:
 
 
 def is_followed_by_own(forge: Forge, existing: Existing, head: str, found: str) -> bool:
-    """Tell whether commits of the bot's own, and nothing else, lead from one head to another.
+    """Return whether only commits by the bot lead from one head to another.
 
-    So it is where a command was obeyed meanwhile. No run will report on such a commit, so this one has to.
+    That happens when a comment command commits tests during this run. No other run will report on such a
+    commit, so this one has to.
 
     Args:
-        forge: Where the commits are.
-        existing: What is on the pull request.
-        head: The head that was looked at.
-        found: The head that there is now.
+        forge: The forge that has the commits.
+        existing: All comments and reviews of the pull request.
+        head: The head that was processed.
+        found: The current head.
     """
     for _ in range(MOST_OWN):
         if found == head:
@@ -131,9 +131,9 @@ def is_followed_by_own(forge: Forge, existing: Existing, head: str, found: str) 
 
 
 def _at(head: str, wanted: DesiredState) -> DesiredState:
-    """Return what is wanted at a head to which the bot's own commits have led: they change test files alone.
+    """Return the desired state at a head that the bot's own commits led to; those change only test files.
 
-    A place in a test file may lie elsewhere now, so what would stand there stands in the summary.
+    Positions in test files may have moved, so suggestions placed there are listed in the summary instead.
     """
     moved = {
         draft.content
@@ -145,10 +145,10 @@ def _at(head: str, wanted: DesiredState) -> DesiredState:
 
 
 def _expect_head(forge: Forge, number: int, head: str) -> None:
-    """Make sure that a pull request's head is still the one that is looked at.
+    """Check that a pull request's head is still the one that was processed.
 
     Raises:
-        HeadMoved: It is another.
+        HeadMoved: The pull request has another head.
     """
     found = forge.head(number)
     if found != head:

@@ -1,7 +1,7 @@
-"""The suggestions that stand on a pull request, read back from the bot's own comments. All pure.
+"""Read the posted suggestions of a pull request from the bot's own comments. Pure functions.
 
-A comment counts where the bot has written it and nobody has edited it since but people who may write: then
-an edited code block is a reviewer's own version of the tests. A mark in anybody else's comment is nothing.
+A comment counts only if the bot wrote it and everyone who edited it since has write access; an edited code
+block is then a reviewer's version of the tests. Markers in other people's comments are ignored.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from testsmith.reporting.pull_requests.comments import code_in, folds_in, origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedSuggestion:
-    """A suggestion that stands on a pull request.
+    """A suggestion posted on a pull request.
 
     Attributes:
-        entry: What is remembered of it.
-        code: Its test module, as its comment shows it now; None where it cannot be had.
-        trouble: Why the code cannot be had, as a clause; empty where it can.
-        content: The digest of that code: another one than remembered where a reviewer has edited it.
-        comments: The numbers of its comments.
-        origin: Who has made it.
+        entry: Its entry in the stored state.
+        code: Its test module as the comment shows it now; None if it is not available.
+        trouble: Why the code is not available, as a clause; empty if it is.
+        content: The digest of that code; differs from the stored one if a reviewer edited it.
+        comments: The ids of its comments.
+        origin: The generator that made it.
     """
 
     entry: StateEntry
@@ -39,12 +39,12 @@ class PostedSuggestion:
 
     @property
     def number(self) -> int:
-        """Its number."""
+        """The suggestion's number."""
         return self.entry.number or 0
 
     @property
     def is_question(self) -> bool:
-        """Whether it is something to ask about, rather than a test to keep."""
+        """Whether it is a question rather than a test to keep."""
         return self.entry.outcome is MemberState.QUESTION
 
     @property
@@ -55,32 +55,32 @@ class PostedSuggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedSuggestions:
-    """All that stands on a pull request, as far as it can be trusted.
+    """All trusted suggestions on a pull request.
 
     Attributes:
-        memory: What is remembered.
-        standings: The suggestions and questions by number, rejected and committed ones too.
+        memory: The stored state.
+        standings: The suggestions and questions by number, including rejected and committed ones.
     """
 
     memory: State
     standings: dict[int, PostedSuggestion]
 
     def open(self) -> tuple[PostedSuggestion, ...]:
-        """Return what is neither rejected nor committed, the lowest number first."""
+        """Return the suggestions that are neither rejected nor committed, lowest number first."""
         done = {*self.memory.rejected, *self.memory.applied}
         return tuple(one for _, one in sorted(self.standings.items()) if one.entry.content not in done)
 
     def of_comment(self, comment: int | None) -> tuple[int, ...]:
-        """Return the number of the suggestion that a comment shows, if it is one of ours."""
+        """Return the number of the suggestion that a comment of the bot shows, if any."""
         return tuple(one.number for one in self.standings.values() if comment in one.comments)
 
 
 def stand_of(existing: Existing, may_write: Callable[[str], bool]) -> PostedSuggestions:
-    """Return what stands on a pull request.
+    """Return the posted suggestions of a pull request.
 
     Args:
-        existing: What is there.
-        may_write: Tells of an editor whether what he has made of a comment counts.
+        existing: All comments and reviews of the pull request.
+        may_write: Returns whether a user's edits count.
     """
     strange = {
         one.node_id
@@ -127,7 +127,7 @@ def _standing(
 
 
 def _judged(standing: PostedSuggestion, text: str, ours: list[ReviewComment]) -> PostedSuggestion:
-    """Return a standing without code that is neither what was proven nor what a reviewer has made of it."""
+    """Drop the code unless it is what was verified or a trusted reviewer's version of it."""
     editor = ours[0].editor if ours else None
     if shows_change(text) and (editor is not None or standing.is_edited):
         return replace(standing, code=None, trouble="its suggested change was edited: commit it from there")

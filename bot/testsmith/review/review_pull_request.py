@@ -1,7 +1,7 @@
-"""The review of one pull request, from its event to its comments.
+"""Review a pull request, from its event to its comments.
 
-Read first what is there, then look at what has changed since, then read again and do what is to be done: in
-the minutes that the proof takes, people push and comment.
+Read the current state, process what changed, then read again before writing: people push and comment during
+the minutes that verification takes.
 """
 
 from __future__ import annotations
@@ -68,15 +68,15 @@ class ReviewDependencies:
     """The clients of a review, built by `main`.
 
     Attributes:
-        forge: Where the pull request lives.
-        open_states: Brings its two states here; may take a while.
-        suggest: Runs the main job on them.
-        limits: How much is posted at once.
-        drivers: The languages.
-        progress: Where the run tells how far it is.
-        commands: Whether replies such as `apply` are understood.
-        commits: Tells how tests are committed.
-        repeated: The words of a command line that say how the project is set up and tested.
+        forge: The forge of the pull request.
+        open_states: Checks out its base and head; may take a while.
+        suggest: Generates and verifies the tests.
+        limits: The posting limits.
+        drivers: The language drivers.
+        progress: Receives the progress of the run.
+        commands: Whether comment commands such as `apply` are enabled.
+        commits: Returns the commit settings.
+        repeated: Command line words that repeat how the project is set up and tested.
     """
 
     forge: CommittingForge
@@ -91,10 +91,10 @@ class ReviewDependencies:
 
 
 async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewResult:
-    """Review a pull request and leave on it what there is to say.
+    """Review a pull request and post the results.
 
     Raises:
-        Failure: The run itself cannot go on; what the forge refuses is told in what is returned instead.
+        Failure: The run cannot continue. If the forge refuses something, the result says so instead.
     """
     try:
         begun = await in_thread(_begin, task, tools)
@@ -114,13 +114,13 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A pull request that is to be looked at.
+    """A pull request whose review has begun.
 
     Attributes:
-        task: What is to be done.
-        states: Its two states.
-        remembered: What its comments remember; nothing where they may not be read.
-        unreadable: Why they may not be read; None where they may.
+        task: The task.
+        states: Its base and head.
+        remembered: Its stored state; empty if its comments may not be read.
+        unreadable: Why its comments may not be read; None if they may.
     """
 
     task: ReviewPullRequest
@@ -129,7 +129,7 @@ class Begun:
     unreadable: Forbidden | None = None
 
     def given(self) -> RunOptions:
-        """Return what the run is given."""
+        """Return the options for the run."""
         return replace(
             self.states.given(),
             is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source),
@@ -137,7 +137,7 @@ class Begun:
 
 
 def _begin(task: ReviewPullRequest, tools: ReviewDependencies) -> Begun | ReviewResult:
-    """Read what is there; return why there is nothing to look at, if so."""
+    """Read the pull request; return a result if there is nothing to review."""
     pull = tools.forge.pull_request(task.number)
     if not pull.is_open:
         return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
@@ -161,14 +161,14 @@ def _begin(task: ReviewPullRequest, tools: ReviewDependencies) -> Begun | Review
 
 
 def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRequest:
-    """Return the task at the head that there is now, to which a commit of the bot's own has led meanwhile.
+    """Return the task at the current head if only the bot's own commits led to it.
 
     Raises:
-        HeadMoved: Somebody else's has; the run for that will report.
+        HeadMoved: Someone else's commit led to it; the run for that commit will report.
     """
     try:
         existing = forge.existing(task.number)
-    except Forbidden:  # nothing of the bot's own is there, then
+    except Forbidden:  # then the bot has written nothing there
         raise HeadMoved(head) from None
     if not is_followed_by_own(forge, existing, task.head_sha, head):
         raise HeadMoved(head)
@@ -176,7 +176,7 @@ def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRe
 
 
 def _is_own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> bool:
-    """Tell whether the head commit is the bot's own: no run follows from one. Its author is asked last."""
+    """Return whether the head commit is the bot's own, which needs no review. The author is queried last."""
     if COMMIT_TRAILER not in message:
         return False
     return is_certainly_own(forge.commit(task.head_sha), task.head_sha, existing)
@@ -205,13 +205,13 @@ def deliver(
     tools: ReviewDependencies,
     aimed: Callable[[DesiredState], DesiredState] = _as_it_is,
 ) -> ReviewResult:
-    """Do to the pull request what is to be done, and tell what came of it.
+    """Post a report to the pull request and return the result.
 
     Args:
         begun: The pull request.
-        report: What the run found.
+        report: The report of the run.
         tools: The clients.
-        aimed: Makes of all that a review would want what is wanted here.
+        aimed: Adjusts the desired state of a full review to the one that is wanted here.
     """
     posting = PostProgress(notes=dict.fromkeys(begun.states.notes))
     wanted = aimed(_wanted(begun, report, tools, posting))
@@ -232,7 +232,7 @@ def deliver(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is told of a review, however it ended."""
+    """Builds the result of a review, however it ended."""
 
     begun: Begun
     report: Report
@@ -241,7 +241,7 @@ class _Told:
     def reviewed(
         self, delivery: PostStatus, failure: ForgeFailure | None = None, missing: tuple[str, ...] = ()
     ) -> ReviewResult:
-        """Return what came of it."""
+        """Return the result with a status."""
         return ReviewResult(
             delivery=delivery,
             report=self.report,
@@ -254,10 +254,10 @@ class _Told:
 
 
 def _wanted(begun: Begun, report: Report, tools: ReviewDependencies, posting: PostProgress) -> DesiredState:
-    """Return what the pull request is to have, now that the report is there."""
+    """Return the desired state of the pull request, given the report."""
     states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
     changes = {}
-    if files:  # else none of them is shown, and head need not be listed
+    if files:  # otherwise the diff shows none of them, and head need not be listed
         changes = suggested_changes(report.suggestions, files, _edits_of(states, report, tools))
     places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
     view = _view(begun, tools)
@@ -277,14 +277,14 @@ def _wanted(begun: Begun, report: Report, tools: ReviewDependencies, posting: Po
 def _edits_of(
     states: States, report: Report, tools: ReviewDependencies
 ) -> Callable[[Suggestion], Sequence[FileEdit]]:
-    """Return what tells how a suggestion alone would change the files of head."""
+    """Return a function that computes the edits a single suggestion makes to the files of head."""
     marking = Marking.of(report, marks=tools.commits(states).mark_tests)
     tree, drivers = states.head_tree, tools.drivers
     return lambda suggestion: plan_edits([suggestion], tree, drivers, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgress) -> Mapping[str, ShownFile]:
-    """Return what the diff shows, where there is something new to be put beside it."""
+    """Return the lines that the diff shows, if there is something new to comment on."""
     if not report.suggestions:
         return {}
     try:
@@ -306,5 +306,5 @@ def _view(begun: Begun, tools: ReviewDependencies) -> View:
 
 
 def _settled_alone(wanted: DesiredState, limits: PostLimits) -> Reconciled:
-    """Return the numbers that proposals have where no comment can be read."""
+    """Return the numbers of the proposals if no comments can be read."""
     return reconcile(Existing(viewer=Viewer(login="")), wanted, limits)
