@@ -1,1 +1,1 @@
-"""How the project's own tests are measured; what others use of it stands in `own_suite`."""
+"""Baseline: run the project's tests and measure what they cover. Other packages start at `suite`."""

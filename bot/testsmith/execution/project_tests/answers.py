@@ -1,6 +1,6 @@
-"""What comes back of `worker/suite.py`.
+"""Decode the output of `worker/suite.py`.
 
-It was written beside foreign code, so all of it is checked before it counts as anything.
+Untrusted code runs in the same process as the worker, so every value is validated before use.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ from testsmith.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
 from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
 
 MOST_TESTS = 100_000
-"""More own tests than that are not read."""
+"""Results of further tests are not read."""
 
 _MOST_ID_CHARACTERS = 2_000
 _MOST_WORDS = 300
 _FINISHED = frozenset({0, 1, 5})
-"""How pytest ends where it has run all that it found: all passed, some failed, there were none."""
+"""Exit codes of pytest when it ran everything it found: all passed, some failed, no tests."""
 
 _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Warning|Exit|Skipped|Failed)\b")
-"""How the line begins that names an exception."""
+"""Start of a line that names an exception."""
 
 Lines = Mapping[str, frozenset[int]]
-"""Lines by the file that they stand in."""
+"""Line numbers by file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTest:
-    """One of the project's own tests.
+    """One of the project's tests.
 
     Attributes:
-        id: What names it, see `MemberBaseline.tests`.
-        file: Its file, relative to the git root.
-        name: Its function, `Class::name` for a method.
+        id: Test id, see `MemberBaseline.tests`.
+        file: Test file, relative to the git root.
+        name: Function name, `Class::name` for a method.
         status: How it ended.
-        seconds: How long it took.
-        lines: What it reached.
-        left_early: Where an exception that ended it left a member; what comes after that is not known.
+        seconds: Duration.
+        lines: Lines it reached.
+        left_early: Where an exception that ended the test left a member; what it would have reached
+            afterwards is unknown.
     """
 
     id: str
@@ -53,23 +54,23 @@ class OwnTest:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it did not do what its authors mean it to do."""
+        """Whether the test did not end as its authors intended."""
         return self.status not in {PASSED, SKIPPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteAnswer:
-    """What one run of the project's own tests showed.
+    """Result of one run of the project's tests.
 
     Attributes:
-        tests: In the order of their ends.
-        broken: Why some files could not be loaded, in one line, by their paths relative to the git root.
-        loaded: The lines that were reached outside of any test.
-        arcs: The arcs that were taken at any time, by the file that they stand in.
-        is_whole: Whether all tests were run, to their ends.
-        trouble: Why they were not, in words; empty where they were.
-        is_late: Whether there was no time for more.
-        likely_ended: Whether all were run whose files import or name a member.
+        tests: Tests in the order in which they finished.
+        broken: One-line reasons why files could not be loaded, by path relative to the git root.
+        loaded: Lines reached outside of any test.
+        arcs: Arcs taken at any time, by file.
+        is_whole: Whether all tests ran to completion.
+        trouble: Why not all tests ran; empty if they did.
+        is_late: Whether the time limit was reached.
+        likely_ended: Whether all test files that import or name a member were run.
     """
 
     tests: tuple[OwnTest, ...] = ()
@@ -83,21 +84,21 @@ class SuiteAnswer:
 
     @property
     def failed(self) -> tuple[OwnTest, ...]:
-        """The tests that did not pass here."""
+        """Tests that did not pass."""
         return tuple(test for test in self.tests if test.has_failed)
 
     @property
     def failing_ids(self) -> frozenset[str]:
-        """Their ids, and `FILE::` for each file that could not be loaded."""
+        """Ids of failing tests, and `FILE::` for each file that could not be loaded."""
         return frozenset((*(test.id for test in self.failed), *(f"{file}::" for file in self.broken)))
 
 
 def read_suite(outcome: ProcessOutcome, root: str) -> SuiteAnswer:
-    """Read what the worker has printed; what has not the right shape does not count.
+    """Parse a worker's output, ignoring malformed lines.
 
     Args:
-        outcome: How the worker ended.
-        root: The copy's folder, in which the files lie.
+        outcome: How the worker process ended.
+        root: Folder of the project copy.
     """
     reader = _Reader(root)
     is_read = read_lines(outcome.stdout, reader.take)
@@ -105,8 +106,6 @@ def read_suite(outcome: ProcessOutcome, root: str) -> SuiteAnswer:
 
 
 class _Reader:
-    """Takes the lines in, one by one."""
-
     def __init__(self, root: str) -> None:
         self._prefix = root.rstrip("/") + "/"
         self._sets: dict[tuple[int, int], Lines] = {}
@@ -121,7 +120,6 @@ class _Reader:
         self._words = ""
 
     def take(self, data: Mapping[str, Any]) -> None:
-        """Take one line in."""
         match data:
             case {"kind": "lines", "number": int(number), "attempt": int(attempt), "files": dict(files)}:
                 self._sets[attempt, number] = dict(self._lines(files))
@@ -203,7 +201,6 @@ class _Reader:
             self._add(OwnTest(id=running, file=file, name=name, status=CRASHED))
 
     def answer(self, outcome: ProcessOutcome) -> SuiteAnswer:
-        """Return all of it together."""
         is_whole = self._how == "done" and self._exit in _FINISHED and not outcome.truncated
         prefix = "" if self._rootdir in {"", "."} else f"{self._rootdir}/"
         return SuiteAnswer(
@@ -237,7 +234,7 @@ class _Reader:
 
 
 def _reason(message: str) -> str:
-    """Return the line of a traceback, as pytest shows it, that says what went wrong."""
+    """Return the line of a pytest traceback that says what went wrong."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
     named = [line for line in errors if _EXCEPTION.match(line)]
@@ -245,7 +242,7 @@ def _reason(message: str) -> str:
 
 
 def one_line(value: object) -> str:
-    """Return text that may be shown in one line: cut, and without what steers a terminal."""
+    """Return the value as one line that is safe to show: truncated, without terminal control sequences."""
     text = value[:_MOST_WORDS] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
@@ -255,12 +252,12 @@ _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
 def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bool) -> tuple[str, ...]:
-    """Return what could not be measured, why, and what would help.
+    """Return notes on what could not be measured, why, and what would help.
 
     Args:
-        answer: What the run showed.
-        unknown: For how many members it is not known what the tests do with them.
-        members: How many members there are.
+        answer: Result of the run.
+        unknown: Number of members without a complete baseline.
+        members: Total number of members.
         installs: Whether the project and its test dependencies were installed for this run.
     """
     not_loaded = not_loaded_notes(answer, installs=installs)
@@ -284,7 +281,7 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
 
 
 def change_note(failing: Collection[str]) -> str:
-    """Return what is said of tests that fail because of the change; `FILE::` is a file that does not load."""
+    """Return a note on tests that fail because of the change; `FILE::` is a file that does not load."""
     names = sorted(one_line(test.removesuffix("::")) for test in failing)
     more = f" and {len(names) - _MOST_REASONS} more" if len(names) > _MOST_REASONS else ""
     work, fail = ("works", "fails") if len(names) == 1 else ("work", "fail")
@@ -292,10 +289,10 @@ def change_note(failing: Collection[str]) -> str:
 
 
 def not_loaded_notes(answer: SuiteAnswer, *, installs: bool) -> tuple[str, ...]:
-    """Return for each reason the files that could not be loaded for it, and what would help.
+    """Return one note per reason why test files could not be loaded, with the files and what would help.
 
     Args:
-        answer: What the run showed.
+        answer: Result of the run.
         installs: Whether the project and its test dependencies were installed for this run.
     """
     return tuple(_not_loaded(answer, installs=installs))

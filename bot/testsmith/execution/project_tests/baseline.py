@@ -1,4 +1,4 @@
-"""What is known of the project's own tests: the nouns that their measuring and its users share."""
+"""Data types for the baseline: what the project's tests cover and how they end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from testsmith.languages.driver import CodeBranch
 from testsmith.model import Baseline, BaselineStatus, Failure
 
 EXIT = -1
-"""The way out, whatever it is called."""
+"""Target of an arc that leaves the code, regardless of how."""
 
 
 class CannotReadCoverage(Failure):
@@ -19,13 +19,13 @@ class CannotReadCoverage(Failure):
 
 @dataclass(slots=True)
 class FileCoverage:
-    """What was measured of one source file.
+    """Coverage of one source file.
 
     Attributes:
-        hit: The lines that were reached.
-        missed: Those that were not; None where only the others are known.
-        arcs: The arcs that were taken, None where only the others are known, or nothing.
-        missed_arcs: By line the ways on that were not taken; only of lines that have several.
+        hit: Lines that were reached.
+        missed: Lines that were not reached; None if only `hit` is known.
+        arcs: Arcs that were taken; None if only `missed_arcs` is known, or neither.
+        missed_arcs: Arcs that were not taken, by line, for lines with several successors.
     """
 
     hit: set[int] = field(default_factory=set)
@@ -34,7 +34,7 @@ class FileCoverage:
     missed_arcs: dict[int, set[int]] = field(default_factory=dict)
 
     def add(self, other: FileCoverage) -> None:
-        """Take in what was measured of the same file elsewhere."""
+        """Merge other measurements of the same file into this one."""
         self.hit |= other.hit
         if self.missed is not None:
             self.missed = (self.missed & (other.missed or set())) - self.hit
@@ -45,7 +45,7 @@ class FileCoverage:
         }
 
     def copy(self) -> FileCoverage:
-        """Return another one that holds the same."""
+        """Return a deep copy."""
         return FileCoverage(
             hit=set(self.hit),
             missed=None if self.missed is None else set(self.missed),
@@ -55,10 +55,10 @@ class FileCoverage:
 
 
 class FileReach:
-    """What was measured of one source file, statement by statement and way by way.
+    """Coverage of one source file by statement and branch.
 
     Args:
-        found: What was measured.
+        found: The measured lines and arcs.
     """
 
     def __init__(self, found: FileCoverage) -> None:
@@ -70,11 +70,11 @@ class FileReach:
                 self._arcs.setdefault(before, set()).add(after)
 
     def reaches(self, lines: range) -> bool:
-        """Tell whether a statement of these lines was reached."""
+        """Return whether a statement in these lines was reached."""
         return not self._found.hit.isdisjoint(lines)
 
     def takes(self, way: CodeBranch) -> bool:
-        """Tell whether a way was taken; one past a body, by what the arcs or the misses say."""
+        """Return whether a branch was taken. Skipping a body is derived from the arcs or the missed arcs."""
         if not way.past:
             return self.reaches(way.target)
         if self._arcs is None:
@@ -86,10 +86,10 @@ class FileReach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCoverage:
-    """What a coverage file holds.
+    """Content of a coverage file.
 
     Attributes:
-        files: By path as the file has it.
+        files: Coverage by path as written in the file.
         has_branches: Whether branches were measured.
     """
 
@@ -99,17 +99,17 @@ class MeasuredCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberBaseline:
-    """What the project's own tests do with one member.
+    """Coverage of one member by the project's tests.
 
     Attributes:
-        reached: The member's lines and arcs that they reach.
-        tests: The ids of those that reach a line, by line, the quickest first; empty where only a
-            coverage file was read. A line has none where all that reach it fail because of the change. An id
-            is the test's file, relative to the git root, and what follows `::` in pytest's node id. What runs
-            when the module is loaded is reached by all of them: there they are those that reach another line
-            of the member, or name it.
-        branches_known: Whether anything is known of arcs; where it is not, none may be called a gain.
-        is_whole: Whether all tests were run; else those whose files import or name a member.
+        reached: Lines and arcs of the member that the tests reach.
+        tests: For each line, the ids of the tests that reach it, fastest first; empty if only a coverage file
+            was read. A line has no tests if all of them fail because of the change. An id is the test's file,
+            relative to the git root, and the part of pytest's node id after `::`. Lines that run when the
+            module is loaded are reached by every test; for these, only tests that reach another line of the
+            member or name it are listed.
+        branches_known: Whether arcs were measured. If not, no arc may be reported as newly covered.
+        is_whole: Whether all tests ran; otherwise those whose files import or name a member.
     """
 
     reached: Reached = field(default_factory=Reached)
@@ -118,7 +118,7 @@ class MemberBaseline:
     is_whole: bool = True
 
     def without(self, failing: Collection[str]) -> MemberBaseline:
-        """Return it without tests that fail; the lines that only they reach are there with no test."""
+        """Return a copy without failing tests; lines that only they reach stay, with no tests."""
         tests = {
             line: tuple(one for one in tests if one not in failing) for line, tests in self.tests.items()
         }
@@ -126,19 +126,19 @@ class MemberBaseline:
 
     @property
     def all_tests(self) -> frozenset[str]:
-        """The ids of those that reach any line."""
+        """Ids of the tests that reach any line."""
         return frozenset(test for tests in self.tests.values() for test in tests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnBase:
-    """How the project's own tests of head end with base's source.
+    """Results of head's version of the project's tests on base's source.
 
     Attributes:
-        passed: The ids of those that pass there, too, or skip themselves.
-        failed: The ids of those that fail there, or whose file cannot be loaded there. Of a test that is in
-            neither nothing is known.
-        not_loaded: The files of which no test ran there, whatever it reaches.
+        passed: Ids of tests that pass or are skipped.
+        failed: Ids of tests that fail or whose file cannot be loaded. The result of any other test is
+            unknown.
+        not_loaded: Files of which no test ran.
     """
 
     passed: frozenset[str] = frozenset()
@@ -148,22 +148,23 @@ class OnBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSuite:
-    """What is known of the project's own tests.
+    """Baseline of the project's tests.
 
     Attributes:
-        status: How much that is.
-        tests: How many of them were run; None if that is not known.
-        members: By member id; of a member that is not in it, not all is known.
-        notes: What a reader of the report should know.
-        partly: Members that are not in `members`, with what the tests that did run showed: what these reach
-            is reached, and what they notice is noticed; nothing follows from what they do not.
-        failed: The tests that did not pass, as `tests/test_cart.py::test_add`, and the test files that could
-            not be loaded; None where not all were run.
-        passed: The ids of the tests that reach a member and pass, docstring examples apart.
-        passing: How many tests pass of each file that holds one of those.
-        blamed: For which tests alone members are not in `members`, by member id: for those that name it and
-            fail or, by `FILE::`, cannot be loaded, and for those that were ended in it.
-        on_base: How these end with base's source; None if they were not run there.
+        status: How much is known.
+        tests: Number of tests that ran; None if unknown.
+        members: Baseline by member id. Members with incomplete results are left out.
+        notes: Remarks for the report.
+        partly: Incomplete baselines of members that are not in `members`. What the tests reach or kill is
+            certain; nothing follows from what they do not.
+        failed: Tests that did not pass, for example `tests/test_cart.py::test_add`, and test files that could
+            not be loaded; None if not all tests ran.
+        passed: Ids of passing tests that reach a member, without doctests.
+        passing: Number of passing tests in each file that contains one of those.
+        blamed: By member id, the tests that are the only reason why a member is not in `members`: tests that
+            name it and fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in
+            it.
+        on_base: Results of these tests on base's source; None if they did not run there.
     """
 
     status: BaselineStatus = BaselineStatus.NOT_RUN
@@ -179,24 +180,24 @@ class OwnSuite:
 
     @property
     def known_to_fail(self) -> frozenset[str] | None:
-        """What is known not to pass; None where nothing was measured, so that no own test has counted."""
+        """Tests known to fail; None if nothing was measured, so that no test of the project counts."""
         if self.failed is None and (self.members or self.partly):
             return frozenset()
         return self.failed
 
     @property
     def is_run(self) -> bool:
-        """Whether the tests were run and told apart, so that what is not in `passed` reaches no member."""
+        """Whether tests were run and traced one by one, so that tests not in `passed` reach no member."""
         return self.status not in {BaselineStatus.FAILED, BaselineStatus.NOT_RUN} and self.tests is not None
 
     @property
     def reaching(self) -> frozenset[str]:
-        """The ids of the tests that reach a member."""
+        """Ids of the tests that reach a member."""
         baselines = (*self.members.values(), *self.partly.values())
         return frozenset(test for one in baselines for test in one.all_tests)
 
     def fails_on_base(self, member: str) -> bool | None:
-        """Tell whether a test that reaches a member fails with base's source; None if that is not known."""
+        """Return whether a test that reaches a member fails on base's source; None if unknown."""
         baseline = self.members.get(member) or self.partly.get(member)
         if self.on_base is None or baseline is None:
             return None
@@ -206,9 +207,9 @@ class OwnSuite:
         return False if member in self.members and reaching <= self.on_base.passed else None
 
     def without(self, failing: Collection[str]) -> OwnSuite:
-        """Return it with what is known once it is seen that some tests fail because of the change.
+        """Return a copy that accounts for tests that fail because of the change.
 
-        They notice nothing, whatever is done to a member, but what they reach is reached.
+        Such tests kill no mutants, but the lines they reach still count as reached.
         """
         known = [member for member, tests in self.blamed.items() if tests <= set(failing)]
         nothing = MemberBaseline(is_whole=self.failed is not None)
@@ -222,7 +223,7 @@ class OwnSuite:
         )
 
     def reported(self, members: Collection[str]) -> Baseline:
-        """Return what a report says of it, for the members that the report is about."""
+        """Return the part of the baseline to report for these members."""
         return Baseline(
             status=self.status,
             tests=self.tests,

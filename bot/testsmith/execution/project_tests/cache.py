@@ -1,4 +1,4 @@
-"""Measurements of the project's own tests, kept between runs; what is read back is untrusted."""
+"""Cache baselines between runs. Cached values are untrusted and validated."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from testsmith.model import BaselineStatus, Member
 from testsmith.storage.keys import MEASUREMENT_SCHEMA, MeasurementParts, measurement_key
 
 MOST_FAILED = 1_000
-"""The most tests that did not pass, or files that did not load, that are kept."""
+"""Maximum number of failing tests or files to store."""
 
 _MOST_NOTES = 10
 _MOST_CHARACTERS = 2_000
 
 
 class Measurements(Protocol):
-    """A map from key to JSON object, which never raises."""
+    """A map from key to JSON object whose methods never raise."""
 
     def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-        """Return the values of those keys that there are."""
+        """Return the values of the keys that exist."""
         ...
 
     def put(self, key: str, value: Mapping[str, object]) -> None:
-        """Keep a value."""
+        """Store a value."""
         ...
 
 
 class NoMeasurements:
-    """Keeps nothing."""
+    """A cache that stores nothing."""
 
     def get_many(self, _keys: Sequence[str]) -> dict[str, dict[str, object]]:
-        """See `Measurements.get_many`."""
+        """Return nothing."""
         return {}
 
     def put(self, key: str, value: Mapping[str, object]) -> None:
-        """See `Measurements.put`."""
+        """Discard the value."""
 
 
 def suite_key(workspace: Workspace, members: Iterable[Member]) -> str:
-    """Return the key of a measurement; every file of head is read for it."""
+    """Return the cache key of a baseline; reads every file of head."""
     interpreter = workspace.interpreter
     places = [_lasting(path, workspace) for path in (interpreter.path, interpreter.path.resolve())]
     return measurement_key(
@@ -67,12 +67,12 @@ def suite_key(workspace: Workspace, members: Iterable[Member]) -> str:
 
 
 def _lasting(path: Path, workspace: Workspace) -> Path:
-    """Return a path without the folder that was made for this run alone: the next run has another one."""
+    """Replace this run's temporary folder in a path, because it differs between runs."""
     return path.relative_to(workspace.scratch) if path.is_relative_to(workspace.scratch) else path
 
 
 def _digest(root: Path) -> str:
-    """Return a digest of all files below a folder: their paths, modes and contents."""
+    """Return a digest of the paths, modes and contents of all files below a folder."""
     whole = hashlib.sha256()
     for folder, folders, files in os.walk(root):
         folders.sort()
@@ -92,9 +92,9 @@ def _content(place: Path) -> bytes:
 
 
 def _distributions(interpreter: Interpreter) -> Iterator[str]:
-    """Yield the names of what is installed; what an editable installation stands on is not told apart."""
+    """Yield the names of installed distributions. The sources of editable installations are not included."""
     homes = {interpreter.path.parent.parent}
-    if not is_in_scratch(interpreter.path.parent):  # else what was installed may have chosen the base
+    if not is_in_scratch(interpreter.path.parent):  # an installed package cannot have chosen it
         homes.add(interpreter.path.resolve().parent.parent)
     for folder in itertools.chain.from_iterable(map(installed_folders, homes)):
         yield from (place.name for place in folder.glob("*.dist-info"))
@@ -102,11 +102,11 @@ def _distributions(interpreter: Interpreter) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A measurement that may be kept.
+    """A baseline to store.
 
     Attributes:
-        suite: What was found.
-        seconds: How long it was allowed to take, where it did not end in time; 0 where it did.
+        suite: The baseline.
+        seconds: Time limit if the run exceeded it; 0 if it finished.
     """
 
     suite: OwnSuite
@@ -114,7 +114,7 @@ class Kept:
 
 
 def keep(store: Measurements, key: str, kept: Kept) -> None:
-    """Keep a measurement: an entry for each member, and one that names them."""
+    """Store a baseline: one entry per member, and one that lists them."""
     suite = kept.suite
     for member, baseline in {**suite.members, **suite.partly}.items():
         store.put(_member_key(key, member), _encoded(baseline))
@@ -134,13 +134,13 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
 
 
 def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds: float) -> OwnSuite | None:
-    """Return a measurement that was kept; None where there is none of use.
+    """Return the cached baseline; None if there is none that can be used.
 
     Args:
-        store: Where it was kept.
-        key: Its key.
-        members: What is looked at.
-        seconds: How long it may take now: what did not end in less is tried again.
+        store: The cache.
+        key: Key of the baseline.
+        members: Members to include.
+        seconds: Current time limit. A baseline that ran into a lower limit is not used.
     """
     head = store.get_many([key]).get(key, {})
     notes, late = _texts(head.get("notes")), head.get("seconds")
@@ -166,51 +166,31 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
 
 
 def _count(value: object) -> int | None:
-    """Return a value that is a number or None.
-
-    Raises:
-        _OddValue: It is neither.
-    """
     if value is not None and (type(value) is not int or value < 0):
         raise _OddValue
     return value
 
 
 def _counts(value: object) -> dict[str, int]:
-    """Return a value that is a number by name.
-
-    Raises:
-        _OddValue: It is not.
-    """
     if not isinstance(value, dict) or not all(type(one) is int and one >= 0 for one in value.values()):
         raise _OddValue
     return value
 
 
 def _blamed(value: object, asked: Collection[str]) -> dict[str, frozenset[str]]:
-    """Return a value that is lists of ids of tests by the ids of members.
-
-    Raises:
-        _OddValue: It is not.
-    """
     if not isinstance(value, dict) or not value.keys() <= set(asked):
         raise _OddValue
     return {member: _ids(tests) for member, tests in value.items()}
 
 
 def _ids(value: object) -> frozenset[str]:
-    """Return a value that is a list of ids of tests.
-
-    Raises:
-        _OddValue: It is not.
-    """
     if not isinstance(value, list) or not all(map(_is_id, value)):
         raise _OddValue
     return frozenset(value)
 
 
 def _failed(value: object) -> frozenset[str] | None:
-    """Return the tests that did not pass; None where that is not known."""
+    """Return the tests that did not pass; None if unknown."""
     if not isinstance(value, list) or len(value) > MOST_FAILED or not all(map(_is_id, value)):
         return None
     return frozenset(value)
@@ -219,10 +199,10 @@ def _failed(value: object) -> frozenset[str] | None:
 def _baselines(
     store: Measurements, key: str, ids: object, asked: Mapping[str, Member]
 ) -> dict[str, MemberBaseline]:
-    """Return what was kept of some members.
+    """Return the cached baselines of some members.
 
     Raises:
-        KeyError, IndexError, _OddValue: It is not there, or has not the right shape.
+        KeyError, IndexError, _OddValue: An entry is missing or malformed.
     """
     if not isinstance(ids, list) or not all(isinstance(one, str) and one in asked for one in ids):
         raise _OddValue
@@ -259,11 +239,11 @@ def _encoded(baseline: MemberBaseline) -> dict[str, object]:
 
 
 class _OddValue(ValueError):
-    """A value has not the shape that this program writes."""
+    """A cached value is malformed."""
 
 
 def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
-    """Return what was kept of a member; see `_baselines` for what it raises."""
+    """Return the cached baseline of a member; raises the same errors as `_baselines`."""
     (lines,) = _table([value["lines"]])
     branches = _table(value["branches"], width=2, least=-member.end_line)
     ids = value["ids"]
@@ -280,10 +260,10 @@ def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
 
 
 def _table(value: object, *, width: int | None = None, least: int = 0) -> list[list[int]]:
-    """Return a value that is a list of lists of whole numbers.
+    """Return the value as a list of lists of integers.
 
     Raises:
-        _OddValue: It is not.
+        _OddValue: It is something else.
     """
     rows: list[list[int]] = []
     for row in value if isinstance(value, list) else [None]:

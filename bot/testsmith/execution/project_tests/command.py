@@ -1,8 +1,8 @@
-"""How the project's own tests are run, as a person has typed it. Pure.
+"""Parse the configured test command. Pure.
 
-A call of pytest is told apart, through what commonly stands before it: variables, `uv run`, `poetry run`,
-`coverage run -m`, `python -m`. Its arguments are then used in the bot's own session, which measures what each
-test reaches. Whatever else it is, a shell has to run it.
+Calls of pytest are recognized behind common prefixes: variables, `uv run`, `poetry run`, `coverage run -m`,
+`python -m`. Their arguments are passed to the bot's own pytest session, which measures what each test
+reaches. Any other command runs in a shell.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DROPPED = frozenset(
         *("--no-cov", "--no-cov-on-fail", "--cov-branch", "--cov-append"),
     }
 )
-"""What would end the run early, look at an earlier one, or run the tests elsewhere."""
+"""Options that would end the run early, depend on an earlier run, or run the tests in other processes."""
 
 _DROPPED_WITH_VALUE = frozenset(
     {
@@ -64,10 +64,10 @@ class PytestCall:
     """A call of pytest.
 
     Attributes:
-        arguments: What it is given, without what the measuring session cannot use.
-        variables: What is set in its environment.
-        paths: Folders that go on the import path, relative to where it runs.
-        folder: Where it runs, below the project's folder; empty for that itself.
+        arguments: Arguments, without those the measuring session cannot use.
+        variables: Environment variables set by the command.
+        paths: Folders to add to the import path, relative to the working folder.
+        folder: Working folder below the project's folder; empty for the project's folder.
     """
 
     arguments: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class PytestCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellCommand:
-    """Anything else: text for a shell."""
+    """Any other command, to be run in a shell."""
 
     text: str
 
@@ -86,11 +86,11 @@ class ShellCommand:
 TestCommand = PytestCall | ShellCommand
 
 PLAIN_PYTEST = PytestCall()
-"""Where nothing was typed."""
+"""Used if no test command is configured."""
 
 
 def read_test_command(text: str | None) -> TestCommand:
-    """Return how the project's own tests are run."""
+    """Parse the command that runs the project's tests."""
     if text is None:
         return PLAIN_PYTEST
     typed = text.strip().replace("\\\n", " ")
@@ -107,14 +107,14 @@ def _is_below(folder: str) -> bool:
 
 
 def _needs_shell(text: str) -> bool:
-    """Tell whether a shell would make more of a text than words."""
+    """Return whether the text uses shell syntax."""
     double_quoted = re.sub(r"'[^']*'", "", text)
     bare = _QUOTED.sub("", text)
     return bool(_EXPANDED.search(double_quoted) or _OF_THE_SHELL.search(bare) or set(bare) & {"'", '"'})
 
 
 def _pytest_call(words: Sequence[str], folder: str) -> PytestCall | None:
-    """Return the call of pytest that some words make; None where they make none."""
+    """Return the call of pytest that the words make up; None if they do not."""
     left = list(words)
     variables: dict[str, str] = {}
     while left:
@@ -136,7 +136,7 @@ def _pytest_call(words: Sequence[str], folder: str) -> PytestCall | None:
 
 
 def _after_options(words: Sequence[str], with_value: frozenset[str]) -> list[str]:
-    """Return the words after the options that begin them; `-m` ends the options, and stays."""
+    """Return the words after leading options; `-m` ends the options and is kept."""
     left = list(words)
     while left and left[0].startswith("-") and left[0] != "-m":
         option = left.pop(0)
@@ -148,7 +148,7 @@ def _after_options(words: Sequence[str], with_value: frozenset[str]) -> list[str
 
 
 def _module(words: Sequence[str]) -> list[str]:
-    """Return the words that `-m MODULE ...` stands for; none where that is not what they are."""
+    """Return the words without a leading `-m MODULE` and similar; empty if there is none."""
     return list(words[1:]) if words[:1] == ["-m"] else []
 
 
@@ -164,7 +164,7 @@ def _call(arguments: Sequence[str], variables: dict[str, str], folder: str) -> P
 
 
 def _usable(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Return arguments without those that the measuring session cannot use."""
+    """Return the arguments that the measuring session can use."""
     kept: list[str] = []
     left = list(arguments)
     while left:

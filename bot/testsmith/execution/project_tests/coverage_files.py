@@ -1,14 +1,13 @@
-"""What an earlier step has measured, read in place of a run.
+"""Read coverage files from an earlier step instead of running the tests.
 
-These are `.coverage`, `coverage.xml` and `lcov.info`, of coverage.py and of others.
+Supported are `.coverage`, `coverage.xml` and `lcov.info`, from coverage.py and other tools.
 
-Such a file comes from a machine that has run the project's code, so it is untrusted: sizes are capped, XML
-declares no entities, and a database is read from a copy, by the library that writes it, once it holds nothing
-but tables.
+The machine that wrote the file ran the project's code, so the file is untrusted: sizes are limited, XML may
+not declare entities, and a database is copied, checked to contain only tables, and read by coverage.py.
 
-Lines and arcs are told as this program's own tracer tells them, line by line; the files know statements.
-Where a file does not say that something was missed, it counts as reached, so that nothing is called a gain
-that may be none.
+The files record statements, while the bot's own tracer records lines and arcs, so results are converted to
+lines. Anything not recorded as missed counts as reached, so that no test is credited with coverage that it
+may not add.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import BaselineStatus, Member
 
 MOST_BYTES = 64 * 1024**2
-"""A larger file is not read."""
+"""Larger files are not read."""
 
 MOST_PLACES = 100_000
-"""A report of more files, each at each place where it may be, is not read."""
+"""Maximum number of files in a report, counted once per path where each may be."""
 
 _BOUNDS = {
     "SELECT count(*) FROM arc": 2_000_000,
@@ -59,12 +58,12 @@ _COMPUTES = re.compile(r"\b(?:virtual|generated|as)\b", re.IGNORECASE)
 
 
 def suite_from_coverage(workspace: Workspace, members: Sequence[Member], path: Path) -> OwnSuite:
-    """Return what a coverage file says of members; those of which it says nothing are not in it.
+    """Return the baseline of members according to a coverage file, without members it does not mention.
 
     Args:
-        workspace: Where the sources stand.
-        members: What is looked at.
-        path: The file.
+        workspace: Workspace with the sources.
+        members: Members to look up.
+        path: The coverage file.
     """
     try:
         measured = read_coverage(path, workspace.new_folder)
@@ -92,22 +91,22 @@ def _notes(
 
 
 def _is_newer(workspace: Workspace, member: Member, written: float) -> bool:
-    """Tell whether the person's own file was changed after a time."""
+    """Return whether the file in the user's working tree was modified after the given time."""
     with contextlib.suppress(OSError):
         return any((root / member.path).stat().st_mtime > written for root in workspace.refused_folders)
     return False
 
 
 def read_coverage(path: Path, new_folder: Callable[[str], Path]) -> MeasuredCoverage:
-    """Read a `.coverage`, `coverage.xml` or `lcov.info`.
+    """Read a `.coverage`, `coverage.xml` or `lcov.info` file.
 
     Args:
         path: The file.
-        new_folder: Makes an empty folder for a copy of it, which is removed at the end.
+        new_folder: Creates an empty folder for a copy of the file; the folder is removed at the end.
 
     Raises:
-        CannotReadCoverage: It is too large, broken, or of no kind that is known here.
-        OSError: It cannot be read at all.
+        CannotReadCoverage: The file is too large, broken or of an unsupported format.
+        OSError: The file cannot be read.
     """
     if path.stat().st_size > MOST_BYTES:
         raise CannotReadCoverage(f"it is larger than {MOST_BYTES // 1024**2} MiB")
@@ -148,7 +147,7 @@ def _read_database(copy: Path) -> MeasuredCoverage:
 
 
 def _refuse_programs(copy: Path) -> None:
-    """Refuse a database with anything in it that runs when it is read, or that grows without bound."""
+    """Reject a database with triggers, views or anything else that executes or expands when it is read."""
     with contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_SQL_BYTES)
@@ -188,11 +187,11 @@ def _read_xml(content: bytes) -> MeasuredCoverage:
 
 
 class _XmlReader:
-    """Takes the elements of a Cobertura report, as coverage.py writes it.
+    """Event handlers for a Cobertura report as written by coverage.py.
 
     Attributes:
-        is_coverage: Whether it is such a report.
-        has_branches: Whether any line of it has branches.
+        is_coverage: Whether the document is such a report.
+        has_branches: Whether any line has branches.
     """
 
     def __init__(self) -> None:
@@ -204,7 +203,7 @@ class _XmlReader:
         self._file: FileCoverage | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Handle the start of an element."""
         if name == "coverage":
             self.is_coverage = True
         elif name == "source":
@@ -215,7 +214,7 @@ class _XmlReader:
             self._take_line(self._file, attributes)
 
     def end(self, name: str) -> None:
-        """Take the end of an element."""
+        """Handle the end of an element."""
         if name == "source" and self._source is not None:
             self._sources.append("".join(self._source).strip())
             self._source = None
@@ -223,12 +222,12 @@ class _XmlReader:
             self._file = None
 
     def text(self, text: str) -> None:
-        """Take some text."""
+        """Handle text."""
         if self._source is not None:
             self._source.append(text)
 
     def refuse_entity(self, *_: object) -> None:
-        """Refuse a declaration of what may grow without bound, or lead out of the file."""
+        """Reject an entity declaration, which could expand without limit or refer to other files."""
         raise CannotReadCoverage("it declares entities")
 
     def _take_line(self, file: FileCoverage, attributes: Mapping[str, str]) -> None:
@@ -243,7 +242,7 @@ class _XmlReader:
             }
 
     def files(self) -> dict[str, FileCoverage]:
-        """Return the files, each by its whole path below each of the sources."""
+        """Return the coverage by full path, once for each source folder."""
         sources = [source.rstrip("/") for source in self._sources if source] or [""]
         if len(sources) * len(self._files) > MOST_PLACES:
             raise CannotReadCoverage(f"it names files at more than {MOST_PLACES:,} places")
@@ -256,7 +255,7 @@ class _XmlReader:
 
 
 def _baseline(member: Member, measurement: _Measurement | None) -> MemberBaseline | None:
-    """Return what was measured of a member; None where nothing was."""
+    """Return the baseline of a member; None if the file was not measured."""
     if measurement is None:
         return None
     lines = [line for line in range(member.line, member.end_line + 1) if measurement.is_reached(line)]
@@ -272,16 +271,16 @@ def _measurement(workspace: Workspace, path: str, measured: MeasuredCoverage) ->
     source = _Source.read(workspace.head.root / path) if found is not None else None
     if found is None or source is None:
         return None
-    same_python = workspace.interpreter.version == sys.version_info[:2]  # others have other ways on
+    same_python = workspace.interpreter.version == sys.version_info[:2]  # other versions have other arcs
     return _Measurement(source, found, branches_known=measured.has_branches and same_python)
 
 
 def _file_of(copy: ProjectCopy, path: str, files: Mapping[str, FileCoverage]) -> FileCoverage | None:
-    """Return what was measured of a file, wherever the project stood; of several places all together."""
+    """Return the coverage of a file wherever the project was located; matching paths are merged."""
     names = {path, *(_below(copy, root, path) for root in copy.source_roots)} - {""}
     for name in sorted(names, key=len, reverse=True):
         matching = [place for place in files if f"/{place}".endswith(f"/{name}")]
-        if "/" not in name:  # such a name may stand anywhere: the one nearest to the root
+        if "/" not in name:  # a bare name may be in any folder: use the one nearest to the root
             matching = sorted(matching, key=lambda place: place.count("/"))[:1]
         if matching:
             return _joined(files[place] for place in matching)
@@ -302,10 +301,10 @@ def _joined(parts: Iterable[FileCoverage]) -> FileCoverage:
 
 
 class _Source:
-    """A source file: which lines make up a statement, and which ways there are.
+    """A source file: the lines of each statement, and its branches.
 
     Attributes:
-        ways: The ways on from lines that have several, as the tracer may tell them.
+        ways: Arcs from lines with several successors, as the tracer reports them.
     """
 
     def __init__(self, tree: ast.Module, code: CodeType) -> None:
@@ -314,7 +313,7 @@ class _Source:
 
     @classmethod
     def read(cls, path: Path) -> _Source | None:
-        """Read a file; None where it cannot be."""
+        """Parse a file; return None if that fails."""
         try:
             content = path.read_bytes()
             tree = parse_untrusted(content.decode("utf-8-sig"))
@@ -323,20 +322,20 @@ class _Source:
             return None
 
     def lines(self, line: int) -> range:
-        """Return the lines of the statement that a line is of."""
+        """Return the lines of the statement that contains a line."""
         return self._statements.get(line, range(line, line + 1))
 
     def statement(self, line: int) -> int:
-        """Return what stands for all lines of a statement, and for all ways out."""
+        """Return the first line of a statement for any of its lines, and `EXIT` for any exit."""
         return EXIT if line < 0 else self.lines(line).start
 
 
 class _Measurement:
-    """What was measured of one source file, told line by line.
+    """Coverage of one source file by line.
 
     Attributes:
         source: The file.
-        branches_known: Whether its branches were measured, too.
+        branches_known: Whether branches were measured.
     """
 
     def __init__(self, source: _Source, found: FileCoverage, *, branches_known: bool) -> None:
@@ -350,13 +349,13 @@ class _Measurement:
         }
 
     def is_reached(self, line: int) -> bool:
-        """Tell whether a line was reached; what is known of its statement holds for it."""
+        """Return whether the statement that contains a line was reached."""
         if self._found.missed is not None:
             return self._found.missed.isdisjoint(self.source.lines(line))
         return not self._found.hit.isdisjoint(self.source.lines(line))
 
     def is_taken(self, way: tuple[int, int]) -> bool:
-        """Tell whether a way was taken."""
+        """Return whether an arc was taken."""
         before, after = self.source.statement(way[0]), self.source.statement(way[1])
         if before == after or not self.is_reached(way[0]):
             return self.is_reached(way[0])
@@ -373,7 +372,7 @@ def _functions(code: CodeType) -> Iterator[CodeType]:
 
 
 def _lines_of_statements(tree: ast.Module) -> Iterator[tuple[int, range]]:
-    """Yield for each line the lines of its statement; of a compound one those of its head."""
+    """Yield each line with the lines of its statement, or of the header of a compound statement."""
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt):
             lines = range(node.lineno, max(_last(node), node.lineno) + 1)

@@ -1,10 +1,10 @@
-"""Which members those own tests are about that do not pass here, told from their syntax. Nothing is run.
+"""Find the members that failing tests are about, by static analysis. Nothing is run.
 
-What a failing test would have reached is not known, so nothing may be claimed of the members that it names:
-by itself, by what it uses of its module, of functions that this takes from other modules of tests and of the
-conftest files above it, and by what runs for every test there. A file that cannot be collected counts whole.
-An import alone names nothing: what counts is the use of what it binds. A text that is a member's name counts
-too, as that of a subcommand does, or of what is patched.
+What a failing test would have reached is unknown, so no claim is made about the members it names: in its own
+code, in the definitions it uses from its module, in functions of other test modules and conftest files that
+it uses, and in code that runs for every test. For a file that cannot be collected, the whole file counts. An
+import alone does not name anything; using the imported name does. A string equal to a member's name counts,
+too, because it may be a subcommand or a patch target.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from testsmith.languages.python.parsing import parse_untrusted
 from testsmith.model import Member
 
 ReadText = Callable[[str], str | None]
-"""Returns the text of a file by its path below the git root; None where it has none that can be read."""
+"""Returns the text of a file by its path below the git root; None if it does not exist or cannot be read."""
 
 _FOR_ALL = frozenset(
     {
@@ -38,14 +38,14 @@ _Definition = _Function | ast.ClassDef
 
 @dataclass(slots=True)
 class _Uses:
-    """What some code uses.
+    """Names that some code uses.
 
     Attributes:
-        paths: Dotted names of what is imported, with the attributes that are taken of it.
-        attributes: The names of all attributes.
-        names: The plain names.
-        words: Texts of one word.
-        imported: All that the module itself imports, used or not; what `*` brings ends in one.
+        paths: Dotted names of imported objects, including accessed attributes.
+        attributes: Names of all attributes.
+        names: Plain names.
+        words: Strings that are a single word.
+        imported: Everything the module imports, used or not; a star import ends in `*`.
     """
 
     paths: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class _Uses:
     imported: frozenset[str] = frozenset()
 
     def name(self, member: Member, modules: Collection[str]) -> bool:
-        """Tell whether the member is among it, of a project with these top-level modules."""
+        """Return whether the member is used; `modules` are the project's top-level modules."""
         tops = {member.module.partition(".")[0], *modules}
         imported = [path for path in self.imported if path.partition(".")[0] in tops]
         stars = any(path.endswith("*") for path in imported)
@@ -68,20 +68,20 @@ class _Uses:
 
 
 class _Module:
-    """A file of tests."""
+    """A test file."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
 
     @cached_property
     def bindings(self) -> Mapping[str, str]:
-        """What each imported name stands for, wherever in the file it is imported."""
+        """What each imported name refers to, wherever in the file it is imported."""
         imports = [node for node in ast.walk(self._tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         return {name: path for node in imports for name, path in _bound(node)}
 
     @cached_property
     def definitions(self) -> Mapping[str, Sequence[ast.stmt]]:
-        """The statements that define each name of the module."""
+        """Statements that define each name of the module."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self._tree.body:
             for name in _defined(statement):
@@ -90,7 +90,7 @@ class _Module:
 
     @cached_property
     def for_all(self) -> Sequence[ast.stmt]:
-        """What runs for every test of the module."""
+        """Statements that run for every test of the module."""
         return [
             statement
             for statement in self._tree.body
@@ -101,11 +101,11 @@ class _Module:
 
     @property
     def whole(self) -> Sequence[ast.stmt]:
-        """All statements but imports."""
+        """All statements except imports."""
         return [one for one in self._tree.body if not isinstance(one, ast.Import | ast.ImportFrom)]
 
     def example(self, name: str) -> tuple[str, str] | None:
-        """Return the name and the docstring of what an example stands in, by the dotted name of both."""
+        """Return the name and the docstring of the definition that contains a doctest, by its dotted name."""
         parts = name.split(".")
         for start in range(1, len(parts)):
             found = _definition(self._tree, parts[start:])
@@ -114,7 +114,7 @@ class _Module:
         return None
 
     def test(self, name: str) -> Sequence[ast.AST]:
-        """Return what makes up a test, `Class::name` for a method; empty where it is not found."""
+        """Return the nodes that make up a test (`Class::name` for a method); empty if not found."""
         *classes, function = name.partition("[")[0].split("::")
         nodes: Sequence[ast.stmt] = self._tree.body
         around: list[ast.AST] = []
@@ -128,7 +128,7 @@ class _Module:
         return [*own, *around] if own else self._inherited(function, around) if classes else []
 
     def _inherited(self, function: str, around: Sequence[ast.AST]) -> Sequence[ast.AST]:
-        """Return a method of some other class of the module, from which the test has it."""
+        """Return the method of another class of the module from which the test may inherit it."""
         classes = [node for node in self._tree.body if isinstance(node, ast.ClassDef)]
         methods = [node for owner in classes for node in owner.body if isinstance(node, _Function)]
         own = [node for node in methods if node.name == function]
@@ -180,12 +180,12 @@ def _is_no_test(statement: ast.stmt) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """What stands around a test.
+    """A test module and the modules it depends on.
 
     Attributes:
-        module: Its own module.
-        conftests: The conftest files that hold for it, the nearest first.
-        helpers: The modules of tests that it imports.
+        module: The module itself.
+        conftests: Conftest files that apply to it, nearest first.
+        helpers: Test modules that it imports.
     """
 
     module: _Module
@@ -194,7 +194,7 @@ class _Surroundings:
 
 
 def _uses(start: Iterable[ast.AST], around: _Surroundings) -> _Uses:
-    """Return what some code of a module uses, by way of the definitions around it."""
+    """Return what some code of a module uses, directly or through definitions around it."""
     found = _Uses(imported=frozenset(around.module.bindings.values()))
     modules = (around.module, *around.helpers, *around.conftests)
     pending: list[tuple[ast.AST, _Module]] = [(node, around.module) for node in start]
@@ -211,7 +211,7 @@ def _uses(start: Iterable[ast.AST], around: _Surroundings) -> _Uses:
 
 
 def _take(found: _Uses, node: ast.AST, module: _Module) -> set[str]:
-    """Take in what a node uses; return the names that may be those of definitions."""
+    """Add what a node uses; return the names that may refer to definitions."""
     names: set[str] = set()
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
@@ -230,7 +230,7 @@ def _take(found: _Uses, node: ast.AST, module: _Module) -> set[str]:
 
 
 def _path(node: ast.expr, bindings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the dotted name that an expression stands for, where it begins with what is imported."""
+    """Yield the dotted name of an expression that starts with an imported name."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)
@@ -240,7 +240,7 @@ def _path(node: ast.expr, bindings: Mapping[str, str]) -> Iterator[str]:
 
 
 def _places(path: str, folders: Sequence[str]) -> Iterator[str]:
-    """Yield where a module may stand that a dotted name is taken of, for a file in these folders."""
+    """Yield possible paths of the module in a dotted name, for a file in these folders."""
     parts = path.strip(".").split(".")[:-1]
     if parts:
         yield "/".join(parts) + ".py"
@@ -252,10 +252,10 @@ def _is_of_tests(path: str) -> bool:
 
 
 class FailingMembers:
-    """Tells which members tests name.
+    """Finds the members that tests name.
 
     Args:
-        members: What is looked at.
+        members: Members to look for.
         modules: The project's top-level modules.
         read: Reads files of head.
     """
@@ -267,9 +267,9 @@ class FailingMembers:
         self._module = lru_cache(maxsize=None)(self._parsed)
 
     def by_failures(self, answer: SuiteAnswer) -> dict[str, set[str]]:
-        """Return the ids of the members that tests name which do not pass here, each with the ids of these.
+        """Return the ids of members that failing tests name, each with the ids of those tests.
 
-        Of a test file that cannot be loaded the id is `FILE::`, which names no test.
+        A test file that cannot be loaded has the id `FILE::`.
         """
         tests: dict[tuple[str, str], list[OwnTest]] = {}
         for test in answer.failed:
@@ -284,7 +284,7 @@ class FailingMembers:
         return found
 
     def in_text(self, file: str) -> frozenset[str]:
-        """Return the ids of the members whose name, and whose class's, stands somewhere in a file."""
+        """Return the ids of members whose name, and that of their class, occur anywhere in a file."""
         return self._in_words(self._read(file) or "")
 
     def _in_words(self, text: str) -> frozenset[str]:
@@ -304,7 +304,7 @@ class FailingMembers:
         return self._named(_uses(start, self._around(test.file, module)))
 
     def _by_file(self, file: str) -> frozenset[str]:
-        if self._read(file) is None:  # a folder: nobody knows what stands in it
+        if self._read(file) is None:  # a folder, whose content is unknown
             return frozenset(member.id for member in self._members)
         module = self._module(file)
         if module is None:

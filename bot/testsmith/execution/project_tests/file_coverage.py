@@ -1,4 +1,8 @@
-"""The project's own tests where a shell has to run them; the coverage that they leave is read."""
+"""Run the project's tests through a shell command, and measure coverage of whole files.
+
+Unlike the baseline of members (`suite.py`), the coverage of whole files does not record which test reaches
+what, so it is small enough for a whole repository.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +40,10 @@ _Read = TypeVar("_Read")
 async def run_shell_suite(
     workspace: Workspace, command: ShellCommand, members: Sequence[Member], seconds: float
 ) -> OwnSuite:
-    """Run the project's own tests by a shell, and return what the coverage that they leave says of members.
+    """Run the project's tests with a shell command; return the members' baseline from the coverage file.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     try:
         read = partial(suite_from_coverage, workspace, members)
@@ -51,11 +55,12 @@ async def run_shell_suite(
 async def with_shell_coverage(
     workspace: Workspace, command: ShellCommand, seconds: float, read: Callable[[Path], _Read]
 ) -> _Read:
-    """Run the project's own tests by a shell, and return what is read in the coverage file that they leave.
+    """Run the project's tests with a shell command and read the coverage file that they write.
 
     Raises:
-        CannotReadCoverage: They fail, since what a failed test would reach is not known, or leave no file.
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotReadCoverage: The command fails (what a failed test would reach is unknown) or writes no
+            coverage file.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     folder = workspace.new_folder("own")
     try:
@@ -83,7 +88,7 @@ def _command(workspace: Workspace, copy: ProjectCopy, folder: Path, text: str) -
 
 
 def _places(copy: ProjectCopy) -> list[Path]:
-    """Return where coverage may be found: in the project's folder, or in the git root."""
+    """Return where the coverage file may be: in the project's folder or in the git root."""
     return [folder / name for name in _FILES for folder in dict.fromkeys((copy.source_roots[0], copy.root))]
 
 
@@ -94,7 +99,7 @@ def _remove_earlier(copy: ProjectCopy) -> None:
 
 
 def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
-    """Return the coverage file that a run has left."""
+    """Return the coverage file that a run has written."""
     if done.timed_out or done.exceeded or done.exit_code != 0:
         said = last_words(done, "suite-seconds")
         raise CannotReadCoverage(f"the test command has failed in the sandbox ({said})")
@@ -107,22 +112,16 @@ def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
     return place
 
 
-# What the project's own tests reach of whole files, by a run of them or by what a file says of them.
-#
-# Unlike the baseline of members (`own_suite.py`) it does not say which test reaches what, so it is small
-# enough for a whole repository.
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeSuite:
-    """What is known of all own tests together.
+    """Coverage of whole files by all tests together.
 
     Attributes:
-        files: What was reached, by path relative to the git root; of a file that is not in it, nothing was.
-        is_known: Whether anything was measured; else nothing follows from what is not in `files`.
+        files: Coverage by path relative to the git root. Files not listed were not reached.
+        is_known: Whether anything was measured; if not, files missing from `files` mean nothing.
         has_branches: Whether branches were measured.
-        failed: Those that did not, and the test files that could not be loaded; None likewise.
-        notes: What a reader should know.
+        failed: Tests that did not pass and test files that could not be loaded; None if unknown.
+        notes: Remarks for the report.
     """
 
     files: Mapping[str, FileReach] = field(default_factory=dict)
@@ -135,12 +134,12 @@ class WholeSuite:
 async def measure_whole_suite(
     workspace: Workspace, paths: Sequence[str], settings: VerificationSettings
 ) -> WholeSuite:
-    """Run the project's own tests, and return what they reach of files.
+    """Run the project's tests and return their coverage of whole files.
 
     Args:
-        workspace: Where they are run.
-        paths: The files, relative to the git root.
-        settings: How long it may take.
+        workspace: Workspace to run in.
+        paths: Source files, relative to the git root.
+        settings: Time limit and other settings.
     """
     if settings.suite_seconds <= 0:
         return WholeSuite(notes=("own tests were not run: suite-seconds is 0",))
@@ -189,16 +188,16 @@ def _notes(answer: SuiteAnswer) -> list[str]:
 
 
 def whole_from_coverage(paths: Sequence[str], file: Path, new_folder: Callable[[str], Path]) -> WholeSuite:
-    """Return what a coverage file says of source files.
+    """Return the coverage of source files according to a coverage file.
 
     Args:
-        paths: The files, relative to the git root.
+        paths: Source files, relative to the git root.
         file: The coverage file.
-        new_folder: Makes an empty folder, for a copy of it.
+        new_folder: Creates an empty folder for a copy of it.
 
     Raises:
-        CannotReadCoverage: It cannot be used, or says nothing of any of the files.
-        OSError: It cannot be read at all.
+        CannotReadCoverage: The file cannot be used, or contains none of the source files.
+        OSError: The file cannot be read.
     """
     measured = read_coverage(file, new_folder)
     found = _matched(paths, measured)
@@ -213,9 +212,9 @@ def whole_from_coverage(paths: Sequence[str], file: Path, new_folder: Callable[[
 
 
 def _matched(paths: Sequence[str], measured: MeasuredCoverage) -> dict[str, FileCoverage]:
-    """Return what was measured of each path, by the longest end that a measured name has in common with it.
+    """Return the coverage of each path, matched by the longest common suffix.
 
-    A report names files as they lay where the tests ran: below another folder, or below a source root.
+    A report contains paths as they were where the tests ran: below another folder, or below a source root.
     """
     by_name: dict[str, list[str]] = {}
     for place in measured.files:
@@ -232,7 +231,7 @@ def _matched(paths: Sequence[str], measured: MeasuredCoverage) -> dict[str, File
 
 
 def _longest(path: str, places: Sequence[str]) -> list[str]:
-    """Return the names that may be a path's: those that end as it does, or that it ends as."""
+    """Return the names that may refer to a path: one is a suffix of the other."""
     wanted = path.split("/")
     fitting = {
         place: common
@@ -244,7 +243,7 @@ def _longest(path: str, places: Sequence[str]) -> list[str]:
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Count the parts that two paths have in common at their ends."""
+    """Return the number of parts in the common suffix of two paths."""
     number = 0
     for left, right in zip(reversed(one), reversed(other), strict=False):
         if left != right:

@@ -1,7 +1,7 @@
-"""Read `lcov.info`.
+"""Read `lcov.info` files.
 
-This is a reader of our own: coverage.py writes the format and does not read it, and the converters for it
-(`lcov_cobertura` and others) drop where a branch leads to.
+coverage.py writes the format but cannot read it, and converters such as `lcov_cobertura` drop the targets of
+branches.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from testsmith.execution.project_tests.baseline import (
 )
 
 _JUMP = re.compile(r"jump to line (\d{1,9})")
-"""How coverage.py names in `lcov.info` where a branch leads to; any other name is a way out."""
+"""Branch target as written by coverage.py; any other name is an exit."""
 
 _MOST_DIGITS = 18
 
 
 def looks_like_lcov(content: bytes) -> bool:
-    """Tell whether some bytes begin as an `lcov.info` does."""
+    """Return whether some bytes look like the start of an `lcov.info` file."""
     return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"TN:", b"SF:"))
 
 
 def read_lcov(content: bytes) -> MeasuredCoverage:
-    """Read an `lcov.info`, as coverage.py and others write it.
+    """Read an `lcov.info` file written by coverage.py or another tool.
 
     Raises:
-        CannotReadCoverage: A line of it is broken, or it names no file.
+        CannotReadCoverage: A line is malformed, or no source file is named.
     """
     reader = _LcovReader()
     for number, line in enumerate(content.decode("utf-8", "surrogateescape").splitlines(), start=1):
@@ -44,10 +44,10 @@ def read_lcov(content: bytes) -> MeasuredCoverage:
 
 
 class _LcovReader:
-    """Takes the lines of an `lcov.info`; those of no use are passed over.
+    """Collects the lines of an `lcov.info` file, ignoring those that are not needed.
 
     Attributes:
-        files: What is known so far.
+        files: Coverage collected so far.
         has_branches: Whether any line has branches.
     """
 
@@ -57,11 +57,11 @@ class _LcovReader:
         self._file: FileCoverage | None = None
 
     def take(self, kind: str, rest: str) -> None:
-        """Take one line.
+        """Handle one line.
 
         Raises:
-            ValueError: A number of it is none.
-            IndexError: It lacks a part.
+            ValueError: A number is invalid.
+            IndexError: A field is missing.
         """
         if kind == "SF":
             self._file = self.files.setdefault(rest.replace("\\", "/"), FileCoverage(missed=set()))

@@ -1,4 +1,4 @@
-"""The project's own tests, in a copy of the project that they may write to: plans for `worker/suite.py`."""
+"""Run the project's tests in writable copies of the project, with `worker/suite.py`."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _CONFIGURATION = frozenset(
         *("pyproject.toml", "tox.ini", "setup.cfg"),
     }
 )
-"""Where pytest's own settings are, which belong to the tests."""
+"""Files with pytest settings, which belong to the tests."""
 
 
 async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
-    """Run the project's own tests, and return what they showed.
+    """Run the project's tests and return the results.
 
-    Those run first whose files import a member's module, then those whose files name a member.
+    Tests whose files import a member's module run first, then those whose files name a member.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     spans = sorted({(one.path, one.line, one.end_line) for one in members})
     names = sorted({name for member in members for name in _names(member)})
@@ -50,62 +50,62 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
 
 
 async def run_on_base(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
-    """Run some of head's own tests on base's source, and return how they ended; nothing is traced.
+    """Run some of head's tests on base's source and return the results, without tracing.
 
     Args:
-        workspace: Where they are run.
-        tests: The ids of the tests; `FILE::` loads a file and runs nothing of it.
-        seconds: The time limit of all.
+        workspace: Workspace to run in.
+        tests: Test ids; `FILE::` loads a file without running its tests.
+        seconds: Time limit for all tests.
 
     Raises:
-        CannotRun: There is no base, no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is no base, not enough space for a copy, or the sandbox could not start a process.
     """
     files = frozenset(test.partition("::")[0] for test in tests)
     return await _run(workspace, _plan((), seconds, only=sorted(tests)), partial(copy_of_base, files=files))
 
 
 async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
-    """Run the project's own tests, and return what all of them together reach of whole files.
+    """Run the project's tests and return their combined coverage of whole files.
 
-    What the files do when they are loaded is in it. Which of several tests reached a line is not told.
+    This includes lines that run when the files are loaded. It is not recorded which test reached a line.
 
     Args:
-        workspace: Where they are run.
-        paths: The files, relative to the git root.
-        seconds: The time limit of all.
+        workspace: Workspace to run in.
+        paths: Source files, relative to the git root.
+        seconds: Time limit for all tests.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     spans = [(path, 0, _LAST_LINE) for path in sorted(paths)]
     return await _run(workspace, _plan(spans, seconds, whole=True))
 
 
 async def run_again(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
-    """Run some own tests, and return how they ended; nothing is traced.
+    """Run some of the project's tests and return the results, without tracing.
 
     Args:
-        workspace: Where they are run.
-        tests: Their ids; `FILE::` loads a file and runs nothing of it.
-        seconds: The time limit of all.
+        workspace: Workspace to run in.
+        tests: Test ids; `FILE::` loads a file without running its tests.
+        seconds: Time limit for all tests.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     return await _run(workspace, _plan((), seconds, only=sorted(tests)))
 
 
 async def files_not_loaded(workspace: Workspace, files: Collection[str], seconds: float) -> Mapping[str, str]:
-    """Return those of some test files that cannot be loaded, with the reasons; no test is run.
+    """Return the test files that cannot be loaded, with the reasons, without running tests.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     return (await run_again(workspace, [f"{file}::" for file in files], seconds)).broken
 
 
 def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:
-    """Return a plan of `worker/suite.py`, all of whose other parts have defaults."""
+    """Return a plan for `worker/suite.py`; all other keys have defaults."""
     return {
         "spans": [{"file": path, "first": first, "last": last} for path, first, last in spans],
         "names": [],
@@ -119,29 +119,29 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
 
 
 def _names(member: Member) -> set[str]:
-    """Return what a test file that is about a member is likely to name."""
+    """Return the names that a test file about a member is likely to contain."""
     return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
 
 
 def copy_for_own_tests(workspace: Workspace, folder: Path) -> ProjectCopy:
-    """Copy head into a working folder, for its own tests to write to.
+    """Copy head into a working folder where its tests may write to it.
 
     Raises:
-        CannotRun: There is no room for it.
+        CannotRun: There is not enough space.
     """
     return _copied(workspace.head, folder)
 
 
 def copy_of_base(workspace: Workspace, folder: Path, files: Collection[str]) -> ProjectCopy:
-    """Copy base into a working folder, with head's tests in place of its own.
+    """Copy base into a working folder, with head's tests instead of its own.
 
     Args:
-        workspace: Where both are.
+        workspace: Workspace with head and base.
         folder: The working folder.
-        files: Head's files that hold tests, relative to the git root, wherever they are.
+        files: Head's test files, relative to the git root, in any folder.
 
     Raises:
-        CannotRun: There is no base, or no room for a copy.
+        CannotRun: There is no base, or not enough space for a copy.
     """
     if workspace.base is None:
         raise CannotRun("There is no base to run tests on.")
@@ -165,7 +165,7 @@ def _copied(copy: ProjectCopy, folder: Path) -> ProjectCopy:
 
 
 LayOut = Callable[[Workspace, Path], ProjectCopy]
-"""Writes the copy of the project that own tests are run in into a working folder."""
+"""Writes the copy of the project that the tests run in into a working folder."""
 
 
 async def _run(
@@ -178,12 +178,12 @@ async def _run(
 async def run_worker(
     workspace: Workspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
 ) -> tuple[ProcessOutcome, Path]:
-    """Run one plan of `worker/suite.py` in a copy of its own; return how it ended, and the copy's root.
+    """Run one plan of `worker/suite.py` in a new copy; return how it ended and the copy's root.
 
-    The files that the plan names are relative to the git root.
+    Paths in the plan are relative to the git root.
 
     Raises:
-        CannotRun: There is no room for a copy, or the sandbox could not start a process.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     folder = workspace.new_folder("own")
     try:
@@ -203,13 +203,13 @@ async def run_worker(
 
 
 def _call(workspace: Workspace) -> PytestCall:
-    """Return how pytest is called; plainly where a shell would have to run the tests."""
+    """Return the configured call of pytest, or a plain one if the test command needs a shell."""
     command = workspace.test_command
     return command if isinstance(command, PytestCall) else PLAIN_PYTEST
 
 
 def limits_of_own_tests(limits: Limits, seconds: object, root: Path) -> Limits:
-    """Return the limits of a process that runs own tests in a copy: the copy counts as none of its disk."""
+    """Return the limits for running the project's tests in a copy, whose size is added to the disk limit."""
     size = sum(path.lstat().st_size for path in root.rglob("*"))
     return replace(
         limits,
@@ -237,18 +237,18 @@ def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, obje
 
 
 _LEAST_A_PROCESS = 8
-"""Fewer changes are not worth a process and a copy of their own."""
+"""Fewer mutants are not worth a separate process and copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """What one process tries: changes, each with the id of its member."""
+    """The mutants that one process tries, each with the id of its member."""
 
     modules: Mapping[str, ChangedModules]
     changes: Sequence[tuple[str, ChangedModule]]
 
     def plan(self, seconds: float) -> dict[str, object]:
-        """Return it as it travels."""
+        """Return the worker plan."""
         members = list(dict.fromkeys(member for member, _ in self.changes))
         tests = sorted(set(chain.from_iterable(change.tests for _, change in self.changes)))
         numbers = {test: number for number, test in enumerate(tests)}
@@ -274,7 +274,7 @@ class _Part:
         }
 
     def read(self, outcome: ProcessOutcome) -> list[tuple[str, int, bool]]:
-        """Return what is told of changes: the member, the change's number, and whether it was noticed."""
+        """Return the member, the mutant's number and whether it was killed, for each mutant tried."""
         members = list(dict.fromkeys(member for member, _ in self.changes))
         asked = {(member, change.number) for member, change in self.changes}
         found: list[tuple[str, int, bool]] = []
@@ -297,7 +297,7 @@ class _Part:
 async def try_changes(
     workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
 ) -> dict[str, dict[int, bool]]:
-    """Run own tests against changes, side by side; see `own_suite.changes_noticed`."""
+    """Run the project's tests against mutants in parallel; see `suite.changes_noticed`."""
     changes = [
         (member, change) for member, all_ in changed.items() for change in all_.changes if change.tests
     ]

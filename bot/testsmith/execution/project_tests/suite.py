@@ -1,7 +1,7 @@
-"""The project's own tests: what they reach of the members, and which changes of them they notice.
+"""Measure the baseline: what the project's tests reach of the members, and which mutants they kill.
 
-They are run as their authors run them, with their conftest, plugins and settings, in a copy of the project
-that may be written to, behind the sandbox. Where they cannot be measured nothing is claimed.
+The tests run with the project's conftest files, plugins and settings, in a writable copy of the project
+inside the sandbox. If they cannot be measured, nothing is claimed about them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from testsmith.settings import VerificationSettings
 __all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tests", "with_base"]
 
 _MOST_TESTS_A_LINE = 1_000
-"""Of more own tests that reach a line, the quickest count."""
+"""Maximum number of tests recorded per line; the fastest are kept."""
 
 _LANGUAGE = "python"
 _NOTHING_KEPT = NoMeasurements()
@@ -54,13 +54,13 @@ async def measure_project_tests(
     settings: VerificationSettings,
     measurements: Measurements = _NOTHING_KEPT,
 ) -> OwnSuite:
-    """Run the project's own tests once, and return what they reach of members.
+    """Run the project's tests once and return what they reach of the members.
 
     Args:
-        workspace: Where they are run.
-        members: What is looked at.
-        settings: How long it may take, or the coverage file that is read instead.
-        measurements: Where measurements are kept between runs.
+        workspace: Workspace to run in.
+        members: Members to measure.
+        settings: Time limit, or the coverage file to read instead.
+        measurements: Cache for baselines.
     """
     subjects = [member for member in members if member.language == _LANGUAGE]
     if not subjects:
@@ -90,18 +90,18 @@ async def _measured(
         return known
     answer = await run_suite(workspace, members, seconds)
     suite = await in_thread(partial(_concluded, workspace, members, answer, installs=settings.installs))
-    if answer.is_whole or answer.is_late:  # else it may come out otherwise the next time
+    if answer.is_whole or answer.is_late:  # otherwise the next run may end differently
         keep(measurements, key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
     return suite
 
 
 async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> OwnSuite:
-    """Run those of head's tests that reach a member on base's source; return the suite with how they end.
+    """Run head's tests that reach a member on base's source, and add the results to the baseline.
 
     Args:
-        workspace: Where they are run.
-        suite: What the tests reach, and which of them pass on head.
-        seconds: The time limit of all.
+        workspace: Workspace to run in.
+        suite: Baseline on head.
+        seconds: Time limit for all tests.
     """
     if workspace.base is None or not suite.is_run or seconds <= 0:
         return suite
@@ -126,15 +126,15 @@ def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
 
 
 async def _with_change(workspace: Workspace, suite: OwnSuite, ends: float) -> OwnSuite:
-    """Return the suite with what is known of members whose failing tests fail because of the change.
+    """Add to the baseline the members whose failing tests fail because of the change.
 
-    These tests work on base. They are run once more on head, too: what then passes has failed by chance, or
-    by what ran before it.
+    These tests pass on base. They are run once more on head: those that pass now failed by chance or because
+    of tests that ran before them.
 
     Args:
-        workspace: Where they are run.
-        suite: What is known so far.
-        ends: When it is to be over, on the monotonic clock.
+        workspace: Workspace to run in.
+        suite: Baseline so far.
+        ends: Deadline on the monotonic clock.
     """
     blamed = frozenset[str]().union(*suite.blamed.values())
     left = ends - time.monotonic()
@@ -151,14 +151,14 @@ async def _with_change(workspace: Workspace, suite: OwnSuite, ends: float) -> Ow
 
 
 def _working(answer: SuiteAnswer, tests: frozenset[str]) -> frozenset[str]:
-    """Return those of some tests that pass, and those of some files, `FILE::`, that can be loaded."""
+    """Return the given tests that pass, and the given files (`FILE::`) that can be loaded."""
     passed = {test.id for test in answer.tests if test.status == PASSED} & tests
     loaded = {test for test in tests if test.endswith("::")} - answer.failing_ids if answer.is_whole else ()
     return frozenset((*passed, *loaded))
 
 
 def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
-    """Return how tests end on base, one whose file cannot be loaded there as one that fails."""
+    """Return the results on base; tests whose file cannot be loaded there count as failed."""
     ended = {test.id: test.has_failed for test in answer.tests}
     failed = {test for test in asked if ended.get(test, test.partition("::")[0] in answer.broken)}
     passed = {test for test, has_failed in ended.items() if test in asked and not has_failed}
@@ -169,7 +169,7 @@ def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
 def _concluded(
     workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer, *, installs: bool
 ) -> OwnSuite:
-    """Return what a run of the tests shows."""
+    """Return the baseline according to a run of the tests."""
     naming = FailingMembers(members, workspace.owned_modules, partial(_text, workspace.head.root))
     blamed = naming.by_failures(answer)
     for member in members:
@@ -203,29 +203,29 @@ def _status(answer: SuiteAnswer, unknown: Collection[str]) -> BaselineStatus:
 
 
 def _is_example(test: OwnTest) -> bool:
-    """Tell whether a test is an example of a source file's docstrings, which belongs to the source."""
+    """Return whether a test is a doctest in a source file, which belongs to the source."""
     return test.file.endswith(".py") and ("." in test.name or test.name == Path(test.file).stem)
 
 
 def _failed(answer: SuiteAnswer) -> frozenset[str] | None:
-    """Return what did not pass or load; None where that is not known of all, or is too much to be kept."""
+    """Return what did not pass or load; None if not all results are known or there are too many to store."""
     failed = frozenset((*(f"{test.file}::{test.name}" for test in answer.failed), *answer.broken))
     return failed if answer.is_whole and len(failed) <= MOST_FAILED else None
 
 
 def _left_early(member: Member, answer: SuiteAnswer) -> set[str]:
-    """Return the ids of the tests that were ended in a member, be it by a failure or by a skip."""
+    """Return the ids of tests that ended inside a member, by a failure or a skip."""
     return {test.id for test in answer.tests if _within(member, test.left_early.get(member.path, ()))}
 
 
 def _kept_blame(blamed: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """Return whom the members are unknown for; nothing where these are too many to be run once more."""
+    """Return the tests to blame by member; empty if there are too many to run again."""
     are_few = len(set().union(*blamed.values())) <= MOST_FAILED
     return {member: frozenset(tests) for member, tests in blamed.items()} if are_few else {}
 
 
 def _text(root: Path, path: str) -> str | None:
-    """Return the text of a file of the copy, where it is a Python file or another that can be read."""
+    """Return the text of a file of the copy if it can be read."""
     place = root / path
     try:
         if not is_safe_path(path) or root not in place.resolve().parents:
@@ -236,12 +236,12 @@ def _text(root: Path, path: str) -> str | None:
 
 
 def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset[str]]) -> MemberBaseline:
-    """Return what the tests do with one member.
+    """Return the baseline of one member.
 
     Args:
         member: The member.
-        answer: What the tests showed.
-        named: The ids of the members that each test file names.
+        answer: Result of the run.
+        named: Ids of the members that each test file names.
     """
     reaching: dict[int, list[OwnTest]] = {}
     for test in answer.tests:
@@ -279,13 +279,13 @@ def _quickest(tests: Iterable[OwnTest]) -> tuple[str, ...]:
 async def changes_noticed(
     workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
 ) -> dict[str, dict[int, bool]]:
-    """Run own tests against changes of members; return for each, by its number, whether a test fails with it.
+    """Run the project's tests against mutants of members; return whether each was killed, by number.
 
-    Changes that were not tried in time, or whose tests do not pass without them, are left out.
+    Mutants that were not tried in time, or whose tests fail without them, are left out.
 
     Args:
-        workspace: Where they are run.
-        changed: The changes by member id; their `tests` are ids of own tests, and `names` does not matter.
-        seconds: The time limit of all together.
+        workspace: Workspace to run in.
+        changed: Mutants by member id. Their `tests` are ids of the project's tests; `names` is ignored.
+        seconds: Time limit for all mutants.
     """
     return await try_changes(workspace, changed, seconds) if seconds > 0 else {}
