@@ -1,1 +1,1 @@
-"""Where a project says what its tests need: each place is read as data, and nothing in it is run."""
+"""Find what a project's tests need and install it. Project files are read as data."""

@@ -1,7 +1,12 @@
-"""What test files import of all that a project declares anywhere: extras for users, groups for development.
+"""Determine what to install for a project's tests, from the project's own files. Pure.
 
-Only what is declared counts. A name that is merely imported is never installed, because nothing says that the
-package of that name is the one that is meant.
+Sources are the `[project]` table, its extras, dependency groups (PEP 735) and those of Poetry, PDM and uv,
+`setup.cfg`, requirements files with common names, and what tox, nox, hatch and GitHub workflows install for
+tests. Extras, groups and files named after tests are used; those named after development, which often contain
+far more, only if there is nothing for tests.
+
+From all other extras, groups and files, only requirements that test files import are added. An imported name
+that is not declared anywhere is never installed, because the package of that name may be a different one.
 """
 
 from __future__ import annotations
@@ -39,13 +44,13 @@ _MOST_FILES = 500
 def declared_and_imported(
     names: Iterable[str], read: Read, offered: Mapping[str, Sequence[str]], known: Iterable[str]
 ) -> Declared:
-    """Return those requirements that test files import, and that no other place names.
+    """Return the requirements that test files import and that are not installed otherwise.
 
     Args:
         names: The project's files.
-        read: Gives them.
-        offered: The requirements of each extra, group or file that is not installed as a whole.
-        known: The requirements that are installed anyway.
+        read: Reads a file.
+        offered: Requirements by extra, group or file that is not installed as a whole.
+        known: Requirements that are installed anyway.
     """
     imported = _imported(names, read)
     there = {normal(Requirement(text).name) for text in known}
@@ -67,17 +72,10 @@ def _imported(names: Iterable[str], read: Read) -> set[str]:
 
 
 def _modules(names: Iterable[str]) -> set[str]:
-    """Return how packages of some names are imported: as PyYAML is, without `py` before it, too."""
+    """Return likely module names for package names, also without a `py` or `python` prefix (PyYAML)."""
     plain = {normal(name).replace("-", "_") for name in names}
     return plain | {re.sub(r"^(?:python_|py)|_python$", "", name) for name in plain}
 
-
-# What a project's tests need to be installed, as its own files say. Pure.
-#
-# Read are the table `[project]`, its extras, the dependency groups (PEP 735) and those of Poetry, PDM and
-# uv, `setup.cfg`, files of requirements by their usual names, and what tox, nox, hatch and the workflows
-# on GitHub install for tests. Of extras, groups and files those are taken that are named after tests;
-# only if there is nothing for tests anywhere, those named after development, which often hold far more.
 
 _FOR_DEVELOPMENT = frozenset({"dev", "develop", "development"})
 _UNSEEN_EXTRAS = ("test", "testing", "tests")
@@ -95,15 +93,15 @@ _THIS_PYTHON = f"{sys.version_info.major}{sys.version_info.minor}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestDependencies:
-    """What is to be installed. All of it is untrusted text.
+    """What to install. All of it is untrusted text.
 
     Attributes:
-        is_package: Whether the project can be built at all.
-        sets: What each place declares for tests, the most telling first; their groups are resolved.
-        dependencies: What the project itself needs, as far as that is written down.
-        plain: What `requirements.txt` names, where that is to be installed without the project.
-        is_locked: Whether uv has locked the versions of all of it.
-        groups: The dependency groups that the tests need, as uv names them.
+        is_package: Whether the project can be built.
+        sets: What each source declares for tests, most relevant first, with groups resolved.
+        dependencies: Dependencies of the project itself, as far as they are declared.
+        plain: Content of `requirements.txt`, if it is to be installed without the project.
+        is_locked: Whether a uv lock file pins all of it.
+        groups: Dependency groups that the tests need, by their names for uv.
     """
 
     is_package: bool = False
@@ -115,12 +113,12 @@ class TestDependencies:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """The extras of the project that its tests need."""
+        """Extras of the project that its tests need."""
         return tuple(dict.fromkeys(chain.from_iterable(one.extras for one in self.sets)))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: what was found and is not installed."""
+        """Notes on what was found but is not installed."""
         left_out = [f"`{text}` ({one.source})" for one in self.sets for text in one.left_out]
         if not left_out:
             return ()
@@ -135,10 +133,10 @@ def read_test_dependencies(
     """Return what a project's tests need.
 
     Args:
-        tree: The files of head.
-        project: The project's folder, relative to the git root; empty for the root itself.
-        workflows: Whose workflows are read: the files of base, if there is one.
-        python: The version of Python that the tests run on, as `313`.
+        tree: Files of head.
+        project: The project's folder, relative to the git root; empty for the root.
+        workflows: Tree to read workflows from: the files of base, if there is one.
+        python: Python version that the tests run on, for example `313`.
     """
     prefix = f"{project}/" if project else ""
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
@@ -155,7 +153,7 @@ def read_test_dependencies(
 
 
 class _Places:
-    """All places of one project that say what its tests need."""
+    """All sources of one project."""
 
     def __init__(self, *, names: Sequence[str], read: Read, is_locked: bool, python: str) -> None:
         self._names = names
@@ -179,7 +177,7 @@ class _Places:
         ]
 
     def needs(self, by_workflows: Declared) -> TestDependencies:
-        """Return what all places say."""
+        """Return what all sources declare."""
         named = self._named(is_for_tests)
         by_tools = [
             read_tox(self._read, _table(self._tool, "tox"), _toml(self._read("tox.toml")), self._python),
@@ -194,7 +192,7 @@ class _Places:
         tells_extras = bool(self._table) or bool(self._old.sections())
         is_package = tells_extras or "setup.py" in self._names or "build-system" in self._document
         if is_package and not tells_extras and not any(one.extras for one in found):
-            # What only setup.py knows cannot be read. An extra that is not there is only a warning.
+            # Extras defined in code cannot be read. Installing one that does not exist only causes a warning.
             found.append(Declared(source="setup.py", extras=_UNSEEN_EXTRAS))
         own = set(map(normal, self._own_groups))
         groups = (name for one in found for name in one.groups if normal(name) in own)
@@ -211,7 +209,7 @@ class _Places:
         )
 
     def _imported(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> Declared:
-        """Return what test files import of the extras, groups and files that are not installed as a whole."""
+        """Return what test files import from extras, groups and files that are not installed as a whole."""
         chosen = {extra for one in sets for extra in one.extras}
         optional = _table(self._table, "optional-dependencies")
         offered: dict[str, Sequence[str]] = {}
@@ -241,7 +239,7 @@ class _Places:
         return collector.declared().requirements
 
     def _named(self, is_wanted: Callable[[str], bool]) -> list[Declared]:
-        """Return the extras, groups and files of some kind of name."""
+        """Return the extras, groups and files with matching names."""
         extras = Collector("", self._read)
         extras.extras(_best(self._extras, is_wanted))
         groups = Collector("", self._read)
@@ -269,7 +267,7 @@ class _Places:
         return collector.declared()
 
     def _resolved(self, declared: Declared) -> Declared:
-        """Return what a place declares, with its groups as what they hold."""
+        """Return a declaration with its groups replaced by their requirements."""
         known = set(map(normal, self._extras))
         tells = (self._table or self._old.sections()) and "optional-dependencies" not in _texts(
             self._table.get("dynamic")
@@ -292,14 +290,14 @@ class _Places:
 
 
 def _best(names: Iterable[str], is_wanted: Callable[[str], bool]) -> list[str]:
-    """Return the names of a kind: those of a single word, else such as `crypto-test`, which may want more."""
+    """Return the matching names, preferring single words: `crypto-test` may require more."""
     wanted = sorted({name for name in names if is_wanted(name)})
     plain = [name for name in wanted if "-" not in normal(name)]
     return plain or wanted
 
 
 def _without_repeats(sets: Iterable[Declared]) -> tuple[Declared, ...]:
-    """Return the sets that ask for something that no earlier one does, or leave something out."""
+    """Drop sets that add nothing to earlier ones, unless they report something left out."""
     found: list[Declared] = []
     known: set[str] = set()
     for one in sets:
@@ -311,7 +309,7 @@ def _without_repeats(sets: Iterable[Declared]) -> tuple[Declared, ...]:
 
 
 def _poetrys_groups(tool: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what stands in Poetry's own groups, by name alone: it writes versions in a way of its own."""
+    """Return the requirements in Poetry's own groups, by name only, because its version syntax differs."""
     poetry = _table(tool, "poetry")
     groups = _table(poetry, "group")
     found = {name: _table(_table(groups, name), "dependencies") for name in groups}
@@ -321,7 +319,7 @@ def _poetrys_groups(tool: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _uvs_group(tool: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what stands where uv had it before there were groups."""
+    """Return uv's development dependencies from before dependency groups."""
     listed = _texts(_table(tool, "uv").get("dev-dependencies"))
     return {"dev": listed} if listed else {}
 
@@ -331,7 +329,7 @@ def _folder(name: str) -> str:
 
 
 def _purpose(name: str) -> str | None:
-    """Return what a file of requirements is for, by its name; None where it is none."""
+    """Return the purpose of a requirements file according to its name; None if it is not one."""
     match = _FILE.fullmatch(name)
     if match is None or "requirements" not in name:
         return None
@@ -339,7 +337,7 @@ def _purpose(name: str) -> str | None:
 
 
 def _group_requirements(groups: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Return the requirements of some dependency groups and of those that they include."""
+    """Return the requirements of dependency groups and of the groups they include."""
     by_name = {normal(name): content for name, content in groups.items()}
     found: list[str] = []
     seen: set[str] = set()
@@ -360,7 +358,7 @@ def _group_requirements(groups: Mapping[str, Any], names: Sequence[str]) -> list
 
 
 def _text(content: bytes | None) -> str | None:
-    """Return a file's text; None where it is too long, or none."""
+    """Return a file's text; None if it is too long or missing."""
     if content is None or len(content) > MAX_FILE_BYTES:
         return None
     try:
@@ -372,7 +370,7 @@ def _text(content: bytes | None) -> str | None:
 def _toml(text: str | None) -> dict[str, Any]:
     try:
         return tomllib.loads(text or "")
-    except (ValueError, RecursionError):  # also what is no TOML
+    except (ValueError, RecursionError):  # includes invalid TOML
         return {}
 
 
@@ -384,7 +382,7 @@ def _ini(text: str | None) -> configparser.RawConfigParser:
         return configparser.RawConfigParser()
     if read.has_section("metadata") or read.has_section("options"):
         return read
-    return configparser.RawConfigParser()  # it holds the settings of other tools alone
+    return configparser.RawConfigParser()  # it contains only settings of other tools
 
 
 def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""What an installation brings into a workspace: its interpreter's packages, and what the build has made.
+"""Add an installation to a workspace: the packages of its interpreter, and files created by the build.
 
-The copies of head and base stay what is run. An editable installation leads to a third copy, the one that was
-installed, which is removed: the folders that it leads to are read in each run's own copy instead, so that no
-run of base meets a module of head's.
+The copies of head and base are what runs. An editable installation refers to a third copy, which is removed:
+the folders it refers to are looked up in head and base instead, so that a run of base never imports a module
+of head.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MOST_FOLDERS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What came of an installation.
+    """Result of an installation.
 
     Attributes:
-        interpreter: The environment's Python.
-        fetched: The folder of the Python that was fetched for it; None where it was at hand.
-        built: The copy of the project that was installed, with what the build has left in it.
-        notes: What a reader of the report should know.
+        interpreter: Python of the environment.
+        fetched: Folder of the Python downloaded for it; None if it was already installed.
+        built: Copy of the project that was installed, including files created by the build.
+        notes: Remarks for the report.
     """
 
     interpreter: Path
@@ -45,7 +45,7 @@ class Installed:
 
     @property
     def environment(self) -> Path:
-        """The environment's folder."""
+        """Folder of the environment."""
         return self.interpreter.parent.parent
 
     @property
@@ -55,9 +55,9 @@ class Installed:
 
 
 def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
-    """Return a workspace that uses an installation, and in its copies what the build has made.
+    """Return a workspace that uses an installation, with the files created by the build in its copies.
 
-    The copy that was installed is removed: it is not what runs.
+    The copy that was installed is removed because it does not run.
     """
     folders = list(dict.fromkeys(_installed_folders(installed)))[:_MOST_FOLDERS]
     head = _with_folders(workspace.head, folders)
@@ -77,7 +77,7 @@ def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
 
 
 def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
-    """Bring what the build has made; what head itself holds is not brought, or base would have it, too."""
+    """Copy files created by the build into head and base, except files of head, which base must not get."""
     head, names = workspace.head, workspace.owned_modules
     copies = [copy for copy in (head, workspace.base) if copy is not None]
     for packages in installed.packages:
@@ -87,7 +87,7 @@ def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
             bring_ignored_files(packages, made, root)
     for place in [root.relative_to(head.root) for root in head.source_roots]:
         built = installed.built / place
-        if built.resolve() != built:  # it leads elsewhere now
+        if built.resolve() != built:  # replaced by a link
             continue
         made = [path for path in imported_files(built, names) if not (head.root / place / path).exists()]
         for copy in copies:
@@ -95,7 +95,7 @@ def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
 
 
 def _with_folders(copy: ProjectCopy, folders: Iterable[str]) -> ProjectCopy:
-    """Return a copy with further source roots, as far as they are folders of it."""
+    """Return a copy with additional source roots, if they are folders in it."""
     places = [copy.root / folder for folder in folders]
     found = [place for place in places if place.is_dir() and place.resolve() == place]
     return replace(copy, source_roots=tuple(dict.fromkeys((*copy.source_roots, *found))))
@@ -104,8 +104,8 @@ def _with_folders(copy: ProjectCopy, folders: Iterable[str]) -> ProjectCopy:
 def _installed_folders(installed: Installed) -> Iterator[str]:
     """Yield the folders of the project that were installed, relative to the git root.
 
-    Each is a source root: the folder that a path file names, or the one that was given to the installer,
-    be it editable or not. What these files say was written by whatever was built.
+    Each is a source root: a folder in a `.pth` file, or one that was passed to the installer, editable or
+    not. The files that list them are untrusted, because the build wrote them.
     """
     for packages in installed.packages:
         for file in sorted(packages.glob("*.pth")):
@@ -132,7 +132,7 @@ def _file_addresses(text: str) -> Sequence[str]:
 
 
 def _below(root: Path, places: Iterable[str]) -> Iterator[str]:
-    """Yield the places that lie below a folder, relative to it; `.` is the folder itself."""
+    """Yield the paths below a folder, relative to it; `.` is the folder itself."""
     for place in places:
         path = Path(place.strip())
         if path == root:

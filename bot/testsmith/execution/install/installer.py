@@ -1,8 +1,8 @@
-"""The project and what its tests need, installed into an environment of its own, inside the sandbox.
+"""Install the project and what its tests need into a new environment, inside the sandbox.
 
-Building a project runs its code. So all of it happens in a copy, as the sandbox's user and under its layers;
-only the network is open, and only for this step. What comes of it is as untrusted as the project: the tests
-run with it inside the sandbox again.
+Building a project runs its code, so everything happens in a copy, with the sandbox's user and layers. The
+network is open for this step only. The result is as untrusted as the project, and the tests run in the
+sandbox, too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 _UV, _FETCHED = "tools/uv", "python"
 _PROGRAM = re.compile(r"python3\.\d+")
 _SYNC = ("sync", "--frozen", "--no-editable", "--inexact", "--no-python-downloads")
-# What makes an environment knows its own program best: another may stand in for the one that was named.
+# Resolve the interpreter inside the sandbox, where another one may be used instead.
 _UV_VENV = """
 import os, sys
 os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.executable, sys.argv[2]])
@@ -62,21 +62,21 @@ _TRIAL_FILE = "test_trial.py"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOrder:
-    """What is installed, with what, and where.
+    """What to install, with what, and where.
 
     Attributes:
-        sandbox: What runs all of it.
-        interpreter: The Python that the new environment is made of.
-        tree: The files of head.
-        project: The project's folder, relative to the git root; empty for the root itself.
-        version: What the project is told its version is, since the copy has no history to tell it from.
-        scratch: A private folder of the bot's; the environment stays in it.
-        environment: The variables of the bot's own process, to find the index of packages by.
-        setup_command: What a shell is to run in place of what the project's metadata says; None for that.
-        workflows: The files of base, whose workflows are read; None to read head's.
-        python_version: The version of Python that is fetched for the environment, as `3.12`; None where it is
-            made of the interpreter.
-        seconds: The time limit of all of it.
+        sandbox: Runs all commands.
+        interpreter: Python to create the environment from.
+        tree: Files of head.
+        project: The project's folder, relative to the git root; empty for the root.
+        version: Version to report to the build, because the copy has no git history.
+        scratch: Private folder of the bot that contains the environment.
+        environment: Environment variables of the bot, used to find the package index.
+        setup_command: Shell command to run instead of installing according to metadata, if any.
+        workflows: Tree to read workflows from (base); None to use head's.
+        python_version: Python version to download for the environment, for example `3.12`; None to use
+            `interpreter`.
+        seconds: Time limit for everything.
     """
 
     sandbox: Sandbox
@@ -93,12 +93,12 @@ class InstallOrder:
 
 
 async def install_project(order: InstallOrder) -> Installed:
-    """Install a project and what its tests need; where it cannot be built, what it needs alone.
+    """Install a project and what its tests need. If it cannot be built, install only its dependencies.
 
-    Where there is a setup command, that does it all.
+    A setup command, if any, replaces all of this.
 
     Raises:
-        CannotPrepare: Not even that can be installed; the message holds the last words of what was run.
+        CannotPrepare: Not even the dependencies can be installed; the message contains the last output.
         CannotRun: The sandbox could not start a process.
     """
     place = order.scratch / "installation"
@@ -125,7 +125,7 @@ async def install_project(order: InstallOrder) -> Installed:
 
 
 def version_of(repository: Repository) -> str:
-    """Return the version that a project's last tag names, with the number of commits since."""
+    """Return the version in a repository's last tag, with the number of commits since."""
     try:
         data = repository.git.line("describe", "--tags", "--long")
     except GitFailed:
@@ -140,7 +140,7 @@ def version_of(repository: Repository) -> str:
 def _lay_out(
     order: InstallOrder, place: Path, needs: TestDependencies, access: PackageIndexAccess
 ) -> dict[str, str]:
-    """Write all that is needed into the place, before anything is run; return the variables."""
+    """Write all input files before anything runs; return the environment variables."""
     for name in ("project", "home", "tmp", "files", "tools"):
         (place / name).mkdir(parents=True)
     shutil.copyfile(uv_program(), place / _UV)
@@ -164,7 +164,7 @@ def _lay_out(
 
 
 def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
-    """Return the lists of requirements that are ever installed, by the names of their files."""
+    """Return all requirement lists that may be installed, by file name."""
     for_tests = ("pytest", *(text for one in needs.sets for text in one.requirements))
     apart: dict[str, tuple[str, ...]] = {}
     for number, one in enumerate(needs.sets):
@@ -184,7 +184,7 @@ def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
 
 
 def _set_file(number: int, *, with_project: bool) -> str:
-    """Return the name of the list of one set, with the project's extras or without them."""
+    """Return the file name of one set's requirements, with or without the project's extras."""
     return f"set{number}{'-with' if with_project else ''}.txt"
 
 
@@ -207,7 +207,7 @@ def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
         "TMPDIR": str(place / "tmp"),
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
-        # An interpreter built as a shared library may find it by this variable alone.
+        # An interpreter built as a shared library may need this variable to find it.
         "LD_LIBRARY_PATH": str(order.interpreter.resolve().parent.parent / "lib"),
         "VIRTUAL_ENV": str(environment),
         "UV_PROJECT_ENVIRONMENT": str(environment),
@@ -218,17 +218,17 @@ def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
 
 
 def _version_variables(version: str) -> dict[str, str]:
-    """Tell a version to builders that look for it in git: as those of setuptools, pbr, PDM, Poetry."""
+    """Return the variables that set the version for setuptools-scm, pbr, PDM and Poetry."""
     names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
     bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
     return dict.fromkeys((*names, *bypass), version)
 
 
 def _take_back_what_was_made(place: Path) -> None:
-    """Keep what was made, and nothing else.
+    """Keep only what was created.
 
     Raises:
-        CannotPrepare: It cannot be taken back.
+        CannotPrepare: Ownership cannot be restored.
     """
     try:
         _keep_what_was_made(place)
@@ -241,7 +241,7 @@ def _take_back_what_was_made(place: Path) -> None:
 
 
 def _keep_what_was_made(place: Path) -> None:
-    """Remove all but the environment, its Python and the copy that was installed; take those back."""
+    """Remove all but the environment, its Python and the installed copy; restore their ownership."""
     for found in place.iterdir():
         if found.is_symlink() or not found.is_dir():
             found.unlink()
@@ -251,13 +251,13 @@ def _keep_what_was_made(place: Path) -> None:
 
 
 def _programs(folder: Path) -> list[Path]:
-    """Return the Pythons that were fetched into a folder."""
+    """Return the Pythons that were downloaded into a folder."""
     found = [path for path in folder.glob("*/bin/python3.*") if _PROGRAM.fullmatch(path.name)]
     return sorted(path for path in found if path.resolve().is_relative_to(folder))
 
 
 class _Installation:
-    """One installation: a few commands one after the other, within one time limit."""
+    """One installation: a sequence of commands with a common time limit."""
 
     def __init__(
         self, order: InstallOrder, place: Path, variables: Mapping[str, str], tcp_ports: tuple[int, ...]
@@ -272,7 +272,7 @@ class _Installation:
         self.python = place / "environment" / "bin" / "python"
 
     async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
-        """Make the environment and install into it; return what a reader should know."""
+        """Create the environment and install into it; return notes for the report."""
         if self._order.python_version is not None:
             self._base = await self._fetch_python(self._order.python_version)
         if self._order.setup_command is not None:
@@ -283,7 +283,7 @@ class _Installation:
         return (*notes, *await self._with_a_working_pytest(), *needs.notes)
 
     async def _install(self, needs: TestDependencies) -> tuple[str, ...]:
-        """Install in the best way that works; return what could not be."""
+        """Install in the best way that works; return notes on what failed."""
         notes: list[str] = []
         if needs.is_locked:
             done = await self._sync(needs)
@@ -308,15 +308,15 @@ class _Installation:
     async def _together_or_apart(
         self, needs: TestDependencies, whole: str, first: str
     ) -> tuple[str, ...] | None:
-        """Install all that was found for the tests, without the sets that cannot be.
+        """Install everything for the tests; if that fails, install set by set and skip those that fail.
 
         Args:
-            needs: What was found.
-            whole: The list of all of it.
-            first: The list of what has to be installed in any case.
+            needs: What to install.
+            whole: Requirements file with everything.
+            first: Requirements file that is installed in any case.
 
         Returns:
-            A note for each set that was left out; None if not even the first list can be installed.
+            A note for each set that was left out; None if `first` cannot be installed.
         """
         done = await self._pip(whole)
         if done.exit_code == 0:
@@ -333,9 +333,10 @@ class _Installation:
         return tuple(notes)
 
     async def _with_a_working_pytest(self) -> tuple[str, ...]:
-        """Install the newest pytest if the one that is there, or one of its plugins, does not work here.
+        """Install the newest pytest if the installed one or one of its plugins does not work.
 
-        Old plugins want `py`, which pytest no longer brings along; and one that is too old breaks any pytest.
+        Old plugins import `py`, which pytest no longer depends on, and a plugin that is too old breaks any
+        pytest.
         """
         problem = await self._pytest_problem()
         if problem is None:
@@ -346,12 +347,12 @@ class _Installation:
             done = await self._run_in_project((*self._uv_pip, "--upgrade", name))
             installed += [name] if done.exit_code == 0 else []
         if await self._pytest_problem() is not None:
-            return ()  # what does not work is said where the environment is opened, and where own tests run
+            return ()  # the problem is reported when the workspace is opened and when the project's tests run
         what = f"pytest does not work here as the project asks for it ({problem})"
         return (f"{what}: installed the newest {' and '.join(installed)}",)
 
     async def _pytest_problem(self) -> str | None:
-        """Return why pytest cannot run a test that passes anywhere, in one line; None if it can."""
+        """Return why pytest cannot run a test that always passes, in one line; None if it can."""
         self.check_place()
         folder = str(self._place / "files")
         alone = ("-c", os.devnull, "--rootdir", folder, "--confcutdir", folder, "-p", "no:cacheprovider")
@@ -360,7 +361,7 @@ class _Installation:
         return None if done.exit_code == 0 else _said(done).rpartition("\n")[2].removeprefix("E ").strip()
 
     async def _fetch_python(self, version: str) -> Path:
-        """Have uv fetch a Python; return its program."""
+        """Download a Python with uv; return its executable."""
         command = (str(self._place / _UV), "python", "install", "--no-bin", version)
         done = await self._run(in_folder(self._base, self._place, command), network=True)
         found = await in_thread(_programs, self._place / _FETCHED)
@@ -373,7 +374,7 @@ class _Installation:
         return found[0]
 
     async def _set_up(self, text: str) -> tuple[str, ...]:
-        """Run the setup command, and add pytest where it has left none."""
+        """Run the setup command; install pytest if the command did not."""
         done = await self._run_in_project((*shell_command(), text))
         if done.exit_code != 0:
             raise CannotPrepare(
@@ -392,10 +393,10 @@ class _Installation:
         return ("pytest was added to what the setup command has installed",)
 
     def check_place(self) -> None:
-        """Let the environment count only where it still is what it was made as.
+        """Check that the environment is still the folder that was created.
 
         Raises:
-            CannotPrepare: Something that was built has exchanged it for a link, to have more read than that.
+            CannotPrepare: A build replaced it with a link, which would expose other files.
         """
         if self.python.parent.resolve() != self.python.parent:
             raise CannotPrepare("what was built for the project has exchanged the environment for another.")
@@ -412,19 +413,19 @@ class _Installation:
 
     @property
     def _uv_pip(self) -> tuple[str, ...]:
-        """The command that installs into the environment."""
+        """Command that installs into the environment."""
         no_index = ("--no-index",) if is_set(self._variables, "PIP_NO_INDEX") else ()
         return (str(self._place / _UV), "pip", "install", "--python", str(self.python), *no_index)
 
     async def _sync(self, needs: TestDependencies) -> ProcessOutcome:
-        """Install what uv's lock says."""
+        """Install from uv's lock file."""
         self.check_place()
         extras = (part for extra in needs.extras for part in ("--extra", extra))
         groups = (part for group in needs.groups for part in ("--group", group))
         return await self._run_in_project((str(self._place / _UV), *_SYNC, *extras, *groups))
 
     async def _pip(self, name: str) -> ProcessOutcome:
-        """Install one of our lists."""
+        """Install one requirements file."""
         self.check_place()
         files = self._place / "files"
         named = ("-r", str(files / name), "-c", str(files / _CONSTRAINTS))

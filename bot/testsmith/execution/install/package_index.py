@@ -1,9 +1,9 @@
-"""How an index of packages is reached from inside: proxies, certificates, addresses, without credentials.
+"""Package index settings inside the sandbox: proxies, certificates and addresses, without credentials.
 
-Whoever builds a project runs its code, so what is given here is given away: every user name, password and
-query of an address is taken off, in a file of constraints too, and an address with what looks like a token in
-its path is left out. Settings come from the environment, and from pip's own files where the environment says
-nothing, since those files cannot be read inside.
+Builds run the project's code, so anything passed to them is exposed. User names, passwords and queries are
+removed from every address, also in constraints files, and an address with a token-like path is left out.
+Settings come from the environment, and otherwise from pip's configuration files, which cannot be read inside
+the sandbox.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _DIGEST = re.compile(r"#(?:md5|sha\d{1,3})=[0-9a-f]{1,128}")
 _PIECE = re.compile(r"[A-Za-z0-9]{16,}")
 _SWITCH = re.compile(r"[a-z][A-Z]")
 _MOST_SWITCHES = 4
-"""A name has fewer words, where each begins with a capital letter."""
+"""More case changes than this indicate a token rather than a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageIndexAccess:
-    """How an index of packages is reached.
+    """How to reach a package index.
 
     Attributes:
-        variables: The variables of the environment, without the files below.
-        files: What is in the file that a variable names: certificates, constraints.
-        bared: The variables from which something was taken: credentials, folders of this machine.
+        variables: Environment variables, except those for `files`.
+        files: Content of files by variable: certificates, constraints.
+        bared: Variables from which credentials or local folders were removed.
     """
 
     variables: Mapping[str, str]
@@ -62,13 +62,13 @@ class PackageIndexAccess:
 
     @property
     def tcp_ports(self) -> tuple[int, ...]:
-        """The ports to connect to: those of the addresses, of HTTPS, and of the lookup of names."""
+        """Allowed TCP ports: those of the addresses, HTTPS and DNS."""
         words = (word for name in (*_PROXIES, *_ADDRESSES) for word in self.variables.get(name, "").split())
         return tuple(sorted({_HTTPS, _NAMES, *filter(None, map(_port_of, words))}))
 
 
 def index_access(environment: Mapping[str, str]) -> PackageIndexAccess:
-    """Return how the person whose environment this is reaches an index of packages."""
+    """Return how to reach a package index according to the user's environment."""
     given = {**_from_pips_files(environment), **_upper(environment)}
     addresses = {name: given[name] for name in (*_PROXIES, *_ADDRESSES) if given.get(name)}
     bare = {name: _bare_addresses(value) for name, value in addresses.items()}
@@ -88,7 +88,7 @@ def index_access(environment: Mapping[str, str]) -> PackageIndexAccess:
 
 
 def _upper(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables, with proxies that are named in lower case in upper case, too."""
+    """Return the variables, with lowercase proxy variables copied to uppercase."""
     names = (*_PROXIES, "NO_PROXY")
     lower = {name: environment[name.lower()] for name in names if environment.get(name.lower())}
     return {**lower, **{name: value for name, value in environment.items() if value}}
@@ -103,7 +103,7 @@ def _port_of(address: str) -> int | None:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what is in a file of the person's own; None if it is not a file, or a large one."""
+    """Return the content of a file of the user; None if it is not a regular file or is too large."""
     try:
         if not path.is_file() or path.stat().st_size > _MOST_FILE_BYTES:
             return None
@@ -113,7 +113,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _bare_constraints(content: bytes) -> bytes:
-    """Return a file of constraints with bare addresses, without the lines whose address is not given away."""
+    """Return constraints without credentials, dropping lines whose address cannot be exposed."""
     lines = content.decode("utf-8", "surrogateescape").splitlines(keepends=True)
     return "".join(map(_bare_line, lines)).encode("utf-8", "surrogateescape")
 
@@ -137,9 +137,9 @@ def _bare_addresses(value: str) -> str:
 
 
 def bare_address(address: str) -> str:
-    """Return a web address without user, password, query and fragment.
+    """Return a web address without user name, password, query and fragment.
 
-    Empty if it is not a web address, or if a part of its path looks like a token, as some indexes have it.
+    Empty if it is not a web address, or if part of its path looks like a token, as used by some indexes.
     """
     with_scheme = address if "://" in address else f"http://{address}"
     parts = urlsplit(with_scheme)
@@ -151,7 +151,7 @@ def bare_address(address: str) -> str:
 
 
 def _holds_token(path: str) -> bool:
-    """Tell whether a path has a long piece of letters and digits that is hardly a name."""
+    """Return whether a path contains a long sequence of letters and digits that is unlikely to be a name."""
     pieces: list[str] = _PIECE.findall(unquote(path))
     return any(
         any(map(str.isdigit, piece)) or len(_SWITCH.findall(piece)) > _MOST_SWITCHES for piece in pieces
@@ -159,7 +159,7 @@ def _holds_token(path: str) -> bool:
 
 
 def _from_pips_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what pip's settings files say, the later ones winning, by the variables' names."""
+    """Return pip's settings from files by variable name; later files override earlier ones."""
     found: dict[str, str] = {}
     for file in _pips_files(environment):
         read = configparser.RawConfigParser()
@@ -180,7 +180,7 @@ def _as_variables(items: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]
 
 
 def _pips_files(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield pip's settings files where it looks for them, the weakest first."""
+    """Yield the paths of pip's configuration files in ascending priority."""
     if environment.get("PIP_CONFIG_FILE") == "/dev/null":
         return
     yield from (Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"))
@@ -202,7 +202,7 @@ _SAME = {
     "UV_CONSTRAINT": ("PIP_CONSTRAINT",),
     "SSL_CERT_FILE": ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
 }
-"""uv's variables, each with those that say the same, the first that is set."""
+"""uv's variables and the equivalent variables; the first one that is set is used."""
 
 _OTHER_NAMES = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
 _NO = frozenset({"", "0", "false", "no", "off"})
@@ -210,10 +210,10 @@ _NO = frozenset({"", "0", "false", "no", "off"})
 
 @cache
 def uv_program() -> Path:
-    """Return the uv executable that is installed with this program.
+    """Return the uv executable installed with this program.
 
     Raises:
-        CannotPrepare: It is not installed beside this program.
+        CannotPrepare: uv is not installed.
     """
     try:
         from uv import find_uv_bin
@@ -224,7 +224,7 @@ def uv_program() -> Path:
 
 
 def uv_variables(given: Mapping[str, str]) -> dict[str, str]:
-    """Return uv's own variables for an environment that is made for pip; those that it has already hold."""
+    """Return uv's variables for an environment written for pip; variables of uv take precedence."""
     return {**dict(_translated(given)), **_manners()}
 
 
@@ -242,7 +242,7 @@ def _translated(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def is_set(given: Mapping[str, str], name: str) -> bool:
-    """Tell whether a variable says yes."""
+    """Return whether a boolean variable is true."""
     return given.get(name, "").lower() not in _NO
 
 
@@ -250,9 +250,9 @@ def _manners() -> dict[str, str]:
     return {
         "UV_NO_PROGRESS": "1",
         "NO_COLOR": "1",
-        # Users change from command to command: a file that had a second name could not be given to the next.
+        # Commands may run as different users, and a hard-linked file could not be handed to the next one.
         "UV_LINK_MODE": "copy",
-        # Nothing can be kept beside the packages inside, so each process would compile them again.
+        # Processes in the sandbox cannot write bytecode, so each would compile the packages again.
         "UV_COMPILE_BYTECODE": "1",
         "UV_PYTHON_DOWNLOADS": "manual",
     }

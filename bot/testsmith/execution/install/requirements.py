@@ -1,7 +1,7 @@
-"""Requirements as pip's files and command lines write them, read as data.
+"""Parse requirements in pip's files and command lines, without running anything.
 
-What comes out are names with extras, versions and markers, each parsed and written again by `packaging`. An
-option, an address, a path or another index never gets through: it is left out, and said to be.
+The result contains only names with extras, versions and markers, each parsed and formatted by `packaging`.
+Options, addresses, paths and other indexes are never passed on; they are recorded as left out.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _OTHER_WORDS = frozenset(
 
 
 def normal(name: str) -> str:
-    """Return a name as PEP 503 compares it."""
+    """Return a name in normalized form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def is_for_tests(name: str) -> bool:
-    """Tell whether a name is one of tests alone, such as `tests` or `crypto-test`, but not `test-docs`."""
+    """Return whether a name refers to tests only: `tests` or `crypto-test`, but not `test-docs`."""
     words = _words(name)
     return bool(words & _TEST_WORDS) and not is_for_something_else(name)
 
@@ -60,12 +60,12 @@ def _words(name: str) -> set[str]:
 
 
 MAX_FILE_BYTES = 256 * 1024
-"""A longer file is not read."""
+"""Larger files are not read."""
 
 _MOST_ITEMS = 500
 _MOST_FILES = 20
 MAX_LINE_CHARACTERS = 1_000
-"""The rest of a longer line is not read, so that no pattern meets a text that it is slow on."""
+"""Longer lines are truncated, to protect against slow pattern matching."""
 
 
 _PROJECT = re.compile(r"(?:file:)?(?:\.|\./|\{toxinidir\}/?|\{tox_root\}/?)(?:\[(?P<extras>[\w.,\s-]*)\])?")
@@ -103,20 +103,20 @@ _WITH_VALUE = frozenset(
 )
 
 Read = Callable[[str], str | None]
-"""Gives a file of the project by its path; None where there is none that may be read."""
+"""Returns the text of a project file by path; None if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What one place declares.
+    """What one source declares.
 
     Attributes:
-        source: The place, in words.
+        source: Description of the source.
         requirements: Names with extras, versions and markers.
-        constraints: Likewise, but nothing is installed for them.
-        extras: The project's own extras.
-        groups: Its dependency groups.
-        left_out: What is not handled, as it is written there.
+        constraints: Constraints in the same form, which do not cause an installation.
+        extras: Extras of the project.
+        groups: Dependency groups of the project.
+        left_out: Entries that are not supported, as written.
     """
 
     source: str
@@ -128,18 +128,18 @@ class Declared:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be installed for it."""
+        """Whether there is nothing to install."""
         return not (self.requirements or self.extras or self.groups)
 
 
 @dataclass(slots=True)
 class Collector:
-    """Collects what one place declares.
+    """Collects what one source declares.
 
     Attributes:
-        source: The place, in words.
-        read: Gives the files that are named there.
-        folder: The folder that paths there are relative to.
+        source: Description of the source.
+        read: Reads files that the source refers to.
+        folder: Folder that relative paths refer to.
     """
 
     source: str
@@ -153,7 +153,7 @@ class Collector:
     _files: set[str] = field(default_factory=set)
 
     def declared(self) -> Declared:
-        """Return all that was collected, up to a limit."""
+        """Return everything collected, up to a limit."""
         return Declared(
             source=self.source,
             requirements=tuple(islice(self._requirements, _MOST_ITEMS)),
@@ -164,11 +164,11 @@ class Collector:
         )
 
     def lines(self, text: str) -> None:
-        """Take the content of a requirements file."""
+        """Add the lines of a requirements file."""
         self._lines(text, self.folder, self._requirements)
 
     def items(self, texts: Iterable[object]) -> None:
-        """Take requirements, each as a line of such a file; anything else is left out."""
+        """Add requirements, each in the syntax of a requirements file; other values are left out."""
         for text in islice(texts, _MOST_ITEMS):
             if isinstance(text, str):
                 self._line(text, self.folder, self._requirements)
@@ -176,7 +176,7 @@ class Collector:
                 self.leave_out(text)
 
     def arguments(self, words: Sequence[str], folder: str | None = None) -> None:
-        """Take the arguments of `pip install`, or of a command like it."""
+        """Add the arguments of `pip install` or a similar command."""
         at = self.folder if folder is None else folder
         left = list(words[:_MOST_ITEMS])
         while left:
@@ -192,15 +192,15 @@ class Collector:
                 left.pop(0)
 
     def extras(self, names: Iterable[object]) -> None:
-        """Take extras of the project."""
+        """Add extras of the project."""
         self._take_names(names, self._extras)
 
     def groups(self, names: Iterable[object]) -> None:
-        """Take dependency groups of the project."""
+        """Add dependency groups of the project."""
         self._take_names(names, self._groups)
 
     def leave_out(self, what: object) -> None:
-        """Note what is not handled."""
+        """Record an entry that is not supported."""
         self._left_out[" ".join(str(what).split())[:80]] = None
 
     def _take_names(self, names: Iterable[object], into: dict[str, None]) -> None:
@@ -247,7 +247,7 @@ class Collector:
             into[str(requirement)] = None
 
     def _is_project(self, text: str) -> bool:
-        """Take the project itself, which is installed anyway, with its extras."""
+        """Return whether the text refers to the project itself, and add the extras it names."""
         found = _PROJECT.fullmatch(text)
         if found is None:
             return False
@@ -269,12 +269,12 @@ class Collector:
 
 
 def short_lines(text: str) -> str:
-    """Return a text whose lines end early: `configparser` is slow on long ones."""
+    """Return the text with long lines truncated, because `configparser` is slow on them."""
     return "\n".join(line[:MAX_LINE_CHARACTERS] for line in text.splitlines())
 
 
 def _split(word: str) -> tuple[str, str]:
-    """Return an argument's option and its value, where it is one that holds both."""
+    """Return the option and value of an argument that contains both."""
     if not word.startswith("-"):
         return "", ""
     if word.startswith("--"):
@@ -284,7 +284,7 @@ def _split(word: str) -> tuple[str, str]:
 
 
 def _inside(folder: str, name: str) -> str | None:
-    """Return a path below the project's folder; None for any other."""
+    """Return a path below the project's folder; None if it is outside."""
     parts: list[str] = []
     for part in PurePosixPath(folder, name).parts:
         if part == "..":

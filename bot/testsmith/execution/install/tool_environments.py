@@ -1,4 +1,4 @@
-"""What hatch installs for tests: the environments of `[tool.hatch.envs]` or of `hatch.toml`."""
+"""Read what hatch, nox, tox and GitHub workflows install for tests."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from testsmith.execution.install.requirements import (
 
 
 def read_hatch(envs: Mapping[str, Any], toml: Mapping[str, Any], read: Read) -> Declared:
-    """Return what the environments for tests declare; if none is named after tests, the default one.
+    """Return what hatch's test environments declare, or the default one if none is named after tests.
 
     Args:
-        envs: The table `[tool.hatch.envs]`; empty for none.
-        toml: What `hatch.toml` holds; empty for none.
-        read: Gives the project's files.
+        envs: Table `[tool.hatch.envs]`; empty if missing.
+        toml: Content of `hatch.toml`; empty if missing.
+        read: Reads the project's files.
     """
     own = toml.get("envs")
     every = {**envs, **(own if isinstance(own, dict) else {})}
@@ -56,9 +56,9 @@ Texts = Mapping[str, Sequence[str]]
 
 
 def read_nox(read: Read) -> Declared:
-    """Return what the sessions that run tests install."""
+    """Return what the nox sessions that run tests install."""
     collector = Collector("noxfile.py", read)
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # not Python, or nested too deep
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # invalid or too deeply nested
         _take_all(ast.parse(read("noxfile.py") or ""), collector)
     return collector.declared()
 
@@ -95,7 +95,7 @@ def _runs_tests(function: ast.FunctionDef, calls: Sequence[ast.Call]) -> bool:
 
 
 def _take(call: ast.Call, constants: Texts, collector: Collector) -> None:
-    """Take what a call of a session installs."""
+    """Add what a call in a session installs."""
     words = list(_words(call, constants, collector)) if _installs(call) else []
     match words:
         case ["pip", "install", *rest] | ["uv", "pip", "install", *rest] | ["uv", "sync", *rest]:
@@ -120,7 +120,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _words(call: ast.Call, constants: Texts, collector: Collector) -> Iterator[str]:
-    """Yield a call's arguments, as far as they can be read; what `nox.project` returns counts as a group."""
+    """Yield a call's arguments as far as they can be read; results of `nox.project` count as groups."""
     for node in call.args:
         value = node.value if isinstance(node, ast.Starred) else node
         if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("dependency_groups"):
@@ -164,13 +164,13 @@ Sections = Mapping[str, Mapping[str, str]]
 
 
 def read_tox(read: Read, pyproject: Mapping[str, Any], toml: Mapping[str, Any], python: str) -> Declared:
-    """Return what the environment that runs the tests declares.
+    """Return what the tox environment that runs the tests declares.
 
     Args:
-        read: Gives the project's files.
-        pyproject: The table `[tool.tox]` of `pyproject.toml`; empty for none.
-        toml: What `tox.toml` holds; empty for none.
-        python: The version of Python to prefer an environment for, as `313`.
+        read: Reads the project's files.
+        pyproject: Table `[tool.tox]` of `pyproject.toml`; empty if missing.
+        toml: Content of `tox.toml`; empty if missing.
+        python: Preferred Python version, for example `313`.
     """
     ini = read("tox.ini")
     if ini is not None:
@@ -217,7 +217,7 @@ def _from_toml(table: Mapping[str, Any], source: str, read: Read, python: str) -
 
 
 def _chosen(environments: Sequence[str], python: str) -> str:
-    """Return the first environment that is for tests, best on the wanted version of Python."""
+    """Return the first environment for tests, preferably for the given Python version."""
     for_tests = [name for name in environments if not is_for_something_else(name)]
     fitting = [name for name in for_tests if {f"py{python}", f"{python[:1]}.{python[1:]}"} & _factors(name)]
     return next(iter(fitting or for_tests), "py")
@@ -228,7 +228,7 @@ def _factors(environment: str) -> set[str]:
 
 
 def _lines(text: str, factors: set[str], sections: Sections) -> Iterator[str]:
-    """Yield the lines of a value that hold for an environment, with what they refer to, each once."""
+    """Yield the unique lines of a value that apply to an environment, with references expanded."""
     left = text.splitlines()[::-1]
     seen: set[str] = set()
     while left:
@@ -247,7 +247,7 @@ def _lines(text: str, factors: set[str], sections: Sections) -> Iterator[str]:
 
 
 def _holds(condition: str, factors: set[str]) -> bool:
-    """Tell whether an environment has the factors of a condition: a comma is or, a dash is and."""
+    """Return whether an environment satisfies a condition: a comma means "or", a dash means "and"."""
     return any(
         all(
             (factor.lstrip("!") in factors) is not factor.startswith("!") for factor in alternative.split("-")
@@ -258,7 +258,7 @@ def _holds(condition: str, factors: set[str]) -> bool:
 
 
 def _expanded(texts: Iterable[str]) -> list[str]:
-    """Return texts with each of `{a,b}` in its place, up to a limit."""
+    """Return the texts with `{a,b}` expanded, up to a limit."""
     found: list[str] = []
     for text in islice(texts, _MOST_ENVIRONMENTS):
         parts = _BRACES.split("".join(text.split()))
@@ -290,14 +290,14 @@ def _list(value: object) -> list[object]:
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _MOST_CHARACTERS = MAX_FILE_BYTES
-"""Of all workflows together: a quarter of a megabyte takes some seconds to read."""
+"""Limit for all workflows together; 256 KiB take a few seconds to parse."""
 _MOST_STEPS = 200
 _MOST_NESTED = 5
 _RUNS_TESTS = re.compile(r"\b(?:pytest|unittest)\b")
 _INSTALLS = re.compile(r"(?:\buv\s+)?\bpip3?\s+install\s+(.*)")
 _END = re.compile(r"\s(?:&&|\|\||;|\||>|2>)(?:\s|$).*|;$")
 _INSERTED = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\)|`[^`\n]*`")
-"""What is put in when the job runs; the words in it are not names of packages."""
+"""Values inserted when the job runs; words in them are not package names."""
 _TOOLS = frozenset(
     {
         *("pip", "setuptools", "wheel", "build", "twine", "tox", "tox-gh-actions", "tox-uv", "tox-gh", "nox"),
@@ -316,15 +316,15 @@ _TOOLS = frozenset(
         *("flake8", "black", "isort", "ruff", "mypy", "pylint", "pyright", "bandit", "sphinx"),
     }
 )
-"""What a job needs that its tests do not import."""
+"""Tools that a job installs but its tests do not import."""
 
 
 def read_workflows(paths: Iterable[str], read: Read) -> Declared:
-    """Return what the jobs that run tests install.
+    """Return what workflow jobs that run tests install.
 
     Args:
-        paths: All files at the git root.
-        read: Gives them.
+        paths: All files below the git root.
+        read: Reads a file.
     """
     collector = Collector("the workflows in .github", read)
     left = _MOST_CHARACTERS
@@ -347,8 +347,8 @@ def _jobs(text: str) -> Iterator[list[str]]:
 
     try:
         yaml = YAML(typ="safe", pure=True)
-        yaml.composer.warn_double_anchors = False  # it would print, for each
-        yaml.constructor.flatten_mapping = lambda _: None  # merged keys multiply; GitHub takes none
+        yaml.composer.warn_double_anchors = False  # avoid a warning for each
+        yaml.constructor.flatten_mapping = lambda _: None  # no merge keys: they multiply
         document: Any = yaml.load(text)
     except (YAMLError, ValueError, RecursionError):
         return

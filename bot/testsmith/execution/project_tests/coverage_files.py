@@ -49,7 +49,7 @@ _BOUNDS = {
     "SELECT total(length(numbits)) FROM line_bits": 16 * 1024**2,
     "SELECT total(most) FROM (SELECT max(length(numbits)) most FROM line_bits GROUP BY file_id)": 512 * 1024,
 }
-"""What a database may hold: pairs of lines, bytes for eight lines each, and those one run has of a file."""
+"""Limits for a database: arcs, bytes of line bitmaps (8 lines each), bytes of each file's longest bitmap."""
 
 _MOST_SQL_BYTES = 1_000_000
 
