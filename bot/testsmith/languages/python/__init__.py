@@ -1,1 +1,1 @@
-"""The Python driver."""
+"""Python language driver."""

@@ -1,4 +1,4 @@
-"""The members of Python files that a change adds, alters or affects, and all members of given files."""
+"""Find the members that a change adds, changes or affects, and all members of given files."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ LANGUAGE = "python"
 def changed_members(scope: ComparisonScope) -> MemberFindings:
     """Return the added, changed and affected members; see `LanguageDriver.changed_members`.
 
-    Of a class that is new its public methods count, or the class itself where it has none; of a class that
-    was there, dunder methods count too, added or changed. What only moved, within a file or from one changed
-    file to another, is no change. A member that a comment asks to skip is both a member and skipped.
+    For a new class, its public methods are returned, or the class itself if it has none. For an existing
+    class, added and changed dunder methods are included. Code that only moved, within a file or between
+    changed files, does not count as changed. A member with a skip comment is returned both as a member and as
+    skipped.
     """
     packages = _Packages(scope.head, scope.project)
     files, skipped = _compared_files(scope, packages)
@@ -72,13 +73,13 @@ def _wholly_changed(member: Member) -> Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ComparedFile:
-    """One file, compared between base and head.
+    """A file compared between base and head.
 
     Attributes:
-        path: Its path on head, or on base where it is gone.
-        module: The module it is; None if no import statement can name it.
-        comparison: What differs.
-        added_lines: The lines of head that the diff adds or alters.
+        path: Path on head, or on base if the file was deleted.
+        module: The module, or None if it cannot be imported by name.
+        comparison: Differences between base and head.
+        added_lines: Lines of head that the diff adds or changes.
     """
 
     path: str
@@ -89,7 +90,7 @@ class _ComparedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chosen:
-    """A member that was found, and whether a comment asks to skip it."""
+    """A member, and whether a comment asks to skip it."""
 
     member: Member
     is_marked: bool
@@ -97,12 +98,12 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Changes:
-    """What one file's differences come to.
+    """Classified differences of one file.
 
     Attributes:
-        chosen: The added and changed members.
-        private: What changed without being a member.
-        settled: Path and name of all that differs: none of it is merely affected.
+        chosen: Added and changed members.
+        private: Changed definitions that are not members.
+        settled: Path and name of every difference; these are never reported as merely affected.
     """
 
     chosen: tuple[_Chosen, ...] = ()
@@ -111,7 +112,7 @@ class _Changes:
 
 
 class _Packages:
-    """The packages of one tree, each read when it is first asked for."""
+    """Packages of one tree, each read on first use."""
 
     def __init__(self, tree: SourceTree, project: str) -> None:
         self.tree = tree
@@ -123,14 +124,14 @@ class _Packages:
         return self.roots.package_files(self.tree.paths())
 
     def read(self, name: str) -> tuple[Package, PublicModules]:
-        """Return a top-level package, and what is public in it."""
+        """Return a top-level package and its public modules."""
         if name not in self._read:
             package = Package.read(self.tree, self._files.get(name, ()))
             self._read[name] = (package, PublicModules(package))
         return self._read[name]
 
     def public_module(self, module: Module, name: str) -> str | None:
-        """Return the public module of a definition; None if it is private."""
+        """Return the public module of a definition, or None if the definition is private."""
         if module.is_public:
             return module.name if has_public_name(name) else None
         return self.read(top_level(module.name))[1].module_for(module, name)
@@ -155,7 +156,7 @@ def _compared_files(scope: ComparisonScope, packages: _Packages) -> tuple[list[_
 
 
 def _compared(file: ChangedFile, scope: ComparisonScope) -> Comparison:
-    """Compare a file's two states; an unreadable state of base counts as none."""
+    """Compare a file's two states, treating an unreadable base as missing."""
     head = _source(scope.head, file.head_path) if file.head_path is not None else None
     try:
         base = _source(scope.base, file.base_path) if file.base_path is not None else None
@@ -175,7 +176,7 @@ def _source(tree: SourceTree, path: str) -> SourceFile:
 
 
 Gone = Mapping[str, frozenset[str]]
-"""What is gone from one file and new in another: by dotted name, the meanings that base had."""
+"""Definitions removed from one file and added in another: base meanings by dotted name."""
 
 
 def _gone(files: Sequence[_ComparedFile]) -> Gone:
@@ -189,7 +190,7 @@ def _gone(files: Sequence[_ComparedFile]) -> Gone:
 
 
 def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Changes:
-    """Sort a file's differences into members and private things; what only moved is neither."""
+    """Classify a file's differences as members or private definitions, ignoring what only moved."""
     if file.module is None:
         return _Changes(private={})
     moved = _moved(file.comparison, gone)
@@ -211,7 +212,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
 
 
 def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
-    """Return the names that were in another changed file with the same meaning, and are gone from there."""
+    """Return the names that moved here from another changed file with the same meaning."""
     added = (each.found for each in comparison.differences if each.change is Change.ADDED)
     return frozenset(
         found.name
@@ -221,7 +222,7 @@ def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
 
 
 def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[str]:
-    """Return the names that are members as far as the file itself can tell."""
+    """Return the names that are members, judging by the file alone."""
     found = {
         each.found.name
         for each in comparison.differences
@@ -230,7 +231,7 @@ def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[
     for name in comparison.added_classes - moved:
         inside = f"{name}."
         if name in gone and has_public_name(name) and not any(each.startswith(inside) for each in found):
-            # It moved with all its methods, but changed on the way: nothing else would speak of it.
+            # It moved with all its methods but also changed; without this, the change would not be reported.
             found.add(name)
     return found
 
@@ -247,9 +248,10 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
 
 
 def _may_affect(difference: Difference, gone: Gone, *, is_public: bool) -> bool:
-    """Return whether a private thing can change what uses it: it changed, perhaps while it moved.
+    """Return whether a private definition can change what uses it, because it changed or moved.
 
-    What is merely new is used by new text only. Constants as `__version__` and `__all__` speak of the module.
+    New definitions are used only by new code. Constants such as `__version__` and `__all__` describe the
+    module.
     """
     is_constant = difference.found.kind is None
     if (is_public and not is_constant) or (is_constant and is_dunder(difference.found.name)):
@@ -258,7 +260,7 @@ def _may_affect(difference: Difference, gone: Gone, *, is_public: bool) -> bool:
 
 
 def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: int) -> Iterator[_Chosen]:
-    """Yield the members that use what changed without being members, and did not differ themselves."""
+    """Yield unchanged members that use changed private definitions."""
     private = {node: found for change in changes for node, found in change.private.items()}
     settled = frozenset(each for change in changes for each in change.settled)
     sources = {node: normalised_source(found.source) for node, found in private.items()}
@@ -282,7 +284,7 @@ def _by_path(
     reached: Iterable[Node],
     settled: frozenset[tuple[str, str]],
 ) -> dict[str, dict[Node, str]]:
-    """Return the public nodes that were reached, by file, each with its public module."""
+    """Return the reached public nodes by file, each with its public module."""
     found: dict[str, dict[Node, str]] = {}
     for node in reached:
         defined = package.defined(node)
@@ -305,7 +307,7 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
 
 
 def _places(package: Package, private: Mapping[Node, FoundDefinition], effect: Effect) -> Iterator[Place]:
-    """Yield where on head the causes stand that are there."""
+    """Yield the locations of the causes that exist on head."""
     for node in effect.causes:
         if node.module in package.modules and package.defined(node) is not None:
             path, spans = package.modules[node.module].module.path, private[node].spans

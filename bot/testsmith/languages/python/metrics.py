@@ -1,4 +1,4 @@
-"""What makes one member weigh more than another: how often its way parts, and what stands on it."""
+"""Metrics used to rank members: decision points and dependents."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from testsmith.model import Member
 
 
 def weights(tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, MemberWeight]:
-    """Return what members weigh, by id; see `LanguageDriver.weights`.
+    """Return the weights of members by id; see `LanguageDriver.weights`.
 
-    Packages are read one after the other, so that no more than one of them is held. Who calls a method of
-    an object cannot be told from the text alone: of a method, what uses its class counts.
+    Packages are read one at a time to limit memory. Callers of a method cannot be determined from the source
+    alone, so users of its class are counted instead.
     """
     roots = SourceRoots.of(project, frozenset(tree.paths()))
     files = roots.package_files(tree.paths())
@@ -51,7 +51,7 @@ def _in_package(
 
 
 def _dependents(users: Mapping[Node, Sequence[Node]], module: str, name: str) -> int:
-    """Count what uses a definition, or from outside of it a class around it."""
+    """Count the users of a definition and, outside of them, users of its enclosing classes."""
     found = set(users.get(Node(module, name), ()))
     around = name.rpartition(".")[0]
     while around:

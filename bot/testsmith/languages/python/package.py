@@ -1,4 +1,9 @@
-"""One top-level package as a whole: what its modules define, import and export, and which name means what."""
+"""Analyze a top-level package: what its modules define, import and export, and what names resolve to.
+
+A name is public if neither it nor an enclosing class starts with an underscore and it is defined in a public
+module, or re-exported under its own name by a public module of the same package. A name that is public only
+under an alias stays private, because its id would not say what to import.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +35,8 @@ class Module:
     """A file as an importable module.
 
     Attributes:
-        name: The dotted name, such as `shop.cart`.
-        path: The file, relative to the git root.
+        name: Dotted name, such as `shop.cart`.
+        path: File path relative to the Git root.
     """
 
     name: str
@@ -39,35 +44,35 @@ class Module:
 
     @property
     def is_package(self) -> bool:
-        """Whether it is a package's `__init__.py`."""
+        """Whether the file is a package's `__init__.py`."""
         return self.path.endswith("__init__.py")
 
     @property
     def package(self) -> str:
-        """The package that relative imports start from, `""` for a top-level module."""
+        """Package that relative imports start from, or `""` for a top-level module."""
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
     @property
     def is_public(self) -> bool:
-        """Whether no part of its name begins with an underscore."""
+        """Whether no part of the name starts with an underscore."""
         return not any(part.startswith("_") for part in self.name.split("."))
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRoots:
-    """The folders that imports start from, innermost first, relative to the git root, `""` for the root."""
+    """Folders that imports start from, innermost first, relative to the Git root (`""` for the root)."""
 
     folders: tuple[str, ...]
 
     @classmethod
     def of(cls, project: str, paths: Collection[str]) -> SourceRoots:
-        """Return a project's source roots: its folder, and `src/` in it where that is no package itself."""
+        """Return a project's source roots: its folder, and its `src/` unless that is a package."""
         source = f"{project}/src" if project else "src"
         is_package = f"{source}/__init__.py" in paths
         return cls((project,) if is_package else (source, project))
 
     def module(self, path: str) -> Module | None:
-        """Return the module that a file is; None if no import statement can name it."""
+        """Return the module for a path, or None if it cannot be imported by name."""
         for folder in self.folders:
             prefix = f"{folder}/" if folder else ""
             if path.startswith(prefix):
@@ -76,7 +81,7 @@ class SourceRoots:
         return None
 
     def package_files(self, paths: Iterable[str]) -> dict[str, list[Module]]:
-        """Return the modules of each top-level package, or top-level module, by its name."""
+        """Return the modules of each top-level package or module, by its name."""
         found: dict[str, list[Module]] = {}
         for path in paths:
             module = self.module(path) if path.endswith(".py") else None
@@ -99,16 +104,16 @@ def _dotted(path: str) -> str:
 
 def _is_importable(part: str) -> bool:
     is_name = part.isidentifier() and not keyword.iskeyword(part)
-    # An import statement's names are normalized so: it would look for another file.
+    # Python NFKC-normalizes names in import statements, and would look for a different file.
     return is_name and unicodedata.normalize("NFKC", part) == part
 
 
 MOST_HOMONYMS = 8
-"""A private attribute of an object of unknown class is followed if at most so many classes have it."""
+"""A private attribute of an object of unknown class is followed if at most this many classes have it."""
 
 
 class Node(NamedTuple):
-    """Something a module defines; the module itself where `name` is empty."""
+    """A definition in a module, or the module itself if `name` is empty."""
 
     module: str
     name: str
@@ -116,12 +121,12 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defined:
-    """What is kept of a definition once its syntax tree is gone.
+    """A definition without its syntax tree.
 
     Attributes:
-        kind: What it is; None for a module constant.
+        kind: Kind of member, or None for a module constant.
         references: What it refers to.
-        bases: Of a class: the references to its bases, in order.
+        bases: For a class, the references to its bases, in order.
     """
 
     kind: MemberKind | None
@@ -131,14 +136,14 @@ class Defined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleContents:
-    """What a module defines, imports and exports.
+    """Definitions, imports and exports of a module.
 
     Attributes:
         module: The module.
-        defined: What it defines, by dotted name.
-        imports: What its import statements bind.
-        exported: The names in `__all__`; None if it has none, or one that is not a plain list.
-        used: The names that its code uses, annotations included.
+        defined: Definitions by dotted name.
+        imports: Names bound by import statements.
+        exported: Names in `__all__`, or None if it is missing or not a plain list.
+        used: Names that the code uses, including in annotations.
     """
 
     module: Module
@@ -149,7 +154,7 @@ class ModuleContents:
 
 
 def contents(module: Module, source: SourceFile) -> ModuleContents:
-    """Return what a module holds."""
+    """Return the definitions, imports and exports of a module."""
     found = definitions(source.tree)
     imports = Imports(module.package)
     for placed in statements(source.tree.body):
@@ -190,7 +195,7 @@ def _exported(definition: Definition | None) -> frozenset[str] | None:
 
 
 class Package:
-    """The modules of one top-level package, and what names in them mean."""
+    """Modules of one top-level package, with name resolution."""
 
     def __init__(self, modules: Iterable[ModuleContents]) -> None:
         self.modules: Mapping[str, ModuleContents] = {each.module.name: each for each in modules}
@@ -198,29 +203,29 @@ class Package:
 
     @classmethod
     def read(cls, tree: SourceTree, modules: Iterable[Module]) -> Package:
-        """Read a package's modules; one that cannot be read is left out, as if it were not there."""
+        """Read a package's modules; unreadable modules are ignored."""
         return cls(each for module in modules if (each := _read(tree, module)) is not None)
 
     def defined(self, node: Node) -> Defined | None:
-        """Return what a node defines; None for a module, or where there is no such thing."""
+        """Return a node's definition, or None for a module or an unknown name."""
         found = self.modules.get(node.module)
         return found.defined.get(node.name) if found is not None else None
 
     def nodes(self) -> Iterator[Node]:
-        """Yield all that is defined, module by module."""
+        """Yield all definitions, module by module."""
         for name, module in self.modules.items():
             for defined in module.defined:
                 yield Node(name, defined)
 
     def find(self, module: str, name: str) -> Sequence[Node]:
-        """Return what a name of a module means inside this package: definitions or modules."""
+        """Return the definitions or modules of this package that a name in a module resolves to."""
         key = (module, name)
         if key not in self._known:
             self._known[key] = list(self._find(key))
         return self._known[key]
 
     def _find(self, start: tuple[str, str]) -> Iterator[Node]:
-        """Follow imports from one module to the next, each name once."""
+        """Follow imports from module to module, visiting each name once."""
         waiting, seen = [start], {start}
         for module, name in waiting:
             contents = self.modules.get(module)
@@ -239,14 +244,14 @@ class Package:
             seen.update(further)
 
     def exports(self, module: str, name: str) -> bool:
-        """Return whether `from module import *` would bind a name that the module has."""
+        """Return whether `from module import *` would bind a name of the module."""
         found = self.modules.get(module)
         if found is None:
             return False
         return name in found.exported if found.exported is not None else not name.startswith("_")
 
     def members(self, node: Node, name: str) -> Sequence[Node]:
-        """Return what a class's attribute means: its own definition, or that of the nearest bases."""
+        """Return what a class attribute resolves to: its own definition, or that of its nearest bases."""
         found: list[Node] = []
         waiting = [node]
         for each in waiting:
@@ -258,7 +263,7 @@ class Package:
         return found
 
     def bases(self, node: Node) -> tuple[Node, ...]:
-        """Return a class's bases inside this package."""
+        """Return the bases of a class that are in this package."""
         return self._bases.get(node, ())
 
     @cached_property
@@ -280,7 +285,7 @@ class Package:
         return found
 
     def overrides(self, node: Node, name: str) -> Iterator[Node]:
-        """Yield the definitions of an attribute in a class's subclasses, however far down."""
+        """Yield the definitions of an attribute in all direct and indirect subclasses."""
         waiting, seen = list(self._subclasses.get(node, ())), {node}
         while waiting:
             subclass = waiting.pop()
@@ -297,7 +302,7 @@ class Package:
         return defined is not None and defined.kind is MemberKind.CLASS
 
     def parts(self, node: Node) -> Sequence[Node]:
-        """Return all that is defined inside a class."""
+        """Return all definitions inside a class."""
         return self._parts.get(node, ())
 
     @cached_property
@@ -311,12 +316,12 @@ class Package:
         return found
 
     def is_function(self, node: Node) -> bool:
-        """Return whether a node is a function of a module."""
+        """Return whether a node is a module-level function."""
         defined = self.defined(node)
         return defined is not None and defined.kind is MemberKind.FUNCTION
 
     def follow(self, node: Node, reference: Reference) -> Sequence[Node]:
-        """Return what a reference in a node's code means inside this package."""
+        """Return what a reference in a node's code resolves to in this package."""
         via, names = reference
         enclosing = Node(node.module, node.name.rpartition(".")[0])
         match via:
@@ -332,7 +337,7 @@ class Package:
                 return self._anywhere(names[0])
 
     def _walk(self, starts: Iterable[Node], names: Sequence[str]) -> Sequence[Node]:
-        """Follow the parts of a dotted name; what lies behind an object is found by private names only."""
+        """Resolve the parts of a dotted name; attributes of unknown objects only by private name."""
         reached, at = dict[Node, None](), dict.fromkeys(starts)
         for number, name in enumerate(names):
             further = dict[Node, None]()
@@ -349,13 +354,13 @@ class Package:
         return [node for node in (reached | at) if node.name]
 
     def _step(self, node: Node, name: str) -> Sequence[Node] | None:
-        """Return what a module's or class's attribute means; None if the node is no such thing."""
+        """Return what an attribute of a module or class resolves to, or None for other nodes."""
         if not node.name:
             return self.find(node.module, name)
         return (self.members(node, name) or None) if self.is_class(node) else None
 
     def _anywhere(self, name: str) -> Sequence[Node]:
-        """Return the class members with a private name; none where too many share it to mean anything."""
+        """Return the class members with a private name, or nothing if too many classes share it."""
         found = self._private_members.get(name, ())
         return found if len(found) <= MOST_HOMONYMS else ()
 
@@ -379,21 +384,17 @@ def _read(tree: SourceTree, module: Module) -> ModuleContents | None:
         return None
 
 
-# Which names are public, and the module that tests import them from.
-#
-# Public is what has no underscore in its own name or an enclosing class's, and stands in a module without
-# one, or is re-exported under its own name by such a module of the same package. A name that is public
-# only under another name stays private: tests could not be told from its id what to import.
+# Public names.
 
 
 def is_dunder(name: str) -> bool:
-    """Return whether a dotted name's last part is one of Python's own, such as `Reader.__init__`."""
+    """Return whether the last part of a dotted name is a dunder name, such as `Reader.__init__`."""
     plain = name.rpartition(".")[2]
     return len(plain) > 4 and plain.startswith("__") and plain.endswith("__")  # noqa: PLR2004 - four underscores
 
 
 def has_public_name(name: str) -> bool:
-    """Return whether a dotted name is public as far as underscores go; a class's dunder methods are."""
+    """Return whether a dotted name is public judging by underscores; dunder methods of a class are."""
     around, _, plain = name.rpartition(".")
     if is_dunder(name):
         return bool(around) and has_public_name(around)
@@ -401,13 +402,13 @@ def has_public_name(name: str) -> bool:
 
 
 class PublicModules:
-    """From which public module each name of a package is to be imported."""
+    """Maps each name of a package to the public module it should be imported from."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
 
     def module_for(self, module: Module, name: str) -> str | None:
-        """Return the public module of a definition by its dotted name; None if it is private."""
+        """Return the public module of a definition, or None if the definition is private."""
         if not has_public_name(name):
             return None
         if module.is_public:
@@ -422,7 +423,7 @@ class PublicModules:
 
     @cached_property
     def _offers(self) -> dict[Node, list[str]]:
-        """The public modules that re-export each name of a private one."""
+        """Public modules that re-export each name of a private module."""
         found: dict[Node, list[str]] = {}
         for contents in self._package.modules.values():
             if contents.module.is_public:
@@ -432,7 +433,7 @@ class PublicModules:
 
 
 def _offered(package: Package, contents: ModuleContents) -> Iterator[Node]:
-    """Yield what a public module has from elsewhere and offers under the same name as its own."""
+    """Yield what a public module re-exports under the same name."""
     module = contents.module.name
     imported = [
         name for name, targets in contents.imports.names.items() if _is_offered(contents, name, targets)
@@ -451,10 +452,10 @@ def _is_listed(contents: ModuleContents, name: str) -> bool:
 
 
 def _is_offered(contents: ModuleContents, name: str, targets: tuple[ImportTarget, ...]) -> bool:
-    """Return whether an imported name is meant for others.
+    """Return whether an imported name is a re-export.
 
-    With `__all__`, that says so. Without, a package's `__init__.py` imports for others, any other module
-    for itself where its code uses the name.
+    `__all__` decides if it exists. Otherwise every import in an `__init__.py` is a re-export; in another
+    module, only imports that its own code does not use are.
     """
     if contents.exported is not None:
         return name in contents.exported
@@ -463,7 +464,7 @@ def _is_offered(contents: ModuleContents, name: str, targets: tuple[ImportTarget
 
 
 def _aliased(name: str, defined: Defined) -> Reference | None:
-    """Return what a module constant stands for if it is no more than `name = _module.name`."""
+    """Return what a module constant refers to if it is just `name = _module.name`."""
     if defined.kind is not None or len(defined.references) != 1:
         return None
     (reference,) = defined.references

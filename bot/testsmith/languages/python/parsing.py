@@ -1,4 +1,4 @@
-"""Reading untrusted Python text as syntax trees that are safe to walk."""
+"""Parse untrusted Python source into syntax trees that are safe to walk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One parsed source file.
+    r"""A parsed source file.
 
     Attributes:
-        path: Relative to the git root.
-        text: The decoded text, line ends as newlines.
-        tree: Its syntax tree.
+        path: Path relative to the Git root.
+        text: Decoded text with `\n` line ends.
+        tree: Syntax tree.
     """
 
     path: str
@@ -35,13 +35,13 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class LineSpan:
-    """Lines of a file, counted from 1, both ends included."""
+    """A range of lines, 1-based and inclusive."""
 
     first: int
     last: int
 
     def lines(self) -> range:
-        """Return the numbers of its lines."""
+        """Return the line numbers."""
         return range(self.first, self.last + 1)
 
 
@@ -49,18 +49,18 @@ def read_source(path: str, data: bytes) -> SourceFile:
     """Return a file's text and syntax tree.
 
     Raises:
-        CannotParse: It is binary, in another encoding than it says, or no Python that this interpreter
-            understands.
+        CannotParse: The file is binary, is not in its declared encoding, or is not Python that this
+            interpreter understands.
     """
     text = decode(data)
     return SourceFile(path=path, text=text, tree=parse(text))
 
 
 def decode(data: bytes) -> str:
-    """Return a source file's text: its encoding declaration or byte order mark holds, else UTF-8.
+    """Return a source file's text, using its encoding declaration or byte order mark (default: UTF-8).
 
     Raises:
-        CannotParse: It is binary, or in another encoding than it says.
+        CannotParse: The file is binary or not in its declared encoding.
     """
     if b"\0" in data:
         raise CannotParse("it is a binary file")
@@ -79,7 +79,7 @@ def parse(text: str) -> ast.Module:
     """Return a text's syntax tree.
 
     Raises:
-        CannotParse: It is not valid Python that this interpreter understands; the message names the line.
+        CannotParse: The text is not Python that this interpreter understands; the message names the line.
     """
     try:
         with warnings.catch_warnings():
@@ -96,24 +96,24 @@ def parse(text: str) -> ast.Module:
 
 
 def span_of(node: ast.stmt) -> LineSpan:
-    """Return the lines of a statement, decorators included."""
+    """Return the lines of a statement, including decorators."""
     decorators: Sequence[ast.expr] = getattr(node, "decorator_list", ())
     first = min((node.lineno, *(decorator.lineno for decorator in decorators)))
     return LineSpan(first, node.end_lineno or node.lineno)
 
 
 def bodies(statement: ast.stmt) -> list[list[ast.stmt]]:
-    """Return the lists of statements within one, none of them empty."""
+    """Return the nonempty statement lists directly inside a statement."""
     fields = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
     parts = [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
     return [body for body in (*fields, *(part.body for part in parts)) if body]
 
 
 def text_of(lines: Sequence[str], node: ast.stmt) -> str:
-    """Return a statement's text, decorators included, moved to the left margin.
+    """Return a statement's dedented text, including decorators.
 
-    Lines inside string literals keep their indentation, since it is part of a value; only a docstring's
-    lines move along.
+    Lines inside string literals keep their indentation because it is part of the value. Only docstring lines
+    are dedented.
     """
     span = span_of(node)
     own = lines[span.first - 1 : span.last]
@@ -127,7 +127,7 @@ def text_of(lines: Sequence[str], node: ast.stmt) -> str:
 
 
 def _may_go_on(line: str) -> bool:
-    """Return whether a string literal may go on in the next line."""
+    """Return whether a string literal may continue on the next line."""
     return '"""' in line or "'''" in line or line.endswith("\\")
 
 
@@ -157,7 +157,7 @@ def _docstrings(node: ast.stmt) -> Iterator[ast.expr]:
 
 
 def comments(text: str) -> dict[int, str]:
-    """Return the comments of a text by their line; what cannot be tokenized has none from there on."""
+    """Return the comments of a text by line, up to the first place that cannot be tokenized."""
     found: dict[int, str] = {}
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -172,20 +172,20 @@ _LAYOUT = frozenset({tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DE
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 MAX_DEPTH = 100
-"""The deepest nesting of syntax nodes that is read. Hand-written code stays under 40; a text that nests some
-thousands deep ends `libcst`'s parser by overflowing the process's stack, which no `except` can catch."""
+"""Maximum nesting of syntax nodes. Handwritten code stays under 40. Several thousand levels overflow the
+process's stack in `libcst`'s parser, which no `except` can catch."""
 
 MAX_PATTERN_COST = 300_000
-"""What the patterns of a text's `case` clauses may cost together. With each bracket around a token `libcst`
-reads it up to four times as often, holding the interpreter's lock: `{1: {1: ...}}` nested 12 deep takes a
-minute. This much takes about a second; a clause of hand-written code costs some hundreds."""
+"""Maximum total cost of the patterns in a text's `case` clauses. Each bracket around a token makes `libcst`
+read it up to four times as often while holding the GIL: `{1: {1: ...}}` nested 12 deep takes a minute. This
+limit takes about a second; a clause of handwritten code costs a few hundred."""
 
 
 def parse_untrusted(code: str) -> ast.Module:
     """Return the syntax tree of a text, which may begin with a byte order mark.
 
     Raises:
-        CannotParse: It is not valid Python, or is nested too deep.
+        CannotParse: The text is not valid Python or is nested too deeply.
     """
     tree = parse(code.removeprefix("\ufeff"))
     _refuse_depth(tree)
@@ -193,10 +193,10 @@ def parse_untrusted(code: str) -> ast.Module:
 
 
 def parse_concrete(code: str) -> cst.Module:
-    """Return the concrete syntax tree of a text, comments and formatting included.
+    """Return the concrete syntax tree of a text, including comments and formatting.
 
     Raises:
-        CannotParse: It is not Python, or is nested too deep.
+        CannotParse: The text is not valid Python or is nested too deeply.
     """
     import libcst as cst
 
@@ -208,10 +208,10 @@ def parse_concrete(code: str) -> cst.Module:
 
 
 def refuse_costly_patterns(code: str) -> None:
-    """Refuse a text that would keep `parse_concrete` busy for minutes, or forever.
+    """Reject text that would keep `parse_concrete` busy for minutes or longer.
 
     Raises:
-        CannotParse: Its patterns are too many or nested too deep, or it is not Python.
+        CannotParse: The patterns are too many or nested too deeply, or the text is not valid Python.
     """
     tree = parse_untrusted(code)
     if not any(isinstance(node, ast.Match) for node in ast.walk(tree)):
@@ -224,7 +224,7 @@ def refuse_costly_patterns(code: str) -> None:
 
 
 def _tokens_of_patterns(code: str) -> Iterator[tuple[int, int]]:
-    """Yield the weight and the line of each token of what may be the head of a `case` clause."""
+    """Yield the weight and line of each token of potential `case` clause heads."""
     begins, reads, depth = True, False, 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
@@ -244,10 +244,10 @@ def _tokens_of_patterns(code: str) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def refusing_depth() -> Iterator[None]:
-    """Turn what is nested, or hangs together, too deep for the work inside into a refusal.
+    """Convert recursion errors inside the block to `CannotParse`.
 
     Raises:
-        CannotParse: The work recursed too deep.
+        CannotParse: The block recursed too deeply.
     """
     try:
         yield
@@ -258,7 +258,7 @@ def refusing_depth() -> Iterator[None]:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return a text's lines as Python counts them, with their ends."""
+    """Return a text's lines as Python counts them, with their line ends."""
     return io.StringIO(text, newline="").readlines()
 
 

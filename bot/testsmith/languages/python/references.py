@@ -1,7 +1,7 @@
-"""What a definition refers to, by its syntax tree: names and dotted names, its own class's members, imports.
+"""Find what a definition refers to: names, dotted names, members of its own class, and imports.
 
-Annotations are no references: they do not change what is done. A name that a function binds itself is no
-reference either, wherever in the function it stands.
+Annotations are ignored because they do not change behavior, as are names that a function binds itself
+anywhere in its body.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from testsmith.model import MemberKind
 
 
 class Via(Enum):
-    """How a reference is to be followed."""
+    """Where to start resolving a reference."""
 
     NAME = auto()
-    """From a name of the module."""
+    """A name in the module."""
     MODULE = auto()
-    """From a module, since the function imports it itself."""
+    """A module that the function imports itself."""
     OWN = auto()
-    """From the class that the code stands in: `self._total`."""
+    """The enclosing class: `self._total`."""
     BASE = auto()
-    """From the bases of the class that the code stands in: `super().total()`."""
+    """The bases of the enclosing class: `super().total()`."""
     ANY = auto()
-    """From an object of unknown class: a private attribute, whatever class defines it."""
+    """An object of unknown class: a private attribute, defined by any class."""
 
 
 class Reference(NamedTuple):
-    """One reference: how it is to be followed, and the names to follow.
+    """A reference: where to start, and the names to follow.
 
-    With `Via.MODULE` the first name is the module's.
+    With `Via.MODULE`, the first name is the module's name.
     """
 
     via: Via
@@ -42,7 +42,7 @@ class Reference(NamedTuple):
 
 
 class ImportTarget(NamedTuple):
-    """What an import binds a name to: a module, or a name in a module."""
+    """Target of an import: a module, or a name in a module."""
 
     module: str
     name: str | None
@@ -50,12 +50,12 @@ class ImportTarget(NamedTuple):
 
 @dataclass(slots=True)
 class Imports:
-    """What import statements bind.
+    """Names bound by import statements.
 
     Attributes:
-        package: The package that relative imports start from.
-        names: Each bound name with its targets, several where branches differ.
-        stars: The modules whose public names are all bound.
+        package: Package that relative imports start from.
+        names: Targets of each bound name; several if branches differ.
+        stars: Modules imported with `*`.
     """
 
     package: str
@@ -63,7 +63,7 @@ class Imports:
     stars: list[str] = field(default_factory=list)
 
     def enter(self, statement: ast.stmt) -> None:
-        """Enter what a statement binds, if it is an import."""
+        """Add the names a statement binds, if it is an import."""
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 module = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -82,7 +82,7 @@ class Imports:
                 self._bind(alias.asname or alias.name, ImportTarget(module, alias.name))
 
     def _absolute(self, statement: ast.ImportFrom) -> str | None:
-        """Return the module that a `from` import names; None if it climbs out of the package."""
+        """Return the module a `from` import names, or None if it goes beyond the top-level package."""
         if not statement.level:
             return statement.module
         parts = self.package.split(".")
@@ -98,7 +98,7 @@ class Imports:
 
 
 def references(definition: Definition, package: str) -> frozenset[Reference]:
-    """Return what a definition refers to; of a class, its decorators and class-level statements."""
+    """Return what a definition refers to; for a class, in its decorators and class-level statements."""
     is_method = definition.kind in {MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.PROPERTY}
     scope = _Scope(package=package, is_method=is_method)
     return frozenset(each for part in definition.parts for each in _of_part(part, scope))
@@ -113,14 +113,14 @@ def bases(definition: Definition) -> tuple[Reference, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scope:
-    """What names mean at one place of the code.
+    """Name resolution context.
 
     Attributes:
-        package: The package that relative imports start from.
-        shadowed: Names bound by the functions around.
-        imported: Names bound by import statements of the functions around.
-        own: The name of a method's first parameter, `self` mostly; `""` outside methods.
-        is_method: Whether the next function that is met is a method.
+        package: Package that relative imports start from.
+        shadowed: Names bound by enclosing functions.
+        imported: Names bound by import statements of enclosing functions.
+        own: Name of a method's first parameter, usually `self`; `""` outside methods.
+        is_method: Whether the next function encountered is a method.
     """
 
     package: str
@@ -130,7 +130,7 @@ class _Scope:
     is_method: bool = False
 
     def inside(self, node: Function | ast.Lambda) -> _Scope:
-        """Return what names mean inside a function."""
+        """Return the scope inside a function."""
         parameters = [each.arg for each in _parameters(node.args)]
         imports = Imports(self.package)
         bound = {*parameters, *_bound_in(node.body if isinstance(node.body, list) else [], imports)}
@@ -146,7 +146,7 @@ class _Scope:
         )
 
     def inside_comprehension(self, generators: Sequence[ast.comprehension]) -> _Scope:
-        """Return what names mean inside a comprehension."""
+        """Return the scope inside a comprehension."""
         bound = {name for each in generators for name in _stored(each.target)}
         return replace(self, shadowed=self.shadowed | bound)
 
@@ -168,7 +168,7 @@ _OTHER_SCOPES = (
 
 
 def _bound_in(body: Sequence[ast.stmt], imports: Imports) -> set[str]:
-    """Return the names that a function's body binds; those of its import statements are entered too."""
+    """Return the names that a function body binds, and add those it imports to `imports`."""
     found: set[str] = set()
     elsewhere: set[str] = set()
     waiting: list[ast.AST] = list(body)
@@ -217,7 +217,7 @@ def _all_uses(nodes: Iterable[ast.AST | None], scope: _Scope) -> Iterator[Refere
 
 
 def _uses(node: ast.AST, scope: _Scope) -> Iterator[Reference]:
-    """Yield what a node refers to, in a scope."""
+    """Yield what a node refers to in a scope."""
     match node:
         case ast.Name(id=name):
             if isinstance(node.ctx, ast.Load):
@@ -241,7 +241,7 @@ def _uses(node: ast.AST, scope: _Scope) -> Iterator[Reference]:
 
 
 def _of_function(node: Function | ast.Lambda, scope: _Scope) -> Iterator[Reference]:
-    """Yield what a function refers to; decorators and defaults belong to the scope around it."""
+    """Yield what a function refers to; decorators and defaults are resolved in the enclosing scope."""
     outside = replace(scope, is_method=False)
     decorators = node.decorator_list if isinstance(node, Function) else []
     yield from _all_uses((*decorators, *node.args.defaults, *node.args.kw_defaults), outside)
@@ -285,5 +285,5 @@ def _of_unknown(attributes: Iterable[str]) -> Iterator[Reference]:
 
 
 def is_private(name: str) -> bool:
-    """Return whether one name, not a dotted one, is private: a leading underscore, but not `__so__`."""
+    """Return whether a simple name is private: it has a leading underscore but is not a dunder name."""
     return name.startswith("_") and not (name.startswith("__") and name.endswith("__"))

@@ -1,1 +1,1 @@
-"""Python test files: where tests go, and how they are edited."""
+"""Where tests of Python code go, and how test files are edited."""

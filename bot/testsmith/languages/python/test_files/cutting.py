@@ -1,4 +1,4 @@
-"""Cutting a test module down: tests that are not wanted, then all that nothing reaches any more."""
+"""Remove tests from a test module, along with imports and definitions that become unused."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """Names that one statement, or one name of an import, binds together.
+    """Names bound together by one statement or one imported name.
 
     Attributes:
-        names: The names bound; a fixture's own name (`name="cart"`) among them.
-        uses: The names that are needed for it.
+        names: Bound names, including a fixture's explicit name (`name="cart"`).
+        uses: Names it requires.
     """
 
     names: tuple[str, ...]
@@ -29,7 +29,7 @@ class Binding:
 
 
 def bindings(statement: cst.CSTNode) -> Sequence[Binding] | None:
-    """Return what a statement binds, if binding names is all it does; None if it does more.
+    """Return what a statement binds, or None if it does more than bind names.
 
     Star imports and `from __future__` count as doing more. A conditional statement is one binding.
     """
@@ -44,7 +44,7 @@ def bindings(statement: cst.CSTNode) -> Sequence[Binding] | None:
 
 
 def branch_statements(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the statements of all branches of a compound statement that is no definition."""
+    """Yield the statements in all branches of a compound statement that is not a definition."""
     for child in node.children:
         if isinstance(child, cst.BaseSuite):
             yield from child.body
@@ -56,7 +56,7 @@ def branch_statements(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def imported_name(alias: cst.ImportAlias, *, from_module: bool) -> str:
-    """Return the name that an import's alias binds: `a` for `import a.b`."""
+    """Return the name that an import alias binds: `a` for `import a.b`."""
     if alias.asname is not None:
         return dotted(alias.asname.name)
     name = dotted(alias.name)
@@ -64,7 +64,7 @@ def imported_name(alias: cst.ImportAlias, *, from_module: bool) -> str:
 
 
 def dotted(node: cst.CSTNode | None) -> str:
-    """Return a node's dotted name, of a call the called one's; empty if it has none."""
+    """Return the dotted name of a node or of the function it calls, or `""`."""
     if isinstance(node, cst.Call):
         return dotted(node.func)
     if isinstance(node, cst.Attribute):
@@ -73,10 +73,10 @@ def dotted(node: cst.CSTNode | None) -> str:
 
 
 def used_names(node: cst.CSTNode) -> frozenset[str]:
-    """Return the names that a statement may need: too many rather than too few.
+    """Return the names that a statement may require, erring on the side of too many.
 
-    Local names count, and so do parameters, which pytest fills with fixtures. A name inside a text counts
-    in annotations, and where it is the whole text (`usefixtures("cart")`).
+    Includes local names and parameters, because pytest passes fixtures as parameters. Names in strings count
+    in annotations and if they are the whole string (`usefixtures("cart")`).
     """
     visitor = _Uses()
     node.visit(visitor)
@@ -107,7 +107,7 @@ def _simple(statement: cst.BaseSmallStatement) -> list[Binding] | None:
 
 
 def _assigned(statement: cst.BaseSmallStatement) -> tuple[str, ...] | None:
-    """Return the names an assignment binds; None if it is none, or sets an attribute or item."""
+    """Return the names an assignment binds, or None for other statements, attributes and items."""
     if isinstance(statement, cst.Assign):
         targets = [_target(target.target) for target in statement.targets]
     elif isinstance(statement, cst.AnnAssign | cst.AugAssign):
@@ -150,7 +150,7 @@ def _joined(found: Sequence[Binding], uses: frozenset[str]) -> Binding:
 
 
 class _Uses(cst.CSTVisitor):
-    """Collects the names that are read, skipping attributes, keywords and imports."""
+    """Collects names that are read, skipping attributes, keywords and imports."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,12 +184,12 @@ _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def without_other_tests(module: cst.Module, names: frozenset[str]) -> cst.Module:
-    """Return the module without the test functions whose names (`Class::name`) are not among these."""
+    """Return the module without test functions whose names (`Class::name`) are not in `names`."""
     return cst.ensure_type(module.visit(_TestRemover(names)), cst.Module)
 
 
 def without_unused(module: cst.Module) -> cst.Module:
-    """Return the module without the definitions and imports that nothing reaches which has to stay."""
+    """Return the module without unused definitions and imports."""
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
     reached = _reached(pieces)
     body = _kept_body(module.body, reached)
@@ -197,7 +197,7 @@ def without_unused(module: cst.Module) -> cst.Module:
 
 
 class _TestRemover(cst.CSTTransformer):
-    """Removes test functions at the module's and its suites' own level, under whatever condition."""
+    """Removes test functions at the top level and in test classes, including conditional ones."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ class _TestRemover(cst.CSTTransformer):
 
 
 def is_test(definition: cst.FunctionDef) -> bool:
-    """Return whether pytest collects a function, where it stands at a module's or suite's own level."""
+    """Return whether pytest collects a function when it is at the top level or in a test class."""
     return is_test_name(definition.name.value) and not is_fixture(definition)
 
 
@@ -236,7 +236,7 @@ def is_suite_class(definition: cst.ClassDef) -> bool:
 
 
 def has_tests(node: cst.CSTNode) -> bool:
-    """Return whether a statement is, or holds at its own level, a test function."""
+    """Return whether a statement is a test function or directly contains one."""
     if isinstance(node, cst.FunctionDef):
         return is_test(node)
     if isinstance(node, cst.ClassDef):
@@ -257,7 +257,7 @@ def _is_autouse(definition: cst.FunctionDef) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """What stays or goes as one: a statement, or one name of an import."""
+    """A unit that is kept or removed: a statement, or one name of an import."""
 
     bound: frozenset[str]
     uses: frozenset[str]
@@ -265,7 +265,7 @@ class _Piece:
 
 
 def _pieces(statement: cst.CSTNode) -> Iterator[_Piece]:
-    """Yield the pieces of a statement of the module's own level."""
+    """Yield the pieces of a top-level statement."""
     found = bindings(statement)
     if found is None or _must_stay(statement, found):
         yield _Piece(bound=frozenset(), uses=used_names(statement), must_stay=True)
@@ -281,7 +281,7 @@ def _must_stay(statement: cst.CSTNode, found: Sequence[Binding]) -> bool:
 
 
 def _reached(pieces: Iterable[_Piece]) -> frozenset[str]:
-    """Return the names that are used, directly or through others, by what has to stay."""
+    """Return the names used, directly or indirectly, by pieces that must stay."""
     binding: dict[str, list[_Piece]] = {}
     waiting: list[str] = []
     for piece in pieces:
@@ -299,7 +299,7 @@ def _reached(pieces: Iterable[_Piece]) -> frozenset[str]:
 
 
 def _kept_body(body: Sequence[_Statement], reached: frozenset[str]) -> list[_Statement]:
-    """Return what is left of the statements; a blank line above one that goes moves on to the next."""
+    """Return the remaining statements; a blank line above a removed statement moves to the next one."""
     kept_body: list[_Statement] = []
     gap: list[cst.EmptyLine] = []
     for statement in body:
@@ -319,7 +319,7 @@ def _blank_lines(statement: _Statement) -> list[cst.EmptyLine]:
 
 
 def _kept(statement: _Statement, reached: frozenset[str]) -> _Statement | None:
-    """Return what is left of a statement of the module's own level; None if nothing is."""
+    """Return what remains of a top-level statement, or None."""
     found = bindings(statement)
     if found is None or _must_stay(statement, found):
         return statement
@@ -355,7 +355,7 @@ def _kept_import(part: cst.Import | cst.ImportFrom, reached: frozenset[str]) -> 
 
 
 def _without_leading_blanks(module: cst.Module, body: Sequence[_Statement]) -> Sequence[_Statement]:
-    """Return the body without blank lines above a statement that stands first now."""
+    """Return the body without blank lines above a statement that is now first."""
     if not body or module.header or body[0] is module.body[0]:
         return body
     lines = list(body[0].leading_lines)
@@ -366,11 +366,11 @@ def _without_leading_blanks(module: cst.Module, body: Sequence[_Statement]) -> S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """What is left of a file.
+    """A file after tests were removed.
 
     Attributes:
-        text: Its text.
-        after: How many statements stand before the place of the first test that was taken out.
+        text: Remaining text.
+        after: Number of statements before the position of the first removed test.
     """
 
     text: str
@@ -378,15 +378,15 @@ class Remainder:
 
 
 def without_tests(text: str, names: Collection[str], needed: Collection[str] = ()) -> Remainder:
-    """Return a test file without some functions or classes, their marks, and the imports only they used.
+    """Return a test file without the named functions or classes, their marks and imports only they used.
 
     Args:
-        text: The file's text.
-        names: Names at the module's own level.
-        needed: Names whose imports stay in any case.
+        text: Text of the file.
+        names: Top-level names to remove.
+        needed: Names whose imports are kept in any case.
 
     Raises:
-        CannotParse: The text is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
     with refusing_depth():
         module = parse_concrete(text)
@@ -408,7 +408,7 @@ def without_tests(text: str, names: Collection[str], needed: Collection[str] = (
 def _remaining(
     module: cst.Module, names: Collection[str], orphaned: Collection[str]
 ) -> tuple[list[_Statement], tuple[cst.EmptyLine, ...]]:
-    """Return the statements and the footer that are left, each with the comments of others above it."""
+    """Return the remaining statements and footer, keeping unrelated comments above removed tests."""
     body, carried = list[_Statement](), tuple[cst.EmptyLine, ...]()
     for each in module.body:
         if _is_named(each, names):
@@ -436,7 +436,7 @@ def _is_import(statement: _Statement) -> bool:
 
 
 def _before_mark(statement: _Statement) -> tuple[cst.EmptyLine, ...]:
-    """Return the lines above a test that are someone's own: all above the blank line before its mark."""
+    """Return the lines above a test that do not belong to it: those above the blank line before its mark."""
     lines = tuple(statement.leading_lines)
     last = max((index for index, line in enumerate(lines) if line.comment is None), default=-1)
     own = lines[: last + 1]
@@ -450,7 +450,7 @@ def _led(statement: _Statement, carried: tuple[cst.EmptyLine, ...]) -> _Statemen
 
 
 def _without_names(statement: _Statement, orphaned: Collection[str]) -> _Statement | None:
-    """Return an import without the names that nothing uses any more; None for nothing left."""
+    """Return an import without names that became unused, or None if nothing remains."""
     if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
         return statement
     part = statement.body[0]

@@ -1,8 +1,8 @@
-"""What the definitions of a module are, whatever they and the things they use are called.
+"""Compare definitions up to renaming (alpha-equivalence).
 
-Two definitions of the same identity do the same: their text is equal but for their own names and for the
-names of the module's other definitions and imports. So a test is recognized in a file where it was put under
-another name. Annotations do not count.
+Two definitions with the same identity do the same: their text is equal except for their own names and those
+of the module's other definitions and imports. This recognizes a test that was added to a file under another
+name. Annotations are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from testsmith.languages.python.definitions import Function, last_name
 from testsmith.languages.python.test_files.test_modules import inner_statements, is_fixture, is_test_name
 
 NAMING_FIXTURES = frozenset({"usefixtures", "getfixturevalue"})
-"""Functions of pytest whose text arguments name fixtures."""
+"""pytest functions whose string arguments name fixtures."""
 
 
 _OWN_SCOPE = (
@@ -34,7 +34,7 @@ _OWN_SCOPE = (
 
 
 class Condition(Enum):
-    """Under what a statement of a module's own level stands, the outermost counting."""
+    """Outermost construct that contains a top-level statement."""
 
     NONE = auto()
     TRY = auto()
@@ -43,13 +43,12 @@ class Condition(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundName:
-    """One place where a module binds a name at its own level.
+    """A place where a module binds a top-level name.
 
     Attributes:
-        statement: What binds it: an import, a definition, an assignment.
-        imported: What an import binds it to, such as `shop.cart:Cart`, a module as `shop.cart:`; None
-            otherwise.
-        condition: Under what it stands.
+        statement: Import, definition or assignment that binds it.
+        imported: Import target, such as `shop.cart:Cart` or `shop.cart:` for a module, or None.
+        condition: Construct that contains it.
     """
 
     statement: ast.stmt
@@ -58,7 +57,7 @@ class BoundName:
 
     @property
     def runs(self) -> frozenset[str]:
-        """What its statement imports, in full: `shop.cart:` for `import shop.cart`, which binds `shop`."""
+        """Full import targets of its statement: `shop.cart:` for `import shop.cart`, which binds `shop`."""
         if isinstance(self.statement, ast.Import):
             return frozenset(f"{alias.name}:" for alias in self.statement.names)
         return frozenset() if self.imported is None else frozenset({self.imported})
@@ -70,11 +69,11 @@ class BoundName:
 
 
 Bindings = Mapping[str, Sequence[BoundName]]
-"""Every place where each name of a module's own level is bound."""
+"""All places where each top-level name of a module is bound."""
 
 
 def module_bindings(tree: ast.Module) -> Bindings:
-    """Return what a module binds at its own level; loop variables and the like are left out."""
+    """Return the top-level bindings of a module, except loop variables and similar."""
     found: dict[str, list[BoundName]] = {}
     for statement, condition in _statements(tree.body, Condition.NONE):
         for name, imported in _bound_by(statement):
@@ -84,12 +83,12 @@ def module_bindings(tree: ast.Module) -> Bindings:
 
 
 def fixture_names(bindings: Bindings) -> frozenset[str]:
-    """Return the names of a module's own level that are pytest fixtures."""
+    """Return the top-level names that are pytest fixtures."""
     return frozenset(name for name, places in bindings.items() if any(each.is_fixture for each in places))
 
 
 def fixture_parameters(function: Function) -> set[str]:
-    """Return the parameters of a test or fixture that pytest fills with fixtures; empty for others."""
+    """Return the parameters of a test or fixture that pytest fills; empty for other functions."""
     if not (is_test_name(function.name) or is_fixture(function)):
         return set()
     given = {name for decorator in function.decorator_list for name in _parametrized(decorator)}
@@ -97,13 +96,13 @@ def fixture_parameters(function: Function) -> set[str]:
 
 
 def without_fallbacks(places: Sequence[BoundName]) -> Sequence[BoundName]:
-    """Return only the first import where all that binds a name are the branches of `try: import ...`."""
+    """Return only the first import if all bindings of a name are branches of `try: import ...`."""
     is_tried = places[0].imported is not None and all(each.condition is Condition.TRY for each in places)
     return places[:1] if is_tried else places
 
 
 class Identities:
-    """The identities of one module's names."""
+    """Identities of one module's names."""
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
@@ -111,7 +110,7 @@ class Identities:
         self._known: dict[str, str] = {}
 
     def of(self, name: str) -> str:
-        """Return what a name means: a digest, or the name itself where the module does not bind it."""
+        """Return a name's identity: a digest, or the name itself if the module does not bind it."""
         if name not in self._bindings:
             return name
         if name not in self._known:
@@ -122,21 +121,21 @@ class Identities:
         return self._known[name]
 
     def _shape(self, statement: ast.stmt, own_name: str) -> str:
-        """Return a statement's syntax tree as text, with meanings in the place of names."""
+        """Return a statement's syntax tree as text, with names replaced by their identities."""
         meanings = _Meanings(lambda name: "itself" if name == own_name else self.of(name), self._fixtures)
         return ast.dump(meanings.visit(copy.deepcopy(statement)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The names bound in one function, comprehension or class, and whether it is a class."""
+    """Names bound in one function, comprehension or class, and whether it is a class."""
 
     names: set[str]
     is_class: bool = False
 
 
 class _Meanings(ast.NodeTransformer):
-    """Puts the meanings of a module's names in their place; local names stay."""
+    """Replaces a module's names by their identities; local names stay."""
 
     def __init__(self, meaning: Callable[[str], str], fixtures: frozenset[str]) -> None:
         self._meaning = meaning
@@ -144,7 +143,7 @@ class _Meanings(ast.NodeTransformer):
         self._scopes: list[_Scope] = []
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """Change a node and all below it."""
+        """Transform a node and its children."""
         match node:
             case ast.Name():
                 node.id = self._resolved(node.id)
@@ -155,7 +154,7 @@ class _Meanings(ast.NodeTransformer):
             case ast.Lambda():
                 self._visit_scope(_Scope({each.arg for each in _parameters(node)}), node)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                self.visit(node.generators[0].iter)  # which is read outside of the comprehension's scope
+                self.visit(node.generators[0].iter)  # evaluated outside the comprehension's scope
                 targets = (name for each in node.generators for name in _stored(each.target))
                 self._visit_scope(_Scope(set(targets)), node)
             case ast.AnnAssign():
@@ -200,7 +199,7 @@ class _Meanings(ast.NodeTransformer):
                 self.visit(node)
 
     def _name_definition(self, node: Function | ast.ClassDef) -> None:
-        """Take the name from a definition of the module's own level, which says nothing of what it does."""
+        """Clear the name of a top-level definition, which is not part of its behavior."""
         if not self._scopes:
             node.name = "itself"
 

@@ -1,7 +1,7 @@
-"""Formatting test files as the project formats its own, and satisfying its linter.
+"""Format test files according to the project's settings and fix violations of its linter.
 
-With the project's settings for ruff where it has some, else with ruff's defaults. Only fixes that ruff, or
-the project, calls safe are made, so that a test does afterwards what it did before.
+Uses the project's ruff settings if it has any, otherwise ruff's defaults. Only fixes that ruff or the project
+considers safe are applied, so that tests keep their behavior.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from testsmith.languages.python.test_files.test_paths import is_test_module
 _BUILTINS = (bool, int, float, str, bytes)
 
 _MOST_JOINED = 3
-"""Of more types than these, a union says less than it costs to read."""
+"""Maximum number of types in a union; longer ones are too hard to read."""
 
 _CLASSES = frozenset(
     {
@@ -47,18 +47,18 @@ _CLASSES = frozenset(
         "uuid.UUID",
     }
 )
-"""Classes of the standard library a call of which gives a value of that very type."""
+"""Standard library classes whose calls return an instance of exactly that class."""
 
 
 def with_argument_types(code: str) -> str:
-    """Return a test module with types at the parametrized arguments of its test functions that have none.
+    """Return a test module with type annotations for unannotated parametrized arguments.
 
-    A type is given where every value tells its own: a constant of a built-in type, or a call of a class of
-    the standard library. Several types are joined with `|` where the module postpones its annotations, so
-    that older Pythons read it, too. Else it is `object`: every value is one.
+    A type is inferred if every value is a constant of a built-in type or a call of a standard library class.
+    Several types are joined with `|` if the module postpones annotations, so that older Python versions can
+    read it. In all other cases the type is `object`.
 
     Raises:
-        CannotParse: The code is not valid Python.
+        CannotParse: `code` is not valid Python.
     """
     lines = code.splitlines(keepends=True)
     module = parse_untrusted(code)
@@ -72,10 +72,10 @@ def with_argument_types(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a module says of the names in its rows.
+    """What a module says about names in its rows.
 
     Attributes:
-        imported: What its imported names stand for.
+        imported: Import targets of its names.
         joins: Whether types may be joined with `|`.
     """
 
@@ -100,7 +100,7 @@ def _scope_of(module: ast.Module) -> _Scope:
 
 
 def _missing(node: ast.AST, scope: _Scope) -> Iterator[tuple[int, int, str]]:
-    """Yield where a type is missing, as row and column in bytes, and its name."""
+    """Yield the row, the column in bytes, and the type of each missing annotation."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
     types = {name: kind for mark in node.decorator_list for name, kind in _row_types(mark, scope).items()}
@@ -111,7 +111,7 @@ def _missing(node: ast.AST, scope: _Scope) -> Iterator[tuple[int, int, str]]:
 
 
 def _row_types(mark: ast.expr, scope: _Scope) -> Mapping[str, str]:
-    """Return the type of each argument of a `pytest.mark.parametrize`; none for any other decorator."""
+    """Return the type of each argument of a `pytest.mark.parametrize`; empty for other decorators."""
     match mark:
         case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, ast.List(elts=rows), *_]):
             arguments = _names(names)
@@ -137,7 +137,7 @@ def _names(node: ast.expr) -> list[str]:
 
 
 def _values(row: ast.expr, count: int) -> Sequence[ast.expr]:
-    """Return the values of one row; a row of another shape gives none, and so leaves all without a type."""
+    """Return the values of a row; empty for an unexpected shape, which leaves all arguments untyped."""
     match row:
         case ast.Call(func=ast.Attribute(attr="param"), args=values):
             return values
@@ -188,18 +188,18 @@ _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuffFormatter:
-    """Formats with ruff.
+    """Formatter that uses ruff.
 
     Attributes:
-        seconds: The time limit of one call of ruff.
-        program: The ruff executable, found when the formatter is built, before any thread starts.
+        seconds: Time limit of a ruff call.
+        program: Path of ruff, resolved when the formatter is created, before any thread starts.
     """
 
     seconds: float = 20.0
     program: str = field(default_factory=ruff_program)
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.format`. Where ruff fails, the code stays as it is."""
+        """See `LanguageDriver.format`. If ruff fails, the code is returned unchanged."""
         refuse_costly_patterns(code)
         tests = test_functions(code)
         version = _lowest_python(tree, test_path)
@@ -216,7 +216,7 @@ class RuffFormatter:
         return code
 
     def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.finish`. Where ruff fails, the text stays as it is."""
+        """See `LanguageDriver.finish`. If ruff fails, the text is returned unchanged."""
         if text == existing:
             return text
         version = _lowest_python(tree, test_path)
@@ -233,7 +233,7 @@ class RuffFormatter:
     def _ruffs(
         self, tree: SourceTree, test_path: str, code: str, version: tuple[int, int] | None
     ) -> Iterator[tuple[Ruff, ...]]:
-        """Give ruff with the project's own settings, if it has any, and with ruff's defaults."""
+        """Yield ruff with the project's own settings, if any, and with ruff's defaults."""
         with settings_copy(tree, test_path, code) as copy:
             plain = Ruff(
                 program=self.program,
@@ -262,7 +262,7 @@ def _refuse_syntax(complaints: Sequence[Complaint]) -> None:
 
 
 def _with_sorted_imports(ruff: Ruff, text: str, existing: str | None) -> str:
-    """Return the text with its imports sorted, if those of the existing file were."""
+    """Return the text with sorted imports if those of the existing file were sorted."""
     if existing is not None and ruff.complaints(existing, "--select", "I001"):
         return text
     result = ruff.mended(text, "--select", "I001")
@@ -271,9 +271,9 @@ def _with_sorted_imports(ruff: Ruff, text: str, existing: str | None) -> str:
 
 
 def _silenced(ruff: Ruff, text: str, existing: str | None) -> str:
-    """Return the text with `noqa` comments for what the linter finds fault with in the added lines.
+    """Return the text with `noqa` comments for violations in the added lines.
 
-    It is done in rounds, since a comment may be a new reason to complain.
+    Runs in rounds because a comment may cause new violations.
     """
     for _ in range(_ROUNDS):
         own = _added_rows(text, existing)
@@ -307,7 +307,7 @@ def _line_with_noqa(line: str, rules: Sequence[str]) -> str:
 
 
 def _added_rows(text: str, existing: str | None) -> frozenset[int]:
-    """Return the lines of the statements that the existing text does not hold, all where there is none."""
+    """Return the lines of statements that are not in the existing text, or all lines if there is none."""
     if existing is None:
         return frozenset(range(1, len(lines_of(text)) + 1))
     there = Counter(_statements(existing))
@@ -321,7 +321,7 @@ def _added_rows(text: str, existing: str | None) -> frozenset[int]:
 
 
 def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
-    """Yield the text of each statement of the module's own level, whole lines."""
+    """Yield the text of each top-level statement as whole lines."""
     lines = lines_of(text)
     for statement in parse_untrusted(text).body:
         if imports or not isinstance(statement, ast.Import | ast.ImportFrom):
@@ -330,7 +330,7 @@ def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
 
 
 def _lowest_python(tree: SourceTree, test_path: str) -> tuple[int, int] | None:
-    """Return the oldest Python that the nearest project around a path supports."""
+    """Return the oldest Python version supported by the nearest project around a path."""
     for parent in PurePosixPath(test_path).parents:
         pyproject, setup_cfg = (_read(tree, str(parent / name)) for name in ("pyproject.toml", "setup.cfg"))
         version = lowest_python(pyproject, setup_cfg)
@@ -340,7 +340,7 @@ def _lowest_python(tree: SourceTree, test_path: str) -> tuple[int, int] | None:
 
 
 def _neighbours(tree: SourceTree, test_path: str) -> Sequence[str]:
-    """Return the text of the test file itself, or of some of the nearest ones."""
+    """Return the text of the test file itself or of some of the nearest ones."""
     own = _read(tree, test_path)
     if own is not None:
         return [own]
@@ -357,7 +357,7 @@ def _neighbours(tree: SourceTree, test_path: str) -> Sequence[str]:
 
 
 def _read(tree: SourceTree, path: str) -> str | None:
-    """Return a regular file's text; None if there is none to be had."""
+    """Return a regular file's text, or None if it cannot be read."""
     content = read_settings(tree, path)
     try:
         return None if content is None else content.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Putting lines into a test file's text: where its imports end, and where its definitions do."""
+"""Insert lines into a test file, imports after its imports and definitions after its definitions."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _BLANKS_BETWEEN_DEFINITIONS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What is to be put into a file: whole lines, ended by newlines, indented by four blanks.
+    """Whole lines to insert into a file, indented by four spaces and ending in newlines.
 
     Attributes:
-        imports: Lines of imports; may be empty.
-        definitions: All else, never empty.
+        imports: Import lines; may be empty.
+        definitions: Everything else; never empty.
     """
 
     imports: str
@@ -38,17 +38,17 @@ class Parts:
 
 
 def inserted(text: str, parts: Parts, after: int | None = None) -> str:
-    """Return a file's text with the parts put in, ended and indented as the file's own lines are.
+    """Return a file's text with the parts inserted, using the file's own line ends and indentation.
 
-    No line of the text is altered; a last one without an end is given one.
+    No existing line changes, except that a missing final newline is added.
 
     Args:
-        text: The file's text.
-        parts: What is put in.
-        after: How many statements stand before the definitions; None for the end of the file.
+        text: Text of the file.
+        parts: Parts to insert.
+        after: Number of statements before the definitions, or None for the end of the file.
 
     Raises:
-        CannotParse: The text is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
     lines = lines_of(text)
     body = parse_untrusted(text).body
@@ -64,10 +64,10 @@ def inserted(text: str, parts: Parts, after: int | None = None) -> str:
 
 
 def indentation(text: str) -> str:
-    """Return what a file indents its definitions by; four blanks where it has none.
+    """Return the indentation that a file uses; four spaces if it has none.
 
     Raises:
-        CannotParse: The text is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
     lines = lines_of(text)
     for statement in parse_untrusted(text).body:
@@ -78,7 +78,7 @@ def indentation(text: str) -> str:
 
 
 def _place_of_imports(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
-    """Return how many lines stand before the place where imports are added."""
+    """Return the number of lines before the position where imports are added."""
     if not body:
         return len(lines)
     before = _before_definitions(body)
@@ -104,7 +104,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _end_of_line(body: Sequence[ast.stmt], line: int) -> int:
-    """Return the last line of the statements that share this line by semicolons."""
+    """Return the last line of the statements that share a line by semicolons."""
     for statement in body:
         if statement.lineno <= line:
             line = max(line, statement.end_lineno or 0)
@@ -112,7 +112,7 @@ def _end_of_line(body: Sequence[ast.stmt], line: int) -> int:
 
 
 def _above(statement: ast.stmt, lines: Sequence[str]) -> int:
-    """Return how many lines stand above a statement and the comments that belong to it."""
+    """Return the number of lines above a statement and its comments."""
     start = span_of(statement).first - 1
     above = start
     while above and lines[above - 1].lstrip().startswith("#"):
@@ -121,7 +121,7 @@ def _above(statement: ast.stmt, lines: Sequence[str]) -> int:
 
 
 def _place_of_definitions(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
-    """Return how many lines stand before the end of the file, or before a closing `if __name__ == ...`."""
+    """Return the number of lines before the end of the file or a final `if __name__ == ...`."""
     last = body[-1] if body else None
     test = last.test if isinstance(last, ast.If) else None
     if last is not None and isinstance(test, ast.Compare) and last_name(test.left) == "__name__":
@@ -154,15 +154,15 @@ _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def parts_of(module: cst.Module, *, without: frozenset[str], beside: Bindings, indent: str) -> Parts:
-    """Return the import lines and the definitions of a module that are to be put into a file.
+    """Return the import lines and definitions of a module that should be inserted into a file.
 
-    Left out are the module's docstring, a closing `if __name__ == "__main__"`, and what is not needed.
+    The module's docstring, a final `if __name__ == "__main__"` and anything unnecessary are left out.
 
     Args:
-        module: The module, its names already as they shall be in the file.
-        without: Names of definitions that the file holds already.
-        beside: What the file binds.
-        indent: What the file indents by.
+        module: The module, with names already changed for the file.
+        without: Names of definitions that the file already contains.
+        beside: Bindings of the file.
+        indent: Indentation that the file uses.
     """
     if _postpones_annotations(module) and "annotations" not in beside:
         quoting = _QuotedAnnotations(_conditional_names(module))
@@ -175,7 +175,7 @@ def parts_of(module: cst.Module, *, without: frozenset[str], beside: Bindings, i
 
 
 def _text(module: cst.Module, body: Sequence[_Statement], indent: str) -> str:
-    """Return the statements as whole lines; comments at the module's end go with its definitions."""
+    """Return the statements as whole lines; comments at the module's end belong to its definitions."""
     if not body:
         return ""
     footer = module.footer if has_tests(body[-1]) else ()
@@ -199,7 +199,7 @@ def _binds_only(statement: _Statement, names: frozenset[str]) -> bool:
 
 
 def _is_import(statement: cst.CSTNode) -> bool:
-    """Return whether a statement stands among the imports of a file."""
+    """Return whether a statement belongs to the imports of a file."""
     if isinstance(statement, cst.SimpleStatementLine):
         return any(isinstance(part, cst.Import | cst.ImportFrom) for part in statement.body)
     if isinstance(statement, cst.FunctionDef | cst.ClassDef) or has_tests(statement):
@@ -208,7 +208,7 @@ def _is_import(statement: cst.CSTNode) -> bool:
 
 
 def _missing(statement: _Statement, beside: Bindings) -> _Statement | None:
-    """Return an import statement without the names that the file imports already; None for nothing left."""
+    """Return an import without names that the file already imports, or None if nothing remains."""
     if not isinstance(statement, cst.SimpleStatementLine):
         return statement
     parts = [new for part in statement.body if (new := _missing_names(part, beside)) is not None]
@@ -229,7 +229,7 @@ def _missing_names(part: cst.BaseSmallStatement, beside: Bindings) -> cst.BaseSm
 
 
 def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, beside: Bindings) -> bool:
-    """Return whether the file runs this very import, so that its name is bound whenever its tests run."""
+    """Return whether the file runs this exact import unconditionally, so that its tests can rely on it."""
     if isinstance(part, cst.ImportFrom):
         name, wanted = imported_name(alias, from_module=True), f"{_origin(part)}:{dotted(alias.name)}"
     else:
@@ -260,9 +260,9 @@ def _conditional_names(module: cst.Module) -> frozenset[str]:
 
 
 class _QuotedAnnotations(cst.CSTTransformer):
-    """Quotes the annotations that may not be evaluated, which `from __future__ import annotations` spared.
+    """Quotes annotations that may fail when evaluated, as `from __future__ import annotations` allowed.
 
-    The import itself is not added: it would act on the annotations that are already there.
+    The import itself is not added because it would also affect existing annotations.
     """
 
     def __init__(self, conditional_names: frozenset[str]) -> None:

@@ -1,8 +1,8 @@
-"""The mark above a test that says what it was made for: written, read, and found to be edited by hand.
+"""Write and read the marks above tests, and detect manual edits.
 
-A mark is one comment: the bot's version, the digest of the member's source, the digest of the test's own
-text, and the member's id. Its digest of the test is that of the text as it came into the file, under the name
-that it has there; so an edit shows, and formatting does not.
+A mark is one comment with the bot's version, the digest of the member's source, the digest of the test's own
+text, and the member's id. The digest of the test is computed from its text and name when it was added, and
+ignores formatting, so that later edits can be detected.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _Definition = Function | ast.ClassDef
 
 
 def source_digest(source: str) -> str:
-    """Return the digest of what a member does, regardless of its name.
+    """Return a digest of a member's behavior, ignoring its name.
 
-    Docstrings, annotations, comments and formatting do not count. A text that is not valid Python, or is
-    nested too deep to be read, counts as it is.
+    Docstrings, annotations, comments and formatting are ignored. Text that is not valid Python, or is nested
+    too deeply, is used verbatim.
     """
     try:
         return _digest(meaning_of_source(_nameless(parse(source))))
@@ -57,10 +57,10 @@ def _rename(tree: ast.Module, name: str) -> None:
 
 
 def marked(code: str, mark: TestMark) -> str:
-    """Return a test module with a mark above each of its tests, not sealed yet; foreign marks are cut.
+    """Return a test module with an unsealed mark above each test; existing marks are removed.
 
     Raises:
-        CannotParse: The code is not valid Python.
+        CannotParse: `code` is not valid Python.
     """
     lines = [line for line in lines_of(code) if not _MARK.fullmatch(line)]
     for statement in reversed(_tests("".join(lines))):
@@ -70,10 +70,10 @@ def marked(code: str, mark: TestMark) -> str:
 
 
 def sealed(text: str) -> str:
-    """Return a test file whose marks that are not sealed hold the digests of their tests.
+    """Return a test file with the digests of tests added to unsealed marks.
 
     Raises:
-        CannotParse: The text is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
     lines = lines_of(text)
     for line, statement in _marked(text, lines):
@@ -85,10 +85,10 @@ def sealed(text: str) -> str:
 
 
 def marked_tests(text: str) -> tuple[MarkedTest, ...]:
-    """Return the tests of a file that have a mark, in order.
+    """Return the marked tests of a file, in order.
 
     Raises:
-        CannotParse: The text is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
     lines = lines_of(text)
     found: list[MarkedTest] = []
@@ -102,9 +102,9 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
 
 
 def beside_marked(text: str) -> str:
-    """Return what a test file holds beside the tests that the bot has put there and no one has edited.
+    """Return the content of a test file without tests that the bot added and no one edited.
 
-    Imports, comments and formatting do not count. A text that is not valid Python counts as it is.
+    Imports, comments and formatting are ignored. Text that is not valid Python is returned unchanged.
     """
     try:
         ours = {one.name for one in marked_tests(text) if not one.is_edited}
@@ -116,13 +116,13 @@ def beside_marked(text: str) -> str:
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
-    """Return whether a statement of a test file tests nothing by itself: an import, or a text."""
+    """Return whether a statement tests nothing by itself: an import or a string."""
     is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return is_text or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]]:
-    """Yield the number of each mark's line, from 0, and the test below it."""
+    """Yield the line index of each mark (0-based) and the test below it."""
     if not any(map(_MARK.fullmatch, lines)):
         return
     for statement in _tests(text):
@@ -135,7 +135,7 @@ def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]
 
 
 def _tests(text: str) -> list[_Definition]:
-    """Return the tests of a module's own level: functions, and classes that hold some."""
+    """Return the top-level tests of a module: functions, and classes that contain some."""
     names = {name.partition("::")[0] for name in test_functions(text)}
     body = parse_untrusted(text).body
     return [each for each in body if isinstance(each, _Definition) and each.name in names]

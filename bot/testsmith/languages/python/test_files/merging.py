@@ -1,7 +1,7 @@
-"""Adding a test module's tests to a test file that is already there.
+"""Add the tests of a test module to an existing test file.
 
-What stands in the file is kept to the letter: lines of imports are put after its imports, definitions after
-its last one. Names that mean something else there are changed in what is added.
+Existing text is kept verbatim: import lines are inserted after its imports, and definitions after its last
+one. Added names that mean something else in the file are renamed.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from testsmith.languages.python.test_files.insertion import Parts, indentation, 
 from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
-"""PEP 263's declaration of another encoding, in one of the first two lines."""
+"""PEP 263 declaration of another encoding, in one of the first two lines."""
 
 
 def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
-    """Return a test file's text with a test module's tests added.
+    """Return a test file's text with the tests of a test module added.
 
     Args:
-        existing: The file's text, line ends and byte order mark included; None for a new file.
+        existing: Text of the file, including line ends and byte order mark, or None for a new file.
         code: The test module.
-        instead_of: Names of tests of the file that go; the new ones stand where the first of them stood.
+        instead_of: Names of tests to remove; the new tests take the position of the first of them.
 
     Raises:
-        CannotParse: One of the two is not valid Python.
-        CannotPlace: The module would act on the tests that are already there, or they on it.
+        CannotParse: `existing` or `code` is not valid Python.
+        CannotPlace: The module would affect the existing tests, or they would affect it.
     """
     mark = (existing or "")[: (existing or "").startswith("\ufeff")]
     addition = _Side(code.replace("\r\n", "\n"))
@@ -58,7 +58,7 @@ def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> 
 
 
 def _remainder(text: str, instead_of: Collection[str], addition: _Side) -> tuple[str, int | None]:
-    """Return a file's text without some tests, and after how many statements they stood; None for nowhere."""
+    """Return a file without some tests, and the number of statements before them (None if not found)."""
     if not instead_of:
         return text, None
     from testsmith.languages.python.test_files.cutting import without_tests
@@ -80,7 +80,7 @@ def _placed(file: _Side, addition: _Side, after: int | None) -> str:
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the two texts, with all that is read from it."""
+    """One of the two texts, with everything derived from it."""
 
     text: str
 
@@ -97,20 +97,21 @@ class _Side:
         return Identities(self.bindings)
 
     def key(self, name: str) -> tuple[bool, str]:
-        """Return what two definitions have in common that may stand for each other."""
+        """Return a key that is equal for definitions that may replace each other."""
         return name.lower().startswith("test"), self.identities.of(name)
 
     def may_be_shared(self, name: str) -> bool:
-        """Return whether a definition may stand for its like on the other side.
+        """Return whether a definition may be replaced by an equal one on the other side.
 
-        A variable has a state, and so has what uses one: only a test may, since nothing else uses it.
+        Variables have state, and so does code that uses them. Only tests may then be shared, because nothing
+        else uses a test.
         """
         if not all(isinstance(each.statement, Function | ast.ClassDef) for each in self.bindings[name]):
             return False
         return name.lower().startswith("test") or self._variables.isdisjoint(self._reached(name))
 
     def _reached(self, name: str) -> set[str]:
-        """Return the names of this module that a definition needs, directly or through others."""
+        """Return the module's names that a definition uses, directly or indirectly."""
         reached: set[str] = set()
         waiting = [name]
         while waiting:
@@ -126,7 +127,7 @@ class _Side:
 
     @cached_property
     def loose_names(self) -> frozenset[str]:
-        """The names of the module's own level that loops, `with` and the like bind."""
+        """Top-level names bound by loops, `with` and similar statements."""
         bound = {each.get_name() for each in _symbols(self.text).get_symbols() if each.is_assigned()}
         return frozenset(bound - self.bindings.keys())
 
@@ -136,13 +137,13 @@ class _Side:
 
     @cached_property
     def asked_fixtures(self) -> frozenset[str]:
-        """The parameters that pytest fills with fixtures, in any test or fixture."""
+        """Parameters that pytest fills with fixtures, in any test or fixture."""
         functions = (node for node in ast.walk(self.tree) if isinstance(node, Function))
         return frozenset(name for function in functions for name in fixture_parameters(function))
 
     @cached_property
     def global_names(self) -> frozenset[str]:
-        """The names of the module's own level, and all that are read as such, built-in ones included."""
+        """Top-level names and all names read as globals, including built-in ones."""
         return frozenset(_global_names(_symbols(self.text)))
 
 
@@ -195,7 +196,7 @@ def _refuse_acted_upon(file: _Side, addition: _Side) -> None:
 
 
 def _names_given_to_fixtures(addition: _Side) -> set[str]:
-    """Return the names of fixtures that are called otherwise than their functions."""
+    """Return the explicit names of fixtures that differ from their functions' names."""
     statements = [
         each.statement for places in addition.bindings.values() for each in places if each.is_fixture
     ]
@@ -203,7 +204,7 @@ def _names_given_to_fixtures(addition: _Side) -> set[str]:
 
 
 def _decorator_arguments(statement: ast.stmt, keyword: str) -> Iterator[object]:
-    """Yield the values of a keyword argument in a definition's decorators; None for what is not a literal."""
+    """Yield the values of a keyword argument in a definition's decorators; None for non-literals."""
     decorators: Sequence[ast.expr] = getattr(statement, "decorator_list", ())
     for call in decorators:
         if isinstance(call, ast.Call):
@@ -224,14 +225,14 @@ def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str]) -> Par
 
 
 def _already_there(file: _Side, addition: _Side) -> Mapping[str, str]:
-    """Return the definitions that the file already holds: their name there by their own."""
+    """Return the definitions that the file already contains, as its name by the addition's name."""
     own = {file.key(name): name for name in file.bindings if file.may_be_shared(name)}
     keys = {name: addition.key(name) for name in addition.bindings if addition.may_be_shared(name)}
     return {name: own[key] for name, key in keys.items() if key in own}
 
 
 def _names_for_clashes(file: _Side, addition: _Side, there: Mapping[str, str]) -> dict[str, str]:
-    """Return the new name of each name of the addition that means something else in the file."""
+    """Return a new name for each name of the addition that means something else in the file."""
     taken = set(file.global_names | addition.global_names | file.asked_fixtures | addition.asked_fixtures)
     new_names: dict[str, str] = {}
     for name, places in addition.bindings.items():
@@ -255,7 +256,7 @@ def _clashes(name: str, places: Sequence[BoundName], file: _Side, addition: _Sid
 
 
 def _is_same_import(places: Sequence[BoundName], others: Sequence[BoundName]) -> bool:
-    """Return whether a name stands for the same import in both."""
+    """Return whether a name refers to the same import in both."""
     meanings = {each.imported for side in (places, others) if side for each in without_fallbacks(side)}
     return bool(others) and len(meanings) == 1 and None not in meanings
 
@@ -265,7 +266,7 @@ def _is_dotted(bound: BoundName) -> bool:
 
 
 def _known_alias(places: Sequence[BoundName], file: _Side) -> str | None:
-    """Return the name under which the file imports the same thing already."""
+    """Return the name under which the file already imports the same thing."""
     wanted = {each.imported for each in places}
     for name, others in file.bindings.items():
         same = {each.imported for each in others} == wanted and None not in wanted
@@ -275,6 +276,6 @@ def _known_alias(places: Sequence[BoundName], file: _Side) -> str | None:
 
 
 def _fresh_name(name: str, taken: Collection[str]) -> str:
-    """Return `name_2` or, for a class's `CapWords`, `Name2`; the first number that is free."""
+    """Return `name_2` (or `Name2` for `CapWords`) with the first free number."""
     joint = "" if name[:1].isupper() and not name.isupper() else "_"
     return next(new for number in count(2) if (new := f"{name}{joint}{number}") not in taken)

@@ -1,4 +1,4 @@
-"""Changing what a module's own names are called, wherever they are meant."""
+"""Rename top-level names of a module and all their uses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from testsmith.languages.python.test_files.equivalence import NAMING_FIXTURES
 
 
 def rename(module: cst.Module, new_names: Mapping[str, str], fixtures: Collection[str] = ()) -> cst.Module:
-    """Return the module with names of its own level changed: where they are bound, and where they are used.
+    """Return the module with top-level names changed where they are bound and used.
 
-    Local names and attributes of the same spelling stay. A renamed import is given an alias.
+    Local names and attributes with the same spelling stay. A renamed import gets an alias.
 
     Args:
         module: The module.
-        new_names: The new name by the old one.
-        fixtures: Those of the old names that are pytest fixtures: parameters that ask for them, and texts
-            that name them to pytest, change too.
+        new_names: New names by old name.
+        fixtures: Old names that are pytest fixtures; parameters that request them and strings that name them
+            to pytest change too.
     """
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     scopes = {
@@ -33,7 +33,7 @@ def rename(module: cst.Module, new_names: Mapping[str, str], fixtures: Collectio
 
 
 class _Occurrences(cst.CSTVisitor):
-    """Finds the nodes to replace, and with what."""
+    """Finds nodes to replace, and their replacements."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class _Occurrences(cst.CSTVisitor):
                 self.replacements[item.name] = cst.Name(self._new_names[item.name.value])
 
     def _visit_texts(self, nodes: list[cst.BaseExpression], names: Collection[str]) -> None:
-        """Change names inside text literals, which pytest or a type checker reads as names."""
+        """Change names inside string literals that pytest or a type checker reads as names."""
         for text in (inner for node in nodes for inner in _texts(node)):
             value = re.sub(r"\w+", lambda word: self._in_text(word[0], names), text.value)
             if value != text.value:
@@ -128,7 +128,7 @@ def _texts(node: cst.CSTNode) -> Iterator[cst.SimpleString]:
 
 
 class _Replacement(cst.CSTTransformer):
-    """Puts nodes in the place of others."""
+    """Replaces nodes by identity."""
 
     def __init__(self, replacements: Mapping[cst.CSTNode, cst.CSTNode]) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Running ruff on one text, with the settings that hold where the text would stand.
+"""Run ruff on a text with the settings that apply to a given path.
 
-Ruff runs no code of the project; it reads its settings. They are untrusted, so ruff never runs in the
-project's own folder: it gets copies of the few files that it looks at, limits on memory and time, and no
-environment. Settings of the person's own, which ruff looks for if the project has none, are not read either.
+Ruff does not execute project code, but it reads the project's untrusted settings. It therefore runs outside
+the project's folder, on copies of the few files it needs, with memory and time limits and an empty
+environment. User settings, which ruff would use if the project has none, are ignored too.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _MEMORY_LIMITS = (4 * 1024**3,) * 2
 
 
 class RuffFailed(Exception):
-    """Ruff could not do its work: broken settings, an older or newer ruff demanded, out of time."""
+    """Ruff failed: invalid settings, an unsupported required version, or a timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """What the linter finds fault with.
+    """A linter violation.
 
     Attributes:
-        rule: The rule's code, such as `F401`; empty for a syntax that is too new.
-        row: The line where a `noqa` comment would speak for it, counted from 1.
-        message: What it says.
+        rule: Rule code, such as `F401`; empty for syntax that is too new.
+        row: Line where a `noqa` comment would suppress it, 1-based.
+        message: Message of the linter.
     """
 
     rule: str
@@ -51,10 +51,10 @@ class Complaint:
 
 
 def ruff_program() -> str:
-    """Return the ruff executable that is installed with this program.
+    """Return the path of the ruff executable installed with this program.
 
-    Call it before any thread starts: it reads `sysconfig`, and raises `TypeError` in one thread while another
-    still initializes that.
+    Call this before any thread starts: it reads `sysconfig`, which raises `TypeError` in one thread while
+    another thread initializes it.
     """
     import ruff  # type: ignore[import-untyped]  # it ships no types
 
@@ -66,14 +66,14 @@ def ruff_program() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruff:
-    """Ruff for one place.
+    """Ruff, configured for one path.
 
     Attributes:
-        program: The ruff executable, as `ruff_program` finds it.
-        folder: A folder of `settings_copy`, which it runs in.
-        path: Where the text would stand, relative to the folder.
+        program: Path of the executable, as returned by `ruff_program`.
+        folder: Working directory, created by `settings_copy`.
+        path: Path of the text relative to `folder`.
         options: Options of every call, such as `--isolated`.
-        seconds: The time limit of one call.
+        seconds: Time limit of a call.
     """
 
     program: str
@@ -86,44 +86,44 @@ class Ruff:
         """Return the code formatted.
 
         Raises:
-            RuffFailed: It could not be.
+            RuffFailed: Ruff failed.
         """
         return self._run(("format",), code, allowed=0)
 
     def mended(self, code: str, *options: str) -> str:
-        """Return the code with what is safe to mend mended.
+        """Return the code with safe fixes applied.
 
         Args:
             code: The code.
-            options: Further options, such as `--select`.
+            options: Additional options, such as `--select`.
 
         Raises:
-            RuffFailed: It could not be.
+            RuffFailed: Ruff failed.
         """
         command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
         return self._run(command, code, allowed=_COMPLAINED)
 
     def annotated(self, code: str) -> str:
-        """Return the code with the return types that are plain to see, `-> None` above all.
+        """Return the code with obvious return types added, mostly `-> None`.
 
         Raises:
-            RuffFailed: It could not be done.
+            RuffFailed: Ruff failed.
         """
         rules = ("--select", "ANN201,ANN202", "--fixable", "ANN", "--unsafe-fixes")
         return self._run(("check", "--fix-only", *rules), code, allowed=_COMPLAINED)
 
     def complaints(self, code: str, *options: str) -> Sequence[Complaint]:
-        """Return what the linter finds fault with.
+        """Return the linter's violations.
 
         Raises:
-            RuffFailed: It could not be asked.
+            RuffFailed: Ruff failed.
         """
         command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
         answer = self._run(command, code, allowed=_COMPLAINED)
         return [_complaint(entry) for entry in json.loads(answer or "[]")]
 
     def _run(self, command: Sequence[str], code: str, *, allowed: int) -> str:
-        """Return what a call prints; as bytes in between, so that line ends stay."""
+        """Return the output of a call; input and output are bytes internally, to preserve line ends."""
         name = str(self.folder / self.path)
         place = ("--no-cache", "--quiet", "--stdin-filename", name, *self.options, "-")
         try:
@@ -136,7 +136,7 @@ class Ruff:
         return text
 
     def _ended(self, command: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
-        """Return a call's exit code and what it printed."""
+        """Return a call's exit code and output."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
             command, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, env={}
@@ -153,11 +153,11 @@ class Ruff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsCopy:
-    """A folder with what ruff looks at of a project.
+    """A folder with the project files that ruff reads.
 
     Attributes:
         folder: The folder.
-        has_settings: Whether the project has settings for ruff that hold for the text.
+        has_settings: Whether the project has ruff settings that apply to the text.
     """
 
     folder: Path
@@ -166,14 +166,14 @@ class SettingsCopy:
 
 @contextmanager
 def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCopy]:
-    """Copy what ruff looks at of a project into a new folder, which is removed at the end.
+    """Copy the project files that ruff reads to a temporary folder, which is removed on exit.
 
-    That is settings, and the names of modules that the text imports, since ruff sorts imports by which of
-    them are the project's own: their files are there, but empty.
+    These are the settings and, because ruff sorts first-party imports separately, empty files for the modules
+    that the text imports.
 
     Args:
-        tree: The project's files.
-        path: Where the text would stand.
+        tree: Files of the project.
+        path: Path of the text.
         code: The text.
     """
     with TemporaryDirectory(prefix="testsmith-ruff-") as name:
@@ -181,7 +181,7 @@ def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCo
         settings = _settings_files(tree, path)
         modules = dict.fromkeys(_modules(tree, path, code), b"")
         for place, content in {**modules, **(settings or {})}.items():
-            with suppress(OSError, ValueError):  # a tree that names one place as a file and as a folder
+            with suppress(OSError, ValueError):  # a tree may contain one path as both a file and a folder
                 target = folder / place
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
@@ -189,13 +189,13 @@ def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCo
 
 
 def read_settings(tree: SourceTree, path: str) -> bytes | None:
-    """Return a settings file's bytes; None if there is no such regular file, or it is far too large."""
+    """Return a settings file's bytes, or None if there is no such regular file or it is too large."""
     content = tree.read(path)
     return content if content is not None and len(content) <= _MOST_SETTINGS_BYTES else None
 
 
 def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
-    """Return the settings files that hold for a path; None if there are none, or they lead elsewhere."""
+    """Return the settings files that apply to a path, or None if there are none or they leave the tree."""
     found: dict[str, bytes] = {}
     paths = frozenset(tree.paths())
     parents = [str(parent) for parent in PurePosixPath(path).parents]
@@ -224,7 +224,7 @@ def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
 
 
 def _ruff_settings(place: str, content: bytes) -> dict[str, object] | None:
-    """Return what a settings file says of ruff; what cannot be read is left to ruff itself to refuse."""
+    """Return the ruff section of a settings file; invalid files are left for ruff to reject."""
     is_pyproject = PurePosixPath(place).name == "pyproject.toml"
     try:
         settings = tomllib.loads(content.decode())
@@ -236,7 +236,7 @@ def _ruff_settings(place: str, content: bytes) -> dict[str, object] | None:
 
 
 def _extended(place: str, extended: object) -> str:
-    """Return the file of the tree that settings extend; an empty text where it can be none of the tree."""
+    """Return the file in the tree that settings extend, or `""` if it is outside the tree."""
     if not isinstance(extended, str) or extended.startswith(("/", "~")) or "$" in extended:
         return ""
     there = normpath(f"{PurePosixPath(place).parent}/{extended}")
@@ -244,7 +244,7 @@ def _extended(place: str, extended: object) -> str:
 
 
 def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
-    """Yield the files of modules that a text imports, and what makes the folders above it packages."""
+    """Yield the files of modules that a text imports, and the `__init__.py` files of the folders above."""
     packages = {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
     ends = tuple(f"/{module.replace('.', '/')}" for module in _imported(code))
     for place in tree.paths():
@@ -257,7 +257,7 @@ def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
 
 
 def _imported(code: str) -> set[str]:
-    """Return the modules that a text may import, with the packages above them."""
+    """Return the modules that a text may import, and their parent packages."""
     found: set[str] = set()
     for node in ast.walk(parse_untrusted(code)):
         if isinstance(node, ast.Import):
@@ -269,7 +269,7 @@ def _imported(code: str) -> set[str]:
 
 
 def isolated(version: tuple[int, int] | None) -> tuple[str, ...]:
-    """Return the options for ruff's own defaults, and for the oldest Python that the code must run on."""
+    """Return options for ruff's own defaults and the oldest Python version the code must support."""
     if version is None:
         return ("--isolated",)
     major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)

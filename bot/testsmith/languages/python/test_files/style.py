@@ -1,4 +1,4 @@
-"""What a project asks of its tests: the oldest Python they run on, and whether they are annotated. Pure."""
+"""Determine the test style of a project: framework, oldest Python version, and annotations."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _MOST_TEST_FILES = 200
 
 
 def framework_of(tree: SourceTree, project: str) -> str:
-    """Return `unittest` for a project that tests with it alone, and `pytest` for every other one.
+    """Return `unittest` if the project uses only unittest, otherwise `pytest`.
 
-    It is one of unittest if no file of settings, requirements or workflows names pytest, and all of its tests
-    are methods of a `TestCase`.
+    A project uses only unittest if no settings, requirements or workflow file mentions pytest and all its
+    tests are methods of a `TestCase`.
 
     Args:
-        tree: The files of head.
-        project: The project's folder, relative to the git root; empty for the root itself.
+        tree: Files of head.
+        project: Project folder relative to the Git root; empty for the root.
     """
     prefix = f"{project}/" if project else ""
     paths = [path for path in tree.paths() if path.startswith(prefix)]
@@ -70,7 +70,7 @@ def _names_pytest(tree: SourceTree, path: str) -> bool:
 
 
 def _kinds_of_tests(data: bytes) -> Iterator[str]:
-    """Yield what the tests of a file are written for; nothing for a file without tests."""
+    """Yield the frameworks that the tests of a file use; nothing if it has no tests."""
     try:
         body = parse_untrusted(decode(data[:_MOST_BYTES])).body
     except CannotParse:
@@ -98,14 +98,14 @@ _LOWER_BOUND = re.compile(r"(?:>=|~=|==|>|\^)\s*3\.(\d+)")
 
 
 def lowest_python(pyproject: str | None, setup_cfg: str | None) -> tuple[int, int] | None:
-    """Return the oldest Python 3 that a project supports, such as `(3, 9)`; None if it does not say.
+    """Return the oldest Python 3 version a project supports, for example `(3, 9)`, or None if unspecified.
 
-    Read are `requires-python` of `[project]`, `python` of Poetry's dependencies, and `python_requires` of a
-    `setup.cfg`. A file that cannot be read says nothing.
+    Reads `requires-python` in `[project]`, `python` in Poetry's dependencies, and `python_requires` in
+    `setup.cfg`. Unreadable files are ignored.
 
     Args:
-        pyproject: Text of the `pyproject.toml`, None if there is none.
-        setup_cfg: Text of the `setup.cfg`, None if there is none.
+        pyproject: Text of `pyproject.toml`, or None if there is none.
+        setup_cfg: Text of `setup.cfg`, or None if there is none.
     """
     for requirement in (*_from_pyproject(pyproject or ""), *_from_setup_cfg(setup_cfg or "")):
         minors = [int(minor) for minor in _LOWER_BOUND.findall(requirement)]
@@ -115,10 +115,10 @@ def lowest_python(pyproject: str | None, setup_cfg: str | None) -> tuple[int, in
 
 
 def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
-    """Look whether a Python of this version can read the code.
+    """Check that a Python version can parse the code.
 
     Raises:
-        CannotParse: It cannot; says why.
+        CannotParse: The code uses newer syntax; the message says which.
     """
     parse_untrusted(code)
     try:
@@ -131,16 +131,16 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
 
 
 def are_annotated(test_files: Iterable[str]) -> bool:
-    """Return whether most test functions of these test files' texts say what they return."""
+    """Return whether most test functions in these texts have a return annotation."""
     said = [function.returns is not None for text in test_files for function in _test_functions(text)]
     return sum(said) * 2 > len(said)
 
 
 def sample(data: bytes) -> str:
-    """Return a part of a test file that shows its style: its imports and first statements, whole ones.
+    """Return the imports and first complete statements of a test file, as an example of its style.
 
     Args:
-        data: The file's bytes; one that is not valid Python gives no sample.
+        data: Content of the file. If it is not valid Python, the sample is empty.
     """
     try:
         text = decode(data)

@@ -1,4 +1,4 @@
-"""What a test module holds: its test functions, and the module cut down to some of them."""
+"""Find the test functions of a test module, and reduce a module to some of them."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ ACT_ON_THE_WHOLE_FILE = frozenset(
         "teardown_module",
     },
 )
-"""The names of a test module that pytest reads by itself, for all of its tests."""
+"""Names in a test module that pytest itself reads and that affect all its tests."""
 
 
 def test_functions(code: str) -> tuple[str, ...]:
-    """Return the names of the test functions that pytest collects, methods as `Class::name`, in order.
+    """Return the names of the test functions pytest collects, in order, with methods as `Class::name`.
 
-    Conditional definitions count once. A fixture is no test, whatever its name.
+    Conditional definitions count once. Fixtures are not tests, whatever their names.
 
     Raises:
-        CannotParse: The code is not valid Python.
+        CannotParse: `code` is not valid Python.
     """
     return tuple(dict.fromkeys(_tests_in(parse_untrusted(code).body, "")))
 
 
 def keep_tests(code: str, names: Collection[str]) -> str:
-    """Return the module with only these test functions, and without what nothing uses any more.
+    """Return the module with only the named test functions and what they use.
 
-    Imports, helper functions, classes and constants that no kept test reaches are cut; statements that do
-    something (a call, say) and what pytest itself reads (`pytestmark`, autouse fixtures) stay. Comments and
-    formatting of what stays are untouched.
+    Imports, helper functions, classes and constants that no kept test uses are removed. Statements with
+    effects (for example calls) and what pytest itself reads (`pytestmark`, autouse fixtures) stay. Comments
+    and formatting of what remains are unchanged.
 
     Args:
         code: A test module.
-        names: Names as `test_functions` gives them; others are ignored.
+        names: Names as returned by `test_functions`; unknown names are ignored.
 
     Raises:
-        CannotParse: The code is not valid Python.
+        CannotParse: `code` is not valid Python.
     """
     from testsmith.languages.python.test_files.cutting import without_other_tests, without_unused
 
@@ -56,12 +56,12 @@ def keep_tests(code: str, names: Collection[str]) -> str:
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:
-    """Return whether pytest looks for tests in a class of this name, with bases of these names."""
+    """Return whether pytest looks for tests in a class with this name and these base names."""
     return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
 
 
 def is_test_name(name: str) -> bool:
-    """Return whether pytest takes a function of this name for a test."""
+    """Return whether pytest treats a function of this name as a test."""
     return name.startswith("test")
 
 

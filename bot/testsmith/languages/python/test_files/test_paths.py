@@ -1,7 +1,7 @@
-"""Where a source file's tests stand, or would stand, in the tree that the project already has.
+"""Find the test file of a source file, or choose the path for a new one.
 
-The test files that are there tell how the project arranges them. Where there are none, the tests of
-`src/shop/cart.py` are put into `tests/shop/test_cart.py`.
+New paths follow the layout of the project's existing test files. If there are none, tests for
+`src/shop/cart.py` go to `tests/shop/test_cart.py`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import TypeVar
 from testsmith.languages.driver import SourceTree
 
 SOURCE_FOLDERS = frozenset({"src", "lib"})
-"""Folders that hold a project's packages and are none themselves."""
+"""Folders that contain packages but are not packages themselves."""
 
 
 class FolderOrigin(IntEnum):
-    """What a test folder's place is told from; the likelier first."""
+    """Folder that a test folder is located relative to, most likely first."""
 
     HOME = 0
-    """The folder of the source's project, which holds `src/` or the package."""
+    """Folder of the source's project, which contains `src/` or the package."""
     PROJECT = 1
-    """The folder of the whole project, where that is another."""
+    """Folder of the whole project, if different."""
     PACKAGE = 2
     """The source's top-level package."""
     BESIDE = 3
@@ -35,29 +35,29 @@ class FolderOrigin(IntEnum):
 
 
 class Mirror(IntEnum):
-    """What of the source's package shows in a test file's path; the likelier first."""
+    """How a test file's path reflects the source's package, most likely first."""
 
     FLAT = 0
-    """Nothing: `tests/test_cart.py`."""
+    """Not at all: `tests/test_cart.py`."""
     INNER = 1
     """Folders for all but the top-level package: `tests/inner/test_cart.py`."""
     FULL = 2
     """Folders for the whole package: `tests/shop/inner/test_cart.py`."""
     JOINED = 3
-    """The file's name: `tests/test_inner_cart.py`."""
+    """In the file name: `tests/test_inner_cart.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A source file, as test paths see it.
+    """A source file, as used to compute test paths.
 
     Attributes:
-        path: Relative to the git root, as all paths here.
-        home: The folder of its project.
-        root: The folder that its imports start from.
-        project: The folder of the whole project.
-        package: The parts of its package's name.
-        name: The last part of its module's name, of an `__init__.py` the package's.
+        path: Path relative to the Git root, as for all paths here.
+        home: Folder of its project.
+        root: Folder that its imports start from.
+        project: Folder of the whole project.
+        package: Parts of its package's name.
+        name: Last part of its module's name; for an `__init__.py`, of its package's name.
     """
 
     path: str
@@ -69,27 +69,27 @@ class Source:
 
     @property
     def module(self) -> str:
-        """Its dotted name."""
+        """Dotted name."""
         return ".".join((*self.package, self.name))
 
     @property
     def plain_name(self) -> str:
-        """Its name as a test file's name says it: without leading underscores."""
+        """Name without leading underscores, as used in test file names."""
         return self.name.strip("_") or self.name
 
     @property
     def joined_names(self) -> tuple[str, ...]:
-        """Its name with those of its packages before it, without the top-level one and with it."""
+        """Name prefixed with its packages' names, without and with the top-level one."""
         parts = [*(part.strip("_") for part in self.package), self.plain_name]
         return "_".join(parts[1:] or parts), "_".join(parts)
 
     @property
     def test_names(self) -> tuple[str, ...]:
-        """What the name of a test file of its own may say, each once."""
+        """Names that a dedicated test file may use, without duplicates."""
         return tuple(dict.fromkeys((self.plain_name, *self.joined_names)))
 
     def base(self, anchor: FolderOrigin) -> str:
-        """Return the folder that an anchor means for it."""
+        """Return the folder that an anchor refers to."""
         match anchor:
             case FolderOrigin.HOME:
                 return self.home
@@ -101,7 +101,7 @@ class Source:
                 return folder_of(self.path)
 
     def mirrored(self, mirror: Mirror) -> tuple[str, ...]:
-        """Return the folders of its package that a mirror shows."""
+        """Return the package folders that a mirror includes."""
         match mirror:
             case Mirror.FULL:
                 return self.package
@@ -113,12 +113,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One way to arrange test files.
+    """A way to arrange test files.
 
     Attributes:
-        anchor: What its folder's place is told from.
-        folder: The test folder, relative to that, such as `tests`.
-        mirror: What of the package shows.
+        anchor: Folder that the test folder is located relative to.
+        folder: Test folder relative to the anchor, such as `tests`.
+        mirror: How the path reflects the package.
         is_suffix: Whether files are named `cart_test.py` rather than `test_cart.py`.
     """
 
@@ -128,7 +128,7 @@ class Layout:
     is_suffix: bool = False
 
     def path(self, source: Source) -> str:
-        """Return where a source's tests stand."""
+        """Return the path of a source's tests."""
         name = source.joined_names[0] if self.mirror is Mirror.JOINED else source.plain_name
         return joined(self.folder_for(source), self.file_name(name))
 
@@ -142,7 +142,7 @@ class Layout:
 
 
 def layouts_of(source: Source, test_path: str) -> Iterator[Layout]:
-    """Yield every layout in which a source's tests stand at this path."""
+    """Yield every layout in which a source's tests have this path."""
     folder, _, file_name = test_path.rpartition("/")
     for anchor in FolderOrigin:
         inner = below(source.base(anchor), folder)
@@ -163,17 +163,17 @@ def layouts_of(source: Source, test_path: str) -> Iterator[Layout]:
 
 
 def folder_of(path: str) -> str:
-    """Return a path's folder, `""` for the git root."""
+    """Return a path's folder, or `""` for the Git root."""
     return path.rpartition("/")[0]
 
 
 def joined(*parts: str) -> str:
-    """Return the path that these parts make, empty ones left out."""
+    """Join path parts, ignoring empty ones."""
     return "/".join(part for part in parts if part)
 
 
 def below(folder: str, path: str) -> str | None:
-    """Return a path relative to a folder it lies in, `""` for the folder itself; None for any other."""
+    """Return a path relative to a folder that contains it (`""` for the folder itself), or None."""
     if path == folder:
         return ""
     prefix = f"{folder}/" if folder else ""
@@ -181,10 +181,10 @@ def below(folder: str, path: str) -> str | None:
 
 
 TEST_FOLDERS = frozenset({"tests", "test"})
-"""Folders that hold tests and what tests need."""
+"""Names of folders for tests and test support."""
 
 _TESTS_OF_ALL = frozenset({"test.py", "tests.py"})
-"""Files that hold all tests of a small project."""
+"""Files that contain all tests of a small project."""
 
 _MOST_BYTES = 1_000_000
 _IMPORT = re.compile(
@@ -196,7 +196,7 @@ _NAME = re.compile(rb"[\w.]+")
 
 
 def is_test(path: str) -> bool:
-    """Return whether a path is a test file or belongs to the tests."""
+    """Return whether a path is a test file or supports tests."""
     parts = PurePosixPath(path).parts
     return (
         path in _TESTS_OF_ALL
@@ -212,10 +212,9 @@ def is_test_module(name: str) -> bool:
 
 
 def package_files(test_path: str, paths: Collection[str]) -> tuple[str, ...]:
-    """Return the `__init__.py` files that a new test file's new folders need, outermost first.
+    """Return the `__init__.py` files that a new test file's new folders require, outermost first.
 
-    They need one where the folders of tests beside them have one; with none beside them, where the one above
-    has.
+    They are required if sibling test folders have one or, without siblings, if the parent folder has one.
     """
     inits = {folder_of(path) for path in paths if path.endswith("/__init__.py")}
     there = {folder_of(path) for path in paths if path.endswith(".py") and is_test(path)}
@@ -234,7 +233,7 @@ Item = TypeVar("Item")
 
 
 class TestPaths:
-    """The test paths of one tree; all of its files are looked at once."""
+    """Test paths of one tree. All of its files are read once."""
 
     def __init__(self, tree: SourceTree, project: str) -> None:
         self._tree = tree
@@ -250,12 +249,12 @@ class TestPaths:
         self._imports: dict[str, _Imports] = {}
 
     def of(self, path: str) -> str:
-        """Return where the tests of a source file stand: the file that is there, else a new one's path."""
+        """Return the path of a source file's tests: the existing file or the path of a new one."""
         source = self._sources.get(path) or self._source(path)
         return self._existing(source) or self._new(source)
 
     def neighbour(self, test_path: str) -> str | None:
-        """Return the test file at a path, or the nearest one; None if there is no test file."""
+        """Return the test file at a path, the nearest other one, or None if there are no test files."""
         if test_path in self._nearest:
             return self._nearest[test_path]
         parents = (str(parent) for parent in PurePosixPath(test_path).parents)
@@ -263,7 +262,7 @@ class TestPaths:
 
     @cached_property
     def _nearest(self) -> Mapping[str, str]:
-        """The first test file below each folder; test files stand for themselves."""
+        """First test file below each folder; test files map to themselves."""
         nearest: dict[str, str] = {path: path for path in self._tests}
         for path in self._tests:
             for parent in PurePosixPath(path).parents:
@@ -284,7 +283,7 @@ class TestPaths:
         return Source(path=path, home=home, root=root, project=self._project, package=package, name=name)
 
     def _root(self, folder: str) -> str:
-        """Return the folder that imports start from: above the packages, else the project's own."""
+        """Return the folder that imports start from: above the packages, or the project's own."""
         source_folder = joined(self._project, "src")
         if below(source_folder, folder) is not None and source_folder not in self._packages:
             return source_folder
@@ -304,7 +303,7 @@ class TestPaths:
         )
 
     def _tests_another(self, test_path: str, source: Source, rivals: Sequence[Source]) -> bool:
-        """Return whether a test file of a fitting name is about another source of the same name."""
+        """Return whether a test file with a matching name tests another source of the same name."""
         imports = self._imports_of(test_path)
         if imports.include(source):
             return False
@@ -315,14 +314,14 @@ class TestPaths:
         return bool(others) and layout.path(source) != test_path
 
     def _fitness(self, test_path: str, source: Source) -> tuple[bool, bool, int, int, str]:
-        """Return how well a test file fits a source, to be compared."""
+        """Return a sort key for how well a test file fits a source."""
         folders = PurePosixPath(test_path).parts[:-1]
         shared = sum(part in source.package for part in folders)
         fits = any(layout.path(source) == test_path for layout in self._layouts)
         return self._imports_of(test_path).include(source), fits, shared, -len(folders), test_path
 
     def _named_alike(self, source: Source) -> str | None:
-        """Return the one test file that imports this source alone and whose name begins alike."""
+        """Return the only test file that imports just this source and has a matching name prefix."""
         found = self._dedicated.get(source.path, ())
         name = source.plain_name
         alike = [path for path in found if _begin_alike(_tested_name(path), name)]
@@ -330,7 +329,7 @@ class TestPaths:
 
     @cached_property
     def _dedicated(self) -> Mapping[str, Sequence[str]]:
-        """The test files that import one source alone, by the source's path."""
+        """Test files that import only one source, by the source's path."""
         modules = {source.module: source for source in self._sources.values()}
         found: dict[str, list[str]] = {}
         for path in self._tests:
@@ -341,7 +340,7 @@ class TestPaths:
 
     @cached_property
     def _layouts(self) -> Sequence[Layout]:
-        """The layouts that most test files agree with, those first that leave the least unexplained."""
+        """Layouts that most test files agree with, best explanation first."""
         votes = Counter(layout for path in self._tests for layout in self._layouts_of_test(path))
         most = max(votes.values(), default=0)
         return sorted(
@@ -357,7 +356,7 @@ class TestPaths:
             yield from layouts_of(source, path)
 
     def _new(self, source: Source) -> str:
-        """Return the path of a new test file whose name no other test file has, as pytest demands."""
+        """Return the path of a new test file with a name no other test file has, as pytest requires."""
         layout = self._layouts[0] if self._layouts else self._default_layout(source)
         folder = layout.folder_for(source)
         names = dict.fromkeys(
@@ -373,7 +372,7 @@ class TestPaths:
         return frozenset(map(folder_of, self._tests))
 
     def _default_layout(self, source: Source) -> Layout:
-        """Return the layout where no test file tells one: the project's test folder as it is, or `tests`."""
+        """Return the layout to use without existing test files: the project's test folder or `tests`."""
         inside = [inner for path in self._tests if (inner := below(source.home, path)) is not None]
         tops = Counter(inner.partition("/")[0] for inner in inside if is_in_test_folder(inner))
         if not tops:
@@ -385,9 +384,9 @@ class TestPaths:
         return Layout(folder=folder, mirror=Mirror.FLAT if is_flat else Mirror.FULL, is_suffix=is_suffix)
 
     def _is_free(self, folder: str, name: str, source: Source) -> bool:
-        """Return whether a new test file's name would neither be taken nor clash outside of packages.
+        """Return whether a new test file's name is unused and does not clash outside of packages.
 
-        Of several sources of one name the one nearest to its root has the plain name.
+        If several sources have the same name, the one nearest to its root gets the plain name.
         """
         if joined(folder, name) in self._nearest:
             return False
@@ -401,7 +400,7 @@ class TestPaths:
         return first.path == source.path
 
     def _is_in_package(self, folder: str) -> bool:
-        """Return whether a folder is, or a new one would be, a package as the test folder above it is."""
+        """Return whether a folder is, or would be if created, a package like the test folder above it."""
         while folder and folder not in self._test_folders and folder not in self._packages:
             folder = folder_of(folder)
         return folder in self._packages
@@ -415,14 +414,14 @@ class TestPaths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Imports:
-    """What a test file imports: dotted names, and for relative imports paths without their ending."""
+    """Imports of a test file: dotted names, and paths without suffix for relative imports."""
 
     modules: frozenset[str]
     paths: frozenset[str]
 
     @classmethod
     def read(cls, test_path: str, data: bytes) -> _Imports:
-        """Read a file's import lines, without parsing the rest of it."""
+        """Read a file's import lines without parsing the rest."""
         modules: set[str] = set()
         paths: set[str] = set()
         for found in _IMPORT.finditer(data):
@@ -438,7 +437,7 @@ class _Imports:
         return cls(modules=frozenset(modules), paths=frozenset(paths))
 
     def include(self, source: Source) -> bool:
-        """Return whether a source is among what is imported."""
+        """Return whether the source is imported."""
         return source.module in self.modules or source.path.removesuffix(".py") in self.paths
 
 
@@ -452,7 +451,7 @@ def _relative(test_path: str, origin: str, names: Sequence[str]) -> Iterator[str
 
 
 def is_in_test_folder(path: str) -> bool:
-    """Return whether a path lies in a folder of tests, counted from where it starts."""
+    """Return whether a path is in a test folder, relative to where it starts."""
     return path.partition("/")[0] in TEST_FOLDERS
 
 

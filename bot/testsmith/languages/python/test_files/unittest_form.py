@@ -1,7 +1,7 @@
-"""A module of pytest functions, written as methods of one `unittest.TestCase`. Pure.
+"""Convert a module of pytest functions to methods of a `unittest.TestCase`.
 
-Only forms that are known to mean the same are written; for anything else the module stays unwritten, with the
-reason. What is written is text that no one has run: its tests are proven again.
+Only forms with a known equivalent are converted; for anything else, conversion fails with the reason. The
+result has not been run, so its tests must be verified again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIXTURES = {
         "self.addCleanup(patcher.stop)",
     ),
 }
-"""What stands for each fixture of pytest at the beginning of a method."""
+"""Replacement of each pytest fixture at the beginning of a method."""
 
 _CHDIR = ("self.addCleanup(os.chdir, os.getcwd())", "os.chdir({0})")
 _PATCH = ("patcher = {0}", "patcher.start()", "self.addCleanup(patcher.stop)")
@@ -51,21 +51,21 @@ _STANDARD = ("contextlib", "io", "math", "os", "pathlib", "tempfile", "unittest"
 
 
 def class_name_of(member: str) -> str:
-    """Return the name of the class that holds a member's tests, as `TestCartAdd` for `Cart.add`."""
+    """Return the name of the class for a member's tests: `TestCartAdd` for `Cart.add`."""
     parts = re.split(r"[._]+", member)
     return "Test" + "".join(part[:1].upper() + part[1:] for part in parts if part)
 
 
 def in_unittest_form(code: str, class_name: str) -> str:
-    """Return a test module with its test functions as methods of a `TestCase`; without any it stays as it is.
+    """Return a test module with its test functions as `TestCase` methods, unchanged if it has none.
 
     Args:
         code: The module.
-        class_name: The name of the class.
+        class_name: Name of the class.
 
     Raises:
-        CannotParse: It is not valid Python.
-        CannotConvert: It has something in it that is not known to have a form in unittest.
+        CannotParse: `code` is not valid Python.
+        CannotConvert: The module contains something with no known unittest equivalent.
     """
     with refusing_depth():
         tree = parse_untrusted(code)
@@ -108,7 +108,7 @@ def _names(tree: ast.AST, name: str) -> bool:
 
 
 def _lacks(tree: ast.Module, name: str) -> bool:
-    """Return whether a module is used, and not imported under its name."""
+    """Return whether a module is used but not imported under its name."""
     bound = {
         (alias.asname or alias.name).partition(".")[0]
         for node in ast.walk(tree)
@@ -160,12 +160,12 @@ def _reads_output(node: ast.AST) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The rows of a parametrized test.
+    """Rows of a parametrized test.
 
     Attributes:
-        columns: The names of its parameters.
-        rows: The values of each row.
-        ids: What each row is called; empty if they have no names.
+        columns: Parameter names.
+        rows: Values of each row.
+        ids: Name of each row; empty if rows have no names.
     """
 
     columns: tuple[str, ...]
@@ -174,7 +174,7 @@ class _Table:
     taken: frozenset[str] = field(default_factory=frozenset)
 
     def loop(self, body: Sequence[ast.stmt]) -> ast.stmt:
-        """Return a loop over the rows, with each in a `subTest` of its own."""
+        """Return a loop over the rows, each in its own `subTest`."""
         case = "case" if "case" not in self.taken else "case_name"
         columns = (case, *self.columns) if self.ids else self.columns
         cells = [(self.ids[at], *row) if self.ids else row for at, row in enumerate(self.rows)]
@@ -248,7 +248,7 @@ def _ids(keywords: Sequence[ast.keyword]) -> list[ast.expr]:
 
 
 class _Rewriting(ast.NodeTransformer):
-    """Writes asserts and the contexts of pytest as calls of a `TestCase`'s methods."""
+    """Converts asserts and pytest contexts to calls of `TestCase` methods."""
 
     def __init__(self) -> None:
         self._caught: set[str] = set()
@@ -299,8 +299,8 @@ class _Rewriting(ast.NodeTransformer):
         return node
 
 
-def _claim(test: ast.expr) -> tuple[str, list[ast.expr]]:  # noqa: PLR0911 - one for each form
-    """Return the method that claims a condition, and its arguments."""
+def _claim(test: ast.expr) -> tuple[str, list[ast.expr]]:  # noqa: PLR0911 - one return per form
+    """Return the assertion method for a condition, and its arguments."""
     match test:
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call() as right]) if _is_approx(right):
             return "assertTrue", [_close(left, right)]
@@ -324,7 +324,7 @@ def _is_approx(call: ast.Call) -> bool:
 
 
 def _close(left: ast.expr, approx: ast.Call) -> ast.expr:
-    """Return a comparison of one number with the tolerance that pytest has, or that it is given."""
+    """Return a comparison of a number with the given or pytest's default tolerance."""
     match approx.args:
         case [ast.List() | ast.Tuple() | ast.Dict() | ast.Set() | ast.ListComp()] | []:
             raise CannotConvert("it compares several numbers with `pytest.approx`")
