@@ -1,1 +1,1 @@
-"""What running candidates shows, and what may be proposed of it."""
+"""Run candidates, collect evidence, and decide which tests to suggest."""

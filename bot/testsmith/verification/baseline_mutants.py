@@ -1,4 +1,4 @@
-"""Ask the project's own tests whether they notice the mutants that candidates kill."""
+"""Run the project's own tests against the mutants that candidates kill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from testsmith.verification.results import Proof
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """Mutants of one member that own tests are to be run with."""
+    """Mutants of one member to run the project's own tests against."""
 
     member: Member
     baseline: MemberBaseline
@@ -27,7 +27,6 @@ class _Asked:
     mutants: list[Mutant] = field(default_factory=list)
 
     def changed(self, source: str) -> ChangedModules:
-        """Return what is to be run."""
         return changes_reached(
             self.member, source, self.mutants, self.baseline, runs_when_loaded=self.runs_when_loaded
         )
@@ -41,14 +40,14 @@ def changes_reached(
     *,
     runs_when_loaded: bool,
 ) -> ChangedModules:
-    """Return the mutants of a member that own tests reach, by their places, each with these tests.
+    """Return the member's mutants that the project's own tests reach, each with these tests.
 
     Args:
         member: The member.
-        source: Its module's text.
-        mutants: Its mutants.
-        baseline: What own tests reach of it.
-        runs_when_loaded: Whether it is used up by the time that a function of it could be exchanged.
+        source: The source of its module.
+        mutants: The member's mutants.
+        baseline: The project's own tests that reach the member, by line.
+        runs_when_loaded: Whether the member runs at import, so that its code cannot be replaced later.
     """
     changes = []
     for number, mutant in enumerate(mutants):
@@ -61,7 +60,10 @@ def changes_reached(
 
 
 def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:
-    """Return the own tests that reach a mutant; all that reach the member for one that is loaded with it."""
+    """Return the project's own tests that reach a mutant.
+
+    For a mutant outside of a function, which runs at import, these are all tests that reach the member.
+    """
     first, last = mutant.statement
     return frozenset(
         test
@@ -72,15 +74,16 @@ def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[st
 
 
 class OwnTests:
-    """What is known of the own tests, mutant by mutant; no mutant is tried twice.
+    """Results of the project's own tests per mutant. No mutant is run twice.
 
-    Of a member of which not all is known, those that did run are asked, too: what they notice is noticed.
+    If a member's baseline is incomplete, the tests that did run are still used: a mutant that they kill
+    counts as killed.
 
     Args:
-        own_suite: What they reach.
-        workspace: Where they are run.
-        seconds: How long they may take with all mutants that are asked about at once.
-        progress: Told of all these mutants.
+        own_suite: The measured suite.
+        workspace: Workspace to run the tests in.
+        seconds: Time limit of one call of `learn`, for all its mutants together.
+        progress: Progress display, advanced once per mutant.
     """
 
     def __init__(self, own_suite: OwnSuite, workspace: Workspace, seconds: float, progress: Progress) -> None:
@@ -92,7 +95,7 @@ class OwnTests:
         self._asked: dict[str, set[Mutant]] = {}
 
     def of(self, member: Member) -> OwnEvidence:
-        """Return what is known so far of a member."""
+        """Return what is known about a member so far."""
         return OwnEvidence(
             baseline=self._own_suite.members.get(member.id),
             noticed=self._noticed.get(member.id, {}),
@@ -100,10 +103,10 @@ class OwnTests:
         )
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:
-        """Run own tests with the mutants that candidates kill and whose fate is not known yet."""
+        """Run the project's own tests against mutants that candidates kill and whose result is unknown."""
         asked: dict[str, _Asked] = {}
         for proof, mutation in zip(proofs, mutations, strict=True):
-            if not mutation.in_file:  # an exchange of code in the session of the own tests has no effect
+            if not mutation.in_file:  # has no effect in the session of the project's tests
                 self._collect(asked, proof, mutation)
         found = {member: self._changed(one) for member, one in asked.items()}
         changed = {member: one for member, one in found.items() if one is not None}
@@ -113,7 +116,7 @@ class OwnTests:
         self._progress.phase("trying mutants with your own tests", count)
         try:
             noticed = await changes_noticed(self._workspace, changed, self._seconds)
-        except CannotRun:  # then nothing is known of them
+        except CannotRun:  # the results remain unknown
             return
         self._progress.advance(count)
         for member, data in noticed.items():
@@ -143,6 +146,6 @@ class OwnTests:
 
 
 def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:
-    """Those of changed lines first, as there may not be time for all."""
+    """Sort mutants of changed lines first, because there may not be time for all."""
     edit = mutant.edit
     return mutant.line not in member.changed_lines, edit.start, edit.end, edit.text

@@ -1,4 +1,4 @@
-"""Prove candidates as long as there is time: the nearest members first, in groups where it may get short."""
+"""Prove candidates within the time limit, nearest members first, in smaller groups if time is short."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from testsmith.verification.evidence import RunSubject
 from testsmith.verification.repair import Judged
 
 SHARE = 0.6
-"""Of the time left, what a group may take that could be smaller, or that others wait for.
+"""Maximum fraction of the time left for a group that could be split or that others wait for.
 
-Of a group that overran it, half may still end in the rest.
+If a group exceeds it, half of its members may still finish in the remaining time.
 """
 
 ProveGroup = Callable[[Sequence[RunSubject]], Awaitable[Sequence[Judged]]]
-"""Returns a verdict for each candidate, or why there is none, in the same order."""
+"""Returns a verdict, or the reason for none, for each candidate in order."""
 
 
 async def prove_in_time(
     subjects: Sequence[RunSubject], deadline: Deadline, prove_group: ProveGroup
 ) -> list[Judged | None]:
-    """Return a verdict for each candidate, in the same order; None for those that there was no time for.
+    """Return a verdict for each candidate, in the same order; None for those that ran out of time.
 
     Args:
-        subjects: The candidates; those of one member are proven together.
-        deadline: When all of it has to be over. A group that takes most of what is left is cancelled, and its
-            members are begun again in smaller ones, as far as there is time.
-        prove_group: Proves some of them.
+        subjects: The candidates. Candidates of one member are proven together.
+        deadline: Deadline for all of them. A group that uses most of the time left is canceled and its
+            members are retried in smaller groups while there is time.
+        prove_group: Proves a group of candidates.
     """
     found: list[Judged | None] = [None] * len(subjects)
     waiting = _by_member(subjects)
@@ -53,7 +53,7 @@ async def prove_in_time(
 
 
 def _by_member(subjects: Iterable[RunSubject]) -> list[list[int]]:
-    """Return the numbers of each member's candidates, those of the nearest member first."""
+    """Return the indexes of each member's candidates, nearest member first."""
     numbers: dict[str, list[int]] = {}
     distances = {}
     for number, subject in enumerate(subjects):

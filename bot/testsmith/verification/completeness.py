@@ -1,6 +1,7 @@
-"""Whether one candidate's tests show all that there is to show of their member. Pure.
+"""Decide whether one candidate's tests cover their member in full. Pure.
 
-Then no other generator is asked. In doubt they do not: asking costs a little, a test that nobody writes more.
+If they do, no other generator is called. In case of doubt they do not: an unnecessary call costs less than a
+missing test.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _FORKS = (ast.If, ast.For, ast.AsyncFor, ast.While)
 
 
 def is_complete(verdict: Verdict) -> bool:
-    """Tell whether a candidate's green tests leave nothing to ask for.
+    """Return whether a candidate's green tests leave nothing to add.
 
-    They kill all mutants of the member, reach all of its lines, take each of its branches both ways, and show
-    what the change does: those of a changed member fail on base, and so do those of an affected one where it
-    is known to behave differently.
+    They must kill all mutants of the member, reach all of its lines, take each of its branches both ways, and
+    show what the change does: tests of a changed member must fail on base, and so must tests of an affected
+    member that is known to behave differently.
     """
     green, proof = verdict.green, verdict.proof
     if green is None or not (_kills_all(green) and _shows_the_change(green, proof)):
@@ -44,7 +45,7 @@ def _shows_the_change(green: ProvenSuggestion, proof: Proof) -> bool:
 
 
 def _covers(green: ProvenSuggestion, proof: Proof) -> bool:
-    """Tell whether the green tests reach all lines of the member, and take each branch both ways."""
+    """Return whether the green tests reach all lines of the member and take each branch both ways."""
     kept = [function for function in proof.functions if function.name in green.tests]
     lines = {line for function in kept for line in function.lines}
     branches = {arc for function in kept for arc in function.branches}
@@ -55,7 +56,7 @@ def _covers(green: ProvenSuggestion, proof: Proof) -> bool:
 
 
 def _statements(member: Member) -> list[ast.stmt]:
-    """Return the statements of a member's body that leave a trace; none where it cannot be read."""
+    """Return the statements of a member's body that a trace can show; none if it cannot be parsed."""
     try:
         tree = parse_untrusted(member.source)
     except CannotParse:
@@ -65,7 +66,7 @@ def _statements(member: Member) -> list[ast.stmt]:
 
 
 def _traced(definition: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield the statements below a definition, but for docstrings and what is nothing at run time."""
+    """Yield the statements below a definition, except docstrings and statements without a runtime effect."""
     for node in ast.walk(definition):
         is_nothing = isinstance(node, ast.Global | ast.Nonlocal) or (
             isinstance(node, ast.AnnAssign) and node.value is None
@@ -76,7 +77,7 @@ def _traced(definition: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _is_taken_both_ways(statement: ast.stmt, branches: Collection[tuple[int, int]]) -> bool:
-    """Tell whether a fork was left in two ways; what is no fork has but one."""
+    """Return whether a branching statement was left in two ways. True for any other statement."""
     if not isinstance(statement, _FORKS):
         return True
     head = statement.test if isinstance(statement, ast.If | ast.While) else statement.iter

@@ -1,8 +1,8 @@
-"""Gather evidence: run each candidate several times on head, and once on the merge base.
+"""Gather evidence: run each candidate several times on head and once on the merge base.
 
-The runs on head differ in whatever a test's outcome should not depend on, see `runs.py`. What hangs or
-crashes in the first run is not run again: it cannot pass all of them. What holds on base and never on head is
-run as often on base, to rule out chance.
+The runs on head vary conditions that a test must not depend on; see `run_settings.py`. Tests that hang or
+crash in the first run are not run again, because they can no longer pass all runs. Tests that pass on base
+and always fail on head are run on base as often as on head, to rule out chance.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ from testsmith.verification.run_settings import (
 from testsmith.verification.thresholds import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
-"""A longer candidate is not run."""
+"""Maximum length of a candidate that is run."""
 
 WATCHED = RunSetting(name="its own calls watched", hash_seed=1, own_calls=True)
-"""One more run on head, which shows what of a test's own text was not run; it counts for nothing else."""
+"""Additional run on head that records which calls in the test itself were not reached."""
 
 TestFunctions = Callable[[str], Sequence[str]]
-"""Returns the names of a test module's test functions; raises `CannotParse`."""
+"""Returns the names of a module's test functions; raises `CannotParse`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSubject:
-    """A candidate that is to be run, and the member it is for.
+    """A candidate to run, and its member.
 
     Attributes:
         member: The member.
         candidate: The candidate.
-        beside: Where its tests would stand, relative to the git root; None where that is not known.
+        beside: Path of its tests, relative to the git root; None if unknown.
     """
 
     member: Member
@@ -69,14 +69,14 @@ async def gather_evidence(
     settings: VerificationSettings,
     progress: Progress,
 ) -> tuple[Proof, ...]:
-    """Run candidates, side by side; return a proof for each, in the same order.
+    """Run candidates concurrently and return a proof for each, in the same order.
 
     Args:
-        subjects: What is run.
-        workspace: Where it is run.
-        test_functions: Names the test functions of a candidate.
-        settings: How often it is run, and how long one run may take.
-        progress: Told of each candidate's each run.
+        subjects: The candidates.
+        workspace: Workspace to run them in.
+        test_functions: Returns the names of a candidate's test functions.
+        settings: Number of runs and time limits.
+        progress: Progress display, advanced once per run of a candidate.
     """
     names = [_names(subject.candidate, test_functions) for subject in subjects]
     jobs = [
@@ -130,7 +130,7 @@ def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> Te
 
 
 def _worth_running_again(jobs: Sequence[TestJob], first: Mapping[int, JobResult]) -> Iterator[TestJob]:
-    """Yield the jobs without the functions that hung or crashed; a module that did not load is left out."""
+    """Yield the jobs without the functions that hung or crashed, and without modules that did not load."""
     for job in jobs:
         functions = first[job.number].functions
         lost = {name for name, result in functions.items() if result.status in {TIMED_OUT, CRASHED}}
@@ -143,7 +143,7 @@ _Results = dict[RunSetting, dict[int, JobResult]]
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
-    """Runs jobs under several settings, side by side."""
+    """Runs jobs under several settings concurrently."""
 
     workspace: Workspace
     progress: Progress
@@ -163,9 +163,9 @@ class _Runner:
         return results
 
     async def replace_unreadable(self, results: _Results, jobs: Sequence[TestJob]) -> None:
-        """Run again, where texts have an encoding, what cannot even be loaded where they have none.
+        """Repeat runs in locale C that failed with an encoding error at import, in UTF-8.
 
-        A project that reads its own files when it is loaded is no test's fault.
+        It is not the test's fault if the project reads its own files at import.
         """
         for setting, found in list(results.items()):
             lost = [job for job in jobs if setting.locale == "C" and _is_unreadable(found.get(job.number))]
@@ -180,7 +180,7 @@ class _Runner:
         jobs: Sequence[TestJob],
         head: Mapping[RunSetting, dict[int, JobResult]],
     ) -> Mapping[int, JobResult]:
-        """Run again on base, as often as on head, what held there once and never does on head."""
+        """Repeat tests on base, as often as on head, that passed there once and always fail on head."""
         held = list(jobs_that_held(jobs, base, list(head.values())))
         settings = on_base_again(len(head))
         if not held or not settings:
@@ -190,7 +190,7 @@ class _Runner:
         return with_later_runs(base, list(again.values()))
 
     def _is_traced(self, setting: RunSetting) -> bool:
-        """Not on another interpreter, to which the same code has other lines and arcs."""
+        """Return whether to trace the run. Another interpreter has other lines and arcs for the same code."""
         is_other = setting.other_python and self.workspace.other is not None
         return not setting.on_base and not setting.own_calls and not is_other
 
@@ -219,7 +219,7 @@ def _is_unreadable(result: JobResult | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Evidence:
-    """What all runs have shown."""
+    """Results of all runs."""
 
     head: Mapping[RunSetting, Mapping[int, JobResult]]
     base: Mapping[int, JobResult]
@@ -227,13 +227,12 @@ class _Evidence:
     idle: Mapping[int, tuple[Place, ...] | None]
 
     def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
-        """Return the functions of the code, and those pytest found beyond them, as inherited ones."""
+        """Return the candidate's functions, and others that pytest found, for example inherited ones."""
         own = () if isinstance(names, str) else names
         found = [name for _, result in self._of(number) for name in sorted(result.functions)]
         return tuple(dict.fromkeys([*own, *found]))
 
     def proof(self, subject: RunSubject, names: tuple[str, ...] | str, number: int) -> Proof:
-        """Return the proof of a candidate."""
         proof = Proof(member=subject.member, candidate=subject.candidate, beside=subject.beside)
         if isinstance(names, str):
             return replace(proof, problem=names)

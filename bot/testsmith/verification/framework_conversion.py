@@ -1,4 +1,4 @@
-"""Proven tests in the form of a project's own framework, if that is not pytest, and proven again."""
+"""Convert proven tests to the project's test framework, if that is not pytest, and prove them again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Prove = Callable[[Sequence[RunSubject]], Awaitable[Sequence[Verdict]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkForm:
-    """Brings tests into the form of their members' framework.
+    """Converts tests to the framework of their members.
 
     Attributes:
-        workspace: Where they are run.
-        driver: Knows their language.
-        frameworks: The framework by member id.
-        tree: The files of head, by whose settings tests are formatted.
-        seconds: How long one run may take.
+        workspace: Workspace to run the tests in.
+        driver: Driver of the tests' language.
+        frameworks: Framework by member id.
+        tree: Tree of head, whose settings are used to format tests.
+        seconds: Time limit of one run.
     """
 
     workspace: Workspace
@@ -37,10 +37,10 @@ class FrameworkForm:
     seconds: float
 
     async def prove(self, subjects: Sequence[RunSubject], prove: Prove) -> list[Verdict]:
-        """Return the verdicts of candidates, with green tests in the form in which they would be posted.
+        """Return the candidates' verdicts, with green tests converted to the form that would be posted.
 
-        A candidate is first proven as its generator wrote it, since the guard knows that form best. What is
-        green of it is converted, proven again, and run by the framework itself.
+        Candidates are first proven in the form that their generator wrote, because the checks support it
+        best. Green tests are then converted, proven again, and run by the framework itself.
         """
         verdicts = list(await prove(subjects))
         wanted = {
@@ -66,7 +66,7 @@ class FrameworkForm:
         return self.frameworks[member.id]
 
     def _converted(self, subject: RunSubject, entry: ProvenSuggestion) -> Candidate | str:
-        """Return what is green of a candidate in its framework's form, or why there is none."""
+        """Return a candidate's green tests in the framework's form, or why they cannot be converted."""
         candidate, member = entry.candidate, subject.member
         try:
             code = self.driver.in_framework(candidate.code, self._of(member), member)
@@ -81,7 +81,7 @@ class FrameworkForm:
         return replace(candidate, code=code, sayings=sayings)
 
     def _joined(self, first: Verdict, second: Verdict | str | None) -> Verdict:
-        """Return one verdict: what is asked by the first form, and what is green by the second."""
+        """Combine two verdicts: questions from the original form, green tests from the converted one."""
         if second is None:
             return first
         if isinstance(second, str):

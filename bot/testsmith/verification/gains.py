@@ -1,4 +1,4 @@
-"""What test functions show beyond the project's own tests, and whether that is enough. All pure."""
+"""What test functions add to the project's own tests, and whether that is enough to suggest them. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnEvidence:
-    """What the project's own tests show of one member.
+    """Results of the project's own tests for one member.
 
     Attributes:
-        baseline: What they reach of it; None where not all of that is known.
-        noticed: Whether one of those that were run fails with a mutant; one that is not in it was not tried.
-        fail_on_base: Whether one of those that reach the member fails with base's source.
+        baseline: Lines and branches that they reach; None if not fully known.
+        noticed: Whether they kill a mutant, by mutant. Missing mutants were not run.
+        fail_on_base: Whether a test that reaches the member fails with base's source.
     """
 
     baseline: MemberBaseline | None = None
@@ -32,15 +32,15 @@ class OwnEvidence:
 
     @property
     def knows_branches(self) -> bool:
-        """Whether it is known which branches the own tests reach."""
+        """Whether it is known which branches the project's own tests reach."""
         return self.baseline is not None and self.baseline.branches_known
 
     def leaves_alive(self, mutant: Mutant) -> bool | None:
-        """Tell whether the own tests leave a mutant alive; None where that is not known."""
+        """Return whether a mutant survives the project's own tests; None if unknown."""
         noticed = self.noticed.get(mutant)
         if noticed:
             return False
-        if self.baseline is None:  # one that was not run may notice it
+        if self.baseline is None:  # a test that was not run may kill it
             return None
         if noticed is not None:
             return True
@@ -52,16 +52,17 @@ class OwnEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
-    """What one test function shows, or several together.
+    """What one or more test functions show.
 
     Attributes:
-        killed: The mutants that they fail with.
-        alive: Those of them that the own tests are known to leave alive.
-        unknown: Those of them of which that is not known.
-        lines: The member's lines that they reach and the own tests do not; all of them where the own tests
-            were not measured.
-        branches: Its arcs, likewise; all of them as well where it is not known which the own tests reach.
-        fails_on_base: Whether one of them failed on base, which counts for a member that was there.
+        killed: The mutants that they kill.
+        alive: Those of the killed mutants that survive the project's own tests.
+        unknown: Those of the killed mutants for which that is unknown.
+        lines: The member's lines that they reach and the project's own tests do not; all of them without a
+            baseline.
+        branches: The member's branches, likewise; all of them also if the project's branch coverage is
+            unknown.
+        fails_on_base: Whether one of them fails on base, in a member that exists there.
     """
 
     killed: frozenset[Mutant] = frozenset()
@@ -112,9 +113,10 @@ def _beyond(function: FunctionProof, own: OwnEvidence) -> tuple[frozenset[int], 
 
 
 def _fails_on_base(function: FunctionProof, member: Member) -> bool:
-    """An added member's test always fails there, and one whose module does not load has shown nothing.
+    """Return whether a function's failure on base says something about the member.
 
-    Neither has one that raises by what it does itself with a value that the member gave.
+    Tests of an added member always fail there. A module that does not load shows nothing, and neither does an
+    error that the test itself raises while it handles a value from the member.
     """
     base = function.base
     if base is None or member.change is Change.ADDED:
@@ -124,14 +126,14 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionGains:
-    """What the rules of the gate look at, for one test function.
+    """Input of the gate's rules for one test function.
 
     Attributes:
-        gains: What it shows.
-        knows_branches: Whether it is known which of its branches the own tests reach.
-        has_mutants: Whether the member has any mutant; None where they could not be run.
-        own_fail_on_base: Whether an own test that reaches the member fails with base's source: then that it
-            fails there, too, tells nobody anything new.
+        gains: What the function shows.
+        knows_branches: Whether it is known which branches the project's own tests reach.
+        has_mutants: Whether the member has mutants; None if they could not be run.
+        own_fail_on_base: Whether one of the project's own tests that reach the member fails with base's
+            source. Then a failure on base is nothing new.
     """
 
     gains: Gains
@@ -155,21 +157,20 @@ RULES: Mapping[str, Callable[[FunctionGains], bool]] = {
         lambda shown: shown.has_mutants is False and bool(shown.gains.lines)
     ),
 }
-"""By any of these a test function that is green, has no smell and touches the member gains something.
+"""Rules of which a test function must meet at least one, if it is green, reaches the member and has no smell.
 
-The second rule holds for every mutant where the own tests were not measured. More coverage alone is not a
-gain. The last rule is for members
-such as an exception without a body: a test of them fails where they are taken away, and can show no more.
+Without a baseline, the second rule applies to every mutant. More coverage alone is not enough. The last rule
+is for members such as an exception without a body: a test of it can only fail if the member is removed.
 """
 
 
 def gains_something(shown: FunctionGains) -> bool:
-    """Tell whether a test function is worth a reviewer's time."""
+    """Return whether a test function is worth a reviewer's time."""
     return any(rule(shown) for rule in RULES.values())
 
 
 def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
-    """Return evidence with the lines and branches gained; as it is where the own tests were not measured."""
+    """Return evidence with the lines and branches gained; unchanged without a baseline."""
     if own.baseline is None:
         return evidence
     beyond = [_beyond(function, own) for function in proof.functions]
@@ -183,7 +184,7 @@ def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
 def with_mutants(
     evidence: Evidence, mutation: Mutation, gains: Gains, member: Member, most_named: int
 ) -> Evidence:
-    """Return evidence with what became of the mutants."""
+    """Return evidence with the results of the mutants."""
     if mutation.mutants is None:
         return evidence
     return replace(
@@ -197,12 +198,12 @@ def with_mutants(
 
 
 def _known(gains: Gains) -> int | None:
-    """Return how many mutants are known to be gained; None where it is not known whether any is."""
+    """Return the number of mutants gained; None if it is unknown whether there are any."""
     return None if gains.unknown and not gains.alive else len(gains.alive)
 
 
 def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str, ...]:
-    """Return mutants in words: those that were gained first, then those of changed lines."""
+    """Return descriptions of mutants: gained ones first, then those of changed lines."""
 
     def telling(mutant: Mutant) -> tuple[bool, bool, int, int, str]:
         is_old = mutant.line not in member.changed_lines
@@ -212,7 +213,7 @@ def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str
 
 
 def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[str, ...]:
-    """Return what the report says, once, where any killed mutant counts."""
+    """Return a note for the report if every killed mutant counts because the baseline is unknown."""
     every = [own_suite.members.get(member.id) for member in members]
     unknown = sum(baseline is None or _is_of_coverage_alone(baseline) for baseline in every)
     if not unknown:

@@ -1,7 +1,8 @@
-"""The gate: judges each test function of a candidate by what running it showed.
+"""Judge each test function of a candidate by its evidence.
 
-What is left is run again as it would be posted, and judged again: a `ReducedCandidate` all of whose functions
-hold becomes a `ProvenSuggestion`. A good test is never lost with its neighbor. Everything here is pure.
+The remaining functions are run again in the form that would be posted, and judged again: a `ReducedCandidate`
+becomes a `ProvenSuggestion` if all of its functions pass. A good test is not lost because of a bad one in the
+same module. Everything here is pure.
 """
 
 from __future__ import annotations
@@ -37,14 +38,7 @@ _RAISED_NOTHING = re.compile(r"^Failed: DID NOT RAISE <class '(?:[\w.<>]+\.)?(?P
 
 
 def difference(code: str, member: Member, function: str, message: str) -> str:
-    """Return both outputs of the call that differs, as a sentence; empty where it cannot be told which does.
-
-    Args:
-        code: The test module.
-        member: The member.
-        function: The test function, which passed before the change.
-        message: What it fails with now. Untrusted.
-    """
+    """Return a sentence with both results of the call that differs; empty if that call is unknown."""
     try:
         claims = [claim for claim in claims_of(parse_untrusted(code), member) if claim.function == function]
     except CannotParse:
@@ -61,7 +55,7 @@ def _difference(claim: Claim, message: str) -> str:
 
 
 def _outputs(claimed: Claimed, message: str) -> str:
-    """Say what the claimed call did before and does now; empty where the message is not about this claim."""
+    """Describe a claimed call's result before and after; empty if the message is not about this claim."""
     if claimed.value is not None:
         before = ast.unparse(claimed.value)
         after = _compared_with(before, message)
@@ -73,7 +67,7 @@ def _outputs(claimed: Claimed, message: str) -> str:
 
 
 def _compared_with(claimed: str, message: str) -> str:
-    """Return the other side of a comparison that failed; empty where the message tells of none."""
+    """Return the other side of a failed comparison; empty if the message contains none."""
     try:
         body = parse_untrusted(first_words(message)).body
     except CannotParse:
@@ -90,17 +84,17 @@ def _compared_with(claimed: str, message: str) -> str:
 _MOST_NAMED_FILES = 2
 _MOST_OF_A_FAILURE = 1_500
 NOTHING_ALIVE = "kills no mutant that your tests leave alive"
-"""Why a function is cut that notices no more than they do."""
+"""Reason for cutting a function that kills only mutants that the project's own tests kill."""
 
 NOT_MUTATED = "could not be judged: mutation not possible"
-"""Why a function is cut where no change of the member's source could be shown to have an effect."""
+"""Reason for cutting a function if no change to the member's source had a visible effect."""
 
 KeepTests = Callable[[str, Collection[str]], str]
-"""Cuts a test module down to some of its test functions; raises `CannotParse`."""
+"""Reduces a test module to some of its test functions; raises `CannotParse`."""
 
 
 class Point(IntEnum):
-    """How far a test function came."""
+    """Stage that a test function reached."""
 
     ANSWERED = 1
     RAN = 2
@@ -110,7 +104,7 @@ class Point(IntEnum):
 
 
 class TestKind(StrEnum):
-    """What a test function can be to a reviewer."""
+    """Kind of test function, from a reviewer's point of view."""
 
     GREEN = "green"
     CATCHES = "catches"
@@ -123,9 +117,9 @@ class Cut:
 
     Attributes:
         function: Its name.
-        point: How far it came.
-        reason: Why it came no farther, in plain text.
-        is_gainless: Whether it is a sound test that shows nothing that counts.
+        point: The last stage it reached.
+        reason: Why it was cut, in plain text.
+        is_gainless: Whether it is a valid test that adds nothing.
     """
 
     function: str
@@ -136,13 +130,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReducedCandidate:
-    """What may be posted, once it has been run as it would be.
+    """A test module to run in the form that would be posted.
 
     Attributes:
-        kind: What it is.
+        kind: Kind of its test functions.
         candidate: The test module.
-        tests: Its test functions.
-        question: What is asked, where it is a question.
+        tests: Names of its test functions.
+        question: The question, if the kind is a question.
     """
 
     kind: TestKind
@@ -153,15 +147,15 @@ class ReducedCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenSuggestion:
-    """A proven suggestion, but for its number and its place in the test tree.
+    """A proven suggestion, before it is numbered and placed in the test tree.
 
     Attributes:
         candidate: The test module, as it was run.
-        tests: Its test functions, in order.
-        label: What it says about the change; None where base was not run.
-        evidence: What running it showed.
+        tests: Names of its test functions, in order.
+        label: What it says about the change; None if base was not run.
+        evidence: Results of running it.
         summary: One sentence for the reviewer; may be empty.
-        question: What is asked, where it is a question.
+        question: The question, if it is one.
     """
 
     candidate: Candidate
@@ -173,13 +167,13 @@ class ProvenSuggestion:
 
     @property
     def is_green(self) -> bool:
-        """Whether it is a test to keep, rather than something to ask about."""
+        """Whether this is a test to keep, rather than a question or a suspected bug."""
         return self.label not in {Label.CATCHES, Label.QUESTION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the gate makes of a run: drafts to run as they are, and functions that are cut."""
+    """Judgment of one run: modules to run in their reduced form, and functions that were cut."""
 
     drafts: tuple[ReducedCandidate, ...] = ()
     cuts: tuple[Cut, ...] = ()
@@ -187,12 +181,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one candidate.
+    """Result for one candidate.
 
     Attributes:
         proof: The candidate's first run.
-        entries: What is proven, the green one first.
-        cuts: Its test functions that are not posted.
+        entries: Proven suggestions, the green one first.
+        cuts: Test functions that are not posted.
     """
 
     proof: Proof
@@ -201,11 +195,11 @@ class Verdict:
 
     @property
     def green(self) -> ProvenSuggestion | None:
-        """The entry that is a test to keep, if there is one."""
+        """The entry with tests to keep, if any."""
         return next((entry for entry in self.entries if entry.is_green), None)
 
     def skipped(self) -> Skipped:
-        """Return why the member has no suggestion from this candidate."""
+        """Return the member as skipped, with the reason why this candidate gave no suggestion."""
         member = self.proof.member
         ran = any(cut.point > Point.ANSWERED for cut in self.cuts)
         return Skipped(
@@ -229,13 +223,13 @@ def _reasons(cuts: Sequence[Cut]) -> str:
 
 
 def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests: KeepTests) -> Judgement:
-    """Return the drafts that a candidate's test functions make, and those that are cut.
+    """Sort a candidate's test functions into modules to run again and cuts.
 
     Args:
-        proof: The candidate, run.
-        guarded: What the guard says of it.
+        proof: The candidate's results.
+        guarded: Conflicts with the documentation.
         smells: The smell of each function that has one.
-        keep_tests: Cuts a test module down.
+        keep_tests: Reduces a test module to some of its functions.
     """
     gate = _Gate(proof, smells)
     kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
@@ -245,7 +239,7 @@ def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests:
             point = Point.STABLE if gate.passes(function) else Point.RAN
             cuts.append(Cut(function=function.name, point=point, reason=guarded.suspended[function.name]))
         elif function.name in guarded.rows and function.name not in smells:
-            kinds[TestKind.GREEN].append(function.name)  # its other rows have to show what they are
+            kinds[TestKind.GREEN].append(function.name)  # its other rows are judged by the next run
         elif isinstance(finding := gate.finding(function), Cut):
             cuts.append(finding)
         else:
@@ -266,7 +260,7 @@ def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests:
 
 
 def reduced(draft: ReducedCandidate, names: Sequence[str], keep_tests: KeepTests) -> ReducedCandidate:
-    """Return a draft with these of its test functions alone; as it is where these are all."""
+    """Return a draft reduced to these test functions; unchanged if they are all of them."""
     if len(names) == len(draft.tests):
         return draft
     code = keep_tests(draft.candidate.code, names)
@@ -276,10 +270,10 @@ def reduced(draft: ReducedCandidate, names: Sequence[str], keep_tests: KeepTests
 def settle(
     draft: ReducedCandidate, proof: Proof, smells: Mapping[str, str], keep_tests: KeepTests
 ) -> ProvenSuggestion | Judgement:
-    """Judge a draft by the run of just its own code.
+    """Judge a draft by the run of its own code.
 
     Returns:
-        The entry that it is; or what is left of it, a smaller draft or none, and what was cut.
+        The proven suggestion; or a smaller draft (if anything is left) and the functions that were cut.
     """
     if draft.question is not None:
         return _settled_question(draft, draft.question, proof)
@@ -299,7 +293,7 @@ def settle(
 def lessened(
     draft: ReducedCandidate, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests
 ) -> Judgement:
-    """Return what is left of a draft that some of its functions are cut from."""
+    """Return what is left of a draft without the functions that were cut."""
     smaller = reduced(draft, kept, keep_tests) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
         return Judgement(cuts=(*cuts, *_inseparable(kept)))
@@ -318,7 +312,7 @@ def _changed(function: str) -> Cut:
 def _settled_question(
     draft: ReducedCandidate, question: Question, proof: Proof
 ) -> ProvenSuggestion | Judgement:
-    """A question is one where the documented claim reaches the member, and fails every time."""
+    """Accept a question if its test, made from the documentation, reaches the member and always fails."""
     reaches = all(map(_Gate(proof, {}).touches, proof.functions))
     if reaches and always_fails(proof):
         entry = _entry(draft, proof)
@@ -327,7 +321,7 @@ def _settled_question(
 
 
 def always_fails(proof: Proof) -> bool:
-    """Tell whether each test function of a proof failed in each of its runs."""
+    """Return whether each test function of a proof failed in each of its runs."""
     runs = [run for function in proof.functions for run in function.head]
     return bool(proof.functions) and all(run.status is TestStatus.FAILED for run in runs)
 
@@ -341,11 +335,11 @@ class _Gate:
 
     @staticmethod
     def passes(function: FunctionProof) -> bool:
-        """Tell whether it passed every time."""
+        """Return whether a function passed every run."""
         return bool(function.head) and function.passes == len(function.head)
 
     def finding(self, function: FunctionProof) -> TestKind | Cut:
-        """Return what a function is to a reviewer, or why it is nothing."""
+        """Return a function's kind, or why it is cut."""
         kind = self._kind(function)
         if isinstance(kind, Cut):
             return kind
@@ -370,10 +364,10 @@ class _Gate:
         return Cut(function=function.name, point=point, reason=_failure(function))
 
     def touches(self, function: FunctionProof) -> bool:
-        """Tell whether a function reaches the member.
+        """Return whether a function reaches the member.
 
-        The body of a class runs where it is loaded and nowhere else, so of a class without lines of its own
-        that run later it is enough that the function names it.
+        A class body runs only at import. For a class without other executed lines it is enough that the
+        function names it.
         """
         if function.lines:
             return True
@@ -384,7 +378,7 @@ class _Gate:
 
 
 def _names(code: str, function: str, member: Member) -> bool:
-    """Tell whether a test function, or what it shares with others, names the member."""
+    """Return whether a test function, or module-level code that it shares, names the member."""
     try:
         tree = parse_untrusted(code)
     except CannotParse:
@@ -401,7 +395,7 @@ def _names(code: str, function: str, member: Member) -> bool:
 
 
 def _failure(function: FunctionProof) -> str:
-    """Say why a function did not pass every time."""
+    """Describe why a function did not pass every run."""
     first = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     if first is None:
         return "was not run"
@@ -419,7 +413,7 @@ def _failure(function: FunctionProof) -> str:
 
 
 def _share(function: FunctionProof) -> str:
-    """Say how many runs a flaky function failed (passed, if those are fewer), and what only they had."""
+    """Describe how many runs a flaky function failed (or passed, if fewer), and what these had in common."""
     passed = [run for run in function.head if run.status is TestStatus.PASSED]
     failed = [run for run in function.head if run.status is not TestStatus.PASSED]
     verb, fewer, others = "failed", failed, passed
@@ -438,7 +432,7 @@ def _share(function: FunctionProof) -> str:
 
 
 def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
-    """Return what a draft is, in the light of the run of its own code."""
+    """Return the proven suggestion for a draft and the run of its code."""
     runs = max(len(function.head) for function in proof.functions)
     base = base_outcome(proof)
     return ProvenSuggestion(
@@ -461,7 +455,7 @@ def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
 
 
 def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
-    """Yield what functions say where they fail; that a member was not there says nothing."""
+    """Yield the failure messages of functions, from base if the member exists there, else from head."""
     for function in proof.functions:
         runs = function.head if base is BaseOutcome.ABSENT else (function.base, *function.head)
         messages = [run.message for run in runs if run is not None and run.status is not TestStatus.PASSED]
@@ -470,7 +464,7 @@ def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
 
 
 def base_outcome(proof: Proof) -> BaseOutcome:
-    """Return what a candidate as a whole does on the merge base."""
+    """Return the result of a whole candidate on the merge base."""
     statuses = {None if function.base is None else function.base.status for function in proof.functions}
     if None in statuses:
         return BaseOutcome.NOT_RUN
@@ -482,7 +476,7 @@ def base_outcome(proof: Proof) -> BaseOutcome:
 
 
 def _fail_to_pass(proof: Proof, base: BaseOutcome) -> int | None:
-    """Count the functions that run and fail on the merge base; None where that shows nothing."""
+    """Count the functions that run and fail on the merge base; None if that shows nothing."""
     if base in {BaseOutcome.NOT_RUN, BaseOutcome.ABSENT}:
         return None
     return sum(
@@ -501,7 +495,7 @@ def _label(kind: TestKind, base: BaseOutcome) -> Label | None:
 
 
 def _catch_text(proof: Proof) -> str:
-    """Say what was before and what is now, of the first function of which that can be told."""
+    """Describe the difference between base and head, from the first function that shows one."""
     code, member = proof.candidate.code, proof.member
     for function in proof.functions:
         data = difference(code, member, function.name, function.head[0].message)

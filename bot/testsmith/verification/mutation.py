@@ -1,10 +1,10 @@
-"""Run the test functions that would be posted against mutants of their member, and without the member.
+"""Run a candidate's test functions against mutants of their member, and with the member removed.
 
-Each mutant is run with every function that reaches it, so that it is known of each function what it notices.
-A function that passes although the member raises whatever is done with it has shown nothing, or has forged
-its outcome. Where all pass, it may be that the exchange of code had no effect, as below a decorator that
-compiles its function again: the changes are then made in the module's file, in a copy. Where not even that
-can be shown to have an effect, no test is blamed.
+Each mutant is run with every function that reaches it, so that it is known which function kills it. A
+function that passes although the member always raises has tested nothing, or has forged its result. If all
+functions pass, replacing the code may have had no effect, for example below a decorator that compiles its
+function again. In that case the changes are made to the module's file, in a copy of the project. If not even
+that has a visible effect, no test is rejected for it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from testsmith.verification.thresholds import GateTable
 
 _LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000
-"""The number of the member that is taken away, among those of its mutants."""
+"""Job number of the removed member, above those of its mutants."""
 
 _RETURNING = _TAKEN_AWAY + 1
-"""The number of the first of its replacements that return at once."""
+"""Job number of the first replacement that returns immediately."""
 
 _TIMES_AS_LONG_IN_FILE = 3.0
-"""The project is loaded anew for each change of a file."""
+"""Factor for the time limit, because the project is imported again for each change to a file."""
 
 _SETTING = RunSetting(name="mutants", hash_seed=1)
 _IN_FILE = RunSetting(name="mutants in a file", hash_seed=1, in_file=True)
@@ -56,17 +56,17 @@ _IN_FILE = RunSetting(name="mutants in a file", hash_seed=1, in_file=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """What came of one candidate's test functions with its member changed.
+    """Results of one candidate's test functions with its member changed.
 
     Attributes:
-        mutants: The member's mutants, those that no function reaches included; None where they could not
-            be run.
-        kills: The mutants that each test function fails with.
-        empty: The functions that pass even where the member is taken away.
-        blind: The functions that pass whatever the member returns, without doing anything else.
-        unheard: Whether it was tried and nothing came of it, not even of the member taken away.
+        mutants: The member's mutants, including those that no function reaches; None if they could not be
+            run.
+        kills: The mutants that each test function kills.
+        empty: Functions that pass even with the member removed.
+        blind: Functions that pass whatever value the member immediately returns.
+        unheard: Whether the runs gave no result, not even with the member removed.
         in_file: Whether the changes had to be made in the module's file to have an effect.
-        impossible: Whether no change could be shown to have an effect.
+        impossible: Whether no change had a visible effect.
     """
 
     mutants: tuple[Mutant, ...] | None = None
@@ -79,13 +79,13 @@ class Mutation:
 
     @property
     def killed(self) -> frozenset[Mutant]:
-        """The mutants that some function fails with."""
+        """Mutants that at least one function kills."""
         return frozenset().union(*self.kills.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
-    """One candidate and the changes that it is to be run with."""
+    """One candidate, and the changes to run it against."""
 
     proof: Proof
     source: str
@@ -94,7 +94,6 @@ class _Trial:
     returning: tuple[Replacement, ...]
 
     def job(self, number: int, seconds: float) -> TestJob:
-        """Return what is to be run."""
         changed = ChangedModules(
             path=self.proof.member.path,
             source=self.source,
@@ -132,7 +131,7 @@ class _Trial:
         return function_of(function, runs_when_loaded=runs_when_loaded(self.proof))
 
     def outcome(self, result: JobResult) -> Mutation:
-        """Return what came of it."""
+        """Return the results of the candidate's job."""
         gone = result.changed.get(_TAKEN_AWAY)
         if gone is None:
             return Mutation(unheard=True)
@@ -141,7 +140,7 @@ class _Trial:
         data = {number: result.changed.get(number, {}) for number in tried - lost}
         known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
         return Mutation(
-            mutants=known if known or not self.mutants else None,  # none was tried: nothing is known of any
+            mutants=known if known or not self.mutants else None,  # nothing is known if no mutant was run
             kills={
                 name: frozenset(self.mutants[number] for number in data if _fails(data[number].get(name)))
                 for name in self.proof.names
@@ -157,18 +156,18 @@ class _Trial:
 
 
 def runs_when_loaded(proof: Proof) -> bool:
-    """Tell whether the member runs while its module is loaded, so that its code cannot be exchanged later."""
+    """Return whether the member runs at import, so that its code cannot be replaced later."""
     ran = any(run.import_lines for function in proof.functions for run in function.head)
     return ran and proof.member.kind is not MemberKind.CLASS
 
 
 def function_of(function: InFunction | None, *, runs_when_loaded: bool) -> tuple[str, int] | None:
-    """Return the function whose code may be exchanged: not that of one that ran when it was loaded."""
+    """Return the function whose code to replace; None if it already ran at import."""
     return None if function is None or runs_when_loaded else (function.name, function.line)
 
 
 def edit_of(changed: Mutant | Replacement) -> tuple[int, int, str]:
-    """Return a change of a module's text as it is handed to those who run it."""
+    """Return a change as start, end and new text, the form that the worker expects."""
     edit: Edit = changed.edit
     return edit.start, edit.end, edit.text
 
@@ -180,15 +179,15 @@ def _fails(status: str | None) -> bool:
 async def gather_mutants(
     proofs: Sequence[Proof], workspace: Workspace, table: GateTable, progress: Progress
 ) -> tuple[Mutation, ...]:
-    """Run candidates against the mutants of their members, side by side, and return what came of each.
+    """Run candidates against the mutants of their members concurrently, and return the results.
 
-    What was not told of at all is tried once more, alone: nothing is posted of it otherwise.
+    A candidate without any results is retried alone, because it could not be posted otherwise.
 
     Args:
-        proofs: The candidates, all of whose test functions pass on head.
-        workspace: Where they are run.
-        table: How many mutants there are, and how long those of one candidate may take.
-        progress: Told of each candidate.
+        proofs: The candidates. All of their test functions pass on head.
+        workspace: Workspace to run them in.
+        table: Limits for the number of mutants and the time per candidate.
+        progress: Progress display, advanced once per candidate.
     """
     trials = dict(_trials(proofs, workspace, table))
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
@@ -209,13 +208,13 @@ async def gather_mutants(
 
 
 def _has_no_effect(result: JobResult) -> bool:
-    """Tell whether all tests pass with the member taken away."""
+    """Return whether all tests pass with the member removed."""
     gone = result.changed.get(_TAKEN_AWAY, {})
     return bool(gone) and all(status == PASSED for status in gone.values())
 
 
 def _of_file(trial: _Trial, result: JobResult) -> Mutation:
-    """Return what came of changes in a file; an effect of them has to be shown."""
+    """Return the results of changes to a file, if they had a visible effect."""
     return replace(trial.outcome(result), in_file=True) if result.acts else Mutation(impossible=True)
 
 
@@ -243,7 +242,7 @@ async def _run(
 
 
 def _trials(proofs: Sequence[Proof], workspace: Workspace, table: GateTable) -> Iterator[tuple[int, _Trial]]:
-    """Yield those that can be run, with their numbers."""
+    """Yield the candidates that can be run, with their indexes."""
     for number, proof in enumerate(proofs):
         trial = _trial(proof, workspace, table) if proof.member.language == _LANGUAGE else None
         if trial is not None:

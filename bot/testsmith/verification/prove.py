@@ -1,4 +1,4 @@
-"""Prove candidates: run them, judge them, run what is left as it would be posted, until nothing is cut."""
+"""Prove candidates: run and judge them, and repeat with the remaining tests until none is cut."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from testsmith.verification.thresholds import GateTable
 
 @dataclass(slots=True)
 class _Case:
-    """One candidate on its way through the gate.
+    """One candidate in the gate.
 
-    What shows nothing of its own is cut once: where evidence differs from run to run, it might else be cut
-    away piece by piece.
+    Redundant tests are cut only once. If the evidence varies from run to run, the candidate might otherwise
+    be cut to nothing step by step.
     """
 
     proof: Proof
@@ -50,7 +50,7 @@ class _Case:
     is_thinned: bool = False
 
     def take(self, judged: ProvenSuggestion | Judgement) -> None:
-        """Take in what the gate has said."""
+        """Add the gate's result."""
         if isinstance(judged, ProvenSuggestion):
             place = self.unweighed if judged.is_green else self.entries
             place.append(judged)
@@ -61,7 +61,7 @@ class _Case:
 
 @dataclass(frozen=True, slots=True)
 class _Prover:
-    """Runs and judges; no code is run twice for one member."""
+    """Runs and judges candidates. The same code is run only once per member."""
 
     workspace: Workspace
     driver: LanguageDriver
@@ -72,7 +72,7 @@ class _Prover:
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
 
     async def run(self, subjects: Iterable[RunSubject]) -> None:
-        """Run what has not been run yet."""
+        """Run the code that has not been run yet."""
         new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
         proofs = await gather_evidence(
             list(new.values()), self.workspace, self.driver.test_functions, self.settings, self.progress
@@ -80,7 +80,7 @@ class _Prover:
         self.known.update(zip(new, proofs, strict=True))
 
     def begin(self, subject: RunSubject) -> _Case:
-        """Judge a candidate as it came."""
+        """Judge a candidate in its original form."""
         proof = replace(self.known[_key(subject)], candidate=subject.candidate)
         case = _Case(proof)
         guarded = guard(proof, self.driver.documented_examples(subject.member))
@@ -89,12 +89,12 @@ class _Prover:
         return case
 
     def advance(self, case: _Case) -> None:
-        """Judge the open drafts of a candidate, now that they have been run."""
+        """Judge the open drafts of a candidate by their own runs."""
         drafts, case.open = case.open, []
         for draft in drafts:
             check = None if draft.question is None else draft.question.check
             if check is not None and not always_fails(self.known[case.proof.member.id, check.code]):
-                continue  # doctest, which runs all lines before the example, does not contradict it
+                continue  # doctest, which runs all lines before the example, agrees with the test
             subject = RunSubject(member=case.proof.member, candidate=draft.candidate)
             proof = self.known[_key(subject)]
             judged = settle(draft, proof, _smells(proof), self.driver.keep_tests)
@@ -104,7 +104,7 @@ class _Prover:
             case.take(judged)
 
     async def weigh(self, cases: Iterable[_Case]) -> None:
-        """Run the tests that are green against changes of their members, and judge them by that."""
+        """Run green tests against mutants of their members, and judge the results."""
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
         mutations = await gather_mutants(proofs, self.workspace, self.table, self.progress)
@@ -127,7 +127,7 @@ class _Prover:
 
 
 def _smells(proof: Proof) -> dict[str, str]:
-    """Return why test functions are cut that pass; one that fails does not reach all that stands in it."""
+    """Return smells, and calls that were not run, of passing functions; failing ones may stop early."""
     code, member = proof.candidate.code, proof.member
     passing = {one.name for one in proof.functions if one.passes == len(one.head)}
     if proof.idle is None:
@@ -141,7 +141,7 @@ def _key(subject: RunSubject) -> tuple[str, str]:
     return subject.member.id, subject.candidate.code
 
 
-async def prove(  # noqa: PLR0913 - a run of the whole room
+async def prove(  # noqa: PLR0913 - everything that verification needs
     subjects: Sequence[RunSubject],
     workspace: Workspace,
     driver: LanguageDriver,
@@ -153,12 +153,12 @@ async def prove(  # noqa: PLR0913 - a run of the whole room
     """Return a verdict for each candidate, in the same order.
 
     Args:
-        subjects: The candidates, with the members they are for; all of the driver's language.
-        workspace: Where they are run.
-        driver: Knows their language.
-        settings: How often they are run, and how long one run may take.
-        progress: Told of each candidate's each run.
-        own_suite: What the project's own tests reach.
+        subjects: The candidates with their members, all of the driver's language.
+        workspace: Workspace to run them in.
+        driver: Driver of their language.
+        settings: Number of runs and limits.
+        progress: Progress display, advanced once per run of a candidate.
+        own_suite: Measurements of the project's own tests.
     """
     table = GateTable.of(settings)
     own_tests = OwnTests(own_suite, workspace, table.suite_seconds, progress)
@@ -198,11 +198,10 @@ def _verdict(case: _Case) -> Verdict:
 
 
 def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the verdicts of one member's candidates as one: one green entry, and each question once.
+    """Combine the verdicts of one member's candidates: the best green entry, and each question once.
 
-    The best green entry is the one that shows more: that fails on base, then that kills more mutants that the
-    own tests leave alive, then more mutants, then that gains more branches, then more lines. Of those that
-    show as much the one with fewer tests is best, then the shorter one; the first where they are alike.
+    Green entries are compared in this order: failing on base, mutants gained, mutants killed, branches
+    gained, lines gained, fewer tests, shorter code. Of equal entries, the first one wins.
     """
     best = max(verdicts, key=_worth)
     others = [verdict for verdict in verdicts if verdict is not best]
@@ -232,20 +231,20 @@ def _worth(verdict: Verdict) -> tuple[int, ...]:
 
 
 def _subject_of(entry: ProvenSuggestion) -> str:
-    """Return what an entry asks about."""
+    """Return the key of a question or suspected bug, to find duplicates."""
     return entry.candidate.code if entry.question is None else entry.question.documented.call
 
 
 def funnel(verdicts: Iterable[Verdict], posted: Collection[ProvenSuggestion], unanswered: int) -> Funnel:
-    """Count how far the test functions came; each number holds all that came farther.
+    """Count the test functions per stage. Each count includes the later stages.
 
-    One that gains something but shows nothing that another of its candidate does not is not posted; neither
-    is an entry that another candidate of its member was better than.
+    A function that gains something is not posted if it is redundant in its candidate, or if another candidate
+    of the member is better.
 
     Args:
-        verdicts: Of all candidates.
-        posted: The entries that are suggestions in the end.
-        unanswered: How many members no generator had an answer for that can be read.
+        verdicts: The verdicts of all candidates.
+        posted: The entries that became suggestions.
+        unanswered: Number of members without a readable answer from any generator.
     """
     points = [point for verdict in verdicts for point in _points(verdict, posted)]
     counts = [sum(reached >= point for reached in points) for point in Point]
@@ -261,7 +260,7 @@ def funnel(verdicts: Iterable[Verdict], posted: Collection[ProvenSuggestion], un
 
 
 def _points(verdict: Verdict, posted: Collection[ProvenSuggestion]) -> Iterator[Point]:
-    """Yield how far each test function came; a question takes the place of a function that it is about."""
+    """Yield the stage of each test function. A question replaces one function that it is about."""
     reached = {cut.function: cut.point for cut in verdict.cuts}
     for entry in verdict.entries:
         point = Point.POSTED if entry in posted else Point.GAINS
@@ -274,6 +273,6 @@ def _points(verdict: Verdict, posted: Collection[ProvenSuggestion]) -> Iterator[
 
 
 def _replaced(question: Question, reached: dict[str, Point]) -> str:
-    """Return the function whose place a question takes; its own test where there is none left."""
+    """Return the function that a question replaces, or the question's own test if none is left."""
     waiting = [name for name in question.functions if name in reached and reached[name] < Point.GAINS]
     return waiting[0] if waiting else question.test

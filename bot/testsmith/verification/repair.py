@@ -1,9 +1,9 @@
-"""What of a candidate is worth mending, and what became of it. Pure.
+"""Select failing test functions for the generator to repair, and track the results. Pure.
 
-The generator gets back the test functions that it can fix: those that do not pass every time, have a smell,
-pass whatever the member returns, or never reach the member. A function that passed before the change and
-fails now does not go back, because the change may be wrong. Neither does one that a question replaces, or one
-that is right but shows nothing new.
+The generator gets back functions that it can fix: those that do not pass every run, have a smell, pass
+whatever the member returns, or never reach the member. It does not get functions that passed on base and fail
+now, because the change may be wrong. It also does not get functions that a question replaces, or valid ones
+that add nothing.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def observed_tests(before: str, after: str, member: Member) -> tuple[str, ...]:
-    """Return the test functions that expect something else of the same behaviour than was expected before.
+    """Return the test functions that only changed the expected result of the same behavior.
 
-    Told by syntax tree: of a call in the same situation another value, truth or exception is claimed, rows
-    of a parametrization included; or a function differs from one before, whatever their names, in nothing
-    but what it expects: a side of a comparison, or the arguments of `pytest.raises`.
+    The syntax trees are compared. A function counts if it claims another value, truth value or exception for
+    the same call in the same situation (including rows of a parametrization), or if it differs from an
+    earlier function, whatever its name, only in the expectation: a side of a comparison, or the arguments of
+    `pytest.raises`.
 
     Args:
-        before: The test module that was to be mended.
-        after: The mended one, in full.
+        before: The test module that was sent for repair.
+        after: The complete repaired module.
         member: The member that they test.
 
     Returns:
-        Names of functions of the mended module, in order; none where one of the two cannot be read.
+        Names of functions of the repaired module, in order; empty if a module cannot be parsed.
     """
     try:
         old, new = parse_untrusted(before), parse_untrusted(after)
@@ -70,7 +71,7 @@ def _differs(known: dict[str, set[str]], key: str, value: str) -> bool:
 
 
 def _claims(tree: ast.Module, member: Member) -> Iterator[Claim]:
-    """Yield what is claimed of calls; a comparison is read in both directions, and only one is wanted."""
+    """Yield the claims about calls. Comparisons are read in both directions; drop the reversed one."""
     for claim in claims_of(tree, member):
         value = claim.claimed.value
         turned_round = is_literal(claim.call) or (value is not None and _mentions(value, member.plain_name))
@@ -90,7 +91,7 @@ def _form(claim: Claim) -> str:
 
 
 def _divided(function: _Function) -> tuple[str, str]:
-    """Return what a test function does, and what it expects, each in a form that can be compared."""
+    """Return a test function's actions and its expectations, each in a comparable form."""
     copied = copy.deepcopy(function)
     copied.name, copied.returns = "_", None
     expected: list[str] = []
@@ -109,7 +110,7 @@ def _expects_exception(called: ast.expr) -> bool:
 
 
 def _without_expected(test: ast.expr, expected: list[str]) -> ast.expr:
-    """Return what an assertion is about; what it expects of it is added to a list."""
+    """Return the subject of an assertion, and append its expectation to a list."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             expected.append("not")
@@ -125,32 +126,32 @@ def _without_expected(test: ast.expr, expected: list[str]) -> ast.expr:
 
 
 MOST_CODE_CHARACTERS = 24_000
-"""A longer test module is not mended: its answer would hardly fit a call."""
+"""Maximum length of a test module to repair: a longer answer would hardly fit into a call."""
 
 MOST_TESTS = 10
-"""The most test functions of one module that are mended at a time, the first ones."""
+"""Maximum number of test functions per module to repair at a time, the first ones."""
 
 MOST_SAID_CHARACTERS = 1_500
-"""So much of what one test function said is passed on."""
+"""Maximum number of characters of a failure message."""
 
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 
 
 Judged = Verdict | Skipped
-"""What came of one candidate: a verdict, or why it could not be read."""
+"""Result for one candidate: a verdict, or why it could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepairState:
-    """How the candidate of one member stands, while it is mended.
+    """State of one member's candidate during repairs.
 
     Attributes:
-        driver: Knows its language.
-        best: The best that is proven so far; None where no answer could be read yet.
-        latest: What came of the latest answer; None where it is given up.
-        code: The latest answer as it came.
-        observed: Test functions whose expected values were taken from what the code was seen to do.
-        was_mended: Whether an answer to a repair is what is best.
+        driver: Driver of its language.
+        best: Best verdict so far; None if no answer could be parsed yet.
+        latest: Result of the latest answer; None if no more repairs are requested.
+        code: The latest answer, unchanged.
+        observed: Test functions whose expected values were replaced by observed values.
+        was_mended: Whether the best verdict comes from a repair.
     """
 
     driver: LanguageDriver
@@ -162,13 +163,13 @@ class RepairState:
 
     @classmethod
     def of(cls, driver: LanguageDriver, candidate: Candidate, judged: Judged) -> RepairState:
-        """Return how a candidate stands after the first round."""
+        """Return the state of a candidate after the first round."""
         best = judged if isinstance(judged, Verdict) else None
         return cls(driver=driver, best=best, latest=judged, code=candidate.code)
 
     @cached_property
     def repair(self) -> Repair | None:
-        """What is to be mended now; None for nothing."""
+        """Next repair request; None if there is nothing to repair."""
         if isinstance(self.latest, Verdict):
             return repair_of(self.latest, self.driver.keep_tests)
         if self.latest is None or len(self.code) > MOST_CODE_CHARACTERS:
@@ -177,15 +178,15 @@ class RepairState:
 
     @property
     def green(self) -> ProvenSuggestion | None:
-        """The tests that are good already."""
+        """Tests that are already accepted."""
         return None if self.best is None else self.best.green
 
     def beside_the_good(self, answer: Candidate) -> Candidate:
-        """Return an answer with the tests that are good already, so that none of them is lost.
+        """Return an answer combined with the accepted tests, so that none of them is lost.
 
         Raises:
-            CannotParse: It cannot be read.
-            CannotPlace: It would act on the tests that are good already.
+            CannotParse: The answer cannot be parsed.
+            CannotPlace: The answer would influence the accepted tests.
         """
         if self.green is None:
             return answer
@@ -193,7 +194,7 @@ class RepairState:
         return replace(answer, code=self.driver.place(good.code, answer.code), sayings=good.sayings)
 
     def after(self, judged: Judged) -> RepairState:
-        """Return how it stands after an answer to its repair; one that cannot be proven is the last."""
+        """Return the state after an answer to a repair. An answer that cannot be proven ends the repairs."""
         if isinstance(judged, Skipped):
             return replace(self, latest=None)
         best = judged if self.best is None else joined(self.best, judged)
@@ -213,20 +214,20 @@ class RepairState:
         return frozenset(observed_tests(self.repair.code, proof.candidate.code, proof.member)) - {*good}
 
     def observed_in(self, entry: ProvenSuggestion) -> tuple[str, ...]:
-        """Return those tests of a green entry whose expected values were only observed."""
+        """Return the tests of a green entry whose expected values were replaced by observed ones."""
         own = entry == self.green
         return tuple(name for name in entry.tests if own and name in self.observed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairs:
-    """The candidates of one generator, while they are mended.
+    """Candidates of one generator during repairs.
 
     Attributes:
-        standings: How they stand, by member.
-        sent: The members that were asked for again.
-        refused: Why an answer to a repair did not come, or could not be proven.
-        failure: Why nothing more can be asked; None where it can.
+        standings: State by member id.
+        sent: Members that were sent for repair.
+        refused: Answers that are missing or could not be proven, with the reason.
+        failure: Why no more requests are possible; None if they are.
     """
 
     standings: Mapping[str, RepairState] = field(default_factory=dict)
@@ -235,18 +236,18 @@ class Repairs:
     failure: str | None = None
 
     def wanted(self) -> dict[str, Repair]:
-        """Return what is to be mended, by member; nothing once nothing can be asked any more."""
+        """Return the next repair requests by member id; empty after a failure."""
         if self.failure is not None:
             return {}
         repairs = ((member, standing.repair) for member, standing in self.standings.items())
         return {member: repair for member, repair in repairs if repair is not None}
 
     def after(self, judged: Mapping[str, Judged], failure: str | None) -> Repairs:
-        """Return how all stand after a round.
+        """Return the states after a round.
 
         Args:
-            judged: What came of the members that were asked for.
-            failure: Why the round ended early; None where it did not.
+            judged: Results of the members in the round.
+            failure: Why the round ended early; None if it did not.
         """
         moved = {member: self.standings[member].after(one) for member, one in judged.items()}
         refused = (one for one in judged.values() if isinstance(one, Skipped))
@@ -258,7 +259,7 @@ class Repairs:
         )
 
     def notes(self) -> Iterator[str]:
-        """Yield what a reader of the report should know."""
+        """Yield notes for the report."""
         if self.sent:
             mended = sum(standing.was_mended for standing in self.standings.values())
             candidates = "1 candidate" if len(self.sent) == 1 else f"{len(self.sent)} candidates"
@@ -269,13 +270,13 @@ class Repairs:
 
 
 def joined(first: Verdict, second: Verdict) -> Verdict:
-    """Return the verdicts of a candidate and of its mended form as one, by what is best of both.
+    """Combine the verdicts of a candidate and of its repaired form.
 
-    A test function is told of once: one that the mended form has not any more is told of as it was.
+    Each test function is listed once. A function that the repaired form no longer has keeps its first result.
 
     Args:
-        first: The verdict of the candidate.
-        second: The verdict of its mended form.
+        first: Verdict of the candidate.
+        second: Verdict of its repaired form.
     """
     best = best_verdict((first, second))
     if best.proof is not second.proof:
@@ -285,11 +286,11 @@ def joined(first: Verdict, second: Verdict) -> Verdict:
 
 
 def repair_of(verdict: Verdict, keep_tests: KeepTests) -> Repair | None:
-    """Return what is to be mended of a candidate; None where there is nothing that its author can mend.
+    """Return the repair request for a candidate; None if its generator cannot fix anything.
 
     Args:
-        verdict: What came of it.
-        keep_tests: Cuts a test module down.
+        verdict: Result of the candidate.
+        keep_tests: Reduces a test module to some of its functions.
     """
     proof = verdict.proof
     code = proof.candidate.code
@@ -314,7 +315,7 @@ def _repair(code: str, failures: tuple[tuple[str, str], ...]) -> Repair:
 
 
 def _normalised(code: str) -> str:
-    """Return code without comments and formatting; as it is where it cannot be read."""
+    """Return code without comments and formatting; unchanged if it cannot be parsed."""
     try:
         return ast.unparse(parse_untrusted(code))
     except CannotParse:
@@ -322,7 +323,7 @@ def _normalised(code: str) -> str:
 
 
 def _mendable(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield the test functions that their author can mend, with what is wrong with them."""
+    """Yield the test functions that their generator can fix, with their problems."""
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
     functions = {function.name: function for function in proof.functions if function.name not in asked}
@@ -337,7 +338,7 @@ def _mendable(verdict: Verdict) -> Iterator[tuple[str, str]]:
 
 
 def _held_before(function: FunctionProof, member: Member) -> bool:
-    """Tell whether a function passed before the change and never does now: a finding, and not its mistake."""
+    """Return whether a function passed on base and always fails now: a finding, not a mistake in the test."""
     held = function.base is not None and function.base.status is TestStatus.PASSED
     return held and function.passes == 0 and member.change is not Change.ADDED
 
@@ -347,7 +348,7 @@ def _reaches(function: FunctionProof, member: Member) -> bool:
 
 
 def _said(cut: Cut, function: FunctionProof) -> str:
-    """Return why a function was cut, and what it said in the first run that it did not pass."""
+    """Return why a function was cut, and the message of its first failing run."""
     failed = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     message = "" if failed is None else failed.message.strip()
     data = not message or ("\n" not in message and message in cut.reason)
@@ -355,7 +356,7 @@ def _said(cut: Cut, function: FunctionProof) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return foreign text without terminal sequences and control characters, cut."""
+    """Return untrusted text without control characters and terminal sequences, truncated."""
     shown = _TERMINAL_SEQUENCE.sub("", text[: 4 * MOST_SAID_CHARACTERS])
     plain = "".join(char for char in shown if char.isprintable() or char in "\n\t")
     return plain if len(plain) <= MOST_SAID_CHARACTERS else plain[:MOST_SAID_CHARACTERS] + " ..."

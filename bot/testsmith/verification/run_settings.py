@@ -1,7 +1,6 @@
-"""The settings of the runs on head and base, and what a reader is told of each. Pure.
+"""Settings of the runs on head and base, and their descriptions in reports. Pure.
 
-Each run differs from the others in several things that a test's outcome should not depend on, so that
-few runs meet all of them.
+Each run varies several conditions that a test must not depend on, so that a few runs cover all of them.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from testsmith.execution.harness import UTF_8, RunSetting, TestJob
 ON_BASE = RunSetting(name="merge base", hash_seed=1, on_base=True)
 
 LEAP_EVENING = 1_961_710_200.0
-"""2032-02-29 23:30 UTC: another year, another weekday, a leap day, and another day east of London."""
+"""2032-02-29 23:30 UTC: a different year and weekday, a leap day, and already the next day east of London."""
 
 READABLE = "readable"
-"""Told of a run that was to be in locale C, and was not, since the project cannot be loaded there."""
+"""Marks a run that was moved from locale C to UTF-8 because the project cannot be imported in C."""
 
 _ZONES = {
     "UTC": "",
@@ -35,21 +34,22 @@ _ZONES = {
     "EST5EDT,M3.2.0,M11.1.0": "UTC-5",
     "NPT-5:45": "UTC+5:45",
 }
-"""Time zones that need no database, and what a reader is told; the third has a summer time."""
+"""Time zones that need no database, with their descriptions. The third one has daylight saving time."""
 
 _UTC, _EAST, _WEST, _BETWEEN = _ZONES
 _OTHER_FOLDER = "another folder/\u00e9\u00e8/below"
 
 
 def head_settings(runs: int, *, other_python: bool = False, other_locale: str = "") -> tuple[RunSetting, ...]:
-    """Return the settings of the runs on head, the most telling first.
+    """Return the settings of the runs on head, most informative first.
 
-    The first keeps the order of the file; one is without any setting of the project, as in an empty folder.
+    The first run keeps the order of the file. One run uses none of the project's pytest settings, as in an
+    empty folder.
 
     Args:
-        runs: How many.
-        other_python: Whether another interpreter is at hand.
-        other_locale: A locale of another language; empty where the system has none.
+        runs: Number of runs.
+        other_python: Whether another interpreter is available.
+        other_locale: A locale of another language; empty if the system has none.
     """
     varied = (
         RunSetting(name="plain", hash_seed=1, with_ini=runs > 1),
@@ -80,12 +80,12 @@ def _further(index: int) -> RunSetting:
 def words_of(
     setting: RunSetting, done: frozenset[str], other_version: tuple[int, int] | None
 ) -> tuple[str, ...]:
-    """Return what is particular about a run, each in a few words: `hash seed 2`, `locale C`.
+    """Return what is special about a run, in a few words each: `hash seed 2`, `locale C`.
 
     Args:
-        setting: How it was to be run.
-        done: What the worker tells of how it was run.
-        other_version: The version of the other interpreter; None if there is none.
+        setting: The requested settings of the run.
+        done: How the worker actually ran it.
+        other_version: Version of the other interpreter; None if there is none.
     """
     zone = _ZONES.get(setting.time_zone, setting.time_zone)
     shuffled = setting.order_seed is not None
@@ -117,14 +117,14 @@ def _of_project(done: frozenset[str]) -> str:
 
 
 def on_base_again(runs: int) -> tuple[RunSetting, ...]:
-    """Return the settings that make as many runs on base as there are on head."""
+    """Return settings for as many runs on base as there are on head."""
     return tuple(replace(ON_BASE, hash_seed=seed, order_seed=seed) for seed in range(2, runs + 1))
 
 
 def jobs_that_held(
     jobs: Sequence[TestJob], base: Mapping[int, JobResult], head: Sequence[Mapping[int, JobResult]]
 ) -> Iterator[TestJob]:
-    """Yield the jobs with those functions alone that passed on base and failed in each run on head."""
+    """Yield the jobs reduced to functions that passed on base and failed in each run on head."""
     for job in jobs:
         on_base = base[job.number].functions if job.number in base else {}
         on_head = [found[job.number].functions for found in head if job.number in found]
@@ -144,7 +144,7 @@ def _status(functions: Mapping[str, FunctionResult], name: str) -> str:
 def with_later_runs(
     base: Mapping[int, JobResult], again: Sequence[Mapping[int, JobResult]]
 ) -> dict[int, JobResult]:
-    """Return the results on base, each function's the first that it did not pass, where there is one."""
+    """Return the results on base, using each function's first non-passing run if there is one."""
     return {
         number: _joined(first, [found[number] for found in again if number in found])
         for number, first in base.items()

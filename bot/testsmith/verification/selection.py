@@ -1,7 +1,7 @@
-"""The fewest test functions that show the same. Pure.
+"""Select the smallest set of test functions with the same gains. Pure.
 
-A reviewer's time is what a suggestion costs: a function that shows nothing that the others do not show is
-cut, however good it is.
+Suggestions cost reviewers time, so a function that shows nothing beyond the others is cut, however good it
+is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from testsmith.verification.test_reading.claims import functions_of
 from testsmith.verification.thresholds import DEFAULTS, GateTable
 
 _MOST_TRIED = 20_000
-"""So many choices of functions are looked at; beyond, the one that adds most is taken each time."""
+"""Maximum number of combinations to try. Beyond it, functions are selected greedily."""
 
 _MOST_NAMED = 2
 
@@ -50,12 +50,12 @@ _Fact = tuple[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """A test function, and what it shows.
+    """A test function and what it shows.
 
     Attributes:
         name: The function's name.
         gains: What it shows.
-        length: How many lines it has.
+        length: Its number of lines.
     """
 
     name: str
@@ -64,9 +64,10 @@ class Showing:
 
     @property
     def facts(self) -> frozenset[_Fact]:
-        """All that it shows, as facts that another may show as well.
+        """Its gains as facts that other functions may share.
 
-        That it fails on base is one fact: whether two fail there for the same reason cannot be told.
+        Failing on base is a single fact, because it is unknown whether two functions fail for the same
+        reason.
         """
         gains = self.gains
         return frozenset[_Fact](
@@ -80,10 +81,10 @@ class Showing:
 
 
 def redundant(showings: Sequence[Showing]) -> dict[str, str]:
-    """Return the functions that can go, with the reason; the others show all that all of them show.
+    """Return the functions to drop, with the reason. The others together show the same.
 
-    Of choices with equally few functions the first counts, where those stand first that fail on base, then
-    those that kill more mutants, then the shorter ones, then those that come first in the file.
+    Of the smallest sets, the one with the best functions wins: first those that fail on base, then those that
+    kill more mutants, then shorter ones, then earlier ones.
 
     Args:
         showings: The functions, in the order of the file.
@@ -103,7 +104,7 @@ def _rank(showing: Showing) -> tuple[bool, int, int]:
 
 
 def _fewest(facts: Mapping[str, frozenset[_Fact]]) -> tuple[str, ...]:
-    """Return the fewest names whose facts are all facts."""
+    """Return the smallest set of names that covers all facts."""
     needed = [name for name in facts if facts[name] - _facts_of(facts, set(facts) - {name})]
     left = _facts_of(facts, set(facts)) - _facts_of(facts, set(needed))
     others = {name: facts[name] & left for name in facts if name not in needed and facts[name] & left}
@@ -129,7 +130,7 @@ def _choices(facts: Mapping[str, frozenset[_Fact]]) -> Iterator[tuple[str, ...]]
 
 
 def _greedy(facts: Mapping[str, frozenset[_Fact]], wanted: frozenset[_Fact]) -> tuple[str, ...]:
-    """Return names that have all wanted facts, none of which can go."""
+    """Return names that cover all wanted facts and of which none can be dropped."""
     chosen: list[str] = []
     left = wanted
     while left:
@@ -143,7 +144,7 @@ def _greedy(facts: Mapping[str, frozenset[_Fact]], wanted: frozenset[_Fact]) -> 
 
 
 def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> str:
-    """Say which of the functions that are kept show what one shows that is not."""
+    """Describe which of the kept functions show the same as a dropped one."""
     shown = {name: facts & others for name, others in kept.items()}
     chosen = _greedy(shown, facts)
     if not chosen:
@@ -155,25 +156,25 @@ def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> st
 
 
 _NOTHING_NEW = "fails without this change, but so do your own tests"
-"""Why a function is cut that shows what the change does, as others do already."""
+"""Reason for cutting a function that shows the change, if the project's own tests do so too."""
 
 BLIND = "passes whatever the member returns"
-"""Why a function is cut that runs the member and does not look at what it does."""
+"""Reason for cutting a function that runs the member without checking its behavior."""
 
 _LENGTH_OF_INHERITED = 1_000
-"""A test function that stands elsewhere counts as longer than any."""
+"""Assumed length of a test function that is defined elsewhere, so that it ranks last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryWeight:
-    """What a green entry is weighed by.
+    """Data to weigh a green entry by.
 
     Attributes:
-        proof: The run of its own code.
-        mutation: What came of it with the member changed.
-        own: What the project's own tests show of the member.
-        table: What the gate measures by.
-        thins: Whether functions that show nothing of their own are cut.
+        proof: The run of its code.
+        mutation: Results of running it against mutants.
+        own: Results of the project's own tests for the member.
+        table: The gate's limits.
+        thins: Whether to cut redundant functions.
     """
 
     proof: Proof
@@ -190,7 +191,7 @@ class EntryWeight:
         }
 
     def shown(self, gains: Gains) -> FunctionGains:
-        """Return what the rules of the gate look at."""
+        """Return the input of the gate's rules."""
         mutants = self.mutation.mutants
         return FunctionGains(
             gains=gains,
@@ -203,13 +204,13 @@ class EntryWeight:
 def weigh(
     entry: ProvenSuggestion, weight: EntryWeight, keep_tests: KeepTests
 ) -> ProvenSuggestion | Judgement:
-    """Judge a green entry by what its tests notice of changes of the member.
+    """Judge a green entry by the mutants that its tests kill.
 
-    Cut are the functions that pass without the member, or whatever it returns, then those that gain nothing
-    (see `gains.RULES`), then those that show nothing that the others do not show.
+    Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
+    `gains.RULES`), then if they are redundant.
 
     Returns:
-        The entry with its evidence; or what is left of it, a smaller draft or none, and what was cut.
+        The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
     """
     gains = weight.gains()
     weighed = {name: gains.get(name, Gains()) for name in entry.tests}
@@ -231,11 +232,11 @@ def weigh(
 
 
 def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
-    """Return why a function weighs nothing; None where it does."""
+    """Return the cut for a function that gains nothing, or None."""
     if weight.mutation.impossible:
         is_shown = gains.fails_on_base and not weight.own.fail_on_base
         return None if is_shown else Cut(function=name, point=Point.STABLE, reason=NOT_MUTATED)
-    if weight.mutation.unheard:  # else it would be enough to spoil the one run that unmasks a forged outcome
+    if weight.mutation.unheard:  # otherwise, breaking this one run would hide a forged result
         reason = "could not be run with the member taken away"
     elif name in weight.mutation.empty:
         reason = "passes also when the member is taken away"
@@ -251,7 +252,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:
-    """Say what a function that gains nothing lacks."""
+    """Describe why a function gains nothing."""
     if mutation.mutants is None:
         return "could not be run with a mutant of the member"
     if gains.killed or not mutation.mutants:
@@ -261,7 +262,7 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
 
 
 def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], keep_tests: KeepTests) -> dict[str, str]:
-    """Return the functions that show nothing of their own, with the reason, as far as they can be cut out."""
+    """Return the redundant functions with the reason, if they can be cut from the module."""
     spare = redundant(_showings(draft.candidate.code, gains))
     left = [name for name in gains if name not in spare]
     parts = bool(spare) and reduced(draft, left, keep_tests).candidate.code != draft.candidate.code

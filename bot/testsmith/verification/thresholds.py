@@ -1,7 +1,6 @@
-"""The table of the gate: every number that decides what is posted, in one place.
+"""All numbers that decide what is posted, in one place.
 
-Those that a person may set stand in `VerificationSettings`, and come from there; the others are the same in
-every run.
+Numbers that users can set come from `VerificationSettings`; the others are the same in every run.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ _SET = VerificationSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateTable:
-    """What the gate measures by.
+    """Limits and thresholds of the gate.
 
     Attributes:
-        max_mutants: The most mutants of one member.
-        mutants_a_line: The most mutants of one line, each by another operator.
-        named_mutants: How many of the killed mutants, and of the others, are told of in words.
-        mutation_seconds: Time limit of all mutants of one candidate together.
-        suite_seconds: Time limit of the project's own tests, and once more of their run against the mutants
+        max_mutants: Maximum mutants per member.
+        mutants_a_line: Maximum mutants per line, each by a different operator.
+        named_mutants: Maximum number of killed mutants, and of survivors, to describe in the report.
+        mutation_seconds: Time limit for all mutants of one candidate together.
+        suite_seconds: Time limit for the project's own tests, and again for running them against the mutants
             that candidates kill.
-        rounds: How many times what is left of a candidate is run again as it would be posted.
-        candidate_characters: A longer candidate is not run.
-        snapshot_characters: A longer expected text, or a larger expected container, is a snapshot of a whole
-            output.
-        questions: How many questions of one candidate are asked at most.
-        told_reasons: Of how many test functions the reason is told where none is left.
+        rounds: How many times a reduced candidate is run again in the form that would be posted.
+        candidate_characters: Maximum length of a candidate that is run.
+        snapshot_characters: Length above which an expected string or container counts as a snapshot of a
+            whole output.
+        questions: Maximum questions per candidate.
+        told_reasons: Number of test functions whose reasons are listed if none is left.
     """
 
     max_mutants: int = _SET.max_mutants
@@ -45,7 +44,7 @@ class GateTable:
 
     @classmethod
     def of(cls, settings: VerificationSettings) -> GateTable:
-        """Return the table of a run."""
+        """Return the table for a run's settings."""
         return cls(
             max_mutants=settings.max_mutants,
             mutation_seconds=2 * settings.test_seconds,
@@ -54,4 +53,4 @@ class GateTable:
 
 
 DEFAULTS = GateTable()
-"""The table where nothing was set."""
+"""The table with default settings."""
