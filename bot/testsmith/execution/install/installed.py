@@ -50,7 +50,7 @@ class Installed:
 
     @property
     def packages(self) -> tuple[Path, ...]:
-        """The folders of what is installed."""
+        """Site-packages folders of the environment."""
         return installed_folders(self.environment)
 
 

@@ -51,7 +51,7 @@ def is_for_tests(name: str) -> bool:
 
 
 def is_for_something_else(name: str) -> bool:
-    """Tell whether a name is that of documentation, a linter, a benchmark or a release."""
+    """Return whether a name refers to documentation, linting, benchmarks or releases."""
     return bool(_words(name) & _OTHER_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""What a target may reach in the file system: the rules for Landlock, from what a command names."""
+"""Paths that a target may access: Landlock rules derived from a command."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from testsmith.execution.sandbox.linux import landlock
 _SOFTWARE = ("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store")
 _SOFTWARE_BY_PARTS = ("/usr", "/usr/local")
 _NO_SOFTWARE = frozenset({"local", "src"})
-"""Where a project may lie, as images of containers have it in `/usr/src/app`."""
+"""Folders of `/usr` that may contain a project, for example `/usr/src/app` in container images."""
 
 _SETTINGS = (
-    # The dynamic linker, and what the distribution chose for a command's name.
+    # The dynamic linker, and the alternatives system for commands.
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
-    # Names of users, hosts, services, and where to look them up; none of them is a secret.
+    # Names of users, hosts and services, and where to look them up. None of these is secret.
     *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/hosts", "/etc/services"),
     *("/etc/protocols", "/etc/gai.conf"),
-    # The time zone, the language, types of files, fonts, and the public certificates.
+    # Time zone, locale, file types, fonts and public certificates.
     *("/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/mime.types", "/etc/fonts"),
     *("/etc/ssl/openssl.cnf", "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/pki/tls", "/etc/pki/ca-trust"),
     *("/etc/ca-certificates", "/etc/debian_version", "/etc/os-release"),
-    # How many processors there are.
+    # Number of processors.
     "/sys/devices/system/cpu",
 )
 
@@ -33,7 +33,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - multiprocessing keeps its locks and queues there
 
 _MOST_SETTINGS = 65_536
-"""How much of a virtual environment's settings is read: untrusted code may have written them."""
+"""Number of characters read from `pyvenv.cfg`, which untrusted code may have written."""
 
 _PARTS_OF_A_PREFIX = ("bin", "lib", "lib32", "lib64", "libexec", "include", "ssl")
 
@@ -41,13 +41,13 @@ _PARTS_OF_A_PREFIX = ("bin", "lib", "lib32", "lib64", "libexec", "include", "ssl
 def reachable(
     program: Path, folder: Path, readable: Iterable[Path], *, network: bool
 ) -> list[tuple[str, int]]:
-    """Return the paths that a target may reach, and with which of Landlock's rights.
+    """Return the paths that a target may access, each with Landlock rights.
 
     Args:
-        program: What is executed; where it is a Python, its standard library and packages can be read.
-        folder: What can be written to.
-        readable: What can be read besides.
-        network: Whether names of hosts are to be looked up.
+        program: Executable. For a Python, its standard library and packages are readable.
+        folder: Folder that may be written to.
+        readable: Additional readable paths.
+        network: Whether host names may be looked up.
     """
     read = [*_of_the_system(network=network), *interpreter_folders(program), *readable]
     rules = [(path, landlock.READ) for path in dict.fromkeys(read)]
@@ -58,7 +58,7 @@ def reachable(
 
 @lru_cache(maxsize=2)
 def _of_the_system(*, network: bool) -> tuple[Path, ...]:
-    """Return what belongs to the machine, where its own links lead: the kernel follows none for us."""
+    """Return the system paths with links resolved, because the rules must not contain links."""
     settings = _SETTINGS + (_SETTINGS_OF_THE_NETWORK if network else ())
     folders = [Path(folder) for folder in _SOFTWARE_BY_PARTS if Path(folder).is_dir()]
     parts = [part for folder in folders for part in folder.iterdir() if part.name not in _NO_SOFTWARE]
@@ -69,9 +69,9 @@ def _of_the_system(*, network: bool) -> tuple[Path, ...]:
 def interpreter_folders(program: Path) -> tuple[Path, ...]:
     """Return the folders that a Python executable needs: its virtual environment and its base.
 
-    Only what looks like the parts of an installation is given, never a whole prefix, and no part that leads
-    out of it: a virtual environment may name any folder as its base. They are looked up when the interpreter
-    is first used, so that what later runs in its environment adds nothing to them.
+    Only typical parts of an installation are included, never a whole prefix or a part that leads out of it,
+    because a virtual environment may name any folder as its base. The result is computed when the interpreter
+    is first used, so code that runs later in its environment cannot extend it.
     """
     if not program.is_absolute():
         return ()
@@ -90,7 +90,7 @@ def _interpreter_folders(program: Path) -> Iterator[Path]:
 
 
 def _home(settings: Path) -> Path:
-    """Return the folder of the base's executable, as a virtual environment names it: as Python reads it."""
+    """Return the folder of the base executable in `pyvenv.cfg`, parsed as Python does."""
     with settings.open(encoding="utf-8", errors="replace") as opened:
         text = opened.read(_MOST_SETTINGS)
     for line in text.splitlines():

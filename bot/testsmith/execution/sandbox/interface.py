@@ -1,7 +1,7 @@
-"""The lines of JSON that a process in the sandbox has printed: read in one way, whoever printed them.
+"""The sandbox interface, through which all code of the project and all generated tests run.
 
-Foreign code runs beside what prints them, so a line may be anything. One that cannot be understood does not
-count, whatever goes wrong while it is read, and more than a run can have to say is not read at all.
+Sandboxed processes print JSON lines. Untrusted code runs in the same processes, so a line may be anything:
+lines that cannot be parsed are skipped, and the amount of data is limited.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Protocol
 from testsmith.model import Failure
 
 _MOST_VALUES = 2_000_000
-"""Of all lines together, counted by what stands before a value: some hundred bytes of memory each."""
+"""Maximum number of JSON values in an output (separators are counted); each takes about 100 bytes."""
 
 
 def read_lines(output: bytes, take: Callable[[dict[str, Any]], None]) -> bool:
-    """Give each line that is a JSON object to a function, in order.
+    """Call a function for each line that is a JSON object, in order.
 
     Args:
-        output: What was printed.
-        take: Takes one line in. Whatever it raises, the line does not count, so it keeps what it has
-            understood only when it has understood all of it.
+        output: The output.
+        take: Handles one line. If it raises an exception, the line is skipped, so it must not store anything
+            before the whole line is validated.
 
     Returns:
-        Whether all of it was read.
+        Whether everything was read.
     """
     start, left = 0, _MOST_VALUES
     while start < len(output) and left >= 0:
@@ -43,13 +43,8 @@ def read_lines(output: bytes, take: Callable[[dict[str, Any]], None]) -> bool:
 def _take(line: bytes, take: Callable[[dict[str, Any]], None]) -> None:
     try:
         take(json.loads(line))
-    except Exception:  # noqa: BLE001 - as a number that no float holds, or nesting that no parser takes
+    except Exception:  # noqa: BLE001 - for example a huge number or deep nesting
         return
-
-
-# The seam through which everything of the project under test runs.
-#
-# Nothing of the project under test, and no generated test, is run in any other way.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +52,14 @@ class Command:
     """One process to run.
 
     Attributes:
-        argv: The program and its arguments; never a shell line.
-        folder: The working folder, which is also the only place it may write to.
-        readable: Folders it reads beside its interpreter: the copies of the project.
-        variables: Its whole environment; nothing is inherited.
-        stdin: What it reads on standard input.
-        network: Whether it may reach the network, where the sandbox could forbid it.
-        tcp_ports: The only ports that it may then connect to, where the sandbox can say so; empty for all.
+        argv: The program and its arguments; never a shell command line.
+        folder: Working folder, the only folder it may write to.
+        readable: Readable folders besides the interpreter's: copies of the project.
+        variables: Complete environment; nothing is inherited.
+        stdin: Standard input.
+        network: Whether it may use the network, if the sandbox is able to forbid it.
+        tcp_ports: Ports that it may connect to in this case, if the sandbox is able to restrict them; empty
+            for all.
     """
 
     argv: tuple[str, ...]
@@ -77,16 +73,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one process and its children may use; what goes over is ended or refused.
+    """Limits for one process and its children; whatever exceeds them is ended or refused.
 
     Attributes:
-        seconds: Time on the clock.
+        seconds: Wall-clock time.
         memory_bytes: Address space of each process, and memory of all of them together.
-        file_bytes: The size of each file.
-        open_files: Open files of each process.
-        output_bytes: What is kept of each of its two output streams.
-        tasks: Processes and threads together.
-        disk_bytes: All that its folder holds.
+        file_bytes: Size of each file.
+        open_files: Open files per process.
+        output_bytes: Bytes kept of each of the two output streams.
+        tasks: Total number of processes and threads.
+        disk_bytes: Total size of its folder.
     """
 
     seconds: float = 60.0
@@ -103,13 +99,13 @@ class ProcessOutcome:
     """How a process ended.
 
     Attributes:
-        exit_code: As the shell has it: negative is the signal that ended it.
-        stdout: What it printed, cut at the limit. Untrusted.
-        stderr: As `stdout`.
-        seconds: How long it ran.
+        exit_code: Exit code; negative for the signal that ended it.
+        stdout: Standard output, truncated at the limit. Untrusted.
+        stderr: Standard error, likewise.
+        seconds: Duration.
         timed_out: Whether the time limit ended it.
-        truncated: Whether its output was cut.
-        exceeded: Which other limit ended it, in words, as `more than 1024 MiB of disk`; empty for none.
+        truncated: Whether output was dropped.
+        exceeded: The other limit that ended it, for example `more than 1024 MiB of disk`; empty for none.
     """
 
     exit_code: int
@@ -122,25 +118,25 @@ class ProcessOutcome:
 
 
 def shown(printed: bytes, most: int) -> str:
-    """Return the end of what a process has printed as text that may be shown: cut, and nothing that steers.
+    """Return the end of a process's output as text that is safe to show, without control sequences.
 
     Args:
-        printed: What was printed.
-        most: The most characters.
+        printed: The output.
+        most: Maximum number of characters.
     """
     text = printed.decode("utf-8", "replace").strip()[-most:]
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 
 class Sandbox(Protocol):
-    """Runs commands so that they hurt nobody, as far as its layers reach."""
+    """Runs commands in isolation, as far as its layers provide it."""
 
     def layers(self) -> tuple[str, ...]:
-        """Name the layers that are active, for the report."""
+        """Return the names of the active layers, for the report."""
         ...
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
-        """Run a command to its end, or to a limit.
+        """Run a command until it ends or reaches a limit.
 
         Raises:
             CannotRun: The process could not be started.

@@ -1,4 +1,4 @@
-"""The sandbox with its isolating layers."""
+"""The sandbox with isolation layers."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ _BASES = (Path("/usr/bin"), Path("/usr/local/bin"))
 
 
 class IsolatedSandbox:
-    """Runs commands under the layers of an isolation; see `choice.py` for how one is chosen.
+    """Runs commands under isolation layers; see `layers.py` for how they are chosen.
 
     Args:
         isolation: The layers.
-        interpreter: The Python that commands name, for which another may have to stand in.
-        users: The users to run them under; others where None. Only one group can be let into a folder.
+        interpreter: Python that commands name; another one may be used instead.
+        users: Users to run commands as; None for new ones. Sandboxes that share folders must share users,
+            because a folder is opened to a single group.
     """
 
     def __init__(self, isolation: Isolation, interpreter: Path, users: Users | None = None) -> None:
@@ -54,7 +55,7 @@ class IsolatedSandbox:
         self._sharing = asyncio.Lock()
 
     async def for_interpreter(self, interpreter: Path) -> IsolatedSandbox:
-        """Return a sandbox of the same layers and users for another interpreter, proven by a trial run.
+        """Return a sandbox with the same layers and users for another interpreter, after a trial run.
 
         Raises:
             CannotRun: The interpreter does not run under these layers.
@@ -67,15 +68,14 @@ class IsolatedSandbox:
         return other
 
     def layers(self) -> tuple[str, ...]:
-        """Name the layers that are active, and after them those that are missing."""
+        """Return the names of the active layers, then those of the missing ones."""
         return layer_names(self._isolation)
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
-        """Run a command to its end, or to a limit; nothing that it started is left afterwards.
+        """Run a command until it ends or reaches a limit; no process it started is left afterwards.
 
-        Its folder belongs to the sandbox's user from then on; its readable folders are opened to that user
-        the first time they are named, if they lie in a scratch folder. Others are read as far as everybody
-        may read them.
+        The command's folder is handed over to the sandbox's user. Readable folders are opened to that user
+        when they are first used, if they are scratch folders; others must be readable for everyone.
 
         Raises:
             CannotRun: The process could not be started.
@@ -91,7 +91,7 @@ class IsolatedSandbox:
             finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
             is_clean = finished.is_clean or await self._clean_up(command, identity)
         except CannotRun:
-            is_clean = True  # nothing was begun
+            is_clean = True  # nothing was started
             raise
         finally:
             if is_clean:
@@ -99,7 +99,7 @@ class IsolatedSandbox:
         return finished.outcome
 
     async def _clean_up(self, command: Command, identity: Identity) -> bool:
-        """End what a run has left whose keeper was killed: the next keeper ends all that is of its user."""
+        """End what is left after the launcher was killed: a new launcher kills all processes of the user."""
         nothing = replace(command, argv=("true",))
         try:
             return (await run_plan(self._plan(nothing, Limits(), identity), b"", Limits())).is_clean
@@ -117,7 +117,8 @@ class IsolatedSandbox:
         plan = basic_plan(command, limits)
         has_own_uid = identity.uid is not None
         own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
-        # Beneath a user of its own it makes local connections, which Landlock holds later, and no others.
+        # With its own user id, it only makes local connections, which Landlock restricts from a later version
+        # on.
         is_of_use = not has_own_uid or (
             seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
             and not command.network
@@ -144,7 +145,7 @@ class IsolatedSandbox:
 
 
 def _lasting_folder(owner: object) -> Path:
-    """Make a folder that everybody may read, and that goes with its owner."""
+    """Create a world-readable folder that is removed along with its owner."""
     scratch = ScratchFolder()
     scratch.path.chmod(0o755)
     weakref.finalize(owner, scratch.remove)
@@ -152,14 +153,14 @@ def _lasting_folder(owner: object) -> Path:
 
 
 def _stood_in(command: Command, stand_in: StandIn | None) -> Command:
-    """Return a command as it is run where another interpreter stands in for the one it names."""
+    """Return a command that uses the replacement interpreter, if any."""
     if stand_in is None or command.argv[0] != str(stand_in.wanted):
         return command
     return replace(command, argv=(str(stand_in.executable), *command.argv[1:]))
 
 
 def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -> None:
-    """Give the sandbox's user its folder, and what it reads where it could not read it otherwise."""
+    """Give the sandbox's user its folder, and read access to folders it could not read otherwise."""
     if identity.uid is None or identity.gid is None:
         return
     try:
@@ -182,12 +183,12 @@ def _filter(policy: seccomp.Policy) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """A virtual environment that stands in for another.
+    """A virtual environment used instead of another.
 
     Attributes:
-        wanted: The executable that commands name.
-        executable: The one that is run instead.
-        readable: The folders that it reads beside itself and its base: the packages of the wanted one.
+        wanted: Executable that commands name.
+        executable: Executable that is run instead.
+        readable: Folders it reads besides itself and its base: the packages of the original environment.
     """
 
     wanted: Path
@@ -196,14 +197,14 @@ class StandIn:
 
 
 def make_stand_in(wanted: Path, folder: Path) -> StandIn | None:
-    """Make an environment with a system-wide base and the packages of an interpreter's environment.
+    """Create an environment from a system-wide Python, with the packages of another environment.
 
     Args:
-        wanted: An executable, which is of use here only where it belongs to a virtual environment.
-        folder: An empty folder for the new one.
+        wanted: Executable of the original environment.
+        folder: Empty folder for the new environment.
 
     Returns:
-        None where there is no such environment, or no such base.
+        None if `wanted` is not in a virtual environment, or no such base exists.
     """
     if not (wanted.parent.parent / "pyvenv.cfg").is_file():
         return None
@@ -227,17 +228,17 @@ def _make(base: Path, packages: Path, folder: Path) -> Path:
 
 
 async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Offer | None = None) -> Sandbox:
-    """Return a sandbox that has proven, by a trial run of an interpreter, that its layers hold.
+    """Return a sandbox whose layers have been verified by a trial run of an interpreter.
 
     Args:
-        choice: How much isolation is owed.
-        interpreter: The Python that will run inside.
-        offered: What the machine offers; asked of it where None.
+        choice: Required isolation.
+        interpreter: Python that will run in the sandbox.
+        offered: What the machine offers; None to query it.
 
     Raises:
-        CannotIsolate: `strict` is asked for, and a layer cannot be had; or a layer was applied and does not
-            hold. The message names it.
-        CannotRun: The interpreter does not run, whatever the layers.
+        CannotIsolate: The choice is `strict` and a layer is not available, or a layer was applied but is not
+            effective. The message names it.
+        CannotRun: The interpreter does not run with any layers.
     """
     if choice is SandboxChoice.OFF:
         return ProcessSandbox()
@@ -248,7 +249,7 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
         trouble = await try_out(sandbox, isolation, interpreter)
         if trouble is None:
             break
-        if trouble.was_applied:  # a tree must not be able to switch a layer off
+        if trouble.was_applied:  # otherwise the project could switch a layer off
             raise CannotIsolate(
                 f"Nothing of the project was run, because {interpreter} is not held by {trouble.layer}:"
                 f" {trouble.reason}. Name another interpreter with --python, or use --sandbox off if you"
@@ -264,7 +265,7 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
 
 
 async def for_interpreter(sandbox: Sandbox, interpreter: Path) -> Sandbox:
-    """Return a sandbox like another for another interpreter.
+    """Return a copy of a sandbox for another interpreter.
 
     Raises:
         CannotRun: The interpreter does not run under the same layers.

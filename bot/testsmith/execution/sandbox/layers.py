@@ -1,4 +1,4 @@
-"""Which layers a machine offers, which of them are used, and whether that is enough. Pure but for `offer`."""
+"""Choose the isolation layers from those that the machine offers. Pure except for `offer`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHEST_UID = 61183
 
 
 class CannotIsolate(Failure):
-    """Too little isolation is to be had; the message names what is missing."""
+    """The machine does not offer enough isolation; the message names what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class Offer:
     """What the machine offers.
 
     Attributes:
-        landlock: The version of Landlock; 0 for none.
+        landlock: Landlock ABI version; 0 if not available.
         seccomp: Whether system calls can be filtered.
-        is_root: Whether the bot is root, so that a user id of its own is owed.
-        may_change_user: Whether root has the capabilities for that.
+        is_root: Whether the bot runs as root, so that a separate user id is required.
+        may_change_user: Whether root has the capabilities to change the user.
         may_read_all: Whether root has the capability that lets another user read its files.
     """
 
@@ -42,19 +42,19 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
-    """The layers that are used.
+    """Isolation layers in use.
 
     Attributes:
-        landlock: The version of Landlock whose rules are used; 0 for none.
+        landlock: Landlock ABI version in use; 0 for none.
         seccomp: Whether system calls are filtered.
-        no_new_privileges: Whether executing a file never adds rights.
-        rlimits: Whether single processes are limited.
-        own_uid: Whether each run has a user id of its own.
-        stand_in: Whether another interpreter of the same version is used, since that user cannot read the
-            wanted one.
-        reads_all: Whether, for the same reason, that user may read what only Landlock forbids.
-        deputy: Whether the keeper makes the calls that only a path tells harmless; else they are refused.
-        missing: The layers that are owed and not used, each with the reason.
+        no_new_privileges: Whether executing a file can never add privileges.
+        rlimits: Whether each process is limited.
+        own_uid: Whether each run has its own user id.
+        stand_in: Whether another interpreter of the same version is used, because that user cannot read the
+            chosen one.
+        reads_all: Whether, for the same reason, that user may read everything that Landlock does not forbid.
+        deputy: Whether the supervisor decides on calls that depend on a path; otherwise these are refused.
+        missing: Required layers that are not used, each with the reason.
     """
 
     landlock: int
@@ -70,13 +70,13 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a trial of an isolation failed.
+    """Why the trial run of an isolation failed.
 
     Attributes:
-        layer: The layer that could not be applied or does not hold; None where the interpreter could not be
-            used beneath all of them.
-        reason: In words.
-        was_applied: Whether the layer was applied all the same: then something in it got past it, or says so.
+        layer: The layer that could not be applied or is not effective; None if the interpreter cannot be used
+            under any layers.
+        reason: Description of the problem.
+        was_applied: Whether the layer was applied, so that the program got past it or claims to have done so.
     """
 
     layer: Layer | None
@@ -85,7 +85,7 @@ class Trouble:
 
 
 def offer() -> Offer:
-    """Ask the machine what it offers, without changing anything."""
+    """Query what the machine offers, without changing anything."""
     capabilities = kernel.effective_capabilities()
     is_root = os.geteuid() == 0
     may_drop = all(capabilities >> number & 1 for number in _NEEDED_TO_DROP)
@@ -99,7 +99,7 @@ def offer() -> Offer:
 
 
 def choose(offered: Offer) -> Isolation:
-    """Return the strongest isolation that an offer allows."""
+    """Return the strongest isolation that the machine allows."""
     missing = {}
     if not offered.landlock:
         missing[Layer.LANDLOCK] = "the kernel does not offer it"
@@ -118,7 +118,7 @@ def choose(offered: Offer) -> Isolation:
 
 
 def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation | None:
-    """Return the next weaker isolation after a trial failed; None where weakening cannot help."""
+    """Return the next weaker isolation after a failed trial; None if weakening cannot help."""
     if trouble.layer is not None:
         return _without(isolation, trouble.layer, trouble.reason)
     if not isolation.own_uid:
@@ -132,9 +132,7 @@ def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation 
 
 def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | None:
     if layer is Layer.SECCOMP and isolation.deputy:
-        return replace(
-            isolation, deputy=False
-        )  # a filter that asks needs more of the kernel than one that refuses
+        return replace(isolation, deputy=False)  # notifications need a newer kernel than refusals
     weaker = {
         Layer.LANDLOCK: replace(isolation, landlock=0, reads_all=False),
         Layer.SECCOMP: replace(isolation, seccomp=False),
@@ -148,10 +146,10 @@ def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | Non
 
 
 def require_all(isolation: Isolation) -> None:
-    """Let only an isolation pass that lacks nothing.
+    """Check that no required layer is missing.
 
     Raises:
-        CannotIsolate: It lacks something.
+        CannotIsolate: A layer is missing.
     """
     if isolation.missing:
         named = "; ".join(f"{layer} ({reason})" for layer, reason in isolation.missing.items())
@@ -162,7 +160,7 @@ def require_all(isolation: Isolation) -> None:
 
 
 def layer_names(isolation: Isolation) -> tuple[str, ...]:
-    """Return what is active, and then what is missing, for the report."""
+    """Return the active layers, then the missing ones, for the report."""
     names = {
         Layer.OWN_UID: isolation.own_uid,
         Layer.NO_NEW_PRIVILEGES: isolation.no_new_privileges,

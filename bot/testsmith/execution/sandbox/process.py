@@ -1,7 +1,7 @@
-"""Processes under limits, and nothing left of them afterwards: the sandbox without its isolating layers.
+"""Run processes under limits and leave none behind: the sandbox without its isolation layers.
 
-Every process is begun by `linux/launcher.py`, which stays beside it as its keeper and ends all that
-descends from it: at its end, at the time limit, on cancellation, and when the bot itself is killed.
+Every process is started by `linux/launcher.py`, which supervises it and kills all its descendants when it
+ends, at the time limit, on cancellation, and when the bot itself is killed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _MOST_WORDS = 2000
 
 
 class LayerRefused(CannotRun):
-    """A layer of the isolation could not be applied.
+    """An isolation layer could not be applied.
 
     Attributes:
-        layer: The layer's name.
-        reason: What the kernel said.
+        layer: Name of the layer.
+        reason: Error from the kernel.
     """
 
     def __init__(self, layer: str, reason: str) -> None:
@@ -46,24 +46,24 @@ class LayerRefused(CannotRun):
 
 
 class Finished(NamedTuple):
-    """A run that is over, and whether all of its processes are."""
+    """A run that is over, and whether all of its processes have ended."""
 
     outcome: ProcessOutcome
     is_clean: bool
 
 
 class ProcessSandbox:
-    """Runs commands in a session of their own, under limits of time, memory, file size and output."""
+    """Runs commands in sessions of their own, under limits on time, memory, file size and output."""
 
     def layers(self) -> tuple[str, ...]:
-        """Name the layers that are active."""
+        """Return the names of the active layers."""
         return (
             *("own process group", "rlimits", "scrubbed environment", "time limit"),
             "bounds on memory, processes and disk",
         )
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
-        """Run a command to its end, or to a limit; nothing that it started is left afterwards.
+        """Run a command until it ends or reaches a limit; no process it started is left afterwards.
 
         Raises:
             CannotRun: The process could not be started.
@@ -72,7 +72,7 @@ class ProcessSandbox:
 
 
 def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
-    """Return the plan for a command without any isolating layer."""
+    """Return the plan for a command without isolation layers."""
     return LaunchPlan(
         argv=list(command.argv),
         folder=str(command.folder),
@@ -83,8 +83,8 @@ def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
             (resource.RLIMIT_CPU, math.ceil(limits.seconds * (os.cpu_count() or 1)) + 1),
             (resource.RLIMIT_FSIZE, limits.file_bytes),
             (resource.RLIMIT_NOFILE, limits.open_files),
-            # Not 0: then a program that the machine pipes cores to would still run, as root. No file is made
-            # with 1 either.
+            # Not 0: a program that the machine pipes core dumps to would still run, as root. With 1, no file
+            # is written either.
             (resource.RLIMIT_CORE, 1),
         ],
         bounds=Bounds(limits.memory_bytes, limits.tasks, limits.disk_bytes),
@@ -92,7 +92,7 @@ def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
 
 
 async def run_plan(plan: LaunchPlan, stdin: bytes, limits: Limits) -> Finished:
-    """Have the launcher carry out a plan.
+    """Execute a plan with the launcher.
 
     Raises:
         LayerRefused: A layer could not be applied.
@@ -112,7 +112,7 @@ async def run_plan(plan: LaunchPlan, stdin: bytes, limits: Limits) -> Finished:
 
 
 def _raise_error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> None:
-    """Raise what kept the target from starting."""
+    """Raise the error that prevented the target from starting."""
     if ending.error and ending.layer:
         raise LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
@@ -122,7 +122,7 @@ def _raise_error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> None:
 
 def _outcome(ending: TargetEnding, talk: _Talk, *, timed_out: bool, seconds: float) -> ProcessOutcome:
     if ending.target is not None and ending.exit_code is None:
-        _signal_group(ending.target)  # something has killed the keeper: end at least the target's own group
+        _signal_group(ending.target)  # the launcher was killed: end at least the target's group
     return ProcessOutcome(
         exit_code=-signal.SIGKILL if ending.exit_code is None else ending.exit_code,
         stdout=bytes(talk.kept[1]),
@@ -142,7 +142,7 @@ def _signal_group(group: int) -> None:
 
 
 async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_Talk, bool]:
-    """Return what was printed, and whether the time limit came first."""
+    """Return the output, and whether the time limit was reached."""
     loop = asyncio.get_running_loop()
     try:
         transport, talk = await loop.subprocess_exec(
@@ -150,7 +150,7 @@ async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_
             *(sys.executable, "-I", "-S", str(_LAUNCHER), str(plan_file)),
             pass_fds=(plan_file,),
             start_new_session=True,
-            # An interpreter built as a shared library may find it by this variable alone.
+            # An interpreter built as a shared library may need this variable to find it.
             env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
         )
     except OSError as error:
@@ -164,15 +164,15 @@ async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_
 
 
 def _feed(transport: asyncio.SubprocessTransport, stdin: bytes) -> None:
-    """Hand over all of the input; the transport writes it as it is read."""
+    """Write all of the input; the transport buffers it."""
     pipe = transport.get_pipe_transport(0)
-    if isinstance(pipe, asyncio.WriteTransport):  # the others are read from
+    if isinstance(pipe, asyncio.WriteTransport):  # the other pipes are for reading
         pipe.write(stdin)
         pipe.write_eof()
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event; tell whether it came in time."""
+    """Wait for an event; return whether it happened in time."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -182,19 +182,19 @@ async def _happens(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> None:
-    """Have the keeper end everything, and wait for it even where that wait is cancelled again."""
+    """Have the launcher end everything; wait for it even if this wait is canceled, too."""
     if not talk.exited.is_set():
         transport.send_signal(signal.SIGTERM)
-        transport.send_signal(signal.SIGCONT)  # a target of the same user may have stopped its keeper
+        transport.send_signal(signal.SIGCONT)  # a target of the same user may have stopped it
     cancelled = await _insist(talk.exited, _SECONDS_TO_END)
     cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
-    transport.close()  # kills the keeper where it is still there, and with it the target
+    transport.close()  # kills the launcher if it still runs, and with it the target
     if cancelled:
         raise asyncio.CancelledError
 
 
 async def _insist(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event also where the wait is cancelled; tell whether it was."""
+    """Wait for an event even if the wait is canceled; return whether it happened in time."""
     cancelled = False
     deadline = time.monotonic() + seconds
     while not event.is_set() and (left := deadline - time.monotonic()) > 0:
@@ -206,13 +206,13 @@ async def _insist(event: asyncio.Event, seconds: float) -> bool:
 
 
 class _Talk(asyncio.SubprocessProtocol):
-    """What passes between the bot and a process: keeps the first bytes of each stream, drops the rest.
+    """Protocol for the launcher: keeps the first bytes of each stream and drops the rest.
 
     Attributes:
-        kept: The kept bytes by file descriptor.
+        kept: Kept bytes by file descriptor.
         truncated: Whether anything was dropped.
         exited: Set when the launcher has ended.
-        closed: Set when moreover nobody holds the streams any more.
+        closed: Set when all streams are closed, too.
     """
 
     def __init__(self, limit: int) -> None:
@@ -223,16 +223,16 @@ class _Talk(asyncio.SubprocessProtocol):
         self._limit = limit
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Keep what there is room for."""
+        """Keep the data that fits into the limit."""
         kept = self.kept[fd]
         room = self._limit - len(kept)
         kept += data[:room]
         self.truncated = self.truncated or len(data) > room
 
     def process_exited(self) -> None:
-        """Note the launcher's end."""
+        """Record that the launcher has ended."""
         self.exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
-        """Note that all is over."""
+        """Record that the launcher has ended and all streams are closed."""
         self.closed.set()

@@ -1,4 +1,4 @@
-"""The trial run that shows whether an isolation holds, and whether an interpreter can be used beneath it."""
+"""Trial run that verifies that an isolation is effective and an interpreter works under it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_WORDS = 500
 
 
 async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> Trouble | None:
-    """Run a program inside that tries what the layers forbid; return what went wrong, None for nothing."""
+    """Run a program that tries what the layers forbid; return what went wrong, if anything."""
     with ScratchFolder() as scratch:
         try:
             outcome = await sandbox.run(_command(interpreter, scratch.path), _LIMITS)
@@ -33,7 +33,7 @@ async def try_out(sandbox: Sandbox, isolation: Isolation, interpreter: Path) -> 
     if not doubts:
         said = shown(outcome.stderr, _MOST_WORDS)
         return Trouble(layer=None, reason=said or f"it ended with {outcome.exit_code}")
-    return doubts[-1]  # what else an environment prints at its start does not count
+    return doubts[-1]  # ignore what an environment prints at startup
 
 
 def _command(interpreter: Path, folder: Path) -> Command:
@@ -44,7 +44,7 @@ def _command(interpreter: Path, folder: Path) -> Command:
 
 
 def _doubt(isolation: Isolation, data: Mapping[str, Any], interpreter: Path) -> Trouble | None:
-    """Return what a trial could do that a layer forbids, or could not do that it must."""
+    """Return what a trial could do although a layer forbids it, or could not do although it must."""
     could = {
         Layer.OWN_UID: isolation.own_uid and (os.geteuid() in data["uids"] or len(data["groups"]) > 1),
         Layer.LANDLOCK: isolation.landlock and data["reads_proc"],

@@ -1,6 +1,6 @@
-"""What a trial of the sandbox runs inside: tells what it could do, so that the bot sees whether it is held.
+"""Program of the sandbox trial run: report what it could do, to verify that the layers are effective.
 
-It is handed over as text (`python -c`), and must run on any Python 3. No import that could fail.
+It is passed as text (`python -c`) and must run on any Python 3, so it only imports modules that always exist.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 
 
 def can_read(path: str) -> bool:
-    """Tell whether a folder can be listed, or a file opened."""
+    """Return whether a folder can be listed or a file opened."""
     try:
         if os.path.isdir(path):  # noqa: PTH112 - on Python 3 of any age
             os.listdir(path)  # noqa: PTH208 - as above
@@ -22,7 +22,7 @@ def can_read(path: str) -> bool:
 
 
 def can_open_socket() -> bool:
-    """Tell whether an internet socket can be had; nothing is sent."""
+    """Return whether an internet socket can be created; nothing is sent."""
     import _socket  # the public module imports much more
 
     try:
@@ -32,7 +32,7 @@ def can_open_socket() -> bool:
     return True
 
 
-print(  # noqa: T201 - this is its answer
+print(  # noqa: T201 - output of this program
     "\n"
     + json.dumps(
         {

@@ -1,4 +1,9 @@
-"""User ids that nobody has, lent to one run each, so that all that runs under one of them is that run's."""
+"""Unused user ids, each lent to one run so that every process with the id belongs to that run.
+
+Folders created by the bot are handed over to these users, who have no other rights. A folder may contain
+anything that untrusted code left there: links are never followed, and files with more than one hard link are
+left alone.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +24,22 @@ from testsmith.execution.sandbox.linux.reaper import KILLER_OFFSET
 from testsmith.execution.tempdirs import is_in_scratch
 
 _UNUSED = range(60578, 61184, KILLER_OFFSET + 1)
-"""The ids that systemd's list of ids keeps free, below what a container maps by default (65,536)."""
+"""Ids reserved as unused in systemd's list, below the 65,536 that a container maps by default."""
 
 
 class Users:
-    """Lends user ids. Another bot on this machine does not lend the same ones meanwhile.
+    """Lends user ids that no other bot on this machine uses at the same time.
 
     Attributes:
-        group: The group of all of them: an id that nobody has either.
+        group: Common group of these users, also an unused id.
 
     Raises:
-        CannotRun: There is none left.
+        CannotRun: No id is left.
     """
 
     def __init__(self) -> None:
         self._free: list[int] = []
-        # By chance, since a bot in a container does not see the names and processes of one beside it.
+        # Random, because a bot in a container cannot see the lock names and processes of other containers.
         self._candidates = iter(random.sample(_UNUSED, len(_UNUSED)))
         self._locks: list[int] = []
         weakref.finalize(self, _close_all, self._locks)
@@ -45,12 +50,12 @@ class Users:
         """Return a user id for one run.
 
         Raises:
-            CannotRun: There is none left.
+            CannotRun: No id is left.
         """
         return self._free.pop() if self._free else self._claim()
 
     def give_back(self, uid: int) -> None:
-        """Take a user id back of which no process is left."""
+        """Return a user id to the pool. No process with that id may be left."""
         self._free.append(uid)
 
     def _claim(self) -> int:
@@ -63,7 +68,7 @@ class Users:
         )
 
     def _lock(self, uid: int) -> bool:
-        """Hold a name that only one process at a time can hold, and that ends with it."""
+        """Bind an abstract socket name, unique on the machine, released when this process ends."""
         lock = socket.socket(socket.AF_UNIX)
         try:
             lock.bind(f"\0testsmith-sandbox-{uid}")
@@ -80,7 +85,7 @@ def _close_all(locks: list[int]) -> None:
 
 
 def can_be_mapped(uid: int) -> bool:
-    """Tell whether this process's user namespace has a user id at all."""
+    """Return whether a user id exists in this process's user namespace."""
     for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
         first, _, count = map(int, line.split())
         if first <= uid < first + count:
@@ -100,20 +105,15 @@ def _is_free(number: int) -> bool:
     return True
 
 
-# Giving folders that the bot has made to the sandbox's users, who have no rights of their own.
-#
-# A folder may hold what untrusted code has left there: no link is followed, and a file that has a second
-# name elsewhere is left as it is.
-
 _READ_AND_ENTER, _READ, _ENTER = 0o050, 0o040, 0o010
 _NOT_BY_OTHERS = 0o755
 
 
 def hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Make a user the owner of a folder and of all in it; nobody but that user and root enters it then.
+    """Make a user the owner of a folder and everything in it; only that user and root can then enter it.
 
     Raises:
-        OSError: It cannot be done.
+        OSError: The kernel refuses.
     """
     for place, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         for name in files:
@@ -126,11 +126,11 @@ def hand_over(folder: Path, uid: int, gid: int) -> None:
 
 
 def share(folder: Path, gid: int) -> None:
-    """Let a group read a folder and all in it, which lies below a scratch folder of the bot's.
+    """Let a group read a scratch folder of the bot and everything in it.
 
     Raises:
-        PermissionError: It lies elsewhere, so its groups and modes are for others to choose.
-        OSError: It cannot be done.
+        PermissionError: It is not a scratch folder, so its groups and modes must not be changed.
+        OSError: The kernel refuses.
     """
     if not is_in_scratch(folder):
         raise PermissionError(errno.EPERM, "it does not lie in a scratch folder of the bot's", str(folder))
@@ -146,12 +146,13 @@ def share(folder: Path, gid: int) -> None:
 
 
 def take_back(folder: Path) -> None:
-    """Make the bot's own user the owner of a folder and of all in it, which nobody else may write to then.
+    """Make the bot's user the owner of a folder and everything in it, and remove write access for others.
 
-    What is neither file, folder nor link is removed; a file that has a second name is left as it is.
+    Anything except files, folders and links is removed; files with more than one hard link are left as they
+    are.
 
     Raises:
-        OSError: It cannot be done.
+        OSError: The kernel refuses.
     """
     user, group = os.geteuid(), os.getegid()
     for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
@@ -169,10 +170,10 @@ def take_back(folder: Path) -> None:
 
 
 def open_way(path: Path, gid: int) -> None:
-    """Let a group pass through the bot's own folders in the folder for temporary files, down to a path.
+    """Let a group pass through the bot's folders in the temporary directory, down to a path.
 
     Raises:
-        CannotRun: The way there leads through another folder that does not let it pass.
+        CannotRun: Another folder on the path does not let it pass.
     """
     ours = Path(tempfile.gettempdir()).resolve()
     for place in path.resolve().parents:

@@ -1,1 +1,1 @@
-"""The sandbox's layers on Linux, and the launcher that applies them. Standard library only."""
+"""Sandbox layers on Linux, and the launcher that applies them. Standard library only."""

@@ -1,4 +1,4 @@
-"""Whose rights the target has: another user's where root can give them, and no capabilities in any case."""
+"""Drop privileges: change to another user if root allows it, and always drop capabilities."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _ALLOWED_TO_READ_ALL = 1 << kernel.CAP_DAC_READ_SEARCH
 
 
 def drop(uid: int | None, gid: int | None, *, reads_all: bool) -> None:
-    """Become another user for good, without groups and capabilities; stay oneself where none is given.
+    """Permanently become another user (if given), without supplementary groups and capabilities.
 
     Args:
-        uid: The user to become.
-        gid: The group to become.
-        reads_all: Whether to keep, for the target too, the capability to read whatever other layers leave.
+        uid: User id; None to keep the user.
+        gid: Group id; None to keep the group.
+        reads_all: Whether to keep the capability to read any file, which the target inherits.
 
     Raises:
         OSError: The kernel refuses.
     """
-    # The kept one must stay in the bounding set until it is inheritable.
+    # The kept capability must stay in the bounding set until it is inheritable.
     kept = {kernel.CAP_DAC_READ_SEARCH} if reads_all else set()
     for capability in set(kernel.CAPABILITIES) - kept:
-        with contextlib.suppress(OSError):  # without CAP_SETPCAP; then `no_new_privs` holds alone
+        with contextlib.suppress(OSError):  # without CAP_SETPCAP, `no_new_privs` must be enough
             kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
     if uid is not None and gid is not None:
         kernel.prctl(kernel.PR_SET_KEEPCAPS, 1 if reads_all else 0)
@@ -37,12 +37,12 @@ def drop(uid: int | None, gid: int | None, *, reads_all: bool) -> None:
 
 
 def drop_in_this_thread(uid: int, gid: int, *, reads_all: bool) -> None:
-    """Have this thread alone get the rights that `drop` gives, for good.
+    """Permanently give this thread alone the privileges that `drop` leaves.
 
     Args:
-        uid: The user to become.
-        gid: The group to become.
-        reads_all: As for `drop`.
+        uid: User id.
+        gid: Group id.
+        reads_all: See `drop`.
 
     Raises:
         OSError: The kernel refuses.

@@ -1,4 +1,4 @@
-"""The calls into the Linux kernel that Python's standard library has no name for."""
+"""Linux system calls that the standard library does not provide."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
 CAP_CHOWN, CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID = 0, 2, 6, 7
-"""Numbers of capabilities, as `capabilities(7)` lists them."""
+"""Numbers of capabilities, see `capabilities(7)`."""
 CAPABILITIES = range(64)
-"""The numbers that a capability can have; the kernel refuses those that it does not know."""
+"""Possible numbers of capabilities; the kernel rejects those it does not know."""
 
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _SECCOMP_SET_MODE_FILTER = 1
@@ -42,10 +42,10 @@ _LIBC.syscall.restype = ctypes.c_long
 
 
 def system_call(number: int, *arguments: Any) -> int:
-    """Make a system call; integers are passed as the kernel's `long`.
+    """Make a system call; integers are passed as C `long`.
 
     Raises:
-        OSError: The kernel refuses.
+        OSError: The call failed.
     """
     passed = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
     return _checked(_LIBC.syscall(ctypes.c_long(number), *passed))
@@ -55,7 +55,7 @@ def prctl(option: int, *values: int) -> int:
     """Set an attribute of this process.
 
     Raises:
-        OSError: The kernel refuses.
+        OSError: The call failed.
     """
     padded = (*values, 0, 0, 0, 0)[:4]
     return _checked(_LIBC.prctl(ctypes.c_int(option), *(ctypes.c_ulong(value) for value in padded)))
@@ -69,7 +69,7 @@ def _checked(result: int) -> int:
 
 
 def filters_system_calls() -> bool:
-    """Tell whether the kernel takes filters on system calls on this machine."""
+    """Return whether the kernel supports system call filters on this machine."""
     number = _SECCOMP.get(os.uname().machine)
     action = ctypes.c_uint32(_SECCOMP_RET_ERRNO)
     try:
@@ -86,20 +86,20 @@ class _Program(ctypes.Structure):
 
 
 def filter_system_calls(program: bytes, *, listen: bool = False) -> int:
-    """Put this thread and all of its future children under a filter, for good.
+    """Permanently apply a filter to this thread and its future children.
 
     Args:
         program: An array of `struct sock_filter`.
-        listen: Whether to return an open file on which the calls arrive that the filter asks about.
+        listen: Whether to return a file descriptor for notifications about calls.
 
     Raises:
-        OSError: The kernel refuses; it wants `no_new_privs` or a capability first.
+        OSError: The kernel refuses; it requires `no_new_privs` or a capability first.
     """
     argument = ctypes.byref(_Program(len(program) // 8, program))
     call = (_SECCOMP[os.uname().machine], _SECCOMP_SET_MODE_FILTER)
     if not listen:
         return system_call(*call, 0, argument)
-    try:  # a call that is being made for somebody is not begun again because of a signal
+    try:  # calls being handled are not restarted by signals
         flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER | _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
         return system_call(*call, flags, argument)
     except OSError as error:  # before Linux 5.19
@@ -109,17 +109,17 @@ def filter_system_calls(program: bytes, *, listen: bool = False) -> int:
 
 
 def open_without_links(path: str) -> int:
-    """Return an open file that stands for an absolute path (`O_PATH`), no part of which may be a link.
+    """Open an absolute path without links with `O_PATH` and return the file descriptor.
 
     Raises:
-        OSError: There is no such path, or a link is on the way (`ELOOP`).
+        OSError: The path does not exist or contains a link (`ELOOP`).
     """
     how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
     return system_call(_OPENAT2, _AT_CURRENT_FOLDER, os.fsencode(path), how, ctypes.sizeof(how))
 
 
 def become_user_in_this_thread(uid: int, gid: int) -> None:
-    """Become another user in this thread alone, for good, without further groups.
+    """Permanently become another user in this thread only, without supplementary groups.
 
     The C library would change all threads of the process.
 
@@ -133,28 +133,28 @@ def become_user_in_this_thread(uid: int, gid: int) -> None:
 
 
 def pidfd_getfd(process: int, descriptor: int) -> int:
-    """Return one of another process's open files as one of ours.
+    """Duplicate a file descriptor of another process into this one.
 
     Raises:
-        OSError: There is no such file, or the kernel refuses.
+        OSError: There is no such descriptor, or the kernel refuses.
     """
     return system_call(_PIDFD_GETFD, process, descriptor, 0)
 
 
 def utimensat(descriptor: int, times: bytes | None) -> None:
-    """Set the times of what an open file stands for; two `struct timespec`, or None for now.
+    """Set the times of a file by descriptor; two `struct timespec`, or None for the current time.
 
     Raises:
-        OSError: The kernel refuses.
+        OSError: The call failed.
     """
     _checked(_LIBC.utimensat(ctypes.c_int(descriptor), b"", times, ctypes.c_int(_AT_EMPTY_PATH)))
 
 
 def connect(socket: int, address: bytes) -> None:
-    """Connect a socket to an address in the kernel's form.
+    """Connect a socket to an address in the kernel's format.
 
     Raises:
-        OSError: The kernel refuses, or nobody listens.
+        OSError: The kernel refuses, or nothing listens there.
     """
     _checked(_LIBC.connect(ctypes.c_int(socket), address, ctypes.c_uint(len(address))))
 
@@ -169,10 +169,10 @@ def tgkill(process: int, thread: int, number: int) -> None:
 
 
 def keep_only_capabilities(kept: int) -> None:
-    """Give up all capabilities of this thread but those whose bits are set; those become inheritable.
+    """Drop all capabilities of this thread except those in a bit mask, which become inheritable.
 
     Raises:
-        OSError: The kernel refuses, since one of them is not there to be kept.
+        OSError: The kernel refuses, because this thread does not have one of them.
     """
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     low, high = kept & 0xFFFFFFFF, kept >> 32
@@ -181,7 +181,7 @@ def keep_only_capabilities(kept: int) -> None:
 
 
 def effective_capabilities() -> int:
-    """Return this process's effective capabilities, a bit each."""
+    """Return this process's effective capabilities as a bit mask."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - see launcher
         for line in status:
             if line.startswith("CapEff:"):
@@ -192,6 +192,6 @@ def effective_capabilities() -> int:
 def forbid_inspection() -> None:
     """Keep other processes of this user from reading this process's memory, environment and open files.
 
-    For the bot itself, which holds the key: call it once, early.
+    Called once, early, in the bot's own process, which holds the API key.
     """
     prctl(PR_SET_DUMPABLE, 0)

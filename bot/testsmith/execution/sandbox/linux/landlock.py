@@ -1,9 +1,9 @@
-"""Which files a target may reach, in the terms of the kernel's Landlock, and the calls that set it up.
+"""Landlock: rules on the files a target may access, and the system calls to apply them.
 
-What no rule allows is refused: reading, writing, making, removing, and from the versions on that have it,
-truncating, device controls, TCP, abstract sockets and signals outwards, and sockets by path. Not held by
-any version: looking at a file's name, size and times, and changing its mode, owner, times and extended
-attributes; see `seccomp.py` and `deputy.py` for those.
+Everything not allowed by a rule is refused: reading, writing, creating, removing and, depending on the
+version, truncating, device controls, TCP, abstract sockets and signals to the outside, and sockets by path.
+No version restricts reading a file's name, size and times, or changing its mode, owner, times and extended
+attributes; see `seccomp.py` and `seccomp_supervisor.py` for those.
 """
 
 from __future__ import annotations
@@ -45,37 +45,37 @@ _ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV | RESOLVE_UN
 
 
 class PathRefused(OSError):
-    """A path that was to be allowed cannot be opened, or leads through a link. Landlock itself works."""
+    """An allowed path cannot be opened, or contains a link. Landlock itself works."""
 
 
 class Ruleset(NamedTuple):
-    """All that is refused, and the paths with what is allowed beneath each after all.
+    """What is refused in general, and the paths and ports that are allowed.
 
     Attributes:
-        files: The rights on files that are refused where no path allows them.
-        tcp: The rights on TCP that are refused.
-        scopes: What ends at the border of the sandbox.
-        paths: A path, and the rights it gives on itself and on all that lies beneath it.
-        ports: The ports that may be connected to by TCP, where that is refused.
+        files: File access rights that are refused unless a path allows them.
+        tcp: TCP rights that are refused.
+        scopes: Scopes that do not reach beyond the sandbox.
+        paths: Paths and the rights granted on them and everything below.
+        ports: TCP ports that may be connected to, if TCP is refused.
     """
 
     files: int
     tcp: int
     scopes: int
     paths: list[tuple[str, int]]
-    ports: list[int] = []  # noqa: RUF012 - nobody adds to it, and a list is what travels as JSON
+    ports: list[int] = []  # noqa: RUF012 - never modified, and JSON has lists
 
 
 def ruleset(
     version: int, paths: Sequence[tuple[str, int]], *, network: bool, ports: Sequence[int] = ()
 ) -> Ruleset:
-    """Return the strictest rule set that a version of Landlock knows, with these paths allowed.
+    """Return the strictest rule set for a Landlock version that allows the given paths.
 
     Args:
-        version: The version.
-        paths: The paths, each with rights.
+        version: Landlock version.
+        paths: Paths, each with rights.
         network: Whether TCP is allowed.
-        ports: The only ports to which, if so; empty for all.
+        ports: Ports to which TCP is limited in that case; empty for all.
     """
     tcp = _CONNECT_TCP if network and ports else 0 if network else _BIND_TCP | _CONNECT_TCP
     files = 0
@@ -91,13 +91,13 @@ def ruleset(
 
 
 def scopes_only() -> Ruleset:
-    """Return the rule set that only keeps signals and abstract sockets inside; from version 6 on."""
-    # Every rule set refuses moving files between folders, unless it says otherwise.
+    """Return a rule set that only confines signals and abstract sockets; requires version 6."""
+    # Rule sets refuse moving files between folders unless they allow it.
     return Ruleset(files=REFER, tcp=0, scopes=_ABSTRACT_SOCKETS | _SIGNALS, paths=[("/", REFER)])
 
 
 def version() -> int:
-    """Return the version of Landlock that the kernel offers; 0 where it offers none."""
+    """Return the Landlock version of the kernel; 0 if not available."""
     try:
         return system_call(_CREATE_RULESET, None, 0, _ASK_VERSION)
     except OSError:
@@ -105,13 +105,13 @@ def version() -> int:
 
 
 def open_ruleset(the_ruleset: Ruleset) -> int:
-    """Return an open file that stands for a rule set; paths are looked up with the rights of now.
+    """Create a rule set and return its file descriptor; paths are opened with the current privileges.
 
-    No link is followed on the way to a path: untrusted code may have put it there, and the caller's rights
-    may open what the target must not read.
+    Links in paths are not followed, because untrusted code may have created them and the caller may be able
+    to read what the target must not.
 
     Raises:
-        PathRefused: A path cannot be reached without a link.
+        PathRefused: A path does not exist or contains a link.
         OSError: The kernel refuses the rule set.
     """
     attributes = (ctypes.c_uint64 * 3)(the_ruleset.files, the_ruleset.tcp, the_ruleset.scopes)
@@ -125,10 +125,10 @@ def open_ruleset(the_ruleset: Ruleset) -> int:
 
 
 def restrict_self(opened: int) -> None:
-    """Put this thread and all of its future children under an opened rule set, for good.
+    """Permanently apply a rule set to this thread and its future children.
 
     Raises:
-        OSError: The kernel refuses; it wants `no_new_privs` or a capability first.
+        OSError: The kernel refuses; it requires `no_new_privs` or a capability first.
     """
     system_call(_RESTRICT_SELF, opened, 0)
     os.close(opened)

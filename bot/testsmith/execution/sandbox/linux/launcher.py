@@ -1,11 +1,11 @@
-"""The program that stands between the bot and a target, run as `python -I -S launcher.py FD`.
+"""Start and supervise a target: `python -I -S launcher.py FD`.
 
-It is the target's keeper: it starts the target in a session of its own and under the layers of its plan,
-waits for its end, and then ends whatever the target has left behind, daemons included, since orphans come
-to it (child subreaper). It does the same as soon as a bound is exceeded, the bot tells it to (SIGTERM), or
-the bot dies, however it dies.
-Standard library only and, since it starts once a run, little of it: no `pathlib`. It has imported all it
-needs before the target begins, and nothing of a project is on its path.
+It starts the target in a session of its own, under the layers of its plan, and waits for it to end. Then it
+kills everything the target left behind, including daemons, since it is the child subreaper. It does the same
+if a limit is exceeded, the bot sends SIGTERM, or the bot dies for any reason.
+
+It starts once per run, so it uses little of the standard library (no `pathlib`) and nothing else. All imports
+happen before the target starts, and no folder of the project is on its path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-if __name__ == "__main__":  # the folder that holds the package `testsmith`; the standard library comes first
+if __name__ == "__main__":  # parent folder of `testsmith`, after the standard library
     sys.path.append(__file__.rsplit("/", 5)[0])
 
 from testsmith.execution.sandbox.linux import kernel, landlock, resource_monitor
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MOST_REAPED = 1000
-"""How many children are reaped between two looks at anything else."""
+"""Number of children to reap before checking anything else."""
 
 
 class ProcessSupervisor:
-    """Carries out one plan.
+    """Executes one plan.
 
     Args:
-        plan_file: The open file that holds the plan, and into which the ending is told.
+        plan_file: File descriptor to read the plan from and write the result to.
     """
 
     def __init__(self, plan_file: int) -> None:
@@ -47,7 +47,7 @@ class ProcessSupervisor:
         self._exceeded = ""
 
     def run(self) -> None:
-        """Begin the target, wait for its end, end what it left, and tell."""
+        """Start the target, wait for it, end what it left behind, and report."""
         plan = self._plan
         self._become_keeper()
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
@@ -82,7 +82,7 @@ class ProcessSupervisor:
         os.write(self._plan_file, json.dumps(data).encode() + b"\n")
 
     def _become_keeper(self) -> None:
-        """Get all orphans, and SIGTERM as soon as the bot is gone."""
+        """Become the parent of all orphans, and receive SIGTERM when the bot dies."""
         signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         kernel.forbid_inspection()
@@ -91,13 +91,13 @@ class ProcessSupervisor:
             sys.exit(1)
 
     def _wait_for(self, target: int) -> int | None:
-        """Return the target's wait status, or None where it is to be ended before its time."""
+        """Return the target's wait status; None if it must be ended early."""
         bounds = resource_monitor.ResourceMonitor(self._plan.bounds, self._plan.folder, self._plan.identity)
         next_look = time.monotonic() + resource_monitor.INTERVAL
         while not self._exceeded:
             left = max(0.0, next_look - time.monotonic())
             came = signal.sigtimedwait([*_STOP_SIGNALS, signal.SIGCHLD], left)
-            if time.monotonic() >= next_look:  # by the clock: orphans may keep ending without a pause
+            if time.monotonic() >= next_look:  # checked by time, because orphans may keep ending
                 self._exceeded = bounds.exceeded()
                 next_look = time.monotonic() + resource_monitor.INTERVAL
             if came is not None and came.si_signo != signal.SIGCHLD:
@@ -109,7 +109,7 @@ class ProcessSupervisor:
 
 
 def _take_plan(plan_file: int) -> LaunchPlan:
-    """Read the plan and empty the file for what is told back."""
+    """Read the plan and empty the file for the result."""
     os.set_inheritable(plan_file, False)
     os.lseek(plan_file, 0, os.SEEK_SET)
     plan = decode_plan(os.read(plan_file, os.fstat(plan_file).st_size))
@@ -119,9 +119,9 @@ def _take_plan(plan_file: int) -> LaunchPlan:
 
 
 def _keep_own_signals_inside(parent: int) -> bool:
-    """Let this process signal only what descends from it, so that it can kill all of that at once.
+    """Restrict this process's signals to its descendants, so that it can kill all of them at once.
 
-    Tells whether it holds: what kills everything within reach must be sure of its reach.
+    Returns whether that is certain: before killing everything within reach, the reach must be known.
     """
     try:
         os.kill(parent, 0)
@@ -137,7 +137,7 @@ def _keep_own_signals_inside(parent: int) -> bool:
 
 
 def _let_go_of_streams() -> None:
-    """Leave the target's streams to the target, so that their other ends see its end."""
+    """Close the target's streams here, so that readers notice when the target closes them."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -146,7 +146,7 @@ def _let_go_of_streams() -> None:
 
 def _new_post() -> SupervisorChannel:
     from testsmith.execution.sandbox.linux.seccomp_supervisor import (
-        SupervisorChannel,  # it brings threads and sockets with it
+        SupervisorChannel,  # it imports threads and sockets
     )
 
     return SupervisorChannel()

@@ -1,8 +1,8 @@
-"""What the launcher is to do, and what it tells back: the contract between the bot and `launcher.py`.
+"""Messages between the bot and `launcher.py`.
 
-Both travel over one anonymous file in memory that the launcher inherits: the plan is read from its start,
-then the launcher empties it and writes one JSON object a line. The target never holds it: it is closed
-when the target is executed. Standard library only, and little of it: the launcher starts once a run.
+They share an anonymous memory file that the launcher inherits: the launcher reads the plan, empties the file,
+and writes its results as JSON lines. The file is closed before the target is executed. The launcher starts
+once per run, so this module imports only a little of the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from testsmith.execution.sandbox.linux.landlock import Ruleset
 
 
 class Layer(StrEnum):
-    """A layer of the isolation, as the report names it."""
+    """Name of an isolation layer in the report."""
 
     RLIMITS = "rlimits"
     OWN_UID = "own user id"
@@ -25,12 +25,12 @@ class Layer(StrEnum):
 
 
 class Identity(NamedTuple):
-    """Whose rights the target has.
+    """Privileges of the target.
 
     Attributes:
-        uid: The user it becomes, one that nobody else has; None to stay the bot's own.
-        gid: Its only group; None likewise.
-        reads_all: Whether it keeps the capability to read what only its other layers forbid.
+        uid: User id that no one else has; None to keep the bot's user.
+        gid: Its only group; None to keep the bot's groups.
+        reads_all: Whether it keeps the capability to read any file that other layers allow.
     """
 
     uid: int | None = None
@@ -39,12 +39,12 @@ class Identity(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What all processes of one run together may use; see `watch.py`.
+    """Limits on all processes of one run together; see `resource_monitor.py`.
 
     Attributes:
         memory_bytes: Memory that is not shared with files.
         tasks: Processes and threads.
-        disk_bytes: What its folder holds.
+        disk_bytes: Size of its folder.
     """
 
     memory_bytes: int
@@ -53,21 +53,21 @@ class Bounds(NamedTuple):
 
 
 class LaunchPlan(NamedTuple):
-    """One run, as the launcher needs it.
+    """Plan for one run.
 
     Attributes:
         argv: The target and its arguments.
-        folder: Its working folder.
-        variables: Its whole environment.
-        parent: The process id of the bot, without which nothing is started and nothing goes on.
-        rlimits: Each limit's number in the `resource` module, and what it is lowered to.
-        bounds: What all its processes together may use.
-        identity: Whose rights it has; None to leave the bot's own untouched.
-        no_new_privileges: Whether executing a file never adds rights.
-        landlock: Which files it may reach; None for no rules.
-        filter: The program that filters its system calls, in hexadecimal; empty for none.
-        deputy: Whether the filter asks the keeper about some calls; see `deputy.py`.
-        scoped: Whether the keeper's own signals are kept to what descends from it.
+        folder: Working folder.
+        variables: Complete environment.
+        parent: Process id of the bot; everything ends with it.
+        rlimits: Pairs of a limit's number in the `resource` module and its value.
+        bounds: Limits on all processes together.
+        identity: Privileges; None to keep the bot's.
+        no_new_privileges: Whether executing a file can never add privileges.
+        landlock: File access rules; None for none.
+        filter: System call filter in hexadecimal; empty for none.
+        deputy: Whether the filter notifies the supervisor of some calls; see `seccomp_supervisor.py`.
+        scoped: Whether the launcher's own signals are restricted to its descendants.
     """
 
     argv: list[str]
@@ -85,15 +85,15 @@ class LaunchPlan(NamedTuple):
 
 
 class TargetEnding(NamedTuple):
-    """What the launcher tells back.
+    """Result of one run.
 
     Attributes:
-        target: The target's process id, which also names its process group; None where it was not begun.
-        exit_code: As the shell has it, negative for a signal; None where the launcher did not come so far.
-        seconds: How long the target ran; None likewise.
-        exceeded: Which of its bounds ended it, in words; empty for none.
-        left: How many processes could not be ended.
-        error: Why the target could not be started; empty where it could.
+        target: Process id and process group id of the target; None if it was not started.
+        exit_code: Exit code, negative for a signal; None if unknown.
+        seconds: Duration; None if unknown.
+        exceeded: The limit that ended it; empty for none.
+        left: Number of processes that could not be ended.
+        error: Why the target could not be started; empty if it was.
         layer: The layer that could not be applied; empty for none.
     """
 
@@ -107,12 +107,12 @@ class TargetEnding(NamedTuple):
 
 
 def encode_plan(plan: LaunchPlan) -> bytes:
-    """Return a plan as it travels."""
+    """Serialize a plan."""
     return json.dumps(plan).encode()
 
 
 def decode_plan(text: bytes) -> LaunchPlan:
-    """Return the plan that travelled as this text."""
+    """Deserialize a plan."""
     plan = LaunchPlan(*json.loads(text))
     return plan._replace(
         bounds=Bounds(*plan.bounds),
@@ -122,7 +122,7 @@ def decode_plan(text: bytes) -> LaunchPlan:
 
 
 def decode_ending(text: bytes) -> TargetEnding:
-    """Return what the launcher told, from all of its lines; a last line that is cut off does not count."""
+    """Parse the launcher's messages; a truncated last line is ignored."""
     data: dict[str, Any] = {}
     for line in text.splitlines(keepends=True):
         if line.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""Which processes descend from which, and what they use, as `/proc` tells it."""
+"""Process trees and resource usage, from `/proc`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _TELLS_CHILDREN = os.path.exists("/proc/thread-self/children")  # noqa: PTH110 -
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the ids of what descends from a process, those included that ended and are not reaped.
+    """Return the ids of all descendants of a process, including those that ended but are not reaped.
 
-    While some of them begin and end, others may be missed.
+    Some may be missed while processes start and end.
     """
     children = _children if _TELLS_CHILDREN else _children_by_parents()
     found: list[int] = []
@@ -24,7 +24,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def descends(pid: int, ancestor: int) -> bool:
-    """Tell whether a process descends from another."""
+    """Return whether a process is a descendant of another."""
     while pid > 1:
         pid = parent(pid)
         if pid == ancestor:
@@ -38,13 +38,13 @@ def _children(pid: int) -> list[int]:
         with os.scandir(f"/proc/{pid}/task") as threads:
             for thread in threads:
                 found += map(int, _read(f"{thread.path}/children").split())
-    except OSError:  # it is gone
+    except OSError:  # it has exited
         return found
     return found
 
 
 def _children_by_parents() -> Callable[[int], list[int]]:
-    """Return what `_children` does, for a kernel that tells only parents."""
+    """Return a replacement for `_children` on kernels that only list parents."""
     children: dict[int, list[int]] = {}
     for pid in _all():
         children.setdefault(parent(pid), []).append(pid)
@@ -52,19 +52,19 @@ def _children_by_parents() -> Callable[[int], list[int]]:
 
 
 def parent(pid: int) -> int:
-    """Return the id of a process's parent; 0 where there is no such process."""
+    """Return the id of a process's parent; 0 if there is no such process."""
     fields = _fields(pid)
     return int(fields[1]) if fields else 0
 
 
 def group(pid: int) -> int:
-    """Return the process group of a process; 0 where there is no such process."""
+    """Return the process group of a process; 0 if there is no such process."""
     fields = _fields(pid)
     return int(fields[2]) if fields else 0
 
 
 def thread_group(thread: int) -> int:
-    """Return the process that a thread belongs to; 0 where there is no such thread."""
+    """Return the process of a thread; 0 if there is no such thread."""
     for line in _read(f"/proc/{thread}/status").splitlines():
         if line.startswith(b"Tgid:"):
             return int(line.split()[1])
@@ -72,22 +72,22 @@ def thread_group(thread: int) -> int:
 
 
 def tasks(pids: Iterable[int]) -> int:
-    """Return how many threads some processes have together."""
+    """Return the total number of threads of some processes."""
     counts = map(_fields, pids)
     return sum(int(fields[17]) for fields in counts if fields)
 
 
 def own_memory(pids: Iterable[int]) -> int:
-    """Return the bytes of memory that some processes hold, without what they share with files.
+    """Return the total memory of some processes in bytes, excluding memory shared with files.
 
-    What processes share since a fork counts once for each.
+    Memory shared since a fork counts once for each process.
     """
     counts = (_read(f"/proc/{pid}/statm").split() for pid in pids)
     return sum(int(fields[1]) - int(fields[2]) for fields in counts if fields) * os.sysconf("SC_PAGE_SIZE")
 
 
 def users(uids: frozenset[int]) -> Iterator[int]:
-    """Yield the ids of the processes that have one of some users as real, effective or saved user."""
+    """Yield the ids of processes whose real, effective or saved user is one of `uids`."""
     for pid in _all():
         for line in _read(f"/proc/{pid}/status").splitlines():
             if line.startswith(b"Uid:") and not uids.isdisjoint(map(int, line.split()[1:])):
@@ -95,7 +95,7 @@ def users(uids: frozenset[int]) -> Iterator[int]:
 
 
 def available_memory() -> int:
-    """Return the bytes that the whole machine has left for new programs; 0 where it does not tell."""
+    """Return the memory available for new programs in bytes; 0 if unknown."""
     for line in _read("/proc/meminfo").splitlines():
         if line.startswith(b"MemAvailable:"):
             return int(line.split()[1]) * 1024
@@ -108,13 +108,13 @@ def _all() -> list[int]:
 
 
 def _fields(pid: int) -> list[bytes]:
-    """Return the fields of a process's `stat` from the third on; none where there is no such process."""
-    # The second field is the program's name in brackets, which may itself hold blanks and brackets.
+    """Return the fields of a process's `stat` from the third on; empty if there is no such process."""
+    # The second field is the program's name in parentheses, which may contain spaces and parentheses.
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
 def _read(path: str) -> bytes:
-    """Return the beginning of a small file of the kernel's; nothing where the process is gone."""
+    """Return the start of a small file in `/proc`; empty if the process has exited."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

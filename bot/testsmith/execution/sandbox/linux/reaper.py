@@ -1,4 +1,4 @@
-"""Ending all that a target has started, however far it has tried to get away."""
+"""End every process that a target has started, even if it tries to escape."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from testsmith.execution.sandbox.linux import processes
 from testsmith.execution.sandbox.linux.plan import Identity
 
 KILLER_OFFSET = 1
-"""The user next to a sandbox user's, by number, belongs to whoever kills that user's processes."""
+"""A sandbox user's id plus this is the user that kills that user's processes."""
 
 _SECONDS = 5.0
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only looked through for what a sandbox user has left there
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only searched for files of a sandbox user
 
 
 def reaped() -> Iterator[tuple[int, int]]:
-    """Reap the children that have ended, orphans included; yield their ids and wait statuses.
+    """Reap children that have ended, including orphans; yield their ids and wait statuses.
 
     Raises:
-        ChildProcessError: There is no child left, and so nothing that descends from this process.
+        ChildProcessError: No child is left, and so no descendant.
     """
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
@@ -32,10 +32,10 @@ def reaped() -> Iterator[tuple[int, int]]:
 
 
 def end_everything(target: int, identity: Identity | None, *, scoped: bool) -> tuple[int | None, int]:
-    """Kill and reap all that descends from the target, and all of its user where that is ours alone.
+    """Kill and reap all descendants of the target, and all processes of its user if it has its own.
 
     Returns:
-        The target's wait status where it was reaped only now, and how many processes could not be ended.
+        Wait status of the target if it was reaped here, and the number of processes that could not be ended.
     """
     its_status = None
     deadline = time.monotonic() + _SECONDS
@@ -53,7 +53,7 @@ def end_everything(target: int, identity: Identity | None, *, scoped: bool) -> t
 
 
 def _kill_at_once(target: int, identity: Identity | None, *, scoped: bool) -> None:
-    """Kill by group, by user or by scope: none of these can be run away from by forking."""
+    """Kill by group, user or scope, none of which a process can escape by forking."""
     _kill(-target)
     if identity is not None and identity.uid is not None:
         _kill_user(identity.uid)
@@ -62,9 +62,10 @@ def _kill_at_once(target: int, identity: Identity | None, *, scoped: bool) -> No
 
 
 def _kill_user(uid: int) -> None:
-    """Kill all processes of a user, from a process that those cannot signal in turn.
+    """Kill all processes of a user from a process that they cannot signal.
 
-    Its effective user lets it kill them; its real and saved user, whom they would need, is another.
+    Its effective user id permits killing them; its real and saved user ids, which they would have to match,
+    differ.
     """
     killer = os.fork()
     if killer == 0:
@@ -84,7 +85,7 @@ def _kill(pid: int) -> None:
 
 
 def _clear_shared_memory(uid: int) -> None:
-    """Remove what a user that is ours alone has left in the shared memory."""
+    """Remove files of a sandbox user from the shared memory."""
     with contextlib.suppress(OSError), os.scandir(_SHARED_MEMORY) as entries:
         for entry in entries:
             if entry.stat(follow_symlinks=False).st_uid == uid:

@@ -1,7 +1,7 @@
-"""Bounds on what a whole run uses, where the kernel's own limits hold for single processes and files only.
+"""Limits on the resources of a whole run; the kernel's own limits apply to single processes and files only.
 
-Looked at a few times a second, so a run can overshoot for that long; what a single process may do at once
-is the business of `target.py`.
+They are checked a few times a second, so a run can exceed them in between. `target.py` limits single
+processes.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from testsmith.execution.sandbox.linux import processes
 from testsmith.execution.sandbox.linux.plan import Bounds, Identity
 
 INTERVAL = 0.1
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 _MIB = 1024**2
 _SPARED_MEMORY = 256 * _MIB
 _SPARED_DISK = 512 * _MIB
 _SPARED_FILES = 20_000
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only looked through for what a sandbox user has there
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only searched for files of a sandbox user
 _DISK_INTERVAL = 0.5
 _DISK_SHARE = 0.1
 
 
 class ResourceMonitor:
-    """Sees whether what descends from the keeper keeps to its bounds."""
+    """Checks whether the launcher's descendants stay within their limits."""
 
     def __init__(self, bounds: Bounds, folder: str, identity: Identity | None) -> None:
         self._bounds = bounds
         self._folder = folder
         self._uid = None if identity is None else identity.uid
-        # Where little is left from the start, a run may still use half of that.
+        # If little memory is available from the start, a run may still use half of it.
         self._least_memory = min(_SPARED_MEMORY, processes.available_memory() // 2)
         free, files = _free(folder)
         self._least_disk = min(_SPARED_DISK, free / 2)
@@ -40,7 +40,7 @@ class ResourceMonitor:
         self._next_disk_look = time.monotonic() + _DISK_INTERVAL
 
     def exceeded(self) -> str:
-        """Return which bound is exceeded, in words; empty where none is."""
+        """Return a description of the exceeded limit; empty if there is none."""
         running = processes.descendants(os.getpid())
         if processes.tasks(running) > self._bounds.tasks:
             return f"more than {self._bounds.tasks} processes and threads"
@@ -56,7 +56,7 @@ class ResourceMonitor:
         return self._exceeded_disk()
 
     def _exceeded_disk(self) -> str:
-        """Look through the folder, but spend no more than a small share of the time on it."""
+        """Measure the folder, spending only a small share of the time on it."""
         started = time.monotonic()
         if started < self._next_disk_look:
             return ""
@@ -71,7 +71,7 @@ class ResourceMonitor:
 
 
 def used_bytes(folder: str, enough: int) -> int:
-    """Return the bytes on disk of all beneath a folder, links not followed; stop counting beyond `enough`."""
+    """Return the disk usage of a folder in bytes, not following links; stop counting beyond `enough`."""
     used = 0
     waiting = [folder]
     while waiting and used <= enough:
@@ -79,31 +79,31 @@ def used_bytes(folder: str, enough: int) -> int:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     status = entry.stat(follow_symlinks=False)
-                    used += max(status.st_blocks * 512, 512)  # an empty file takes an inode
+                    used += max(status.st_blocks * 512, 512)  # an empty file uses an inode
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:  # it is gone, or closed to us: the free space still tells
+        except OSError:  # removed or unreadable; the check of free space covers it
             continue
     return used
 
 
 def _shared_memory(uid: int | None) -> int:
-    """Return the bytes of a sandbox user's files in the shared memory; 0 if others have the same user."""
+    """Return the bytes in shared memory that belong to a sandbox user; 0 if the user is not exclusive."""
     if uid is None:
         return 0
     try:
         with os.scandir(_SHARED_MEMORY) as entries:
             found = [entry.stat(follow_symlinks=False) for entry in entries]
-    except OSError:  # one is gone meanwhile: the next look tells
+    except OSError:  # removed in the meantime; the next check counts again
         return 0
     return sum(status.st_blocks * 512 for status in found if status.st_uid == uid)
 
 
 def _free(folder: str) -> tuple[float, float]:
-    """Return the bytes and the files that the folder's disk has room for."""
+    """Return the free bytes and inodes on the folder's disk."""
     try:
         status = os.statvfs(folder)
     except OSError:  # the target has removed it
         return math.inf, math.inf
-    # Some file systems make room for files as they need it, and tell none.
+    # Some file systems allocate inodes as needed and report none.
     return status.f_bavail * status.f_frsize, status.f_favail if status.f_files else math.inf

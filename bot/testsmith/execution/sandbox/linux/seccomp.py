@@ -1,8 +1,7 @@
-"""The filter on system calls, as the program that the kernel runs before each call (seccomp, classic BPF).
+"""Build the system call filter: a classic BPF program that the kernel runs before each call (seccomp).
 
-It lets through what it does not name: which calls exist is for the kernel to say, which of them hurt
-somebody stands in `syscalls.py`, and what is newer than the table answers "not implemented". Pure; the
-launcher hands the finished program to the kernel.
+Calls without a rule are allowed: `syscalls.py` lists the harmful ones, and calls newer than its table return
+"not implemented". Pure; the launcher installs the finished program.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import NamedTuple
 from testsmith.execution.sandbox.linux.syscalls import NEWEST, NUMBERS, REFUSED, REFUSED_WITHOUT_OWN_UID
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""The machines there is a table for, as `uname -m` names them, with the kernel's AUDIT_ARCH value."""
+"""Supported machines as named by `uname -m`, with the kernel's AUDIT_ARCH values."""
 
 LANDLOCK_TRUNCATE = 3
 LANDLOCK_SCOPES = 6
 LANDLOCK_UNIX_PATHS = 9
-"""From which version of Landlock on it holds `truncate`, abstract sockets and signals, sockets by path."""
+"""Landlock versions that added: truncation; abstract sockets and signals; sockets by path."""
 
 _ERRNO = 0x00050000
 _ALL_BITS = 0xFFFFFFFF
@@ -38,9 +37,9 @@ class Action(IntEnum):
 
 
 class ArgumentCondition(NamedTuple):
-    """Holds where an argument, after masking, is among the values, or is not among them.
+    """True if a masked argument is among the values, or is not among them.
 
-    Only the lower half of the argument is looked at: every argument named here is an `int` to the kernel.
+    Only the lower 32 bits are compared; every argument named here is an `int` to the kernel.
     """
 
     argument: int
@@ -50,7 +49,7 @@ class ArgumentCondition(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What is done with some calls where all conditions hold."""
+    """Action for some calls if all conditions are true."""
 
     calls: tuple[str, ...]
     action: Action
@@ -58,7 +57,7 @@ class Rule(NamedTuple):
 
 
 class Instruction(NamedTuple):
-    """One instruction of classic BPF: `struct sock_filter`."""
+    """Classic BPF instruction: `struct sock_filter`."""
 
     code: int
     if_true: int
@@ -70,10 +69,10 @@ class Policy(NamedTuple):
     """What the filter depends on.
 
     Attributes:
-        own_uid: Whether the target runs under a user id that nobody else has.
-        landlock: The version of Landlock that holds beside the filter; 0 where there is none.
-        deputy: Whether the keeper decides on calls that only a path or a process id can tell harmless; with
-            a user id of its own that is connecting alone.
+        own_uid: Whether the target has its own user id.
+        landlock: Landlock version used with the filter; 0 for none.
+        deputy: Whether the supervisor decides on calls that depend on a path or a process id. If the target
+            has its own user id, this is only `connect`.
         network: Whether internet sockets are allowed.
     """
 
@@ -83,24 +82,24 @@ class Policy(NamedTuple):
     network: bool = False
 
 
-# Arguments, flags and families as the kernel's headers have them.
+# Arguments, flags and address families from the kernel headers.
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_SEQPACKET, _SOCK_TYPE_MASK = 1, 5, 0xF
 _TCP, _UDP = 6, 17  # IPPROTO_TCP, IPPROTO_UDP
-_FAST_OPEN = 0x20000000  # MSG_FASTOPEN: to connect without a call of connect
+_FAST_OPEN = 0x20000000  # MSG_FASTOPEN: connects without calling connect()
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _SET_USER_OR_GROUP = 0o6000
 _O_CREAT = 0o100
-_TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing for the person at the terminal
-_SIGNAL_OWNER = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: signals to another process through a file
+_TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: inject input into the user's terminal
+_SIGNAL_OWNER = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: send signals to other processes
 _FILE_FLAGS = (0x40086602, 0x401C5820)  # FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
 _F_SETOWN, _F_SETOWN_EX = 8, 15
 
 
 def rules(policy: Policy) -> Iterator[Rule]:
-    """Yield the rules of a policy; the first that applies to a call counts."""
+    """Yield the rules of a policy; the first one that matches a call applies."""
     yield Rule(REFUSED, Action.REFUSE)
-    # Their arguments lie in memory, which no filter can read; the C library falls back to clone and openat.
+    # Their arguments are in memory, which filters cannot read; the C library falls back to clone and openat.
     yield Rule(("clone3", "openat2"), Action.NOT_IMPLEMENTED)
     yield Rule(("clone",), Action.REFUSE, (_has_bits(0, _NEW_NAMESPACES),))
     yield from _socket_rules(policy)
@@ -119,7 +118,7 @@ def _has_bits(argument: int, bits: int) -> ArgumentCondition:
 
 
 def _socket_rules(policy: Policy) -> Iterator[Rule]:
-    """Refuse sockets; a socket pair is a pipe. Local ones need what holds abstract names, and paths."""
+    """Refuse sockets, except socket pairs. Local sockets require protection of abstract names and paths."""
     paths_are_held = policy.deputy or policy.landlock >= LANDLOCK_UNIX_PATHS
     local = policy.landlock >= LANDLOCK_SCOPES and paths_are_held
     families = ((_AF_UNIX,) if local else ()) + ((_AF_INET, _AF_INET6) if policy.network else ())
@@ -127,20 +126,20 @@ def _socket_rules(policy: Policy) -> Iterator[Rule]:
         yield Rule(("socket",), Action.REFUSE, (ArgumentCondition(0, families, among=False),))
     else:
         yield Rule(("socket",), Action.REFUSE)
-    if policy.network:  # Landlock's rules on ports are about TCP and `connect` alone
+    if policy.network:  # Landlock only restricts TCP ports, in `connect`
         other_kinds = ArgumentCondition(2, (0, _TCP, _UDP), among=False)
         yield Rule(("socket",), Action.REFUSE, (ArgumentCondition(0, (_AF_INET, _AF_INET6)), other_kinds))
         yield Rule(("sendto", "sendmmsg"), Action.REFUSE, (_has_bits(3, _FAST_OPEN),))
         yield Rule(("sendmsg",), Action.REFUSE, (_has_bits(2, _FAST_OPEN),))
     yield Rule(("socketpair",), Action.REFUSE, (ArgumentCondition(0, (_AF_UNIX,), among=False),))
     if policy.landlock < LANDLOCK_UNIX_PATHS:
-        # Any other kind sends to the path of a stranger's socket without connecting to it first.
+        # Other types can send to any socket path without connecting.
         connected = ArgumentCondition(1, (_SOCK_STREAM, _SOCK_SEQPACKET), mask=_SOCK_TYPE_MASK, among=False)
         yield Rule(("socket", "socketpair"), Action.REFUSE, (ArgumentCondition(0, (_AF_UNIX,)), connected))
 
 
 def _privileged_file_rules() -> Iterator[Rule]:
-    """Refuse files that would lend their owner's rights to whoever executes them."""
+    """Refuse setuid and setgid files, which run with their owner's rights."""
     for calls, mode in (
         (("chmod", "fchmod", "mknod", "creat"), 1),
         (("fchmodat", "fchmodat2", "mknodat"), 2),
@@ -152,7 +151,7 @@ def _privileged_file_rules() -> Iterator[Rule]:
 
 
 def _other_process_rules() -> Iterator[Rule]:
-    """Refuse changing the limits and the turn of any process but the calling one, which is named 0."""
+    """Refuse changing limits or priorities of other processes; 0 is the calling process."""
     own_only = (ArgumentCondition(0, (0,), among=False),)
     schedulers = ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
     yield Rule(("prlimit64", *schedulers), Action.REFUSE, own_only)
@@ -164,12 +163,12 @@ def _other_process_rules() -> Iterator[Rule]:
 
 
 def _shared_uid_rules(policy: Policy) -> Iterator[Rule]:
-    """Hold what a user id of its own would hold: the person's other files and processes."""
+    """Protect other files and processes of the bot's user, which a separate user id would do."""
     yield Rule(REFUSED_WITHOUT_OWN_UID, Action.REFUSE)
     yield Rule(("ioctl",), Action.REFUSE, (ArgumentCondition(1, _FILE_FLAGS),))
     if policy.landlock < LANDLOCK_TRUNCATE:
         yield Rule(("truncate",), Action.REFUSE)
-    if policy.deputy:  # the kernel counts processes by user only, and here with the person's own
+    if policy.deputy:  # the kernel's limit on processes counts those of the user, too
         yield Rule(("clone", "fork", "vfork"), Action.ASK_DEPUTY)
     decided_by_path = Action.ASK_DEPUTY if policy.deputy else Action.REFUSE
     yield Rule(("chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat"), decided_by_path)
@@ -180,18 +179,18 @@ def _shared_uid_rules(policy: Policy) -> Iterator[Rule]:
         yield Rule(("kill", "tkill", "tgkill"), decided_by_path)
 
 
-# Instruction codes of classic BPF, and where `struct seccomp_data` holds what they load.
+# Opcodes of classic BPF, and offsets in `struct seccomp_data`.
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
 _JUMP_EQUAL, _JUMP_GREATER = 0x15, 0x25
 _AT_NUMBER, _AT_ARCHITECTURE, _AT_ARGUMENTS = 0, 4, 16
 
 
 def assemble(the_rules: Iterable[Rule], machine: str) -> list[Instruction]:
-    """Return the program that carries the rules out on a machine of `ARCHITECTURES`."""
+    """Return the program that implements the rules on one of `ARCHITECTURES`."""
     column = list(ARCHITECTURES).index(machine)
     program = [
         _load(_AT_ARCHITECTURE),
-        # A call by another architecture's numbers (32-bit ones) would be read by the wrong table.
+        # Calls from another architecture (32-bit) have different numbers.
         Instruction(_JUMP_EQUAL, 1, 0, ARCHITECTURES[machine]),
         _return(Action.KILL),
         _load(_AT_NUMBER),
@@ -207,12 +206,12 @@ def assemble(the_rules: Iterable[Rule], machine: str) -> list[Instruction]:
 
 
 def encode(program: Iterable[Instruction]) -> bytes:
-    """Return a program as the kernel takes it: an array of `struct sock_filter`, little-endian."""
+    """Return a program as an array of `struct sock_filter`, little-endian."""
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
 
 
 def _block(number: int, rule: Rule) -> list[Instruction]:
-    """Return what carries out one rule for one call, with the call's number loaded before and after."""
+    """Return the code of one rule for one call. The call's number is loaded before and after."""
     if not rule.conditions:
         return [Instruction(_JUMP_EQUAL, 0, 1, number), _return(rule.action)]
     block = [_return(rule.action)]
@@ -222,7 +221,7 @@ def _block(number: int, rule: Rule) -> list[Instruction]:
 
 
 def _test(condition: ArgumentCondition, miss: int) -> list[Instruction]:
-    """Return a condition's test: it goes on where it holds, and else passes over `miss` instructions."""
+    """Return the code of a condition, which skips `miss` instructions if it is false."""
     instructions = [_load(_AT_ARGUMENTS + 8 * condition.argument)]
     if condition.mask != _ALL_BITS:
         instructions.append(Instruction(_AND, 0, 0, condition.mask))

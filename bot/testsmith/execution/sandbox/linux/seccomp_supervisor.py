@@ -1,4 +1,15 @@
-"""A stopped process, as its keeper sees it: its memory, its paths, its open files."""
+"""Handle system calls that the filter cannot decide: perform harmless ones for the target, refuse the rest.
+
+Filters cannot read paths. Before version 9, Landlock does not restrict sockets by path, some of which are
+writable for everyone, for example Docker's. If the target runs with the bot's user id, Landlock does not
+restrict changes of mode and times either, nor signals in older versions. The kernel stops the target at such
+a call and notifies the supervisor. It never answers "continue", because the target could change the path in
+memory in the meantime: it works on its own copy and makes the call itself. Only new processes and threads are
+created by the kernel; these are counted.
+
+If the target has its own user id, the supervisor's thread takes it on, too, so that it cannot do more than
+the target although the rest of the process is privileged.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +29,18 @@ from testsmith.execution.sandbox.linux.seccomp import ARCHITECTURES
 from testsmith.execution.sandbox.linux.syscalls import NUMBERS
 
 CURRENT_FOLDER = -100
-"""What stands for the working folder where a call takes an open folder: AT_FDCWD."""
+"""Refers to the working folder if used as a file descriptor: AT_FDCWD."""
 
 _LONGEST_PATH = 4096
 _UNCONNECTED = 1  # SS_UNCONNECTED
 
 
 class OpenPath:
-    """An open file that stands for a place in the file system without being readable; closed at the end.
+    """A file opened with O_PATH; a context manager that closes it.
 
     Attributes:
-        descriptor: Its number.
-        path: A path of the kernel's own that leads to it, wherever it is moved.
+        descriptor: File descriptor.
+        path: Path in `/proc` that refers to the file even if it is moved.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -43,20 +54,20 @@ class OpenPath:
         os.close(self.descriptor)
 
     def lies_beneath(self, folder: str) -> bool:
-        """Tell whether it is in a folder, given without links."""
+        """Return whether it is below a folder, given as a path without links."""
         place = os.readlink(self.path)  # noqa: PTH115 - see launcher
         return place == folder or place.startswith(f"{folder}/")
 
 
 class TracedProcess:
-    """A thread that waits for an answer.
+    """A thread stopped at a system call.
 
     Args:
-        thread: Its id.
-        is_waiting: Tells whether it still waits, so that the id is still its own.
+        thread: Thread id.
+        is_waiting: Returns whether the thread still waits, so that its id is still valid.
 
     Raises:
-        OSError: It is gone.
+        OSError: The thread has exited.
     """
 
     def __init__(self, thread: int, is_waiting: Callable[[], bool]) -> None:
@@ -73,19 +84,19 @@ class TracedProcess:
         os.close(self._entry)
 
     def read(self, address: int, count: int) -> bytes:
-        """Return what stands in its memory; fewer bytes where the memory ends before."""
+        """Return bytes from its memory; fewer if the memory ends before."""
         with self._open("mem", os.O_RDONLY) as memory:
             return os.pread(memory.descriptor, count, address)
 
     def read_text(self, address: int) -> bytes:
-        """Return the bytes that stand in its memory up to a NUL."""
+        """Return bytes from its memory up to a NUL."""
         text, end, _ = self.read(address, _LONGEST_PATH).partition(b"\0")
         if not end:
             raise OSError(errno.ENAMETOOLONG, "the path has no end")
         return text
 
     def open_place(self, folder: int, name: bytes, flags: int = 0) -> OpenPath:
-        """Open what a call names by an open folder and a path; an empty path names the open file itself."""
+        """Open what a call names by folder and path; an empty path names the folder's descriptor itself."""
         inside = "cwd" if folder == CURRENT_FOLDER else f"fd/{folder}"
         with self._open(inside, os.O_PATH) as start:
             if not name:
@@ -93,7 +104,7 @@ class TracedProcess:
             return OpenPath(os.open(name, os.O_PATH | flags, dir_fd=start.descriptor))
 
     def duplicate(self, descriptor: int) -> OpenPath:
-        """Return one of its open files as one of ours, which shares all but the number."""
+        """Duplicate one of its file descriptors into this process."""
         process = os.pidfd_open(self.process())
         try:
             return OpenPath(kernel.pidfd_getfd(process, descriptor))
@@ -101,10 +112,10 @@ class TracedProcess:
             os.close(process)
 
     def unconnected_socket(self, descriptor: int) -> tuple[int, int]:
-        """Return the kind and the flags of one of its local sockets.
+        """Return the type and flags of one of its local sockets.
 
         Raises:
-            OSError: It is not a local socket, or is connected already.
+            OSError: It is not a local socket, or is already connected.
         """
         place = os.readlink(f"fd/{descriptor}", dir_fd=self._entry)
         inode = place.removeprefix("socket:[").removesuffix("]").encode()
@@ -119,24 +130,12 @@ class TracedProcess:
         return int(fields[4], 16), int(lines[b"flags:"], 8)
 
     def process(self) -> int:
-        """Return the id of the process that the thread belongs to."""
+        """Id of the thread's process."""
         return processes.thread_group(self._thread)
 
     def _open(self, name: str, flags: int) -> OpenPath:
         return OpenPath(os.open(name, flags, dir_fd=self._entry))
 
-
-# Does for a target what is harmless beneath its folder or among its own processes, and refuses the rest.
-#
-# No filter can read a path, and before version 9 Landlock does not reach sockets by path: everybody may
-# write to some of them, and one may be Docker's. Where the target shares its user id with a person,
-# Landlock does not reach changes of mode and times either, nor, in its older versions, signals. The
-# kernel stops the target at such a call and asks. The answer is never "go on", since the target could
-# change the path in its memory meanwhile: the deputy looks at its own copy, and makes the call itself.
-# Only a new process or thread is the kernel's to make: of that the deputy just keeps count.
-#
-# Where the target has a user id of its own, so has the deputy's thread in its otherwise privileged
-# process: it can do nothing that the target's user cannot.
 
 _RECEIVE, _SEND, _IS_VALID, _ADD_FILE = (
     0xC0502100,
@@ -153,23 +152,23 @@ _LONGEST_ADDRESS = 128
 _BYTES_OF_TIMES = 32
 _AF_UNSPEC, _AF_UNIX = 0, 1
 _MOST_CONNECTING = 64
-"""How many calls of `connect` may wait at once: each holds open files that the keeper needs."""
+"""Maximum number of pending `connect` calls; each uses file descriptors of the supervisor."""
 
 Arguments = tuple[int, ...]
 
 
 class SupervisorChannel:
-    """The way of a filter's listener from the target-to-be to its keeper; made before the fork."""
+    """Passes the filter's listener from the new target to the supervisor; created before the fork."""
 
     def __init__(self) -> None:
         self._keepers_end, self._targets_end = socket.socketpair()
 
     def send(self, listener: int) -> None:
-        """Give the listener to the keeper; called in the target-to-be."""
+        """Send the listener to the supervisor; called in the new target."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
     def begin(self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None) -> None:
-        """Answer beside everything else what the filter asks; nothing where the target could not be begun."""
+        """Start answering notifications in a thread; do nothing if the target could not be started."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
         self._keepers_end.close()
@@ -183,11 +182,12 @@ class SeccompSupervisor:
     """Answers the calls that arrive on a filter's listener.
 
     Args:
-        listener: The open file on which the filter asks.
+        listener: File descriptor for notifications.
         folder: The target's folder, as an absolute path without links.
-        tasks: How many processes and threads there may be.
-        ports: The only ports that may be connected to by TCP, which Landlock holds for others; empty for all.
-        its_identity: Whose rights the target has.
+        tasks: Maximum number of processes and threads.
+        ports: TCP ports that may be connected to; empty for all. Landlock enforces this only for the target's
+            calls.
+        its_identity: User and group of the target.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class SeccompSupervisor:
         self._begins_task = {NUMBERS[call][column] for call in ("clone", "fork", "vfork")}
 
     def _by_name(self) -> dict[str, Callable[[TracedProcess, Arguments], None]]:
-        """Return what answers each call, given its arguments in the kernel's order."""
+        """Return the handlers by call name; they get the call's arguments in the kernel's order."""
         return {
             "chmod": lambda caller, a: self._change_mode(caller, CURRENT_FOLDER, a[0], a[1], 0),
             "fchmod": lambda caller, a: self._change_mode(caller, _signed(a[0]), 0, a[1], _THE_OPEN_FILE),
@@ -219,21 +219,21 @@ class SeccompSupervisor:
         }
 
     def serve(self) -> None:
-        """Answer until there is nobody left to ask."""
+        """Answer calls until no process with the filter is left."""
         uid, gid, reads_all = self._identity
         try:
             if uid is not None and gid is not None:
                 credentials.drop_in_this_thread(uid, gid, reads_all=reads_all)
             self._serve()
         finally:
-            os.close(self._listener)  # who still asks is told that there is no such call
+            os.close(self._listener)  # later calls fail with ENOSYS
 
     def _serve(self) -> None:
         while True:
             question = bytearray(_QUESTION.size)
             try:
                 fcntl.ioctl(self._listener, _RECEIVE, question)
-            except (InterruptedError, FileNotFoundError):  # who asked has been killed meanwhile
+            except (InterruptedError, FileNotFoundError):  # the caller has been killed
                 continue
             except OSError:
                 return
@@ -247,7 +247,7 @@ class SeccompSupervisor:
                 self._answer(*asked)
 
     def _answer_apart(self, asked: tuple[int, int, int, Arguments]) -> None:
-        """Answer in a thread, since it may block for as long as it likes, unless too many wait already."""
+        """Answer in a thread because the call may block, unless too many are pending."""
         if not self._connecting.acquire(blocking=False):
             self._send(asked[0], errno.EAGAIN)
             return
@@ -260,7 +260,7 @@ class SeccompSupervisor:
 
         try:
             threading.Thread(target=answer, daemon=True).start()
-        except RuntimeError:  # there are too many threads
+        except RuntimeError:  # too many threads
             self._connecting.release()
             self._send(asked[0], errno.EAGAIN)
 
@@ -279,12 +279,12 @@ class SeccompSupervisor:
     def _send(self, number: int, error: int, flags: int = 0) -> None:
         try:
             fcntl.ioctl(self._listener, _SEND, _ANSWER.pack(number, 0, -error, 0 if error else flags))
-        except OSError:  # who asked does not wait any more
+        except OSError:  # the caller no longer waits
             return
 
     def _count_task(self) -> int:
-        """Count a new process or thread; return an error where there are enough."""
-        if not self._tasks_left:  # some will have ended since the last time
+        """Count a new process or thread; return an error number if the limit is reached."""
+        if not self._tasks_left:  # some may have ended since the last check
             self._tasks_left = max(0, self._tasks - processes.tasks(processes.descendants(os.getpid())))
         if not self._tasks_left:
             return errno.EAGAIN
@@ -317,13 +317,13 @@ class SeccompSupervisor:
             self._connect_by_path(caller, number, descriptor, path)
         elif self._identity.uid is not None:
             raise PermissionError(errno.EACCES, "abstract names are held by Landlock, which does not hold us")
-        else:  # an abstract name is held by Landlock, which holds us too
+        else:  # abstract name: Landlock applies to this process, too
             with caller.duplicate(descriptor) as ours:
                 self._refuse_port(ours.descriptor, family, wanted)
                 kernel.connect(ours.descriptor, wanted)
 
     def _connect_by_path(self, caller: TracedProcess, number: int, descriptor: int, path: bytes) -> None:
-        """Give the target a connected socket in place of its own, which a container may keep from us."""
+        """Replace the target's socket with a connected one; a container may forbid sharing its own."""
         kind, flags = caller.unconnected_socket(descriptor)
         with (
             self._allowed(caller.open_place(CURRENT_FOLDER, path)) as file,
@@ -342,7 +342,7 @@ class SeccompSupervisor:
                 raise PermissionError(errno.EACCES, "its port is not allowed")
 
     def _named(self, caller: TracedProcess, folder: int, path: int, flags: int) -> OpenPath:
-        """Open what a call names, if it lies where the target may change it."""
+        """Open the file that a call names, if the target may change it."""
         name = caller.read_text(path) if path else b""
         if not name and not flags & _THE_OPEN_FILE:
             raise FileNotFoundError(errno.ENOENT, "an empty path names nothing")
@@ -356,7 +356,7 @@ class SeccompSupervisor:
 
 
 def _signal(caller: int, pid: int, number: int) -> None:
-    """Send a signal as the kernel's `kill` does, but only to what descends from the keeper."""
+    """Send a signal like `kill`, but only to descendants of the launcher."""
     if pid > 0:
         _require_own(pid)
         os.kill(pid, number)
@@ -380,10 +380,10 @@ def _signal_thread(process: int, thread: int, number: int) -> None:
 
 def _require_own(process: int) -> None:
     if not processes.descends(process, os.getpid()):
-        os.kill(process, 0)  # tells where there is no such process at all
+        os.kill(process, 0)  # raises if there is no such process
         raise PermissionError(errno.EPERM, "it is not one of the target's processes")
 
 
 def _signed(value: int) -> int:
-    """Return an argument as the C `int` that it is."""
+    """Return an argument converted to a C `int`."""
     return (value & 0xFFFFFFFF) - ((value & 0x80000000) << 1)

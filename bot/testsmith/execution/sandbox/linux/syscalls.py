@@ -1,15 +1,17 @@
-"""Numbers of the system calls that the filter names, and which of them untrusted code is refused.
+"""System call numbers for the filter, and the calls that are refused to untrusted code.
 
-The numbers are those of the kernel's `unistd` headers: x86-64 from its own table, arm64 from the generic
-one. None marks a call that an architecture does not have.
+The numbers come from the kernel's `unistd` headers: the x86-64 table, and the generic table for arm64. None
+marks a call that an architecture does not have.
 """
 
 from __future__ import annotations
 
 NEWEST = 462
-"""The newest call that is reckoned with (Linux 6.10, `mseal`). What comes later answers "not implemented",
-as on an older kernel, so that a new kernel opens no new ways. On x86-64 this also refuses the x32 calls,
-whose numbers have bit 30 set."""
+"""Newest known system call (Linux 6.10, `mseal`).
+
+Later calls return "not implemented", as on an older kernel, so a new kernel cannot add ways out. On x86-64
+this also refuses x32 calls, whose numbers have bit 30 set.
+"""
 
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "_sysctl": (156, None),
@@ -141,24 +143,24 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "vfork": (58, None),
     "vhangup": (153, 58),
 }
-"""Name of a call to its number on x86-64 and on arm64."""
+"""Call numbers on x86-64 and arm64 by name."""
 
 REFUSED: tuple[str, ...] = (
-    # io_uring opens sockets and files past every filter on socket() and open().
+    # io_uring opens sockets and files without passing filters on socket() and open().
     *("io_uring_setup", "io_uring_enter", "io_uring_register"),
-    # Other processes' memory, open files and secrets.
+    # Memory, open files and secrets of other processes.
     *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease"),
     *("kcmp", "pidfd_getfd", "migrate_pages", "move_pages"),
-    # Another view of the file system.
+    # Changes of the file system view.
     *("mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount"),
     *("fspick", "mount_setattr", "statmount", "listmount", "swapon", "swapoff"),
-    # Another view of the machine; a user namespace gives capabilities inside it.
+    # Namespaces; a user namespace grants capabilities inside it.
     *("unshare", "setns"),
-    # Files by number instead of by path: with a read capability they are found past every rule on paths.
+    # File handles; with a read capability they bypass rules on paths.
     *("open_by_handle_at", "name_to_handle_at"),
-    # The kernel's keyrings hold secrets and do not know of processes.
+    # Kernel keyrings, which hold secrets and are not tied to processes.
     *("add_key", "request_key", "keyctl"),
-    # Large and often broken interfaces of the kernel that no test has use for.
+    # Large kernel interfaces with frequent vulnerabilities, which no test needs.
     *("bpf", "perf_event_open", "userfaultfd", "fanotify_init", "lookup_dcookie", "quotactl", "quotactl_fd"),
     *(
         "modify_ldt",
@@ -172,22 +174,22 @@ REFUSED: tuple[str, ...] = (
         "syslog",
         "vhangup",
     ),
-    # The machine itself: its kernel, its clock, its name.
+    # The machine itself: kernel, clock, name.
     *("kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "acct"),
     *("settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname"),
-    # Memory and queues that belong to no folder, outlive every process, and may be somebody else's.
+    # Shared memory and queues, which outlive processes and may belong to others.
     *("shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl"),
     *("msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"),
 )
-"""Calls that untrusted code is always refused, whatever their arguments."""
+"""Calls that are always refused, whatever their arguments."""
 
 REFUSED_WITHOUT_OWN_UID: tuple[str, ...] = (
-    # Landlock does not reach what these do to a person's own files, which are not the sandbox user's.
+    # Landlock does not restrict these on the user's own files.
     *("chown", "lchown", "fchown", "fchownat"),
     *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
-    # Names of the files that a person works on.
+    # Reveals the names of files the user works on.
     *("inotify_add_watch",),
-    # The old forms of `utimensat`; the C library does without them.
+    # Old forms of `utimensat`, not used by the C library.
     *("utime", "utimes", "futimesat"),
 )
-"""Calls that are refused moreover where the target runs under the user id of a person's other processes."""
+"""Calls that are also refused if the target runs with the bot's user id."""

@@ -1,4 +1,4 @@
-"""What happens between the fork and the target: the layers, in the one order in which they can be applied."""
+"""Between fork and exec: apply the layers, in the only order that works."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ CANNOT_START = 127
 def become_target(
     plan: LaunchPlan, keeper: int, tell: Callable[..., None], listen: Callable[[int], None] | None
 ) -> NoReturn:
-    """Apply the layers and execute the target; where that fails, tell why and end.
+    """Apply the layers and execute the target; if that fails, report why and exit.
 
     Args:
-        plan: What to do.
-        keeper: The process without which nothing goes on.
-        tell: Tells the bot some fields of the ending.
-        listen: Takes the open file on which the filter asks; None where it only refuses.
+        plan: The plan.
+        keeper: Process id of the launcher; the target must not outlive it.
+        tell: Reports fields of the result to the bot.
+        listen: Receives the file descriptor for the filter's notifications; None if there are none.
     """
     layer = ""
     try:
-        for layer in _apply(plan, keeper, listen):  # noqa: B007 - it is told where one of them fails
+        for layer in _apply(plan, keeper, listen):  # noqa: B007 - used if a layer fails
             pass
         os.execvpe(plan.argv[0], plan.argv, plan.variables)  # noqa: S606 - no shell is wanted here
-    except landlock.PathRefused as error:  # no fault of the layer, so nothing is run without it
+    except landlock.PathRefused as error:  # not a failure of the layer, so the target is not run without it
         tell(error=error.strerror)
     except (OSError, ValueError) as error:
         tell(error=str(error), layer=layer)
@@ -40,7 +40,7 @@ def become_target(
 
 
 def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) -> Iterator[str]:
-    """Yield each layer's name before it is applied, and an empty one for what belongs to none."""
+    """Yield the name of each layer before applying it, or an empty name for other steps."""
     yield ""
     os.setsid()
     os.umask(0o022)
@@ -48,7 +48,7 @@ def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) 
     yield Layer.RLIMITS
     _lower_rlimits(plan.rlimits)
     yield Layer.LANDLOCK
-    # Its paths are opened with the bot's own rights, and used when those are gone.
+    # Paths are opened now, with the bot's privileges; the rules are applied after those are dropped.
     opened = None if plan.landlock is None else landlock.open_ruleset(plan.landlock)
     yield Layer.OWN_UID
     if plan.identity is not None:
@@ -72,23 +72,23 @@ def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) 
 
 
 def _be_killed_first() -> None:
-    """Have the kernel choose this process, and not the bot, where the machine's memory runs out."""
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else it could not write to its own entry
-    with contextlib.suppress(OSError):  # a best effort: where it cannot be had, nothing depends on it
+    """Make the kernel choose this process instead of the bot when memory runs out."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # otherwise it could not write to its own entry
+    with contextlib.suppress(OSError):  # best effort
         adjustment = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(adjustment, b"1000")
         os.close(adjustment)
 
 
 def _die_with(keeper: int) -> None:
-    """Be killed when the keeper is; to be set after the change of user, which would undo it."""
+    """Die with the launcher. Must be set after the change of user, which would reset it."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:
         os._exit(CANNOT_START)
 
 
 def _default_signals() -> None:
-    """Undo what Python and the keeper set, and what the program was started with, as by `nohup` or `&`."""
+    """Reset signal handling changed by Python, the launcher or the calling program (`nohup`, `&`)."""
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -96,9 +96,9 @@ def _default_signals() -> None:
 
 
 def _lower_rlimits(rlimits: Iterable[tuple[int, int]]) -> None:
-    """Lower limits of this process for good; a limit that is already lower stays as it is.
+    """Permanently lower limits of this process; a limit that is already lower is kept.
 
-    They are inherited, and an ordinary process can only lower them further.
+    Children inherit them, and only privileged processes can raise them.
 
     Raises:
         OSError: The kernel refuses.
