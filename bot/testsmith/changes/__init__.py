@@ -1,1 +1,1 @@
-"""What a diff changes: git, the diff, and the members behind it."""
+"""Selection of the files and members that a change affects."""

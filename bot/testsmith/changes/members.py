@@ -1,4 +1,4 @@
-"""From a repository and a selection to the members of this run: the changes phase."""
+"""Find the members of a run from a repository and the selection settings."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _ORDER_OF_CHANGES = (Change.ADDED, Change.CHANGED, Change.AFFECTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSearch:
-    """What the changes phase found.
+    """Result of the member search.
 
     Attributes:
-        members: The members to work on, in the order of their files and lines.
-        found: All members that were found and selected; those not in `members` are in `skipped`.
-        skipped: Members and files left out, each with the reason.
-        files: The changed files that were looked at.
-        base: The merge base's full object id; None if there is none to compare with.
-        head: The head's full object id; None for the working tree.
-        base_tree: The merge base's files; None if there is none to compare with.
-        head_tree: The head's files.
+        members: Members to work on, ordered by file and line.
+        found: All members found and selected; those not in `members` are in `skipped`.
+        skipped: Members and files left out, each with a reason.
+        files: Changed files that were considered.
+        base: Full object id of the merge base, or None if there is nothing to compare with.
+        head: Full object id of head, or None for the working tree.
+        base_tree: Files of the merge base, or None if there is nothing to compare with.
+        head_tree: Files of head.
     """
 
     members: tuple[Member, ...]
@@ -57,16 +57,16 @@ class MemberSearch:
 def find_members(
     repository: Repository, selection: SelectionSettings, drivers: Sequence[LanguageDriver]
 ) -> MemberSearch:
-    """Return the members that a change, or with `all_paths` a set of files, puts forward.
+    """Return the members of a change or, with `all_paths`, of a set of files.
 
-    Test files, excluded files and files outside the opened folder are no subject and are not reported. A
-    source file that is none to read (a link, a submodule, too large, undecodable, unparsable) is skipped
-    with the reason.
+    Test files, excluded files and files outside the opened folder are ignored and not reported. A source file
+    that cannot be read (a link, a submodule, too large, undecodable, invalid syntax) is skipped with the
+    reason.
 
     Args:
-        repository: Where both states are.
-        selection: What to look at.
-        drivers: The languages.
+        repository: Repository that contains both states.
+        selection: Selection settings.
+        drivers: Language drivers.
 
     Raises:
         UsageFailure: A revision or path is unknown, or there is no merge base.
@@ -99,12 +99,13 @@ def find_members(
 
 
 def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: PathBase) -> None:
-    """Refuse names that nothing in the project has, and names of what the change does not touch.
+    """Reject names that do not exist in the project or are not in anything the change touches.
 
-    A file or folder that the change does not touch is not a mistake: its members are not part of this run.
+    Files and folders that the change does not touch are accepted; their members are just not part of this
+    run.
 
     Raises:
-        UsageFailure: There is such a name; the message says what comes nearest to it.
+        UsageFailure: There is such a name; the message suggests the closest match.
     """
     paths = [entry.path for entry in tree.entries()]
     wrong = [
@@ -126,7 +127,7 @@ def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _States:
-    """The two states of the repository; see `MemberSearch`."""
+    """Both states of the repository; see `MemberSearch`."""
 
     base: str | None
     head: str | None
@@ -150,7 +151,7 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
 def _changed_members(
     scope: ComparisonScope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
 ) -> MemberFindings:
-    """Ask each language's driver for the members of its changed files, and keep those in included files."""
+    """Return the members that the drivers find in changed files, limited to included files."""
     obstacles = _obstacles(head, subjects, (file.head_path or "" for file in scope.files))
     readable = [file for file in scope.files if file.head_path not in obstacles]
 
@@ -170,17 +171,17 @@ def _changed_members(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _NamedPaths:
-    """What `--all` names: files one by one, and files as part of a folder."""
+    """Paths given with `--all`: individual files, and files in named folders."""
 
     files: frozenset[str]
     in_folders: frozenset[str]
 
 
 def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: PathBase) -> _NamedPaths:
-    """Return the files that were named and those in named folders.
+    """Return the named files and the files in named folders.
 
     Raises:
-        UsageFailure: Neither is at one of the paths.
+        UsageFailure: A path is neither a file nor a folder.
     """
     entries = [entry.path for entry in tree.entries()]
     files: set[str] = set()
@@ -205,7 +206,7 @@ def _with_folders(path: str) -> Iterator[str]:
 
 
 def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> MemberFindings:
-    """Ask each language's driver for all members of the named files; no glob stops one named by itself."""
+    """Return all members of the named files; globs do not apply to files named individually."""
     unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
     unfit |= _submodules(tree, subjects, named.files | named.in_folders)
     counting = {path for path in named.in_folders if subjects.counts(path) and subjects.is_included(path)}
@@ -225,21 +226,21 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
 
 
 def _unfit(subjects: Subjects, path: str) -> str | None:
-    """Return why a file that was named is no subject; None if it is one."""
+    """Return why a named file cannot be used, or None."""
     if subjects.driver(path) is None:
         return "it is no source file of a language that is known here"
     return "it belongs to the tests" if subjects.is_test(path) else None
 
 
 def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
-    """Return the paths that are none to read, each with the reason."""
+    """Return the paths that cannot be read, each with a reason."""
     entries = (entry for path in paths if (entry := tree.entry(path)) is not None)
     reasons = ((entry.path, subjects.obstacle(entry)) for entry in entries)
     return {path: reason for path, reason in reasons if reason is not None}
 
 
 def _submodules(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
-    """Return the submodules among paths, each with the reason why nothing in it is looked at."""
+    """Return the submodules among the paths, each with the reason it is skipped."""
     foreign = (path for path in paths if subjects.driver(path) is None and subjects.is_within(path))
     entries = (entry for path in foreign if (entry := tree.entry(path)) is not None)
     return {entry.path: "it is a submodule" for entry in entries if entry.is_submodule}
@@ -260,7 +261,7 @@ Subject = TypeVar("Subject")
 def _by_driver(
     subjects: Subjects, items: Iterable[Subject], path_of: Callable[[Subject], str]
 ) -> list[tuple[LanguageDriver, list[Subject]]]:
-    """Return the items of each driver."""
+    """Return the items grouped by driver."""
     found: dict[str, tuple[LanguageDriver, list[Subject]]] = {}
     for item in items:
         driver = subjects.driver(path_of(item))
@@ -274,7 +275,7 @@ def _apart_from_faults(
     find: Callable[[Sequence[Subject]], MemberFindings],
     path_of: Callable[[Subject], str],
 ) -> MemberFindings:
-    """Return what is found in files; one that raises even alone is left out, and costs no other."""
+    """Return the findings in files; a file that raises even on its own is skipped by itself."""
     try:
         return find(items)
     except Exception as error:
@@ -289,7 +290,7 @@ def _apart_from_faults(
 def _fault_of(
     item: Subject, find: Callable[[Sequence[Subject]], MemberFindings], path_of: Callable[[Subject], str]
 ) -> Iterator[tuple[str, Exception]]:
-    """Yield what a file raises when it is looked at alone."""
+    """Yield the exception that a file raises when processed on its own."""
     try:
         find([item])
     except Exception as error:
@@ -310,7 +311,7 @@ def _joined(parts: Iterable[MemberFindings]) -> MemberFindings:
 def _search(
     states: _States, files: Sequence[ChangedFile], findings: MemberFindings, max_members: int
 ) -> MemberSearch:
-    """Take the nearest members up to the limit; what does not fit is skipped under `budget`."""
+    """Select the members nearest to the change up to the limit; the rest are skipped as `budget`."""
     left_out = {each.member for each in findings.skipped}
     waiting = [member for member in findings.members if member.id not in left_out]
     nearest = sorted(waiting, key=distance)
@@ -334,5 +335,5 @@ def _search(
 
 
 def distance(member: Member) -> tuple[int, int, str, int]:
-    """Return what members are ordered by, the nearest to the change first."""
+    """Return the sort key of a member, nearest to the change first."""
     return _ORDER_OF_CHANGES.index(member.change), member.steps, member.path, member.line

@@ -1,4 +1,4 @@
-"""Which files of a tree are a subject for tests, and what a driver is shown of a tree."""
+"""Decide which files and members are selected, and what a driver sees of a tree."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MEANINGS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^
 
 
 class Subjects:
-    """The rules that say which files count.
+    """Rules that decide which files count.
 
-    A file counts where a driver handles it, it is no test, it lies in the opened folder, and no exclude glob
-    matches it. Globs are tried on the path below the git root and on that below the opened folder.
+    A file counts if a driver handles it, it is not a test, it is in the opened folder, and no exclude glob
+    matches. Globs are matched against the path relative to the Git root and relative to the opened folder.
 
     Attributes:
-        project: The opened folder, relative to the git root.
+        project: Opened folder relative to the Git root.
     """
 
     def __init__(
@@ -46,16 +46,16 @@ class Subjects:
         return driver_for(path, self._drivers)
 
     def is_test(self, path: str) -> bool:
-        """Return whether a path belongs to the tests of its language."""
+        """Return whether a path is a test in its language."""
         driver = self.driver(path)
         return driver is not None and driver.is_test(path)
 
     def counts(self, path: str) -> bool:
-        """Return whether a file counts, whatever the include globs say."""
+        """Return whether a file counts, ignoring include globs."""
         return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
     def is_within(self, path: str) -> bool:
-        """Return whether a path, of whatever language, is one that the settings let count."""
+        """Return whether a path of any language is in the opened folder and not excluded."""
         return path.startswith(self._inside) and self.is_included(path) and not self.is_hidden(path)
 
     def is_included(self, path: str) -> bool:
@@ -67,7 +67,7 @@ class Subjects:
         return any(self._excluded.fullmatch(form) for form in self._forms(path)) or self.is_test(path)
 
     def counting(self, files: Iterable[ChangedFile]) -> Iterator[ChangedFile]:
-        """Yield the changed files that count; one that only did on one side is there on that side only."""
+        """Yield the changed files that count; one that counts on one side only has only that side."""
         for file in files:
             base_path = file.base_path if file.base_path and self.counts(file.base_path) else None
             head_path = file.head_path if file.head_path and self.counts(file.head_path) else None
@@ -75,7 +75,7 @@ class Subjects:
                 yield replace(file, base_path=base_path, head_path=head_path)
 
     def obstacle(self, entry: TreeEntry) -> str | None:
-        """Return why a source file is none to read; None if it is one."""
+        """Return why a source file cannot be read, or None."""
         if entry.is_symlink:
             return "it is a symbolic link"
         if entry.is_submodule:
@@ -90,7 +90,7 @@ class Subjects:
 
 
 class VisibleTree:
-    """A tree as drivers see it: without tests, excluded files and what is none to read."""
+    """A tree as drivers see it: without tests, excluded files and unreadable files."""
 
     def __init__(self, tree: RepositoryTree, subjects: Subjects, also: Collection[str] = ()) -> None:
         self._tree = tree
@@ -119,19 +119,19 @@ class VisibleTree:
 
 
 def printable(path: str) -> str:
-    """Return a path as text that can be printed: bytes that are no UTF-8 are shown as escapes."""
+    """Return a path as printable text, with bytes that are not UTF-8 shown as escapes."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def compile_globs(globs: Sequence[str]) -> re.Pattern[str]:
-    """Return the pattern whose `fullmatch` tells whether a path matches one of the globs.
+    """Return a pattern whose `fullmatch` matches paths that match one of the globs.
 
-    `*` and `?` stay within one folder or file name, `**` stands for any number of folders, `[...]` for one of
-    some characters. A slash at the end means all that is below. `PurePath.full_match` does the same, but only
-    from Python 3.13 on.
+    `*` and `?` match within one folder or file name, `**` any number of folders, and `[...]` one of a set of
+    characters. A trailing slash matches everything below. `PurePath.full_match` does the same but requires
+    Python 3.13.
 
     Raises:
-        UsageFailure: A glob's `[...]` makes no sense.
+        UsageFailure: The `[...]` of a glob is invalid.
     """
     try:
         return re.compile("|".join(f"(?:{_translated(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
@@ -153,38 +153,38 @@ def _meaning(piece: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathBase:
-    """Where typed paths are relative to.
+    """Folders that typed paths are relative to.
 
     Attributes:
-        root: The git root.
-        project: The opened folder, relative to the root, `""` at the root.
+        root: Git root.
+        project: Opened folder relative to the root, or `""` for the root.
     """
 
     root: Path
     project: str
 
     def forms(self, path: str) -> tuple[str, ...]:
-        """Return the paths that a typed one may mean: seen from the opened folder, then from the root."""
+        """Return the possible meanings of a typed path: relative to the opened folder, then to the root."""
         below = path.removeprefix(f"{self.root}/")
         forms = (posixpath.join(self.project, below), below)
         return tuple(dict.fromkeys(map(posixpath.normpath, forms)))
 
 
 def is_at_or_below(path: str, folder: str) -> bool:
-    """Return whether a path is a folder's, or the folder itself; `.` is the root."""
+    """Return whether a path is a folder or inside it; `.` is the root."""
     return folder in {".", path} or path.startswith(f"{folder}/")
 
 
 def only_wanted(
     findings: MemberFindings, wanted: Sequence[str], place: PathBase, *, of_change: bool = True
 ) -> MemberFindings:
-    """Keep what was asked for by id, name or path; what matches nothing is reported as skipped.
+    """Keep the members requested by id, name or path; requests that match nothing are reported as skipped.
 
     Args:
-        findings: What was found.
-        wanted: What was asked for; all, where that is nothing.
-        place: Where typed paths are relative to.
-        of_change: Whether only what a change touches was looked for.
+        findings: Members found.
+        wanted: Requests; empty keeps everything.
+        place: Base of typed paths.
+        of_change: Whether only the files of a change were searched.
     """
     if not wanted:
         return findings
@@ -198,7 +198,7 @@ def only_wanted(
 
 
 def unknown_names(findings: MemberFindings, wanted: Sequence[str], place: PathBase) -> list[str]:
-    """Return what was asked for and is neither a member nor a place of anything that was found."""
+    """Return the requests that match neither a member nor the path of a finding."""
     requests = [_Wanted(text=text, paths=place.forms(text)) for text in wanted]
     return [
         one.text
@@ -209,7 +209,7 @@ def unknown_names(findings: MemberFindings, wanted: Sequence[str], place: PathBa
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """Return a clause that asks for the known name that is nearest to a text; a full stop if none is near."""
+    """Return a clause that suggests the known name closest to a text, or a full stop if none is close."""
     found = get_close_matches(text, dict.fromkeys(known), n=1)
     return f"; did you mean {found[0]}?" if found else "."
 
@@ -228,25 +228,25 @@ def _not_found(text: str, *, of_change: bool) -> Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """One thing that was asked for: a member, a class with all in it, a file, or a folder.
+    """A request: a member, a class with everything in it, a file, or a folder.
 
     Attributes:
-        text: As it was typed.
-        paths: The paths that it may mean.
+        text: Text as typed.
+        paths: Paths that it may refer to.
     """
 
     text: str
     paths: tuple[str, ...]
 
     def is_member(self, member: Member) -> bool:
-        """Return whether it means a member, by id, by name, or by where it stands."""
+        """Return whether it refers to a member by id, name or path."""
         names = (member.id, member.name, f"{member.module}.{member.name}")
         return self._is_path(member.path) or any(
             name == self.text or name.startswith(f"{self.text}.") for name in names
         )
 
     def concerns(self, path: str) -> bool:
-        """Return whether it means a file, or something in it."""
+        """Return whether it refers to a file or something in it."""
         return self._is_path(path) or self.text.startswith(f"{path}::")
 
     def _is_path(self, path: str) -> bool:

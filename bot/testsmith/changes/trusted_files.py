@@ -1,7 +1,6 @@
-"""What a repository says of the bot itself, read from a state that a pull request cannot have written.
+"""Read the bot's settings and conventions from a state that the pull request could not have modified.
 
-Settings and conventions steer what is made, and how much is spent on it: in the action they are those of the
-merge base.
+They control what is generated and how much is spent. In the action, they come from the merge base.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from testsmith.settings import repository_values
 
 
 def settings_values(tree: SourceTree) -> dict[str, object]:
-    """Return the values of the first settings file of a tree that holds any, by option name.
+    """Return the values of the first settings file in a tree that has any, by option name.
 
     Args:
-        tree: The files of one state, in the action the merge base's.
+        tree: Files of one state; in the action, of the merge base.
 
     Raises:
-        UsageFailure: The file cannot be read, or what it holds cannot be used.
+        UsageFailure: The file cannot be read or contains invalid values.
     """
     return repository_values(tree.read)
 
 
 class TrustedTree:
-    """One state's files, with the conventions of another: head's with those of the merge base."""
+    """Files of one state with the conventions of another: head with those of the merge base."""
 
     def __init__(self, tree: SourceTree, trusted: SourceTree) -> None:
         self._tree = tree

@@ -1,1 +1,1 @@
-"""Git: the one door to it, the repository under review, its diff, and fetching what a checkout lacks."""
+"""Git access: running commands, reading the repository and its diff, and fetching missing commits."""

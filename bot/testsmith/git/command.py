@@ -1,7 +1,7 @@
-"""How git is called: one door for every call.
+"""Run git.
 
-The repository's own hooks, monitors and pagers are kept from running, nothing is asked on a terminal, no
-optional lock is taken, and every call has a time limit.
+All calls go through this module. The repository's hooks, monitors and pagers are disabled, terminal prompts
+and optional locks are turned off, and every call has a time limit.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from testsmith.model import Failure, UsageFailure
 
 MOST_BYTES = 64 * 1024**2
 MOST_RECORDS = 200_000
-"""What `Git.bounded` reads of what a call prints: bytes, and files of a listing. Some hundred objects can
-stand for millions of files."""
+"""Limits of `Git.bounded`, in bytes and in records of a listing. A few hundred objects can expand to millions
+of files."""
 
 TIME_LIMIT_SECONDS = 120.0
-"""How long one call of git, or the reading of one blob, may take."""
+"""Time limit of one git call, or of reading one blob."""
 
 _ALWAYS = (
     "--no-pager",
@@ -40,7 +40,7 @@ _ALWAYS = (
     "-c",
     "core.quotePath=false",
     "-c",
-    "core.bigFileThreshold=2m",  # a larger file has no line by line diff, which would fill the memory
+    "core.bigFileThreshold=2m",  # larger files get no line diff, which would exhaust memory
 )
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -54,26 +54,26 @@ _NOBODYS_CONFIGURATION = {
 
 
 class GitFailed(Failure):
-    """A call of git ended with an error; the message holds git's own first line."""
+    """A git call failed; the message contains the first line of git's error output."""
 
 
 class GitPrintedTooMuch(GitFailed):
-    """A call of git was ended because it printed more than is read."""
+    """A git call was stopped because it printed too much."""
 
 
 class GitTookTooLong(GitFailed):
-    """A call of git was ended at its time limit."""
+    """A git call was stopped at its time limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """How git is called in one folder.
+    """Git in one folder.
 
     Attributes:
-        executable: The program's path.
-        folder: Where it runs.
-        environment: All the variables it sees.
-        seconds: The time limit of one call.
+        executable: Path of the program.
+        folder: Working directory.
+        environment: Complete environment.
+        seconds: Time limit of one call.
     """
 
     executable: str
@@ -85,11 +85,11 @@ class Git:
     def find(cls, folder: Path, program: str = "git") -> Git:
         """Return git for a folder.
 
-        The person's home is kept, since ownership exceptions (`safe.directory`) stand in its configuration;
-        nothing else of the environment is, so that a `GIT_DIR` left by a calling hook does not mislead.
+        The user's home is kept because its configuration may contain ownership exceptions (`safe.directory`).
+        Nothing else is inherited, so that, for example, a `GIT_DIR` set by a calling hook has no effect.
 
         Raises:
-            UsageFailure: There is no git, or no such folder.
+            UsageFailure: Git is not installed, or the folder does not exist.
         """
         executable = shutil.which(program)
         if executable is None:
@@ -99,19 +99,19 @@ class Git:
         return cls(executable=executable, folder=folder, environment=_environment(executable))
 
     def alone(self, folder: Path, **variables: str) -> Git:
-        """Return git for one repository, named by its `.git` or bare folder, with no one's configuration.
+        """Return git for one repository, given its `.git` or bare folder, isolated from other configuration.
 
-        Neither the system's nor a person's is read, none is looked for in the folders above, and no ownership
-        is asked about; only the repository's own `config` is left.
+        System and user configuration, parent folders and ownership checks are ignored. Only the repository's
+        own `config` applies.
         """
         own = {**_NOBODYS_CONFIGURATION, "HOME": os.devnull, "GIT_DIR": str(folder), **variables}
         return replace(self, environment={**self.environment, **own})
 
     def run(self, *arguments: str, stdin: bytes = b"", variables: Mapping[str, str] = _NOTHING) -> bytes:
-        """Return what git prints.
+        """Return git's output.
 
         Raises:
-            GitFailed: It ended with an error, or took too long.
+            GitFailed: Git failed or timed out.
         """
         try:
             done = self._ended(arguments, stdin, {**self.environment, **variables})
@@ -126,7 +126,7 @@ class Git:
     def _ended(
         self, arguments: tuple[str, ...], stdin: bytes, variables: Mapping[str, str]
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run git to its end; what it has started itself ends with it."""
+        """Run git to completion, and stop its child processes with it."""
         with subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -145,11 +145,13 @@ class Git:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def bounded(self, *arguments: str, variables: Mapping[str, str] = _NOTHING) -> bytes:
-        """Return what git prints of something of others; a few objects can stand for millions of files.
+        """Return git's output for untrusted content, with size limits.
+
+        A few objects can expand to millions of files.
 
         Raises:
-            GitPrintedTooMuch: It prints more than `MOST_BYTES`, or with `-z` more than `MOST_RECORDS`.
-            GitFailed: It ended with an error, or took too long.
+            GitPrintedTooMuch: The output exceeds `MOST_BYTES` or, with `-z`, `MOST_RECORDS`.
+            GitFailed: Git failed or timed out.
         """
         with tempfile.TemporaryFile() as errors:
             try:
@@ -179,7 +181,7 @@ class Git:
             bufsize=0,
             start_new_session=True,
         ) as process:
-            assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+            assert process.stdout is not None  # noqa: S101 - started with a pipe
             try:
                 printed = _printed(process.stdout, limit)
                 return process.wait(max(0.0, limit - time.monotonic())), printed
@@ -189,11 +191,11 @@ class Git:
                 raise
 
     def line(self, *arguments: str) -> str:
-        """Return what git prints as one text, without the line's end."""
+        """Return git's output as text, without the final line end."""
         return text_of(self.run(*arguments)).removesuffix("\n")
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a git that is talked to through pipes; its caller ends it."""
+        """Start a git process that communicates through pipes; the caller must stop it."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -205,16 +207,16 @@ class Git:
         )
 
     def command(self, *arguments: str) -> tuple[str, ...]:
-        """Return the whole command of a call."""
+        """Return the complete command line of a call."""
         return (self.executable, *_ALWAYS, *arguments)
 
 
 def _printed(output: IO[bytes], limit: float) -> bytes:
-    """Return all that comes until the end of what is printed.
+    """Return all output until end of file.
 
     Raises:
-        TimeoutError: The end did not come until a time.
-        GitPrintedTooMuch: It is more than is read.
+        TimeoutError: The output did not end in time.
+        GitPrintedTooMuch: The output is too large.
     """
     printed, records = bytearray(), 0
     while True:
@@ -250,22 +252,22 @@ def _environment(executable: str) -> dict[str, str]:
 def _home() -> str:
     try:
         return str(Path.home())
-    except RuntimeError:  # a user that the system does not know, as a container may be run by
+    except RuntimeError:  # unknown user, as may happen in a container
         return "/nonexistent"
 
 
 def _first_line(stderr: bytes) -> str:
-    """Return git's own complaint, made safe to print."""
+    """Return git's error message, sanitized for printing."""
     lines = stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
     chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
     return "".join(letter for letter in chosen if letter.isprintable())[:300]
 
 
 def text_of(data: bytes) -> str:
-    """Return what git printed as text; bytes that are no UTF-8 become lone surrogates, and back again."""
+    """Return git's output as text; bytes that are not UTF-8 become lone surrogates and can be restored."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def records(listing: bytes) -> list[bytes]:
-    """Split what git prints with `-z`."""
+    """Split the output of git's `-z` option."""
     return listing.split(b"\0")[:-1]

@@ -1,7 +1,7 @@
-"""What a unified diff of git says: which files differ, and which lines of head it adds or alters.
+"""Parse git diffs: which files differ, and which lines of head are added or changed.
 
-The paths are read here, since git's quoting, its renames without hunks and its names with spaces are beyond
-unidiff; the hunks are read by unidiff.
+Hunks are parsed by unidiff. Paths are parsed here because unidiff does not support git's quoting, renames
+without hunks and names with spaces.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ _LETTERS = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 
 
 def changed_files(diff: str) -> tuple[ChangedFile, ...]:
-    """Return the files of a diff made by git, sorted by path; a file that changed its type counts twice.
+    """Return the files of a git diff, sorted by path; a file whose type changed appears twice.
 
-    A changed mode, a binary file and a pure rename are changed files without added lines; so is one whose
-    hunks are cut short.
+    Mode changes, binary files, pure renames and files with truncated hunks have no added lines.
     """
     sections = (part for part in _SECTION.split(diff) if part.startswith("diff --git "))
     files = (_changed_file(section) for section in sections)
@@ -28,7 +27,7 @@ def changed_files(diff: str) -> tuple[ChangedFile, ...]:
 
 
 def path_of(file: ChangedFile) -> str:
-    """Return where a changed file stands on head, or stood on base where it is gone."""
+    """Return the path of a changed file on head, or on base if it was deleted."""
     return file.head_path or file.base_path or ""
 
 
@@ -55,14 +54,14 @@ def _paths(header: list[str]) -> tuple[str | None, str | None]:
 
 
 def _paths_of_first_line(line: str) -> str:
-    """Return the path that `diff --git a/<path> b/<path>` names twice: all there is without hunks."""
+    """Return the path that `diff --git a/<path> b/<path>` repeats; without hunks there is no other source."""
     names = line.removeprefix("diff --git ")
     first = names[: (len(names) - 1) // 2]
     return _unquoted(first).removeprefix("a/")
 
 
 def _told(header: list[str], key: str, prefix: str = "") -> str | None:
-    """Return the path in the header line with this key; git ends names with spaces with a tab."""
+    """Return the path in the header line with this key; git terminates names with spaces with a tab."""
     for line in header[1:]:
         if line.startswith(key):
             return _unquoted(line.removeprefix(key).removesuffix("\t")).removeprefix(prefix)
@@ -87,7 +86,7 @@ def _escaped_byte(escape: re.Match[bytes]) -> bytes:
 
 
 def _added_lines(hunks: str) -> frozenset[int]:
-    """Return the lines of head that the hunks of one file add or alter; none if the hunks are cut short."""
+    """Return the lines of head that a file's hunks add or change; none if the hunks are truncated."""
     from unidiff.errors import UnidiffParseError
     from unidiff.patch import PatchSet
 

@@ -1,9 +1,14 @@
-"""A workspace as a workflow's checkout left it, read through a bare repository of the bot's own.
+"""Read a workflow's checkout through a separate bare repository, and fetch commits that it lacks.
 
-The own repository borrows the workspace's objects, and knows where its history is cut off, what is checked
-out, and its tags. So nothing in the workspace is ever changed, and none of its configuration, which may name
-programs, proxies and other servers, is read by a call that compares commits or carries a token. The objects
-themselves are taken as they are: who can write them has run before the bot, in the same job.
+The bot's repository borrows the workspace's objects, and copies its shallow boundaries, checked out commit
+and tags. The workspace is never modified, and its configuration, which may name programs, proxies and other
+servers, is not read by any call that compares commits or sends a token. The objects are trusted as they are:
+whoever can write them ran earlier in the same job.
+
+By default, a workflow's checkout has one commit: neither the pull request's head, nor the tip of its base,
+nor their merge base. These are fetched by object id, with more and more history until the merge base is
+certain. The token is a header passed to git in environment variables. It is not part of any command line,
+file or URL, and is not sent to any other host.
 """
 
 from __future__ import annotations
@@ -26,25 +31,25 @@ _SECONDS_IN_WORKSPACE = 20.0
 _RAW_OBJECT_ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 OWN_SETTINGS = {
-    "core.alternateRefsCommand": "true",  # else git asks the workspace for references, by its settings
-    "core.commitGraph": "false",  # the workspace's may say anything
+    "core.alternateRefsCommand": "true",  # otherwise git asks the workspace for refs, using its settings
+    "core.commitGraph": "false",  # the workspace's commit graph is untrusted
 }
-"""What the own repository is called with, always."""
+"""Settings for all calls in the bot's repository."""
 
 
 def open_checkout(workspace: Path, folder: Path) -> Repository:
-    """Return a workspace's repository, as the bot's own one that borrows from it.
+    """Return a workspace's repository as a separate one that borrows its objects.
 
-    Its `HEAD` is the commit that is checked out. A workspace without a repository, or with a partial clone,
-    is no obstacle: then nothing is borrowed, and all that is needed can be fetched.
+    `HEAD` is the commit that is checked out. If the workspace has no repository or is a partial clone,
+    nothing is borrowed, and everything can be fetched.
 
     Args:
-        workspace: The root of the checkout, whoever owns it.
-        folder: An empty folder for the own repository; its caller removes it in the end.
+        workspace: Root of the checkout, regardless of its owner.
+        folder: Empty folder for the new repository; the caller removes it.
 
     Raises:
-        UsageFailure: There is no git, or no such folder.
-        GitFailed: The own repository cannot be made.
+        UsageFailure: Git is not installed, or the folder does not exist.
+        GitFailed: The repository could not be created.
     """
     git = Git.find(folder).alone(folder, **configured(OWN_SETTINGS))
     git.run("init", "--quiet", "--bare", "--template=", "--initial-branch=checkout")
@@ -56,7 +61,7 @@ def open_checkout(workspace: Path, folder: Path) -> Repository:
 
 
 def configured(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables by which git is told settings that appear neither in a command line nor a file."""
+    """Return environment variables that pass settings to git outside of command lines and files."""
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
@@ -65,13 +70,13 @@ def configured(settings: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What there is to borrow.
+    """Parts of a workspace's repository that can be borrowed.
 
     Attributes:
-        objects: The folder of the objects.
-        shallow: The commits at which the history is cut off, one a line.
-        head: What is checked out; None before the first commit.
-        tags: As `git update-ref --stdin` takes them.
+        objects: Object folder.
+        shallow: Commits at which the history is cut off, one per line.
+        head: Commit that is checked out, or None before the first commit.
+        tags: Tags in the format of `git update-ref --stdin`.
     """
 
     objects: Path
@@ -81,9 +86,9 @@ class _Found:
 
 
 def _look_into(workspace: Path) -> _Found | None:
-    """Return what a workspace has; None if there is no repository, or none that holds all it should.
+    """Return what can be borrowed from a workspace, or None without a complete repository.
 
-    These calls of git read the workspace's configuration, but start no program that it could name.
+    These git calls read the workspace's configuration but do not start any program it may name.
     """
     git_folder = workspace / ".git"
     if not git_folder.exists():
@@ -101,7 +106,7 @@ def _look_into(workspace: Path) -> _Found | None:
 
 
 def _shallow(folder: Path) -> bytes:
-    """Return the lines of a repository's file `shallow` that are what they should be."""
+    """Return the valid lines of a repository's `shallow` file."""
     file = folder / "shallow"
     lines = file.read_bytes().splitlines() if file.is_file() else []
     return b"".join(b"%s\n" % line for line in lines if _RAW_OBJECT_ID.fullmatch(line))
@@ -115,7 +120,7 @@ def _head(git: Git) -> str | None:
 
 
 def _borrow(git: Git, found: _Found) -> None:
-    """Let the own repository see what was found."""
+    """Make the objects, history and tags of the workspace visible in the bot's repository."""
     alternates = git.folder / "objects" / "info" / "alternates"
     alternates.parent.mkdir(exist_ok=True)
     alternates.write_bytes(_quoted(found.objects) + b"\n")
@@ -127,23 +132,18 @@ def _borrow(git: Git, found: _Found) -> None:
 
 
 def _quoted(path: Path) -> bytes:
-    """Return a path as git's file `alternates` holds odd ones."""
+    """Return a path quoted for git's `alternates` file."""
     inner = bytes(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     return b'"%s"' % inner
 
 
-# What a checkout lacks of a pull request's two states, fetched into the bot's own repository.
-#
-# A workflow's checkout has one commit by default: neither the pull request's head, nor the tip of its
-# base, nor the commit where they parted. They are fetched by their object ids, with more history step by
-# step until it is certain where they parted. The token is a header that git is told of by variables of
-# the environment: it stands in no command line, file or address, and is sent to no other host.
+# Fetching missing commits.
 
 _DEPTHS = ("--depth=50", "--depth=250", "--depth=1250", "--depth=2147483647")
-"""How much history is asked for, step by step; the last one means all."""
+"""History depths to request, in order; the last one is the full history."""
 
 _WAITS = (1.0, 3.0)
-"""Seconds before the second and the third attempt at what can pass."""
+"""Seconds before the second and third attempt after a transient error."""
 
 _HEAD, _BASE = "refs/testsmith/head", "refs/testsmith/base"
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -168,19 +168,19 @@ _SETTINGS = {
 
 
 class CannotFetch(Failure):
-    """The two states of a pull request cannot be had through git; the message says why, and what helps."""
+    """The states of a pull request cannot be fetched. The message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRemote:
-    """Where a pull request's commits are fetched from.
+    """Where to fetch a pull request's commits from.
 
     Attributes:
-        server_url: The server, such as `https://github.com`.
-        repository: Full name of the repository that the pull request is for.
-        token: What git signs in with; None for nothing.
-        environment: Variables from which proxies and certificates are taken, and nothing else.
-        seconds: How long one fetch may take; where hardly anything arrives, it ends after 30 s.
+        server_url: Server, such as `https://github.com`.
+        repository: Full name of the pull request's target repository.
+        token: Token to authenticate with, or None.
+        environment: Variables of which only proxy and certificate settings are used.
+        seconds: Time limit of one fetch; nearly idle transfers are stopped after 30 s.
     """
 
     server_url: str
@@ -191,18 +191,18 @@ class FetchRemote:
 
     @property
     def url(self) -> str:
-        """The address that git fetches from; it holds no secret."""
+        """URL to fetch from; contains no secret."""
         return f"{self.server_url.rstrip('/')}/{self.repository}.git"
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the token in the forms in which it is known: as it is, and as the header says it."""
+        """Return the token in every form in which it is used: plain and as in the header."""
         if self.token is None:
             return ()
         signed = base64.b64encode(f"x-access-token:{self.token.value}".encode()).decode()
         return self.token.value, signed
 
     def variables(self) -> dict[str, str]:
-        """Return the variables with which git reaches it."""
+        """Return the environment variables that git needs to access the remote."""
         settings = {**OWN_SETTINGS, **_SETTINGS}
         if self.token is not None:
             settings["http.extraHeader"] = f"AUTHORIZATION: basic {self.secrets()[1]}"
@@ -218,12 +218,12 @@ class FetchRemote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The states of a pull request, all there to be read.
+    """Available states of a pull request.
 
     Attributes:
-        head: Full object id of its head.
-        merge_base: Full object id of the commit where the two parted.
-        fetches: How many times the server was asked for something.
+        head: Full object id of head.
+        merge_base: Full object id of the merge base.
+        fetches: Number of requests to the server.
     """
 
     head: str
@@ -231,7 +231,7 @@ class Fetched:
     fetches: int
 
 
-def ensure_commits(  # noqa: PLR0913 - what names a pull request's states
+def ensure_commits(  # noqa: PLR0913 - parameters identify a pull request's states
     repository: Repository,
     remote: FetchRemote,
     *,
@@ -240,19 +240,19 @@ def ensure_commits(  # noqa: PLR0913 - what names a pull request's states
     number: int,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Fetched:
-    """See to it that head, the tip of base, and where they parted can be read from a repository.
+    """Make head, the tip of base and their merge base available in a repository.
 
     Args:
-        repository: What `open_checkout` gave; what is fetched goes there, and never into the workspace.
-        remote: Where from.
+        repository: Repository returned by `open_checkout`; fetched objects go there, not into the workspace.
+        remote: Remote to fetch from.
         head_sha: Full object id of the pull request's head.
         base_sha: Full object id of the tip of its base branch.
-        number: The pull request's number.
-        sleep: Waits before another attempt, for so many seconds.
+        number: Number of the pull request.
+        sleep: Waits the given number of seconds before another attempt.
 
     Raises:
-        CannotFetch: The server has not got them, does not hand them out, or is not reached; or the two have
-            no commit in common.
+        CannotFetch: The server lacks the commits, does not provide them or cannot be reached, or the two
+            commits have no common ancestor.
     """
     if not (_OBJECT_ID.fullmatch(head_sha) and _OBJECT_ID.fullmatch(base_sha)):
         raise CannotFetch("the pull request's head and base are named by no object ids")
@@ -269,21 +269,21 @@ def ensure_commits(  # noqa: PLR0913 - what names a pull request's states
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _States:
-    """The two states in a repository that has them, or not yet."""
+    """The two states, which may not be in the repository yet."""
 
     git: Git
     head: str
     base: str
 
     def steps(self) -> Iterator[tuple[str, ...]]:
-        """Yield how much history to ask for, less first; a repository with its whole history stays so."""
+        """Yield history depths to request, smallest first; a complete repository stays complete."""
         if self.has("HEAD") and not self._cut_off():
             yield ()
         else:
             yield from ((depth,) for depth in _DEPTHS)
 
     def merge_base(self) -> str | None:
-        """Return where the two parted; None while that is not certain."""
+        """Return the merge base, or None while it is not certain."""
         if not (self.has(self.head) and self.has(self.base)):
             return None
         if not self._common([self.base, self.head]):
@@ -291,10 +291,10 @@ class _States:
         return self.git.line("merge-base", self.base, self.head)
 
     def _common(self, tips: list[str]) -> list[str]:
-        """Return the last commits that all of some grew from, or nothing while that is not certain.
+        """Return the best common ancestors of the tips, or nothing while they are not certain.
 
-        It is certain when no history is cut off before those are met: behind a cut might be a later one, or
-        one of several might have grown from another.
+        They are certain if no history is cut off before they are reached. Beyond a cut there might be a later
+        one, or one of several might descend from another.
         """
         try:
             found = self.git.line("merge-base", "--all", "--octopus", *tips).split()
@@ -313,7 +313,7 @@ class _States:
         return set(file.read_text().split()) if file.is_file() else set()
 
     def has(self, revision: str) -> bool:
-        """Return whether a revision's commit is there."""
+        """Return whether a revision's commit is in the repository."""
         try:
             self.git.run("cat-file", "-e", f"{revision}^{{commit}}")
         except GitFailed:
@@ -323,7 +323,7 @@ class _States:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Server:
-    """The server that is fetched from."""
+    """Server to fetch from."""
 
     git: Git
     remote: FetchRemote
@@ -331,7 +331,7 @@ class _Server:
     sleep: Callable[[float], None]
 
     def fetch(self, states: _States, history: tuple[str, ...]) -> None:
-        """Fetch both states by their object ids; where the server knows no such head, by its reference.
+        """Fetch both states by object id, or by ref if the server does not know the head.
 
         Raises:
             CannotFetch: See `ensure_commits`.
@@ -363,7 +363,7 @@ class _Server:
 
 
 class _NotThere(CannotFetch):
-    """The server has no such commit, or hands it out only by a reference."""
+    """The server has no such commit, or provides it only by ref."""
 
 
 _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
@@ -388,7 +388,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
         f"the server redirects to another address, which must not get the token: {_WITH_HISTORY}.",
     ),
 )
-"""What no further attempt can change: how git tells of it, and what it means."""
+"""Permanent errors: git's message, and what it means."""
 
 
 def _refusal(failure: GitFailed, remote: FetchRemote) -> CannotFetch | None:
@@ -403,7 +403,7 @@ def _failed(remote: FetchRemote) -> str:
 
 
 def _told(failure: GitFailed, remote: FetchRemote) -> str:
-    """Return git's own words; that the token is among them is not to be expected, nor relied on."""
+    """Return git's message, with the token masked in case it appears there."""
     words = str(failure)
     for secret in remote.secrets():
         words = words.replace(secret, "***")

@@ -1,7 +1,4 @@
-"""The repository under review, read through git: revisions, trees of files, the diff.
-
-Nothing here writes into the repository.
-"""
+"""Read a repository through git: revisions, trees of files, and diffs. Never writes to it."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from testsmith.git.trees import (
 from testsmith.model import UsageFailure
 
 _MOST_COMMITS = 5_000
-"""Of a longer history the newest commits count."""
+"""Maximum number of commits considered, newest first."""
 
 _SECONDS_A_DAY = 86_400.0
 
@@ -42,18 +39,18 @@ _DIFF_OPTIONS = (
     "--submodule=short",
     "--ignore-submodules=dirty",
 )
-"""What makes the diff's text the same whatever the person's git configuration says."""
+"""Options that make the diff independent of the user's git configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """One repository.
+    """A repository.
 
     Attributes:
-        root: The git root, as an absolute path.
-        project: The folder that was opened, relative to the root, with forward slashes; `""` at the root.
-        git: How git is called in the root.
-        blobs: What reads blobs.
+        root: Absolute path of the Git root.
+        project: Opened folder relative to the root, with forward slashes; `""` for the root.
+        git: Git in the root.
+        blobs: Blob reader.
     """
 
     root: Path
@@ -63,11 +60,11 @@ class Repository:
 
     @classmethod
     def open(cls, folder: Path) -> Repository:
-        """Return the repository that holds a folder.
+        """Return the repository that contains a folder.
 
         Raises:
-            UsageFailure: There is no git, no such folder or no repository with a working tree, or git
-                refuses it since it belongs to someone else.
+            UsageFailure: Git is not installed, the folder does not exist, there is no repository with a
+                working tree, or git refuses it because it belongs to another user.
         """
         inside = Git.find(folder)
         try:
@@ -92,10 +89,10 @@ class Repository:
             raise UsageFailure(f"unknown revision {revision!r}: name a commit{hint}") from failure
 
     def merge_base(self, base: str, head: str) -> str:
-        """Return the full object id of the commit where two commits (object ids) parted.
+        """Return the full object id of the merge base of two commits, given by object id.
 
         Raises:
-            UsageFailure: They have none, or the clone is too shallow to hold it.
+            UsageFailure: There is no merge base, or the clone is too shallow to contain it.
         """
         try:
             return self.git.line("merge-base", base, head).partition("\n")[0]
@@ -107,22 +104,22 @@ class Repository:
             raise UsageFailure(f"no merge base of {base[:12]} and {head[:12]}: {reason}") from failure
 
     def commit_tree(self, oid: str) -> CommitTree:
-        """Return the files of a commit, named by its object id."""
+        """Return the files of a commit, given by object id."""
         listing = self.git.bounded("ls-tree", "-r", "-z", "--long", "--full-tree", "--end-of-options", oid)
         return CommitTree(entries_of_listing(listing), self.blobs)
 
     def working_tree(self) -> WorkingTree:
-        """Return the files that lie on disk, but for ignored ones."""
+        """Return the files on disk, except ignored ones."""
         listing = self.git.bounded("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         paths = {text_of(record) for record in records(listing)}
         return WorkingTree(list(entries_on_disk(self.root, paths)), self.root)
 
     def diff(self, base: str, head: str | None) -> str:
-        """Return the diff from one commit to another, renames followed, without context lines.
+        """Return the diff between two commits, with renames detected and without context lines.
 
         Args:
-            base: The object id to compare with.
-            head: The object id to look at; None for the working tree, where untracked files count as added.
+            base: Object id to compare with.
+            head: Object id to compare, or None for the working tree, in which untracked files count as added.
         """
         if head is not None:
             return text_of(self.git.bounded("diff", *_DIFF_OPTIONS, "--end-of-options", base, head, "--"))
@@ -135,10 +132,10 @@ class Repository:
             return text_of(diff)
 
     def _index_with_untracked(self, copy: Path) -> Path:
-        """Copy the index and enter the untracked files: one diff sees them, and pairs their renames."""
+        """Copy the index and add the untracked files, so that one diff includes them and detects renames."""
         index = self.root / self.git.line("rev-parse", "--git-path", "index")
         if index.exists():
-            # With its time: git tells by it which files it must look into, changed within the same second.
+            # Keep its modification time: git uses it to find files changed within the same second.
             shutil.copy2(index, copy)
         untracked = self.git.bounded("ls-files", "-z", "--others", "--exclude-standard")
         empty = self.git.run("hash-object", "-t", "blob", "--stdin").strip()
@@ -152,26 +149,26 @@ class Repository:
         return copy
 
     def touches(self, head: str | None, days: int) -> dict[str, list[float]]:
-        """Return for each file the ages in days of the commits that touched it, by one call for all.
+        """Return the ages in days of the commits that changed each file, using one call for all files.
 
-        An age is counted from the commit that is looked at, not from today, so that it stays the same; merges
-        are left out, and a path is the one that the file had then.
+        Ages are relative to `head`, not to today, so that they are reproducible. Merges are ignored, and a
+        path is the file's path at the time of the commit.
 
         Args:
-            head: The object id of the commit that is looked at; None for the one that is checked out.
-            days: Older commits do not count.
+            head: Object id of the newest commit, or None for the commit that is checked out.
+            days: Maximum age of commits.
         """
         options = ("--no-merges", "--no-renames", "--name-only", "-z", "--format=%x01%ct")
         try:
             commit = ("--end-of-options", head or "HEAD", "--")
             data = self.git.run("log", *options, f"-n{_MOST_COMMITS}", *commit)
-        except GitFailed:  # a repository without a commit
+        except GitFailed:  # a repository without commits
             return {}
         return _touches(data, days)
 
     @property
     def is_shallow(self) -> bool:
-        """Whether the clone lacks a part of the history."""
+        """Whether the clone lacks part of the history."""
         return self._is_shallow()
 
     def _is_shallow(self) -> bool:
@@ -179,7 +176,7 @@ class Repository:
 
 
 def _touches(data: bytes, days: int) -> dict[str, list[float]]:
-    """Read what `git log --name-only -z` prints: the time of a commit, then its paths."""
+    """Parse the output of `git log --name-only -z`: a commit's time, then its paths."""
     found: dict[str, list[float]] = {}
     newest: float | None = None
     for commit in data.split(b"\x01")[1:]:

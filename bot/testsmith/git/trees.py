@@ -1,6 +1,6 @@
-"""The files of one state of a repository: a commit's, or those of the working tree.
+"""Files of one state of a repository: a commit or the working tree.
 
-What is no regular file (a symbolic link, a submodule) is an entry too, but is never read as a file.
+Symbolic links and submodules are entries too, but are never read as files.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from testsmith.git.command import Git, GitFailed, records, text_of
 from testsmith.languages.driver import SourceTree
 
 REGULAR, EXECUTABLE, SYMLINK, SUBMODULE = "100644", "100755", "120000", "160000"
-"""The modes git gives to what stands in a tree."""
+"""Git's modes of tree entries."""
 
 MOST_FILE_BYTES = 100 * 1024**2
-"""Larger files are not read: GitHub takes none, and they fill the memory."""
+"""Maximum size of files that are read. GitHub accepts none larger, and they would exhaust memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
-    """One entry of a tree: a file, a symbolic link or a submodule.
+    """A tree entry: a file, a symbolic link or a submodule.
 
     Attributes:
-        path: Relative to the git root; bytes that are no UTF-8 are kept as lone surrogates.
-        mode: As git writes it: `REGULAR`, `EXECUTABLE`, `SYMLINK` or `SUBMODULE`.
-        size: In bytes; 0 for a submodule.
-        oid: The blob's object id; empty in the working tree.
+        path: Path relative to the Git root; bytes that are not UTF-8 are kept as lone surrogates.
+        mode: Git's mode: `REGULAR`, `EXECUTABLE`, `SYMLINK` or `SUBMODULE`.
+        size: Size in bytes; 0 for a submodule.
+        oid: Object id of the blob; empty in the working tree.
     """
 
     path: str
@@ -50,7 +50,7 @@ class TreeEntry:
 
     @property
     def is_executable(self) -> bool:
-        """Whether it is a file with the executable bit."""
+        """Whether it is an executable file."""
         return self.mode == EXECUTABLE
 
     @property
@@ -60,28 +60,28 @@ class TreeEntry:
 
     @property
     def is_submodule(self) -> bool:
-        """Whether another repository stands there."""
+        """Whether it is a submodule."""
         return self.mode == SUBMODULE
 
 
 class RepositoryTree(SourceTree, Protocol):
-    """The files of a commit or of the working tree, with what is no regular file as well."""
+    """Files of a commit or the working tree, including entries that are not regular files."""
 
     def entries(self) -> Sequence[TreeEntry]:
         """Return every entry, sorted by path."""
         ...
 
     def entry(self, path: str) -> TreeEntry | None:
-        """Return one entry; None if there is none."""
+        """Return an entry, or None if there is none."""
         ...
 
     def link_target(self, path: str) -> str | None:
-        """Return what a symbolic link points to; None if there is no symbolic link."""
+        """Return the target of a symbolic link, or None if the path is not a symbolic link."""
         ...
 
 
 class _Entries:
-    """What both kinds of tree share: looking entries up."""
+    """Entry lookup shared by all trees."""
 
     def __init__(self, entries: Sequence[TreeEntry]) -> None:
         self._entries = tuple(sorted(entries, key=lambda entry: entry.path))
@@ -112,7 +112,7 @@ def _is_read(entry: TreeEntry) -> bool:
 
 
 class CommitTree(_Entries):
-    """The files of one commit, each read when it is asked for."""
+    """Files of one commit, read on demand."""
 
     def __init__(self, entries: Sequence[TreeEntry], blobs: BlobReader) -> None:
         super().__init__(entries)
@@ -122,7 +122,7 @@ class CommitTree(_Entries):
         """See `SourceTree.read`.
 
         Raises:
-            GitFailed: The repository lacks the blob, or git ended.
+            GitFailed: The repository lacks the blob, or git exited.
         """
         entry = self.entry(path)
         return self._blobs.read(entry.oid) if entry is not None and _is_read(entry) else None
@@ -134,14 +134,14 @@ class CommitTree(_Entries):
 
 
 class WorkingTree(_Entries):
-    """The tracked files and those that are neither tracked nor ignored, as they lie on disk."""
+    """Tracked and untracked files on disk, except ignored ones."""
 
     def __init__(self, entries: Sequence[TreeEntry], root: Path) -> None:
         super().__init__(entries)
         self._root = root
 
     def read(self, path: str) -> bytes | None:
-        """See `SourceTree.read`; a file that has gone or may not be read counts as none."""
+        """See `SourceTree.read`; a file that was removed or is not readable counts as missing."""
         entry = self.entry(path)
         if entry is None or not _is_read(entry):
             return None
@@ -165,7 +165,7 @@ class WorkingTree(_Entries):
 
 
 class OverlaidTree(_Entries):
-    """Another tree, with other contents at some paths; None is no file there."""
+    """A tree with different contents at some paths; None means no file."""
 
     def __init__(self, tree: RepositoryTree, contents: Mapping[str, bytes | None]) -> None:
         kept = (entry for entry in tree.entries() if entry.path not in contents)
@@ -188,9 +188,9 @@ class OverlaidTree(_Entries):
 
 
 class BlobReader:
-    """Reads blobs through one `git cat-file --batch`, which lives as long as the reader.
+    """Reads blobs through one `git cat-file --batch` process that runs as long as the reader.
 
-    Several threads may read; one at a time is served.
+    Thread-safe; reads are serialized.
     """
 
     def __init__(self, git: Git) -> None:
@@ -199,10 +199,10 @@ class BlobReader:
         self._process: _BatchProcess | None = None
 
     def read(self, oid: str) -> bytes:
-        """Return a blob's bytes.
+        """Return the content of a blob.
 
         Raises:
-            GitFailed: The repository lacks it, or git ended or took too long.
+            GitFailed: The repository lacks the blob, or git exited or timed out.
         """
         with self._lock:
             if self._process is None:
@@ -212,7 +212,7 @@ class BlobReader:
 
 
 class _BatchProcess:
-    """The conversation with one `git cat-file --batch`."""
+    """A running `git cat-file --batch` process."""
 
     def __init__(self, git: Git) -> None:
         self._process = git.start("cat-file", "--batch")
@@ -220,7 +220,7 @@ class _BatchProcess:
         self._received = bytearray()
 
     def read(self, oid: str) -> bytes:
-        """Ask for one blob: the answer is a line `<oid> blob <size>`, the bytes, and a line's end."""
+        """Read a blob: the answer is a line `<oid> blob <size>`, the content, and a line end."""
         deadline = time.monotonic() + self._seconds
         self._ask(oid)
         header = self._take_line(deadline).split()
@@ -231,13 +231,13 @@ class _BatchProcess:
         return content
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.kill()
         with self._process:
             pass
 
     def _ask(self, oid: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - it was started with a pipe
+        assert self._process.stdin is not None  # noqa: S101 - started with a pipe
         try:
             self._process.stdin.write(f"{oid}\n".encode())
         except OSError:
@@ -257,7 +257,7 @@ class _BatchProcess:
 
     def _receive(self, deadline: float) -> None:
         output = self._process.stdout
-        assert output is not None  # noqa: S101 - it was started with a pipe
+        assert output is not None  # noqa: S101 - started with a pipe
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
             if not selector.select(max(0.0, deadline - time.monotonic())):
@@ -269,12 +269,12 @@ class _BatchProcess:
 
 
 def entries_of_listing(listing: bytes) -> list[TreeEntry]:
-    """Return the entries of what `git ls-tree -r -z --long` prints."""
+    """Return the entries in the output of `git ls-tree -r -z --long`."""
     return [_tree_entry(record) for record in records(listing)]
 
 
 def _tree_entry(record: bytes) -> TreeEntry:
-    """Read one record of `git ls-tree --long`: mode, type, object id, size, a tab, the path."""
+    """Parse a record of `git ls-tree --long`: mode, type, object id, size, a tab, the path."""
     facts, _, path = record.partition(b"\t")
     mode, _, oid, size = facts.split()
     return TreeEntry(
@@ -283,7 +283,7 @@ def _tree_entry(record: bytes) -> TreeEntry:
 
 
 def entries_on_disk(root: Path, paths: set[str]) -> Iterator[TreeEntry]:
-    """Yield what lies at the paths; git names a nested repository that it does not track with a slash."""
+    """Yield the entries on disk at the paths; git lists an untracked nested repository with a slash."""
     linked: dict[str, bool] = {}
     for path in paths:
         if path.endswith("/") or _is_linked(root, path.rpartition("/")[0], linked):
@@ -298,7 +298,7 @@ def entries_on_disk(root: Path, paths: set[str]) -> Iterator[TreeEntry]:
 
 
 def _is_linked(root: Path, folder: str, known: dict[str, bool]) -> bool:
-    """Return whether a folder is reached through a symbolic link, which may lead out of the repository."""
+    """Return whether a folder is reached through a symbolic link, which may point outside the repository."""
     if not folder:
         return False
     if folder not in known:
