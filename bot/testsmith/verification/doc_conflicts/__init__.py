@@ -1,1 +1,1 @@
-"""Whether a test agrees with what the member's own text says, and what is asked where it does not."""
+"""Compare tests with the member's own documentation, and create questions for conflicts."""

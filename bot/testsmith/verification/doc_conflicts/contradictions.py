@@ -1,4 +1,4 @@
-"""Claims of tests that contradict what the member's annotation and docstring promise of every call."""
+"""Find claims of tests that contradict the examples, annotation or documented exceptions of the member."""
 
 from __future__ import annotations
 
@@ -47,16 +47,15 @@ from testsmith.verification.test_reading.situations import (
     situation,
 )
 
-# What tests claim, held against what a member's docstring shows.
-#
-# Values are compared as far as their text tells: plain ones, and calls with plain arguments.
+# Claims of tests compared with the docstring's examples. Only values that are visible in the source are
+# compared: literals, and calls with literal arguments.
 
 _FEWEST_DIGITS = 2
-"""Behind the point: fewer are no number that was cut short."""
+"""Minimum number of decimals. Numbers with fewer do not count as rounded."""
 
 
 class ClaimRelation(Enum):
-    """How a claim stands to the documentation."""
+    """How a claim relates to the documentation."""
 
     AGREES = "agrees"
     CONTRADICTS = "contradicts"
@@ -65,14 +64,14 @@ class ClaimRelation(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedClaim:
-    """A claim of a test about a call that the member's docstring shows.
+    """A test's claim about a call in an example of the member's docstring.
 
     Attributes:
         function: The test function.
         row: The row of its parametrization; None without.
-        example: What the docstring shows.
-        relation: How the two stand to each other.
-        asserted: What the test claims, as source text; empty where that is no value.
+        example: The docstring's example.
+        relation: How the claim relates to the example.
+        asserted: What the test claims, as source; empty if it is not a value.
     """
 
     function: str
@@ -85,7 +84,7 @@ class DocumentedClaim:
 def documented_claims(
     code: str, member: Member, examples: Sequence[DocumentedExample]
 ) -> tuple[DocumentedClaim, ...]:
-    """Return the claims of a test module about calls that the member's docstring shows."""
+    """Return the test module's claims about calls in the member's docstring."""
     try:
         tree = parse_untrusted(code)
     except CannotParse:
@@ -109,7 +108,7 @@ def documented_claims(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """An example in the form that claims have; `only_text` where only a text can be compared with it."""
+    """An example in the same form as claims; `only_text` if only a string can be compared with it."""
 
     example: DocumentedExample
     situation: str
@@ -123,7 +122,7 @@ class _Shown:
 
 
 def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
-    """Yield an example as it is compared; what `print` shows of a call is also the call's own text."""
+    """Yield an example in comparable form. A call's printed text is also compared as its value."""
     try:
         before = parse_untrusted("\n".join(example.setup)).body
         call = expression(example.call)
@@ -149,10 +148,10 @@ def _shown(example: DocumentedExample, member: Member) -> Iterator[_Shown]:
 
 
 def expression(text: str) -> ast.expr:
-    """Return the syntax tree of an expression, which may have several lines.
+    """Parse an expression, which may span several lines.
 
     Raises:
-        CannotParse: It is none.
+        CannotParse: The text is not an expression.
     """
     match parse_untrusted(f"({text}\n)").body:
         case [ast.Expr(value=value)]:
@@ -161,7 +160,7 @@ def expression(text: str) -> ast.expr:
 
 
 def relation(asserted: Claimed, documented: Claimed) -> ClaimRelation:
-    """Return how what a test claims stands to what is documented."""
+    """Return how a test's claim relates to the documented result."""
     if documented.exception is not None:
         return _relation_to_exception(asserted, documented.exception)
     if asserted.exception is not None or documented.value is None:
@@ -185,7 +184,7 @@ def _relation_to_exception(asserted: Claimed, documented: str) -> ClaimRelation:
 
 
 def _compared(asserted: ast.expr, documented: ast.expr) -> ClaimRelation:
-    """Compare two values as far as their text tells: plain ones, and calls with plain arguments."""
+    """Compare two values that are visible in the source: literals, and calls with literal arguments."""
     approximate = approximated(asserted)
     asserted = asserted if approximate is None else approximate
     left, right = _literal(asserted), _literal(documented)
@@ -199,7 +198,7 @@ def _compared(asserted: ast.expr, documented: ast.expr) -> ClaimRelation:
 
 
 def approximated(node: ast.expr) -> ast.expr | None:
-    """Return what `pytest.approx(...)` is about; None where it is no such thing."""
+    """Return the argument of `pytest.approx(...)`; None for any other expression."""
     match node:
         case ast.Call(func=ast.Name(id="approx"), args=[value, *_]):
             return value
@@ -208,13 +207,13 @@ def approximated(node: ast.expr) -> ast.expr | None:
 
 def _same(left: object, right: object, *, nearly: bool) -> bool:
     if nearly and isinstance(left, int | float) and isinstance(right, int | float):
-        with contextlib.suppress(OverflowError):  # an integer beyond all floats
+        with contextlib.suppress(OverflowError):  # an integer too large for a float
             return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)
     return left == right or repr(left) == repr(right) or _is_shortened(left, right)
 
 
 def _is_shortened(asserted: object, documented: object) -> bool:
-    """Tell whether a documented number is the asserted one with fewer digits, as people write them."""
+    """Return whether a documented number is the asserted one with fewer digits, as humans write it."""
     if not isinstance(asserted, float) or not isinstance(documented, float):
         return False
     shown, whole = (repr(number).partition(".")[2] for number in (documented, asserted))
@@ -223,7 +222,7 @@ def _is_shortened(asserted: object, documented: object) -> bool:
 
 
 def _literal(node: ast.expr) -> tuple[object] | None:
-    """Return the plain value that is written out; None where it is none."""
+    """Return a literal's value in a tuple; None if the node is not a literal."""
     return (ast.literal_eval(node),) if is_literal(node) else None
 
 
@@ -248,12 +247,12 @@ def _called(node: ast.expr) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What is promised of a call, by the annotation of what it returns or by the exceptions listed for it.
+    """A promise about a call's result, from the return annotation or the documented exceptions.
 
     Attributes:
-        call: The call, as source text.
-        annotation: The annotation; empty where it is about exceptions.
-        exceptions: The exceptions that the docstring lists; empty where it is about the annotation.
+        call: The call, as source.
+        annotation: The annotation; empty for a promise about exceptions.
+        exceptions: The documented exceptions; empty for a promise from the annotation.
     """
 
     call: str
@@ -268,12 +267,12 @@ class Contradiction:
     Attributes:
         function: The test function.
         row: The row of its parametrization; None without.
-        promise: What is promised.
-        claimed: What the test claims, as source text: a value, or the name of an exception; empty where it
-            is neither. Of a function that fails, the exception that it was seen to end with.
-        written: The expression that the claim is about, as it stands in the test.
+        promise: The promise.
+        claimed: What the test claims, as source: a value or an exception name; empty for neither. For a
+            failing function, the exception that it ended with.
+        written: The expression that the claim is about, as written in the test.
         statement: The statement that makes the claim.
-        collected: Whether the claim is about a collection of what the member gave.
+        collected: Whether the claim is about a collection of the member's results.
     """
 
     function: str
@@ -288,13 +287,13 @@ class Contradiction:
 def contradictions(
     code: str, member: Member, raised: Mapping[str, str] | None = None
 ) -> tuple[Contradiction, ...]:
-    """Return the claims of a test module that contradict what the member's own text promises.
+    """Return the test module's claims that contradict the member's annotation or documented exceptions.
 
     Args:
         code: The test module.
         member: The member.
-        raised: Of test functions that were seen to fail, the exception that they end with: where one claims a
-            documented exception of a call, it is this one that contradicts.
+        raised: For failing test functions, the exception that they end with. If the function claims a
+            documented exception of a call, the observed one is the contradiction.
     """
     annotation, exceptions = return_annotation(member), documented_exceptions(member)
     try:
@@ -318,7 +317,7 @@ class _Finder:
     raised: Mapping[str, str]
 
     def find(self, claim: Claim) -> Iterator[Contradiction]:
-        """Yield what a claim contradicts: nothing, or one promise."""
+        """Yield the contradiction of a claim, if any."""
         if claim.claimed.exception is not None:
             yield from self._of_exception(claim, claim.claimed.exception)
         elif self.annotation is not None:
@@ -361,9 +360,10 @@ class _Finder:
         )
 
     def _seen(self, claim: Claim, exception: str) -> str:
-        """Return the exception that the claimed call gives; empty where that cannot be told.
+        """Return the exception that the claimed call raises; empty if unknown.
 
-        What a function ends with that claims a documented exception comes from the first call of the member.
+        If a function claims a documented exception, the exception that it ends with comes from the first call
+        of the member.
         """
         if exception not in {name.rpartition(".")[2] for name in self.exceptions}:
             return exception
@@ -379,10 +379,10 @@ class _Finder:
         )
 
     def _is_undocumented(self, exception: str, call: ast.Call | ast.Attribute) -> bool:
-        """Tell whether an exception is none of those documented, and none that the member raises itself.
+        """Return whether an exception is neither documented nor raised by the member itself.
 
-        Of an exception that is no well-known one nobody knows what it is a subclass of. `TypeError` is what
-        Python itself says of a call that no documentation allows.
+        Exceptions that are not well known do not count, because their base classes are unknown. Neither does
+        `TypeError`, which Python raises for calls that no documentation allows.
         """
         if not self.exceptions or exception in ANY_EXCEPTION or not ancestors(exception):
             return False
@@ -396,7 +396,7 @@ class _Finder:
 
 
 def _class_claim(claim: Claim) -> tuple[ast.expr, Sequence[str]] | None:
-    """Return what is claimed to be of a class, and the names of the classes; None for other claims."""
+    """Return the expression and class names of an `isinstance`-like claim; None for other claims."""
     known, _ = resolved(claim.call, claim.before)
     match known, claim.claimed.value:
         case ast.Call(func=ast.Name(id="isinstance"), args=[subject, ast.Tuple(elts=kinds)]), None:
@@ -413,7 +413,7 @@ def _class_name(node: ast.expr) -> str:
 
 
 def _are_disjoint(names: Sequence[str], classes: frozenset[type] | None) -> bool:
-    """Tell whether nothing can be an instance of one of the named classes and of one of the others."""
+    """Return whether nothing can be an instance of a named class and of one of the other classes."""
     named = [type(None) if name == "NoneType" else getattr(builtins, name, None) for name in names]
     if classes is None or not all(isinstance(one, type) for one in named):
         return False
@@ -446,10 +446,10 @@ def _refutes_elements(value: ast.expr, element: ast.expr | None) -> bool:
 
 
 def _refutes_number(number: object, annotation: ast.expr) -> bool:
-    """Tell whether nothing near a number can be of a type."""
+    """Return whether no number near this one can be of a type."""
     if not isinstance(number, int | float):
         return False
-    near = [number, round(number)] if abs(number) < 1e300 else [number]  # noqa: PLR2004 - no infinity
+    near = [number, round(number)] if abs(number) < 1e300 else [number]  # noqa: PLR2004 - not infinite
     return all(fits(one, annotation) is False for one in near)
 
 

@@ -1,9 +1,9 @@
-"""The bug-pinning guard: what a test claims of a call is held against what the member's own text says of it.
+"""Prevent tests from pinning bugs: compare their claims with the member's own documentation.
 
-That text is the docstring's examples, the annotation of what is returned, and the exceptions that the
-docstring lists. Where claim and text contradict each other, or where the code does not do what an example and
-the claim both say, nobody but the maintainer knows which is meant: that becomes a question, and never a green
-test, whichever side the test takes.
+The documentation consists of the docstring's examples, the return annotation, and the documented exceptions.
+If a claim contradicts it, or if the code does not do what both an example and the claim say, only the
+maintainer knows which one is intended. Such a case becomes a question and never a green test, whichever side
+the test takes.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from testsmith.verification.thresholds import DEFAULTS
 
 _MOST_QUESTIONS = DEFAULTS.questions
 _EXCEPTION = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*)(?::|\s|$)")
-"""What a failure's text begins with, where an exception ended the test."""
+"""Start of a failure message if an exception ended the test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """What the guard makes of a candidate.
+    """Conflicts of a candidate with the documentation.
 
     Attributes:
-        questions: What is to be asked, if running the documented value shows that the code does not give it.
-        suspended: The test functions that are not to be posted as tests, with the reason.
-        rows: Of parametrized functions that stay, the rows that are not to be posted.
+        questions: Questions to ask if running the documented claim shows that the code does not meet it.
+        suspended: Test functions that are not posted, with the reason.
+        rows: Parametrization rows that are not posted, by function that remains.
     """
 
     questions: tuple[Question, ...] = ()
@@ -49,14 +49,14 @@ class Guarded:
 
 
 def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
-    """Return what of a candidate is a question, in the light of how it ran.
+    """Return the candidate's conflicts with the documentation, given its results.
 
-    A claim that fails on head is held against examples, and where it is a documented exception that does not
-    come, against the one that does: of all else the code may well do what is promised.
+    A claim that fails on head is compared with the examples. If it claims a documented exception, the
+    observed exception is also checked. Other failing claims say nothing about what the code promises.
 
     Args:
-        proof: The candidate, run.
-        examples: What the member's docstring shows.
+        proof: The candidate's results.
+        examples: The docstring's examples.
     """
     if proof.problem is not None:
         return Guarded()
@@ -69,7 +69,7 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
         if claim.relation is ClaimRelation.CONTRADICTS
         or (claim.relation is ClaimRelation.AGREES and claim.function not in passing)
     ]
-    # What an example shows and the code does is said plainly enough, whatever the annotation says.
+    # What an example shows and the code does is clear enough, whatever the annotation says.
     known = {
         (claim.function, claim.row) for claim in documented if claim.relation is not ClaimRelation.UNKNOWN
     }
@@ -94,9 +94,10 @@ def _passes(function: FunctionProof) -> bool:
 
 
 def _raised(functions: Iterable[FunctionProof]) -> Iterator[tuple[str, str]]:
-    """Yield the functions that reach the member and always end with the same exception, each with its name.
+    """Yield functions that reach the member and always end with the same exception, with its name.
 
-    What held before the change is asked about as that. An `AssertionError` is the test's own.
+    Functions that passed on base are excluded: they are reported as such. So are `AssertionError`s, which
+    come from the test.
     """
     for function in functions:
         found = [_EXCEPTION.match(run.message) for run in function.head if run.status is TestStatus.FAILED]
@@ -112,7 +113,7 @@ def _is_raised(found: Contradiction, raised: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """A claim that is not to be posted as a test, and why."""
+    """A claim that is not posted as a test, with the reason."""
 
     function: str
     row: int | None
@@ -136,7 +137,7 @@ def _suspected_promise(found: Contradiction) -> _Suspect:
 
 
 def _divided(suspects: Iterable[_Suspect], code: str) -> tuple[dict[str, frozenset[int]], dict[str, str]]:
-    """Divide the suspects into rows that can be taken away alone, and functions that cannot stay."""
+    """Divide claims into rows that can be removed separately, and functions that cannot remain."""
     rows: dict[str, set[int]] = {}
     suspended: dict[str, str] = {}
     for suspect in suspects:
@@ -161,7 +162,7 @@ def _test_names(proof: Proof) -> Iterator[str]:
 def _example_questions(
     proof: Proof, suspects: Iterable[DocumentedClaim], passing: set[str], names: Iterator[str]
 ) -> Iterator[Question]:
-    """Yield one question an example, the claims that were seen to hold first."""
+    """Yield one question per example, preferring claims that pass."""
     ordered = sorted(suspects, key=lambda claim: (claim.function not in passing, not claim.asserted))
     first = {claim.example.line: claim for claim in reversed(ordered)}
     for claim in sorted(first.values(), key=lambda claim: claim.example.line):
@@ -183,7 +184,7 @@ def _example_questions(
 def _promise_questions(
     proof: Proof, suspects: Iterable[Contradiction], passing: set[str], names: Iterator[str]
 ) -> Iterator[Question]:
-    """Yield one question for the annotation and one an exception, by the first claim that allows it."""
+    """Yield one question for the annotation and one per exception, from the first claim of each."""
     subjects: dict[tuple[str, str], list[Contradiction]] = {}
     for found in sorted(suspects, key=lambda found: found.function not in passing):
         exception = found.claimed if found.promise.exceptions else ""

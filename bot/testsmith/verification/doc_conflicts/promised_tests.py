@@ -1,4 +1,4 @@
-"""The test that claims what is promised, made of the one that contradicts it: its one claim is exchanged."""
+"""Create the test for a documented promise by replacing the claim in the test that contradicts it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from testsmith.verification.test_reading.situations import BoundNames
 
 
 def promised_test(code: str, member: Member, found: Contradiction, name: str) -> tuple[str, str] | None:
-    """Return a test module that claims what is promised, and the name of its one test function.
+    """Return a test module that claims the promised result, and the name of its one test function.
 
-    What stands around the contradicting claim stays as it is; what follows it is left out.
+    The code around the contradicting claim is kept; the code after it is removed.
 
     Args:
-        code: The test module that holds the contradicting claim.
+        code: The test module with the contradicting claim.
         member: The member.
         found: The claim.
-        name: What the test function is to be called.
+        name: Name for the test function.
 
     Returns:
-        None where no such test can be written.
+        None if no such test can be written.
     """
     tree = parse_untrusted(code)
     whole = found.function.rpartition("::")[0]
@@ -52,7 +52,7 @@ def promised_test(code: str, member: Member, found: Contradiction, name: str) ->
 
 
 class _Rewriting:
-    """Finds the pieces of a test module that have to be exchanged."""
+    """Finds the pieces of a test module to replace."""
 
     def __init__(self, code: str, tree: ast.Module, member: Member) -> None:
         self._text = Text(code)
@@ -63,7 +63,7 @@ class _Rewriting:
         ).imported
 
     def pieces(self, found: Contradiction, name: str) -> Iterator[Piece]:
-        """Yield what is exchanged: the claim with all behind it, the function's name, missing imports."""
+        """Yield the replacements: the claim and everything after it, the function name, missing imports."""
         block = _block_of(self._tree, found.statement)
         claim = self._claim(found)
         function = dict(functions_of(self._tree)).get(found.function)
@@ -83,7 +83,7 @@ class _Rewriting:
         yield from self._imports(found.promise, claim)
 
     def _indented(self, claim: str, place: ast.stmt) -> str:
-        """Return the claim as it is put in for a statement, which may stand behind a colon."""
+        """Return the claim as a replacement for a statement, which may follow a colon on the same line."""
         before = self._text.before(place)
         blanks = len(before) - len(before.lstrip())
         if not before.strip():
@@ -97,7 +97,7 @@ class _Rewriting:
         first, last = self._text.place(found.written) if hasattr(found.written, "lineno") else (end, end)
         annotation = read_annotation(found.promise.annotation)
         if annotation is None or not start <= first <= last <= end:
-            return ""  # what the claim is about stands outside of it, in a row or an argument
+            return ""  # the subject of the claim is defined elsewhere, in a row or an argument
         return value_claim(self._text.of(found.written), annotation, found)
 
     def _claim_of_exceptions(self, found: Contradiction) -> str:
@@ -124,7 +124,7 @@ class _Rewriting:
         return ""
 
     def _imports(self, promise: Promise, claim: str) -> Iterator[Piece]:
-        """Yield the imports that the new claim needs beyond those of the module."""
+        """Yield the imports that the new claim needs and the module lacks."""
         names = [name.rpartition(".")[2] for name in promise.exceptions]
         missing = [name for name in names if name not in self._imported and not hasattr(builtins, name)]
         lines = [f"from {self._member.module} import {name}\n" for name in missing]
@@ -137,9 +137,9 @@ class _Rewriting:
 
 
 def value_claim(written: str, annotation: ast.expr, found: Contradiction) -> str:
-    """Return the statement that claims of an expression what its annotation says.
+    """Return a statement that claims that an expression has its annotated type.
 
-    Where that is more than built-in classes can tell, it claims that the value is not what was seen.
+    If built-in classes cannot express this, the statement claims that the value is not the observed one.
     """
     if never_returns(annotation):
         return f"with pytest.raises(BaseException):\n    {written}"
@@ -157,13 +157,13 @@ def value_claim(written: str, annotation: ast.expr, found: Contradiction) -> str
 
 
 def _holds_elements(claimed: str) -> bool:
-    """Tell whether a claimed value is written as a list, a tuple or a set."""
+    """Return whether a claimed value is written as a list, tuple or set."""
     node = ast.parse(claimed, mode="eval").body if claimed else None
     return isinstance(node, ast.List | ast.Tuple | ast.Set)
 
 
 def _is_outside(found: Contradiction, annotation: ast.expr) -> bool:
-    """Tell whether it is the value's own class that contradicts, rather than what is in it."""
+    """Return whether the value's own class is the contradiction, rather than its contents."""
     classes = classes_of(annotation) or ()
     try:
         value = ast.literal_eval(found.claimed) if found.claimed else None
@@ -189,7 +189,7 @@ def _comes_first(node: ast.stmt) -> bool:
 
 
 def _block_of(tree: ast.Module, statement: ast.stmt) -> list[ast.stmt]:
-    """Return a statement and all that follow it in the same block of the tree it was read from."""
+    """Return a statement and all that follow it in the same block."""
     place = statement.lineno, statement.col_offset
     for node in ast.walk(tree):
         for name in ("body", "orelse", "finalbody"):

@@ -1,4 +1,4 @@
-"""Questions to the maintainer: the documentation says one thing, the code does another."""
+"""Questions for the maintainer about differences between documentation and code."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _NAME = re.compile(r"[\w.]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Something to ask the maintainer: the documentation says one thing, the code does another.
+    """Question for the maintainer: the documentation and the code differ.
 
     Attributes:
-        documented: What the documentation says of which call.
-        candidate: A test module that claims what is documented.
-        test: The name of its one test function.
-        check: A test module that runs the docstring up to the example as doctest does: what it does not
-            contradict is not asked. None where no example is asked about.
-        observed: What the code was seen to give, or the exception that it raised, as source text; empty where
-            a run has to tell.
-        functions: The candidate's test functions that it takes the place of.
+        documented: The documented call and its result.
+        candidate: A test module that claims the documented result.
+        test: Name of its one test function.
+        check: A test module that runs the docstring up to the example with doctest's rules. If it passes, the
+            question is not asked. None if the question is not about an example.
+        observed: The value that the code returned or the exception that it raised, as source; empty if only a
+            run can show it.
+        functions: The candidate's test functions that the question replaces.
     """
 
     documented: DocumentedExample | Promise
@@ -45,7 +45,7 @@ class Question:
 def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
     """Return a test module that claims what an example shows.
 
-    The names of a docstring are those of its module, so what is not built in is imported from there.
+    Names in a docstring belong to its module, so everything that is not built in is imported from there.
     """
     statements = [*map(_on_few_lines, example.setup), _claim(example)]
     needed = sorted(_free_names(map(parse_untrusted, statements)) - {"pytest"})
@@ -93,15 +93,7 @@ def {name}():
 
 
 def doctest_check(member: Member, example: DocumentedExample, name: str) -> str | None:
-    """Return a test module that fails where doctest, having run all lines before, contradicts an example.
-
-    It is lenient, since a project may set doctest's options where nobody sees them: dots stand for anything,
-    blanks are all the same, and details of exceptions do not count. What comes behind a line that raises
-    without saying so is not contradicted.
-
-    Returns:
-        None where the member has no docstring.
-    """
+    """Return a test module that fails if doctest, run on all previous lines too, rejects an example."""
     docstring = docstring_of(member)
     if docstring is None:
         return None
@@ -118,7 +110,7 @@ def _is_import(statement: str) -> bool:
 def _claim(example: DocumentedExample) -> str:
     call = _on_few_lines(example.call)
     if not isinstance(expression(call), ast.Call | ast.Attribute | ast.Subscript | ast.Name):
-        call = f"({call})"  # a comparison would go on in that of the claim
+        call = f"({call})"  # otherwise a comparison would be chained with the claim's
     if example.expected is None:
         return f"with pytest.raises({example.exception}):\n    {call}"
     compares = "is" if example.expected in {"True", "False", "None"} else "=="
@@ -126,7 +118,7 @@ def _claim(example: DocumentedExample) -> str:
 
 
 def _on_few_lines(statement: str) -> str:
-    """Return a statement that can be indented: no text of several lines is left in it."""
+    """Return a statement without multi-line strings, so that it can be indented."""
     return ast.unparse(parse_untrusted(statement)) if "\n" in statement else statement
 
 
@@ -149,11 +141,11 @@ def _free_names(trees: Iterable[ast.AST]) -> set[str]:
 
 
 def question_text(question: Question, message: str) -> str:
-    """Return the question in words.
+    """Return the question's text.
 
     Args:
-        question: What is asked.
-        message: What pytest said when the documented claim failed. Untrusted.
+        question: The question.
+        message: pytest's message for the failure of the documented claim. Untrusted.
     """
     says = (
         _says_promise(question, question.documented, message)
@@ -180,7 +172,7 @@ def _says_promise(question: Question, promise: Promise, message: str) -> str:
 
 
 def _instance(message: str) -> str:
-    """Read what was not an instance of a class from the message of the failed claim."""
+    """Return the value that was not an instance of a class, from the message of the failed claim."""
     for line in message.splitlines():
         arguments = line.rstrip().partition("where False = isinstance(")[2]
         if arguments.endswith(")"):
@@ -194,7 +186,7 @@ def _instance(message: str) -> str:
 
 
 def _observed(example: DocumentedExample, message: str) -> str:
-    """Read what the code did from the message of the failed claim."""
+    """Return what the code did, from the message of the failed claim."""
     first = first_words(message)
     compared = " is " if example.expected in {"True", "False", "None"} else " == "
     left, compares, _ = first.removeprefix("assert ").rpartition(compared)
@@ -207,13 +199,13 @@ def _observed(example: DocumentedExample, message: str) -> str:
 
 
 def first_words(message: str) -> str:
-    """Return the line of a failure's text that says most, cut."""
+    """Return the most informative line of a failure message, truncated."""
     line = next((line for line in message.splitlines() if line.strip()), "")
     plain = line.removeprefix("AssertionError: ") if line.startswith("AssertionError: assert ") else line
     return short(plain)
 
 
 def short(text: str) -> str:
-    """Return a text on one line, without what would end a code span, cut."""
+    """Return a text on one line, without backticks, truncated."""
     line = " ".join(text.replace("`", "'").split())
     return line if len(line) <= _MOST_TEXT else line[:_MOST_TEXT] + "..."

@@ -1,1 +1,1 @@
-"""What makes a test function worthless, or a burden, even where it passes."""
+"""Detect test functions that are worthless or hard to maintain, even if they pass."""

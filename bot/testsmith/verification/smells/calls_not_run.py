@@ -1,7 +1,8 @@
-"""Calls in a test module that were not made while it was proven: nobody has seen what they do.
+"""Find calls in a test module that did not run while it was proven, so that their effect is unknown.
 
-A test that is to be kept runs on other machines, under conditions that did not hold here. So each call and
-import that may run for it has to have been reached, but for those that say how a test fails or do no harm.
+A test that is kept will run on other machines, under conditions that did not occur here. Therefore every call
+and import that may run for it must have been reached, except for harmless ones and those that report a
+failure.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ _HARMLESS = frozenset(
         *("slice", "sorted", "str", "sum", "super", "tuple", "type", "zip"),
     }
 )
-"""Built-in functions that only look at values, unless they are given something to call."""
+"""Built-in functions that only read values, unless they are given a callable."""
 
 _CALLING = frozenset({"filter", "iter", "map"})
-"""Those that may be given it first; others get it by name."""
+"""Built-in functions whose first argument may be a callable. Others take it as a keyword."""
 
 _OF_CONTAINERS = frozenset(
     {
@@ -43,7 +44,7 @@ _OF_CONTAINERS = frozenset(
         *("splitlines", "startswith", "strip", "title", "union", "update", "upper", "values"),
     }
 )
-"""Methods of containers and texts, which touch nothing else."""
+"""Methods of containers and strings that have no other side effects."""
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Called = ast.Call | ast.Import | ast.ImportFrom
@@ -52,12 +53,12 @@ _Parents = Mapping[int, ast.AST | None]
 
 
 def dormant_of(code: str, member: Member, idle: Collection[Place]) -> dict[str, str]:
-    """Return why test functions are cut for a call or import that may run for them and was not reached.
+    """Return, by test function, why it is cut: a call or import that may run for it was not reached.
 
     Args:
         code: The test module.
-        member: The member that it is for.
-        idle: Where calls and imports stand that were not reached.
+        member: The member that it tests.
+        idle: Positions of calls and imports that were not reached.
     """
     try:
         tree = parse_untrusted(code) if idle else None
@@ -77,9 +78,9 @@ def dormant_of(code: str, member: Member, idle: Collection[Place]) -> dict[str, 
 
 
 def _nodes_at(tree: ast.Module, idle: Collection[Place]) -> Iterator[ast.AST]:
-    """Yield the calls and imports at some places; a call is known by where it ends.
+    """Yield the calls and imports at these positions. Calls are matched by their end.
 
-    A decorator is called, too, and so is what makes a class in place of `type`.
+    Decorators and metaclass arguments also count as calls.
     """
     ends = {(last, end): (line, column) for line, column, last, end in idle if column >= 0}
     lines = {line for line, column, _, _ in idle if column < 0}
@@ -99,13 +100,13 @@ def _calling(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
 
 @dataclass(frozen=True)
 class _Rebound:
-    """The names that a test module gives to things of its own, apart from imports.
+    """Names that a test module binds, other than by imports.
 
     Attributes:
         names: Variables, parameters and functions.
-        methods: What may be found by such a name as a method, though no function of the module has it.
-        functions: The functions and methods that are defined in it.
-        modules: The names by which it knows whole modules.
+        methods: Names that may be looked up as a method although no function of the module has that name.
+        functions: Functions and methods defined in the module.
+        modules: Names bound to whole modules.
     """
 
     names: frozenset[str]
@@ -115,7 +116,7 @@ class _Rebound:
 
     @classmethod
     def of(cls, tree: ast.Module) -> _Rebound:
-        """Return those of a module."""
+        """Return the names that a module binds."""
         stored, set_, defined, modules = set[str](), set[str](), set[str](), set[str]()
         for node in ast.walk(tree):
             match node:
@@ -135,34 +136,34 @@ class _Rebound:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A test function, and what the names in its module stand for."""
+    """A test function, and the names that its module rebinds."""
 
     function: TestFunction
     rebound: _Rebound
 
     def is_builtin(self, name: str) -> bool:
-        """Tell whether a name still stands for what is built in."""
+        """Return whether a name still refers to the built-in."""
         return name not in self.rebound.names and name not in self.function.names.imported
 
     def is_of_the_library(self, call: ast.Call) -> bool:
-        """Tell whether a call is of something that the standard library has."""
+        """Return whether a call is to a function of the standard library."""
         origin = self.function.origin(call.func)
         root = origin.partition(".")[0]
         return root != origin and root in sys.stdlib_module_names and root not in self.rebound.names
 
     def is_class(self, called: ast.expr) -> bool:
-        """Tell whether a name is one of a class, as far as names tell that."""
+        """Return whether an expression names a class, judged by its spelling."""
         root = dotted_name(called).partition(".")[0]
         return root not in self.rebound.names and self.function.last(called)[:1].isupper()
 
     def is_of_its_own(self, method: str) -> bool:
-        """Tell whether a method is one of the module's own doubles, or of a container."""
+        """Return whether a method belongs to one of the module's own test doubles or to a container."""
         is_known = method in self.rebound.functions or method in _OF_CONTAINERS
         return is_known and method not in self.rebound.methods and not self.hands_on_modules
 
     @cached_property
     def hands_on_modules(self) -> bool:
-        """Whether a module is handed to something, which then calls its functions."""
+        """Whether a module is passed to something that may then call its functions."""
         return any(
             isinstance(node, ast.Name)
             and node.id in self.rebound.modules
@@ -185,7 +186,7 @@ def _first_dormant(reading: _Reading, waiting: Collection[int]) -> ast.AST | Non
 
 
 def _around(node: ast.AST, parents: _Parents) -> Iterator[ast.AST]:
-    """Yield the nodes around a node, the innermost first."""
+    """Yield the nodes around a node, innermost first."""
     parent = parents.get(id(node))
     while parent is not None:
         yield parent
@@ -193,7 +194,7 @@ def _around(node: ast.AST, parents: _Parents) -> Iterator[ast.AST]:
 
 
 def _may_stay(node: ast.AST, around: Sequence[ast.AST], reading: _Reading) -> bool:
-    """Tell whether a call is one that an honest test need not reach."""
+    """Return whether a call is one that a valid test does not need to reach."""
     chain = [node, *around]
     for inner, outer in zip(chain, around, strict=False):
         if isinstance(outer, ast.If) and inner in outer.body and _is_never_true(outer.test, reading):
@@ -217,7 +218,7 @@ def _is_never_true(test: ast.expr, reading: _Reading) -> bool:
 
 
 def _fails(statement: ast.stmt, reading: _Reading) -> bool:
-    """Tell whether a statement makes the test fail by what everybody knows to do so."""
+    """Return whether a statement makes the test fail in a well-known way."""
     if not reading.function.fails(statement):
         return False
     match statement:
@@ -228,7 +229,7 @@ def _fails(statement: ast.stmt, reading: _Reading) -> bool:
 
 
 def _is_behind_what_raises(statement: ast.AST, block: ast.With | ast.AsyncWith, reading: _Reading) -> bool:
-    """Tell whether a plain statement stands behind the one that raises, as `pytest.raises` expects."""
+    """Return whether a plain statement follows the one that raises in a `pytest.raises` block."""
     expects = any(
         isinstance(item.context_expr, ast.Call) and reading.function.last(item.context_expr.func) in EXPECTING
         for item in block.items
@@ -238,7 +239,7 @@ def _is_behind_what_raises(statement: ast.AST, block: ast.With | ast.AsyncWith, 
 
 
 def _is_harmless(call: ast.Call, around: Sequence[ast.AST], reading: _Reading) -> bool:
-    """Tell whether a call only looks at values, or is of a method of what a helper or double was given."""
+    """Return whether a call only reads values, or calls a method of a helper's or double's parameter."""
     match call.func:
         case ast.Name(id=name) if name in _HARMLESS:
             return reading.is_builtin(name) and all(
@@ -259,14 +260,14 @@ def _is_harmless(call: ast.Call, around: Sequence[ast.AST], reading: _Reading) -
 
 
 def _to_be_called(call: ast.Call, name: str) -> Iterator[ast.expr]:
-    """Yield what a built-in function may call of what it is given."""
+    """Yield the arguments that a built-in function may call."""
     if name in _CALLING - {"iter"} or (name == "iter" and len(call.args) > 1):
         yield from call.args[:1]
     yield from (keyword.value for keyword in call.keywords if keyword.arg in {None, "key"})
 
 
 def _given(around: Sequence[ast.AST]) -> set[str]:
-    """Return the parameters of the helpers, doubles and lambdas that a call stands in."""
+    """Return the parameters of the helpers, doubles and lambdas around a call."""
     scopes = [one for one in around if isinstance(one, _Scope)]
     return {
         argument.arg

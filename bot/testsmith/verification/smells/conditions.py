@@ -1,4 +1,4 @@
-"""Assertions that may never be made, and exceptions that nobody hears of."""
+"""Detect assertions that may not run, and exceptions that are swallowed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _Statements = Sequence[ast.stmt]
 
 
 def asserts_under_a_condition(function: TestFunction) -> str | None:
-    """Something is asserted only where the code under test happens to get there.
+    """Return a reason if assertions run only if the code under test happens to reach them.
 
-    A condition each of whose ways asserts something leaves none out, and what is asserted beside it holds.
+    Conditions are allowed if each of their branches asserts something, or if the test also asserts something
+    outside of them.
     """
     found = [
         node
@@ -45,7 +46,7 @@ def _depends(function: TestFunction, node: ast.AST) -> bool:
 
 
 def _ways(function: TestFunction, node: ast.AST) -> Sequence[_Statements]:
-    """Return the ways that a statement may go, where it may go several."""
+    """Return the branches of a statement that has several."""
     match node:
         case ast.If(body=body, orelse=other):
             is_claim = any(True for _ in function.claimed(node))
@@ -63,7 +64,7 @@ def _takes_all(case: ast.match_case) -> bool:
 
 
 def _tries(function: TestFunction, node: ast.Try) -> bool:
-    """Tell whether a `try` asserts on some of its ways only: in the handlers alone all of them are caught."""
+    """Return whether only some paths of a `try` assert. A path that ends by failing counts as asserting."""
     others = node.orelse or node.body
     if not _asserts(function, node.body) and others and function.fails(others[-1]):
         return False
@@ -72,7 +73,7 @@ def _tries(function: TestFunction, node: ast.Try) -> bool:
 
 
 def _leaves_early(function: TestFunction, node: ast.AST) -> bool:
-    """Tell whether a condition ends the test before something is asserted."""
+    """Return whether a condition ends the test before something is asserted."""
     blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody")]
     for block in blocks:
         statements = [one for one in block if isinstance(one, ast.stmt)] if isinstance(block, list) else []
@@ -84,13 +85,13 @@ def _leaves_early(function: TestFunction, node: ast.AST) -> bool:
 
 
 def _asserts(function: TestFunction, statements: _Statements) -> bool:
-    """Tell whether statements claim something, by themselves or by a function of the module."""
+    """Return whether statements assert something, directly or with a function of the module."""
     claiming = function.claiming
     return any(id(node) in claiming for statement in statements for node in ast.walk(statement))
 
 
 def fails_where_caught(function: TestFunction) -> bool:
-    """Tell whether it fails by itself where an exception is caught."""
+    """Return whether the test fails explicitly in an exception handler."""
     handlers = [
         node for body in function.bodies for node in body.nodes if isinstance(node, ast.ExceptHandler)
     ]
@@ -98,13 +99,13 @@ def fails_where_caught(function: TestFunction) -> bool:
 
 
 def swallows_exceptions(function: TestFunction) -> str | None:
-    """It catches whatever is raised, its own failures with it, and does nothing about it."""
+    """Return a reason if it catches all exceptions, including its own failures, and ignores them."""
     swallowed = any(_is_swallowed(function, node) for body in function.bodies for node in _catching(body))
     return "swallows exceptions" if swallowed else None
 
 
 def _catching(body: Body) -> Iterator[ast.AST]:
-    """Yield what catches something, but for functions inside that are given to others."""
+    """Yield nodes that catch exceptions, except in nested functions that are passed to others."""
     called = {call.func.id for call in body.calls() if isinstance(call.func, ast.Name)}
     given = [
         node
@@ -139,7 +140,7 @@ def _is_broad(function: TestFunction, caught: ast.expr | None) -> bool:
 
 
 def _suppressed(function: TestFunction, context: ast.expr) -> Sequence[ast.expr] | None:
-    """Return the exceptions that a `with suppress(...)` hushes; None where it is no such thing."""
+    """Return the exceptions that `with suppress(...)` suppresses; None for any other expression."""
     match context:
         case ast.Call(func=called, args=args) if function.origin(called) in {
             "contextlib.suppress",

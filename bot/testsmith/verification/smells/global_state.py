@@ -1,4 +1,4 @@
-"""What a test function changes that other tests see, told from its syntax tree."""
+"""Detect changes to global state that other tests can see, by syntax tree."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _PUTS_BACK = frozenset({"addCleanup", "addfinalizer", "enter_context", "enterCon
 
 
 def changes_global_state(function: TestFunction) -> str | None:
-    """It changes what other tests see, by itself rather than by `monkeypatch`.
+    """Return a reason if it changes state that other tests see, without `monkeypatch`.
 
-    What is put back behind a `finally`, behind a fixture's `yield` or by a clean-up is not held against it.
+    State that is restored in a `finally`, after a fixture's `yield` or in a cleanup is allowed.
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
         return None
@@ -69,7 +69,7 @@ def changes_global_state(function: TestFunction) -> str | None:
 
 
 def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield what a statement of the module does, but for what it does in order to import something."""
+    """Yield the effects of a module-level statement, except those needed for imports."""
     match statement:
         case ast.Expr(value=ast.Call(func=called) as call):
             if not dotted_name(called).startswith("sys.path."):
@@ -79,13 +79,13 @@ def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _module_variables(function: TestFunction) -> frozenset[str]:
-    """Return the variables of the module that can be changed in place."""
+    """Return the module variables that can be changed in place."""
     values = function.of.values.items()
     return frozenset(name for name, value in values if not isinstance(value, ast.Constant | ast.Tuple))
 
 
 class _State:
-    """Tells what of a function reaches into a module, one of its variables, or a class of tests."""
+    """Detects which nodes of a function change a module, a module variable, or a test class."""
 
     def __init__(self, function: TestFunction, shared: Collection[str]) -> None:
         self._function = function
@@ -95,7 +95,7 @@ class _State:
         }
 
     def changed_in(self, body: Body) -> bool:
-        """Tell whether a body changes something that it does not put back."""
+        """Return whether a body changes something without restoring it."""
         undone = _Undone.of(body)
         return (
             any(isinstance(node, ast.Global) for node in body.nodes)
@@ -104,7 +104,7 @@ class _State:
         )
 
     def changed_by(self, node: ast.AST, local: Collection[str]) -> bool:
-        """Tell whether a node changes what others see."""
+        """Return whether a node changes state that others see."""
         match node:
             case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Delete():
                 return any(self._is_shared(target, local) for target in _targets(node))
@@ -119,7 +119,7 @@ class _State:
         return False
 
     def _is_shared(self, target: ast.expr, local: Collection[str]) -> bool:
-        """Tell whether an assignment reaches into a module or one of its variables."""
+        """Return whether an assignment changes a module or one of its variables."""
         match target:
             case ast.Subscript(value=value):
                 return self._is_global(value, local)
@@ -132,7 +132,7 @@ class _State:
         return False
 
     def _is_mutable_of_class(self, attribute: str) -> bool:
-        """Tell whether a class of tests holds something in an attribute that `+=` changes in place."""
+        """Return whether a test class attribute holds a value that `+=` changes in place."""
         values = [
             value
             for suite in self._function.suites
@@ -162,12 +162,12 @@ class _State:
         return False
 
     def _is_foreign(self, node: ast.expr, local: Collection[str]) -> bool:
-        """Tell whether a dotted name begins with what an import binds."""
+        """Return whether a dotted name begins with an imported name."""
         root = dotted_name(node).partition(".")[0]
         return root in self._function.names.imported and root not in local
 
     def _leaves_a_patch(self, body: Body) -> bool:
-        """Tell whether it starts a patch that nothing stops."""
+        """Return whether it starts a patch that is never stopped."""
         patches = {
             name
             for name, values in body.bindings.items()
@@ -185,12 +185,12 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Undone:
-    """What a body puts back.
+    """State that a body restores.
 
     Attributes:
-        behind: The identities of the nodes that put something back.
-        targets: What they assign or delete.
-        roots: What they call methods of, as `random` of `random.setstate`.
+        behind: Ids of the nodes that restore something.
+        targets: Targets that they assign or delete.
+        roots: Objects whose methods they call, for example `random` in `random.setstate`.
     """
 
     behind: frozenset[int]
@@ -205,7 +205,7 @@ class _Undone:
         return cls(frozenset(map(id, nodes)), frozenset(targets), frozenset(calls) - {""})
 
     def holds(self, node: ast.AST) -> bool:
-        """Tell whether what a node changes is put back, or is itself put back by it."""
+        """Return whether a node's change is restored, or the node itself restores something."""
         targets = {ast.dump(_loaded(target)) for target in _targets(node)}
         changed = [one.value for one in _targets(node) if isinstance(one, ast.Subscript)]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -215,7 +215,7 @@ class _Undone:
 
 
 def _put_back(body: Body) -> Iterator[ast.AST]:
-    """Yield the nodes behind a `finally`, and of a fixture those behind its `yield`."""
+    """Yield the nodes in a `finally`, and those after a fixture's `yield`."""
     for node in body.nodes:
         if isinstance(node, ast.Try):
             yield from (part for one in node.finalbody for part in ast.walk(one))
@@ -238,5 +238,5 @@ def _targets(node: ast.AST) -> list[ast.expr]:
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    """Return a target as an expression that is read, so that it can be compared with others."""
+    """Return an assignment target as an expression that is read, so that it can be compared."""
     return ast.parse(ast.unparse(target), mode="eval").body

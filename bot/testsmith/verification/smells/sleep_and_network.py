@@ -1,4 +1,4 @@
-"""What a test function asks of the world outside: the clock, and other machines."""
+"""Detect test functions that depend on the clock or on other machines."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _CLIENTS = frozenset({"httpx.AsyncClient", "httpx.Client", "requests.Session", "
 
 
 def sleeps(function: TestFunction) -> str | None:
-    """It sleeps, waits for what nobody sets, or looks at the clock until it is late enough."""
+    """Return a reason if it sleeps, waits for an event that is never set, or polls the clock."""
     for origin, call, body in function.all_calls():
         if (origin in _SLEEPS and not _is_zero(call)) or _waits_in_vain(function, call, body):
             return "sleeps"
@@ -66,7 +66,7 @@ def _is_zero(call: ast.Call) -> bool:
 
 
 def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
-    """Tell whether a call waits a while for an event that nothing else has: `Event().wait(1)`."""
+    """Return whether a call waits for an event that nothing else can set: `Event().wait(1)`."""
     if not call.args and not call.keywords:
         return False
     match call:
@@ -86,7 +86,7 @@ def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
 
 
 def uses_the_network(function: TestFunction) -> str | None:
-    """It calls what speaks to other machines; sockets of this machine alone are none."""
+    """Return a reason if it communicates with other machines. Local sockets are allowed."""
     speaks = any(
         origin in _REQUESTS or _is_network_socket(origin, call) or _is_client_call(function, call, body)
         for origin, call, body in function.all_calls()
@@ -102,7 +102,7 @@ def _is_network_socket(origin: str, call: ast.Call) -> bool:
 
 
 def _is_client_call(function: TestFunction, call: ast.Call, body: Body) -> bool:
-    """Tell whether a call asks something of a client that was made without a transport of the test's own."""
+    """Return whether a call uses a network client without a transport provided by the test."""
     match call.func:
         case ast.Attribute(value=ast.Call() as made, attr=verb):
             return verb in _VERBS and _is_client(function, made)

@@ -1,8 +1,8 @@
-"""Test smells, found by syntax tree: what makes a test function worthless, or a burden, even if it passes.
+"""Find test smells by syntax tree: what makes a test worthless or hard to maintain, even if it passes.
 
-Each smell is one pure function that returns why the test function has it, or None; `SMELLS` lists them. They
-are rules of a gate, so each is narrow: what it names can be shown to the author of the test. Before all comes
-what could forge the outcome of all tests of a module (`tampering.py`).
+Each smell is a pure function that returns the reason why the test function has it, or None; `SMELLS` lists
+them. A smell rejects a test, so each is narrow and names something that the test's author can see. Tampering
+with the results of a whole module (`tampering.py`) is checked first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from testsmith.verification.test_reading.situations import BoundNames, is_litera
 from testsmith.verification.thresholds import DEFAULTS
 
 MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
-"""A longer expected text, or a larger expected container, is a snapshot of a whole output."""
+"""Length above which an expected string or container counts as a snapshot of a whole output."""
 
 _FEWEST_OPERATORS = 2
 _FEWEST_STEPS = 4
@@ -46,7 +46,7 @@ Smell = Callable[[TestFunction], str | None]
 
 
 def smells_of(code: str, member: Member) -> dict[str, str]:
-    """Return the first smell of each test function that has one, by the function's name."""
+    """Return the first smell of each test function that has one, by function name."""
     try:
         tree = parse_untrusted(code)
     except CannotParse:
@@ -64,7 +64,7 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
 
 
 def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST]:
-    """Return the nodes of a module that stand in none of its tests, each before those inside it."""
+    """Return the nodes of a module outside of its tests, parents first."""
     nodes: list[ast.AST] = [tree]
     for node in nodes:
         nodes += [child for child in ast.iter_child_nodes(node) if child not in tests]
@@ -76,14 +76,14 @@ def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
 
 
 def no_assertion(function: TestFunction) -> str | None:
-    """Nothing is asserted, neither by the function nor by a helper that it calls."""
+    """Return a reason if neither the function nor a helper that it calls asserts anything."""
     if function.assertions or function.expectations or function.mock_checks:
         return None
     return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
 
 
 def whole_output(function: TestFunction) -> str | None:
-    """It pins a whole output."""
+    """Return a reason if it compares with a snapshot of a whole output."""
     bound = function.values_in_sight
     for test in function.assertions:
         for operand in _operands(test):
@@ -94,7 +94,7 @@ def whole_output(function: TestFunction) -> str | None:
 
 
 def _operands(test: ast.expr) -> Sequence[ast.expr]:
-    """Return what an assertion compares."""
+    """Return the operands of an assertion."""
     match test:
         case ast.Compare(left=left, comparators=comparators):
             return [left, *comparators]
@@ -108,7 +108,7 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 
 
 def skipped(function: TestFunction) -> str | None:
-    """It is not run, or may fail."""
+    """Return a reason if it is skipped or allowed to fail."""
     marks = [part for one in function.decorators for part in ast.walk(one)]
     nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr)]
     origins = {function.origin(node) for node in nodes}
@@ -134,7 +134,7 @@ _MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFa
 
 
 def copies_implementation(function: TestFunction) -> str | None:
-    """It expects what the member's own formula gives."""
+    """Return a reason if its expected value repeats the member's own formula."""
     formulas = _formulas(function.names.member)
     if not formulas:
         return None
@@ -163,11 +163,11 @@ SMELLS: Sequence[Smell] = (
     uses_foreign_memory,
     reads_the_environment,
 )
-"""All of them, what tells the author most first."""
+"""All smells, most informative first."""
 
 
 def _formulas(member: Member) -> frozenset[str]:
-    """Return the shapes of the member's formulas: what it calculates or puts together in one expression."""
+    """Return the shapes of the member's formulas, the expressions that it computes."""
     try:
         tree = parse_untrusted(member.source)
     except CannotParse:
@@ -177,7 +177,7 @@ def _formulas(member: Member) -> frozenset[str]:
 
 
 def _shape(node: ast.expr) -> str:
-    """Return a calculation without what it is applied to; empty where it is too plain to be a copy."""
+    """Return an expression without its variables and constants; empty if it is too simple to be a copy."""
     parts = list(ast.walk(node))
     operators = sum(isinstance(part, ast.BinOp) for part in parts)
     steps = operators + sum(isinstance(part, ast.Call | ast.comprehension | ast.IfExp) for part in parts)
@@ -187,12 +187,12 @@ def _shape(node: ast.expr) -> str:
 
 
 class _Blank(ast.NodeTransformer):
-    """Makes all variables and constants alike."""
+    """Replaces all variables and constants with the same name."""
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
-        """Blank a name."""
+        """Replace a name."""
         return ast.Name(id="_", ctx=node.ctx)
 
     def visit_Constant(self, _node: ast.Constant) -> ast.Name:
-        """Blank a constant: what a test puts in for a variable."""
+        """Replace a constant, which a test may use where the member has a variable."""
         return ast.Name(id="_", ctx=ast.Load())

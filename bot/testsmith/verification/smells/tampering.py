@@ -1,8 +1,9 @@
-"""Test modules that reach into what runs them: pytest's inside, the bot's, frames, code objects.
+"""Detect test modules that access what runs them: internals of pytest or the bot, frames, code objects.
 
-A test runs in one process with what judges it, so it could pass by changing the judge. No list can name every
-way to do so; this one names those that an honest test has no use for. One that finds another way is unmasked
-when its member is taken away. What one test does counts for it alone: the others are run again without it.
+A test runs in the same process as the code that judges it, so it could pass by changing the judge. No list
+can name every way to do this; this one names those that a valid test has no use for. Other ways are detected
+when the test still passes with its member removed. Tampering in one test rejects only this test: the others
+are run again without it.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ _PUBLIC = frozenset(
         *("Pytester", "TempPathFactory", "Testdir", "WarningsRecorder"),
     }
 )
-"""Classes that pytest gives to tests; before pytest 6.2 some could be named only by where they stand."""
+"""Classes that pytest gives to tests. Before pytest 6.2, some were available only from internal modules."""
 
 _PLUGINS = "pytest_plugins"
 _NAMES = frozenset(
     {
-        # What ends a process without a word.
+        # End the process without cleanup.
         "_exit",
-        # What finds any object there is, and what changes it past its type.
+        # Find arbitrary objects, or change them regardless of their type.
         *("get_objects", "get_referrers", "get_referents", "pythonapi", "py_object", "__subclasses__"),
-        # The variables of others.
+        # Access variables of other functions.
         *("__globals__", "_getframe", "_current_frames", "f_back", "f_globals", "f_locals"),
-        # What makes a module a plugin.
+        # Turn a module into a plugin.
         _PLUGINS,
-        # What watches code, so also what the bot watches by.
+        # Trace code, which the bot also uses to record coverage.
         *("settrace", "setprofile", "sys.monitoring"),
     }
 )
@@ -48,11 +49,11 @@ _MAKES_ROWS = "pytest_generate_tests"
 
 
 def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> str | None:
-    """Return how a piece of a test module could pass whatever is asserted; None where it is honest.
+    """Return how part of a test module could pass whatever it asserts; None if it cannot.
 
     Args:
-        nodes: The nodes of the piece, each before those inside it.
-        names: How names are read; holds the member.
+        nodes: The nodes of the part, parents first.
+        names: Name resolution, including the member.
     """
     own = names.member.plain_name
     found = next((name for name in _Reach(names.imported).names(nodes) if name != own), None)
@@ -63,7 +64,7 @@ def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> str | None:
 
 
 def plugged_in(tree: ast.Module) -> str | None:
-    """Return how a test module acts as a plugin of pytest; None where it does not."""
+    """Return how a test module acts as a pytest plugin; None if it does not."""
     found = next((name for statement in tree.body for name in _hook(statement)), None)
     return None if found is None else _reaching(found)
 
@@ -82,14 +83,14 @@ def _equals_anything(node: ast.AST) -> bool:
 
 
 class _Reach:
-    """Finds what a piece of a module names of the machinery."""
+    """Finds names of the test machinery in part of a module."""
 
     def __init__(self, imported: Mapping[str, str]) -> None:
         self._imported = imported
-        self._harmless: set[ast.AST] = set()  # as their calls, which come first, have told
+        self._harmless: set[ast.AST] = set()  # determined from their calls, which come first
 
     def names(self, nodes: Iterable[ast.AST]) -> Iterator[str]:
-        """Yield it."""
+        """Yield these names."""
         for node in nodes:
             yield from self._of_text(node)
             yield from self._of(node)
@@ -125,7 +126,7 @@ class _Reach:
             yield _CODE
 
     def _of_text(self, node: ast.AST) -> Iterator[str]:
-        """Yield what is named by a text that something is found or set by; not by one that is a value."""
+        """Yield names in strings that are used to look up or set an attribute, not in string values."""
         match node:
             case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=arguments):
                 texts = _texts(arguments)
@@ -152,7 +153,7 @@ def _hook(statement: ast.stmt) -> Iterator[str]:
 
 
 def _is_of_its_own(called: ast.Attribute, arguments: Sequence[ast.expr]) -> bool:
-    """Tell whether a call gives its own frame, or the subclasses of a class that is not built in."""
+    """Return whether a call returns the test's own frame, or the subclasses of one of its own classes."""
     match called, arguments:
         case ast.Attribute(attr="_getframe"), [] | [ast.Constant(value=0)]:
             return True

@@ -1,4 +1,4 @@
-"""A test function as the smells see it: what it asserts, what it runs, what its names mean."""
+"""Test functions as analyzed by the smells: their assertions, the code they run, and name resolution."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _SETUPS = frozenset(
 
 @dataclass(frozen=True)
 class Body:
-    """One function of a test module: the test itself, or something that it runs.
+    """A function of a test module: the test itself, or a function that it runs.
 
     Attributes:
         node: The function.
-        is_helper: Whether it is the test, or called by it, rather than a fixture or what sets the test up.
+        is_helper: Whether it is the test or a function called by it, rather than a fixture or setup function.
     """
 
     node: FunctionNode
@@ -42,19 +42,19 @@ class Body:
 
     @cached_property
     def nodes(self) -> Sequence[ast.AST]:
-        """All nodes, decorators included, in the order of the text."""
+        """All nodes, including decorators, in source order."""
         return list(_in_order(self.node))
 
     @cached_property
     def local_names(self) -> frozenset[str]:
-        """Its parameters and the variables that it binds."""
+        """Its parameters and local variables."""
         parameters = {argument.arg for argument in ast.walk(self.node.args) if isinstance(argument, ast.arg)}
         names = [node for node in self.nodes if isinstance(node, ast.Name)]
         return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
 
     @cached_property
     def bindings(self) -> dict[str, list[ast.expr]]:
-        """The variables that it binds, each with what it is bound to, in order."""
+        """Its local variables, each with the values bound to it, in order."""
         found: dict[str, list[ast.expr]] = {}
         for node in self.nodes:
             for name, value in bindings_of(node):
@@ -67,16 +67,16 @@ class Body:
 
 
 Placed = tuple[ast.AST, ast.AST | None]
-"""A node, and the one around it; None for a whole piece of a test module."""
+"""A node and its parent; None for the root of a piece."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """What stands in a test module, or in a class of tests, beside the tests.
+    """Parts of a test module or test class outside of the tests.
 
     Attributes:
-        loaded: The nodes that are run for each test: when the module is loaded, or without being named.
-        named: The other definitions, by name.
+        loaded: Nodes that run for every test: at import, or automatically.
+        named: Other definitions, by name.
     """
 
     loaded: Sequence[Placed]
@@ -84,7 +84,7 @@ class Pieces:
 
     @classmethod
     def of(cls, place: ast.Module | ast.ClassDef) -> Pieces:
-        """Return the pieces of a module or a class."""
+        """Return the pieces of a module or class."""
         loaded: list[Placed] = []
         named: dict[str, list[ast.AST]] = {}
         for statement in place.body:
@@ -98,11 +98,11 @@ class Pieces:
 
 @dataclass(frozen=True)
 class TestModule:
-    """A test module, as the smells look at it: what its functions have in common is found once.
+    """A test module, with cached data that its functions share.
 
     Attributes:
         tree: The module.
-        names: How its names are read; holds the member.
+        names: Name resolution, including the member.
     """
 
     __test__ = False
@@ -112,12 +112,12 @@ class TestModule:
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
-        """Its variables, each with what it was bound to last."""
+        """Its variables, each with the last value bound to it."""
         return {name: value for node in self.tree.body for name, value in bindings_of(node)}
 
     @cached_property
     def suites(self) -> dict[ast.AST, Sequence[ast.ClassDef]]:
-        """The classes that each function of a class stands in."""
+        """The classes around each method."""
         found: dict[ast.AST, Sequence[ast.ClassDef]] = {}
         waiting: list[tuple[ast.ClassDef, Sequence[ast.ClassDef]]] = [
             (node, ()) for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)
@@ -133,7 +133,7 @@ class TestModule:
         return found
 
     def functions_of(self, place: ast.Module | ast.ClassDef) -> dict[str, FunctionNode]:
-        """Return the functions of the module, or of one of its classes, that are no tests."""
+        """Return the functions of the module, or of one of its classes, that are not tests."""
         if place not in self._functions:
             self._functions[place] = {
                 node.name: node
@@ -143,7 +143,7 @@ class TestModule:
         return self._functions[place]
 
     def pieces_of(self, place: ast.Module | ast.ClassDef) -> Pieces:
-        """Return what stands in the module, or in one of its classes, beside the tests."""
+        """Return the parts of the module, or of one of its classes, outside of the tests."""
         if place not in self._pieces:
             self._pieces[place] = Pieces.of(place)
         return self._pieces[place]
@@ -159,11 +159,11 @@ class TestModule:
 
 @dataclass(frozen=True)
 class TestFunction:
-    """A test function, as the smells look at it.
+    """A test function as analyzed by the smells.
 
     Attributes:
         node: The function.
-        of: The module that it stands in.
+        of: Its module.
     """
 
     __test__ = False
@@ -173,12 +173,12 @@ class TestFunction:
 
     @property
     def module(self) -> ast.Module:
-        """The tree of its module."""
+        """Syntax tree of its module."""
         return self.of.tree
 
     @property
     def names(self) -> BoundNames:
-        """How its names are read; holds the member."""
+        """Name resolution, including the member."""
         return self.of.names
 
     @cached_property
@@ -188,7 +188,7 @@ class TestFunction:
 
     @cached_property
     def bodies(self) -> Sequence[Body]:
-        """The function, and the functions of its module that it runs: helpers, fixtures, what sets it up."""
+        """The function and the module's functions that it runs: helpers, fixtures and setup functions."""
         found: dict[FunctionNode, Body] = {self.node: self.body}
         waiting = [self.body, *(Body(one, is_helper=False) for one in self._setups())]
         while waiting:
@@ -199,12 +199,12 @@ class TestFunction:
 
     @cached_property
     def reached(self) -> Sequence[Placed]:
-        """All nodes that may run for it: its own, what is loaded with it, and definitions that these name."""
+        """All nodes that may run for it: its own, module-level code, and the definitions that these name."""
         pieces = [self.of.pieces_of(place) for place in self._places]
         found = [*placed(self.node), *(one for piece in pieces for one in piece.loaded)]
         found += [one for decorator in self.decorators for one in placed(decorator)]
         known: set[str] = set()
-        for node, _ in found:  # which grows
+        for node, _ in found:  # grows during the loop
             for name in _names_in(node):
                 if name not in known:
                     known.add(name)
@@ -214,12 +214,12 @@ class TestFunction:
 
     @property
     def nodes(self) -> Sequence[ast.AST]:
-        """All nodes of the function, and of its decorators."""
+        """All nodes of the function and its decorators."""
         return self.body.nodes
 
     @cached_property
     def assertions(self) -> list[ast.expr]:
-        """What is claimed: by `assert`, by `self.assert...`, and by failing under a condition."""
+        """Its claims: `assert`, `self.assert...`, and failing under a condition."""
         return [
             test
             for body in self.bodies
@@ -230,7 +230,7 @@ class TestFunction:
 
     @cached_property
     def claiming(self) -> frozenset[int]:
-        """The identities of the nodes that claim something, by themselves or by a function of the module."""
+        """Ids of the nodes that assert something, directly or with a function of the module."""
         claims: Sequence[ast.AST] = (*self.expectations, *self.mock_checks)
         found = {id(node) for node in claims}
         asserting: set[str] = set()
@@ -242,7 +242,7 @@ class TestFunction:
         return frozenset(found | {id(call) for call in calls if self.last(call.func) in asserting})
 
     def claimed(self, node: ast.AST) -> Iterator[ast.expr]:
-        """Yield what a node claims by itself."""
+        """Yield what a node asserts directly."""
         match node:
             case ast.Assert(test=test) if not isinstance(test, ast.Constant):
                 yield test
@@ -252,7 +252,7 @@ class TestFunction:
                 yield ast.UnaryOp(ast.Not(), test)
 
     def fails(self, statement: ast.stmt) -> bool:
-        """Tell whether a statement makes the test fail."""
+        """Return whether a statement makes the test fail."""
         match statement:
             case ast.Expr(value=ast.Call(func=called)):
                 return self.last(called) == "fail"
@@ -264,7 +264,7 @@ class TestFunction:
 
     @cached_property
     def expectations(self) -> list[ast.Call]:
-        """Its calls of `pytest.raises` and the like."""
+        """Its calls of `pytest.raises` and similar functions."""
         return [
             call
             for body in self.bodies
@@ -275,7 +275,7 @@ class TestFunction:
 
     @cached_property
     def mock_checks(self) -> list[ast.Call]:
-        """Its calls of `assert_...` functions and methods, as mocks have them."""
+        """Its calls of `assert_...` functions and methods, for example of mocks."""
         return [
             call
             for body in self.bodies
@@ -286,12 +286,12 @@ class TestFunction:
 
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:
-        """The variables of the function and its module, each with what it was bound to last."""
+        """Variables of the function and its module, each with the last value bound to it."""
         return self.of.values | {name: values[-1] for name, values in self.body.bindings.items()}
 
     @property
     def suites(self) -> Sequence[ast.ClassDef]:
-        """The classes that it stands in."""
+        """The classes around it."""
         return self.of.suites.get(self.node, ())
 
     @property
@@ -308,25 +308,25 @@ class TestFunction:
         return [*self.node.decorator_list, *of_suites, *marks]
 
     def calls(self, node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
-        """Yield the calls in a node, each with the dotted origin of what is called; empty where unknown."""
+        """Yield the calls in a node, each with the dotted origin of the called name; empty if unknown."""
         for part in ast.walk(node):
             if isinstance(part, ast.Call):
                 yield self.origin(part.func), part
 
     def all_calls(self) -> Iterator[tuple[str, ast.Call, Body]]:
-        """Yield the calls of the function and of all that it runs, each with its origin and its place."""
+        """Yield the calls of the function and everything it runs, each with its origin and body."""
         for body in self.bodies:
             for call in body.calls():
                 yield self.origin(call.func), call, body
 
     def origin(self, node: ast.expr) -> str:
-        """Return a dotted name with its import put in; empty where it is no name."""
+        """Return a dotted name with imports resolved; empty if the expression is not a name."""
         written = dotted_name(node)
         root, dot, rest = written.partition(".")
         return self.names.imported.get(root, root) + dot + rest if written else ""
 
     def last(self, node: ast.expr) -> str:
-        """Return the last part of a name, with its import put in."""
+        """Return the last part of a name, with imports resolved."""
         return node.attr if isinstance(node, ast.Attribute) else self.origin(node).rpartition(".")[2]
 
     @property
@@ -360,14 +360,14 @@ def _in_order(piece: ast.AST) -> Iterator[ast.AST]:
 
 
 def placed(piece: ast.AST) -> Iterator[Placed]:
-    """Yield the nodes of a piece of a test module, each with the one around it."""
+    """Yield the nodes of a piece of a test module, each with its parent."""
     yield piece, None
     for node in ast.walk(piece):
         yield from ((child, node) for child in ast.iter_child_nodes(node))
 
 
 def _run_with(definition: FunctionNode | ast.ClassDef) -> Iterator[ast.AST]:
-    """Yield what is run where something is defined, whether or not it is called later."""
+    """Yield the parts of a definition that run when it is defined, even if it is never called."""
     yield from definition.decorator_list
     if not isinstance(definition, ast.ClassDef):
         yield from definition.args.defaults
@@ -395,7 +395,7 @@ def _holds_tests(statement: FunctionNode | ast.ClassDef) -> bool:
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
-    """Yield what a node names: also a parameter, which may be a fixture, and a text, which may name one."""
+    """Yield the names in a node, including parameters and strings, which may name fixtures."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.Constant(value=str(name)):
             yield name
@@ -407,7 +407,7 @@ def _is_automatic(node: FunctionNode) -> bool:
 
 
 def is_testcase_call(call: ast.expr) -> bool:
-    """Tell whether it is a claim by one of the `assert...` methods of a `TestCase`."""
+    """Return whether a call is one of `TestCase`'s `assert...` methods."""
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
             return name.startswith("assert") and name not in EXPECTING
@@ -415,12 +415,12 @@ def is_testcase_call(call: ast.expr) -> bool:
 
 
 def is_never(test: ast.expr) -> bool:
-    """Tell whether it is a plain false value: `assert False` is how a test fails."""
+    """Return whether it is a constant false value, as in `assert False`."""
     return isinstance(test, ast.Constant) and not test.value
 
 
 def bindings_of(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the variables that a statement or a `with` binds, each with what it is bound to."""
+    """Yield the variables that a statement or `with` binds, each with its value."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             yield name, value

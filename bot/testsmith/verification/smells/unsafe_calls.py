@@ -1,7 +1,7 @@
-"""What of the machine a test function reaches: programs, code made of text, foreign memory, the environment.
+"""Detect access to programs, dynamic code, foreign memory and the environment.
 
-A test is run on a runner and on laptops, with whatever these hold. What it could do there under a condition
-that did not hold while it was proven is not shown by any run, so these are found in its text.
+Tests run on CI runners and laptops, with whatever these contain. Runs cannot show what a test would do there
+under conditions that did not occur while it was proven, so it is detected in the source.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _READING = frozenset({"os.getenv", "os.getenvb"})
 _MODULES = frozenset(
     {"__builtins__", "builtins", "ctypes", "importlib", "os", "posix", "pty", "runpy", "subprocess"}
 )
-"""Modules that a test needs as a value only to put something else in the place of one of their names."""
+"""Modules that a test may use as a value only to patch one of their names."""
 
 _OF_FILES = (
     "chmod",
@@ -75,7 +75,7 @@ _CHANGING = frozenset(
     }
 )
 _CHANGING_MODULES = frozenset({"shutil", "socket", "webbrowser"})
-"""What changes files or asks others; handed to something, it may be called later and unseen."""
+"""Modules that change files or use the network. If passed on, their functions may be called unseen."""
 
 _PUTTING = frozenset({"delattr", "delitem", "dict", "object", "patch", "setattr", "setitem"})
 _KEEPING = frozenset({"delenv", "delitem", "setenv", "setitem"})
@@ -83,7 +83,7 @@ _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_e
 
 
 def runs_programs(function: TestFunction) -> str | None:
-    """It may start a program; that a double of what would is looked at is nothing."""
+    """Return a reason if it may start a program. Inspecting a double of such a function is allowed."""
     runs = any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
         _is_whole_module(node, function, _MODULES) and not is_replaced(node, parent, function)
         for node, parent in function.reached
@@ -93,12 +93,12 @@ def runs_programs(function: TestFunction) -> str | None:
 
 
 def _is_among(origin: str, known: frozenset[str]) -> bool:
-    """Tell whether a name is one of those known, also as any other module has it: `shutil.os.system`."""
+    """Return whether a name is in the list, also through another module: `shutil.os.system`."""
     return not known.isdisjoint({origin, ".".join(origin.split(".")[-2:])})
 
 
 def _is_whole_module(node: ast.AST, function: TestFunction, known: frozenset[str]) -> bool:
-    """Tell whether a node is a module to be handed on, with all that is in it."""
+    """Return whether a node passes on one of these modules as a whole."""
     match node:
         case ast.Name():
             return function.origin(node) in known
@@ -111,7 +111,7 @@ def _is_whole_module(node: ast.AST, function: TestFunction, known: frozenset[str
 
 
 def hands_on_changes(function: TestFunction) -> str | None:
-    """It hands what changes files or asks others to something, in place of calling it."""
+    """Return a reason if it passes on a function that changes files or uses the network."""
     hands_on = any(
         (
             _is_whole_module(node, function, _CHANGING_MODULES)
@@ -135,14 +135,14 @@ def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
 
 
 def runs_text(function: TestFunction) -> str | None:
-    """It may run code that it makes of text."""
+    """Return a reason if it may run code made from a string."""
     defined = {node.name for node, _ in function.reached if isinstance(node, ast.FunctionDef)}
     runs = any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
     return "runs code made of text (`exec`, `eval` or `compile`)" if runs else None
 
 
 def imports_by_text(function: TestFunction) -> str | None:
-    """It gets a module of the standard library, or one that nobody can tell, by a text."""
+    """Return a reason if it imports a standard library module, or an unknown one, by a string."""
     bound: dict[str, list[ast.expr]] = {}
     for node, _ in function.reached:
         for name, value in bindings_of(node):
@@ -156,7 +156,7 @@ def imports_by_text(function: TestFunction) -> str | None:
 
 
 def _named_by(node: ast.AST, function: TestFunction) -> Iterator[ast.expr]:
-    """Yield the texts by which a node gets modules."""
+    """Yield the strings by which a node imports modules."""
     match node:
         case ast.Call(func=called, args=[first, *_]) if function.last(called) in _IMPORTING:
             yield first
@@ -177,13 +177,13 @@ def _may_be_of_the_library(text: ast.expr, bound: Mapping[str, list[ast.expr]]) 
 
 
 def uses_foreign_memory(function: TestFunction) -> str | None:
-    """It calls into libraries past the interpreter."""
+    """Return a reason if it calls into native libraries."""
     roots = {function.origin(node).partition(".")[0] for node in _values(function)}
     return None if roots.isdisjoint({"ctypes", "cffi"}) else "uses `ctypes`"
 
 
 def reads_the_environment(function: TestFunction) -> str | None:
-    """It reads variables of the environment that it has not set, as by `monkeypatch`."""
+    """Return a reason if it reads environment variables that it has not set, for example by `monkeypatch`."""
     nodes = function.reached
     kept = {key for node, _ in nodes for key in _kept_keys(node, function)}
     parents = {id(node): parent for node, parent in nodes}
@@ -202,7 +202,7 @@ def reads_the_environment(function: TestFunction) -> str | None:
 
 
 def _values(function: TestFunction) -> Iterator[ast.expr]:
-    """Yield the names that are used in any way but to look at what a double was called with."""
+    """Yield names that are used, except to inspect the calls of a double."""
     for node, parent in function.reached:
         if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
@@ -211,7 +211,7 @@ def _values(function: TestFunction) -> Iterator[ast.expr]:
 
 
 def is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) -> bool:
-    """Tell whether a thing is handed to `monkeypatch` or `patch`, for something to be put in its place."""
+    """Return whether an object is passed to `monkeypatch` or `patch` to be replaced."""
     match parent:
         case ast.Call(func=ast.Attribute() as called, args=[first, *_]):
             return first is node and function.last(called) in _PUTTING
@@ -219,7 +219,7 @@ def is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) -
 
 
 def _kept_keys(node: ast.AST, function: TestFunction) -> Iterator[str]:
-    """Yield the variables that a node sets or removes; whether it puts them back, other smells ask."""
+    """Yield the variables that a node sets or removes. Other smells check whether it restores them."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         if _is_among(function.origin(node.value), _ENVIRONMENT) and (key := _text(node.slice)):
             yield key
@@ -236,12 +236,12 @@ def _kept_keys(node: ast.AST, function: TestFunction) -> Iterator[str]:
 
 
 def _text(node: ast.AST | None) -> str:
-    """Return a literal text; empty for anything else."""
+    """Return a string literal's value; empty for anything else."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _key_of(node: ast.AST, parent: ast.AST | None, parents: Mapping[int, ast.AST | None]) -> str | None:
-    """Return the variable that is read; empty where something is written, None where that is not known."""
+    """Return the variable that is read; empty for a write, None if unknown."""
     key: ast.AST | None = None
     match parent:
         case ast.Subscript(slice=found, ctx=ctx):

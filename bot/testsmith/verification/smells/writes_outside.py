@@ -1,4 +1,4 @@
-"""Whether a test function writes to a place of its own choice, rather than into `tmp_path`."""
+"""Detect test functions that write to a path of their own choice instead of `tmp_path`."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ _NOWHERE = ("/dev/", ":memory:", "file::memory:")
 
 
 def writes_outside(function: TestFunction) -> str | None:
-    """It writes to a place that it names itself: that is the reviewer's own folder.
+    """Return a reason if it writes to a path that it names itself, in the reviewer's own folder.
 
-    Where the working folder is another one for the time of the test, or no real one, any place will do.
+    Any path is allowed if the working folder is changed for the test, or is not a real one.
     """
     if _is_elsewhere(function):
         return None
@@ -101,7 +101,7 @@ def _is_unnamed(call: ast.Call) -> bool:
 
 
 class _Places:
-    """Tells which expressions of a body name a place of its own choice."""
+    """Detects which expressions of a body name a path of the test's own choice."""
 
     def __init__(self, function: TestFunction, body: Body) -> None:
         self._function = function
@@ -109,7 +109,7 @@ class _Places:
         self._bound = function.of.values | {name: values[-1] for name, values in body.bindings.items()}
 
     def writes(self, call: ast.Call) -> bool:
-        """Tell whether a call writes to such a place."""
+        """Return whether a call writes to such a path."""
         origin = self._function.origin(call.func)
         if origin in _OPENS:
             return _opens_for_writing(call.args[1:2], call) and self._is_named(call.args[:1])
@@ -130,7 +130,7 @@ class _Places:
         return False
 
     def _has_it_written(self, call: ast.Call) -> bool:
-        """Tell whether the code under test is given a place, and the test then looks for what is there."""
+        """Return whether the code under test is given a path, and the test then inspects it."""
         origin = self._function.origin(call.func)
         package = self._function.names.member.module.partition(".")[0]
         if not origin.startswith(f"{package}."):

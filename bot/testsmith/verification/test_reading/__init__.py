@@ -1,1 +1,1 @@
-"""What a test module says, read from its text: claims, rows, and the situations that they are about."""
+"""Read test modules by syntax tree: claims, parametrization rows, and the situations they are about."""

@@ -1,6 +1,6 @@
-"""What a test module claims of calls, read from its syntax tree: this call gives that value, or raises that.
+"""Read a test module's claims about calls from its syntax tree: the expected value or exception.
 
-Rows of a parametrization and of a loop over literals are put in, one by one. Nothing is run.
+Rows of parametrizations and of loops over literals are expanded. No code is run.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _MOST_DEPTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What is claimed of a call: exactly one of the attributes is set.
+    """The claimed result of a call. Exactly one attribute is set.
 
     Attributes:
-        value: The value, as an expression whose names have lost their imports.
-        truth: Whether the value counts as true.
+        value: The value, as an expression with imports resolved.
+        truth: The truth value.
         exception: The last part of the exception's name.
     """
 
@@ -51,12 +51,12 @@ class Claim:
 
     Attributes:
         function: The function's name, `Class::name` for a method.
-        row: Index of the row of its one parametrization that the claim is made with; None without.
-        claimed: What is claimed.
-        call: What it is claimed of, with the values of the row put in; places are those of the module's text.
-        before: What was run before it in its function.
+        row: Index of the parametrization row that the claim is made with; None without.
+        claimed: The claimed result.
+        call: The call, with the row's values inserted. Positions refer to the module's source.
+        before: Statements that ran before it in its function.
         statement: The statement that makes the claim.
-        names: How names are read there.
+        names: Name resolution at this point.
     """
 
     function: str
@@ -69,12 +69,12 @@ class Claim:
 
     @property
     def situation(self) -> str:
-        """The call and what comes before it, in a form that can be compared; made anew each time."""
+        """The call and what comes before it, in a comparable form. Computed on each access."""
         return situation(self.call, self.before, self.names)
 
 
 def claims_of(tree: ast.Module, member: Member) -> Iterator[Claim]:
-    """Yield what the test functions of a module claim, in order; of a monster only what comes first."""
+    """Yield the claims of a module's test functions in order. Very large modules are read only in part."""
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     shared = Shared.of(tree)
     reader = _Reader(names, shared)
@@ -113,18 +113,18 @@ def _functions_in(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class CallHistory:
-    """What was run before a claim: the statements, their syntax nodes, and how many calls deep it is."""
+    """What ran before a claim: statements, number of syntax nodes, and call depth."""
 
     statements: tuple[ast.stmt, ...] = ()
     nodes: int = 0
     depth: int = 0
 
     def then(self, *statements: ast.stmt) -> CallHistory:
-        """Return the past with more statements."""
+        """Return the history with more statements."""
         return CallHistory((*self.statements, *statements), self.nodes + _count(statements), self.depth)
 
     def deeper(self) -> CallHistory:
-        """Return the same past, in a function that was called."""
+        """Return the same history inside a called function."""
         return CallHistory(self.statements, self.nodes, self.depth + 1)
 
 
@@ -134,7 +134,7 @@ def _count(statements: Sequence[ast.stmt]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One claim as it is read: what it is about, what was run before, what is claimed, and where."""
+    """A claim while it is read: its call, history, claimed result and statement."""
 
     call: ast.expr
     past: CallHistory
@@ -147,9 +147,9 @@ _Claims = Iterator[tuple[ast.expr, Claimed]]
 
 
 class _Reader:
-    """Reads the claims of bodies of statements, which are run one after the other.
+    """Reads the claims of statement bodies that run one after the other.
 
-    What is read costs as many syntax nodes as are looked at; when they are used up, nothing more is found.
+    Reading is limited to a number of syntax nodes; beyond it, nothing more is found.
     """
 
     def __init__(self, names: BoundNames, shared: Shared) -> None:
@@ -158,7 +158,7 @@ class _Reader:
         self._nodes_left = _MOST_NODES
 
     def expanded(self, body: Sequence[ast.stmt], put_in: Mapping[str, ast.expr]) -> list[ast.stmt]:
-        """Return a body with expressions put in for names; nothing where that would cost too much."""
+        """Return a body with names replaced by expressions; empty if that would exceed the limit."""
         return replaced(body, put_in) if self._can_spend(_count(body)) else []
 
     def _can_spend(self, nodes: int) -> bool:
@@ -166,11 +166,11 @@ class _Reader:
         return self._nodes_left > 0
 
     def goes_on(self, _next: object) -> bool:
-        """Tell whether anything can still be read."""
+        """Return whether the limit is not reached yet."""
         return self._nodes_left > 0
 
     def read(self, body: Sequence[ast.stmt], past: CallHistory) -> _Found:
-        """Yield each call of which something is claimed, with what was run before it."""
+        """Yield each claim about a call, with its history."""
         for statement in body:
             if not self._can_spend(past.nodes + _count([statement])):
                 return
@@ -207,7 +207,7 @@ class _Reader:
             yield _Reading(body[-1].value, before, Claimed(exception=exception), statement)
 
     def _in_helper(self, helper: _Function, call: ast.Call, past: CallHistory) -> _Found:
-        """Read a function of the test module that the test calls, with its arguments put in."""
+        """Read a module function that the test calls, with its arguments inserted."""
         put_in = _arguments(helper, call)
         if put_in is not None and past.depth < _MOST_DEPTH:
             yield from self.read(self.expanded(helper.body, put_in), past.deeper())
@@ -248,7 +248,7 @@ class _Reader:
 
 
 def _arguments(helper: _Function, call: ast.Call) -> dict[str, ast.expr] | None:
-    """Return what a call puts in for the parameters of a plain function; None where that cannot be told."""
+    """Return a call's arguments by parameter of a simple function; None if they are unknown."""
     parameters = helper.args
     names = [one.arg for one in (*parameters.posonlyargs, *parameters.args)]
     if parameters.vararg or parameters.kwarg or parameters.kwonlyargs or len(call.args) > len(names):
@@ -263,7 +263,7 @@ def _arguments(helper: _Function, call: ast.Call) -> dict[str, ast.expr] | None:
 
 
 def expected_exception(context: ast.expr) -> str | None:
-    """Return the last part of the exception's name of `pytest.raises(...)` and its like."""
+    """Return the last part of the exception name in `pytest.raises(...)` and similar calls."""
     match context:
         case ast.Call(func=function, args=[exception, *_]) if dotted_name(function).rpartition(".")[2] in {
             "raises",
@@ -289,7 +289,7 @@ def _loop_values(target: ast.expr, elements: Sequence[ast.expr]) -> Iterator[dic
 
 
 def _without_claim(statement: ast.stmt) -> ast.stmt:
-    """Return what a statement does, without what it claims of it."""
+    """Return the action of a statement without its claim."""
     match statement:
         case ast.Assert(test=ast.Compare(left=left)):
             return ast.Expr(left)
@@ -304,11 +304,11 @@ _Statements = Sequence[ast.stmt]
 
 @dataclass(frozen=True, slots=True)
 class MemberCall:
-    """A call of the member, or a look at a property.
+    """A call of the member, or access to a property.
 
     Attributes:
-        node: The call, with the plain values of variables put in.
-        collected: Whether what is looked at is a collection of what it gave, as in `list(f())`.
+        node: The call, with variables replaced by their literal values.
+        collected: Whether the result is collected, as in `list(f())`.
     """
 
     node: ast.Call | ast.Attribute
@@ -320,17 +320,17 @@ class MemberCalls:
     """Finds calls of the member.
 
     Attributes:
-        names: How names are read; holds the member.
-        fixtures: What the fixtures of the test module return, with what comes before it in them.
+        names: Name resolution, including the member.
+        fixtures: Return values of the module's fixtures, with the statements before them.
     """
 
     names: BoundNames
     fixtures: Mapping[str, tuple[ast.expr, _Statements]]
 
     def find(self, expression: ast.expr, before: _Statements) -> MemberCall | None:
-        """Return the call of the member that an expression is; None where it is anything else.
+        """Return the call of the member in an expression; None for any other expression.
 
-        The object that a method is called on has to be made in sight: of others nobody knows the class.
+        A method's object must be created in the same test, because the class of other objects is unknown.
         """
         known, before = resolved(expression, before)
         match known:
@@ -361,7 +361,7 @@ class MemberCalls:
         return self.names.member.kind is MemberKind.PROPERTY and self._is_on_object(node, before)
 
     def _is_on_object(self, node: ast.expr, before: _Statements) -> bool:
-        """Tell whether it is the member, looked up on an object of its class that is made in sight."""
+        """Return whether it is the member, accessed on an object of its class that the test creates."""
         owner, _, last = self.names.member.name.rpartition(".")
         if not owner or not isinstance(node, ast.Attribute) or node.attr != last:
             return False
@@ -372,7 +372,7 @@ class MemberCalls:
         return isinstance(made, ast.Call) and self._stands_for(made.func, owner, earlier)
 
     def _stands_for(self, node: ast.expr, name: str, before: _Statements) -> bool:
-        """Tell whether an imported name stands for something of the member's package."""
+        """Return whether an imported name refers to something in the member's package."""
         root, _, rest = dotted_name(node).partition(".")
         origin = self.names.imported.get(root)
         if origin is None or root in bound_names(before):
@@ -383,7 +383,7 @@ class MemberCalls:
 
 
 def _awaited(node: ast.expr) -> ast.expr | None:
-    """Return what is awaited or run by `asyncio.run`; None where an expression does neither."""
+    """Return the argument of `await` or `asyncio.run`; None for any other expression."""
     match node:
         case ast.Await(value=value):
             return value
@@ -393,7 +393,7 @@ def _awaited(node: ast.expr) -> ast.expr | None:
 
 
 def fixtures_of(tree: ast.Module) -> dict[str, tuple[ast.expr, _Statements]]:
-    """Return what the fixtures of a module return, with what comes before it in them."""
+    """Return the return values of a module's fixtures, with the statements before them."""
     found: dict[str, tuple[ast.expr, _Statements]] = {}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef) or not is_fixture(node):

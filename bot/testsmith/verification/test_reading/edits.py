@@ -1,4 +1,4 @@
-"""Where syntax nodes stand in the text they were read from, in bytes, and pieces put in for them."""
+"""Positions of syntax nodes in their source, in bytes, and replacements for them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from testsmith.verification.test_reading.claims import functions_of
 from testsmith.verification.test_reading.situations import Shared
 
 Piece = tuple[int, int, str]
-"""A stretch of a text, from its first byte to the one behind its last, and what is put in its place."""
+"""A replacement: start and end of a range in bytes, and the new text."""
 
 
 class Text:
-    """A module's text.
+    """A module's source.
 
     Args:
-        code: The text, as it was parsed; a byte order mark is left out.
+        code: The source as it was parsed, without a byte order mark.
     """
 
     def __init__(self, code: str) -> None:
@@ -32,25 +32,25 @@ class Text:
         return starts
 
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        """Return where a node begins and ends."""
+        """Return the start and end of a node."""
         last_line, last_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[last_line - 1] + last_column
 
     def of(self, node: ast.expr | ast.stmt) -> str:
-        """Return a node's own text."""
+        """Return the source of a node."""
         start, end = self.place(node)
         return self._data[start:end].decode()
 
     def before(self, node: ast.expr | ast.stmt) -> str:
-        """Return what stands before a node in its line."""
+        """Return the text before a node on its line."""
         return self._data[self.line_start(node.lineno) : self.place(node)[0]].decode()
 
     def line_start(self, line: int) -> int:
-        """Return where a line begins, counted from 1."""
+        """Return the start of a line, counted from 1."""
         return self._starts[line - 1]
 
     def with_pieces(self, pieces: Iterable[Piece]) -> str:
-        """Return the text with pieces, which do not overlap, put in."""
+        """Return the source with non-overlapping replacements applied."""
         data = self._data
         for start, end, piece in sorted(pieces, reverse=True):
             data = data[:start] + piece.encode() + data[end:]
@@ -58,7 +58,7 @@ class Text:
 
 
 def row_counts(code: str) -> dict[str, int]:
-    """Return how many rows each function has whose rows can be told apart."""
+    """Return the number of rows of each function whose rows can be distinguished."""
     tree = parse_untrusted(code)
     shared = Shared.of(tree)
     found = ((name, shared.rows_of(name, function)) for name, function in functions_of(tree))
@@ -80,7 +80,7 @@ def without_rows(code: str, rows: Mapping[str, frozenset[int]]) -> str:
 
 
 def _cuts(text: Text, elements: Sequence[ast.expr], taken: frozenset[int]) -> Iterator[Piece]:
-    """Yield the stretches that hold the taken elements and the commas behind them."""
+    """Yield the ranges of the removed elements and the commas after them."""
     places = list(map(text.place, elements))
     for index in taken:
         start, end = places[index]

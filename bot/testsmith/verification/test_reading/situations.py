@@ -1,8 +1,8 @@
-"""A call, and what the objects in it have been through before, in a form that can be compared.
+"""Normalize a call and the earlier operations on its objects, so that calls can be compared.
 
-The form does not depend on how a call is written: names lose their imports, positional arguments of the
-member become named ones, literals that stand in variables are put in their places, and local variables are
-numbered. Nothing is run.
+The result does not depend on how a call is written: imports are resolved, positional arguments of the member
+become keyword arguments, variables with literal values are replaced, and local variables are numbered. No
+code is run.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class BoundNames:
-    """How names are read: what imports bind, and whose member is looked at.
+    """Name resolution: imported names, and the member.
 
     Attributes:
         member: The member.
-        imported: The dotted origin of each name that an import binds.
-        parameters: The names of the member's positional parameters, without the one it is bound to.
+        imported: The dotted origin of each imported name.
+        parameters: Names of the member's positional parameters, without `self` or `cls`.
     """
 
     member: Member
@@ -37,12 +37,12 @@ class BoundNames:
 
     @classmethod
     def of(cls, member: Member, statements: Sequence[ast.stmt]) -> BoundNames:
-        """Return how names are read behind these statements."""
+        """Return the name resolution after these statements."""
         return cls(member, dict(_imported(statements)), _parameters(member))
 
 
 def situation(call: ast.expr, before: Sequence[ast.stmt], names: BoundNames) -> str:
-    """Return a call, with what the objects in it have been through before, in a form that can be compared."""
+    """Return a call and the earlier operations on its objects in a comparable form."""
     call, before = resolved(call, before)
     needed = _needed(call, before)
     statements = [*needed, ast.Expr(call)]
@@ -53,15 +53,15 @@ def situation(call: ast.expr, before: Sequence[ast.stmt], names: BoundNames) -> 
 
 
 def plain_value(value: ast.expr, names: BoundNames) -> ast.expr:
-    """Return an expression whose names have lost their imports."""
+    """Return an expression with imports resolved."""
     plain: ast.expr = _Plain(names, frozenset()).visit(copy.deepcopy(value))
     return plain
 
 
 def resolved(expression: ast.expr, before: Sequence[ast.stmt]) -> tuple[ast.expr, Sequence[ast.stmt]]:
-    """Return what a variable was bound to, and the statements before that; literals are put in their places.
+    """Return a variable's value and the statements before it, with literals inserted.
 
-    `result = call(x)` followed by a claim of `result` is a claim of `call(x)`.
+    `result = call(x)` followed by a claim about `result` is a claim about `call(x)`.
     """
     bound = _single_bindings(before)
     if isinstance(expression, ast.Name) and expression.id in bound:
@@ -73,14 +73,14 @@ def resolved(expression: ast.expr, before: Sequence[ast.stmt]) -> tuple[ast.expr
 
 
 def replaced(body: Sequence[ast.stmt], put_in: Mapping[str, ast.expr]) -> list[ast.stmt]:
-    """Return statements with expressions put in for names that they read."""
+    """Return statements with names that they read replaced by expressions."""
     if not put_in:
         return list(body)
     return [_Replacing(put_in).visit(copy.deepcopy(statement)) for statement in body]
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Tell whether an expression is written out as a plain value."""
+    """Return whether an expression is a literal."""
     try:
         ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -89,7 +89,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def dotted_name(node: ast.expr) -> str:
-    """Return a dotted name as text; empty where the expression is none."""
+    """Return a dotted name as a string; empty for any other expression."""
     match node:
         case ast.Name(id=name):
             return name
@@ -110,7 +110,7 @@ def bound_names(statements: Sequence[ast.stmt]) -> frozenset[str]:
 
 
 class _Replacing(ast.NodeTransformer):
-    """Puts expressions in for names."""
+    """Replaces names with expressions."""
 
     def __init__(self, put_in: Mapping[str, ast.expr]) -> None:
         self._put_in = put_in
@@ -122,7 +122,7 @@ class _Replacing(ast.NodeTransformer):
 
 
 def _single_bindings(statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ast.expr]]:
-    """Return the variables that are bound once, by a plain assignment: where, and to what."""
+    """Return the variables that are bound once, by a simple assignment, with position and value."""
     found: dict[str, list[tuple[int, ast.expr | None]]] = {}
     for at, statement in enumerate(statements):
         match statement:
@@ -141,12 +141,12 @@ def _single_bindings(statements: Sequence[ast.stmt]) -> dict[str, tuple[int, ast
 
 
 def _needed(call: ast.expr, before: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements that have to do with the local objects in a call, in order."""
+    """Return the statements that involve the local objects in a call, in order."""
     local = bound_names(before)
     wanted = _read_names(call) & local
     touched = [(each, (bound_names([each]) | _read_names(each)) & local) for each in before]
     known = frozenset[str]()
-    while wanted != known:  # what shares a name with something needed may alter it
+    while wanted != known:  # what shares a name with a needed object may change it
         known, wanted = wanted, wanted.union(*(names for _, names in touched if names & wanted))
     kept = [
         each
@@ -157,7 +157,7 @@ def _needed(call: ast.expr, before: Sequence[ast.stmt]) -> list[ast.stmt]:
 
 
 def _without_idle_names(statements: list[ast.stmt], call: ast.expr) -> list[ast.stmt]:
-    """Take names away that nothing reads: `first = cart.add(1)` is to the cart what `cart.add(1)` is."""
+    """Remove unused variables: `first = cart.add(1)` affects the cart in the same way as `cart.add(1)`."""
     read = _read_names(call).union(*(_read_names(statement) for statement in statements))
     plain: list[ast.stmt] = []
     for statement in statements:
@@ -187,7 +187,7 @@ def _imported(statements: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes away what depends on how a call is written."""
+    """Removes differences in how a call is written."""
 
     def __init__(self, names: BoundNames, local: frozenset[str]) -> None:
         self._names = names
@@ -195,20 +195,20 @@ class _Plain(ast.NodeTransformer):
         self._parameters = names.parameters
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Take the import away."""
+        """Resolve the import."""
         return self._without_import(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        """Take the import away."""
+        """Resolve the import."""
         return self._without_import(node)
 
     def visit_Await(self, node: ast.Await) -> ast.expr:
-        """Take the waiting away."""
+        """Remove the `await`."""
         value: ast.expr = self.visit(node.value)
         return value
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Take `asyncio.run` away, and name the positional arguments of the member."""
+        """Remove `asyncio.run`, and turn the member's positional arguments into keyword arguments."""
         if dotted_name(node.func) == "asyncio.run" and len(node.args) == 1:
             inner: ast.expr = self.visit(node.args[0])
             return inner
@@ -245,7 +245,7 @@ class _Plain(ast.NodeTransformer):
 
 
 class _Renamed(ast.NodeTransformer):
-    """Gives local variables names by the order in which they appear."""
+    """Names local variables in the order in which they appear."""
 
     def __init__(self, local: frozenset[str], statements: Sequence[ast.AST]) -> None:
         seen = [
@@ -262,7 +262,7 @@ class _Renamed(ast.NodeTransformer):
 
 
 def _parameters(member: Member) -> list[str]:
-    """Return the names of a member's positional parameters, without the one it is bound to."""
+    """Return the names of a member's positional parameters, without `self` or `cls`."""
     try:
         body = parse_untrusted(member.source).body
     except CannotParse:
@@ -281,12 +281,12 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A parametrization whose rows can be taken away one by one.
+    """A parametrization whose rows can be removed one by one.
 
     Attributes:
-        elements: Its rows, as they are written.
-        values: What each row puts in for which name.
-        labels: The names of the rows, where `ids` lists them.
+        elements: Its rows, as written.
+        values: The values of each row, by parameter name.
+        labels: The names of the rows, if `ids` lists them.
     """
 
     elements: list[ast.expr]
@@ -296,14 +296,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the test functions of a module share.
+    """Definitions that the test functions of a module share.
 
     Attributes:
-        lists: The lists and tuples that module constants stand for.
-        literals: The plain values, likewise.
+        lists: Module constants that are lists or tuples.
+        literals: Module constants that are literals.
         reads: How often each name is read.
-        helpers: The module's plain functions that are no tests.
-        marks: The parametrizations that a class or the module gives each of its test functions.
+        helpers: The module's simple functions that are not tests.
+        marks: Parametrizations that a class or the module applies to each of its test functions.
     """
 
     lists: Mapping[str, ast.List | ast.Tuple]
@@ -314,7 +314,7 @@ class Shared:
 
     @classmethod
     def of(cls, tree: ast.Module) -> Shared:
-        """Return what the test functions of a module share."""
+        """Return the shared definitions of a module."""
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         stored = Counter(node.id for node in names if not isinstance(node.ctx, ast.Load))
         constants = {name: value for name, value in map(_constant, tree.body) if name and stored[name] == 1}
@@ -335,13 +335,13 @@ class Shared:
         )
 
     def constants_for(self, function: TestFunctionNode) -> dict[str, ast.expr]:
-        """Return the plain values that a function reads by the name of a module constant."""
+        """Return the literals that a function reads through module constants."""
         read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
         own = {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
         return {name: self.literals[name] for name in read - own if name in self.literals}
 
     def rows_of(self, name: str, function: TestFunctionNode) -> Rows | None:
-        """Return the rows of a function that is parametrized once, by rows of its own; else None."""
+        """Return the rows of a function that has a single parametrization with rows of its own; else None."""
         marks = [*self.marks.get(name, ()), *parametrize_marks(function.decorator_list)]
         if len(marks) != 1 or self.marks.get(name):
             return None
@@ -357,7 +357,7 @@ class Shared:
     def cases(
         self, name: str, function: TestFunctionNode
     ) -> Iterator[tuple[int | None, dict[str, ast.expr]]]:
-        """Yield what each case of a function puts in for its parameters, with its row where it can be cut."""
+        """Yield the parameter values of each case of a function, with its row if it can be removed."""
         rows = self.rows_of(name, function)
         if rows is not None:
             yield from enumerate(rows.values)
@@ -369,7 +369,7 @@ class Shared:
             yield None, {key: value for part in values for key, value in part.items()}
 
     def _listed(self, mark: ast.Call) -> tuple[list[ast.expr], list[dict[str, ast.expr]]] | None:
-        """Return the rows of a mark and what they put in; None where they are not written out."""
+        """Return the rows of a mark and their values; None if they are not literal."""
         rows = _rows_argument(mark)
         if isinstance(rows, ast.Name):
             rows = self.lists.get(rows.id)
@@ -379,7 +379,7 @@ class Shared:
         return rows.elts, [row_values(names, element) or {} for element in rows.elts]
 
     def _is_its_own(self, mark: ast.Call) -> bool:
-        """Tell whether nothing else reads the rows of a mark."""
+        """Return whether nothing else reads the rows of a mark."""
         rows = _rows_argument(mark)
         return not isinstance(rows, ast.Name) or self.reads[rows.id] == 1
 
@@ -415,7 +415,7 @@ def _inherited_marks(
 
 
 def _constant(statement: ast.stmt) -> tuple[str, ast.expr]:
-    """Return the name and the value that a statement binds; an empty name where it is no plain binding."""
+    """Return the name and value that a statement binds; an empty name for any other statement."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             return name, value
@@ -430,7 +430,7 @@ def _rows_argument(mark: ast.Call) -> ast.expr | None:
 
 
 def _labels(mark: ast.Call) -> list[ast.expr] | None:
-    """Return the names of the rows that `ids` lists; None where they stand elsewhere."""
+    """Return the row names that `ids` lists; None if they are defined elsewhere."""
     named = next((keyword.value for keyword in mark.keywords if keyword.arg == "ids"), None)
     match named:
         case ast.List(elts=labels) | ast.Tuple(elts=labels):
@@ -452,7 +452,7 @@ def _parameter_names(node: ast.expr) -> list[str]:
 
 
 def row_values(names: Sequence[str], element: ast.expr) -> dict[str, ast.expr] | None:
-    """Return what a row puts in for each name; None where it cannot be told."""
+    """Return a row's values by parameter name; None if they are unknown."""
     if isinstance(element, ast.Call) and dotted_name(element.func).endswith("param"):
         values = element.args
     elif len(names) == 1:
