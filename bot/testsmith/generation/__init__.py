@@ -1,1 +1,1 @@
-"""What turns requests into candidates: a model, or the offline engine."""
+"""Test generation by a model or by the offline engine."""

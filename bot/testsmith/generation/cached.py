@@ -1,4 +1,4 @@
-"""The result cache, wrapped around a generator: what is known is neither asked nor packed into a call."""
+"""Generator wrapper that uses the result cache."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from testsmith.storage.store import ResultStore, decode_result, encode_result
 
 
 class CachedGenerator:
-    """Answers from the store what it can, and asks another generator for the rest; one or many at once.
+    """Answers requests from the store, and asks another generator for the rest.
 
-    A known answer is given for whoever asks with the same key, wherever its file lies now. That is sound
-    because the key names the module that tests import the member from: a move within a file, or of a private
-    file behind the same public module, still hits; a move that changes the import does not, since what the
-    answer imports would not be there.
+    A cached result is used for every request with the same key, even if its file moved. This is safe because
+    the key includes the module that tests import the member from: moves within a file, or of a private file
+    behind the same public module, still hit the cache, while moves that change the import do not.
 
     Args:
-        inner: Who is asked for what the store does not hold.
-        store: What is known.
-        key_for: The key of a request's result, see `testsmith.storage.keys`.
-        settled: Called once all that was asked for has come, or no more will: what was paid for is stored.
-        used: Called with the key of each result before it is given to anybody.
+        inner: Generator to ask for results that are not in the store.
+        store: The result store.
+        key_for: Returns the key of a request's result; see `testsmith.storage.keys`.
+        settled: Called when all requested results have arrived or no more will, and paid results are stored.
+        used: Called with the key of each result before the result is returned.
     """
 
     def __init__(
@@ -44,19 +43,19 @@ class CachedGenerator:
         self._misses = 0
 
     async def generate(self, request: Request) -> Result:
-        """Return the known result, or a new one.
+        """Return the cached result or a new one.
 
         Raises:
-            SpendingEnded: No further call of this run can work.
+            SpendingEnded: No further model call is possible in this run.
         """
         [result] = [result async for result in self.generate_batch([request])]
         return result
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
-        """Yield exactly one result a request, known ones first, while the others are asked for.
+        """Yield exactly one result per request, cached ones first while the others are being generated.
 
         Raises:
-            SpendingEnded: No further call of this run can work. It comes after all results.
+            SpendingEnded: No further model call is possible in this run. Raised after all results.
         """
         keys = {request.member.id: self._key_for(request) for request in requests}
         known = self._known(requests, keys)
@@ -77,23 +76,23 @@ class CachedGenerator:
             await asyncio.gather(asking, return_exceptions=True)
 
     def cache_stats(self) -> CacheStats:
-        """Return this run's hits and misses in members, and what the store holds now.
+        """Return this run's hits and misses in members, and the current contents of the store.
 
-        A member that is asked for again, for its tests to be mended, is looked up again, and counted again.
+        A member that is requested again for a repair is looked up and counted again.
         """
         return CacheStats(hits=self._hits, misses=self._misses, entries=self._store.stats().entries)
 
     def observe_with(self, observer: Observer) -> None:
-        """Have the other generator observe; members whose results are known are not."""
+        """Pass the observer to the inner generator; members with cached results are not observed."""
         if isinstance(self._inner, ObservingGenerator):
             self._inner.observe_with(observer)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the other generator says about its answers."""
+        """Return the inner generator's notes."""
         return self._inner.notes() if isinstance(self._inner, NotedGenerator) else ()
 
     def _known(self, requests: Sequence[Request], keys: Mapping[str, str]) -> dict[str, Result]:
-        """Return the results that the store holds, by member id; a value of another shape is none."""
+        """Return cached results by member id; invalid values are ignored."""
         values = self._store.get_many(list(keys.values()))
         decoded = (
             (request.member.id, decode_result(values[key], request.member))
@@ -105,7 +104,7 @@ class CachedGenerator:
     async def _ask(
         self, requests: Sequence[Request], keys: Mapping[str, str], arriving: asyncio.Queue[Result | None]
     ) -> None:
-        """Ask for the rest; each result is safe in the store as soon as it comes, however slow its reader."""
+        """Request the rest; each result is stored as soon as it arrives, even if the reader is slow."""
         try:
             async with closing(results(self._inner, requests)) as stream:
                 async for result in stream:
@@ -116,7 +115,7 @@ class CachedGenerator:
             self._settled()
 
     def _keep(self, key: str | None, result: Result) -> None:
-        """Store a result that holds for good; what may pass is asked for again in the next run."""
+        """Store a permanent result; temporary failures are requested again in the next run."""
         if key is not None and not (isinstance(result, Skipped) and not result.permanent):
             self._store.put(key, encode_result(result))
             self._used(key)

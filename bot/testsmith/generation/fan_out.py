@@ -1,4 +1,4 @@
-"""Many requests at the same time: in batches where that is wanted and possible, else one by one."""
+"""Run many requests concurrently, in batches if possible."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ T = TypeVar("T")
 
 
 class SideBySide(Generic[T]):
-    """A set of running coroutines, iterated in the order in which they end.
+    """A set of running coroutines, iterated in the order in which they finish.
 
-    More may be started while it is iterated; the iteration is over when nothing runs any more. Leaving the
-    `async with` block cancels what still runs and waits until it has ended, so that nothing outlives its
-    reader, neither after an error nor when a generator around it is closed. An exception of a coroutine is
-    raised to the reader. A reader that is cancelled gets what has ended until then, and after it the
-    cancellation, so that no answer that came is lost. A task group would not do: it must not be open across
-    a generator's `yield`.
+    More can be started during iteration, which ends when nothing is running. Leaving the `async with` block
+    cancels running tasks and waits for them, so that none outlives its reader after an error or when an
+    enclosing generator is closed. Exceptions of coroutines are raised to the reader. A cancelled reader first
+    gets the results that are already available, so that none is lost. A task group cannot be used because it
+    must not be open across a generator's `yield`.
     """
 
     def __init__(self) -> None:
@@ -36,7 +35,7 @@ class SideBySide(Generic[T]):
         self._cancelled: asyncio.CancelledError | None = None
 
     def start(self, coroutine: Coroutine[None, None, T]) -> None:
-        """Run one more."""
+        """Start another coroutine."""
         task = asyncio.create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._ended.put_nowait)
@@ -52,7 +51,7 @@ class SideBySide(Generic[T]):
         return task.result()
 
     async def _next(self) -> asyncio.Task[T]:
-        """Wait for a task to end; once that wait was cancelled, return only what had ended without it."""
+        """Wait for a task to finish; after a cancelled wait, return only tasks that had already finished."""
         if self._cancelled is None:
             try:
                 return await self._ended.get()
@@ -76,7 +75,7 @@ class SideBySide(Generic[T]):
 
 @asynccontextmanager
 async def closing(stream: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Hand out a stream, and close it at the end where it is one that can be closed."""
+    """Provide a stream, and close it at the end if it can be closed."""
     try:
         yield stream
     finally:
@@ -87,17 +86,17 @@ async def closing(stream: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
 async def results(
     generator: TestGenerator, requests: Sequence[Request], *, batches: bool = True, at_once: int = 5
 ) -> AsyncGenerator[Result, None]:
-    """Yield exactly one result a request, each as soon as it is there.
+    """Yield exactly one result per request, each as soon as it is available.
 
     Args:
-        generator: Who answers.
-        requests: What is asked.
-        batches: Whether the language's driver wants batches; without, or where the generator cannot, each
-            request is asked by itself.
-        at_once: The most requests that are asked by themselves at the same time.
+        generator: The generator.
+        requests: The requests.
+        batches: Whether the language driver allows batches. Without them, or if the generator does not
+            support them, requests are made one by one.
+        at_once: Maximum number of concurrent single requests.
 
     Raises:
-        SpendingEnded: No further call of this run can work. It comes after all results.
+        SpendingEnded: No further model call is possible in this run. Raised after all results.
     """
     if batches and isinstance(generator, BatchTestGenerator):
         stream = generator.generate_batch(requests)
@@ -135,12 +134,12 @@ async def _one(generator: TestGenerator, request: Request) -> tuple[Result, Spen
 
 
 class TimedObserver:
-    """An observer that ends in time, and whose failure is no one's: what is known until then counts.
+    """An observer with a time limit. Its failures are ignored, and observations made until then are used.
 
     Args:
-        inner: Who runs the members.
-        deadline: When the whole run has to be over.
-        share: So much of the time that is left may go by.
+        inner: The observer.
+        deadline: Deadline of the whole run.
+        share: Fraction of the remaining time that may be used.
     """
 
     def __init__(self, inner: Observer, deadline: Deadline, share: float) -> None:
@@ -150,7 +149,7 @@ class TimedObserver:
         self._notes: dict[str, None] = {}
 
     async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
-        """See `Observer.observe`; what takes too long or cannot be run is left out."""
+        """See `Observer.observe`; members that take too long or cannot be run are left out."""
         found: dict[str, tuple[str, ...]] = {}
         try:
             await self._deadline.within(self._take(requests, found), self._share)
@@ -166,7 +165,7 @@ class TimedObserver:
             yield member, data
 
     def notes(self) -> tuple[str, ...]:
-        """Return why something was not observed, once each."""
+        """Return the distinct reasons why members were not observed."""
         return tuple(self._notes)
 
     async def _take(self, requests: Sequence[Request], found: dict[str, tuple[str, ...]]) -> None:

@@ -1,8 +1,8 @@
-"""What turns requests into candidates.
+"""Interfaces of test generators.
 
-Batching is opt-in by interface: whoever implements only `TestGenerator` is asked member by member, side by
-side. Neither raises for a member that could not be answered: that is a `Skipped`. A `SpendingEnded` ends
-the stream after the results that were had.
+Batching is optional: a class that implements only `TestGenerator` gets one request per member, concurrently.
+Generators return a `Skipped` for a member that could not be answered, and do not raise. `SpendingEnded` ends
+the stream after the available results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class TestGenerator(Protocol):
     """Answers one request at a time."""
 
     async def generate(self, request: Request) -> Result:
-        """Return a candidate, or the member skipped with stage `generation` or `budget` and the reason."""
+        """Return a candidate, or a skipped member with stage `generation` or `budget` and the reason."""
         ...
 
 
@@ -26,37 +26,37 @@ class BatchTestGenerator(Protocol):
     """Answers many requests in fewer calls."""
 
     def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
-        """Yield exactly one result a request, in any order, each as soon as it is there."""
+        """Yield exactly one result per request, in any order, each as soon as it is available."""
         ...
 
 
 @runtime_checkable
 class NotedGenerator(Protocol):
-    """Has something to say about its answers as a whole."""
+    """Has notes about its answers as a whole."""
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the report should know of the answers so far."""
+        """Return notes for the report about the answers so far."""
         ...
 
 
 class Observer(Protocol):
-    """Runs members, and tells what came of it."""
+    """Runs members and reports their results."""
 
     def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
-        """Yield members' ids with what came of running them, as `Context.observations` holds it.
+        """Yield member ids with observed results, in the format of `Context.observations`.
 
-        Each comes as soon as it is known. What the documentation contradicts is left out, and so are members
-        of which nothing is known.
+        Each is yielded as soon as it is known. Results that contradict the documentation and members without
+        results are left out.
         """
         ...
 
 
 @runtime_checkable
 class ObservingGenerator(Protocol):
-    """Shows whom it asks what was observed of the members."""
+    """Includes observed results in its prompts."""
 
     def observe_with(self, observer: Observer) -> None:
-        """Have members observed from now on, those alone that someone is asked for."""
+        """Set the observer for the members that are requested from now on."""
         ...
 
 
@@ -67,7 +67,7 @@ def skipped(
     permanent: bool = False,
     stage: SkipStage = SkipStage.GENERATION,
 ) -> tuple[Skipped, ...]:
-    """Return each request's member as skipped, for one reason."""
+    """Return the member of each request as skipped, with one reason."""
     return tuple(
         Skipped(
             path=request.member.path,

@@ -1,1 +1,1 @@
-"""The generator that asks a language model: prompts, packing, parsing."""
+"""Test generation by a language model: prompts, packing and parsing."""

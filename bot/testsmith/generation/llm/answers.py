@@ -1,8 +1,8 @@
-"""An answer's text -> test modules by member. Pure, and safe on any text whatever.
+"""Parse model answers into test modules by member, and decide on follow-up calls.
 
-Three forms are read, and the first that answers a member wins: JSON, which may stand in a fence or in prose,
-and of which every whole entry counts where the rest is cut or broken; sections under a line
-`### test: <member id>` or `=== <member id> ===`; for a single member the one fenced block.
+Accepts any text. Three formats are supported, and the first that answers a member is used: JSON, optionally
+in a fence or prose, of which complete entries count even if the rest is truncated or invalid; sections after
+a line `### test: <member id>` or `=== <member id> ===`; and, for a single member, the only fenced block.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from testsmith.llm.interface import (
 from testsmith.model import Candidate, Member, Origin, Request, Result, SkipStage
 
 MAX_CODE_BYTES = 64 * 1024
-"""A longer test module is no answer."""
+"""Maximum length of a test module; longer ones are rejected."""
 
 MAX_ANSWER_CHARACTERS = 4 * 1024**2
-"""What lies beyond is not read."""
+"""Maximum length of an answer that is read."""
 
 MAX_BROKEN_STARTS = 50
-"""After so many beginnings that are no JSON the rest is not searched: the search stays linear."""
+"""Maximum number of failed JSON parse attempts, to keep the search linear."""
 
 ANSWER_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -54,24 +54,24 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
     "required": ["tests"],
     "additionalProperties": False,
 }
-"""The JSON Schema of the first form; the same for all calls, since endpoints prepare each schema once."""
+"""JSON Schema of the first format; the same for all calls because endpoints prepare each schema once."""
 
 _START = re.compile(r'\{\s*"(?:tests|name|code)"\s*:')
 _FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")
 _DECODER = json.JSONDecoder(strict=False)
-"""Not strict: models write line breaks in strings as they are."""
+"""Not strict, because models write literal line breaks in strings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedAnswer:
-    """What one answer holds.
+    """Content of an answer.
 
     Attributes:
         codes: Test modules by member id, each ending with a line break.
-        repeated: Entries ignored because their member was answered already.
-        unknown: Entries that name none of the members, or several.
-        unusable: Entries whose code is empty, too long or no text.
-        readable: Whether the text has one of the known forms at all, though it may hold nothing.
+        repeated: Entries ignored because their member was already answered.
+        unknown: Entries that match no member, or several.
+        unusable: Entries whose code is empty, too long or not text.
+        readable: Whether the answer is in a supported format, even if it contains no tests.
     """
 
     codes: Mapping[str, str]
@@ -83,19 +83,19 @@ class ParsedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A name with its code, as it came: anything at all."""
+    """An unvalidated entry: a name and code."""
 
     name: object
     code: object
 
 
 def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) -> ParsedAnswer:
-    """Return what an answer holds for the members that were asked.
+    """Return the tests in an answer for the requested members.
 
     Args:
         text: The answer.
-        members: Those asked in this call.
-        is_cut: Whether the answer ended at its length limit: a last section without an end is not whole then.
+        members: Members requested in this call.
+        is_cut: Whether the answer reached its length limit; an unterminated last section is then incomplete.
     """
     text = text[:MAX_ANSWER_CHARACTERS]
     lines = text.replace("\r\n", "\n").split("\n")
@@ -130,7 +130,7 @@ def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> Par
 
 
 def _names(members: Iterable[Member]) -> dict[str, str]:
-    """Return every name that means exactly one of the members, with that member's id; ids come first."""
+    """Return the id for every name that identifies exactly one member; ids take precedence."""
     meant: dict[str, set[str]] = {}
     ids: dict[str, str] = {}
     for member in members:
@@ -141,25 +141,25 @@ def _names(members: Iterable[Member]) -> dict[str, str]:
 
 
 def _bare(name: object) -> str:
-    """Return a name without the marks that models put around it; an empty one for anything else."""
+    """Return a name without surrounding markup, or `""` for anything that is not a string."""
     return name.strip(" \t\r\n`'\"") if isinstance(name, str) else ""
 
 
 def _module(code: object) -> str | None:
-    """Return a usable module's text, without a fence around it; None if it is not one."""
+    """Return the text of a usable module without a surrounding fence, or None."""
     if not isinstance(code, str) or len(code) > MAX_CODE_BYTES:
         return None
     text = _without_fence(code.replace("\r\n", "\n")).strip("\n").rstrip()
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        # A lone surrogate, which JSON can spell: it could be neither kept nor run.
+        # JSON can contain lone surrogates, which can be neither stored nor run.
         return None
     return f"{text}\n" if 0 < size < MAX_CODE_BYTES and "\0" not in text else None
 
 
 def _json_entries(text: str) -> list[_Entry] | None:
-    """Return the entries of every JSON value that begins like an envelope or an entry; None without one."""
+    """Return the entries of every JSON value that looks like an envelope or an entry, or None."""
     entries: list[_Entry] = []
     found = False
     position = broken = 0
@@ -167,7 +167,7 @@ def _json_entries(text: str) -> list[_Entry] | None:
         try:
             value, position = _DECODER.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            # A cut envelope: its whole entries begin further in.
+            # A truncated envelope: its complete entries start further inside.
             position = start.end()
             broken += 1
         else:
@@ -177,7 +177,7 @@ def _json_entries(text: str) -> list[_Entry] | None:
 
 
 def _listed(value: dict[str, object]) -> list[_Entry]:
-    """Return the entries of one JSON object: an envelope, with a list or a mapping in it, or an entry."""
+    """Return the entries of a JSON object: an envelope with a list or mapping, or a single entry."""
     tests = value.get("tests", [value])
     if isinstance(tests, dict):
         return [_Entry(name, code) for name, code in tests.items()]
@@ -186,7 +186,7 @@ def _listed(value: dict[str, object]) -> list[_Entry]:
 
 
 def _sections(lines: Iterable[str], *, is_cut: bool) -> list[_Entry] | None:
-    """Return what stands under each line that names a member: its first fenced block, or all of it."""
+    """Return the first fenced block, or the whole text, after each line that names a member."""
     sections: list[tuple[str, list[str]]] = []
     fence = ""
     for line in lines:
@@ -202,7 +202,7 @@ def _sections(lines: Iterable[str], *, is_cut: bool) -> list[_Entry] | None:
 
 
 def _section_name(line: str) -> str:
-    """Return the name in a line `### test: NAME` or `=== NAME ===`; an empty one for any other line."""
+    """Return the name in a line `### test: NAME` or `=== NAME ===`, or `""`."""
     bare = line.strip()
     if bare.startswith("===") and bare.endswith("==="):
         return bare.strip("=").strip()
@@ -212,7 +212,7 @@ def _section_name(line: str) -> str:
 
 
 def _only_block(lines: Iterable[str], members: Sequence[Member]) -> list[_Entry] | None:
-    """Return the answer's one fenced block as the answer for the one member that was asked."""
+    """Return the answer's only fenced block as the answer for the only requested member."""
     blocks = _blocks(lines)
     return [_Entry(members[0].id, blocks[0])] if len(members) == 1 and len(blocks) == 1 else None
 
@@ -222,7 +222,7 @@ def _first_block(lines: Sequence[str]) -> str:
 
 
 def _blocks(lines: Iterable[str]) -> list[str]:
-    """Return the texts of all fenced blocks that are closed."""
+    """Return the contents of all closed fenced blocks."""
     blocks: list[str] = []
     inside: list[str] = []
     fence = ""
@@ -237,7 +237,7 @@ def _blocks(lines: Iterable[str]) -> list[str]:
 
 
 def _fence_after(line: str, fence: str) -> str:
-    """Return the fence that is open after a line, where `fence` was open before it."""
+    """Return the fence that is open after a line, given the one open before it."""
     bare = line.strip()
     if fence:
         closes = len(bare) >= len(fence) and not bare.strip(fence[0])
@@ -247,7 +247,7 @@ def _fence_after(line: str, fence: str) -> str:
 
 
 def _without_fence(code: str) -> str:
-    """Return a module's text without the fence around it, where there is one."""
+    """Return a module's text without a surrounding fence."""
     lines = code.strip().split("\n")
     fence = _fence_after(lines[0], "")
     if not fence:
@@ -256,23 +256,23 @@ def _without_fence(code: str) -> str:
     return "\n".join(lines[1:-1] if closed else lines[1:])
 
 
-# What follows from an answer, or from an error in its place: results, and calls to make again. Pure.
+# Follow-up calls after an answer or an error.
 #
-# Every call made again is for fewer members, or is counted, or shows less, or may answer longer, once: so
-# the rounds end. Nothing that was answered is asked again.
+# Every follow-up call has fewer members, counts toward a limit, shows less context or has more room once, so
+# the rounds terminate. Members that were answered are not requested again.
 
 MAX_ASKED_AGAIN = 2
-"""How many times a member is asked again after an answer without a test for it."""
+"""Maximum number of times a member is requested again after an answer without a test for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOutcome:
-    """What one call comes to.
+    """Result of one call.
 
     Attributes:
-        results: Members that are done.
-        again: Calls to make for the others.
-        ended: Set where no further call of this run can work.
+        results: Results of members that are done.
+        again: Calls to make for the other members.
+        ended: Set if no further call of this run is possible.
     """
 
     results: tuple[Result, ...] = ()
@@ -283,7 +283,7 @@ class CallOutcome:
 def after_answer(
     batch: Batch, answer: ParsedAnswer, response: CompletionResponse, limits: BatchLimits
 ) -> CallOutcome:
-    """Decide what follows from an answer, what was read in it, and the reason for its end."""
+    """Return the outcome of an answer, given its parsed content and finish reason."""
     results = tuple(
         Candidate(member=request.member.id, code=answer.codes[request.member.id], origin=Origin.MODEL)
         for request in batch.requests
@@ -304,7 +304,7 @@ def after_answer(
 
 
 def after_error(batch: Batch, error: ProviderError, limits: BatchLimits) -> CallOutcome:
-    """Decide what follows from an error that is left after all attempts."""
+    """Return the outcome of an error that remains after all attempts."""
     match error:
         case SpendingEnded():
             return CallOutcome(results=skipped(batch.requests, str(error)), ended=error)
@@ -319,35 +319,35 @@ def after_error(batch: Batch, error: ProviderError, limits: BatchLimits) -> Call
 
 
 def after_fault(batch: Batch, error: Exception, limits: BatchLimits) -> CallOutcome:
-    """Decide what follows from an unexpected exception: each member is asked for alone, so one is lost."""
+    """Return the outcome of an unexpected exception: members are requested one by one, to isolate it."""
     if len(batch.requests) > 1:
         return CallOutcome(again=_smaller(batch, batch.requests, 1, limits))
     return CallOutcome(results=tuple(skipped_by_fault(request.member, error) for request in batch.requests))
 
 
 def _after_end_of_budget(batch: Batch, error: OverBudget, limits: BatchLimits) -> CallOutcome:
-    """The call may not be made: half of it may, unless no call may at all."""
+    """The budget rejected the call: try half of it, unless no call is possible."""
     if isinstance(error, CallTooLarge) and len(batch.requests) > 1:
         return CallOutcome(again=_smaller(batch, batch.requests, _half(batch), limits))
     return CallOutcome(results=skipped(batch.requests, str(error), stage=SkipStage.BUDGET))
 
 
 def _after_overflow(batch: Batch, error: ContextTooLong, limits: BatchLimits) -> CallOutcome:
-    """The prompt does not fit: fewer members a call, and for one alone less beside its source."""
+    """The prompt is too long: split the members; for a single member, show less context."""
     [first, *others] = batch.requests
     tiers = lower_tier(first, batch.tiers)
     if others or tiers is None:
         reason = f"even asked for alone, with nothing but its source: {error}"
-        # A call with more room than usual may be refused for that room, and not for the member.
+        # A call with extra output room may be rejected because of that room.
         usual = limits.allowance(limits.shares_of(batch.requests))
         return _apart(batch, batch.requests, limits, reason, permanent=batch.max_tokens <= usual)
     return CallOutcome(again=(replace(batch, tiers=tiers),))
 
 
 def _after_thinking(batch: Batch, rest: Sequence[Request], limits: BatchLimits) -> CallOutcome:
-    """The model spent its limit on thinking: ask again with far more room, then for fewer members.
+    """The model used its limit for reasoning: retry with far more room, then with fewer members.
 
-    How long a model thinks differs from call to call, so this is never a property of the member.
+    The length of reasoning varies from call to call, so this is not treated as a property of the member.
     """
     if batch.max_tokens <= limits.allowance(limits.shares_of(batch.requests)) < limits.longest:
         roomy = replace(batch, requests=tuple(rest), max_tokens=limits.with_room(batch.max_tokens))
@@ -363,7 +363,7 @@ def _after_thinking(batch: Batch, rest: Sequence[Request], limits: BatchLimits) 
 
 
 def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, thought: bool) -> CallOutcome:
-    """The answer ended at its limit: fewer members a call, and for one alone once twice the length."""
+    """The answer was truncated: split the members; for a single member, double the length once."""
     usual = limits.allowance(limits.shares_of(batch.requests))
     most = min(limits.max_output_tokens + limits.thinking_tokens, limits.longest)
     if len(batch.requests) == 1 and batch.max_tokens <= usual < most:
@@ -376,7 +376,7 @@ def _after_cut(batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, th
 def _apart(
     batch: Batch, rest: Sequence[Request], limits: BatchLimits, reason: str, *, permanent: bool = True
 ) -> CallOutcome:
-    """Ask in calls of half the size at most; a member that was alone already is skipped, usually for good."""
+    """Split into calls of at most half the size; a member that was alone is skipped, usually permanently."""
     if len(batch.requests) == 1:
         return CallOutcome(results=skipped(rest, reason, permanent=permanent))
     return CallOutcome(again=_smaller(batch, rest, _half(batch), limits))
@@ -385,11 +385,11 @@ def _apart(
 def _after_silence(
     batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, readable: bool
 ) -> CallOutcome:
-    """No test for these members: ask for them alone; where none came, first all again, then by halves."""
+    """Members without a test: request only them; if no tests came at all, all again, then halves."""
     if batch.asked_again == MAX_ASKED_AGAIN:
         lack = "held no usable test for it" if readable else "were no tests"
         reason = f"the model's answers {lack}, asked {MAX_ASKED_AGAIN + 1} times"
-        # An answer that no one can read may be the endpoint's fault, and pass.
+        # An unreadable answer may be a temporary problem of the endpoint.
         return CallOutcome(results=skipped(rest, reason, permanent=readable))
     counted = replace(batch, asked_again=batch.asked_again + 1)
     if len(rest) < len(batch.requests):

@@ -1,8 +1,8 @@
-"""What a call's prompt shows beside the members' own sources, within a budget. Pure.
+"""Select what a prompt shows in addition to the members' sources, within a budget.
 
-Tier 1, the sources, is never dropped and stands outside the budget. Tier 2 is what the members use:
-signatures, and the private code whose change affected them. Tier 3, a sample of the project's own tests, goes
-first. What was observed of the members has a budget of its own, so that it takes no room from what they use.
+Tier 1, the sources, is always included and does not count toward the budget. Tier 2 is what the members use:
+signatures, and private code whose change affected them. Tier 3, a sample of the project's tests, is dropped
+first. Observations have a separate budget, so that they do not take space from tier 2.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from itertools import chain, takewhile, zip_longest
 from testsmith.model import Member, Request
 
 _LEAST_LINES = 2
-"""A single line may stand somewhere by chance."""
+"""Minimum number of matching lines; a single line may match by chance."""
 
 
 class CallSources:
-    """The sources of one call's members; lines are compared without their indentation."""
+    """Sources of one call's members; lines are compared without indentation."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._sources = [(member, _bare(member.source)) for member in members]
 
     def holder_of(self, member: Member) -> Member | None:
-        """Return the member whose source holds that of another, as a class those of its methods."""
+        """Return the member whose source contains that of another, for example a class its methods."""
         source = _bare(member.source)
         holders = (
             other
@@ -36,15 +36,15 @@ class CallSources:
         return next(holders, None)
 
     def hold(self, text: str) -> bool:
-        """Return whether a piece of code stands in one of them."""
+        """Return whether a piece of code is in one of the sources."""
         piece = _bare(text)
         return piece.count("\n") > _LEAST_LINES and any(piece in source for _, source in self._sources)
 
     def define(self, head: Sequence[str]) -> bool:
-        """Return whether one of them is the definition that a signature is of.
+        """Return whether one of the sources is the definition of a signature.
 
         Args:
-            head: The signature's first lines: a comment that names the module, and what it is of.
+            head: First lines of the signature: a comment with the module, and the definition.
         """
         line = head[-1].removesuffix(" ...")
         return any(
@@ -59,10 +59,10 @@ def _bare(text: str) -> str:
 
 
 CHARACTERS_PER_TOKEN = 4
-"""The estimate for source text and English."""
+"""Estimated characters per token for source code and English."""
 
 MOST_OBSERVED_CHARACTERS = 480
-"""So much of what was observed of one member is shown (some 120 tokens)."""
+"""Maximum length of the observations of one member (about 120 tokens)."""
 
 USES_TIER = 2
 STYLE_TIER = 3
@@ -70,17 +70,17 @@ STYLE_TIER = 3
 _BETWEEN_BLOCKS = re.compile(r"\n[ \t]*\n")
 
 _MOST_COMPARED_LINES = 2_000
-"""More are not compared in their order, which takes hours if many of them are the same."""
+"""Maximum number of lines compared in order; many equal lines would otherwise take hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedContext:
-    """Context for one call, each text in it once.
+    """Context of one call, without duplicates.
 
     Attributes:
-        shared: Blocks that several of the members use, in the order of their first use.
-        own: Blocks that one member alone uses, by its id.
-        style_sample: A part of a test file; empty if none fits or none is known.
+        shared: Blocks that several members use, in the order of first use.
+        own: Blocks that only one member uses, by member id.
+        style_sample: Part of a test file; empty if there is none or it does not fit.
     """
 
     shared: tuple[str, ...] = ()
@@ -89,15 +89,15 @@ class SharedContext:
 
 
 def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER) -> SharedContext:
-    """Choose what the prompt shows.
+    """Select the context of a prompt.
 
-    The first block of every member comes before the second of any, so that a tight budget is shared fairly;
-    a driver puts the most useful first. One style sample is enough for a call.
+    The first block of every member comes before the second of any, so that a small budget is shared fairly;
+    drivers order blocks by usefulness. One style sample per call is enough.
 
     Args:
-        requests: The members of one call.
-        budget: The most tokens of all that is chosen.
-        tiers: Highest tier that may be shown, see `packing.Batch`.
+        requests: Requests of one call.
+        budget: Maximum number of tokens of the selected context.
+        tiers: Highest tier to include; see `packing.Batch`.
     """
     room = budget * CHARACTERS_PER_TOKEN
     users: dict[str, list[str]] = {}
@@ -113,13 +113,13 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
 
 
 def with_observations(request: Request, observations: Sequence[str]) -> Request:
-    """Return a request with as much of what was observed of its member as is shown of one."""
+    """Return a request with its member's observations, up to the limit per member."""
     kept = _fitting(observations, MOST_OBSERVED_CHARACTERS)
     return replace(request, context=replace(request.context, observations=kept))
 
 
 def _fitting(texts: Sequence[str], room: int) -> tuple[str, ...]:
-    """Return the first texts that have room together; one that has none gives way to the next."""
+    """Return the first texts that fit together, skipping texts that do not fit."""
     kept = []
     for text in texts:
         if len(text) <= room:
@@ -131,12 +131,12 @@ def _fitting(texts: Sequence[str], room: int) -> tuple[str, ...]:
 def fit_observations(
     requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER
 ) -> dict[str, tuple[str, ...]]:
-    """Choose what the prompt shows of what was observed, by member id; the first of every member comes first.
+    """Select observations for the prompt by member id; the first of every member comes first.
 
     Args:
-        requests: The members of one call.
-        budget: The most tokens of all that is chosen.
-        tiers: Highest tier that may be shown; with the sources alone nothing observed is.
+        requests: Requests of one call.
+        budget: Maximum number of tokens of the selected observations.
+        tiers: Highest tier to include; no observations are included with sources only.
     """
     if tiers < USES_TIER:
         return {}
@@ -155,7 +155,7 @@ def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def lower_tier(request: Request, tiers: int) -> int | None:
-    """Return the next number of tiers that shows less of this request's context; None if none does."""
+    """Return the next lower number of tiers that reduces the request's context, or None."""
     context = request.context
     if tiers >= STYLE_TIER and context.style_sample.strip():
         return STYLE_TIER - 1
@@ -165,10 +165,10 @@ def lower_tier(request: Request, tiers: int) -> int | None:
 
 
 def _users(requests: Sequence[Request]) -> dict[str, list[str]]:
-    """Return every block with the ids of the members that use it, first blocks of all members first.
+    """Return every block with the ids of members that use it, first blocks of all members first.
 
-    Blocks of one class that show different methods of it are one, with all of these; what stands in a
-    member's own source is none.
+    Blocks that show different methods of one class are merged. Blocks contained in a member's own source are
+    left out.
     """
     users: dict[str, list[str]] = {}
     texts: dict[str, str] = {}
@@ -185,9 +185,9 @@ def _users(requests: Sequence[Request]) -> dict[str, list[str]]:
 
 
 def _blocks(request: Request, sources: CallSources) -> Iterator[tuple[str, str]]:
-    """Yield blocks with their names: what made a member affected, then the signatures of what it uses.
+    """Yield named blocks: the causes why a member is affected, then signatures of what it uses.
 
-    Signatures of one class have the same name, which is how they begin.
+    Signatures of one class have the same name, which is their first lines.
     """
     context = request.context
     for text in filter(str.strip, context.dependencies):
@@ -201,12 +201,12 @@ def _blocks(request: Request, sources: CallSources) -> Iterator[tuple[str, str]]
 
 
 def _is_of_the_head(line: str) -> bool:
-    """Return whether a line of a signature says what it is of, rather than what that holds."""
+    """Return whether a line of a signature belongs to its heading, not its body."""
     return not line[:1].isspace()
 
 
 def _united(one: str, other: str) -> str:
-    """Return the lines of both texts in their order, those of both once."""
+    """Return the lines of both texts in order, with common lines once."""
     if one == other:
         return one
     ours, theirs = one.split("\n"), other.split("\n")

@@ -1,4 +1,4 @@
-"""The generator that asks a model, through whatever provider it is given."""
+"""Generator that asks a model through a provider."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from testsmith.storage.keys import ModelIdentity
 
 
 def model_identity(settings: ModelSettings) -> ModelIdentity:
-    """Return what of the model's side a result depends on, for its cache key; another endpoint is another.
+    """Return the model properties that a result depends on, for its cache key, including the endpoint.
 
-    The service tier is not part of it: the same model answers, only slower.
+    The service tier is not included because it affects only speed.
     """
     return ModelIdentity(
         provider=settings.base_url or "openai",
@@ -55,14 +55,14 @@ def model_identity(settings: ModelSettings) -> ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEntries:
-    """Entries of the answers that were of no use: for a member answered already, for no one, or no code."""
+    """Counts of unusable answer entries: repeated, for unknown members, or without code."""
 
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
 
     def with_answer(self, answer: ParsedAnswer) -> IgnoredEntries:
-        """Return the counts with those of one more answer."""
+        """Return the counts with those of another answer added."""
         return IgnoredEntries(
             repeated=self.repeated + answer.repeated,
             unknown=self.unknown + answer.unknown,
@@ -70,7 +70,7 @@ class IgnoredEntries:
         )
 
     def note(self) -> str:
-        """Return the counts in words; empty if there is nothing to count."""
+        """Return the counts in words; empty if there are none."""
         counts = {
             "for members that were answered already": self.repeated,
             "for members that were not asked for": self.unknown,
@@ -83,8 +83,8 @@ class IgnoredEntries:
 class ModelGenerator:
     """Asks a model for many members in few calls; implements both generator protocols.
 
-    All calls are started at once: how many are in flight is the provider's to say. Each result is handed over
-    as soon as its call is back. Closing the stream cancels the calls.
+    All calls are started at once; the provider limits concurrency. Each result is returned as soon as its
+    call completes. Closing the stream cancels the calls.
     """
 
     def __init__(self, provider: Provider, settings: ModelSettings) -> None:
@@ -96,24 +96,24 @@ class ModelGenerator:
         self._observer: Observer | None = None
 
     def observe_with(self, observer: Observer) -> None:
-        """Show the model what is observed of the members, from now on."""
+        """Include observations of the members in prompts from now on."""
         self._observer = observer
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
 
         Raises:
-            SpendingEnded: No further call of this run can work.
+            SpendingEnded: No further model call is possible in this run.
         """
         [result] = [result async for result in self.generate_batch([request])]
         return result
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
-        """Yield exactly one result a request, each as soon as it is there.
+        """Yield exactly one result per request, each as soon as it is available.
 
         Raises:
-            SpendingEnded: No further call of this run can work. It comes after all results: what was not
-                answered until then is skipped with the reason.
+            SpendingEnded: No further model call is possible in this run. Raised after all results; unanswered
+                members are skipped with the reason.
         """
         ended: SpendingEnded | None = None
         async with SideBySide[CallOutcome]() as calls:
@@ -129,13 +129,13 @@ class ModelGenerator:
             raise ended
 
     def notes(self) -> tuple[str, ...]:
-        """Return what is to be said of the answers so far: entries of no use, and the provider's notes."""
+        """Return notes about the answers so far: unusable entries, and the provider's notes."""
         note = self._ignored.note()
         data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
         return (*((note,) if note else ()), *data)
 
     async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return requests with what was observed of their members."""
+        """Return the requests with observations of their members."""
         if self._observer is None or not requests or not self._settings.observation_token_budget:
             return requests
         async with closing(self._observer.observe(requests)) as stream:
@@ -145,7 +145,7 @@ class ModelGenerator:
     async def _ask(self, batch: Batch) -> CallOutcome:
         try:
             request = completion_request(batch, self._prompts, self._settings)
-        except Exception as error:  # noqa: BLE001 - the prompt of one member spoils no other
+        except Exception as error:  # noqa: BLE001 - one member's prompt must not affect others
             return after_fault(batch, error, self._limits)
         try:
             response = await self._provider.complete(request)
@@ -154,18 +154,18 @@ class ModelGenerator:
         return self._answered(batch, response)
 
     def _answered(self, batch: Batch, response: CompletionResponse) -> CallOutcome:
-        """Return what an answer comes to."""
+        """Return the outcome of an answer."""
         members = [request.member for request in batch.requests]
         try:
             answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
-        except Exception as error:  # noqa: BLE001 - whatever a model wrote, one member is lost at most
+        except Exception as error:  # noqa: BLE001 - a model's answer must not cost more than one member
             return after_fault(batch, error, self._limits)
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response, self._limits)
 
 
 def limits_of(settings: ModelSettings) -> BatchLimits:
-    """Return how large one call may be."""
+    """Return the size limits of a call."""
     profile = profile_of(settings.model)
     return BatchLimits(
         tokens_per_member=settings.tokens_per_member,
@@ -176,7 +176,7 @@ def limits_of(settings: ModelSettings) -> BatchLimits:
 
 
 def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) -> CompletionRequest:
-    """Return what a provider is asked for the members of one call."""
+    """Return the provider request for the members of one call."""
     return CompletionRequest(
         system_prompt=prompts.system(batch.requests[0]),
         user_prompt=prompts.user(batch, settings.prompt_token_budget, settings.observation_token_budget),
@@ -189,23 +189,23 @@ def completion_request(batch: Batch, prompts: Prompts, settings: ModelSettings) 
 
 
 async def _not_asked(batch: Batch, ended: SpendingEnded) -> CallOutcome:
-    """Come to nothing, since spending has ended."""
+    """Return an outcome without results because spending has ended."""
     return CallOutcome(results=skipped(batch.requests, str(ended)))
 
 
 CHARACTERS_A_TOKEN = 3.7
-"""Of a prompt: OpenAI's cl100k makes a token of 3.8 to 4.0 characters of them, SmolLM2's tokeniser of 3.4."""
+"""Characters per token of a prompt: 3.8 to 4.0 for OpenAI's cl100k, 3.4 for SmolLM2's tokenizer."""
 
 
 class EstimatingGenerator:
-    """Stands where the model's generator stands, and says of every member that it is only reckoned with.
+    """Replacement for `ModelGenerator` that only estimates calls and skips every member.
 
-    Members, packing, prompts and caps are as they are in a run. Answers are reckoned at what the settings say
-    of one member; that they have to be asked for again, or mended, no one knows beforehand.
+    Members, packing, prompts and limits are as in a real run. Answer lengths use the configured size per
+    member; retries and repairs are not included because they are unknown in advance.
     """
 
     def __init__(self, settings: ModelSettings, budget: Budget) -> None:
-        """Begin with no call; what the calls would take is counted by the budget's meter."""
+        """Start without calls; the budget's meter counts what the calls would cost."""
         self._settings = settings
         self._budget = budget
         self._limits = limits_of(settings)
@@ -217,12 +217,12 @@ class EstimatingGenerator:
         return tuple(self._calls)
 
     async def generate(self, request: Request) -> Result:
-        """Reckon with one request."""
+        """Estimate one request."""
         [result] = [result async for result in self.generate_batch([request])]
         return result
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
-        """Yield each request's member as skipped: under `budget` where the caps leave it out."""
+        """Yield each request's member as skipped, under `budget` if it exceeds the limits."""
         waiting = deque(pack(requests, self._limits))
         while waiting:
             outcome = await self._reckoned(waiting.popleft())

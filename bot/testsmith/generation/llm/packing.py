@@ -1,11 +1,11 @@
-"""Which requests go into one call, and how long its answer may be. Pure.
+"""Group requests into calls, and compute the output limits of calls.
 
-Members of one file stay together, since they share context; small files share a call, up to an estimate of
-the answer's length and a limit on the length of what is shown. Requests whose system prompts would differ
-(another language, framework or other conventions, or a test module to be mended) never share one.
+Members of one file stay together because they share context. Small files share a call, up to an estimated
+answer length and a limit on the input length. Requests with different system prompts (language, framework,
+conventions, or repair instead of generation) never share a call.
 
-An answer's length is reckoned in shares: what one member takes that is asked for the first time. A test
-module that is to be mended comes back at its own length, which may be several shares.
+Answer lengths are estimated in shares: the length for one member that is requested for the first time. A test
+module to repair is returned at its full length, which may be several shares.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from testsmith.llm.profiles import OUTPUT_TOKENS
 from testsmith.model import Request
 
 ALLOWANCE_FACTOR = 2
-"""The estimate a member is a mean: a call with room to spare may use twice as much before it is cut."""
+"""The estimate per member is an average, so a call may use twice as much before it is truncated."""
 
 ENVELOPE_TOKENS = 1024
-"""Output tokens beside the tests: the envelope, and a few words around it."""
+"""Output tokens in addition to the tests: the envelope and a few words."""
 
 ROOM_FACTOR = 4
-"""How much longer an answer may be that was cut while the model was thinking."""
+"""Factor for the output limit after an answer was truncated during reasoning."""
 
 MAX_SOURCE_CHARACTERS = 60_000
-"""The most characters in one call of members' sources, of what was observed, and of what is to be mended.
+"""Maximum number of characters of sources, observations and modules to repair in one call.
 
-That is some 15,000 tokens.
+About 15,000 tokens.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """How large one call may be.
+    """Size limits of a call.
 
     Attributes:
-        tokens_per_member: Output tokens reckoned for one member.
-        max_output_tokens: The most output tokens of one call, without what the model thinks.
-        thinking_tokens: Output tokens left for thinking in each call.
-        most_tokens: The most output tokens that the model can be asked for, thinking included.
-        max_source_characters: The most characters of sources, of what was observed and of what is to be
-            mended of one call; one member alone may have more.
+        tokens_per_member: Estimated output tokens per member.
+        max_output_tokens: Maximum output tokens of a call, without reasoning.
+        thinking_tokens: Additional output tokens for reasoning in each call.
+        most_tokens: Maximum output tokens that can be requested from the model, including reasoning.
+        max_source_characters: Maximum characters of sources, observations and modules to repair in a call; a
+            single member may exceed it.
     """
 
     tokens_per_member: int = 300
@@ -55,40 +55,40 @@ class BatchLimits:
 
     @property
     def shares(self) -> int:
-        """The most shares of one call, and so the most members."""
+        """Maximum number of shares, and so of members, in a call."""
         return max(1, self.max_output_tokens // max(1, self.tokens_per_member))
 
     def shares_of(self, requests: Iterable[Request]) -> int:
-        """Return how many shares the answer to these requests is reckoned to take."""
+        """Return the estimated number of shares in the answer to these requests."""
         share = max(1, self.tokens_per_member) * CHARACTERS_PER_TOKEN
         codes = ("" if request.repair is None else request.repair.code for request in requests)
         return sum(max(1, -(-len(code) // share)) for code in codes)
 
     def allowance(self, shares: int) -> int:
-        """Return the most output tokens of a call for so many shares: roomy, and never over the limit."""
+        """Return the output token limit of a call with this many shares, within the overall limit."""
         roomy = ALLOWANCE_FACTOR * shares * self.tokens_per_member + ENVELOPE_TOKENS
         return min(min(roomy, self.max_output_tokens) + self.thinking_tokens, self.longest)
 
     @property
     def longest(self) -> int:
-        """The most output tokens of any call, thinking included; what the settings allow always counts."""
+        """Maximum output tokens of any call, including reasoning; at least what the settings allow."""
         return max(self.max_output_tokens, self.most_tokens)
 
     def with_room(self, max_tokens: int) -> int:
-        """Return the most output tokens after an answer that was cut while the model was thinking."""
+        """Return the output token limit after an answer was truncated during reasoning."""
         return min(ROOM_FACTOR * max_tokens, self.longest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The requests of one call.
+    """Requests of one call.
 
     Attributes:
-        requests: At least one; all have the same language, framework and conventions, and all or none of
-            them has a test module to be mended.
-        max_tokens: The most output tokens of the call.
-        tiers: How many of the context's tiers the prompt may show: 3 all, 2 no style sample, 1 sources only.
-        asked_again: How many times these members were asked before and no test came.
+        requests: At least one; all with the same language, framework and conventions, and either all or none
+            with a test module to repair.
+        max_tokens: Output token limit of the call.
+        tiers: Number of context tiers in the prompt: 3 for all, 2 without style sample, 1 for sources only.
+        asked_again: Number of earlier calls for these members without a test in the answer.
     """
 
     requests: tuple[Request, ...]
@@ -98,17 +98,17 @@ class Batch:
 
     @property
     def mends(self) -> bool:
-        """Whether test modules are to be mended, rather than written."""
+        """Whether test modules are repaired rather than generated."""
         return self.requests[0].repair is not None
 
 
 _SystemParts = tuple[str, str, str, bool]
-"""What a system prompt depends on."""
+"""Everything a system prompt depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Members of one file that fit one call; `position` is that of the first among all requests."""
+    """Members of one file that fit into one call; `position` is the index of the first request."""
 
     position: int
     requests: tuple[Request, ...]
@@ -118,7 +118,7 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Bin:
-    """Pieces that will share one call."""
+    """Pieces that share a call."""
 
     pieces: list[_Piece] = field(default_factory=list)
     shares: int = 0
@@ -139,9 +139,9 @@ class _Bin:
 
 
 def pack(requests: Sequence[Request], limits: BatchLimits) -> tuple[Batch, ...]:
-    """Return as few calls as the limits allow, those with the longest answers (the slowest) first.
+    """Return as few calls as the limits allow, longest answers (the slowest) first.
 
-    Every request is in exactly one. The result depends on the requests and their order alone.
+    Every request is in exactly one call. The result depends only on the requests and their order.
     """
     bins = list(chain.from_iterable(_fill(pieces, limits) for pieces in _pieces(requests, limits)))
     bins.sort(key=lambda filled: (-filled.shares, filled.position))
@@ -154,12 +154,12 @@ def _batch(filled: _Bin, limits: BatchLimits) -> Batch:
     return Batch(
         requests=requests,
         max_tokens=limits.allowance(filled.shares),
-        tiers=USES_TIER if mends else STYLE_TIER,  # what is to be mended has its style
+        tiers=USES_TIER if mends else STYLE_TIER,  # a module to repair already has a style
     )
 
 
 def split(requests: Sequence[Request], largest: int) -> Iterator[tuple[Request, ...]]:
-    """Yield the requests in order, in as few equal parts as keep each at `largest` or below."""
+    """Yield the requests in order, in the fewest equal parts of at most `largest`."""
     parts = -(-len(requests) // max(1, largest))
     for part in range(parts):
         start, end = (len(requests) * edge // parts for edge in (part, part + 1))
@@ -167,7 +167,7 @@ def split(requests: Sequence[Request], largest: int) -> Iterator[tuple[Request, 
 
 
 def _pieces(requests: Sequence[Request], limits: BatchLimits) -> Iterable[list[_Piece]]:
-    """Return the pieces of each group of requests that may share a system prompt."""
+    """Return the pieces of each group of requests that can share a system prompt."""
     files: dict[tuple[_SystemParts, str], list[Request]] = {}
     for request in requests:
         files.setdefault((_system_parts(request), request.member.path), []).append(request)
@@ -201,7 +201,7 @@ def _characters(requests: Iterable[Request]) -> int:
 
 
 def _shown_characters(request: Request) -> int:
-    """Return how long what is shown of a request is at least."""
+    """Return the minimum number of characters a request adds to a prompt."""
     source = len(request.member.source) + sum(map(len, request.context.observations))
     if request.repair is None:
         return source
@@ -210,7 +210,7 @@ def _shown_characters(request: Request) -> int:
 
 
 def _fill(pieces: Iterable[_Piece], limits: BatchLimits) -> list[_Bin]:
-    """Put pieces together, largest first, each where the least room is left (best fit, decreasing)."""
+    """Combine pieces, largest first, each into the call with the least remaining room (best fit)."""
     bins: list[_Bin] = []
     by_room: dict[int, list[_Bin]] = {}
     for piece in sorted(pieces, key=lambda piece: (-piece.shares, piece.position)):
@@ -223,9 +223,9 @@ def _fill(pieces: Iterable[_Piece], limits: BatchLimits) -> list[_Bin]:
 
 
 def _take_bin(by_room: dict[int, list[_Bin]], piece: _Piece, limits: BatchLimits) -> _Bin:
-    """Return a bin that the piece fits, taken out of `by_room`, or a new one.
+    """Remove and return a bin from `by_room` that fits the piece, or a new one.
 
-    Only the last bin of each size of room is looked at, so that packing stays linear.
+    Only the last bin for each amount of room is checked, so that packing stays linear.
     """
     for room in range(piece.shares, limits.shares):
         fitting = by_room.get(room)

@@ -1,8 +1,8 @@
-"""The prompts, from the templates beside this module.
+"""Render prompts from the templates in this folder.
 
-The system prompt is the same, byte for byte, for all calls of a run that have the same conventions, and its
-beginning is the same for all: endpoints that cache prompts by their prefix charge it once. What differs from
-call to call stands in the user prompt. Tests are written by one pair of prompts and mended by another.
+The system prompt is byte-identical for all calls of a run with the same conventions, and its beginning is the
+same for all calls, so that endpoints with prefix caching charge it only once. Everything specific to a call
+is in the user prompt. Generation and repair use separate pairs of prompts.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 PROMPT_VERSION = 5
-"""Part of every result's cache key: raise it whenever a template changes what is asked."""
+"""Part of every result's cache key; increment it when a template changes what is requested."""
 
 _BACKTICKS = re.compile("`{3,}")
 
 
 def shown(text: str) -> str:
-    """Return a name or path as the prompt shows it: on one line, invisible characters spelled out."""
+    """Return a name or path on one line, with invisible characters escaped."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
@@ -35,10 +35,10 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MemberBlock:
-    """One member as a user prompt shows it.
+    """A member in a user prompt.
 
-    `within` names the member of the same call whose source holds this one's; empty if none does. What was
-    observed is empty if nothing was, the last two where its tests are to be written.
+    `within` is the member of the same call whose source contains this one, or empty. Observations are empty
+    if there are none; the last two fields are empty unless tests are repaired.
     """
 
     id: str
@@ -55,9 +55,9 @@ class _MemberBlock:
 
 
 class Prompts:
-    """Writes system and user prompts.
+    """Renders system and user prompts.
 
-    The template engine is loaded for the first one: a run whose results are all known goes without.
+    The template engine is loaded on first use, so a run with only cached results does not need it.
     """
 
     @cached_property
@@ -65,9 +65,9 @@ class Prompts:
         return _environment()
 
     def system(self, request: Request) -> str:
-        """Return the system prompt for all requests of the same language, framework and conventions.
+        """Return the system prompt for all requests with the same language, framework and conventions.
 
-        It depends on whether tests are to be mended, too.
+        It also depends on whether tests are repaired or generated.
 
         Raises:
             jinja2.TemplateNotFound: There are no rules for the framework.
@@ -86,9 +86,9 @@ class Prompts:
         """Return the user prompt for one call.
 
         Args:
-            batch: The members to ask for.
-            context_budget: The most tokens of context beside the members' own sources.
-            observation_budget: The most tokens of what was observed of them.
+            batch: Requests of the call.
+            context_budget: Maximum tokens of context in addition to the members' sources.
+            observation_budget: Maximum tokens of observations.
         """
         context = fit_context(batch.requests, context_budget, batch.tiers)
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
@@ -113,7 +113,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("testsmith.generation.llm"),
         undefined=StrictUndefined,
-        # By file name, and none of these is HTML: nothing is escaped.
+        # Escaping depends on the file name, and none of the templates is HTML, so nothing is escaped.
         autoescape=select_autoescape(),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -147,13 +147,13 @@ def _block(
 
 
 def _failure(function: str, text: str) -> str:
-    """Return what a test function said, for a fence; a name is as little to be trusted as a text."""
+    """Return a test function's failure for a fence; the name is as untrusted as the text."""
     lines = [f"    {shown(line)}" for line in text.splitlines()]
     return "\n".join([f"{shown(function) or 'the module as a whole'}:", *lines])
 
 
 def _reason(member: Member) -> str:
-    """Say why the member is looked at, with line numbers counted in its own source."""
+    """Describe why the member was selected, with line numbers relative to its source."""
     if member.change is Change.ADDED:
         return "it is new"
     if member.change is Change.AFFECTED:
@@ -165,7 +165,7 @@ def _reason(member: Member) -> str:
 
 
 def _ranges(numbers: Iterable[int]) -> Iterator[str]:
-    """Yield ascending numbers as `3` and `5-7`."""
+    """Yield ascending numbers as ranges, for example `3` and `5-7`."""
     run: list[int] = []
     for number in numbers:
         if run and number != run[-1] + 1:
@@ -192,6 +192,6 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
 
 
 def _fence(texts: Iterable[str]) -> str:
-    """Return a fence that no line of the texts can close."""
+    """Return a fence that no line in the texts can close."""
     longest = (len(run) for text in texts for run in _BACKTICKS.findall(text))
     return "`" * (max(longest, default=2) + 1)
