@@ -1,1 +1,1 @@
-"""The outer shell of the GitHub Action: what a workflow gives to it, and what it leaves there."""
+"""Entry point of the GitHub Action: inputs, outputs and the runner's environment."""

@@ -1,7 +1,7 @@
-"""The action's inputs, and the settings that come of them. All pure.
+"""The action's inputs and the settings derived from them. Pure functions.
 
-`action.yml` hands each input over as `TESTSMITH_<INPUT>`; an empty one is unset. `docs/inputs.md` tells what
-each is for. Names and meanings are those of the command line's flags wherever there is such a flag.
+`action.yml` passes each input as `TESTSMITH_<INPUT>`; an empty one is unset. `docs/inputs.md` describes the
+inputs. Names and meanings match the command line flags if there is such a flag.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ INPUTS = (
 """Every input of the action."""
 
 SECRETS = ("token", "api-key")
-"""The inputs that no log may show."""
+"""Inputs that must not appear in logs."""
 
 PARTS_FOLDER = "testsmith-report/parts"
-"""Where in the workspace the machines of a sweep leave parts for each other."""
+"""Directory in the workspace through which the machines of a sweep exchange parts."""
 
 _PLACE = "the action's inputs"
 _KEY = "TESTSMITH_API_KEY"
@@ -106,23 +106,23 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class NoToken(UsageFailure):
-    """There is no token; for pull requests from forks that is nobody's fault."""
+    """No token was given. For pull requests from forks that is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionContext:
-    """All that one run of the action was given, for the review of one pull request.
+    """The inputs of one run of the action.
 
     Attributes:
-        runner: What GitHub's runner hands to the step.
-        token: What GitHub is read and written with.
-        review: How the pull request is reviewed.
-        sweep: How the repository is swept.
-        api_key: The model's key; None where there is none.
-        archives: The folder that the input `cache-dir` names; None where it names none.
-        arguments: The other inputs, by the key that `settings.Sources` knows each by.
+        runner: The environment of the step.
+        token: Token used to read and write on GitHub.
+        review: The review settings.
+        sweep: The sweep settings.
+        api_key: The model provider's key; None for none.
+        archives: Directory set by the input `cache-dir`; None for none.
+        arguments: The other inputs, by their key in `settings.Sources`.
         notes: Sentences for the log and the job summary.
-        installs_forks: Whether the project of a fork is installed, with network.
+        installs_forks: Whether the project is installed, with network access, for pull requests from forks.
     """
 
     runner: Runner
@@ -137,36 +137,36 @@ class ActionContext:
 
     @property
     def cache_folder(self) -> Path:
-        """Where the stores are while the job lasts."""
+        """Directory of the cache stores during the job."""
         return self.runner.temp / "testsmith-cache"
 
     @property
     def parts_folder(self) -> Path:
-        """Where the machines of a sweep leave parts for each other."""
+        """Directory through which the machines of a sweep exchange parts."""
         return self.runner.workspace / PARTS_FOLDER
 
 
 def given_input(environment: Mapping[str, str], name: str) -> str | None:
-    """Return an input's text without blanks around it; None where it is unset."""
+    """Return an input without surrounding blanks, or None if it is unset."""
     return environment.get(variable_of(name), "").strip() or None
 
 
 def variable_of(name: str) -> str:
-    """Return the variable that holds an input."""
+    """Return the name of the environment variable of an input."""
     return f"TESTSMITH_{name.upper().replace('-', '_')}"
 
 
 def skip_label(environment: Mapping[str, str]) -> str:
-    """Return the label of pull requests that are left alone."""
+    """Return the label that excludes a pull request from review."""
     return given_input(environment, "skip-label") or DEFAULT_SKIP_LABEL
 
 
 def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> ActionContext:
-    """Read the inputs for a piece of work.
+    """Read the inputs for a task.
 
     Raises:
-        NoToken: There is no token.
-        UsageFailure: An input holds what it cannot; the message names it.
+        NoToken: No token was given.
+        UsageFailure: An input is not valid; the message names it.
     """
     given = {name: text for name in INPUTS if (text := given_input(environment, name)) is not None}
     arguments = dict(_arguments(given))
@@ -199,17 +199,17 @@ def settings_of(
     file: Mapping[str, object] | None = None,
     installs: bool = True,
 ) -> Settings:
-    """Return the settings of the run that makes and proves the tests.
+    """Return the settings for generating and verifying tests.
 
     Args:
-        context: What the action was given.
-        base: The object id of the merge base.
-        head: The object id of the pull request's head.
-        file: The values of the repository's settings file as it is at the merge base.
-        installs: Whether the project may be installed, by its metadata or by the setup command.
+        context: The action's inputs.
+        base: Object id of the merge base.
+        head: Object id of the pull request's head.
+        file: Values of the repository's settings file at the merge base.
+        installs: Whether the project may be installed, from its metadata or with the setup command.
 
     Raises:
-        UsageFailure: Something is missing, or contradicts something else.
+        UsageFailure: A setting is missing or conflicts with another one.
     """
     more: dict[str, object] = {"base": base, "head": head, "install": installs}
     if not installs:
@@ -223,12 +223,12 @@ def sweep_settings_of(
     """Return the settings of a sweep.
 
     Args:
-        context: What the action was given.
-        head: The object id of the commit that is swept.
-        file: The values of the repository's settings file as it is there.
+        context: The action's inputs.
+        head: Object id of the commit to sweep.
+        file: Values of the repository's settings file at that commit.
 
     Raises:
-        UsageFailure: Something is missing, or contradicts something else.
+        UsageFailure: A setting is missing or conflicts with another one.
     """
     paths = list(context.sweep.paths) or ["."]
     more = {"all": paths, "head": head, "install": True, "dry_run": context.sweep.dry_run}
@@ -260,20 +260,20 @@ def _token(text: str | None) -> Secret:
 
 
 def _asks_nobody(given: Mapping[str, str], task: Work) -> bool:
-    """Tell whether a job only plans or collects, so that it needs no key."""
+    """Return whether a job only plans or collects, and so needs no key."""
     steps = {SweepStep.PLAN, SweepStep.COLLECT}
     return isinstance(task, SweepRepository) and given.get("sweep-step") in steps
 
 
 def _lacks_key(given: Mapping[str, str]) -> bool:
-    """Tell whether a model is asked for that cannot be reached without a key that was not given."""
+    """Return whether a model is requested that needs a key, and none was given."""
     choice = given.get("provider", ProviderChoice.AUTO)
     wants_model = choice in {ProviderChoice.OPENAI, ProviderChoice.OPENAI_AND_OFFLINE}
     return wants_model and "api-key" not in given and "base-url" not in given
 
 
 def _without_key(choice: object, task: Work) -> tuple[ProviderChoice, tuple[str, ...]]:
-    """Return what answers in place of a model, and a sentence that says why."""
+    """Return the provider to use without a key, and a sentence that says why."""
     if not task.has_small_token:
         raise UsageFailure(
             f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an "
@@ -315,7 +315,7 @@ def _shards(text: str) -> int:
 
 
 def _parts(text: str) -> list[str]:
-    """Return what a text names, one a line or with commas between."""
+    """Return the items of a text, separated by line breaks or commas."""
     found = [part.strip() for part in _SEPARATORS.split(text)]
     return [part for part in found if part]
 
@@ -335,7 +335,7 @@ def _truth(name: str, text: str) -> bool:
 
 
 def _arguments(given: Mapping[str, str]) -> Iterator[tuple[str, object]]:
-    """Give the settings' arguments that the inputs set."""
+    """Yield the settings arguments that the inputs set."""
     yield "provider", _choice(given, "provider", ProviderChoice.AUTO)
     yield "sandbox", _choice(given, "sandbox", SandboxChoice.STRICT)
     for name in ("base-url", "setup-command", "test-command"):
@@ -381,7 +381,7 @@ def _version(text: str | None) -> str | None:
 
 
 def _within(workspace: Path, text: str | None) -> Path | None:
-    """Return a folder below the workspace, by its name there."""
+    """Return a directory below the workspace by its relative path."""
     if text is None:
         return None
     path = PurePosixPath(text)

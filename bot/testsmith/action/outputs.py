@@ -1,7 +1,11 @@
-"""Workflow commands: lines in a step's log that GitHub's runner obeys.
+"""Outputs of the action: workflow commands, the log, step outputs, the summary and report files.
 
-The runner reads every line of a step's output. `::name::` counts at a line's beginning, the older `##[name]`
-anywhere in a line. So a line of words goes through `safe_line`, and only this module writes commands.
+The runner reads every line of a step's log. `::name::` is a command at the start of a line, the older
+`##[name]` anywhere. Untrusted text therefore goes through `safe_line`; only this module writes commands.
+
+Pull requests control the content of the workspace, so nothing there is written through a link. The action
+runs as root in its container; files it writes are given to the workspace's owner so that self-hosted runners
+can clean up.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
 class Level(StrEnum):
-    """How much an annotation matters."""
+    """Severity of an annotation."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,7 +37,7 @@ class Level(StrEnum):
 
 
 def annotation_command(level: Level, annotation: Annotation) -> str:
-    """Return the command that shows an annotation on the run's page, and beside the lines it is at."""
+    """Return the command that shows an annotation on the run's page, and next to its lines if it has any."""
     place: dict[str, object] = {}
     if annotation.file is not None:
         place = {"file": annotation.file, "line": annotation.start_line, "endLine": annotation.line}
@@ -41,18 +45,18 @@ def annotation_command(level: Level, annotation: Annotation) -> str:
 
 
 def mask_command(secret: str) -> str:
-    """Return the command by which the runner hides a secret in all that the job prints from then on."""
+    """Return the command that makes the runner mask a secret in all later output of the job."""
     return _command("add-mask", secret)
 
 
 @contextmanager
 def folded(stream: TextIO, title: str, token: str) -> Iterator[None]:
-    """Fold away the log of what is done within, and let the runner obey none of it.
+    """Fold the log output of a block, and disable workflow commands within it.
 
     Args:
         stream: The step's log.
-        title: What stands above the fold.
-        token: A random word that nobody can guess; it ends the time without commands.
+        title: The title of the fold.
+        token: A random, unguessable word that enables commands again.
     """
     write_commands(stream, (_command("group", title), _command("stop-commands", token)))
     try:
@@ -62,7 +66,7 @@ def folded(stream: TextIO, title: str, token: str) -> Iterator[None]:
 
 
 def end_fold(stream: TextIO, token: str) -> None:
-    """End a fold whose process was killed, wherever in a line that was."""
+    """End a fold whose process was killed, possibly in the middle of a line."""
     stream.write("\n")
     write_commands(stream, (_command(token, ""), _command("endgroup", "")))
 
@@ -87,18 +91,18 @@ def _escaped_property(text: str) -> str:
 
 
 def safe_line(text: str) -> str:
-    """Return words as the runner shows them: they hold no command, and nothing invisible."""
+    """Return text that the runner shows as it is: without commands or invisible characters."""
     line = visible(text).replace("##[", "# #[")
     return _COMMAND.sub(r"\1: :", line)
 
 
 def safe_log(stream: TextIO) -> TextIO:
-    """Return a stream that writes words to a step's log, and lets no line of them be a command."""
-    return cast("TextIO", _SafeLog(stream))  # it has all of a text stream's methods that are in use
+    """Return a stream that writes text to a step's log so that no line can be a command."""
+    return cast("TextIO", _SafeLog(stream))  # has every text stream method in use
 
 
 class _SafeLog(io.TextIOBase):
-    """Writes line by line; the beginning of a line waits for its end, or it could not be judged."""
+    """Writes whole lines: a partial line cannot be checked, so it waits for its end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -124,11 +128,7 @@ class _SafeLog(io.TextIOBase):
         super().close()
 
 
-# What the action leaves in files: outputs, the step's summary, the report, and whose they are.
-#
-# The workspace holds what a pull request checked in, so nothing there is written through a link. The
-# action runs as root in its container; what it writes is given to the workspace's owner, or a runner of
-# one's own could not clean up after it.
+# Files: outputs, summary, report and their owner.
 
 REPORT_FOLDER = "testsmith-report"
 REPORT_NAME = "report.json"
@@ -145,20 +145,20 @@ def append_outputs(path: Path, values: Mapping[str, str], delimiter: str) -> Non
     Args:
         path: The file that GitHub reads them from.
         values: The outputs.
-        delimiter: A random word, so that no value can hold it and set further outputs.
+        delimiter: A random word, so that no value can contain it and set other outputs.
 
     Raises:
-        Failure: They cannot be written.
+        Failure: The file could not be written.
     """
     lines = [f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items()]
     _append(path, "".join(lines), "the outputs")
 
 
 def append_summary(path: Path, markdown: str) -> None:
-    """Add to the step's summary.
+    """Append Markdown to the step's summary.
 
     Raises:
-        Failure: It cannot be written.
+        Failure: The file could not be written.
     """
     _append(path, markdown, "the job summary")
 
@@ -176,19 +176,19 @@ def _encoded(text: str) -> bytes:
 
 
 def write_report(workspace: Path, document: str) -> str:
-    """Leave the report in the workspace, in a folder of its own that git ignores.
+    """Write the report to a directory in the workspace that git ignores.
 
     Returns:
         The file's path relative to the workspace.
 
     Raises:
-        Failure: It cannot be written, or the checkout holds something else of the folder's name.
+        Failure: The file could not be written, or the checkout has something else under the directory's name.
     """
     return _written(workspace, REPORT_NAME, document, "the report")
 
 
 def write_patch(workspace: Path, patch: str) -> str:
-    """Leave a patch beside the report; returns and raises as `write_report` does."""
+    """Write a patch next to the report. Returns and raises like `write_report`."""
     return _written(workspace, PATCH_NAME, patch, "the patch")
 
 
@@ -219,7 +219,7 @@ def _opened(path: Path | str, within: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def _own_folder(root: int, name: str) -> Iterator[int]:
-    """Open a folder of the workspace, made where there is none, and give it to the workspace's owner."""
+    """Open a directory of the workspace, created if needed, and give it to the workspace's owner."""
     with suppress(FileExistsError):
         os.mkdir(name, 0o755, dir_fd=root)
     with _opened(name, root) as folder:
@@ -228,7 +228,7 @@ def _own_folder(root: int, name: str) -> Iterator[int]:
 
 
 def _replace(folder: int, name: str, text: str) -> None:
-    """Put a file in the place of whatever has its name; a link there is replaced, never followed."""
+    """Replace a file. A link under its name is replaced, never followed."""
     passing = f".{name}.new"
     with suppress(FileNotFoundError):
         os.unlink(passing, dir_fd=folder)
@@ -245,10 +245,10 @@ def _hand_over(descriptor: int, owner: os.stat_result) -> None:
 
 
 def check_cache_folder(workspace: Path, folder: Path) -> None:
-    """Make sure that a cache folder is where its name says, and that nothing in it leads elsewhere.
+    """Check that a cache directory is not, and has no, link to another place.
 
     Raises:
-        UsageFailure: A link that the checkout holds stands in the way.
+        UsageFailure: The checkout has a link there.
     """
     for path in (*_way(workspace, folder), *_inside(folder)):
         if path.is_symlink():
@@ -259,12 +259,12 @@ def check_cache_folder(workspace: Path, folder: Path) -> None:
 
 
 def give_to_owner(workspace: Path, folder: Path) -> None:
-    """Give a folder, what is in it, and its parents below the workspace to the workspace's owner.
+    """Give a directory, its content and its parents below the workspace to the workspace's owner.
 
     Links are not followed.
 
     Raises:
-        Failure: The folder cannot be read, or not be given away.
+        Failure: The directory could not be read, or its owner could not be changed.
     """
     if os.geteuid() != 0 or not folder.is_dir():
         return
@@ -281,7 +281,7 @@ def give_to_owner(workspace: Path, folder: Path) -> None:
 
 
 def _way(workspace: Path, folder: Path) -> tuple[Path, ...]:
-    """Return the folders between the workspace and one below it, that one included."""
+    """Return the directories from the workspace (excluded) down to `folder` (included)."""
     steps = folder.relative_to(workspace).parts if folder.is_relative_to(workspace) else ()
     return tuple(workspace.joinpath(*steps[:count]) for count in range(1, len(steps) + 1))
 

@@ -1,7 +1,7 @@
-"""The action's story at its outermost: an event comes in; a review, files and an exit code go out.
+"""Run the action: from an event to a review, output files and an exit code.
 
-The step's log is one stream. Words go to it through `safe_log`, commands through `write_commands`, and while
-a pull request is reviewed the runner obeys no line at all.
+The step's log is one stream. Text is written through `safe_log`, commands through `write_commands`; while a
+pull request is reviewed, the runner accepts no commands.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ _GRANTING = "The job summary has the review, and the lines of the workflow that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """How a review ended.
+    """The result of a run of the action.
 
     Attributes:
-        reviewed: What came of it.
-        is_internal: Whether a fault of this program ended it.
-        fails_on_error: Whether a failure of the forge or of the model's provider fails the step.
+        reviewed: The result of the review.
+        is_internal: Whether an internal error ended it.
+        fails_on_error: Whether a failure of the forge or of the model provider fails the step.
     """
 
     reviewed: ReviewResult
@@ -85,7 +85,7 @@ class ActionResult:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What went wrong at the forge, at the model's provider, or here."""
+        """The failures of the forge, the model provider or the bot itself."""
         reviewed = self.reviewed
         forge = reviewed.reason if reviewed.delivery is PostStatus.FAILED else ""
         run = reviewed.report.failure if reviewed.report is not None else None
@@ -93,7 +93,7 @@ class ActionResult:
 
     @property
     def exit_code(self) -> int:
-        """The step's exit code: what is left out of a report is no failure."""
+        """The step's exit code. Skipped members are not failures."""
         return 1 if self.is_internal or (self.failures and self.fails_on_error) else 0
 
 
@@ -103,7 +103,7 @@ def about_the_run(level: Level, message: str) -> tuple[Level, Annotation]:
 
 
 def annotations_of(ended: ActionResult) -> Iterator[tuple[Level, Annotation]]:
-    """Give what is to be said about the run, and the proposals that are shown in no other way."""
+    """Yield the annotations on the run, and on suggestions that are shown nowhere else."""
     level = Level.ERROR if ended.exit_code else Level.WARNING
     for failure in ended.failures:
         yield about_the_run(level, failure)
@@ -117,9 +117,9 @@ def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "")
     """Return the step's outputs.
 
     Args:
-        reviewed: What came of the review; None where nothing was looked at.
-        report: Where the report is, relative to the workspace; empty for nowhere.
-        patch: Where the patch is, likewise.
+        reviewed: The result of the review; None if nothing was processed.
+        report: Path of the report, relative to the workspace; empty for none.
+        patch: Path of the patch, likewise.
     """
     reviewed = reviewed or ReviewResult(delivery=PostStatus.NOTHING)
     found = reviewed.report or Report(members=())
@@ -142,7 +142,7 @@ def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "")
 
 
 def last_lines(ended: ActionResult) -> Iterator[str]:
-    """Give the sentences that end the log."""
+    """Yield the last sentences of the log."""
     reviewed = ended.reviewed
     yield from reviewed.notes
     if reviewed.report is not None:
@@ -158,13 +158,13 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionEnvironment:
-    """What the process hands to the action.
+    """The process environment of the action.
 
     Attributes:
-        environment: The process's environment.
+        environment: The environment variables.
         stdout: The step's log.
         review: Builds the clients of one review, runs it, and closes them.
-        token: A random word; by it the runner obeys what is written again.
+        token: A random word that makes the runner accept commands again.
     """
 
     environment: Mapping[str, str]
@@ -174,7 +174,7 @@ class ActionEnvironment:
 
 
 def run(world: ActionEnvironment) -> int:
-    """Do what the event asks for, and return the step's exit code."""
+    """Run the task of the event and return the step's exit code."""
     given = (given_input(world.environment, name) for name in SECRETS)
     write_commands(world.stdout, (mask_command(secret) for secret in given if secret))
     with closing(safe_log(world.stdout)) as log:
@@ -194,13 +194,13 @@ def run(world: ActionEnvironment) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The step of a workflow that is being run, and its log."""
+    """A running workflow step and its log."""
 
     world: ActionEnvironment
     log: TextIO
 
     def say(self, sentence: str) -> None:
-        """Write a line of words."""
+        """Write a line of text."""
         print(f"testsmith: {sentence}", file=self.log, flush=True)
 
     def annotate(self, annotations: Iterable[tuple[Level, Annotation]]) -> None:
@@ -208,7 +208,7 @@ class _Step:
         write_commands(self.world.stdout, (annotation_command(*one) for one in annotations))
 
     def attempt(self, write: Callable[[], _Result], otherwise: _Result) -> _Result:
-        """Write a file, or say why it cannot be written: the review is worth more than the file."""
+        """Write a file; if that fails, log why and go on, because the review matters more than the file."""
         try:
             return write()
         except Failure as failure:
@@ -242,7 +242,7 @@ def _payload(path: Path) -> object:
 
 
 def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
-    """Say that there is nothing to do: a step that goes well."""
+    """Log that there is nothing to do; the step succeeds."""
     if nothing.is_warning:
         step.annotate([about_the_run(Level.WARNING, nothing.reason)])
     else:
@@ -252,7 +252,7 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
 
 
 def _ended(step: _Step, task: Work, context: ActionContext) -> ActionResult:
-    """Let the work be done; what goes wrong meanwhile is an ending, too."""
+    """Run the task. Errors become a result, too."""
     for folder in _folders(task, context):
         check_cache_folder(context.runner.workspace, folder)
     is_internal = False
@@ -272,13 +272,13 @@ def _ended(step: _Step, task: Work, context: ActionContext) -> ActionResult:
 
 
 def _folders(task: Work, context: ActionContext) -> tuple[Path, ...]:
-    """Return the folders that something is kept in, for the job or for longer."""
+    """Return the directories that hold caches or sweep parts."""
     parts = context.parts_folder if isinstance(task, SweepRepository) else None
     return (context.cache_folder, *filter(None, (context.archives, parts)))
 
 
 def _told(step: _Step, error: Exception) -> str:
-    """Write the details of a fault of this program to the log, and return a sentence on it."""
+    """Write the details of an internal error to the log, and return a sentence about it."""
     traceback.print_exception(error, file=step.log)
     return f"internal error: {error!r}; the log holds the details. Please report it."
 
@@ -289,7 +289,7 @@ def _internal(failure: str) -> ReviewResult:
 
 
 def _left(step: _Step, task: Work, context: ActionContext, ended: ActionResult) -> int:
-    """Leave all that is told of a review, and return the exit code."""
+    """Write all outputs of a review, and return the exit code."""
     runner, report = context.runner, ended.reviewed.report
     for sentence in last_lines(ended):
         step.say(sentence)
@@ -322,7 +322,7 @@ def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: Re
 
 
 def _command(task: Work) -> tuple[str, ...]:
-    """Return the words that repeat a piece of work on the command line."""
+    """Return the words that repeat a task on the command line."""
     if isinstance(task, SweepRepository):
         return ("sweep",)
     return ("suggest",) if task.base_ref is None else ("suggest", "--base", task.base_ref)

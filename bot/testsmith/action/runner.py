@@ -1,4 +1,4 @@
-"""What GitHub's runner tells a step by its environment. All pure."""
+"""Read the environment that GitHub's runner gives to a step. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _RUN_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """What GitHub's runner hands to a step.
+    """The environment of a step on GitHub's runner.
 
     Attributes:
-        repository: Full name of the repository that the workflow runs in, as `octo/shop`.
-        workspace: Where the checkout is.
-        temp: Where files that only this job needs may lie.
-        event_name: What started the workflow, as `pull_request`.
-        event_path: The file that holds the event's payload as JSON.
-        api_url: Where GitHub's REST API is, without a slash at its end.
-        graphql_url: Where its GraphQL API is.
-        server_url: Where its pages are, without a slash at its end.
-        run: The run's number and its attempt, as `4711-1`.
-        output: The file of the step's outputs; None where there is none.
-        summary: The file of the step's summary; None where there is none.
-        cache: What the cache service is asked with; None where the runner names none.
+        repository: Full name of the workflow's repository, for example `octo/shop`.
+        workspace: The checkout.
+        temp: Directory for files that only this job needs.
+        event_name: The event that started the workflow, for example `pull_request`.
+        event_path: The JSON file with the event's payload.
+        api_url: Address of GitHub's REST API, without a trailing slash.
+        graphql_url: Address of the GraphQL API.
+        server_url: Address of GitHub's web pages, without a trailing slash.
+        run: The run's number and its attempt, for example `4711-1`.
+        output: The file of the step's outputs; None for none.
+        summary: The file of the step's summary; None for none.
+        cache: Access to the cache service; None for none.
     """
 
     repository: str
@@ -51,7 +51,7 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
     """Read the variables that GitHub sets for a step.
 
     Raises:
-        UsageFailure: One is missing, or is not what GitHub sets.
+        UsageFailure: A variable is missing or not valid.
     """
     return Runner(
         repository=_matching(environment, "GITHUB_REPOSITORY", FULL_NAME),
@@ -96,7 +96,7 @@ def _number(environment: Mapping[str, str], name: str) -> str:
 
 
 def _cache(environment: Mapping[str, str]) -> CacheAccess | None:
-    """Return what the cache service is asked with: nothing that is needed, so nothing here is an error."""
+    """Return the access to the cache service. It is optional, so errors mean None."""
     url, token = environment.get("ACTIONS_RESULTS_URL", ""), environment.get("ACTIONS_RUNTIME_TOKEN", "")
     if not token or not url.startswith(("https://", "http://")):
         return None

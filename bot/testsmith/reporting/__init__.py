@@ -1,1 +1,1 @@
-"""What a person or a program reads of a run."""
+"""Output for people and programs: terminal, Markdown, HTML and JSON."""

@@ -1,8 +1,12 @@
-"""Sentences with code in them, as every format shows them, and what makes foreign text safe to look at.
+"""Escape untrusted text for every output format.
 
 Names, reasons and witnesses come from the project under test or from a model. In such text a pair of
-backticks marks code. It is read once, here, into spans; each format then escapes the spans in its own way,
-so no format has to tell trusted words from untrusted ones.
+backticks marks code. It is parsed here once into spans; each format then escapes the spans in its own way, so
+no format has to tell trusted text from untrusted text.
+
+Markdown output must pass all such text through `inline`, `cell`, `tagged` or one of the block functions. The
+result has no HTML, links, mentions, issue references, closing fences, bot markers (`<!--`) or workflow
+commands (`::name::` at the start of a line, `##[name]` anywhere).
 """
 
 from __future__ import annotations
@@ -13,67 +17,67 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls other than tab and newline, terminal escapes among them
-    "\xad\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff"  # nothing to see
-    "\u2028\u2029"  # line breaks to some readers, not to others
-    "\u202a-\u202e\u2066-\u206f"  # change the reading direction: shown code would not be what is run
-    "\ud800-\udfff"  # cannot be encoded; stand for undecodable bytes of a path
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and newline, including terminal escapes
+    "\xad\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff"  # invisible characters
+    "\u2028\u2029"  # line breaks only to some readers
+    "\u202a-\u202e\u2066-\u206f"  # bidirectional controls: the code shown would differ from the code run
+    "\ud800-\udfff"  # surrogates: not encodable; represent undecodable bytes of a path
     "\U000e0000-\U000e007f]"  # tags: a second, invisible alphabet
 )
 _TICKS = re.compile("`+")
 
 SENTENCE_LIMIT = 600
-"""The most characters of a foreign sentence that are shown; the JSON holds all of it."""
+"""Maximum characters of an untrusted sentence in text output; JSON has all of it."""
 
 NAME_LIMIT = 200
-"""The most characters of a foreign name that are shown."""
+"""Maximum characters of an untrusted name in text output."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextSpan:
-    """A piece of a sentence: words, or code."""
+    """A piece of a sentence: words or code."""
 
     text: str
     is_code: bool = False
 
 
 Prose = tuple[TextSpan, ...]
-"""One sentence or part of one, on one line."""
+"""A sentence or part of one, on one line."""
 
 
 def visible(text: str) -> str:
-    r"""Return a text with its invisible characters spelled out, as `\x1b`; tabs and newlines stay."""
+    r"""Return a text with invisible characters escaped, for example `\x1b`; tabs and newlines stay."""
     return _UNSEEN.sub(spelled_out, text)
 
 
 def spelled_out(match: re.Match[str]) -> str:
-    """Return the escape sequence of a matched character, as Python and JavaScript spell it."""
+    """Return the escape sequence of a matched character, as in Python and JavaScript."""
     return match[0].encode("unicode_escape").decode("ascii")
 
 
 def shown_code(code: str) -> str:
-    r"""Return a test module as it may be shown: `\n` line ends, nothing invisible, no blank edges."""
+    r"""Return a test module for display: `\n` line endings, nothing invisible, no blank lines around it."""
     return visible(code.replace("\r\n", "\n")).strip("\n")
 
 
 def one_line(text: str, limit: int = SENTENCE_LIMIT) -> str:
-    """Return a text on one line, nothing invisible in it, cut with an ellipsis at the limit."""
+    """Return a text on one line without invisible characters, cut with an ellipsis at the limit."""
     line = visible(" ".join(text.split())[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def plain(text: str) -> Prose:
-    """Return words that hold no code, whatever their characters are."""
+    """Return a text as words without code."""
     return (TextSpan(text),)
 
 
 def code(text: str) -> Prose:
-    """Return a foreign name or expression as code."""
+    """Return an untrusted name or expression as code."""
     return (TextSpan(one_line(text, NAME_LIMIT), is_code=True),)
 
 
 def parse(text: str) -> Prose:
-    """Return a foreign sentence: what stands between two backticks is code, a lone backtick is itself."""
+    """Parse an untrusted sentence: text between two backticks is code; a lone backtick is literal."""
     line = _TICKS.sub("`", one_line(text))
     if line.count("`") % 2:
         return plain(line)
@@ -82,7 +86,7 @@ def parse(text: str) -> Prose:
 
 
 def joined(separator: str, parts: Iterable[Prose]) -> Prose:
-    """Return the parts as one, with the separator between them."""
+    """Join parts with a separator."""
     spans: list[TextSpan] = []
     for part in parts:
         spans.extend((TextSpan(separator), *part) if spans else part)
@@ -90,16 +94,11 @@ def joined(separator: str, parts: Iterable[Prose]) -> Prose:
 
 
 def text_of(prose: Prose) -> str:
-    """Return the words alone, code without a mark."""
+    """Return the text alone, without marking code."""
     return "".join(span.text for span in prose)
 
 
-# What makes foreign text safe and true in a comment, wherever in it the text stands.
-#
-# Everything from the project under test or a model passes `inline`, `cell`, `tagged` or one of the
-# blocks. After them nothing in it is HTML, a link, a mention, a reference to an issue, the end of a
-# fence, a marker of ours (`<!--`), or a command to the runner that prints it (`::name::` at the start of
-# a line, `##[name]` anywhere).
+# Escaping for Markdown comments.
 
 _ZERO_WIDTH_SPACE = "\u200b"
 
@@ -116,10 +115,10 @@ _NOT_A_WORD = re.compile(r"\W", re.ASCII)
 
 
 def code_block(text: str, language: str) -> str:
-    """Return code that reads and copies to the letter, and ends where we end it.
+    """Return a code block that shows and copies the code exactly and that the code cannot close early.
 
-    A fence cannot hold what the runner or our own markers would be found in; then it is an HTML block, in
-    which each such character can be spelled as an entity.
+    If a fence would expose workflow commands or bot markers, it is an HTML block, in which those characters
+    are written as entities.
     """
     language = _NOT_A_WORD.sub("", language)
     if _FENCE_IS_UNSAFE.search(text):
@@ -129,7 +128,7 @@ def code_block(text: str, language: str) -> str:
 
 
 def change_block(text: str) -> str:
-    """Return lines for a person to commit from a comment; empty if they cannot be shown to the letter."""
+    """Return a suggested change for a reviewer to commit; empty if it cannot be shown exactly."""
     if _FENCE_IS_UNSAFE.search(text) or visible(text) != text:
         return ""
     return _fenced(text, "suggestion")
@@ -145,7 +144,7 @@ def _command_entity(match: re.Match[str]) -> str:
 
 
 def paragraph(prose: Prose) -> str:
-    """Return prose that may stand at the start of a line: it begins no list, heading or runner's command."""
+    """Return prose that is safe at the start of a line: no list, heading or workflow command."""
     text = inline(prose)
     leading = _LEADING_NUMBER.match(text)
     if leading:
@@ -161,16 +160,16 @@ def inline(prose: Prose) -> str:
 
 
 def cell(prose: Prose) -> str:
-    """Return prose as Markdown within a table's cell, where a bar would end the cell even in code."""
+    """Return prose as Markdown within a table cell, in which a bar ends the cell even in code."""
     return "".join(
         _code_span(span.text, _CELL_NEEDS_ENTITIES) if span.is_code else _words(span.text) for span in prose
     )
 
 
 def tagged(prose: Prose) -> str:
-    """Return prose as HTML within a line, where Markdown is not read, as in a fold's heading.
+    """Return prose as HTML within a line where Markdown is not parsed, for example a fold's heading.
 
-    It reads the same where Markdown is read after all.
+    It looks the same if Markdown is parsed after all.
     """
     return "".join(
         f"<code>{_entities(span.text)}</code>" if span.is_code else _entities(_unlinked(span.text))
@@ -187,7 +186,7 @@ def _unlinked(text: str) -> str:
 
 
 def _broken(match: re.Match[str]) -> str:
-    """Return what would link, so that it does not; an `@` is set apart on both sides."""
+    """Break up a match that would become a link; an `@` is separated on both sides."""
     before = _ZERO_WIDTH_SPACE if match[0] == "@" else ""
     return f"{before}{match[0]}{_ZERO_WIDTH_SPACE}"
 

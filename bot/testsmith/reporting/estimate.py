@@ -1,4 +1,4 @@
-"""What a run would ask a model and what that would cost, as text or as JSON."""
+"""Render the estimated model calls and cost of a run as text or JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from testsmith.settings import OutputFormat
 
 
 def render_estimate(estimate: Estimate, output_format: OutputFormat, model: str) -> str:
-    """Return an estimate in a format, ready to be printed.
+    """Render an estimate.
 
     Args:
-        estimate: What is shown.
-        output_format: JSON, or text for anything else.
-        model: The id of the model that would be asked.
+        estimate: The estimate.
+        output_format: JSON, or text for any other format.
+        model: The model id.
     """
     if output_format is OutputFormat.JSON:
         return json_document(estimate_keys(estimate, model))
@@ -26,9 +26,9 @@ def render_estimate(estimate: Estimate, output_format: OutputFormat, model: str)
 
 
 def estimate_keys(estimate: Estimate, model: str) -> dict[str, object]:
-    """Return an estimate as keys and values."""
+    """Return an estimate as a dictionary for JSON."""
     statistics = statistics_keys(estimate.statistics)
-    del statistics["funnel"]  # nothing was made
+    del statistics["funnel"]  # no tests were generated
     return {
         "schema": SCHEMA_VERSION,
         "base": estimate.base,
@@ -78,7 +78,7 @@ def _cost(spending: Spending) -> str:
 
 
 def _left_out(estimate: Estimate) -> Iterator[str]:
-    """Yield what the caps leave out, reason by reason."""
+    """Yield what the limits leave out, by reason."""
     left_out = [one for one in estimate.skipped if one.stage is SkipStage.BUDGET]
     for reason, ones in groupby(sorted(left_out, key=_reason), _reason):
         members = [one.member or one.path for one in ones]

@@ -1,4 +1,4 @@
-"""What a report keeps where one of its suggestions cannot be shown, or every member was lost to a fault."""
+"""Save a report in which a suggestion cannot be rendered, or every member had an internal error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _EVERY_MEMBER = (
 
 
 def readable(report: Report, show: Callable[[Report], object] | None = None) -> Report:
-    """Return a report without the suggestions that raise when they are shown; their members are skipped.
+    """Return a report without suggestions that raise when rendered; their members are skipped.
 
     Args:
         report: The report.
-        show: Renders a report; by default as JSON and as the comments of a pull request.
+        show: Renders a report; by default as JSON and as pull request comments.
     """
     show = show or _show
     try:
@@ -34,7 +34,7 @@ def readable(report: Report, show: Callable[[Report], object] | None = None) -> 
 
 
 def concluded(report: Report) -> Report:
-    """Return a report that says that it failed, if no member has anything but an internal error."""
+    """Mark a report as failed if every member had an internal error."""
     lost = {one.member for one in report.skipped if one.stage is SkipStage.INTERNAL}
     is_failed = bool(report.members) and all(member.id in lost for member in report.members)
     return replace(report, failure=report.failure or _EVERY_MEMBER) if is_failed else report
@@ -52,7 +52,7 @@ def _show(report: Report) -> None:
 
 
 def _guilty(report: Report, show: Callable[[Report], object]) -> dict[str, Exception]:
-    """Return the members that cannot be shown even alone, each with what is raised."""
+    """Return the members that cannot be rendered even alone, with the exceptions."""
     found: dict[str, Exception] = {}
     for member in dict.fromkeys(one.member for one in report.suggestions):
         own = tuple(one for one in report.suggestions if one.member == member)

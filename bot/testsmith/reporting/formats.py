@@ -1,4 +1,4 @@
-"""The one door to the formats."""
+"""Render reports in the chosen output format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from testsmith.sweep_results import SweepPlan, SweepReport
 
 
 def render(report: Report, output_format: OutputFormat, view: View) -> str:
-    """Return a report in a format, ready to be printed: it ends with one line end."""
+    """Render a report, ending with one line break."""
     match output_format:
         case OutputFormat.JSON:
             from testsmith.reporting.json_contract import render_json
@@ -32,7 +32,7 @@ def render(report: Report, output_format: OutputFormat, view: View) -> str:
 
 
 def render_sweep(swept: SweepReport, output_format: OutputFormat, view: View) -> str:
-    """Return a sweep's report in a format, ready to be printed; as HTML its sums are among the notes."""
+    """Render a sweep's report. In HTML, the totals are among the notes."""
     match output_format:
         case OutputFormat.JSON:
             from testsmith.reporting.sweep_formats import sweep_json
@@ -58,7 +58,7 @@ def render_sweep(swept: SweepReport, output_format: OutputFormat, view: View) ->
 
 
 def render_plan(plan: SweepPlan, output_format: OutputFormat, model: str) -> str:
-    """Return what a sweep would take in a format, ready to be printed; there is no page of it."""
+    """Render the plan of a sweep. There is no HTML format."""
     match output_format:
         case OutputFormat.JSON:
             from testsmith.reporting.sweep_formats import plan_json

@@ -1,7 +1,7 @@
-"""The report as one page that a person likes to look at: no script, nothing loaded, light and dark.
+"""Render the report as one HTML page: no scripts, no external resources, light and dark mode.
 
-The page's own policy lets nothing in but its one style sheet, named by its digest; so even a fault in the
-escaping could load and run nothing.
+The page's content security policy allows only its style sheet, by digest, so even an escaping bug could not
+load or run anything.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _BAR_HEIGHT = 26
 
 
 def render_html(report: Report, view: View) -> str:
-    """Return the whole page."""
+    """Render the page."""
     style = source("page.css")
     values = {
         "style": style,
@@ -77,7 +77,7 @@ def render_html(report: Report, view: View) -> str:
 
 
 def _span_words(report: Report) -> Prose:
-    """Return which states were compared."""
+    """Return which revisions were compared."""
     if report.base is None:
         return ()
     head = plain("the working tree") if report.head is None else code(report.head[:7])
@@ -86,7 +86,7 @@ def _span_words(report: Report) -> Prose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One member in the table; `number` is that of its first suggestion."""
+    """A member in the table; `number` is that of its first suggestion."""
 
     number: int
     name: Markup
@@ -116,7 +116,7 @@ def _where(member: Member) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Card:
-    """One suggestion; `fold` is the heading of the folded code, empty for code that is shown."""
+    """A suggestion. `fold` is the heading of the folded code, empty for code that is not folded."""
 
     number: int
     name: str
@@ -161,7 +161,7 @@ def _what(suggestion: Suggestion, member: Member) -> Prose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SkippedRow:
-    """What was left out at one stage for one reason."""
+    """Items skipped at one stage for one reason."""
 
     names: Markup
     stage: str
@@ -178,7 +178,7 @@ def _skipped_row(group: SkippedGroup) -> _SkippedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bar:
-    """One point of the funnel; `y` and `width` are in the drawing's own units."""
+    """A bar of the funnel; `y` and `width` are in drawing units."""
 
     name: str
     figure: str

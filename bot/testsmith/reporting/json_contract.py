@@ -1,6 +1,6 @@
-"""The JSON contract; `schema.json` beside this module describes it to machines.
+"""The JSON contract, described by `schema.json` next to this module.
 
-Keys may be added within schema 1, and readers ignore those they do not know.
+Keys may be added within schema 1; readers ignore unknown keys.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from testsmith.model import (
 )
 
 _MOST_NAMED = 3
-"""How many killed mutants are named."""
+"""Maximum number of killed mutants that are named."""
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def render_json(report: Report) -> str:
-    r"""Return the report as one JSON document.
+    r"""Render the report as a JSON document.
 
-    What a terminal would obey or an encoder refuse (undecodable bytes of a path among it) is escaped as
-    `\uXXXX`, everything else stands as it is.
+    Characters that a terminal would interpret or an encoder reject (including undecodable bytes of a path)
+    are escaped as `\uXXXX`; all others are kept.
     """
     return json_document(contract(report))
 
 
 def json_document(keys: dict[str, Any]) -> str:
-    """Return keys and values as one JSON document, escaped as `render_json` says."""
+    """Return a dictionary as a JSON document, escaped like `render_json`."""
     document = json.dumps(keys, ensure_ascii=False, indent=2)
     return _UNPRINTABLE.sub(_escaped, document) + "\n"
 
@@ -48,7 +48,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def contract(report: Report) -> dict[str, Any]:
-    """Return the report as the contract's keys and values."""
+    """Return the report in the contract's format."""
     return {
         "schema": SCHEMA_VERSION,
         "base": report.base,
@@ -84,7 +84,7 @@ def _earlier(test: GeneratedTest) -> dict[str, Any]:
 
 
 def member_keys(member: Member) -> dict[str, Any]:
-    """Return a member as the contract's keys and values."""
+    """Return a member in the contract's format."""
     return {
         "id": member.id,
         "path": member.path,
@@ -131,12 +131,12 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
 
 
 def skipped_keys(entry: Skipped) -> dict[str, Any]:
-    """Return what was skipped as the contract's keys and values."""
+    """Return a skipped item in the contract's format."""
     return {"member": entry.member, "path": entry.path, "stage": entry.stage.value, "reason": entry.reason}
 
 
 def statistics_keys(statistics: Statistics) -> dict[str, Any]:
-    """Return a run's figures as the contract's keys and values."""
+    """Return a run's figures in the contract's format."""
     return {
         "api_calls": statistics.spending.api_calls,
         "not_asked": statistics.not_asked,

@@ -1,7 +1,6 @@
-"""The sentences of a report, the same in every format that people read. All pure.
+"""The sentences of a report, the same in every text format. Pure functions.
 
-Each says something that a reader can check, in as few words as that takes; what was not measured is not
-mentioned.
+Each states something a reader can check, as briefly as possible. What was not measured is not mentioned.
 """
 
 from __future__ import annotations
@@ -40,28 +39,28 @@ LABEL_WORDS = {
 }
 
 ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
-"""Who made a suggestion."""
+"""The generator of a suggestion, in words."""
 
 _CHANGED_TO = re.compile("` to `")
 _SEPARATOR = " · "
 _NAMES_IN_CHANGE = 2
 _NAMES_SHOWN = 20
 _COMMAND_LIMIT = 5_000
-"""Characters of a command line: more than the longest path and name need."""
+"""Maximum characters of a command line: more than the longest path and name need."""
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun, as `1 test` or `2,000 tests`."""
+    """Return a number with its noun, for example `1 test` or `2,000 tests`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def statistics_line(stats: CacheStats) -> str:
-    """Return the statistics line that `--verbose` prints; its wording is part of the contract."""
+    """Return the statistics line that `--verbose` prints. Its wording is part of the contract."""
     return f"LLM cache — hits: {stats.hits}  misses: {stats.misses}  entries: {stats.entries}"
 
 
 def headline(report: Report, figures: Totals | None = None) -> str:
-    """Return the one sentence that says what came of the run, or of all that the figures count."""
+    """Return the sentence that sums up the run, or everything in `figures`."""
     figures = figures or totals(report)
     if not figures.members:
         return f"{_nothing_found(report)}{_files_left_out(figures)}."
@@ -111,7 +110,7 @@ def _unproven(figures: Totals) -> str:
 
 
 def change_words(member: Member) -> Prose:
-    """Return why a member is looked at, as `changed` or "affected by `_bounds`"."""
+    """Return why a member was processed, for example `changed` or "affected by `_bounds`"."""
     if member.change is not Change.AFFECTED or not member.because:
         return plain(member.change.value)
     shown = [code(name) for name in member.because[:_NAMES_IN_CHANGE]]
@@ -121,7 +120,7 @@ def change_words(member: Member) -> Prose:
 
 
 def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
-    """Return what a table says of one member's suggestions, as `2 tests, kills 6 of 7`."""
+    """Describe one member's suggestions in a table, for example `2 tests, kills 6 of 7`."""
     return joined("; ", (_short_words(suggestion) for suggestion in suggestions))
 
 
@@ -135,21 +134,21 @@ def _short_words(suggestion: Suggestion) -> Prose:
 
 
 def fail_to_pass_words(evidence: Evidence) -> str:
-    """Return how many tests there are and how many of them fail without the change; one at least does."""
+    """Return how many tests there are and how many fail without the change (at least one)."""
     tests, failing = evidence.tests, evidence.fail_to_pass or 0
     which = " that" if failing == tests else f", {failing:,} of which"
     return f"{count(tests, 'test')}{which} {verb('fail', failing)} without this change"
 
 
 def verb(infinitive: str, subjects: int) -> str:
-    """Return a verb in the present tense as it goes with a number of subjects, as `passes` with 1."""
+    """Return a verb in the present tense for a number of subjects, for example `passes` for 1."""
     if subjects != 1:
         return infinitive
     return f"{infinitive}{'es' if infinitive.endswith(('s', 'ch')) else 's'}"
 
 
 def _best_fact(evidence: Evidence | None) -> tuple[str, ...]:
-    """Return the one fact that says most, since a table has room for one."""
+    """Return the strongest fact, because a table cell has room for one."""
     if evidence is None:
         return ("not run",)
     if evidence.mutants:
@@ -165,7 +164,7 @@ def title_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
 
 
 def target_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
-    """Return what was affected, how many tests there are, and for which file; nothing for a question."""
+    """Return what was affected, the number of tests, and the target file; nothing for a question."""
     if not suggestion.is_green:
         return ()
     change = (change_words(member),) if member.change is Change.AFFECTED else ()
@@ -174,9 +173,9 @@ def target_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
 
 
 def body_words(suggestion: Suggestion) -> Prose:
-    """Return what the tests show, or the question they ask; empty where nothing is known but the code.
+    """Return what the tests demonstrate, or the question they ask; empty if only the code is known.
 
-    What the change does says more than what the tests show of it, so a summary gives way to a witness.
+    A witness of the behavior change replaces the summary because it says more.
     """
     data = suggestion.witness or suggestion.summary
     asked = _question(suggestion, known=bool(data))
@@ -198,14 +197,14 @@ def _question(suggestion: Suggestion, *, known: bool) -> str:
 
 
 def fold_words(suggestion: Suggestion) -> str:
-    """Return what a question's folded test is."""
+    """Return the heading of a question's folded test."""
     return (
         "The test that held before" if catches(suggestion) else "The test that would pin what is documented"
     )
 
 
 def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
-    """Return the facts that running the tests showed, each checkable; what was not measured is left out."""
+    """Return the facts observed by running the tests. What was not measured is left out."""
     evidence = suggestion.evidence
     if evidence is None:
         return (plain("not run"),)
@@ -257,7 +256,7 @@ def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
 
 
 def _alive_words(evidence: Evidence) -> str:
-    """Return how many of the killed mutants the project's own tests leave alive, where that is known."""
+    """Return how many of the killed mutants survive the project's tests, if known."""
     killed, gained = evidence.mutants_killed or 0, evidence.mutants_gained
     if gained is None or not killed:
         return ""
@@ -268,7 +267,7 @@ def _alive_words(evidence: Evidence) -> str:
 
 
 def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
-    """Return which tests expect no more than was seen, so that a reader looks at their values."""
+    """Return which tests only assert observed values, so that a reader checks the values."""
     observed = [name for name in suggestion.tests if name in suggestion.observed]
     if not observed:
         return ()
@@ -289,24 +288,24 @@ def _gain_words(evidence: Evidence) -> tuple[str, ...]:
 
 
 def noun_words(suggestion: Suggestion) -> str:
-    """Return what a suggestion is, with its number, as `Suggestion 1` or `Question 2`."""
+    """Return a suggestion's name, for example `Suggestion 1` or `Question 2`."""
     return f"{'Suggestion' if suggestion.is_green else 'Question'} {suggestion.number}"
 
 
 def origin_words(suggestion: Suggestion) -> str:
-    """Return who made a suggestion."""
+    """Return which generator made a suggestion."""
     return ORIGIN_WORDS[suggestion.origin]
 
 
 def check_command(suggestion: Suggestion, view: View) -> str:
-    """Return the command line that makes and proves a suggestion again, on one line for a shell."""
+    """Return the shell command, on one line, that generates and verifies a suggestion again."""
     provider = ("--provider", "offline") if suggestion.origin is Origin.OFFLINE else view.for_model
     words = (*view.command, *provider, "--only", suggestion.member)
     return one_line(" ".join(map(_quoted, words)), _COMMAND_LIMIT)
 
 
 def _quoted(word: str) -> str:
-    """Quote a word for a shell; what one line would lose, as line ends, is written as an escape."""
+    """Quote a word for a shell; characters that do not fit on one line are escaped."""
     if word.isprintable() and "  " not in word:
         return shlex.quote(word)
     escapes = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t"}
@@ -315,7 +314,7 @@ def _quoted(word: str) -> str:
 
 
 def skipped_words(figures: Totals) -> str:
-    """Return the heading of what was left out, as `2 members without a proposal, 1 file left out`."""
+    """Return the heading of skipped items, for example `2 members without a proposal, 1 file left out`."""
     members = f"{count(figures.skipped_members, 'member')} without a proposal"
     files = f"{count(figures.skipped_files, 'file')} left out"
     parts = ((figures.skipped_members, members), (figures.skipped_files, files))
@@ -323,14 +322,14 @@ def skipped_words(figures: Totals) -> str:
 
 
 def names_words(group: SkippedGroup) -> Prose:
-    """Return the names of what was left out together, the first of them where they are many."""
+    """Return the names in a group of skipped items; only the first ones if there are many."""
     shown = joined(", ", (code(name) for name in group.names[:_NAMES_SHOWN]))
     left = len(group.names) - _NAMES_SHOWN
     return (*shown, *plain(f" and {left:,} more")) if left > 0 else shown
 
 
 def funnel_words(funnel: Funnel) -> str:
-    """Return how many test functions reached each point; empty where none was asked for."""
+    """Return how many test functions reached each step of the funnel; empty if none was requested."""
     if not funnel.asked:
         return ""
     steps = ", ".join(f"{number:,} {name}" for name, number in funnel_steps(funnel))
@@ -338,7 +337,7 @@ def funnel_words(funnel: Funnel) -> str:
 
 
 def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
-    """Return the points of the funnel in order, each with its name and figure."""
+    """Return the steps of the funnel in order, with names and figures."""
     return (
         ("asked", funnel.asked),
         ("answered", funnel.answered),
@@ -350,7 +349,7 @@ def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
 
 
 def cost_words(report: Report) -> tuple[Prose, ...]:
-    """Return what the run cost and what it looked at: members, calls, tokens, cache, seconds, head."""
+    """Return the run's cost and scope: members, calls, tokens, cache, seconds, head."""
     statistics = report.statistics
     head = () if report.head is None else ((*plain("head "), *code(report.head[:7])),)
     return (
@@ -363,7 +362,7 @@ def cost_words(report: Report) -> tuple[Prose, ...]:
 
 
 def _anew_words(report: Report) -> tuple[Prose, ...]:
-    """Return how many members were looked at, where some had not changed since an earlier run."""
+    """Return how many members were processed, if others were unchanged since an earlier run."""
     if not report.unchanged:
         return ()
     anew = sum(member.id not in report.unchanged for member in report.members)
@@ -403,7 +402,7 @@ def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:
 
 
 def baseline_words(report: Report) -> str:
-    """Return whether an existing test fails without the change; empty where none was run without it."""
+    """Return whether an existing test fails without the change; empty if none was run without it."""
     baseline = report.baseline
     failing = baseline.fail_on_base
     if failing is None:
@@ -417,7 +416,7 @@ def baseline_words(report: Report) -> str:
 
 
 def failure_words(report: Report) -> Prose:
-    """Return what ended the run early, or why nothing of the project could be run; empty for neither."""
+    """Return what ended the run early, or why no project code could be run; empty for neither."""
     if report.failure is not None:
         return (*plain("The run ended early: "), *parse(report.failure))
     stages = {one.stage for one in report.skipped if one.member is not None}
@@ -431,7 +430,7 @@ def failure_words(report: Report) -> Prose:
 
 
 def facts_line(facts: Sequence[Prose]) -> Prose:
-    """Return facts side by side."""
+    """Join facts on one line."""
     return joined(_SEPARATOR, facts)
 
 
@@ -441,7 +440,7 @@ _NAME_LIMIT = 200
 
 
 def earlier_words(tests: Iterable[GeneratedTest]) -> Iterator[Prose]:
-    """Yield one sentence for each member whose tests somebody should look at."""
+    """Yield one sentence per member whose tests need someone's attention."""
     by_member: dict[tuple[str, StaleTestAction, bool], list[GeneratedTest]] = {}
     for one in tests:
         by_member.setdefault((one.member, one.fate, one.is_edited), []).append(one)

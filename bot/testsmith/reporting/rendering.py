@@ -1,4 +1,4 @@
-"""What a renderer needs beside the report."""
+"""Shared parts of the renderers: the view, templates and syntax highlighting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 PREPARING = ("install", "setup_command", "test_command", "python_version")
-"""The arguments that say how a project is set up and tested, wherever that is done."""
+"""The arguments that say how a project is set up and tested."""
 
 _PLACES = frozenset({"python", "coverage", "replay"})
 _HERE = ("sandbox", "python", "coverage", *PREPARING)
@@ -29,15 +29,15 @@ _LEFT_OUT = frozenset({"max_members"})  # the command is for one member
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How a report is shown, and how a reader can get it again.
+    """How a report is displayed, and how a reader can reproduce it.
 
     Attributes:
-        project: Name of the repository, or of the folder where there is none.
-        command: The words that repeat the run, as `("testsmith", "suggest", "--base", "main")`.
-        for_model: Further words that repeat what a model was asked.
-        width: Columns of the terminal.
-        colour: Whether the terminal shows colours.
-        commands: Whether replies such as `apply` are understood where the report is shown.
+        project: Name of the repository, or of the folder if there is none.
+        command: The words that repeat the run, for example `("testsmith", "suggest", "--base", "main")`.
+        for_model: Additional words that repeat the model settings.
+        width: Terminal width in columns.
+        colour: Whether the terminal supports colors.
+        commands: Whether comment commands such as `apply` work where the report is displayed.
     """
 
     project: str
@@ -51,13 +51,13 @@ class View:
 def view_of(
     settings: Settings, arguments: Mapping[str, object], *, width: int = 100, colour: bool = False
 ) -> View:
-    """Return the view of a run on the command line.
+    """Return the view of a command line run.
 
     Args:
         settings: The settings of the run.
-        arguments: What was typed, by the keys of the argument parser.
-        width: Columns of the terminal.
-        colour: Whether the terminal shows colours.
+        arguments: The given arguments, by the keys of the argument parser.
+        width: Terminal width in columns.
+        colour: Whether the terminal supports colors.
     """
     elsewhere = arguments.get("repo", ".") != "."
     typed = {
@@ -85,7 +85,7 @@ def _options(*groups: str) -> tuple[str, ...]:
 
 
 def repeated(arguments: Mapping[str, object], keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the words that give some arguments again, those that were not given left out."""
+    """Return the words that repeat some arguments, skipping those that were not given."""
     return tuple(word for key in keys for word in _words(key.replace("_", "-"), arguments.get(key)))
 
 
@@ -117,23 +117,21 @@ def _selection_words(selection: SelectionSettings) -> tuple[str, ...]:
     return (*base, *head)
 
 
-# The templates beside this module.
-#
-# What the page's template prints is escaped. The Markdown templates get text that is Markdown already,
-# since only code knows where in a line a text will stand.
+# Templates. The HTML template escapes its values; the Markdown templates get Markdown that is already
+# escaped, because only the caller knows the position of a text in its line.
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
-    """Return a template's text with the values in it, without line ends at its end.
+    """Render a template, without trailing line breaks.
 
     Raises:
-        jinja2.UndefinedError: The template uses a value that is not there.
+        jinja2.UndefinedError: The template uses a missing value.
     """
     return _environment().get_template(template).render(values).rstrip("\n")
 
 
 def source(name: str) -> str:
-    """Return the text of a file beside the templates, as it is."""
+    """Return the text of a file in the templates' directory."""
     return files("testsmith.reporting").joinpath("templates", name).read_text(encoding="utf-8")
 
 
@@ -153,11 +151,11 @@ def _environment() -> Environment:
 
 _CHARACTERS_LIMIT = 60_000
 _LINES_LIMIT = 2_000
-"""Longer code is shown without colours: on hostile text (25,000 blank lines) a lexer takes half a minute."""
+"""Maximum lines of highlighted code: on hostile text (25,000 blank lines) a lexer takes half a minute."""
 
 
 class TokenKind(StrEnum):
-    """What a piece of code is; the value is its class on the page."""
+    """The kind of a piece of code; the value is its CSS class."""
 
     PLAIN = ""
     KEYWORD = "k"
@@ -165,11 +163,11 @@ class TokenKind(StrEnum):
     NUMBER = "n"
     COMMENT = "c"
     NAME = "f"
-    """The name of what is defined or decorated here."""
+    """The name in a definition or decorator."""
 
 
 def pieces(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
-    """Yield the code in pieces of one kind each; together they are the code, to the letter."""
+    """Yield the code in pieces of one kind each; joined, they equal the code."""
     for kind, group in groupby(_kinds(code, language), key=itemgetter(0)):
         yield kind, "".join(text for _, text in group)
 

@@ -1,4 +1,4 @@
-"""From what a run found to what its report says: numbers, order, groups, wholeness. All pure."""
+"""Assemble a report: numbering, order, groups and consistency checks. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from testsmith.model import (
 
 
 class Inconsistent(Failure):
-    """A report would drop or double something: a fault of this program."""
+    """A report would omit or repeat something: an internal error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEntry:
-    """One member with all that is suggested for it; never empty."""
+    """A member with all of its suggestions; never empty."""
 
     member: Member
     suggestions: tuple[Suggestion, ...]
@@ -31,7 +31,7 @@ class ReportEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedGroup:
-    """What was left out at one stage for one reason: display names of members, and paths of files."""
+    """Items skipped at one stage for one reason: display names of members, and paths of files."""
 
     stage: SkipStage
     reason: str
@@ -40,22 +40,22 @@ class SkippedGroup:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Members first, then files."""
+        """The members, then the files."""
         return (*self.members, *self.files)
 
 
 def numbered(members: Sequence[Member], suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
-    """Return the suggestions in the order of their members, a member's green one first, numbered from 1."""
+    """Return the suggestions in the order of their members, green ones first, numbered from 1."""
     place = {member.id: index for index, member in enumerate(members)}
     ordered = sorted(suggestions, key=lambda one: (place.get(one.member, len(place)), not one.is_green))
     return tuple(replace(suggestion, number=number) for number, suggestion in enumerate(ordered, start=1))
 
 
 def check(report: Report) -> None:
-    """Make sure that the report keeps the contract: nothing dropped, nothing told twice.
+    """Check that a report omits and repeats nothing.
 
     Raises:
-        Inconsistent: It does not; the message names the first member concerned.
+        Inconsistent: It does; the message names the first such member.
     """
     fault = next(_faults(report), None)
     if fault is not None:
@@ -100,13 +100,13 @@ def entries(report: Report) -> tuple[ReportEntry, ...]:
 
 
 def display_names(members: Sequence[Member]) -> dict[str, str]:
-    """Return the shortest name of each member that tells it from the others: its own, or else its id."""
+    """Return the shortest unambiguous name of each member: its name, or else its id."""
     counts = Counter(member.name for member in members)
     return {member.id: member.name if counts[member.name] == 1 else member.id for member in members}
 
 
 def skipped_groups(report: Report) -> tuple[SkippedGroup, ...]:
-    """Return what was left out, grouped by stage in the order of the way, then by reason as first met."""
+    """Return the skipped items, grouped by stage in pipeline order, then by reason."""
     names = display_names(report.members)
     stages = list(SkipStage)
     found: dict[tuple[SkipStage, str], list[Skipped]] = defaultdict(list)
@@ -127,16 +127,16 @@ def skipped_groups(report: Report) -> tuple[SkippedGroup, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """How much a report proposes, asks and leaves out.
+    """The counts of a report.
 
     Attributes:
-        members: All members looked at.
-        tested: Those with a green suggestion.
-        tests: Test functions of the green suggestions; None where they are not known.
-        questions: Suggestions that ask something.
-        unproven: Whether none of the proposed tests has been run.
-        skipped_members: Members left out.
-        skipped_files: Files left out.
+        members: All processed members.
+        tested: Members with a green suggestion.
+        tests: Test functions of the green suggestions; None if unknown.
+        questions: Suggestions that are questions.
+        unproven: Whether none of the suggested tests has been run.
+        skipped_members: Skipped members.
+        skipped_files: Skipped files.
     """
 
     members: int
@@ -149,7 +149,7 @@ class Totals:
 
 
 def totals(report: Report) -> Totals:
-    """Count what the headline speaks of."""
+    """Return the counts for the headline."""
     green = [suggestion for suggestion in report.suggestions if suggestion.is_green]
     files = sum(entry.member is None for entry in report.skipped)
     return Totals(
@@ -164,5 +164,5 @@ def totals(report: Report) -> Totals:
 
 
 def catches(suggestion: Suggestion) -> bool:
-    """Tell whether the test held before the change and fails now."""
+    """Return whether the test passed before the change and fails now."""
     return suggestion.label is Label.CATCHES

@@ -1,4 +1,4 @@
-"""A sweep as JSON: the keys of `suggest`'s contract, and beside them what is a sweep's alone."""
+"""Render a sweep as JSON, Markdown or text. The JSON has the keys of `suggest` plus those of sweeps."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from testsmith.settings import OutputFormat
 from testsmith.sweep_results import Coverage, RankedMember, SuiteFigures, SweepPlan, SweepReport
 
 MOST_RANKED = 1_000
-"""So many members of the ranking are printed, the most worth first; `ranked` counts all."""
+"""Maximum number of ranked members in JSON, most valuable first; `ranked` counts all."""
 
 
 def sweep_json(swept: SweepReport) -> str:
-    """Return a sweep's report as one JSON document."""
+    """Render a sweep's report as a JSON document."""
     whole = contract(swept.report)
     whole["notes"] = [*whole["notes"], *swept.notes]
     whole["stats"]["seconds"] = round(swept.seconds, 3)
@@ -49,11 +49,11 @@ def sweep_json(swept: SweepReport) -> str:
 
 
 def plan_json(plan: SweepPlan, model: str) -> str:
-    """Return what a sweep would take as one JSON document.
+    """Render the plan of a sweep as a JSON document.
 
     Args:
-        plan: What is shown.
-        model: The id of the model that would be asked.
+        plan: The plan.
+        model: The model id.
     """
     estimate = None if plan.estimate is None else estimate_keys(plan.estimate, model)
     head = {"schema": SCHEMA_VERSION, "head": plan.head, "notes": list(plan.notes)}
@@ -113,16 +113,16 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
 
 
 _ROWS = 200
-"""More rows of a table than that are counted, not shown: a pull request's text has 65,536 characters."""
+"""Maximum rows of a table; the rest are only counted. A pull request's text can have 65,536 characters."""
 
 
 def sweep_markdown(swept: SweepReport, view: View) -> str:
-    """Return a sweep's whole report: its sums, then each proposal as a pull request would show it."""
+    """Render a sweep's full report: the totals, then each suggestion as a pull request would show it."""
     return f"{sweep_sections(swept)}\n\n{render_markdown(swept.report, view)}"
 
 
 def sweep_sections(swept: SweepReport) -> str:
-    """Return a sweep's sums: figures, chart, members, ranking, what was tried in vain, cost."""
+    """Render a sweep's totals: figures, chart, members, ranking, unsuccessful attempts, cost."""
     return "\n\n".join(part for part in _sections(swept) if part)
 
 
@@ -138,7 +138,7 @@ def _sections(swept: SweepReport) -> Iterator[str]:
 
 
 def plan_markdown(plan: SweepPlan) -> str:
-    """Return what a sweep would take."""
+    """Render the plan of a sweep."""
     notes = "\n".join(f"- {paragraph(parse(line))}" for line in plan.notes)
     parts = (
         paragraph(plain(plan_headline(plan))),
@@ -159,7 +159,7 @@ def _folded(title: str, content: str) -> str:
 
 
 def _table(rows: Sequence[tuple[str, ...]], most: int, codes: tuple[int, ...] = ()) -> str:
-    """Return a table, the columns of foreign names as code; empty where it has no row."""
+    """Return a table with the given columns as code; empty if it has no rows."""
     if not shown_rows(rows):
         return ""
     head, *body = rows
@@ -182,7 +182,7 @@ _GAP = "   "
 
 
 def sweep_text(swept: SweepReport, view: View) -> str:
-    """Return a sweep's report as the terminal shows it."""
+    """Render a sweep's report for the terminal."""
     return "\n".join(_lines(swept, view)) + "\n"
 
 
@@ -205,11 +205,11 @@ def _ranking(plan: SweepPlan) -> Iterator[str]:
 
 
 def plan_text(plan: SweepPlan, model: str) -> str:
-    """Return what a sweep would take as the terminal shows it.
+    """Render the plan of a sweep for the terminal.
 
     Args:
-        plan: What is shown.
-        model: The id of the model that would be asked.
+        plan: The plan.
+        model: The model id.
     """
     parts = [plan_headline(plan), *_ranking(plan), "", expected_words(plan)]
     parts += [f"note: {one_line(line)}" for line in plan.notes]
@@ -219,7 +219,7 @@ def plan_text(plan: SweepPlan, model: str) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines with their columns under each other; nothing invisible is in them."""
+    """Return rows as lines with aligned columns, without invisible characters."""
     shown = [[one_line(each) for each in row] for row in rows]
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
     return [

@@ -1,6 +1,6 @@
-"""The title and the text of the pull request of sweeps. All pure.
+"""The title and text of the sweep pull request. Pure functions.
 
-The same text stands in the job summary, without what is hidden at its end.
+The job summary has the same text, without the hidden lines at its end.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def sweep_pull_text(
     """Return the pull request's title and text.
 
     Args:
-        swept: What the last sweep found.
-        memory: What the pull request proposes, earlier sweeps' tests among it.
-        new: Ids of the members whose tests the last sweep adds.
-        unplaced: Suggestions that went into no file, each with the reason.
+        swept: The report of the latest sweep.
+        memory: The stored state of the pull request, including tests of earlier sweeps.
+        new: Ids of the members whose tests the latest sweep adds.
+        unplaced: Suggestions that fit into no test file, with reasons.
     """
     members = len(memory.proposed)
     text = sweep_text(swept, memory, new, unplaced)
@@ -63,7 +63,7 @@ def sweep_text(
     *,
     is_proposed: bool = True,
 ) -> str:
-    """Return the text as it is read; `is_proposed` tells whether there is a pull request to close."""
+    """Return the visible text. `is_proposed` says whether there is a pull request to close."""
     report = swept.report
     rows = fitting(list(_rows(swept, new)), _ROWS_LIMIT)
     earlier = fitting(list(_earlier(memory, new)), _EARLIER_LIMIT)
@@ -96,7 +96,7 @@ def sweep_text(
 
 
 def sweep_plan_text(plan: SweepPlan) -> str:
-    """Return what is to be taken and why, for the job summary."""
+    """Return what a sweep will process and why, for the job summary."""
     lines = lines_part(plan.coverage)
     coverage = f" Tests reach {_percent(lines)} of the lines now." if lines is not None else ""
     taken, of = count(len(plan.taken), "member"), f"{len(plan.ranked):,}"
@@ -124,7 +124,7 @@ def _headline(suggestions: Sequence[Suggestion], new: frozenset[str], *, is_prop
 
 
 def _measures(swept: SweepReport) -> Iterator[Sequence[str]]:
-    """Yield a row a measure that was taken both times."""
+    """Yield a row for each figure that was measured both times."""
     for name, old, new in known_twice(swept.before, swept.after):
         gained = new.part - old.part
         yield _MEASURES[name], _percent(old), _percent(new), f"{gained:+,} of {new.whole:,}"
@@ -185,7 +185,7 @@ def _made(swept: SweepReport) -> Iterator[Sequence[str]]:
 
 
 def _left_out(swept: SweepReport, unplaced: Sequence[NotPlaced]) -> tuple[Skipped, ...]:
-    """Return what was tried in vain, what has no room in a file, and what was left to the next sweep."""
+    """Return unsuccessful attempts, suggestions without a test file, and members left to the next sweep."""
     not_placed = (
         Skipped(path=one.path, stage=SkipStage.GATE, reason=one.reason, member=one.member) for one in unplaced
     )
@@ -209,7 +209,7 @@ def _skipped_heading(left_out: Sequence[Skipped]) -> str:
 
 
 def _ranking(plan: SweepPlan) -> Iterator[Sequence[str]]:
-    """Yield the first members of those that are taken, with the terms of their ranks."""
+    """Yield the first selected members, with the terms of their ranks."""
     taken = frozenset(plan.taken)
     shown = [one for one in plan.ranked if one.member.id in taken][:_RANKED_SHOWN]
     names = display_names([one.member for one in shown])

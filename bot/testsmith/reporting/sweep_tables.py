@@ -1,4 +1,4 @@
-"""Charts that a forge draws from text (Mermaid): the funnel, and what a sweep adds. All pure."""
+"""Tables and Mermaid charts of a sweep. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ xychart-beta horizontal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A bar of a chart: what it stands for, in words of ours alone, and how long it is."""
+    """A bar of a chart: its trusted label and its length."""
 
     label: str
     percent: float
 
 
 def funnel_chart(funnel: Funnel) -> str:
-    """Return the chart as a block of Markdown; empty where no test was asked for."""
+    """Return the funnel chart as a Markdown block; empty if no test was requested."""
     if not funnel.asked:
         return ""
     steps = funnel_steps(funnel)
@@ -47,7 +47,7 @@ def funnel_chart(funnel: Funnel) -> str:
 
 
 def coverage_chart(bars: Sequence[Bar]) -> str:
-    """Return a chart of percentages as a block of Markdown; empty for none."""
+    """Return a chart of percentages as a Markdown block; empty for none."""
     if not bars:
         return ""
     labels = ", ".join(f'"{bar.label} {bar.percent:.1f} %"' for bar in bars)
@@ -61,10 +61,10 @@ def _chart(title: str, labels: str, most: int, bars: str) -> str:
 
 
 RANKING_ROWS = 40
-"""So many members of the ranking are shown to people; JSON has more."""
+"""Maximum rows of the ranking in text output; JSON has more."""
 
 HOW_RANKED = "worth = uncovered x complexity x churn x dependents"
-"""What the columns of the ranking come to."""
+"""Explains the columns of the ranking."""
 
 
 _NAMES = ("lines", "branches", "mutants")
@@ -72,7 +72,7 @@ _NAMES = ("lines", "branches", "mutants")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure before and after, in words; empty where it is not known."""
+    """A figure before and after, as text; empty if unknown."""
 
     name: str
     before: str
@@ -80,7 +80,7 @@ class Row:
 
 
 def figures(swept: SweepReport) -> tuple[Row, ...]:
-    """Return what changed: lines, branches, mutants of the members with new tests; only what is known."""
+    """Return the known changes: lines, branches, and mutants of the members with new tests."""
     before, after = swept.before, swept.after
     rows = (
         Row(name="lines", before=_lines(before), after=_lines(after)),
@@ -108,40 +108,40 @@ def _mutation(measured: SuiteFigures) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Return a part of a whole, as `62.5 % (5 of 8)`; rounded down, so that only all is 100 %."""
+    """Return a fraction, for example `62.5 % (5 of 8)`, rounded down so that only all is 100 %."""
     if not whole:
         return "none there"
     return f"{part * 1000 // whole / 10:.1f} % ({part:,} of {whole:,})"
 
 
 def bars(swept: SweepReport) -> Iterator[Bar]:
-    """Yield the chart's bars, two for each figure that is known before and after."""
+    """Yield the chart's bars: two for each figure that is known before and after."""
     for name, before, after in known_twice(swept.before, swept.after):
         yield Bar(label=f"{name} before", percent=before.percent)
         yield Bar(label=f"{name} after", percent=after.percent)
 
 
 class Part(NamedTuple):
-    """What tests reach or notice, and of how much; that is never nothing."""
+    """A count of lines, branches or mutants that tests reach or kill, and a nonzero total."""
 
     part: int
     whole: int
 
     @property
     def percent(self) -> float:
-        """The part in per cent."""
+        """The percentage."""
         return 100 * self.part / self.whole
 
 
 def known_twice(before: SuiteFigures, after: SuiteFigures) -> Iterator[tuple[str, Part, Part]]:
-    """Yield `lines`, `branches` and `mutants` with their figures, where these are known before and after."""
+    """Yield `lines`, `branches` and `mutants` with their figures, if known before and after."""
     for name, old, new in zip(_NAMES, _parts(before), _parts(after), strict=True):
         if old is not None and new is not None:
             yield name, old, new
 
 
 def _parts(measured: SuiteFigures) -> tuple[Part | None, Part | None, Part | None]:
-    """Return lines, branches and mutants; None where one is not known."""
+    """Return lines, branches and mutants; None for unknown ones."""
     found, score = measured.coverage, measured.mutation
     return (
         lines_part(found),
@@ -151,7 +151,7 @@ def _parts(measured: SuiteFigures) -> tuple[Part | None, Part | None, Part | Non
 
 
 def lines_part(found: Coverage | None) -> Part | None:
-    """Return the lines that tests reach; None where that is not known, or there are none."""
+    """Return the line coverage; None if it is unknown or there are no lines."""
     return None if found is None else _part(found.lines_reached, found.lines)
 
 
@@ -160,7 +160,7 @@ def _part(part: int | None, whole: int | None) -> Part | None:
 
 
 def plan_headline(plan: SweepPlan) -> str:
-    """Return the one sentence that says what a sweep would take."""
+    """Return the sentence that sums up the plan of a sweep."""
     if not plan.ranked:
         return "Nothing to sweep: no public member has anything left that a test could add."
     out = sum(one.member is not None for one in plan.skipped)
@@ -172,7 +172,7 @@ def plan_headline(plan: SweepPlan) -> str:
 
 
 def ranking_rows(plan: SweepPlan) -> list[tuple[str, ...]]:
-    """Return the head of the ranking as a table's rows, the columns' names first."""
+    """Return the top of the ranking as table rows, starting with the header."""
     head = ("rank", "member", "worth", "uncovered", "complexity", "churn", "dependents")
     first = plan.ranked[:RANKING_ROWS]
     names = display_names([one.member for one in first])
@@ -198,14 +198,14 @@ def _missed(facts: Facts) -> str:
 
 
 def ranking_note(plan: SweepPlan) -> str:
-    """Return how the ranking is to be read, and how many more there are."""
+    """Return how to read the ranking, and how many more members there are."""
     more = len(plan.ranked) - RANKING_ROWS
     beyond = f"; {more:,} more in the JSON report" if more > 0 else ""
     return f"{HOW_RANKED}; in brackets what was counted: decisions, commits, users{beyond}"
 
 
 def member_rows(swept: SweepReport) -> list[tuple[str, ...]]:
-    """Return a table of the members with new tests, the columns' names first."""
+    """Return a table of the members with new tests, starting with the header."""
     names = display_names(swept.report.members)
     ranks = {one.member.id: one for one in swept.plan.ranked}
     rows = [
@@ -231,7 +231,7 @@ def _member_row(suggestion: Suggestion, name: str, ranked: RankedMember | None) 
 
 
 def failed_rows(swept: SweepReport) -> list[tuple[str, ...]]:
-    """Return a table of what was tried in vain, the columns' names first."""
+    """Return a table of unsuccessful attempts, starting with the header."""
     names = display_names(swept.report.members)
     rows = [
         (names.get(one.member or "", one.member or one.path), one.stage.value, one.reason)
@@ -241,17 +241,17 @@ def failed_rows(swept: SweepReport) -> list[tuple[str, ...]]:
 
 
 def closing_lines(swept: SweepReport) -> list[str]:
-    """Return what was made beside the tests, and what else a reader should know."""
+    """Return the supporting files that were created, and other notes for the reader."""
     return [*(f"made {path}: {reason}" for path, reason in swept.made.items()), *swept.notes]
 
 
 def expected_words(plan: SweepPlan) -> str:
-    """Return how long the members that a sweep would take are expected to take."""
+    """Return the expected time for the members that a sweep would process."""
     taken = set(plan.taken)
     seconds = sum(one.seconds for one in plan.ranked if one.member.id in taken)
     return f"expected: about {max(1.0, seconds / 60):.0f} minutes of one processor"
 
 
 def shown_rows(rows: Sequence[tuple[str, ...]]) -> bool:
-    """Tell whether a table has anything beside the names of its columns."""
+    """Return whether a table has rows besides the header."""
     return len(rows) > 1

@@ -1,6 +1,6 @@
-"""What a terminal can show, and how far a run is: a bar, plain lines in a log, or nothing.
+"""Render to a terminal: the report, and progress as a bar, as log lines, or not at all.
 
-Progress goes to the stream it is given, which is stderr: stdout holds the result alone.
+Progress goes to the given stream, which is stderr; stdout has only the result.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 10.0
 _WIDTH_ELSEWHERE = 100
-"""Columns where no terminal says how many."""
+"""Width in columns if there is no terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
-    """A stream that a person reads.
+    """An output stream for people.
 
     Attributes:
-        stream: Where it is written.
+        stream: The stream.
         interactive: Whether the stream is a terminal that can redraw a line.
-        colour: Whether it shows colours.
-        width: Columns.
+        colour: Whether it supports colors.
+        width: Width in columns.
     """
 
     stream: TextIO
@@ -68,7 +68,7 @@ class Terminal:
 
 
 def terminal_of(stream: TextIO, environment: Mapping[str, str]) -> Terminal:
-    """Return what a stream of this process can show; `NO_COLOR` and `TERM=dumb` are obeyed."""
+    """Detect the capabilities of a stream of this process. `NO_COLOR` and `TERM=dumb` are respected."""
     interactive = stream.isatty() and environment.get("TERM") != "dumb"
     colour = interactive and not environment.get("NO_COLOR")
     return Terminal(stream=stream, interactive=interactive, colour=colour, width=_width(stream))
@@ -77,13 +77,13 @@ def terminal_of(stream: TextIO, environment: Mapping[str, str]) -> Terminal:
 def _width(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns or _WIDTH_ELSEWHERE
-    except (OSError, ValueError):  # no terminal; no file at all
+    except (OSError, ValueError):  # not a terminal, or not a file
         return _WIDTH_ELSEWHERE
 
 
 @contextmanager
 def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic) -> Iterator[Progress]:
-    """Give the progress that fits; at the end, however it comes, the terminal is as it was."""
+    """Yield a suitable progress display, and restore the terminal at the end, even after an error."""
     if not terminal.interactive:
         yield PlainProgress(terminal.stream, clock)
         return
@@ -92,7 +92,7 @@ def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic)
 
 
 class PlainProgress:
-    """One line when a phase begins, and one now and then while it lasts."""
+    """A line when a phase begins, and one at intervals while it lasts."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
         self._stream = stream
@@ -125,7 +125,7 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A bar for the current phase; it goes when the run is over."""
+    """A bar for the current phase, removed at the end of the run."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -158,7 +158,7 @@ def _bars(terminal: Terminal) -> Bars:
 
 
 def console_on(terminal: Terminal) -> Console:
-    """Return a console that takes nothing from the environment, and no text for markup."""
+    """Return a console that ignores the environment and does not interpret markup."""
     from rich.console import Console
 
     return Console(
@@ -183,16 +183,16 @@ _CODE_STYLES = {
     TokenKind.COMMENT: "dim",
     TokenKind.NAME: "bold",
 }
-"""Of the sixteen colours of a terminal, those that can be read on light and on dark."""
+"""Colors from the 16-color palette that are readable on light and dark backgrounds."""
 
 _INDENT = 4
 _CODE_INDENT = 8
 _RUNNER_COMMAND = re.compile(r"^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?=:)|##(?=\[)", re.MULTILINE)
-"""What a runner that prints the report would take for a command to itself."""
+"""Text that a runner printing the report would interpret as a workflow command."""
 
 
 def render_text(report: Report, view: View) -> str:
-    """Return the report as the terminal shows it."""
+    """Render the report for the terminal."""
     stream = StringIO()
     console = console_on(
         Terminal(stream=stream, interactive=view.colour, colour=view.colour, width=view.width)
@@ -310,7 +310,7 @@ def _closing_parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _text(prose: Prose) -> Text:
-    """Return prose with its code in a colour; without colours code needs no mark to be read."""
+    """Return prose with its code colored; without colors, code is not marked."""
     from rich.text import Text
 
     return Text.assemble(*((span.text, "cyan" if span.is_code else "") for span in prose))
@@ -329,7 +329,7 @@ def _indented(text: Text) -> RenderableType:
 
 
 def _unbroken(text: Text) -> Text:
-    """Return text that runs on where the terminal ends, so that it can be copied whole."""
+    """Return text that the terminal does not break, so that it can be copied whole."""
     text.no_wrap = True
     return text
 

@@ -1,1 +1,1 @@
-"""The story of a sweep: rank what a whole repository leaves untested, and take it a budget at a time."""
+"""Sweeps: rank the untested code of a whole repository and generate tests for it within a budget."""

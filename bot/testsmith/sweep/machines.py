@@ -1,7 +1,7 @@
-"""A sweep by several machines: one plans, each proves a shard of what is taken, one collects.
+"""Run a sweep on several machines: one plans, each proves one shard, one collects.
 
-They share nothing but the commit and a folder of parts, so each can be a job of its own. A shard whose report
-is there already, for this very plan, is not made again; one that left none costs its own members alone.
+The machines share only the commit and a directory of parts, so each can be a separate job. A shard that
+already has a report for this plan is not run again; a shard without a report loses only its own members.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ def merged(
     members: Mapping[str, Member],
     taken: Sequence[str],
 ) -> Report:
-    """Return one report of all members that were taken, in the order of their ranks.
+    """Return the shards' reports as one, with the members in the order of their ranks.
 
     Args:
-        shards: The ids of the members of each shard.
-        reports: What came of shards, by their numbers from 1; each is heard on its own members alone.
-        missing: Why there is no report of the other shards, by their numbers.
-        members: The members that are checked out, by their ids.
-        taken: The ids in the order of their ranks.
+        shards: The member ids of each shard.
+        reports: The shards' reports, by number from 1. Only the results of a shard's own members are used.
+        missing: Why other shards have no report, by number.
+        members: The checked-out members, by id.
+        taken: The selected member ids in the order of their ranks.
 
     Raises:
-        Inconsistent: A shard has told something twice.
+        Inconsistent: A shard reports a result twice.
     """
     own = {number: frozenset(ids) & members.keys() for number, ids in enumerate(shards, start=1)}
     heard = [_heard(reports[number], own[number]) for number in sorted(reports) if number in own]
@@ -90,7 +90,7 @@ def merged(
 
 
 def _heard(report: Report, own: Collection[str]) -> Report:
-    """Return a report without what it says of members of others."""
+    """Return a report reduced to the shard's own members."""
     return replace(
         report,
         suggestions=tuple(one for one in report.suggestions if one.member in own),
@@ -100,7 +100,7 @@ def _heard(report: Report, own: Collection[str]) -> Report:
 
 
 def _once(skipped: Iterable[Skipped], suggestions: Iterable[Suggestion]) -> Iterator[Skipped]:
-    """Yield the reasons of members that have no suggestion, the first of each."""
+    """Yield the first reason of each skipped member that has no suggestion."""
     known = {one.member for one in suggestions}
     for one in skipped:
         if one.member not in known:
@@ -114,7 +114,7 @@ def _silent(
     data: Collection[str | None],
     members: Mapping[str, Member],
 ) -> Iterator[Skipped]:
-    """Yield those that no report tells of: nothing was tried in vain, so the next sweep takes them again."""
+    """Yield members without a result. They do not count as failed, so the next sweep takes them again."""
     for number, ids in own.items():
         reason = missing.get(number, _SAID_NOTHING)
         for one in sorted(ids):
@@ -132,7 +132,7 @@ def _failing(reports: Sequence[Report]) -> frozenset[str] | None:
 
 
 def _baseline(data: Sequence[Baseline]) -> Baseline:
-    """Return what the machines know of the project's own tests, each for its own members."""
+    """Return the baselines of all machines as one; each covers its own members."""
     statuses = {one.status for one in data}
     if not statuses:
         return Baseline()
@@ -144,7 +144,7 @@ def _baseline(data: Sequence[Baseline]) -> Baseline:
 
 
 def _statistics(data: Sequence[Statistics]) -> Statistics:
-    """Return the figures of all machines: sums, but for the time, since they worked side by side."""
+    """Return the figures of all machines: sums, except for the time, because they ran in parallel."""
     costs = [one.spending.cost for one in data]
     return Statistics(
         spending=Spending(
@@ -178,7 +178,7 @@ def _funnel(data: Sequence[Funnel]) -> Funnel:
 
 
 PLANNING = "shard-0of0"
-"""How cache entries of the job are called that plans, beside those of the shards."""
+"""Name of the planning job's cache entries, analogous to the shards' names."""
 
 _NO_REPORT = (
     "shard {number} of {of} left no report, so this was not looked at; run that job again, or leave it to "
@@ -188,11 +188,11 @@ _NO_REPORT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What is split among machines.
+    """A plan that is split into shards.
 
     Attributes:
-        plan: What is to be taken.
-        shards: The ids of the members of each shard.
+        plan: The plan.
+        shards: The member ids of each shard.
     """
 
     plan: SweepPlan
@@ -202,11 +202,11 @@ class Planned:
 async def plan_shards(
     settings: Settings, tools: SweepDependencies, parts: PartsFolder, shards: int
 ) -> Planned:
-    """Plan a sweep for several machines, each of which may take all the minutes, and leave the plan.
+    """Plan a sweep for several machines, each with the full time budget, and write the plan.
 
     Raises:
-        UsageFailure: As of `story.sweep`.
-        Failure: The plan cannot be left.
+        UsageFailure: See `run_sweep.sweep`.
+        Failure: The plan could not be written.
     """
     budget = replace(settings.budget, max_minutes=settings.budget.max_minutes * shards)
     planned = await plan(replace(settings, budget=budget), tools)
@@ -224,12 +224,12 @@ async def plan_shards(
 async def prove_shard(
     settings: Settings, tools: SweepDependencies, parts: PartsFolder, shard: Shard
 ) -> Report:
-    """Make and prove the tests of one shard, and leave what came of it.
+    """Generate and verify the tests of one shard, and write its report.
 
     Raises:
-        UsageFailure: There is no plan, or it has no such shard, or another commit is checked out.
-        BadPart: The plan cannot be used.
-        Failure: The report cannot be left.
+        UsageFailure: There is no plan, it has no such shard, or another commit is checked out.
+        BadPart: The plan is not usable.
+        Failure: The report could not be written.
     """
     data, part = _plan(parts)
     if len(part.shards) != shard.of:
@@ -245,11 +245,11 @@ async def prove_shard(
 
 
 async def collect(settings: Settings, tools: SweepDependencies, parts: PartsFolder) -> SweepReport:
-    """Put the reports of all shards together, and conclude the sweep.
+    """Merge the reports of all shards and conclude the sweep.
 
     Raises:
         UsageFailure: There is no plan.
-        BadPart: The plan cannot be used.
+        BadPart: The plan is not usable.
     """
     data, part = _plan(parts)
     reports, missing, notes = _reports(parts, part, digest(data))
@@ -264,7 +264,7 @@ async def collect(settings: Settings, tools: SweepDependencies, parts: PartsFold
 
 
 def shards_in(parts: PartsFolder) -> tuple[Shard, ...]:
-    """Return the shards of the plan that is there; none where it cannot be used."""
+    """Return the shards of the existing plan; none if it is not usable."""
     try:
         _, part = _plan(parts)
     except Failure:
@@ -281,10 +281,10 @@ def _plan(parts: PartsFolder) -> tuple[bytes, PlanPart]:
 
 
 def _require_commit(settings: Settings, tools: SweepDependencies, plan: SweepPlan) -> None:
-    """Make sure that a plan is of what is looked at; of two working trees nothing can be told.
+    """Check that a plan was made for the current commit. Uncommitted working trees cannot be compared.
 
     Raises:
-        UsageFailure: It is of another commit.
+        UsageFailure: The plan was made for another commit.
     """
     head = settings.selection.head
     if head is None or plan.head is None:
@@ -297,7 +297,7 @@ def _require_commit(settings: Settings, tools: SweepDependencies, plan: SweepPla
 
 
 def _left(parts: PartsFolder, shard: Shard, plan: str) -> Report | None:
-    """Return what an earlier run has left for this very plan; None where there is none that can be used."""
+    """Return the report of an earlier run for this plan, or None if there is no usable one."""
     data = parts.read(shard_name(shard))
     try:
         return None if data is None else read_shard(data, shard, plan).report
@@ -308,7 +308,7 @@ def _left(parts: PartsFolder, shard: Shard, plan: str) -> Report | None:
 def _reports(
     parts: PartsFolder, part: PlanPart, plan: str
 ) -> tuple[dict[int, Report], dict[int, str], Sequence[str]]:
-    """Return the reports, why there is none of the other shards, and notes on those that cannot be used."""
+    """Return the reports, why other shards have none, and notes on unusable ones."""
     reports, missing, notes = dict[int, Report](), dict[int, str](), list[str]()
     for number in range(1, len(part.shards) + 1):
         shard = Shard(number=number, of=len(part.shards))

@@ -1,7 +1,9 @@
-"""The mutation score of the members that a sweep has made tests for, without and with the new tests.
+"""Measure what the proposed tests of a sweep add: coverage and mutation score, before and after.
 
-Both states are asked in the same way: the suite is run with each mutant of each member, as far as its tests
-reach it. What no test reaches lives; what could not be tried in time counts in neither score.
+Nothing is estimated. The figures come from runs of the whole test suite, without and with the new test files.
+Each mutant of a member is run with the tests that reach it; a mutant that no test reaches survives, and one
+that could not be run in time counts in neither score. A proposed test that fails in the full suite is
+dropped.
 """
 
 from __future__ import annotations
@@ -40,12 +42,12 @@ from testsmith.test_files.write import write_edits
 from testsmith.verification.baseline_mutants import changes_reached
 
 Fates = Mapping[tuple[str, int], bool]
-"""Whether a mutant is noticed, by its member's id and its number; those that were not tried are not in it."""
+"""Whether a mutant is killed, by member id and mutant number. Mutants that were not run are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """The scores without and with the new tests; None where they are not known."""
+    """The mutation scores without and with the new tests; None if unknown."""
 
     before: MutationScore | None = None
     after: MutationScore | None = None
@@ -58,7 +60,7 @@ async def scores(
     settings: VerificationSettings,
     tools: pipeline.RunDependencies,
 ) -> Scores:
-    """Return the scores in two workspaces, the second of which has the new tests."""
+    """Return the mutation scores in two workspaces, the second of which has the new tests."""
     mutants = await in_thread(_mutants, workspaces[0], members, settings.max_mutants)
     if not mutants:
         return Scores()
@@ -91,7 +93,7 @@ async def _fates(
     settings: VerificationSettings,
     tools: pipeline.RunDependencies,
 ) -> dict[tuple[str, int], bool]:
-    """Return what becomes of each mutant; of members whose tests were not all seen, what was."""
+    """Return which mutants are killed, as far as they were run."""
     asked = replace(settings, coverage=None)
     suite = await measure_project_tests(workspace, members, asked, tools.measurements)
     changed: dict[str, ChangedModules] = {}
@@ -126,26 +128,21 @@ def _changed(
     return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_class)
 
 
-# The last step of a sweep: put the proposed tests beside the project's own, run all, and say what
-# changed.
-#
-# Nothing is reckoned: coverage and mutation score afterwards are those of a run of the whole suite with
-# the new files in it. A proposed test that fails there is proposed no more.
-
+# Maximum number of runs of the full suite with the proposed tests.
 _MOST_TRIES = 3
 _BESIDE = "it fails when it is run among the project's own tests, as its file would be"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded:
-    """What a sweep comes to.
+    """The result of a sweep.
 
     Attributes:
-        report: Without the proposals that fail among the project's own tests.
-        before: The figures of the project's own tests.
-        after: Those with the proposed tests among them.
-        made: Files and folders that the new tests need, each with the reason.
-        notes: Lines that a reader should know.
+        report: The report, without suggestions that fail in the full suite.
+        before: Figures of the project's tests.
+        after: Figures with the proposed tests added.
+        made: Files and directories that the new tests need, with reasons.
+        notes: Lines for the reader.
     """
 
     report: Report
@@ -157,14 +154,14 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConcludeOrder:
-    """What is concluded, and where.
+    """The inputs for concluding a sweep.
 
     Attributes:
-        settings: What was set.
+        settings: The settings.
         tools: The clients.
-        ground: The members, and where the project is run.
-        counted: What the project's own tests reach.
-        coverage: The same as a sum; None where it is not known.
+        ground: The members and the workspace.
+        counted: The coverage of the project's tests, by file.
+        coverage: The total coverage of the project's tests; None if unknown.
     """
 
     settings: Settings
@@ -177,7 +174,7 @@ class ConcludeOrder:
 def edits_of(
     report: Report, settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
 ) -> tuple[EditPlan, dict[str, str]]:
-    """Return the files that take the proposed tests up, and what had to be made for them, with reasons."""
+    """Return the edits for the proposed tests, and the supporting files they need, with reasons."""
     tree = ground.search.head_tree
     marking = Marking.of_members(
         report.members, tools.drivers, marks=settings.commits.mark_tests, failing=report.failing
@@ -187,7 +184,7 @@ def edits_of(
 
 
 async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
-    """Run all tests with the proposed ones among them until none of those fails; return the figures."""
+    """Run the full suite with the proposed tests, dropping failures until none is left."""
     before = SuiteFigures(coverage=order.coverage)
     if order.ground.workspace is None or not any(map(_is_proposed, report.suggestions)):
         after = before if order.ground.workspace is not None else SuiteFigures()
@@ -217,7 +214,7 @@ def _is_proposed(suggestion: Suggestion) -> bool:
 
 
 def _with_edits(workspace: Workspace, ground: SweepWorkspace, plan: EditPlan, folder: Path) -> Workspace:
-    """Return a workspace on a copy of head that has the planned files."""
+    """Return a workspace on a copy of head with the planned edits."""
     root = folder / "project"
     shutil.copytree(workspace.head.root, root, symlinks=True)
     write_edits(root, plan.edits)
@@ -228,7 +225,7 @@ def _with_edits(workspace: Workspace, ground: SweepWorkspace, plan: EditPlan, fo
 async def _not_loaded_before(
     edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder
 ) -> Mapping[str, str]:
-    """Return the files that cannot be loaded without the new tests either, with the reasons."""
+    """Return the files that fail to load even without the new tests, with reasons."""
     broken = {edit.path for edit in edits if edit.old is not None and edit.path in (suite.failed or ())}
     if not broken or order.ground.workspace is None:
         return {}
@@ -248,13 +245,13 @@ def _apart_note(not_loaded: tuple[str, str]) -> str:
 def _failing_members(
     edits: Iterable[FileEdit], suite: WholeSuite, order: ConcludeOrder, kept_out: Collection[str]
 ) -> set[str]:
-    """Return the members whose new tests did not pass; of a file without marks all of its members.
+    """Return the members whose new tests failed; for a file without markers, all of its members.
 
     Args:
         edits: The files with new tests.
-        suite: All tests with these among them, run.
-        order: What is concluded.
-        kept_out: The files that cannot be loaded without new tests either, of which this run says nothing.
+        suite: The results of the full suite with the new tests.
+        order: The inputs.
+        kept_out: Files that fail to load even without the new tests; this run says nothing about them.
     """
     if not suite.is_known or suite.failed is None:
         return set()
@@ -271,7 +268,7 @@ def _failing_members(
 
 
 def _marked(edit: FileEdit, names: set[str], order: ConcludeOrder) -> set[str]:
-    """Return the members that tests of these names are marked with."""
+    """Return the members that the markers of these tests name."""
     driver = driver_for(edit.path, order.tools.drivers)
     marked = () if driver is None else driver.marked_tests(edit.new.decode())
     return {one.mark.member for one in marked if one.name.partition("::")[0] in _tops(names)}
@@ -282,7 +279,7 @@ def _tops(names: set[str]) -> set[str]:
 
 
 def without(report: Report, members: set[str]) -> Report:
-    """Return a report in which what is proposed for some members has failed."""
+    """Return a report in which the suggestions of some members have failed."""
     dropped = [one for one in report.suggestions if one.member in members and one.is_green]
     kept = [one for one in report.suggestions if one not in dropped]
     asked = {one.member for one in kept}
@@ -296,7 +293,7 @@ def without(report: Report, members: set[str]) -> Report:
 
 
 async def _figures(order: ConcludeOrder, beside: Workspace, report: Report, suite: WholeSuite) -> Concluded:
-    """Return the figures before and after; of mutants those whose fate is known both times."""
+    """Return the figures before and after, using only mutants that were run both times."""
     counted = _coverage_after(order, suite)
     scored = await _scores(order, beside, report)
     return Concluded(
@@ -308,7 +305,7 @@ async def _figures(order: ConcludeOrder, beside: Workspace, report: Report, suit
 
 
 def _coverage_after(order: ConcludeOrder, suite: WholeSuite) -> Coverage | None:
-    """Return what all tests reach; what a coverage file says of the own ones counts as well."""
+    """Return the coverage of all tests, including any coverage file of the project's tests."""
     if not suite.is_known or suite.failed is None:
         return None
     has_branches = knows_branches(order.counted.suite) and suite.has_branches

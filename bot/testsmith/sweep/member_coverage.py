@@ -1,4 +1,4 @@
-"""From what tests reach of files to what they reach of each member, and of all together. Pure."""
+"""Break coverage of files down to members and sum it up. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from testsmith.sweep_results import Coverage, Facts
 
 @dataclass(frozen=True, slots=True)
 class CountedFile:
-    """One file's statements and ways in the order of their lines, and which of them were reached.
+    """A file's statements and branches in line order, and whether each was reached.
 
     Attributes:
         statements: The first line of each statement, and whether it was reached.
-        ways: The first line of each way's statement, and whether the way was taken.
+        ways: The first line of the statement of each branch, and whether the branch was taken.
     """
 
     statements: tuple[tuple[int, bool], ...]
@@ -27,18 +27,18 @@ class CountedFile:
 
     @classmethod
     def of(cls, there: Reachable, found: FileReach | None) -> CountedFile:
-        """Count a file; nothing of it was reached where nothing was found."""
+        """Count a file. Without coverage data, nothing was reached."""
         statements = ((lines.start, found is not None and found.reaches(lines)) for lines in there.statements)
         ways = ((way.head.start, found is not None and found.takes(way)) for way in there.ways)
         return cls(_by_line(statements), _by_line(ways))
 
     def joined(self, other: CountedFile) -> CountedFile:
-        """Return what was reached in one of two counts of the same file."""
+        """Return the union of two counts of the same file."""
         return CountedFile(_either(self.statements, other.statements), _either(self.ways, other.ways))
 
 
 def _by_line(places: Iterable[tuple[int, bool]]) -> tuple[tuple[int, bool], ...]:
-    """Return places in the order of their lines; those of one line stay as they come."""
+    """Sort by line, keeping the order within a line."""
     return tuple(sorted(places, key=_line))
 
 
@@ -49,7 +49,7 @@ def _either(
 
 
 def coverage_of(files: Iterable[CountedFile], *, has_branches: bool) -> Coverage:
-    """Return what was reached of all files together."""
+    """Return the total coverage of files."""
     lines = reached = branches = taken = 0
     for file in files:
         lines += len(file.statements)
@@ -67,10 +67,10 @@ def coverage_of(files: Iterable[CountedFile], *, has_branches: bool) -> Coverage
 def facts_of(
     member: Member, file: CountedFile, weight: MemberWeight, commits: int, suite: WholeSuite
 ) -> Facts:
-    """Return what is counted of one member.
+    """Return the counts of one member.
 
-    Its first statement is its `def`, which runs when the file is loaded, and does not count. Where it is not
-    known what is reached, nothing is; where only branches are not, those are not counted.
+    Its first statement is its `def`, which runs when the file is loaded, and does not count. If coverage is
+    unknown, nothing counts as reached; if only branch coverage is unknown, branches are not counted.
     """
     statements = _within(file.statements, member.line + 1, member.end_line)
     ways = _within(file.ways, member.line, member.end_line)
@@ -86,12 +86,12 @@ def facts_of(
 
 
 def knows_branches(suite: WholeSuite) -> bool:
-    """Tell whether it is known which branches are taken: also where no test is known to take any."""
+    """Return whether branch coverage is known, which includes knowing that no branch was taken."""
     return suite.has_branches or not suite.is_known
 
 
 def _within(places: tuple[tuple[int, bool], ...], first: int, last: int) -> tuple[tuple[int, bool], ...]:
-    """Return the places between two lines, of places in order."""
+    """Return the sorted places between two lines."""
     return places[bisect_left(places, first, key=_line) : bisect_left(places, last + 1, key=_line)]
 
 

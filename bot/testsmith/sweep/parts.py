@@ -1,8 +1,8 @@
-"""What machines hand to each other: the plan, and each shard's report, as JSON.
+"""Parts that the machines of a sweep exchange as JSON: the plan and each shard's report.
 
-Nothing of it is trusted: a file of GitHub's artifacts may have been put there by whoever got hold of a job.
-Its size and the shape of each value are checked; members are taken by their ids from the sources that are
-checked out, and a shard is heard on its own members alone. What it proposes goes where any proposal may go.
+Parts are not trusted: anyone who controls one job can write GitHub artifacts. Size and shape are checked;
+members are looked up by id in the checked-out sources, and a shard's report counts only for its own members.
+Proposed tests are subject to the same path rules as any others.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 PART_SCHEMA = 1
-"""Raised when the meaning of a part changes; other ones are then refused."""
+"""Schema version of parts; parts with another version are refused."""
 
 PLAN_NAME = "plan.json"
-"""What the plan's file is called."""
+"""File name of the plan."""
 
 MOST_BYTES = 64 * 1024 * 1024
-"""A larger part is neither written nor read."""
+"""Maximum size of a part."""
 
 MOST_RANKED = 2_000
-"""So many of the members that the sweep does not take are handed on, the most worth first."""
+"""Maximum number of ranked but unselected members in a plan, most valuable first."""
 
 _PLAN, _SHARD = "testsmith-sweep-plan", "testsmith-sweep-shard"
 _NO_SOURCE = ""
@@ -42,16 +42,16 @@ _Part = TypeVar("_Part")
 
 
 class BadPart(Failure):
-    """A part cannot be used; the message says which, why, and what to do."""
+    """A part is not usable; the message says which, why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPart:
-    """The plan, as it is handed on.
+    """The plan as a part.
 
     Attributes:
-        plan: What is to be taken.
-        shards: The ids of the members of each shard.
+        plan: The plan.
+        shards: The member ids of each shard.
     """
 
     plan: SweepPlan
@@ -62,13 +62,13 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardPart:
-    """What came of one shard, as it is handed on.
+    """A shard's report as a part.
 
     Attributes:
-        number: Which shard it is, counted from 1.
-        of: How many there are.
-        plan: The digest of the plan that it went by.
-        report: What came of its members.
+        number: The shard's number, counted from 1.
+        of: The number of shards.
+        plan: The digest of the plan.
+        report: The shard's report.
     """
 
     number: int
@@ -80,20 +80,20 @@ class ShardPart:
 
 
 def shard_name(shard: Shard) -> str:
-    """Return what a shard's file is called, as `shard-2of4.json`."""
+    """Return the file name of a shard's report, for example `shard-2of4.json`."""
     return f"{shard.name}.json"
 
 
 def digest(data: bytes) -> str:
-    """Return the digest that a shard's report names its plan by."""
+    """Return the digest by which a shard's report names its plan."""
     return hashlib.sha256(data).hexdigest()
 
 
 def write_plan(plan: SweepPlan, shards: tuple[tuple[str, ...], ...]) -> bytes:
-    """Return the plan's file. Sources are left out of it: whoever reads it has them checked out.
+    """Return the content of the plan's file, without sources: readers have them checked out.
 
     Raises:
-        BadPart: It would be larger than may be read again.
+        BadPart: The plan exceeds the maximum size.
     """
     taken = frozenset(member for shard in shards for member in shard)
     others = [one for one in plan.ranked if one.member.id not in taken][:MOST_RANKED]
@@ -106,10 +106,10 @@ def write_plan(plan: SweepPlan, shards: tuple[tuple[str, ...], ...]) -> bytes:
 
 
 def read_plan(data: bytes) -> PlanPart:
-    """Return the plan of a file.
+    """Return the plan in a file.
 
     Raises:
-        BadPart: It is none that this version has written.
+        BadPart: The file was not written by this version.
     """
     part = _read(PlanPart, data, PLAN_NAME)
     if (part.kind, part.schema) != (_PLAN, PART_SCHEMA) or len(part.shards) > MOST_SHARDS:
@@ -121,20 +121,20 @@ def read_plan(data: bytes) -> PlanPart:
 
 
 def write_shard(shard: Shard, plan: str, report: Report) -> bytes:
-    """Return the file of a shard's report; `plan` is the digest of the plan's file.
+    """Return the content of a shard's report file; `plan` is the digest of the plan's file.
 
     Raises:
-        BadPart: It would be larger than may be read again.
+        BadPart: The report exceeds the maximum size.
     """
     bare = replace(report, members=tuple(map(_without_source, report.members)))
     return _written(ShardPart(number=shard.number, of=shard.of, plan=plan, report=bare), shard_name(shard))
 
 
 def read_shard(data: bytes, shard: Shard, plan: str) -> ShardPart:
-    """Return the report of a shard's file.
+    """Return the report in a shard's file.
 
     Raises:
-        BadPart: It is none that this version has written for this shard of this plan.
+        BadPart: The file was not written by this version for this shard of this plan.
     """
     name = shard_name(shard)
     part = _read(ShardPart, data, name)
@@ -148,7 +148,7 @@ def read_shard(data: bytes, shard: Shard, plan: str) -> ShardPart:
 
 
 def with_sources(plan: SweepPlan, members: Mapping[str, Member]) -> SweepPlan:
-    """Return a plan whose members are those that are checked out; what is not among them is left out."""
+    """Return a plan with the sources of the checked-out members; unknown members are left out."""
     ranked = (replace(one, member=members[one.member.id]) for one in plan.ranked if one.member.id in members)
     return replace(plan, ranked=tuple(ranked), taken=tuple(one for one in plan.taken if one in members))
 
@@ -186,7 +186,7 @@ def _adapter(kind: type[_Part]) -> TypeAdapter[_Part]:
 
 
 def _first(error: Any) -> str:
-    """Return the first place that has another shape, in words of ours alone."""
+    """Return the first place with a wrong shape, without any quoted text."""
     details = error.errors(include_input=False, include_url=False) if hasattr(error, "errors") else []
     places = [".".join(str(step) for step in one["loc"]) for one in details if one["loc"]]
     return ascii(places[0][:80]) if places else "it cannot be parsed"
@@ -201,20 +201,20 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class PartsFolder:
-    """A folder of parts.
+    """A directory of parts.
 
     Args:
-        folder: Where it is; made where there is none.
+        folder: Its path; created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, name: str, data: bytes) -> None:
-        """Leave a part, as a whole or not at all.
+        """Write a part atomically.
 
         Raises:
-            Failure: It cannot be left.
+            Failure: The file could not be written.
         """
         passing = self.folder / f".{name}.new"
         try:
@@ -228,10 +228,10 @@ class PartsFolder:
             raise Failure(f"{self.folder / name} cannot be written: {error.strerror}.") from error
 
     def read(self, name: str) -> bytes | None:
-        """Return a part, no more of it than may be read; None where there is none.
+        """Return a part, or None if it does not exist. Reads at most the maximum size.
 
         Raises:
-            Failure: It cannot be read.
+            Failure: The file could not be read.
         """
         try:
             with os.fdopen(os.open(self.folder / name, _OPEN), "rb") as file:

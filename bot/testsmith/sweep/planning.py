@@ -1,4 +1,4 @@
-"""The first step of a sweep: measure what is there, rank it, and decide what the budget takes."""
+"""Plan a sweep: measure coverage, rank the members, and select those that fit the budget."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from testsmith.sweep_results import Coverage, Facts, RankedMember, RankingTerms,
 
 
 class TriedStore(Protocol):
-    """A map from key to JSON object, which never raises."""
+    """A store from key to JSON object that never raises."""
 
     def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-        """Return the values of those keys that there are."""
+        """Return the values of the keys that exist."""
         ...
 
     def put(self, key: str, value: Mapping[str, object]) -> None:
-        """Keep a value."""
+        """Store a value."""
         ...
 
 
 class NothingTried:
-    """Remembers nothing."""
+    """A store that is always empty."""
 
     def get_many(self, _keys: Sequence[str]) -> dict[str, dict[str, object]]:
         """See `TriedStore.get_many`."""
@@ -58,13 +58,13 @@ class NothingTried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is remembered of members, for tests made in one way.
+    """The earlier results of members, for one way of generating tests.
 
     Attributes:
-        store: Where it is kept.
-        maker: Who makes the tests, and by which rules they are judged: what one way failed at, another may
-            do.
-        by_model: Whether a model is asked.
+        store: The store.
+        maker: Identifies the generator and the rules for accepting tests: where one failed, another may
+            succeed.
+        by_model: Whether a model is called.
     """
 
     store: TriedStore = field(default_factory=NothingTried)
@@ -73,7 +73,7 @@ class Memory:
 
     @classmethod
     def of(cls, store: TriedStore, settings: Settings) -> Memory:
-        """Return the memory for the way in which the settings have tests made."""
+        """Return the memory for the generator that the settings choose."""
         model, rules = settings.model, settings.verification
         by_model = settings.provider is not ProviderChoice.OFFLINE
         asked = (model.base_url or "", model.model) if by_model else ()
@@ -81,14 +81,14 @@ class Memory:
         return cls(store=store, maker=" ".join(words), by_model=by_model)
 
     def known(self, members: Iterable[Member]) -> dict[str, Tried]:
-        """Return what is remembered of members, by id."""
+        """Return the earlier results of members, by id."""
         keys = {member.id: self._key(member) for member in members}
         values = self.store.get_many(list(keys.values()))
         read = {one: decode_tried(values[key]) for one, key in keys.items() if key in values}
         return {one: tried for one, tried in read.items() if tried is not None}
 
     def remember(self, report: Report) -> None:
-        """Keep what came of the members that were left out for what they are."""
+        """Store the results of members that were skipped for reasons of their own."""
         members = {member.id: member for member in report.members}
         for skipped in report.skipped:
             tried = outcome_of(skipped, by_model=self.by_model)
@@ -99,16 +99,16 @@ class Memory:
         return tried_key(member, self.maker)
 
 
-# What a test of a member is worth: one pure function a term, and the order that their product gives.
+# Value of a test: one pure function per term; the product of the terms ranks the members.
 #
-# All terms but the first begin at 1 and grow by doubling, so that no single one drowns the others: a
-# member that was touched in three commits this month weighs as one that three other definitions use.
+# All terms but the first start at 1 and grow logarithmically, so that none dominates: three commits this
+# month weigh as much as three dependents.
 
 HALF_LIFE_DAYS = 90.0
-"""After so many days a commit counts half."""
+"""Half-life of a commit's weight, in days."""
 
 CHURN_DAYS = 730
-"""Older commits do not count: each would be worth less than half a percent."""
+"""Maximum age of a commit in days; the weight of an older one is below half a percent."""
 
 _SECONDS_TO_START = 2.0
 _SECONDS_A_STATEMENT = 0.15
@@ -117,33 +117,34 @@ _MOST_SECONDS = 60.0
 
 
 def uncovered(lines_missed: int, branches_missed: int | None) -> float:
-    """Return the worth of what is not reached: the root of lines and branches together; 0 for nothing.
+    """Return the value of uncovered code: the square root of missed lines plus missed branches.
 
-    The root, since a few tests of one member reach its first lines more easily than its last: 1 missed line
-    is worth 1, 9 are worth 3, 100 are worth 10. Branches that were not measured count as none.
+    The square root, because a few tests reach a member's first lines more easily than its last: 1 missed line
+    counts 1, 9 count 3, 100 count 10. Branches that were not measured count as 0.
     """
     return sqrt(lines_missed + (branches_missed or 0))
 
 
 def complexity(decisions: int) -> float:
-    """Return the weight of decisions: 1 for a straight member, 2 where its way parts once, 4 for 7 times."""
+    """Return the weight of branching: 1 without decisions, 2 for one, 4 for seven."""
     return 1.0 + log2(1 + decisions)
 
 
 def churn(ages: Iterable[float]) -> float:
     """Return the weight of the commits that touched a member's file.
 
-    A commit of today counts 1, one of `HALF_LIFE_DAYS` ago a half, and so on: 1 for an untouched file, 2 for
-    one fresh commit, 3 for three. What was changed of late is what is changed, and broken, next.
+    A commit from today counts 1, one `HALF_LIFE_DAYS` old counts half, and so on. The weight is 1 for an
+    untouched file, 2 for one fresh commit, 3 for three. Recently changed code is the most likely to change,
+    and break, next.
 
     Args:
-        ages: How many days before the newest commit each was made.
+        ages: Age of each commit in days, relative to the newest commit.
     """
     return 1.0 + log2(1.0 + sum(2.0 ** (-max(0.0, age) / HALF_LIFE_DAYS) for age in ages))
 
 
 def dependents(users: int) -> float:
-    """Return the weight of what uses a member directly: 1 for nothing, 2 for one definition, 4 for seven."""
+    """Return the weight of direct dependents: 1 for none, 2 for one, 4 for seven."""
     return 1.0 + log2(1 + users)
 
 
@@ -158,18 +159,19 @@ def terms_of(facts: Facts, ages: Sequence[float]) -> RankingTerms:
 
 
 def expected_seconds(facts: Facts) -> float:
-    """Return how long making and proving tests of a member is expected to take, on one core.
+    """Return the expected time for generating and verifying tests of a member, on one core.
 
-    A measured rule of thumb for the offline engine: some seconds to start, more with what there is to try.
+    A measured rule of thumb for the offline engine: a few seconds to start, plus time per statement and
+    decision.
     """
     work = _SECONDS_A_STATEMENT * facts.lines + _SECONDS_A_DECISION * facts.decisions
     return min(_MOST_SECONDS, _SECONDS_TO_START + work)
 
 
 def ranked(members: Iterable[RankedMember]) -> tuple[RankedMember, ...]:
-    """Return members in the order of what a test of each is worth, numbered from 1.
+    """Return members in descending order of value, numbered from 1.
 
-    Where that is equal, by path, line and name: the same project always has the same ranking.
+    Ties are ordered by path, line and name, so that the ranking is deterministic.
     """
     ordered = sorted(
         members,
@@ -182,17 +184,17 @@ def ranked(members: Iterable[RankedMember]) -> tuple[RankedMember, ...]:
 
 
 COVERED = "your own tests reach all of its lines and branches"
-"""Why a member is no candidate."""
+"""Why a member is not a candidate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What the project's own tests reach.
+    """Coverage of the project's tests.
 
     Attributes:
-        suite: As it was measured.
-        there: What there is to reach, by path.
-        files: The same, counted.
+        suite: The measurement.
+        there: The reachable statements and branches, by path.
+        files: The counts, by path.
     """
 
     suite: WholeSuite
@@ -202,14 +204,14 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOrder:
-    """What a plan is made from.
+    """The inputs of a plan.
 
     Attributes:
-        settings: What was set.
+        settings: The settings.
         tools: The clients.
-        ground: The members, and where the project is run.
-        memory: What earlier sweeps have tried in vain.
-        why_not: Tells why a member is not to be taken; empty where it may be.
+        ground: The members and the workspace.
+        memory: The earlier results.
+        why_not: Returns why a member must not be selected; empty if it may be.
     """
 
     settings: Settings
@@ -220,10 +222,10 @@ class PlanOrder:
 
 
 async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
-    """Return what a sweep could take, in order, and what it takes; and what it was counted from.
+    """Return the plan of a sweep, and the coverage it is based on.
 
     Raises:
-        UsageFailure: The coverage file that was named cannot be used.
+        UsageFailure: The given coverage file is not usable.
     """
     tools = order.tools
     started = tools.clock()
@@ -238,10 +240,10 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
 async def counted_before(
     settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
 ) -> Counted:
-    """Measure what the project's own tests reach, by a run or by the file that the settings name.
+    """Measure the coverage of the project's tests, with a run or from the coverage file in the settings.
 
     Raises:
-        UsageFailure: That file cannot be used.
+        UsageFailure: The coverage file is not usable.
     """
     paths = tuple(dict.fromkeys(member.path for member in ground.search.members))
     suite = await _measured(settings, tools, ground, paths)
@@ -253,10 +255,10 @@ async def counted_before(
 def counted_elsewhere(
     settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace, coverage: Coverage | None
 ) -> Counted:
-    """Return what there is to reach, where another machine has measured what the own tests reach of it.
+    """Return the coverage of the project's tests if another machine has measured it.
 
     Raises:
-        UsageFailure: The coverage file that was named cannot be used.
+        UsageFailure: The given coverage file is not usable.
     """
     paths = tuple(dict.fromkeys(member.path for member in ground.search.members))
     file = settings.verification.coverage
@@ -295,7 +297,7 @@ def _read(paths: Sequence[str], file: Path) -> WholeSuite:
 def there_to_reach(
     ground: SweepWorkspace, drivers: Sequence[LanguageDriver], paths: Sequence[str]
 ) -> dict[str, Reachable]:
-    """Return what there is to reach in files; one that cannot be read has nothing."""
+    """Return the reachable statements and branches of files; none for unreadable files."""
     found: dict[str, Reachable] = {}
     for path in paths:
         driver = next((one for one in drivers if one.handles(path)), None)
@@ -333,7 +335,7 @@ def _notes(ground: SweepWorkspace) -> Iterator[str]:
 
 
 def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
-    """Return every member with its terms, not ranked yet."""
+    """Return every member with its terms, unranked."""
     search = order.ground.search
     ages = order.ground.repository.touches(search.head, CHURN_DAYS)
     weights = _weights(order)
@@ -362,9 +364,9 @@ def _weights(order: PlanOrder) -> dict[str, MemberWeight]:
 def _candidates(
     every: Sequence[RankedMember], why_not: Callable[[Member], str], known: Mapping[str, Tried]
 ) -> tuple[tuple[RankedMember, ...], list[Skipped]]:
-    """Return the candidates in order, and why the others are none.
+    """Return the candidates in order, and why other members are not candidates.
 
-    What failed for a passing reason comes after all others, so that it never keeps them from their turn.
+    Members that failed for a temporary reason come last, so that they never delay the others.
     """
     reasons = {one.member.id: why_not(one.member) or _covered(one) for one in every}
     tried = {one: _tried(outcome) for one, outcome in known.items() if outcome.lasting}
@@ -392,7 +394,7 @@ def _covered(one: RankedMember) -> str:
 def _within_budget(
     candidates: Sequence[RankedMember], settings: Settings
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the ids that the limits on members and minutes take, in order, and what to say of that."""
+    """Return the selected member ids in order, within the member and time limits, and notes on the limits."""
     most = settings.selection.max_members
     seconds = settings.budget.max_minutes * 60.0 * settings.verification.parallel
     taken: list[str] = []

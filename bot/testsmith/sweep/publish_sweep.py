@@ -1,7 +1,7 @@
-"""Proven tests of a sweep into its one pull request onto the default branch.
+"""Commit the accepted tests of a sweep and open or update its pull request onto the default branch.
 
-Nothing is forced, nothing goes to a default or a protected branch, and no file outside the test tree is
-written. Where nothing can be committed, the outcome says why and has a patch with all of it.
+The bot never force-pushes, never commits to a default or protected branch, and never writes outside the test
+tree. If nothing can be committed, the result says why and includes a patch.
 """
 
 from __future__ import annotations
@@ -56,38 +56,38 @@ from testsmith.test_files.plan import EditPlan, Marking, NotPlaced, plan_edits, 
 from testsmith.test_files.write import patch_of, why_nothing, within_bounds
 
 _ROUNDS = 4
-"""How often is looked what stands there: every operation may show that something else has happened."""
+"""Maximum rounds of reading the forge: each operation may reveal a concurrent change."""
 
 _ATTEMPTS = 2
-"""How often a commit is tried: again where another one was quicker."""
+"""Maximum attempts to commit; retried after a concurrent commit."""
 
 _FILE_CHANGED = "its file has changed on the default branch meanwhile"
 
 
 class Swept(StrEnum):
-    """What came of a sweep's tests."""
+    """Outcome of publishing a sweep."""
 
-    OPENED = "opened"  # the pull request is new
-    UPDATED = "updated"  # the open one has them, too
+    OPENED = "opened"  # a new pull request was opened
+    UPDATED = "updated"  # the open pull request was updated
     NOTHING = "nothing"  # there was nothing to commit
     NOT_ALLOWED = "not-allowed"  # the token lacks a permission
     PROTECTED = "protected"  # the branch's rules forbid it
-    OTHERS_COMMITS = "others-commits"  # the branch holds commits of others, and no pull request is open
-    CONFLICT = "conflict"  # the default branch cannot be merged, and others have commits on the branch
-    RACE_LOST = "race-lost"  # something else wrote to the branch, again and again
+    OTHERS_COMMITS = "others-commits"  # the branch has commits by others and no open pull request
+    CONFLICT = "conflict"  # merging the default branch conflicts, and the branch has commits by others
+    RACE_LOST = "race-lost"  # concurrent changes to the branch every time
     TOO_LARGE = "too-large"  # over 40 MB
-    NO_PULL_REQUESTS = "no-pull-requests"  # committed, but the workflow's token may open no pull request
+    NO_PULL_REQUESTS = "no-pull-requests"  # committed, but the workflow's token may not open pull requests
     FAILED = "failed"  # the forge could not be read or written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPullInputs:
-    """What the text of the pull request is made of, beside the sweep's report.
+    """The inputs of the pull request's text, in addition to the sweep's report.
 
     Attributes:
-        memory: What the pull request proposes with this sweep's tests, and remembers of refused ones.
+        memory: The stored state of the pull request, including this sweep's tests.
         new: Ids of the members whose tests this sweep adds.
-        unplaced: Suggestions that went into no file, each with the reason.
+        unplaced: Suggestions that fit into no test file, with reasons.
     """
 
     memory: SweepMemory
@@ -97,15 +97,15 @@ class SweepPullInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOrder:
-    """What is to be committed.
+    """A request to publish a sweep.
 
     Attributes:
-        head: Full object id of the commit of the default branch that the tests were proven on.
-        report: What came of the members.
+        head: Full object id of the commit of the default branch that the tests were verified on.
+        report: The report of the run.
         tree: The files of that commit.
-        drivers: The languages.
-        text: Writes the pull request's title and text.
-        settings: What the commit's message says, and whether tests are marked.
+        drivers: The language drivers.
+        text: Renders the pull request's title and text.
+        settings: The commit message settings, and whether tests are marked.
     """
 
     head: str
@@ -118,17 +118,17 @@ class SweepOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPublisher:
-    """What came of an order.
+    """The result of publishing a sweep.
 
     Attributes:
-        outcome: In one word.
-        reason: Why not all was done, in sentences with what to do; empty where all was.
-        commit: The commit; None where there is none.
-        pull: The pull request; None where none is open.
-        suggestions: Those that are in the commit.
-        unplaced: Those that go into no file, each with the reason.
-        patch: What would have been committed, for `git apply`; empty where it was.
-        text: What the pull request says, or would.
+        outcome: The outcome.
+        reason: Why not everything was done and what to do; empty if all was.
+        commit: The commit; None if none was made.
+        pull: The pull request; None if none is open.
+        suggestions: The suggestions in the commit.
+        unplaced: Suggestions that fit into no test file, with reasons.
+        patch: Changes that could not be committed, for `git apply`; empty if they were.
+        text: The text of the pull request, posted or not.
     """
 
     outcome: Swept
@@ -142,13 +142,13 @@ class SweepPublisher:
 
 
 def content_for(member: Member, drivers: Sequence[LanguageDriver]) -> str:
-    """Return the digest that a member is remembered by on pull requests."""
+    """Return the content digest by which pull requests remember a member."""
     sources = (one.source_digest(member.source) for one in drivers if one.language == member.language)
     return content_digest(member.id, next(sources, member.source))
 
 
 def land(forge: SweepForge, order: SweepOrder) -> SweepPublisher:
-    """Commit a sweep's tests, and open or update its pull request; what is refused is told in the outcome."""
+    """Commit a sweep's tests and publish its pull request. If the forge refuses, the result says so."""
     attempt = _Attempt(forge, order)
     try:
         return attempt.land()
@@ -163,7 +163,7 @@ def land(forge: SweepForge, order: SweepOrder) -> SweepPublisher:
 
 
 class _Refused(Exception):
-    """Nothing is to be committed; the message says why."""
+    """Nothing can be committed; the message says why."""
 
     def __init__(self, outcome: Swept, message: str) -> None:
         super().__init__(message)
@@ -172,14 +172,14 @@ class _Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ground:
-    """What a commit is put on.
+    """The state that a commit is based on.
 
     Attributes:
-        standing: What stands on the forge.
-        tree: The files that the tests are put among.
-        kept: Where the branch is merged anew: its own files that stay, as they are there.
-        dropped: Ids of members whose earlier tests do not stay.
-        is_merge: Whether the default branch is merged by this very commit.
+        standing: The branches and pull requests on the forge.
+        tree: The files to add the tests to.
+        kept: For a merge: files of the sweep branch that stay as they are there.
+        dropped: Ids of members whose earlier tests are dropped.
+        is_merge: Whether this commit also merges the default branch.
     """
 
     standing: ExistingSweepPull
@@ -195,7 +195,7 @@ class _Ground:
 
 
 class _Attempt:
-    """One attempt to carry out an order."""
+    """One attempt to carry out a request."""
 
     def __init__(self, forge: SweepForge, order: SweepOrder) -> None:
         self._forge = forge
@@ -204,13 +204,13 @@ class _Attempt:
         self._login = ""
 
     def not_done(self, outcome: Swept, reason: str) -> SweepPublisher:
-        """Return what is told where nothing was committed."""
+        """Return the result if nothing was committed."""
         return SweepPublisher(
             outcome=outcome, reason=reason, unplaced=self._plan.refused, patch=patch_of(self._plan.edits)
         )
 
     def land(self) -> SweepPublisher:
-        """Commit, then open or update."""
+        """Commit, then open or update the pull request."""
         self._login = self._forge.login()
         try:
             self._plan_on(self._order.tree)
@@ -221,7 +221,7 @@ class _Attempt:
         return self._shown(ground, made)
 
     def _bring_up_to_date(self) -> None:
-        """Bring an open pull request up to the default branch, where that needs nobody's decision."""
+        """Merge the default branch into an open pull request if there are no conflicts."""
         standing = look(self._forge, self._login)
         operations = plan_branch(standing)
         if standing.open_pull is not None and not isinstance(operations, InTheWay):
@@ -229,10 +229,10 @@ class _Attempt:
                 self._do(operations)
 
     def _committed(self) -> tuple[_Ground, MadeCommit]:
-        """Commit on what stands there; once more where another run was quicker.
+        """Commit to the branch; retry after a concurrent commit.
 
         Raises:
-            _Refused: Nothing may be committed, or another run was quicker each time.
+            _Refused: Nothing may be committed, or the branch moved in every attempt.
         """
         for _ in range(_ATTEMPTS):
             ground = self._ground()
@@ -244,10 +244,10 @@ class _Attempt:
         raise _Refused(Swept.RACE_LOST, _race())
 
     def _ground(self) -> _Ground:
-        """Do what is to be done to the branch, and return what a commit can be put on.
+        """Prepare the branch, and return the state to commit to.
 
         Raises:
-            _Refused: Nothing may be put there.
+            _Refused: Nothing may be committed to the branch.
         """
         for _ in range(_ROUNDS):
             standing = look(self._forge, self._login)
@@ -284,9 +284,9 @@ class _Attempt:
         return _Ground(standing=standing, tree=tree)
 
     def _merged_anew(self, standing: ExistingSweepPull) -> _Ground:
-        """Return a ground of the default branch's files with those of the branch that nothing contradicts.
+        """Return the default branch's files plus those of the sweep branch that do not conflict.
 
-        Tests in files that both have changed do not stay: they are made again later.
+        Test files changed on both sides are dropped; their tests are generated again later.
         """
         default = standing.default.sha
         theirs = self._forge.ahead("" if standing.branch is None else standing.branch.sha, default)
@@ -303,10 +303,10 @@ class _Attempt:
         return _Ground(standing=standing, tree=tree, kept=kept, dropped=frozenset(members), is_merge=True)
 
     def _default_tree(self, default: Branch) -> RepositoryTree:
-        """Return the files of the default branch as it is now; the sweep may have begun on an earlier one.
+        """Return the files of the default branch as it is now, which may be newer than the swept commit.
 
         Raises:
-            _Refused: It has gone on by more than the forge tells.
+            _Refused: The branch has more new commits or files than the forge reports.
         """
         order = self._order
         since = self._since(default)
@@ -323,10 +323,10 @@ class _Attempt:
         return Ahead() if default.sha == order.head else self._forge.ahead(order.head, default.sha)
 
     def _plan_on(self, tree: RepositoryTree) -> None:
-        """Decide which files change.
+        """Plan the file edits.
 
         Raises:
-            _Refused: None does, or all together are too large.
+            _Refused: There are no edits, or they are too large.
         """
         order = self._order
         changed = [one for one in order.report.members if tree.read(one.path) != order.tree.read(one.path)]
@@ -341,7 +341,7 @@ class _Attempt:
         planned = plan_edits(suggestions, tree, order.drivers, marking)
         planned = replace(planned, refused=(*planned.refused, *_stale(order.report, stale)))
         bounded = within_bounds(planned, tree, order.drivers)
-        supported, _ = with_support(bounded, tree, "", order.drivers)  # for what is left, never for nothing
+        supported, _ = with_support(bounded, tree, "", order.drivers)  # only for the edits that are left
         self._plan = within_bounds(supported, tree, order.drivers)
         if not self._plan.edits:
             raise _Refused(Swept.NOTHING, why_nothing(self._plan))
@@ -414,17 +414,17 @@ class _Attempt:
             yield Proposed(member=one.member, content=content, shown=shown)
 
     def _taken(self) -> tuple[Suggestion, ...]:
-        """Return the suggestions that the planned edits take up."""
+        """Return the suggestions that the planned edits include."""
         members = {member for edit in self._plan.edits for member in edit.members}
         return tuple(one for one in self._order.report.suggestions if one.is_green and one.member in members)
 
 
 def look(forge: SweepForge, login: str) -> ExistingSweepPull:
-    """Return what stands on the forge.
+    """Return the current branches and pull requests of sweeps.
 
     Args:
         forge: The forge.
-        login: Whom the token speaks for.
+        login: Login of the account that the token belongs to.
     """
     default = forge.default_branch()
     branch = forge.branch(SWEEP_BRANCH)
@@ -439,7 +439,7 @@ def look(forge: SweepForge, login: str) -> ExistingSweepPull:
 
 
 def _own(ahead: Ahead, login: str) -> Iterator[bool]:
-    """Tell of each commit whether it is the bot's: by its author, and by its trailer or as a plain merge."""
+    """Yield for each commit whether it is the bot's: its author, and its trailer or a plain merge."""
     for author, message, parents in zip(ahead.authors, ahead.messages, ahead.parents, strict=True):
         is_merge = parents > 1 and message.startswith("Merge branch ")
         by_us = author is not None and is_same_login(author, login)

@@ -1,4 +1,4 @@
-"""A sweep on a forge: what its pull requests remember is heeded, and its tests go into the open one."""
+"""Run a sweep on a forge: respect the state of earlier pull requests, and publish to the open one."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ _UNREAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosted:
-    """What a sweep on a forge is made with, built by `main`.
+    """The inputs of a sweep on a forge, built by `main`.
 
     Attributes:
-        forge: Where the pull request lives.
-        repository: What is checked out.
-        head: Full object id of the commit of the default branch that is swept.
-        settings: What was set.
-        how: Which part of the sweep is done.
-        tools: Builds the clients of a sweep, given what tells why a member is not to be taken.
-        parts: Where machines leave parts for each other.
-        parts_place: Where that is, relative to the workspace.
-        drivers: The languages.
-        notes: Sentences for the log and the job summary, as they come up.
+        forge: The forge of the pull request.
+        repository: The checked-out repository.
+        head: Full object id of the swept commit of the default branch.
+        settings: The settings.
+        how: The step of the sweep to run.
+        tools: Builds the clients of a sweep, given a function that says why a member must not be selected.
+        parts: Directory through which machines exchange parts.
+        parts_place: Its path relative to the workspace.
+        drivers: The language drivers.
+        notes: Sentences for the log and the job summary, added as they come up.
     """
 
     forge: SweepForge
@@ -78,10 +78,10 @@ class Hosted:
 
 
 async def sweep_hosted(hosted: Hosted) -> ReviewResult:
-    """Do the part of a sweep that a job is for, and tell what came of it.
+    """Run the sweep step of a job, and return its result.
 
     Raises:
-        Failure: The run itself cannot go on; what the forge refuses is told in what is returned instead.
+        Failure: The run cannot continue. If the forge refuses something, the result says so instead.
     """
     if hosted.how.dry_run and hosted.how.step in {SweepStep.SHARD, SweepStep.COLLECT}:
         return ReviewResult(delivery=PostStatus.NOTHING, reason=_DRY)
@@ -134,7 +134,7 @@ async def _proven(hosted: Hosted) -> ReviewResult:
 
 
 def green_members(report: Report) -> frozenset[str]:
-    """Return the ids of the members that have tests to keep."""
+    """Return the ids of the members that have accepted tests."""
     return frozenset(one.member for one in report.suggestions if one.is_green)
 
 
@@ -160,7 +160,7 @@ def _told_dry(planned: SweepPlan) -> ReviewResult:
 
 
 def _why_not(hosted: Hosted) -> Callable[[Member], str]:
-    """Return what tells why a member is not to be taken; where nothing can be read, that is no obstacle."""
+    """Return a function that says why a member must not be selected. An unreadable forge blocks nothing."""
     known = Remembered()
     try:
         default = hosted.forge.default_branch()
@@ -171,7 +171,7 @@ def _why_not(hosted: Hosted) -> Callable[[Member], str]:
 
 
 def _landed(hosted: Hosted, swept: SweepReport) -> ReviewResult:
-    """Bring the tests into the pull request, and tell what came of it."""
+    """Publish the tests, and return the result."""
 
     def text(given: SweepPullInputs) -> PullText:
         return sweep_pull_text(swept, given.memory, given.new, given.unplaced)

@@ -1,7 +1,7 @@
-"""The story of a sweep, step by step: plan, prove, conclude.
+"""Run a sweep: plan, prove, conclude.
 
-One machine takes all three steps by `sweep`. Several take them apart: one plans, each proves a part of what
-is taken (`prove`), and one puts the reports together and concludes.
+On one machine `sweep` runs all three steps. Several machines run them separately: one plans, each proves a
+part of the selected members, and one merges the reports and concludes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from testsmith.sweep_results import SweepPlan, SweepReport
 from testsmith.test_files.plan import Marking, plan_edits, with_support
 
 _LEAST_MINUTES = 0.5
-"""So many minutes are left for proving, however long it took to plan."""
+"""Minutes reserved for verification, however long planning took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,12 @@ class SweepDependencies:
     """The clients of one sweep, built by `main`.
 
     Attributes:
-        run: What a run of the pipeline needs.
-        repository: The repository that is swept; None for the one that holds the settings' folder.
-        why_not: Tells why a member is not to be taken, as its tests stand in an open pull request; empty
-            where it may be.
-        tried: Where it is kept what was tried in vain.
-        reckon: Reckons what a run would ask a model; None where that is not wanted.
+        run: The dependencies of a pipeline run.
+        repository: The repository to sweep; None for the one that contains the settings' folder.
+        why_not: Returns why a member must not be selected, for example because an open pull request has its
+            tests; empty if it may be.
+        tried: Store of unsuccessful attempts.
+        reckon: Estimates the model usage of a run; None if no estimate is wanted.
     """
 
     run: pipeline.RunDependencies
@@ -48,16 +48,16 @@ class SweepDependencies:
 async def sweep(
     settings: Settings, tools: SweepDependencies, members: Sequence[str] | None = None
 ) -> SweepReport:
-    """Take the members that are worth most until the budget is spent, and return what came of them.
+    """Generate tests for the most valuable members until the budget is used up, and return the report.
 
     Args:
-        settings: What was set; `selection.all_paths` are the files and folders that are swept.
+        settings: The settings; `selection.all_paths` are the files and folders to sweep.
         tools: The clients.
-        members: Ids of the members to take in place of those that the plan takes, in this order, as a part
-            of them on one of several machines; None for those.
+        members: Ids of members to process, in order, instead of those that the plan selects; None for those.
 
     Raises:
-        UsageFailure: The folder is no repository, a path is unknown, or the coverage file cannot be used.
+        UsageFailure: The folder is not in a repository, a path is unknown, or the coverage file is not
+            usable.
     """
     started = tools.run.clock()
     async with opened(settings, tools.run, tools.repository) as ground:
@@ -76,10 +76,10 @@ async def sweep(
 
 
 async def plan(settings: Settings, tools: SweepDependencies) -> SweepPlan:
-    """Measure, rank, and return what a sweep takes.
+    """Measure coverage, rank the members, and return the plan.
 
     Raises:
-        UsageFailure: As of `sweep`.
+        UsageFailure: See `sweep`.
     """
     if settings.verification.coverage is not None:
         ground = await in_thread(found, settings, tools.run, tools.repository)
@@ -97,15 +97,15 @@ async def _planned_alone(settings: Settings, tools: SweepDependencies, ground: S
 
 
 async def prove(settings: Settings, tools: SweepDependencies, members: Sequence[str]) -> Report:
-    """Make and prove tests for members, in this order.
+    """Generate and verify tests for members, in order.
 
     Args:
-        settings: As of `sweep`.
-        tools: As of `sweep`.
-        members: Their ids; what is no member any more is left out.
+        settings: See `sweep`.
+        tools: See `sweep`.
+        members: Their ids; unknown ones are skipped.
 
     Raises:
-        UsageFailure: As of `sweep`.
+        UsageFailure: See `sweep`.
     """
     ground = await in_thread(found, settings, tools.run, tools.repository)
     return await _proven(settings, tools, ground, members)
@@ -116,12 +116,12 @@ async def conclude(
     tools: SweepDependencies,
     gathered: Callable[[Mapping[str, Member]], tuple[SweepPlan, Report]],
 ) -> SweepReport:
-    """Measure what the proposed tests add, and return the whole.
+    """Measure what the proposed tests add, and return the sweep's report.
 
     Args:
-        settings: As of `sweep`.
-        tools: As of `sweep`.
-        gathered: Returns what was planned and what came of it, given the members that are checked out.
+        settings: See `sweep`.
+        tools: See `sweep`.
+        gathered: Returns the plan and the report of the run, given the checked-out members.
     """
     started = tools.run.clock()
     async with opened(settings, tools.run, tools.repository) as ground:
@@ -172,16 +172,16 @@ async def _concluded(order: ConcludeOrder, memory: Memory, swept: SweepPlan, rep
 
 
 def failed(report: Report) -> tuple[Skipped, ...]:
-    """Return the members that were tried in vain.
+    """Return the members that were tried unsuccessfully.
 
-    What the budget did not reach was not tried, and what a model has been asked for may still be answered.
+    Members that the budget did not reach, or whose model results are pending, do not count as tried.
     """
     tried = (one for one in report.skipped if one.stage is not SkipStage.BUDGET)
     return tuple(one for one in tried if one.member is not None)
 
 
 def write_sweep(swept: SweepReport, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
-    """Write a sweep's green suggestions into the working tree, and say in lines what came of it."""
+    """Write a sweep's green suggestions into the working tree, and return lines that describe the result."""
     repository, report = Repository.open(settings.folder), swept.report
     tree = repository.working_tree()
     marking = Marking.of_members(report.members, drivers, marks=settings.commits.mark_tests)

@@ -1,7 +1,4 @@
-"""How the members of a sweep are split among several machines, by the time that each is expected to take.
-
-All pure, and the same for the same plan wherever it is made.
-"""
+"""Split the members of a sweep into shards of similar expected time. Pure and deterministic."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from testsmith.settings import BudgetSettings
 from testsmith.sweep_results import RankedMember
 
 MOST_SHARDS = 256
-"""GitHub starts no more jobs of one matrix."""
+"""Maximum number of jobs in a GitHub Actions matrix."""
 
 UNEVEN = 1.3
-"""No shard is to take longer than so many times the mean, where the members allow it."""
+"""Maximum time of a shard as a multiple of the mean, if the members allow it."""
 
 _LEAST_SECONDS = 0.5
-"""What a member takes at least: one that is expected to take nothing counts, too."""
+"""Minimum time per member, for members with an expected time of 0."""
 
 _HALVINGS = 20
 _SHARD = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})", re.ASCII)
@@ -31,8 +28,8 @@ class Shard:
     """One of several shards.
 
     Attributes:
-        number: Which one, counted from 1.
-        of: How many there are.
+        number: Its number, counted from 1.
+        of: The number of shards.
     """
 
     number: int
@@ -43,15 +40,15 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """How files and cache entries of it are called, as `shard-2of4`."""
+        """Name of its files and cache entries, for example `shard-2of4`."""
         return f"shard-{self.number}of{self.of}"
 
 
 def shard_of(text: str) -> Shard:
-    """Return the shard that a text as `2/4` names.
+    """Parse a shard, for example `2/4`.
 
     Raises:
-        UsageFailure: It names none.
+        UsageFailure: The text is not a shard.
     """
     found = _SHARD.fullmatch(text.strip())
     shard = Shard(number=int(found[1]), of=int(found[2])) if found else None
@@ -61,11 +58,11 @@ def shard_of(text: str) -> Shard:
 
 
 def split(ranked: Sequence[RankedMember], shards: int) -> tuple[tuple[str, ...], ...]:
-    """Return the members of each shard by their ids, each shard's in the order of their ranks.
+    """Return the member ids of each shard, in the order of their ranks.
 
     Args:
-        ranked: The members that a sweep takes.
-        shards: How many shards there may be; there are no more than members.
+        ranked: The selected members.
+        shards: Maximum number of shards; there are never more than members.
     """
     count = min(max(shards, 1), MOST_SHARDS, len(ranked))
     if not count:
@@ -81,7 +78,7 @@ def split(ranked: Sequence[RankedMember], shards: int) -> tuple[tuple[str, ...],
 
 
 def unevenness(shards: Sequence[Sequence[RankedMember]]) -> float:
-    """Return how many times the mean the longest shard takes; 1 where all take the same."""
+    """Return the time of the longest shard as a multiple of the mean; 1 if all take the same time."""
     loads = [sum(map(_seconds, shard)) for shard in shards]
     return max(loads) * len(loads) / sum(loads) if sum(loads) else 1.0
 
@@ -95,7 +92,7 @@ def _first_rank(shard: Sequence[RankedMember]) -> int:
 
 
 def _least_loaded(largest_first: Sequence[RankedMember], count: int) -> list[list[RankedMember]]:
-    """Give each member, the largest first, to the shard that has least to do."""
+    """Assign each member, largest first, to the shard with the least load."""
     shards = [list[RankedMember]() for _ in range(count)]
     loads = [0.0] * count
     for one in largest_first:
@@ -106,7 +103,7 @@ def _least_loaded(largest_first: Sequence[RankedMember], count: int) -> list[lis
 
 
 def _by_capacity(largest_first: Sequence[RankedMember], count: int) -> list[list[RankedMember]]:
-    """Find the least load by halving with which the members, the largest first, fit where they fit first."""
+    """Find the smallest load at which first-fit packing, largest first, succeeds (by bisection)."""
     least = sum(map(_seconds, largest_first)) / count
     most = 2 * max(least, _seconds(largest_first[0]))
     best = _filled(largest_first, count, most)
@@ -123,7 +120,7 @@ def _by_capacity(largest_first: Sequence[RankedMember], count: int) -> list[list
 def _filled(
     largest_first: Sequence[RankedMember], count: int, capacity: float
 ) -> list[list[RankedMember]] | None:
-    """Return the shards with no more than a load each; None where the members do not fit."""
+    """Return the shards packed first-fit up to a maximum load, or None if the members do not fit."""
     shards, room = [list[RankedMember]() for _ in range(count)], [capacity] * count
     for one in largest_first:
         seconds = _seconds(one)
@@ -136,9 +133,9 @@ def _filled(
 
 
 def share(budget: BudgetSettings, shard: Shard) -> BudgetSettings:
-    """Return what one shard may spend, so that all of them together spend no more than the budget.
+    """Return the budget of one shard, so that all shards together stay within the total.
 
-    Minutes are no part of that: each machine has all of them.
+    Minutes are not divided: each machine has all of them.
     """
     calls, extra = divmod(budget.max_calls, shard.of)
     return replace(
@@ -150,5 +147,5 @@ def share(budget: BudgetSettings, shard: Shard) -> BudgetSettings:
 
 
 def matrix(shards: int) -> Mapping[str, Sequence[str]]:
-    """Return the matrix of a workflow that has one job a shard: `{"shard": ["1/2", "2/2"]}`."""
+    """Return the workflow matrix with one job per shard: `{"shard": ["1/2", "2/2"]}`."""
     return {"shard": [str(Shard(number=number, of=shards)) for number in range(1, shards + 1)]}

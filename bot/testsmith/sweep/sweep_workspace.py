@@ -1,7 +1,7 @@
-"""What all steps of a sweep stand on: the members that were found, and a place to run the project in.
+"""The members of a sweep and the workspace to run the project in, shared by all steps.
 
-Both are had once for a whole sweep: finding the members of a large repository takes half a minute, and
-installing a project may take several.
+Both are created once per sweep: finding the members of a large repository takes half a minute, and installing
+a project may take several.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from testsmith.model import Member
 from testsmith.settings import Settings
 
 EVERY_MEMBER = 1_000_000_000
-"""More members than any project has: how many are taken is not decided where they are found."""
+"""No limit on the number of members found; the plan selects them later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepWorkspace:
-    """What all steps stand on.
+    """The members and the workspace of a sweep.
 
     Attributes:
-        repository: The repository that is swept.
-        search: Every public member of the files and folders that are swept.
-        workspace: Where head's code is run; None where it is not, or cannot be.
-        obstacle: Why it cannot be, in words; empty where it can.
+        repository: The repository to sweep.
+        search: Every public member of the files and folders to sweep.
+        workspace: Workspace that runs the code of head; None if code is not, or cannot be, run.
+        obstacle: Why code cannot be run; empty if it can.
     """
 
     repository: Repository
@@ -43,11 +43,11 @@ class SweepWorkspace:
 
     @property
     def members(self) -> dict[str, Member]:
-        """Every public member of what is swept, by its id."""
+        """Every public member to sweep, by id."""
         return {member.id: member for member in self.search.members}
 
     def narrowed(self, members: Sequence[str]) -> MemberSearch:
-        """Return the search as if these members were all, in this order; unknown ids are left out."""
+        """Return the search reduced to these members, in this order; unknown ids are skipped."""
         known = self.members
         taken = tuple(known[one] for one in dict.fromkeys(members) if one in known)
         return replace(self.search, members=taken, found=taken, skipped=())
@@ -56,10 +56,10 @@ class SweepWorkspace:
 def found(
     settings: Settings, tools: pipeline.RunDependencies, repository: Repository | None
 ) -> SweepWorkspace:
-    """Return the members of what is swept, with nowhere to run anything.
+    """Return the members to sweep, without a workspace.
 
     Raises:
-        UsageFailure: The folder is no repository, or a path is unknown.
+        UsageFailure: The folder is not in a repository, or a path is unknown.
     """
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
@@ -71,10 +71,10 @@ def found(
 async def opened(
     settings: Settings, tools: pipeline.RunDependencies, repository: Repository | None
 ) -> AsyncIterator[SweepWorkspace]:
-    """Give the members of what is swept, and a place to run the project in where the settings allow that.
+    """Yield the members to sweep, with a workspace if the settings allow running code.
 
     Raises:
-        UsageFailure: As of `found`, or there is no interpreter of the name that the person gave.
+        UsageFailure: See `found`; or there is no interpreter with the given name.
     """
     ground = await in_thread(found, settings, tools, repository)
     if not pipeline.runs_code(settings):

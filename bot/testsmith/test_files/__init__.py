@@ -1,1 +1,1 @@
-"""Where proven tests go in the project's own test tree."""
+"""Placement of accepted tests in the project's test files."""

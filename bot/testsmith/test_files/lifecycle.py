@@ -1,7 +1,7 @@
-"""The life of a test that the bot has put into a test file: whom it is for now, and whether it still holds.
+"""Track generated tests: which member they belong to now, and whether they are outdated. Pure functions.
 
-All pure. What a mark says is text in somebody's file: it decides nothing but what happens to the test below
-it, and only while that test is as the bot has written it.
+A marker is text in someone's file, so it is not trusted: it only affects the test below it, and only while
+that test is unedited.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from testsmith.model import GeneratedTest, Member, StaleTestAction
 
 
 def followed(mark: TestMark, members: Mapping[str, str], paths: Collection[str]) -> str | None:
-    """Return the id that the member of a mark has now; None where there is no such member any more.
+    """Return the current id of a marker's member, or None if the member no longer exists.
 
     Args:
-        mark: The mark.
-        members: The digest of what each member does now, by its id: those of all files that have changed.
-        paths: All files that there are now.
+        mark: The marker.
+        members: Digests of current behavior by member id, for all changed files.
+        paths: All current files.
     """
     if mark.member in members:
         return mark.member
     path, _, name = mark.member.partition("::")
     same = [one for one, source in members.items() if source == mark.source]
-    if len(same) == 1:  # renamed, or moved
+    if len(same) == 1:  # renamed or moved
         return same[0]
     named = [one for one in members if one.partition("::")[2] == name]
     if path not in paths and len(named) == 1:  # moved with its file, and changed
@@ -43,15 +43,15 @@ def followed(mark: TestMark, members: Mapping[str, str], paths: Collection[str])
 def is_outdated(
     test: MarkedTest, path: str, source: str | None, failing: frozenset[str] | None = None
 ) -> bool:
-    """Tell whether a new test stands for a marked one of the same member.
+    """Return whether a new test replaces a marked one of the same member.
 
-    It does where the member has changed since, nobody has edited the old test, and that does not pass any
-    more. Where that is not known, nothing that it shows was counted in favour of the old one either.
+    It does if the member has changed since, nobody has edited the old test, and the old test fails. If
+    results are unknown, it also does, because the new test was then evaluated without the old one.
 
     Args:
         test: The marked test.
-        path: The file that it stands in.
-        source: The digest of what the member does now; None where that is not known.
+        path: Its file.
+        source: Digest of the member's current behavior; None if unknown.
         failing: See `Marking.failing`.
     """
     if source is None or test.is_edited or test.mark.source == source:
@@ -60,20 +60,20 @@ def is_outdated(
 
 
 def fails(name: str, path: str, failing: Collection[str]) -> bool:
-    """Tell whether a test, or one of a class of tests, is among those that do not pass."""
+    """Return whether a test, or a test in a class, fails."""
     test = f"{path}::{name}"
     return path in failing or any(one == test or one.startswith(f"{test}::") for one in failing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
-    """What is there now.
+    """The current state of the project.
 
     Attributes:
         tree: All files.
-        files: The source files that have changed, gone ones among them.
+        files: The changed source files, including removed ones.
         members: Members whose source is known already.
-        project: The project's folder; see `Scope.project`.
+        project: The project's directory; see `Scope.project`.
         failing: See `Marking.failing`.
     """
 
@@ -86,11 +86,11 @@ class Now:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleResult:
-    """What is to be known of tests of earlier runs.
+    """The state of the tests from earlier runs.
 
     Attributes:
-        digests: The digest of what each member does now, by its id: see `LanguageDriver.source_digest`.
-        earlier: Tests that somebody should look at, by file and place.
+        digests: Digests of current behavior by member id; see `LanguageDriver.source_digest`.
+        earlier: Tests that need someone's attention, by file and position.
     """
 
     digests: Mapping[str, str]
@@ -98,7 +98,7 @@ class LifecycleResult:
 
 
 def look_after(now: Now, drivers: Sequence[LanguageDriver]) -> LifecycleResult:
-    """Return what has become of the members of marked tests, all files of which are read for that."""
+    """Find generated tests whose member changed or was removed, reading all files with marked tests."""
     marked = [
         (path, test)
         for path in now.tree.paths()
@@ -137,7 +137,7 @@ def _members_of_files(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What decides the fate of a test: digests by member, all paths, and what fails."""
+    """What decides whether a test is outdated: digests by member, all paths, and failing tests."""
 
     digests: Mapping[str, str]
     paths: Collection[str]
@@ -145,7 +145,7 @@ class _Place:
 
 
 def marked_in(data: bytes | None, driver: LanguageDriver) -> Iterable[MarkedTest]:
-    """Return the marked tests of a test file; none of one that is gone or cannot be read."""
+    """Return the marked tests of a test file; none if the file is missing or unreadable."""
     if data is None or b"# testsmith " not in data:
         return ()
     try:
@@ -155,7 +155,7 @@ def marked_in(data: bytes | None, driver: LanguageDriver) -> Iterable[MarkedTest
 
 
 def _earlier(path: str, test: MarkedTest, place: _Place) -> GeneratedTest | None:
-    """Return a marked test where something has become of its member; None where all is well with it."""
+    """Return a marked test whose member changed or was removed, or None if it is up to date."""
     member = followed(test.mark, place.digests, place.paths)
     does_fail = None if place.failing is None else fails(test.name, path, place.failing)
     is_changed = member is not None and place.digests[member] != test.mark.source
@@ -172,7 +172,7 @@ def _earlier(path: str, test: MarkedTest, place: _Place) -> GeneratedTest | None
 
 
 def removals(tests: Iterable[GeneratedTest]) -> Iterator[GeneratedTest]:
-    """Yield those that a commit takes out: of a gone member, as the bot has written them, seen to fail."""
+    """Yield the tests that a commit deletes: failing, unedited tests of removed members."""
     for one in tests:
         if one.fate is StaleTestAction.REMOVE and not one.is_edited and one.fails:
             yield one
@@ -184,12 +184,12 @@ def already_tested(
     drivers: Sequence[LanguageDriver],
     failing: Collection[str] | None = None,
 ) -> frozenset[str]:
-    """Return the members that have tests of an earlier run, made for them as they are now, that still pass.
+    """Return the members that have up-to-date tests from an earlier run that still pass.
 
     Args:
-        members: The digest of what each member does now, by its id.
+        members: Digests of current behavior by member id.
         tree: All files.
-        drivers: The languages.
+        drivers: The language drivers.
         failing: See `Marking.failing`.
     """
     return frozenset(

@@ -1,4 +1,4 @@
-"""Which test files a run's green suggestions change, and how: decided here, done by `write.py`."""
+"""Plan how the green suggestions of a run change test files. `write.py` carries the plan out."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from testsmith.model import GeneratedTest, Member, Report, Suggestion
 from testsmith.test_files.lifecycle import followed, is_outdated
 
 FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
-"""What no part of a test file's path may be."""
+"""Names that no part of a test file's path may have."""
 
 _MOST_FILE_BYTES = 1_000_000
-"""Nothing is put into a larger test file."""
+"""Maximum size of a test file that tests are added to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEdit:
-    """One file to be written.
+    """An edit of one file.
 
     Attributes:
         path: Relative to the git root.
-        old: What stands there now; None for a new file.
-        new: What shall stand there.
-        tests: Names of the test functions that it adds, as they are called in the file.
-        removed: Names of those that it takes out.
-        members: Ids of the members whose suggestions it takes up, in order.
+        old: The current content; None for a new file.
+        new: The new content.
+        tests: Names of the test functions it adds, as they appear in the file.
+        removed: Names of the test functions it removes.
+        members: Ids of the members whose suggestions it includes, in order.
     """
 
     path: str
@@ -47,13 +47,13 @@ class FileEdit:
 
     @property
     def removes_file(self) -> bool:
-        """Whether nothing is left of a file that was there."""
+        """Whether the edit leaves nothing of an existing file."""
         return bool(self.old) and not self.new.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotPlaced:
-    """A suggestion, by its member's id, that goes into no file, and why."""
+    """A suggestion, by member id, that fits into no test file, and the reason."""
 
     member: str
     path: str
@@ -62,12 +62,12 @@ class NotPlaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditPlan:
-    """What is to be written, in order, and what is not.
+    """The edits, in order, and the suggestions without one.
 
     Attributes:
-        edits: At most one a path.
+        edits: At most one per path.
         refused: Suggestions that cannot be placed.
-        unchanged: Members whose tests stand in their file already.
+        unchanged: Members whose tests are in their file already.
     """
 
     edits: tuple[FileEdit, ...] = ()
@@ -77,13 +77,13 @@ class EditPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marking:
-    """How new tests are marked, and which marked ones they stand for.
+    """How new tests are marked, and which marked tests they replace.
 
     Attributes:
-        version: The bot's version; empty for no marks.
-        members: The digest of what each member does now, by its id: see `LanguageDriver.source_digest`.
-        failing: The project's own tests that do not pass, as `tests/test_cart.py::test_add`, and test files
-            that do not load; None where nothing was measured.
+        version: The bot's version; empty for no markers.
+        members: Digests of current behavior by member id; see `LanguageDriver.source_digest`.
+        failing: The project's tests that fail, for example `tests/test_cart.py::test_add`, and test files
+            that fail to load; None if nothing was measured.
     """
 
     version: str = ""
@@ -99,7 +99,7 @@ class Marking:
         marks: bool,
         failing: frozenset[str] | None = None,
     ) -> Marking:
-        """Return how the tests of some members are marked, where no digests of them are known."""
+        """Return the marking for the tests of some members without known digests."""
         digests = {
             member.id: driver.source_digest(member.source)
             for member in members
@@ -110,7 +110,7 @@ class Marking:
 
     @classmethod
     def of(cls, report: Report, *, marks: bool) -> Marking:
-        """Return how the tests of a report are marked; without marks, what they stand for all the same."""
+        """Return the marking for a report. Without markers, outdated tests are still replaced."""
         return cls(version=__version__ if marks else "", members=report.digests, failing=report.failing)
 
 
@@ -123,15 +123,15 @@ def plan_edits(
     drivers: Sequence[LanguageDriver],
     marking: Marking = _UNMARKED,
 ) -> EditPlan:
-    """Return the edits that put the green suggestions, in order, into the project's test files.
+    """Return the edits that add the green suggestions, in order, to the project's test files.
 
-    Their code is taken to the letter: it was formatted before it was proven.
+    The code is inserted unchanged: it was formatted before it was verified.
 
     Args:
-        suggestions: Those of a report; what is not green is left out.
-        tree: The files that the tests go among; the linter goes by their settings.
-        drivers: The languages.
-        marking: How new tests are marked, and which marked ones they stand for.
+        suggestions: The suggestions of a report; those that are not green are skipped.
+        tree: The files to add the tests to, including the linter's settings.
+        drivers: The language drivers.
+        marking: How new tests are marked, and which marked tests they replace.
     """
     paths = frozenset(tree.paths())
     by_path: dict[str, list[Suggestion]] = {}
@@ -150,7 +150,7 @@ def plan_edits(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where tests are put."""
+    """Where tests are placed."""
 
     tree: SourceTree
     paths: frozenset[str]
@@ -160,7 +160,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Merge:
-    """What came of one file."""
+    """The result of merging into one file."""
 
     edit: FileEdit | None = None
     refused: tuple[NotPlaced, ...] = ()
@@ -179,7 +179,7 @@ def _merge(path: str, group: Sequence[Suggestion], place: _Place) -> _Merge:
 
 
 class _Unplaceable(Exception):
-    """No test can be put into a file; the message says why."""
+    """The tests cannot be added to the file; the message says why."""
 
 
 def _refuse_path(path: str, paths: frozenset[str], driver: LanguageDriver) -> None:
@@ -234,11 +234,11 @@ def _merged(
 
 
 def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, place: _Place) -> str:
-    """Return a file's text with a suggestion's tests, in the place of those that they stand for.
+    """Return a file's text with a suggestion's tests added, replacing outdated ones.
 
     Raises:
-        CannotParse: One of the two is not of the language.
-        CannotPlace: The tests would act on those that are there.
+        CannotParse: The file or the tests do not parse.
+        CannotPlace: The tests would affect existing tests.
     """
     marking, path = place.marking, suggestion.test_path
     code = suggestion.code
@@ -259,7 +259,7 @@ def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, pl
 def with_removals(
     plan: EditPlan, tests: Iterable[GeneratedTest], tree: SourceTree, drivers: Sequence[LanguageDriver]
 ) -> EditPlan:
-    """Return a plan that takes tests out of their files, too."""
+    """Return a plan that also deletes tests from their files."""
     edits = {edit.path: edit for edit in plan.edits}
     by_path: dict[str, list[str]] = {}
     for test in tests:
@@ -270,7 +270,7 @@ def with_removals(
             edit = edits.get(path) or FileEdit(path=path, old=old, new=old)
             try:
                 new = driver.remove(edit.new.decode(), names).encode()
-            except CannotParse:  # a person has to take them out, as from any file that cannot be read
+            except CannotParse:  # unreadable file: someone has to delete the tests by hand
                 continue
             edits[path] = replace(edit, new=new, removed=(*edit.removed, *names))
     return replace(plan, edits=tuple(edit for edit in edits.values() if edit.new != edit.old))
@@ -286,7 +286,7 @@ def _companions(
     paths: frozenset[str],
     drivers: Sequence[LanguageDriver],
 ) -> Sequence[FileEdit]:
-    """Return the empty files that new test files need beside them, each once."""
+    """Return the empty files that new test files need in their directories, each once."""
     needed: dict[str, None] = {}
     for edit in edits:
         driver = driver_for(edit.path, drivers)
@@ -313,16 +313,15 @@ sys.path.insert(0, str(Path(__file__).parent{below}))
 def with_support(
     plan: EditPlan, tree: SourceTree, project: str, drivers: Sequence[LanguageDriver]
 ) -> tuple[EditPlan, dict[str, str]]:
-    """Return a plan with what its test files need, and each such file with the reason.
+    """Return a plan with the supporting files that its test files need, and the reason for each.
 
-    In a project that has tests, nothing: they are run somehow. In one that can be installed, or says where
-    its sources are, nothing either.
+    Nothing is added if the project has tests, can be installed, or configures where its sources are.
 
     Args:
-        plan: What is to be written.
-        tree: What it is written into.
-        project: The project's folder below the git root.
-        drivers: The languages.
+        plan: The plan.
+        tree: The files it applies to.
+        project: The project's directory below the git root.
+        drivers: The language drivers.
     """
     inside = f"{project}/" if project else ""
     paths = [path for path in tree.paths() if path.startswith(inside)]
@@ -346,7 +345,7 @@ def _is_test(path: str, drivers: Sequence[LanguageDriver]) -> bool:
 
 
 def _finds_sources(tree: SourceTree, inside: str) -> bool:
-    """Tell whether the project can be installed, or tells pytest where its sources are."""
+    """Return whether the project can be installed or configures pytest's import path."""
     texts = {name: (tree.read(inside + name) or b"").decode("utf-8", "replace") for name in _INSTALLED_BY}
     can_be_installed = "setup(" in texts["setup.py"] or any(
         table in texts["pyproject.toml"] for table in ("[project]", "[build-system]", "[tool.poetry]")

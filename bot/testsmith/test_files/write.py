@@ -1,4 +1,4 @@
-"""Writing planned test files into a working tree: whole or not at all, and never through a symbolic link."""
+"""Write planned test files: path rules, patches, and atomic writes that never follow symbolic links."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FORGE_FOLDERS = frozenset({".github", ".gitlab", ".forgejo", ".gitea"})
 
 
 def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[LanguageDriver]) -> str:
-    """Return why no commit of the bot's may write a file; empty where it may.
+    """Return why the bot must not commit a file; empty if it may.
 
     Args:
         path: The file, relative to the git root.
-        links: What is no regular file in the tree: symbolic links, submodules.
-        drivers: The languages; one of them has to know the file as a test.
+        links: Symbolic links and submodules in the tree.
+        drivers: The language drivers; one of them must recognize the file as a test.
     """
     parts = path.split("/")
     if "\0" in path or "\\" in path or any(part.casefold() in FORBIDDEN_PARTS for part in parts):
@@ -41,12 +41,12 @@ def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[Languag
 
 
 def within_bounds(plan: EditPlan, tree: RepositoryTree, drivers: Sequence[LanguageDriver]) -> EditPlan:
-    """Return a plan without the edits that no commit may make.
+    """Return a plan without edits that the bot must not commit.
 
     Args:
         plan: The plan.
-        tree: What it is made on.
-        drivers: The languages.
+        tree: The files it applies to.
+        drivers: The language drivers.
     """
     links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
     reasons = {edit.path: why_not_allowed(edit.path, links, drivers) for edit in plan.edits}
@@ -61,7 +61,7 @@ def _refusals(edit: FileEdit, reasons: Mapping[str, str]) -> Iterator[NotPlaced]
 
 
 def why_nothing(plan: EditPlan) -> str:
-    """Return why a plan has no edit, in a sentence."""
+    """Return why a plan has no edits, as a sentence."""
     if plan.refused:
         one = plan.refused[0]
         return f"Nothing could be committed: of {one.member}, {one.reason}."
@@ -76,8 +76,9 @@ _NOWHERE = "/dev/null"
 _CONTEXT = 3
 
 _MOST_COMPARED_LINES = 10_000
-"""Of a longer file all that lies between the first and the last change is one hunk: comparing it line by line
-takes hours if many of its lines are the same."""
+"""Maximum length of a file that is compared line by line. In a longer one, everything between the first and
+the last change is one hunk, because comparing files with many equal lines can take hours.
+"""
 
 
 def patch_of(edits: Iterable[FileEdit]) -> str:
@@ -102,7 +103,7 @@ def _file(edit: FileEdit) -> Iterator[str]:
 
 
 def _one_hunk(old: Sequence[str], new: Sequence[str], names: tuple[str, str]) -> Iterator[str]:
-    """Yield what `unified_diff` yields, without a look for what is the same between the changes."""
+    """Yield one hunk from the first to the last change, in the format of `unified_diff`."""
     start = common_start(old, new)
     after = common_start(old[start:][::-1], new[start:][::-1])
     first, last = max(0, start - _CONTEXT), max(0, after - _CONTEXT)
@@ -116,7 +117,7 @@ def _one_hunk(old: Sequence[str], new: Sequence[str], names: tuple[str, str]) ->
 
 
 def common_start(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many lines two texts have in common at their beginning."""
+    """Return the number of leading lines that two texts share."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
 
@@ -128,7 +129,7 @@ def _lines(data: bytes) -> list[str]:
 
 
 def _quoted(path: str) -> str:
-    """Return a path as git writes it: one with unusual bytes in quotes, those in octal digits."""
+    """Return a path as git writes it: with unusual bytes, it is quoted and the bytes are octal escapes."""
     data = path.encode("utf-8", "surrogatepass")
     if not _TO_QUOTE.search(data):
         return path
@@ -146,7 +147,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotWritten:
-    """A planned file that was not written, and why."""
+    """A planned file that was not written, and the reason."""
 
     path: str
     reason: str
@@ -154,11 +155,11 @@ class NotWritten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFiles:
-    """What was written, in order, and what was not.
+    """The result of writing, in order.
 
     Attributes:
-        paths: Relative to the folder that was written to.
-        refused: The others.
+        paths: The files written, relative to the target directory.
+        refused: The files not written.
     """
 
     paths: tuple[str, ...] = ()
@@ -166,9 +167,9 @@ class WrittenFiles:
 
 
 def write_edits(folder: Path, edits: Iterable[FileEdit]) -> WrittenFiles:
-    """Write planned files below a folder, the git root or a copy of it.
+    """Write planned files below a directory: the git root or a copy of it.
 
-    A file that is not as it was when the edit was planned is left as it is.
+    A file that has changed since the edit was planned is not touched.
     """
     paths: list[str] = []
     refused: list[NotWritten] = []
@@ -185,7 +186,7 @@ def write_edits(folder: Path, edits: Iterable[FileEdit]) -> WrittenFiles:
 
 
 class _Refused(Exception):
-    """A file may not be written; the message says why."""
+    """The file must not be written; the message says why."""
 
 
 def _write(folder: Path, edit: FileEdit) -> None:
@@ -204,7 +205,7 @@ def _write(folder: Path, edit: FileEdit) -> None:
 
 @contextmanager
 def _opened_folder(root: Path, parts: Iterable[str]) -> Iterator[int]:
-    """Open a folder below a root step by step, so that no symbolic link is followed; new ones are made."""
+    """Open a directory below a root without following links; missing directories are created."""
     place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
@@ -227,7 +228,7 @@ def _open_or_make(place: int, name: str) -> int:
 
 
 def _mode_of_unchanged(place: int, name: str, expected: bytes | None) -> int | None:
-    """Return a file's mode, None for a new one, if it is as it is expected to be."""
+    """Return a file's mode if its content is as expected; None for a new file."""
     try:
         file = os.open(name, _FILE, dir_fd=place)
     except FileNotFoundError:
@@ -246,7 +247,7 @@ def _mode_of_unchanged(place: int, name: str, expected: bytes | None) -> int | N
 
 
 def _fill(place: int, name: str, content: bytes, mode: int | None) -> None:
-    """Write a new file; without a mode it gets the one that the person's own new files get."""
+    """Write a new file. Without a mode, it gets the user's default."""
     file = os.open(name, _NEW_FILE, 0o666, dir_fd=place)
     with os.fdopen(file, "wb") as stream:
         if mode is not None:
