@@ -12,7 +12,7 @@ from testsmith.git.trees import RepositoryTree
 from testsmith.test_files.plan import FileEdit
 
 BYTES_LIMIT = 40_000_000
-"""Maximum size of a commit's encoded files; GitHub refuses larger requests."""
+"""Maximum bytes of a commit's encoded files; GitHub refuses larger requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

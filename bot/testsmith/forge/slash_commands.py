@@ -64,7 +64,7 @@ class Verb(StrEnum):
 
 
 class Takes(Enum):
-    """What may follow the name of a command."""
+    """What a command accepts after its name."""
 
     NOTHING = "nothing"
     NUMBERS = "numbers"
@@ -75,15 +75,15 @@ class Takes(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:
-    """What is known of a command before it is carried out.
+    """Description of a command.
 
     Attributes:
-        takes: What may follow its name.
-        usage: The same, as the help shows it.
+        takes: What it accepts after its name.
+        usage: Its arguments, as the help shows them.
         help: What it does, as the help shows it.
         is_read_only: Whether it changes nothing, so that a lower role may be enough.
         runs_code: Whether it runs the pull request's code.
-        is_shortcut: Whether its name alone is a command in the thread of a suggestion.
+        is_shortcut: Whether its bare name is a command in the thread of a suggestion.
     """
 
     takes: Takes
@@ -133,7 +133,7 @@ COMMANDS: Mapping[Verb, CommandSpec] = {
     Verb.RESUME: CommandSpec(takes=Takes.NOTHING, help="look at it again", runs_code=True),
     Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this", is_read_only=True),
 }
-"""All commands, in the order of the help. `review/commands/handlers.py` carries them out."""
+"""All commands, in the order of the help. `review/commands/handlers.py` has the handlers."""
 
 _SHORTCUTS = "|".join(verb for verb, spec in COMMANDS.items() if spec.is_shortcut)
 _SHORTCUT = re.compile(rf"\s*({_SHORTCUTS})(?:[.!]|\s*:\s*([^\n]+))?\s*", re.IGNORECASE)

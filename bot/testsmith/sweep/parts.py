@@ -30,7 +30,7 @@ PLAN_NAME = "plan.json"
 """File name of the plan."""
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Maximum size of a part."""
+"""Maximum bytes of a part."""
 
 MOST_RANKED = 2_000
 """Maximum number of ranked but unselected members in a plan, most valuable first."""

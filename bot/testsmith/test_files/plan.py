@@ -22,7 +22,7 @@ FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})
 """Names that no part of a test file's path may have."""
 
 _MOST_FILE_BYTES = 1_000_000
-"""Maximum size of a test file that tests are added to."""
+"""Maximum bytes of a test file that tests are added to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""GitHub as a forge: PyGithub stays inside this folder."""
+"""GitHub client. PyGithub is used only in this folder."""
 
 from testsmith.forge.github.client import GitHub, build_forge
 

@@ -1,4 +1,4 @@
-"""GitHub as a forge."""
+"""The GitHub implementation of the forge protocols."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ _READ_METADATA = "metadata: read"
 _MAY_WRITE = frozenset({"admin", "write"})
 
 HEAD_LOOKS = 10
-"""How often is looked, a second apart, whether a pull request's head has followed its branch."""
+"""Maximum number of checks, one second apart, whether a pull request's head has followed its branch."""
 
 
 class GitHub:
-    """A repository on GitHub: see `Forge`, `CommittingForge`, `SweepForge`. Made by `build_forge`."""
+    """A repository on GitHub; see `Forge`, `CommittingForge`, `SweepForge`. Created by `build_forge`."""
 
     def __init__(self, remote: RepositoryClient) -> None:
         self._remote = remote
 
     def close(self) -> None:
-        """Close the connection; after that, nothing can be asked any more."""
+        """Close the connection. The client cannot be used afterwards."""
         self._remote.close()
 
     def pull_request(self, number: int) -> PullRequest:
@@ -166,7 +166,7 @@ class GitHub:
         update_pull(self._remote, number, text)
 
     def role(self, login: str) -> Role:
-        """See `AnsweringForge.role`; an account that is gone, or not a person's, has none."""
+        """See `AnsweringForge.role`. Deleted accounts and non-users have no role."""
         what = f"look up what {login} may do"
         path = f"/collaborators/{quote(login, safe='')}/permission"
         try:
@@ -192,7 +192,7 @@ class GitHub:
         self._remote.write("react to a comment", send, lambda: None)
 
     def answer(self, number: int, said: CommentRef, body: str) -> None:
-        """See `AnsweringForge.answer`; one that is there already is enough."""
+        """See `AnsweringForge.answer`. An existing answer is not repeated."""
         path = f"/issues/{number}/comments"
         if said.is_on_diff:
             path = f"/pulls/{number}/comments/{said.thread or said.comment}/replies"
@@ -233,7 +233,7 @@ class GitHub:
         return Applied(was_there=done.was_there)
 
     def _summary_there(self, number: int, body: str) -> int | None:
-        """Return the number of our summary, which says what it should; None where there is none."""
+        """Return the id of the bot's summary with this body, or None."""
         summaries = own_summaries(read_existing(self._remote, number))
         if not summaries:
             return None
@@ -283,15 +283,15 @@ def build_forge(  # noqa: PLR0913 - what a client is built from
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> GitHub:
-    """Return the client for one repository; nothing is asked yet.
+    """Return the client for one repository, without sending a request.
 
     Args:
-        url: The base of REST, as in GITHUB_API_URL.
-        graphql_url: Where GraphQL is, as in GITHUB_GRAPHQL_URL; on the same host.
-        token: What the client shows: a workflow's token, an app's, or a person's.
+        url: Base address of the REST API, as in GITHUB_API_URL.
+        graphql_url: Address of the GraphQL API, as in GITHUB_GRAPHQL_URL; on the same host.
+        token: A workflow's, an app's or a personal token.
         repository: Full name of the repository, `owner/name`.
-        clock: The time in seconds since 1970, as `time.time`.
-        sleep: Waits for some seconds, as `time.sleep`.
+        clock: Returns seconds since 1970, like `time.time`.
+        sleep: Waits for a number of seconds, like `time.sleep`.
     """
     return GitHub(
         RepositoryClient(Wire(url, graphql_url, token), Calls(clock=clock, sleep=sleep), repository)

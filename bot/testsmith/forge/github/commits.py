@@ -1,4 +1,4 @@
-"""Commits on GitHub: by one mutation that GitHub signs, or by git's own objects where that cannot be had."""
+"""Commits on GitHub: with a mutation that GitHub signs or, if it is not available, with git objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from testsmith.forge.github.repository_client import (
 from testsmith.forge.interface import Commit, ForgeFailure, HeadMoved, NotFound
 
 COMPARED_FILES = 300
-"""How many files of a comparison GitHub tells at most."""
+"""Maximum number of files GitHub lists in a comparison."""
 
 _PLAIN, _EXECUTABLE = "100644", "100755"
 _STALE = frozenset({"STALE_DATA"})
@@ -40,7 +40,7 @@ _Answer = TypeVar("_Answer")
 
 
 class _NoMutation(ForgeFailure):
-    """This GitHub does not know `createCommitOnBranch`."""
+    """This GitHub server does not support `createCommitOnBranch`."""
 
 
 def read_branch(remote: RepositoryClient, name: str) -> Branch | None:
@@ -81,7 +81,7 @@ def _content(remote: RepositoryClient, data: Mapping[str, Any]) -> bytes | None:
 
 
 class Branches:
-    """Changes branches of one repository, and never by force."""
+    """Changes branches of one repository, never by force."""
 
     def __init__(self, remote: RepositoryClient) -> None:
         self._remote = remote
@@ -152,9 +152,9 @@ class Branches:
         return self._write("commit", lambda: self._meant(order.branch, send), lambda: self._made(order))
 
     def _commit_by_objects(self, order: NewCommit, merged: str | None = None) -> MadeCommit:
-        """Make the commit of blobs and a tree, without an author: so GitHub signs it for a bot.
+        """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot.
 
-        With a second parent, its files are those that the changes are to.
+        With a second parent, the changes apply to that parent's files.
         """
         self._expect_at(order.branch, order.parent)
         parents = [order.parent, *([] if merged is None else [merged])]
@@ -192,7 +192,7 @@ class Branches:
         return {"path": change.path, "mode": mode, "type": "blob", "sha": sha}
 
     def _made_object(self, path: str, data: Mapping[str, Any]) -> str:
-        """Make one of git's objects; made twice it is the same."""
+        """Create a git object. Safe to repeat."""
         return self._write(
             "commit", lambda: taken(self._remote.rest("POST", path, data), "sha", str), lambda: None
         )
@@ -203,11 +203,11 @@ class Branches:
         return self._remote.write(what, send, look_up, permission=WRITE_CONTENTS).answer
 
     def _meant(self, branch: str, send: Callable[[], _Answer]) -> _Answer:
-        """Send a change of a branch, and tell what a refusal means.
+        """Send a change of a branch, and translate a refusal.
 
         Raises:
             HeadMoved: The branch is at another commit.
-            BranchProtected: Its rules forbid the change.
+            BranchProtected: The branch's rules forbid the change.
         """
         try:
             return send()
@@ -238,7 +238,7 @@ class Branches:
         return True if tip is not None and tip.sha == sha else None
 
     def _made(self, order: NewCommit) -> MadeCommit | None:
-        """Return our commit where it is at the branch's tip: its answer was lost."""
+        """Return the bot's commit if it is the branch's tip, after its response was lost."""
         tip = read_branch(self._remote, order.branch)
         if tip is None or tip.sha == order.parent:
             return None

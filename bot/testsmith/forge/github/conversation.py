@@ -1,4 +1,4 @@
-"""All that is said on a pull request, page by page."""
+"""Read all comments and reviews of a pull request, page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testsmith.forge.github.repository_client import RepositoryClient, understoo
 from testsmith.forge.interface import Comment, Existing, Review, ReviewComment, Thread, Viewer
 
 REQUESTS = 100
-"""The most requests for the talk of one pull request; with more than 10,000 comments it cannot be read."""
+"""Maximum requests per pull request; more than 10,000 comments cannot be read."""
 
 _NOBODY = "ghost"
 _PENDING = "PENDING"
@@ -33,7 +33,7 @@ class _List:
     """One list of the pull request while its pages are read.
 
     Attributes:
-        cursor: Where the next page begins; None for the first.
+        cursor: Start of the next page; None for the first one.
         is_done: Whether all pages are read.
     """
 
@@ -41,7 +41,7 @@ class _List:
     is_done: bool = False
 
     def read(self, page: Json) -> None:
-        """Take note of where the next page begins."""
+        """Store where the next page begins."""
         cursor = maybe(page, "pageInfo.endCursor", str)
         self.is_done = not taken(page, "pageInfo.hasNextPage", bool)
         if not self.is_done and cursor in {None, self.cursor}:
@@ -50,7 +50,7 @@ class _List:
 
 
 class _Reader:
-    """Reads the talk of one pull request."""
+    """Reads the conversation of one pull request."""
 
     def __init__(self, query: Callable[[str, Json], Json]) -> None:
         self._query = query
@@ -60,7 +60,7 @@ class _Reader:
         self._review_comments = list[ReviewComment]()
 
     def read(self) -> Existing:
-        """Return all of it."""
+        """Return the full conversation."""
         lists = {name: _List() for name in ("comments", "reviews", "threads")}
         login = ""
         while not all(one.is_done for one in lists.values()):
@@ -97,7 +97,7 @@ class _Reader:
             lists["threads"].read(page)
 
     def _in_thread(self, thread: Json, before: str | None) -> Iterator[ReviewComment]:
-        """Yield a thread's comments; `before` is where the list of threads goes on with this one."""
+        """Yield a thread's comments. `before` is the cursor of the thread list just before this thread."""
         rest = _List()
         page: Json = taken(thread, "comments", dict)
         while True:
@@ -167,7 +167,7 @@ def _thread(data: Json) -> Thread:
 
 
 def _number(data: Json) -> int:
-    """Return REST's number of something; GraphQL gives it as a text, since it may be a large one."""
+    """Return the REST id of an object. GraphQL returns it as text because it may be large."""
     number = taken(data, "fullDatabaseId", str)
     if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
         raise Unreadable("fullDatabaseId is no number")
@@ -175,7 +175,7 @@ def _number(data: Json) -> int:
 
 
 def _login(data: Json, place: str) -> str | None:
-    """Return a login in REST's form, where a bot's ends in `[bot]`; None for nobody, or a deleted account."""
+    """Return a login in REST form, in which a bot's ends in `[bot]`; None for deleted accounts."""
     login = maybe(data, f"{place}.login", str)
     if login is None:
         return None

@@ -1,4 +1,4 @@
-"""How a request ends that did not succeed, and what that means to the rest of the bot. All pure."""
+"""Translate failed requests into the forge's errors. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DIGITS = 11
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What is asked of GitHub.
+    """The purpose of a request.
 
     Attributes:
-        what: What is to be done, in words that follow "cannot": `read pull request 7`.
-        permission: What a workflow's token needs for it, as the workflow grants it.
+        what: The action, in words that follow "cannot": `read pull request 7`.
+        permission: The permission it needs, as a workflow grants it.
     """
 
     what: str
@@ -31,16 +31,16 @@ class Ask:
 
 
 class Lost(Exception):
-    """No answer came, or none that can be read: what was asked for may or may not be done."""
+    """No response, or an unreadable one: the request may or may not have been carried out."""
 
 
 class Rejected(Exception):
-    """GitHub did not do what was asked.
+    """GitHub did not carry out a request.
 
     Attributes:
-        status: The answer's status; 200 for an error of GraphQL.
-        headers: The answer's headers, their names in lower case.
-        kinds: GraphQL's words for what went wrong.
+        status: The HTTP status; 200 for a GraphQL error.
+        headers: The response headers, with lower-case names.
+        kinds: The GraphQL error types.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Rejected(Exception):
 
 
 def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
-    """Return for how many seconds GitHub asks to wait; None where it was no rate limit.
+    """Return for how many seconds GitHub asks to wait; None if the response is not a rate limit.
 
     Args:
-        rejected: Its answer.
-        now: The time in seconds since 1970.
-        attempt: How often it has asked before.
+        rejected: The response.
+        now: Seconds since 1970.
+        attempt: Number of earlier rate-limited attempts.
     """
     if not _is_limit(rejected):
         return None
@@ -89,7 +89,7 @@ def _whole(text: str | None) -> int | None:
 
 
 def failure(rejected: Rejected, ask: Ask) -> ForgeFailure:
-    """Return what it means that GitHub did not do what was asked."""
+    """Return the forge error for a rejected request."""
     said = f"GitHub says {shown(rejected.message)}" if rejected.message else f"status {rejected.status}"
     message = f"Cannot {ask.what}: {said}."
     if _lacks_permission(rejected):
@@ -114,6 +114,6 @@ def _lacks_permission(rejected: Rejected) -> bool:
 
 
 def shown(text: str) -> str:
-    """Return a text of GitHub's on one line, quoted, and not too long."""
+    """Return a text from GitHub quoted, on one line, and shortened."""
     line = " ".join(text.split()).rstrip(".")
     return repr(line if len(line) <= _SHOWN_LIMIT else f"{line[:_SHOWN_LIMIT]}…")

@@ -1,4 +1,4 @@
-"""Pull requests of the bot's own: onto the branches of others, and that of sweeps."""
+"""The bot's own pull requests: follow-ups and the sweep pull request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_follow_up(  # noqa: PLR0913 - what a pull request is made of
     body: str,
     name: str = "follow-up pull request",
 ) -> FollowUp:
-    """See `CommittingForge.open_follow_up`; `name` is what it is called where it cannot be opened."""
+    """See `CommittingForge.open_follow_up`. `name` is used in error messages."""
     data = {"head": branch, "base": onto, "title": title, "body": body}
 
     def send() -> FollowUp:
@@ -72,7 +72,7 @@ def update_follow_up(remote: RepositoryClient, number: int, body: str) -> None:
 
 
 PULLS_LOOKED_AT = 100
-"""How many pull requests of sweeps are read, the last first; each carries on what those before remembered."""
+"""Maximum sweep pull requests read, newest first; each carries on the state of earlier ones."""
 
 _NAME = "pull request of sweeps"
 _NOTHING_NEW = "no new commits on the base branch"
@@ -81,7 +81,7 @@ _STALE = "expected head sha"
 
 
 def read_login(remote: RepositoryClient) -> str:
-    """See `SweepForge.login`; GraphQL tells it in the form that REST has it in."""
+    """See `SweepForge.login`. GraphQL returns it in the form that REST uses."""
     with understood(what := "look up whom the token speaks for"):
         return taken(remote.ask(what, VIEWER), "viewer.login", str)
 
@@ -142,7 +142,7 @@ def update_pull(remote: RepositoryClient, number: int, text: PullText) -> None:
 
 
 def bring_up_to_date(remote: RepositoryClient, number: int, head: str, looks: int) -> None:
-    """See `SweepForge.bring_up_to_date`; GitHub does it after it has answered."""
+    """See `SweepForge.bring_up_to_date`. GitHub merges asynchronously."""
 
     def is_there() -> bool | None:
         return True if read_pull_request(remote, number).head_sha != head else None
@@ -162,7 +162,7 @@ def bring_up_to_date(remote: RepositoryClient, number: int, head: str, looks: in
 
 
 def _asking(remote: RepositoryClient, number: int, head: str) -> Callable[[], bool]:
-    """Return what asks for the merge, and returns whether there was anything to merge."""
+    """Return a function that requests the merge and returns whether there was anything to merge."""
 
     def send() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Takes values out of GitHub's JSON, which may be anything. All pure."""
+"""Extract values from GitHub's untyped JSON. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _Kind = TypeVar("_Kind")
 
 
 class Unreadable(Exception):
-    """A value is not what GitHub's description says."""
+    """A value does not match GitHub's API description."""
 
 
 def taken(data: Any, path: str, kind: type[_Kind]) -> _Kind:
-    """Return the value at a path of keys, `head.repo.full_name`.
+    """Return the value at a path of keys, for example `head.repo.full_name`.
 
     Raises:
-        Unreadable: It is missing, or of another kind.
+        Unreadable: The value is missing or has another type.
     """
     value = maybe(data, path, kind)
     if value is None:
@@ -25,10 +25,10 @@ def taken(data: Any, path: str, kind: type[_Kind]) -> _Kind:
 
 
 def maybe(data: Any, path: str, kind: type[_Kind]) -> _Kind | None:
-    """Return the value at a path of keys; None where it, or what it would be in, is missing or null.
+    """Return the value at a path of keys, or None if it or a parent is missing or null.
 
     Raises:
-        Unreadable: It is of another kind.
+        Unreadable: The value has another type.
     """
     value = data
     for key in path.split("."):
@@ -45,10 +45,10 @@ def maybe(data: Any, path: str, kind: type[_Kind]) -> _Kind | None:
 
 
 def entries(data: Any) -> list[Mapping[str, Any]]:
-    """Return the entries of a list; a null among them is none.
+    """Return the entries of a list, skipping nulls.
 
     Raises:
-        Unreadable: It is no list of objects.
+        Unreadable: The value is not a list of objects.
     """
     if not isinstance(data, list):
         raise Unreadable("no list")

@@ -1,4 +1,4 @@
-"""A pull request, its files and its commits, by REST."""
+"""Read a pull request, its files and its commits through REST."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from testsmith.forge.github.repository_client import READ_CONTENTS, RepositoryCl
 from testsmith.forge.interface import Commit, DiffTooLarge, FilePatch, PullRequest, Refused
 
 FILES = 3_000
-"""How many files of a pull request GitHub lists at most."""
+"""Maximum number of files GitHub lists for a pull request."""
 
 _GITHUB = "web-flow"
-"""The committer of what GitHub itself commits and signs."""
+"""Committer of commits that GitHub itself makes and signs."""
 
 PAGE = 100
-"""How many of them one request gives at most."""
+"""Maximum number of files per request."""
 
 
 def read_pull_request(remote: RepositoryClient, number: int) -> PullRequest:
@@ -40,7 +40,7 @@ def read_pull_request(remote: RepositoryClient, number: int) -> PullRequest:
 
 
 def read_commit(remote: RepositoryClient, sha: str) -> Commit:
-    """See `Forge.commit`; of the files of the commit, which come with it, only one is asked for."""
+    """See `Forge.commit`. The response includes the commit's files, so the page size is 1."""
     what = f"read commit {sha}"
     with understood(what):
         data = remote.get(what, f"/commits/{sha}", {"per_page": 1}, permission=READ_CONTENTS)
@@ -53,10 +53,10 @@ def read_commit(remote: RepositoryClient, sha: str) -> Commit:
 
 
 def _is_certain(data: Mapping[str, Any]) -> bool:
-    """Tell whether the author of a commit is certain.
+    """Return whether the author of a commit is certain.
 
-    GitHub finds the author by an e-mail address, which anyone can write, and a signature is the committer's.
-    What an app commits through the API is signed by GitHub itself, as `web-flow`.
+    GitHub derives the author from an email address, which anyone can set, and a signature is the committer's.
+    GitHub itself signs, as `web-flow`, what an app commits through the API.
     """
     committer = maybe(data, "committer.login", str)
     is_signed = maybe(data, "commit.verification.verified", bool) or False
@@ -79,7 +79,7 @@ def _listed(remote: RepositoryClient, number: int, *, pages: int) -> list[FilePa
     for page in range(1, pages + 1):
         try:
             data = remote.get(what, f"/pulls/{number}/files", {"per_page": PAGE, "page": page})
-        except Refused as refused:  # so GitHub says that a diff takes it too long
+        except Refused as refused:  # GitHub's response if a diff takes too long
             raise DiffTooLarge(str(refused)) from refused
         with understood(what):
             found += map(_file_patch, entries(data))

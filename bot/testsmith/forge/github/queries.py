@@ -1,4 +1,4 @@
-"""What is said to GitHub in GraphQL: what REST cannot do, or not in one request."""
+"""GraphQL documents for what REST cannot do, or not in one request."""
 
 TALK = """\
 query Talk(
@@ -40,7 +40,7 @@ query Talk(
   }
 }
 """
-"""All that is said on a pull request, and who asks; a usual one needs one request."""
+"""The full conversation of a pull request, and the viewer. Usually one request is enough."""
 
 THREAD = """\
 query ThreadComments(
@@ -64,12 +64,12 @@ query ThreadComments(
   }
 }
 """
-"""More comments of the thread that follows a place in the list of threads."""
+"""More comments of the thread that follows a cursor in the thread list."""
 
 VIEWER = """\
 query Viewer { viewer { login } }
 """
-"""Whom the token speaks for."""
+"""The account that the token belongs to."""
 
 MINIMISE = """\
 mutation Minimise($input: MinimizeCommentInput!) {
@@ -100,7 +100,7 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
   createCommitOnBranch(input: $input) { commit { oid } }
 }
 """
-"""One commit on a branch that is where it is expected to be, signed by GitHub."""
+"""A commit, signed by GitHub, on a branch with an expected tip."""
 
 DOCUMENTS = (TALK, THREAD, VIEWER, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
-"""All of them."""
+"""All documents."""

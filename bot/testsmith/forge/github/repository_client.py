@@ -1,4 +1,4 @@
-"""Reads that are tried again, writes that are never done twice, and the speed that GitHub asks for."""
+"""Repository client: reads are retried, writes are done at most once, and rate limits are respected."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from testsmith.forge.github.transport import Wire
 from testsmith.forge.interface import ForgeFailure, ForgeRateLimited, OutcomeUnknown
 
 READS = 4
-"""How often a read is tried at most; the waits between are 1, 2 and 4 seconds."""
+"""Maximum attempts of a read, with waits of 1, 2 and 4 seconds."""
 
 WRITES = 3
-"""How often a write is sent at most: again only where it was looked up and not found."""
+"""Maximum attempts of a write; repeated only if a lookup shows that it was not done."""
 
 BETWEEN_WRITES = 1.0
-"""Seconds from the end of one write to the next."""
+"""Minimum seconds between writes."""
 
 BEFORE_LOOKING = 3.0
-"""Seconds before a write whose answer was lost is looked up: GitHub may be at work on it yet."""
+"""Seconds before looking up a write whose response was lost, because GitHub may still be processing it."""
 
 PATIENCE = 200.0
-"""Seconds that a run waits for rate limits, all in all: room for a limit without a time, and for its next."""
+"""Maximum total seconds a run waits for rate limits: enough for one without a stated time and its repeat."""
 
 _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done(Generic[_Answer]):
-    """The outcome of a write.
+    """The result of a write.
 
     Attributes:
-        answer: What GitHub answered, or what the lookup found.
-        was_there: Whether it was found by a lookup, after an answer was lost.
+        answer: GitHub's response, or the result of the lookup.
+        was_there: Whether a lookup found it, after a response was lost.
     """
 
     answer: _Answer
@@ -46,11 +46,11 @@ class Done(Generic[_Answer]):
 
 
 class Calls:
-    """How requests are sent, whatever is asked.
+    """Sends requests with retries, rate limiting and lookups.
 
     Args:
-        clock: The time in seconds since 1970, as `time.time`.
-        sleep: Waits for some seconds, as `time.sleep`.
+        clock: Returns seconds since 1970, like `time.time`.
+        sleep: Waits for a number of seconds, like `time.sleep`.
     """
 
     def __init__(self, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -60,10 +60,10 @@ class Calls:
         self._next_write = float("-inf")
 
     def read(self, ask: Ask, send: Callable[[], _Answer]) -> _Answer:
-        """Return what a request answers that changes nothing.
+        """Return the response to a request that changes nothing.
 
         Raises:
-            ForgeFailure: It cannot be had.
+            ForgeFailure: The request failed.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -85,17 +85,18 @@ class Calls:
     def write(
         self, ask: Ask, send: Callable[[], _Answer], look_up: Callable[[], _Answer | None]
     ) -> Done[_Answer]:
-        """Do something once.
+        """Do something exactly once.
 
         Args:
-            ask: What is done.
-            send: Sends it, and returns what is to be known of it.
-            look_up: Returns the same where it is done already, else None. It is asked after an answer was
-                lost, before anything is sent again; what does no harm when it is done twice has always None.
+            ask: The purpose of the request.
+            send: Sends the request and returns its result.
+            look_up: Returns the same result if the request was carried out, else None. Called after a
+                response was lost, before anything is sent again. For requests that are safe to repeat, always
+                returns None.
 
         Raises:
-            OutcomeUnknown: Answers were lost, and nothing is found.
-            ForgeFailure: It was not done.
+            OutcomeUnknown: Responses were lost, and the lookup found nothing.
+            ForgeFailure: The request was not carried out.
         """
         lost = Lost()
         for _ in range(WRITES):
@@ -113,7 +114,7 @@ class Calls:
         ) from lost
 
     def pause(self) -> None:
-        """Wait for as long as is between two writes."""
+        """Wait for the minimum time between writes."""
         self._sleep(BETWEEN_WRITES)
 
     def _paced(self, send: Callable[[], _Answer]) -> _Answer:
@@ -126,7 +127,7 @@ class Calls:
             self._next_write = self._clock() + BETWEEN_WRITES
 
     def _within_limits(self, ask: Ask, send: Callable[[], _Answer]) -> _Answer:
-        """Return the answer to a request, which is sent again where GitHub asked to wait: it was not done."""
+        """Return the response to a request, repeating it after rate limits, which carry nothing out."""
         for attempt in count():
             try:
                 return send()
@@ -154,12 +155,12 @@ WRITE_CONTENTS = "contents: write"
 
 
 class RepositoryClient:
-    """Reads from one repository and writes to it.
+    """Reads from and writes to one repository.
 
     Args:
         wire: The connection.
-        calls: How requests are sent.
-        repository: Its full name, `owner/name`.
+        calls: The request sender.
+        repository: The repository's full name, `owner/name`.
     """
 
     def __init__(self, wire: Wire, calls: Calls, repository: str) -> None:
@@ -179,17 +180,17 @@ class RepositoryClient:
         *,
         permission: str = READ_PULLS,
     ) -> Any:
-        """Return what REST tells at a path below the repository; `what` is as in `Ask`."""
+        """Return the REST response for a path below the repository; `what` is as in `Ask`."""
         ask = Ask(what=what, permission=permission)
         return self._calls.read(ask, lambda: self._wire.rest("GET", self._path(path), query=query))
 
     def query(self, what: str, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what a document of GraphQL that changes nothing is answered by."""
+        """Return the response to a read-only GraphQL document."""
         ask, place = Ask(what=what, permission=READ_PULLS), {"owner": self._owner, "name": self._name}
         return self._calls.read(ask, lambda: self._wire.graphql(document, place | dict(variables)))
 
     def ask(self, what: str, document: str) -> Mapping[str, Any]:
-        """Return what a document of GraphQL that is about no repository is answered by."""
+        """Return the response to a read-only GraphQL document that is not about a repository."""
         ask = Ask(what=what, permission=READ_PULLS)
         return self._calls.read(ask, lambda: self._wire.graphql(document, {}))
 
@@ -206,7 +207,7 @@ class RepositoryClient:
         *,
         permission: str = WRITE_PULLS,
     ) -> Done[_Answer]:
-        """Do something once, as `Calls.write`; an answer that cannot be read is one that was lost."""
+        """Do something exactly once, like `Calls.write`. An unreadable response counts as lost."""
 
         def sent() -> _Answer:
             try:
@@ -217,15 +218,15 @@ class RepositoryClient:
         return self._calls.write(Ask(what=what, permission=permission), sent, look_up)
 
     def rest(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send one request that changes something; only within `write`."""
+        """Send one modifying REST request; only use within `write`."""
         return self._wire.rest(method, self._path(path), body)
 
     def graphql(self, document: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send one document that changes something; only within `write`."""
+        """Send one modifying GraphQL document; only use within `write`."""
         return self._wire.graphql(document, {"input": dict(data)})
 
     def mutate(self, what: str, document: str, data: Mapping[str, str], *, permission: str) -> None:
-        """Change something by GraphQL that does no harm when it is done twice."""
+        """Send a GraphQL mutation that is safe to repeat."""
 
         def send() -> bool:
             self._wire.graphql(document, {"input": data})
@@ -234,7 +235,7 @@ class RepositoryClient:
         self._calls.write(Ask(what=what, permission=permission), send, lambda: None)
 
     def pause(self) -> None:
-        """Let GitHub go on for a moment."""
+        """Give GitHub a moment to catch up."""
         self._calls.pause()
 
     def _path(self, path: str) -> str:
@@ -243,7 +244,7 @@ class RepositoryClient:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Turn an answer that cannot be read into a failure; `what` is as in `Ask`."""
+    """Turn an unreadable response into a failure; `what` is as in `Ask`."""
     try:
         yield
     except Unreadable as error:

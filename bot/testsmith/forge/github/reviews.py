@@ -1,6 +1,6 @@
-"""How the one review of a run is made: all of it at once, and without the comments that have no place.
+"""Create a run's review in one request, without the comments that GitHub rejects.
 
-GitHub takes a review as a whole or not at all, and does not tell which comment it finds wrong.
+GitHub accepts a review as a whole or not at all, and does not say which comment it rejects.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from testsmith.forge.interface import (
 from testsmith.forge.reconcile import own_reviews, own_suggestions
 
 PROBES = 16
-"""How many reviews are tried at most to find the comments that are not taken; nobody sees those."""
+"""Maximum number of pending reviews, visible only to the bot, created to find the rejected comments."""
 
 
 class Reviewing:
-    """Makes one review of one pull request."""
+    """Creates one review of one pull request."""
 
     def __init__(self, remote: RepositoryClient, number: int, review: CreateReview) -> None:
         self._remote = remote
@@ -41,11 +41,11 @@ class Reviewing:
         self._what = f"review pull request {number}"
 
     def create(self) -> Applied:
-        """Make it; what GitHub takes at no place is left out.
+        """Create the review, leaving out comments that GitHub rejects.
 
         Raises:
-            HeadMoved: It was to be of a head that is none any more.
-            Refused: A pending review of the account that is not the bot's stands in the way.
+            HeadMoved: The review's commit is no longer the head.
+            Refused: The account has a pending review that the bot did not create.
         """
         for _ in range(2):
             try:
@@ -73,12 +73,12 @@ class Reviewing:
             raise HeadMoved(found)
 
     def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
-        """Return a review as GitHub takes it; without an event it is pending, and seen by us alone."""
+        """Return the request body of a review. Without an event, it is pending and only the bot sees it."""
         data = [_told_comment(comment) for comment in comments]
         return {"commit_id": self._review.head, "body": self._review.body, "comments": data, **event}
 
     def _missing(self, comments: Sequence[NewComment]) -> tuple[str, ...] | None:
-        """Return the contents that our review does not hold; None where it is not there."""
+        """Return the contents missing from the bot's review; None if there is no such review."""
         existing = read_existing(self._remote, self._number)
         runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
         if self._review.run not in runs:
@@ -87,7 +87,7 @@ class Reviewing:
         return tuple(one.content for one in comments if one.content not in posted)
 
     def _remove_pending(self, refused: Refused) -> bool:
-        """Delete our leftover pending review, which lets no other be made; tell whether there was one."""
+        """Delete the bot's leftover pending review, which blocks others; return whether there was one."""
         existing = read_existing(self._remote, self._number)
         ours = [review.id for review in own_reviews(existing) if review.is_pending]
         if not ours and _has_pending(existing):
@@ -99,7 +99,7 @@ class Reviewing:
         return bool(ours)
 
     def _submit_taken(self, refused: Refused) -> Applied:
-        """Make the review of those comments that GitHub takes."""
+        """Create the review with the comments that GitHub accepts."""
         kept: Sequence[NewComment] = self._review.comments
         for narrowed in (self._shown, self._probed):
             before, kept = len(kept), narrowed(kept)
@@ -112,7 +112,7 @@ class Reviewing:
         return Applied(refused=contents, note=f"No review was made. {refused}")
 
     def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
-        """Return the comments that are at a place which GitHub's own diff shows."""
+        """Return the comments whose position GitHub's own diff shows."""
         try:
             files = shown_files(read_file_patches(self._remote, self._number))
         except DiffTooLarge:
@@ -120,9 +120,9 @@ class Reviewing:
         return [comment for comment in comments if is_shown(files, comment.anchor)]
 
     def _probed(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
-        """Return of comments that are not taken together those that are, found by halving.
+        """Return the comments that GitHub accepts, found by bisection.
 
-        Beyond the limit on probes, what is not known to be taken counts as refused.
+        When the limit on probes is reached, comments not known to be accepted count as rejected.
         """
         waiting, good, probes = _halves(comments), set[str](), 0
         while waiting and probes < PROBES:
@@ -134,7 +134,7 @@ class Reviewing:
         return [comment for comment in comments if comment.content in good]
 
     def _is_taken(self, comments: Sequence[NewComment]) -> bool:
-        """Tell whether GitHub takes some comments, by a pending review that is deleted at once."""
+        """Return whether GitHub accepts some comments, using a pending review that is deleted at once."""
 
         def send() -> int:
             return taken(self._remote.rest("POST", self._path, self._told(comments)), "id", int)
@@ -152,7 +152,7 @@ class Reviewing:
 
 
 def delete_pending(remote: RepositoryClient, number: int, review: int) -> bool:
-    """Delete a review that was never submitted; tell whether it was gone already."""
+    """Delete a pending review; return whether it was already gone."""
     what, path = f"delete a pending review of pull request {number}", f"/pulls/{number}/reviews/{review}"
 
     def send() -> bool:

@@ -1,4 +1,4 @@
-"""The HTTP session below PyGithub: what is read twice in a run is only revalidated; no answer is endless."""
+"""HTTP session for PyGithub: repeated reads are revalidated, and response sizes are limited."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from requests.exceptions import ContentDecodingError
 from requests_cache import CachedSession
 
 ANSWER_LIMIT = 64 * 1024 * 1024
-"""The most bytes of an answer that are read."""
+"""Maximum bytes of a response."""
 
 API_VERSION = "2022-11-28"
-"""The version of REST that is spoken; `tests/contract` has its description."""
+"""REST API version; `tests/contract` has its description."""
 
 
 class _Bounded(HTTPAdapter):
-    """Reads no more of an answer than the limit."""
+    """Reads at most the limit of a response."""
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         response = super().send(request, *args, **(options | {"stream": True}))
@@ -35,12 +35,12 @@ class _Bounded(HTTPAdapter):
 
 
 def connected(url: str, token: str, *, timeout: int) -> Github:
-    """Return a client of PyGithub's that neither waits nor retries: the callers do.
+    """Return a PyGithub client without its own waits and retries: the callers handle those.
 
     Args:
-        url: The base of REST: `https://api.github.com`.
+        url: Base address of the REST API: `https://api.github.com`.
         token: The token itself.
-        timeout: Seconds.
+        timeout: Timeout in seconds.
     """
     session = _session()
 
@@ -71,13 +71,13 @@ def connected(url: str, token: str, *, timeout: int) -> Github:
 
 
 def _session() -> CachedSession:
-    """Return a session that asks again for all that it knows, and reads it anew only where it has changed.
+    """Return a session that revalidates every cached response and downloads it again only if it has changed.
 
-    An answer of 304 does not count for the limit on requests. `expire_after=0` is needed: GitHub's answers
-    vary by `Authorization`, and with every other setting none would be found again.
+    A 304 response does not count toward the rate limit. `expire_after=0` is required: GitHub's responses vary
+    by `Authorization`, and with any other setting none would be found in the cache.
     """
     session = CachedSession(backend="memory", expire_after=0, allowable_methods=("GET",))
-    session.auth = Requester.noopAuth  # else a `.netrc` of the machine would add its own
+    session.auth = Requester.noopAuth  # otherwise a `.netrc` file would add credentials
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Bounded())
     return session

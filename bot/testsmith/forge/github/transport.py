@@ -1,4 +1,4 @@
-"""One request to GitHub and its answer. PyGithub sends it; none of its types go further."""
+"""Send one request to GitHub through PyGithub, whose types stay inside this module."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from github.Requester import Requester
 
 TIMEOUT = 30
-"""Seconds after which an answer counts as lost: a review with 25 comments takes GitHub several."""
+"""Timeout in seconds; a review with 25 comments takes GitHub several."""
 
 
 class Wire:
-    """The connection to one GitHub.
+    """The connection to a GitHub server.
 
-    PyGithub is used for what it does to every request: authentication, addresses, one connection that is
-    kept. Its objects are not, since they send requests of their own; nor are its retries, which repeat a
-    request that makes a comment and wait as long as they are told to.
+    PyGithub provides authentication, addresses and a persistent connection. Its objects are not used because
+    they send requests of their own, nor its retries, which repeat a request that creates a comment and wait
+    as long as GitHub asks.
     """
 
     def __init__(self, url: str, graphql_url: str, token: Secret) -> None:
@@ -42,11 +42,11 @@ class Wire:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """Send one request and return the answer's JSON; None for an empty one.
+        """Send a request and return the response's JSON; None for an empty response.
 
         Raises:
-            Rejected: GitHub did not do it.
-            Lost: It may or may not be done.
+            Rejected: GitHub did not carry it out.
+            Lost: It may or may not have been carried out.
         """
         status, headers, text = self._sent(method, path, body, query)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
@@ -56,7 +56,7 @@ class Wire:
         return None if status == HTTPStatus.NO_CONTENT else _parsed(text)
 
     def graphql(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send one document and return the answer's data; raises as `rest` does."""
+        """Send a document and return the response's data. Raises like `rest`."""
         told = self.rest("POST", self._graphql_url, {"query": document, "variables": dict(variables)})
         if not isinstance(told, dict):
             raise Lost("an answer that is no object")
@@ -77,7 +77,7 @@ class Wire:
         requester: Requester = self._github.requester
         try:
             return requester.requestJson(method, path, parameters=dict(query or {}), input=body)
-        except Exception as error:  # PyGithub fails in many ways beside its own errors, even by assertions
+        except Exception as error:  # PyGithub also raises errors other than its own, even assertions
             raise Lost(type(error).__name__) from error
 
 
@@ -89,7 +89,7 @@ def _parsed(text: str) -> Any:
 
 
 def _message(text: str) -> str:
-    """Return what GitHub says of an error, with the details that it gives beside."""
+    """Return GitHub's error message with its details."""
     try:
         data = _parsed(text)
     except Lost:
@@ -107,7 +107,7 @@ def _detail(error: object) -> str:
 
 
 def _graphql_error(errors: object) -> Exception:
-    """Return what errors of GraphQL are; without a word for what they are, the outcome is not known."""
+    """Return the exception for GraphQL errors. Without an error type, the outcome is unknown."""
     data = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
     kinds = tuple(kind for one in data if isinstance(kind := _kind_of(one), str))
     message = " ".join(one["message"] for one in data if isinstance(one.get("message"), str))
@@ -115,6 +115,6 @@ def _graphql_error(errors: object) -> Exception:
 
 
 def _kind_of(error: Mapping[str, Any]) -> object:
-    """Return GitHub's word for an error; for a document that it cannot read that stands in its extensions."""
+    """Return the type of a GraphQL error; for an invalid document it is in the extensions."""
     extensions = error.get("extensions")
     return error.get("type") or (extensions.get("code") if isinstance(extensions, dict) else None)

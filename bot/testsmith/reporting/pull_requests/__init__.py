@@ -1,1 +1,1 @@
-"""What is read on a pull request: comments, the summary, replies, commit messages."""
+"""Texts for pull requests: comments, the summary, replies and commit messages."""

@@ -1,4 +1,4 @@
-"""What GitHub shows beside the lines of a pull request where the bot may write no comment. All pure."""
+"""Annotations shown next to a pull request's lines if the bot may not write comments. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from testsmith.reporting.phrases import body_words, count, evidence_words, facts
 from testsmith.reporting.pull_requests.member_status import NumberedSuggestion, account, found_in
 
 ANNOTATIONS_LIMIT = 10
-"""The most notices of a step that GitHub keeps."""
+"""Maximum number of notices GitHub keeps per step."""
 
 MESSAGE_LIMIT = 4_000
-"""The most characters of a message, counted as UTF-16 does: GitHub cuts it at 4,096."""
+"""Maximum length of a message in UTF-16 code units; GitHub cuts it at 4,096."""
 
 _CODE_LIMIT = 2_000
 _TITLE_LIMIT = 200
@@ -29,13 +29,13 @@ _TOLD_WHERE = frozenset({PostStatus.NOT_ALLOWED, PostStatus.FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """A notice, all of it plain text, not yet spelled as the runner wants it.
+    """A notice in plain text, not yet encoded for the runner.
 
     Attributes:
-        title: What it is about, on one line.
-        message: What there is to say; it may have several lines.
-        file: The file it is at, relative to the git root, as git has it; None for none.
-        line: The last line it is at, counted from 1.
+        title: The title, on one line.
+        message: The message; may have several lines.
+        file: The file, relative to the git root, as in git; None for none.
+        line: The last line, counted from 1.
         start_line: The first line.
     """
 
@@ -47,7 +47,7 @@ class Annotation:
 
 
 def annotations_of(reviewed: ReviewResult) -> tuple[Annotation, ...]:
-    """Return the notices on what could not be posted; none where it was, or is to be by another run."""
+    """Return notices about what could not be posted; none if all was posted or another run will post it."""
     report = reviewed.report
     if report is None or reviewed.delivery not in _TOLD_WHERE:
         return ()
@@ -100,5 +100,5 @@ def _cut(message: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Return a text without what a runner that prints it would take for a command to itself."""
+    """Return a text without anything that the runner would interpret as a workflow command."""
     return _RUNNER_COMMAND.sub("\\g<0>\u200b", text)

@@ -1,7 +1,10 @@
-"""What a pull request shows of one suggestion: a review comment, or a fold in the summary. All pure.
+"""Render suggestions as review comments or folds in the summary, and read their code back.
 
-Folds are carried from one text of the summary to the next, since a run that has no need to look at a member
-again does not have its code. So each stands between two hidden lines, which foreign text cannot hold.
+Folds are copied from one summary text to the next, because a run that skips an unchanged member does not have
+its code. Each fold is between two hidden lines, which untrusted text cannot contain.
+
+Code is read back as the reader sees it, except for a suggested change: its comment shows lines of a test
+file, so the verified test module is in a hidden line below.
 """
 
 from __future__ import annotations
@@ -43,13 +46,8 @@ from testsmith.reporting.phrases import (
 )
 from testsmith.reporting.rendering import View, fill
 
-# The code of suggestions, read back from the comments that show it. All pure.
-#
-# What a reader sees is what is read, but for a suggested change: that shows lines of a test file, not the
-# test module that was proven, which so stands in a hidden line below it.
-
 CODE_LIMIT = 200_000
-"""The most bytes of a test module that are read back."""
+"""Maximum bytes of a test module that is read back."""
 
 _HIDDEN = re.compile(r"<!-- testsmith:code ([0-9A-Za-z+/=]+) -->")
 _FENCE = re.compile(r"(`{3,})([a-z]*)")
@@ -59,25 +57,25 @@ _OFFLINE = ORIGIN_WORDS[Origin.OFFLINE]
 
 
 def hidden_code(code: str) -> str:
-    """Return the hidden line that holds a test module."""
+    """Return the hidden line with a test module."""
     packed = base64.b64encode(zlib.compress(code.encode("utf-8", "surrogatepass"), 9))
     return f"<!-- testsmith:code {packed.decode()} -->"
 
 
 def shows_change(text: str) -> bool:
-    """Tell whether a comment shows a suggested change, so that its test module is hidden."""
+    """Return whether a comment has a suggested change, so that its test module is hidden."""
     fence = next((match for line in _lines(text) if (match := _FENCE.fullmatch(line))), None)
     return fence is not None and fence[2] == _CHANGE
 
 
 def origin_in(text: str) -> Origin:
-    """Return who has made the tests that a comment shows, by its own words."""
+    """Return the generator that a comment's text names."""
     footers = [line for line in _lines(text) if line.startswith("<sub>")]
     return Origin.OFFLINE if footers and _OFFLINE in footers[-1] else Origin.MODEL
 
 
 def code_in(text: str) -> str | None:
-    """Return the test module in the text of a comment, or of a fold; None where it has none."""
+    """Return the test module in the text of a comment or fold, or None."""
     lines = _lines(text)
     for index, line in enumerate(lines):
         fence = _FENCE.fullmatch(line)
@@ -110,7 +108,7 @@ def _hidden(lines: Sequence[str]) -> str | None:
 
 
 COMMENT_LIMIT = BODY_LIMIT - 200
-"""The most characters of a review comment: its mark has room below it."""
+"""Maximum characters of a review comment, leaving room for its marker."""
 
 _LISTED = "<!-- testsmith:listed "
 _LISTED_END = f"{_LISTED}end -->"
@@ -119,11 +117,11 @@ _MARK_END = " -->"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuggestedChange:
-    """A change of a test file that a person can commit from its comment, which is at lines of that file.
+    """A change of a test file that a reviewer can commit from a comment on its lines.
 
     Attributes:
-        text: What takes the place of those lines: the same lines, and what is added to them. Lines end with a
-            line feed, the last one without.
+        text: The replacement of those lines: the same lines plus the added ones. Lines end with a line feed,
+            except for the last one.
     """
 
     text: str
@@ -132,14 +130,14 @@ class SuggestedChange:
 def suggestion_comment(
     suggestion: Suggestion, member: Member, view: View, change: SuggestedChange | None = None
 ) -> str:
-    """Return the review comment for one suggestion, never longer than GitHub takes.
+    """Return the review comment for one suggestion, within GitHub's size limit.
 
     Args:
-        suggestion: With the number it has on the pull request.
-        member: What it is for.
-        view: How a reader can get it again.
-        change: What a person can commit from the comment; left out for a question, where it cannot be shown
-            to the letter, and where it is too long.
+        suggestion: The suggestion, with its number on the pull request.
+        member: Its member.
+        view: How a reader can reproduce it.
+        change: The suggested change. Left out for questions, if it cannot be shown exactly, or if it is too
+            long.
     """
     title = facts_line((_name(member), *title_words(suggestion, member)))
     heading = f"**{inline(title[:1])}**{inline(title[1:])}"
@@ -167,12 +165,12 @@ def _committable(suggestion: Suggestion, change: SuggestedChange | None) -> str:
 
 
 def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str) -> tuple[str, str]:
-    """Return the fold for a suggestion without a comment of its own: whole, and without the code.
+    """Return the fold for a suggestion without a comment: in full, and without the code.
 
     Args:
-        suggestion: With the number it has on the pull request.
-        member: What it is for.
-        view: How a reader can get it again.
+        suggestion: The suggestion, with its number on the pull request.
+        member: Its member.
+        view: How a reader can reproduce it.
         content: The digest of its content.
     """
     number = plain(str(suggestion.number))
@@ -189,7 +187,7 @@ def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str
 
 
 def folds_in(body: str) -> dict[str, str]:
-    """Return the folds that stand in a summary's text, by the digest of their content."""
+    """Return the folds in a summary's text, by content digest."""
     found, content, lines = dict[str, str](), "", list[str]()
     for line in body.replace("\r\n", "\n").split("\n"):
         if line == _LISTED_END and content:

@@ -1,6 +1,6 @@
-"""What a commit of the bot's says: what it adds, and what running it has shown. All pure.
+"""Render the bot's commit messages and the texts of follow-up pull requests. Pure functions.
 
-Names of members are all that is quoted of the project: a message may close issues and call people.
+Member names are the only project text quoted, because a commit message can close issues and mention people.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from testsmith.reporting.phrases import count, fail_to_pass_words, run_words, ve
 from testsmith.settings import CommitSettings
 
 HEADLINE_LIMIT = 72
-"""The most characters of a message's first line, by git's custom."""
+"""Maximum characters of a message's first line, by git convention."""
 
 _MOST_TOLD = 50
 _NAME_LIMIT = 100
@@ -25,7 +25,7 @@ _NAME_LIMIT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A commit's message: its first line, and the rest."""
+    """A commit message: its first line and the rest."""
 
     headline: str
     body: str
@@ -34,13 +34,13 @@ class Message:
 def commit_message(
     suggestions: Sequence[Suggestion], removed: Sequence[str], head: str, settings: CommitSettings
 ) -> Message:
-    """Return the message of the commit that adds some suggestions, and takes tests out.
+    """Return the message of a commit that adds suggestions and deletes tests.
 
     Args:
-        suggestions: What it adds.
-        removed: The tests that it takes out, of which at least one is there where nothing is added.
-        head: The commit that they were proven on.
-        settings: Who signs it off, and who is named beside the bot.
+        suggestions: The added suggestions.
+        removed: The deleted tests; at least one if nothing is added.
+        head: The commit that the suggestions were verified on.
+        settings: Sign-off and co-authors.
     """
     paragraphs = [*_added(suggestions, head), *_taken_out(removed)]
     trailers = "\n".join(_trailers(suggestions, head, settings))
@@ -109,21 +109,21 @@ _MOST_LISTED = 200
 
 
 def follow_up_title(number: int) -> str:
-    """Return its title.
+    """Return the title of a follow-up pull request.
 
     Args:
-        number: The number of the pull request that it follows.
+        number: The number of the original pull request.
     """
     return f"Tests for #{number}"
 
 
 def follow_up_body(suggestions: Sequence[Suggestion], number: int, head: str) -> str:
-    """Return its text.
+    """Return the text of a follow-up pull request.
 
     Args:
-        suggestions: What its last commit adds.
-        number: The number of the pull request that it follows.
-        head: The commit that they were proven on.
+        suggestions: The suggestions in its latest commit.
+        number: The number of the original pull request.
+        head: The commit that the suggestions were verified on.
     """
     tests = count(sum(len(one.tests) for one in suggestions), "test")
     lead = f"Merging this adds tests to #{number}. The last commit has {tests}, proven on {head}, for"

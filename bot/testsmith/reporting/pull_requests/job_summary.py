@@ -1,4 +1,4 @@
-"""The page that GitHub shows of a run: all of the review where the pull request has it not. All pure."""
+"""Render the job summary, with the full review if it is not on the pull request. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testsmith.reporting.rendering import View, fill
 from testsmith.reporting.sweep_tables import funnel_chart
 
 BYTES_LIMIT = 1_000_000
-"""The most bytes of a step's summary, under the 1,048,576 beyond which GitHub shows none of it."""
+"""Maximum bytes of a job summary. GitHub shows nothing of one over 1,048,576 bytes."""
 
 _ROWS_LIMIT = 80_000
 _PATCH_LIMIT = 200_000
@@ -51,11 +51,11 @@ _PERMISSION_USES = {
 
 
 def job_summary(reviewed: ReviewResult, view: View) -> str:
-    """Return the page as Markdown, never more bytes than GitHub takes.
+    """Return the job summary as Markdown, within GitHub's size limit.
 
     Args:
-        reviewed: What came of the review.
-        view: How a reader can get it again.
+        reviewed: The result of the review.
+        view: How a reader can reproduce it.
     """
     values = {
         "alert": _alert(reviewed),
@@ -82,7 +82,7 @@ def _summary(report: Report, data: MemberStatuses, view: View) -> str:
 
 
 def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
-    """Return the page with as many of the blocks as have room."""
+    """Return the summary with as many of the blocks as fit."""
     bare = fill("job_summary.md.j2", {**values, "blocks": (), "cut": ""})
     shown = tuple(_fitting(blocks, BYTES_LIMIT - _size(bare) - _BYTES_FOR_CUT_NOTE))
     left = len(blocks) - len(shown)
@@ -91,10 +91,10 @@ def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
 
 
 def _alert(reviewed: ReviewResult) -> str:
-    """Return why the pull request does not show all, and notes, as a coloured box; empty where it does."""
+    """Return an alert with the reason why the pull request is not complete, and notes; empty if it is."""
     is_whole = reviewed.delivery is not PostStatus.FAILED or reviewed.report is not None
     delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_LOOKED_AT
-    if reviewed.text:  # what came of a sweep is told by its reason alone
+    if reviewed.text:  # a sweep's result is described by its reason alone
         delivery = ""
     words = " ".join(each for each in (delivery, _reason(reviewed)) if each)
     lines = (*([paragraph(parse(words))] if words else ()), *_note_lines(reviewed.notes))
@@ -113,7 +113,7 @@ def _reason(reviewed: ReviewResult) -> str:
 
 
 def _lacking(reviewed: ReviewResult) -> tuple[str, ...]:
-    """Return the permissions that a workflow can grant: none to a run that may only read."""
+    """Return the missing permissions that a workflow can grant; none for a read-only run."""
     return () if reviewed.is_read_only else tuple(dict.fromkeys(reviewed.missing))
 
 
@@ -123,7 +123,7 @@ def _permission_words(permission: str) -> str:
 
 
 def _granting(missing: Iterable[str]) -> str:
-    """Return the part of a workflow that grants them, with those that the bot needs in any case."""
+    """Return the workflow snippet that grants the permissions, including those the bot always needs."""
     granted = {"contents": "read", "pull-requests": "write"}
     for permission in filter(_PERMISSION.fullmatch, missing):
         scope, _, access = permission.partition(": ")
@@ -140,7 +140,7 @@ def _note_lines(notes: Sequence[str]) -> Iterator[str]:
 
 
 def _blocks(reviewed: ReviewResult, report: Report, data: MemberStatuses, view: View) -> Iterator[str]:
-    """Yield the suggestions that have no comment, as their comments would be."""
+    """Yield the suggestions without a comment, rendered like comments."""
     found, posted = found_in(report, reviewed.settled), _posted(reviewed)
     for content in (row.content for row in data.rows):
         if content in found and content not in posted:

@@ -1,7 +1,7 @@
-"""What stands on a pull request, of members that a run looked at and of those it had no need to. All pure.
+"""The status of each member on a pull request, including unchanged ones. Pure functions.
 
-Each row tells what is remembered of it (`shown_words`), in the run that found it as in all later ones: so the
-same content gives the same rows, whichever run speaks of it.
+A row shows the stored text (`shown_words`), in the run that found it as well as in later ones, so the same
+content always gives the same row.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from testsmith.reporting.report_assembly import Totals, totals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberStatuses:
-    """What stands, and what was left out.
+    """The status of all members on a pull request.
 
     Attributes:
-        rows: Proposals and questions, the lowest number first; those rejected or committed are none.
-        skipped: Files and members without a row, each with the reason.
-        rejected: Numbers of proposals and questions that a person has rejected.
-        applied: Numbers of proposals that were committed.
-        landings: Where those were committed of which that is known, with their numbers.
-        figures: What the headline speaks of.
-        is_ignored: Whether a person has asked that the pull request be left alone.
+        rows: Suggestions and questions, lowest number first, except for rejected and committed ones.
+        skipped: Files and members without a row, with reasons.
+        rejected: Numbers of rejected suggestions and questions.
+        applied: Numbers of committed suggestions.
+        landings: Known commit locations, with the numbers committed there.
+        figures: The counts for the headline.
+        is_ignored: Whether a person paused the bot on the pull request.
     """
 
     rows: tuple[StateEntry, ...]
@@ -42,21 +42,21 @@ class MemberStatuses:
 
 
 def shown_words(found: Suggestion | Skipped) -> str:
-    """Return the few words on a suggestion, or on why there is none, that are remembered for its row."""
+    """Return the text stored for the row of a suggestion or skipped member."""
     words = found.reason if isinstance(found, Skipped) else text_of(proposal_words((found,)))
     return one_line(words, SHOWN_LIMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberedSuggestion:
-    """A suggestion of a run, numbered as on the pull request, and the member that it is for."""
+    """A suggestion, numbered as on the pull request, with its member."""
 
     suggestion: Suggestion
     member: Member
 
 
 def found_in(report: Report, settled: Reconciled | None = None) -> dict[str, NumberedSuggestion]:
-    """Return the suggestions of a run by the digest of their content."""
+    """Return the suggestions of a run, by content digest."""
     members = {member.id: member for member in report.members}
     numbers = {} if settled is None else {one.draft.content: one.number for one in settled.proposals}
     found = dict[str, NumberedSuggestion]()
@@ -68,7 +68,7 @@ def found_in(report: Report, settled: Reconciled | None = None) -> dict[str, Num
 
 
 def account(report: Report, settled: Reconciled | None = None) -> MemberStatuses:
-    """Return what stands on a pull request; without numbers given there, what the run alone found."""
+    """Return the status of all members; without `settled`, from the report alone."""
     entries = _entries(report) if settled is None else settled.state.entries
     state = State() if settled is None else settled.state
     proposals = sorted((one for one in entries if one.number), key=lambda one: one.number or 0)
@@ -89,7 +89,7 @@ def account(report: Report, settled: Reconciled | None = None) -> MemberStatuses
 
 
 def _ever_numbered(state: State, contents: Collection[str]) -> tuple[int, ...]:
-    """Return the numbers of contents, of those too that no longer apply."""
+    """Return the numbers of contents, including those that no longer apply."""
     return tuple(sorted(number for content, number in state.numbers().items() if content in contents))
 
 
@@ -113,7 +113,7 @@ def _entry(content: str, suggestion: Suggestion) -> StateEntry:
 
 
 def _skipped(report: Report, entries: Iterable[StateEntry]) -> Iterator[Skipped]:
-    """Yield the files, then the members in the order of the report, then those that only memory knows."""
+    """Yield the files, then the members in report order, then members known only from the stored state."""
     remembered = {one.member: one for one in entries}
     reasons = {one.member: one for one in report.skipped if one.member is not None}
     yield from (one for one in report.skipped if one.member is None)
@@ -124,7 +124,7 @@ def _skipped(report: Report, entries: Iterable[StateEntry]) -> Iterator[Skipped]
 
 
 def _left(entry: StateEntry | None, reason: Skipped | None) -> Skipped | None:
-    """Return why a member has no proposal; None where it has one."""
+    """Return why a member has no suggestion; None if it has one."""
     if entry is None:
         return reason
     if entry.number is not None:

@@ -1,6 +1,6 @@
-"""The texts for one pull request: a review's comments, and the summary that is edited in place. All pure.
+"""Render the texts for a pull request: the review's comments, and the summary. Pure functions.
 
-The same content gives the same text whichever run speaks of it, but for the summary's last line.
+The same content gives the same text in every run, except for the summary's last line.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from testsmith.reporting.pull_requests.summary import Extras, summary_text
 from testsmith.reporting.rendering import View
 
 SUMMARY_LIMIT = BODY_LIMIT - STATE_LIMIT - 2 * len(SUMMARY_MARK)
-"""The most characters of the summary's text: what is remembered has room below it."""
+"""Maximum characters of the summary's text, leaving room for the stored state."""
 
 _MOST_ADDED = 200
-"""Characters that folds add to a summary beside themselves, but for those in the rows."""
+"""Characters that folds add to a summary beyond their own and those in the rows."""
 
 _MOST_ADDED_TO_ROW = 12
 
@@ -47,13 +47,12 @@ def texts(
     """Return the texts for a pull request.
 
     Args:
-        report: What the run found.
-        settled: The numbers and places of its proposals, and what is remembered.
-        view: How a reader can get it again.
-        changes: By the digest of a proposal's content, what a person can commit from its comment, for those
-            whose comment is at lines of the test file.
-        before: The summary comment that is there, as it is: the code of proposals that have no comment and
-            whose members were not looked at is taken from it.
+        report: The report of the run.
+        settled: The numbers and locations of its suggestions, and the state to store.
+        view: How a reader can reproduce it.
+        changes: Suggested changes by content digest, for suggestions with a comment on the test file.
+        before: The current body of the summary comment, from which the code of unchanged suggestions without
+            a comment is copied.
     """
     found = found_in(report, settled)
     contents = [one.draft.content for one in settled.proposals if one.posting is ShownWhere.NEW]
@@ -83,7 +82,7 @@ def _summary(report: Report, settled: Reconciled, view: View, carried: Mapping[s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """The fold of what has no comment of its own: whole, and in short for where there is no room."""
+    """The fold of a suggestion without a comment: in full, and a short form for when there is no room."""
 
     content: str
     whole: str
@@ -109,7 +108,7 @@ def _listed(
 
 
 def _fitting(listed: Sequence[_Listed], room: int) -> dict[str, str]:
-    """Return the folds that have room, as many as can be whole, the others in short."""
+    """Return the folds that fit: as many as possible in full, the others in short form."""
     shorts = sum(length(one.short) + len("\n\n") for one in listed)
     folds = dict[str, str]()
     for one in listed:

@@ -1,4 +1,4 @@
-"""What the bot answers to commands. All pure."""
+"""Render the bot's replies to comment commands. Pure functions."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _TOO_LONG = "… the rest is too long for a comment; ask for fewer at once."
 
 
 def reply(comment: int, parts: Iterable[str]) -> str:
-    """Return the body of the one answer to a comment, never longer than the forge takes."""
+    """Return the body of the single reply to a comment, within the forge's size limit."""
     said = "\n\n".join(part for part in parts if part)
     return composed(said, answer_mark(comment), cut_note=_TOO_LONG)
 
 
 def help_words() -> str:
-    """Return what can be commanded."""
+    """Return the help text."""
     rows = (
         f"| `{' '.join(filter(None, (PREFIX, verb, spec.usage)))}` | {spec.help} |"
         for verb, spec in COMMANDS.items()
@@ -62,17 +62,17 @@ def help_words() -> str:
 
 
 def about(line: SlashCommand | InvalidCommand, words: str) -> str:
-    """Return words on one line of a comment, below that line."""
+    """Return a text about one line of a comment, quoted above it."""
     return f"{inline(code(str(line)))}\n\n{words}" if words else ""
 
 
 def misread_words(line: InvalidCommand) -> str:
-    """Return why a line is no command."""
+    """Return why a line is not a valid command."""
     return paragraph((*plain("Not understood: "), *parse(line.problem), *plain(".")))
 
 
 def too_many_words(number: int) -> str:
-    """Return why nothing of a comment is obeyed."""
+    """Return why no command of a comment is run."""
     return (
         f"{number:,} commands stand in this comment, and at most {MOST_COMMANDS} are obeyed at once, so none "
         "was. Nothing has been done."
@@ -80,13 +80,13 @@ def too_many_words(number: int) -> str:
 
 
 def sentences(data: Iterable[str]) -> str:
-    """Return foreign sentences as a list; a single one as it is."""
+    """Return untrusted sentences as a list; a single one without a bullet."""
     lines = [paragraph(parse(one)) for one in data]
     return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
 
 def patch_words(patch: str) -> str:
-    """Return a patch as a fold; one that is too long is in the job summary alone."""
+    """Return a patch as a fold. A patch that is too long is only in the job summary."""
     if not patch or len(patch) > _PATCH_LIMIT:
         return ""
     return (
@@ -96,7 +96,7 @@ def patch_words(patch: str) -> str:
 
 
 def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
-    """Return the evidence for a suggestion in full, with what it showed on this very head."""
+    """Return the full evidence for a suggestion, with its results on this head."""
     title = facts_line((code(member.name), *title_words(suggestion, member)))
     body = body_words(suggestion)
     parts = (
@@ -127,7 +127,7 @@ def _mutants(lead: str, named: Sequence[str]) -> Iterator[Prose]:
 
 
 def _failures(suggestion: Suggestion) -> Iterator[str]:
-    """Yield what each test says where it fails, as a fold."""
+    """Yield the failure output of each test, as a fold."""
     evidence = suggestion.evidence
     if evidence is None:
         return

@@ -1,6 +1,6 @@
-"""The summary of what stands on a pull request: a table, what was left out and why, figures. All pure.
+"""Render the summary of a pull request: a table, skipped items with reasons, and figures. Pure functions.
 
-Its last line alone speaks of the run: figures, cost and notes differ between runs that found the same.
+Only its last line is about the run: figures, cost and notes differ between runs with the same results.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from testsmith.reporting.rendering import View, fill
 from testsmith.reporting.report_assembly import SkippedGroup, display_names, entries, skipped_groups
 
 ROWS_LIMIT = 12_000
-"""The most characters of one table's rows: two tables and the rest stay far under the comment's limit."""
+"""Maximum characters of one table's rows, so that two tables fit into a comment."""
 
 _NOTES_LIMIT = 4_000
-"""The most characters of the notes."""
+"""Maximum characters of the notes."""
 
 _NUMBERS_SHOWN = 20
 
@@ -45,14 +45,14 @@ _IGNORED = "This pull request is left alone, as was asked for: `/testsmith resum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
-    """What fits of rows or blocks, and how many do not."""
+    """The rows or blocks that fit, and the number of those that do not."""
 
     shown: tuple[Sequence[str], ...]
     left: int
 
 
 def fitting(rows: Sequence[Sequence[str]], limit: int) -> Fitting:
-    """Return the first rows of a table that have no more characters than the limit."""
+    """Return the first rows of a table that stay within the limit."""
     used = 0
     for index, row in enumerate(rows):
         used += sum(length(field) + 3 for field in row)
@@ -63,14 +63,14 @@ def fitting(rows: Sequence[Sequence[str]], limit: int) -> Fitting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """What one summary has and another has not.
+    """The optional parts of a summary.
 
     Attributes:
-        elsewhere: Where all of it stands, if something has no room.
-        folds: The code of what has no comment of its own, by the digest of its content.
-        folds_left: How many of those have no room.
-        chart: A picture of it.
-        rows_limit: The most characters of the rows of each of its tables.
+        elsewhere: Where to find everything, if something does not fit.
+        folds: The code of suggestions without a comment, by content digest.
+        folds_left: The number of folds that do not fit.
+        chart: A chart.
+        rows_limit: Maximum characters of the rows of each table.
     """
 
     elsewhere: str = "`--format json`"
@@ -81,13 +81,13 @@ class Extras:
 
 
 def summary_text(report: Report, data: MemberStatuses, view: View, extras: Extras) -> str:
-    """Return the summary, its last line about the run alone.
+    """Return the summary. Only its last line is about the run.
 
     Args:
-        report: What the run found.
-        data: What stands.
-        view: How a reader can get it again.
-        extras: What this summary has beside that.
+        report: The report of the run.
+        data: The status of all members.
+        view: How a reader can reproduce it.
+        extras: The optional parts.
     """
     rows = fitting(list(_rows(report, data, extras.folds)), extras.rows_limit)
     groups = skipped_groups(replace(report, skipped=data.skipped))
@@ -136,12 +136,12 @@ def _skipped_row(group: SkippedGroup) -> Sequence[str]:
 
 
 def _folds_heading(folds: int) -> str:
-    """Return what many folds stand under together; empty for a few, which stand side by side."""
+    """Return the heading of a group of folds; empty for a few, which are not grouped."""
     return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
 
 
 def _settled_words(data: MemberStatuses) -> Iterator[str]:
-    """Yield what people have decided."""
+    """Yield sentences about people's decisions."""
     placed = {number for _, numbers in data.landings for number in numbers}
     elsewhere = tuple(number for number in data.applied if number not in placed)
     if elsewhere:
@@ -162,7 +162,7 @@ def _numbers_words(numbers: Sequence[int]) -> str:
 
 
 def last_line(report: Report, view: View) -> str:
-    """Return the one line that tells of the run: its figures, cost and head, and a fold with its notes."""
+    """Return the single line about the run: figures, cost and head, with a fold for its notes."""
     funnel = funnel_words(report.statistics.funnel)
     replies = (code("/testsmith help"),) if view.commands else ()
     baseline = tagged(plain(baseline_words(report)))
@@ -183,7 +183,7 @@ def _note_lines(notes: Sequence[str]) -> Iterator[str]:
 
 
 def render_markdown(report: Report, view: View) -> str:
-    """Return the whole review, as a pull request would show it, one comment after the other."""
+    """Render the full review as a pull request would show it."""
     comments = (
         {"place": place(entry.member), "text": suggestion_comment(suggestion, entry.member, view)}
         for entry in entries(report)
@@ -194,5 +194,5 @@ def render_markdown(report: Report, view: View) -> str:
 
 
 def place(member: Member) -> str:
-    """Return where a member stands."""
+    """Return a member's file and line."""
     return f"{inline(code(member.path))}, line {member.line}"

@@ -1,1 +1,1 @@
-"""Slash commands: who may give them, and what each does."""
+"""Comment commands: authorization and handlers."""

@@ -1,7 +1,11 @@
-"""Who may command, and what is shown at once to who may.
+"""Run the commands of one comment, from its event to the last reaction.
 
-Before anything slow there are two requests: what the commenter may do, then the reaction. Only a bare word is
-looked up first, since it is a command only in the thread of a suggestion of the bot's own.
+Check the author's permissions, acknowledge with a reaction, then pin the head commit: everything verified,
+posted and committed refers to it. If the head moves meanwhile, suggestions are verified again or the reply
+says so. A comment gets at most one reply.
+
+Only two requests precede anything slow: the author's role and the reaction. A bare word is looked up first,
+because it is a command only in the thread of a suggestion of the bot.
 """
 
 from __future__ import annotations
@@ -42,17 +46,17 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 def said(task: HandleCommentCommands) -> CommentRef:
-    """Return the comment that commands."""
+    """Return the comment with the commands."""
     return CommentRef(comment=task.comment, is_on_diff=task.is_on_diff, thread=task.thread)
 
 
 def reason_not_authorized(task: HandleCommentCommands, forge: AnsweringForge, reading: Role) -> str:
-    """Return why a comment is not obeyed; empty where it is, and who wrote it has been shown so.
+    """Return why a comment's commands are not run; empty if they are, after acknowledging with a reaction.
 
     Args:
         task: The commands.
-        forge: Tells who may what, and shows reactions.
-        reading: The role that is enough for what changes nothing.
+        forge: Looks up roles and adds reactions.
+        reading: The role required for read-only commands.
     """
     if task.orders.is_shortcut and not _is_in_own_thread(task, forge):
         return "The reply is a bare word, and its thread is none of a suggestion."
@@ -65,17 +69,17 @@ def reason_not_authorized(task: HandleCommentCommands, forge: AnsweringForge, re
 
 
 def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
-    """Tell whether a fork's head is certainly the one that was there when the comment was written.
+    """Return whether a fork's head is certainly the one that existed when the comment was written.
 
-    Whoever commands has looked at the code of a stranger, who may push at any moment. The stranger can forge
-    the dates of commits, but not when the fork was pushed to. Whoever pushes to the repository itself may
-    command anyway.
+    The commenter has reviewed a stranger's code, and the stranger may push at any time. Commit dates can be
+    forged; the time of the fork's last push cannot. Anyone who can push to the repository itself may run
+    commands anyway.
     """
     if (pull.head_repository or "").casefold() == pull.repository.casefold():
         return True
     if task.head_sha is not None and task.head_sha != pull.head_sha:
         return False
-    if pull.head_repository is None:  # nobody can push to a repository that is gone
+    if pull.head_repository is None:  # nobody can push to a deleted repository
         return True
     are_known = _TIME.fullmatch(task.said_at) and _TIME.fullmatch(pull.pushed_at)
     return are_known is not None and pull.pushed_at < task.said_at
@@ -90,12 +94,6 @@ def _is_in_own_thread(task: HandleCommentCommands, forge: AnsweringForge) -> boo
     posted = own_suggestions(forge.existing(task.number))
     return any(one.comment.id == task.thread for one in posted)
 
-
-# The commands of one comment, from its event to the last reaction.
-#
-# Who may is looked up, and who may sees a reaction at once. The head is frozen then: what is proven,
-# posted and committed is of it, and a push in between is said or proven again. A comment is answered in
-# words at most once.
 
 _OWN_LOGIN = (
     "The comment is by {}, whose token TestSmith writes with, so it could be the bot's own. Give the action "
@@ -116,7 +114,7 @@ _NOT_INSTALLED = (
 
 
 async def dispatch_commands(task: HandleCommentCommands, tools: CommandDependencies) -> ReviewResult:
-    """Obey the commands of a comment, as far as who wrote it may command."""
+    """Run the commands of a comment, if its author is allowed to."""
     try:
         refused = await in_thread(reason_not_authorized, task, tools.forge, tools.reading)
         if refused:
@@ -162,7 +160,7 @@ async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> Re
 
 
 def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
-    """Return commands in their order, but those that move the head last: the others are about this one."""
+    """Return the commands in order, except that those that move the head come last."""
     return sorted(commands, key=lambda command: command.verb is Verb.APPLY)
 
 
@@ -177,14 +175,14 @@ async def _done(session: CommandSession, command: SlashCommand) -> CommandResult
 
 @dataclass(slots=True)
 class _Answer:
-    """What there is to say so far.
+    """The reply so far.
 
     Attributes:
-        parts: Words, in Markdown.
-        is_done: Whether all was done.
-        reviewed: What came of the pull request last; None where nothing was to be done to it.
+        parts: Markdown texts.
+        is_done: Whether everything was done.
+        reviewed: The latest result of posting; None if nothing was posted.
         notes: Sentences for the log and the job summary.
-        patch: What could not be committed.
+        patch: Changes that could not be committed.
     """
 
     parts: list[str] = field(default_factory=list)
@@ -194,12 +192,12 @@ class _Answer:
     patch: str = ""
 
     def refuse(self, words: str) -> None:
-        """Say why something is not done."""
+        """Add the reason why something is not done."""
         self.parts.append(words)
         self.is_done = False
 
     def take(self, command: SlashCommand | InvalidCommand, data: CommandResult) -> None:
-        """Add what came of a command."""
+        """Add the result of a command."""
         self.parts += [about(command, data.words), patch_words(data.patch)]
         self.patch = data.patch or self.patch
         self.is_done = self.is_done and data.is_done
@@ -208,7 +206,7 @@ class _Answer:
 
 
 def _end(session: CommandSession, answer: _Answer) -> ReviewResult:
-    """Say what there is to say, and show that it is over."""
+    """Post the reply and the final reaction."""
     task, forge = session.task, session.tools.forge
     if any(answer.parts):
         forge.answer(task.number, said(task), reply(task.comment, answer.parts))

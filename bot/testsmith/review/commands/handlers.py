@@ -1,4 +1,4 @@
-"""Suggestions that stand on a pull request, proven once more on the head that is looked at."""
+"""The handler of each comment command, and the verification of posted suggestions on the pinned head."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _LESS = "not all of its tests hold any more"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """What came of a suggestion.
+    """The result of verifying a posted suggestion again.
 
     Attributes:
-        standing: As it stands on the pull request.
-        suggestion: As it was proven, with its number; None where it does not hold to the letter.
-        member: What it is for; None where that is not there.
-        trouble: Why it does not hold, as a clause; foreign text.
+        standing: The posted suggestion.
+        suggestion: The verified suggestion, with its number; None if it failed in any respect.
+        member: Its member; None if the member does not exist.
+        trouble: Why it failed, as a clause; untrusted text.
         failing: See `Marking.failing`.
     """
 
@@ -52,9 +52,9 @@ class Proven:
 
 
 async def prove_again(session: CommandSession, standings: Iterable[PostedSuggestion]) -> list[Proven]:
-    """Prove suggestions on the desk's head, each to the letter as its comment shows it.
+    """Verify posted suggestions on the pinned head, exactly as their comments show them.
 
-    Those that a person has asked for are of files that the change may not touch, so they are run apart.
+    Suggestions that a person requested for files outside the change are run separately.
     """
     standings = [one for one in standings if one.code is not None]
     apart = [one for one in standings if one.entry.is_asked]
@@ -72,7 +72,7 @@ async def prove_again(session: CommandSession, standings: Iterable[PostedSuggest
 
 
 def known_failing(proven: Iterable[Proven]) -> frozenset[str] | None:
-    """Return which own tests were seen not to pass where any of these was proven; None where none was run."""
+    """Return the failing project tests seen while verifying; None if no tests were run."""
     known = [one.failing for one in proven if one.failing is not None]
     return frozenset[str]().union(*known) if known else None
 
@@ -98,12 +98,12 @@ _EVERYTHING = "."
 
 
 async def review_again(session: CommandSession) -> CommandResult:
-    """Review the pull request, as at a push."""
+    """Review the pull request as if it had been pushed to."""
     return command_result(Chosen(), await review(session.review_task(), session.tools.review))
 
 
 async def retry(session: CommandSession, command: SlashCommand) -> CommandResult:
-    """Make other tests for what is named; else for all that has none."""
+    """Generate other tests for the given suggestions; by default for every member without tests."""
     stand = await session.stand()
     chosen = chosen_by(session, command, stand)
     asked = [one for one in chosen.standings if one.entry.is_asked]
@@ -126,7 +126,7 @@ def _after(entry: StateEntry) -> Repair:
 
 
 async def _made_anew(session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]) -> CommandResult:
-    """Ask again for some members, and let what comes take the place of what was there."""
+    """Generate tests for members again, replacing the previous ones."""
     report = await session.run(repairs.__contains__, RunOptions(repairs=repairs, seed=session.task.comment))
     found = {one.member for one in report.suggestions}
     reasons = {one.member: one.reason for one in report.skipped if one.member in repairs}
@@ -144,7 +144,7 @@ def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False)
 
 
 async def suggest_these(session: CommandSession, command: SlashCommand) -> CommandResult:
-    """Look at what is named, whether the change touches it or not; without a name, at all of the change."""
+    """Process the given members, even if unchanged; by default the whole change."""
     if not command.targets:
         return await review_again(session)
     known = await session.run(lambda _: False)
@@ -160,7 +160,7 @@ async def suggest_these(session: CommandSession, command: SlashCommand) -> Comma
 
 
 def _means(name: str, member: Member) -> bool:
-    """Tell whether a name that was typed means a member: by id, name, or file or folder."""
+    """Return whether a typed name means a member: its id, its name, or its file or folder."""
     path = posixpath.normpath(name)
     return (
         name in {member.id, member.name}
@@ -171,7 +171,7 @@ def _means(name: str, member: Member) -> bool:
 
 
 async def _suggest_untouched(session: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
-    """Look at members that the change does not touch."""
+    """Process members outside the change."""
     tree = (await session.begun()).states.head_tree
     files = tuple(name for name in names if tree.entry(posixpath.normpath(name)) is not None)
     paths = (*files, *(() if len(files) == len(names) else (_EVERYTHING,)))
@@ -190,11 +190,11 @@ def _together(parts: Sequence[CommandResult]) -> CommandResult:
 
 
 async def handle_command(session: CommandSession, command: SlashCommand) -> CommandResult:
-    """Do what one command says.
+    """Run one command.
 
     Raises:
         ForgeFailure: The pull request could not be read or written.
-        CannotFetch: Its states cannot be had.
+        CannotFetch: Its commits could not be fetched.
     """
     return await _HANDLERS[command.verb](session, command)
 
@@ -240,7 +240,7 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
 
 
 def _remembered(standing: PostedSuggestion) -> str:
-    """Return what is known without running anything: who may not write has no code run."""
+    """Explain a suggestion from stored data only, because users without write access cannot run code."""
     return f"{standing.number}: `{standing.entry.member}`, {standing.entry.shown or standing.entry.outcome}."
 
 
@@ -270,7 +270,7 @@ async def _apply(session: CommandSession, command: SlashCommand) -> CommandResul
 
 
 def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
-    """Return what may be committed of what is chosen, and say of the others why they may not."""
+    """Return the suggestions that may be committed; the others get a reason."""
     memory = stand.memory
     rules: Mapping[str, Callable[[PostedSuggestion], bool]] = {
         "it is a question, which is never committed": lambda one: one.is_question,
@@ -286,7 +286,7 @@ def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
 
 
 async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
-    """Commit what is proven; where the branch has gone on, prove it on the new head, once."""
+    """Commit verified suggestions; if the branch has moved, verify them on the new head, once."""
 
     async def prove(head: str) -> CommitOrder | None:
         await session.move_to(head)
@@ -307,7 +307,7 @@ async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Prov
 
 
 def _uncommitted(chosen: Chosen, made: CommitAttempt) -> Chosen:
-    """Return what is wrong with what was chosen and not committed; one reason for all is said once."""
+    """Add why suggestions were not committed; a reason shared by all is given once."""
     if made.reason:
         return Chosen(troubles=(*chosen.troubles, made.reason))
     committed = {one.number for one in made.suggestions}
@@ -334,7 +334,7 @@ async def _order(session: CommandSession, proven: Sequence[Proven]) -> CommitOrd
 
 
 def _where(made: CommitAttempt, *, is_partly: bool) -> str:
-    """Return where the tests are, if that is not the branch itself, or what is there if that is not all."""
+    """Return where the tests are, unless on the branch itself, and what was committed if only a part was."""
     numbers = ", ".join(str(one.number) for one in made.suggestions)
     if made.follow_up is not None:
         return f"The tests of {numbers} are in {made.follow_up.url}."

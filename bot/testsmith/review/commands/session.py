@@ -1,4 +1,4 @@
-"""What the commands of one comment share: the frozen head, its states, and what stands there."""
+"""Shared state of the commands of one comment: the pinned head, its checkouts, and the posted suggestions."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _NOT_ASKED = "it was not asked for"
 
 
 class CommandForge(AnsweringForge, CommittingForge, Protocol):
-    """A forge that takes commits and on which people can be answered."""
+    """A forge that accepts commits and can answer comments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDependencies:
-    """The clients that commands are obeyed with, built by `main`.
+    """The clients for running commands, built by `main`.
 
     Attributes:
-        forge: Where the pull request lives.
+        forge: The forge of the pull request.
         review: The clients of a review.
-        reading: The role that is enough for what changes nothing.
-        installs_forks: Whether the project of a fork is installed, with network.
+        reading: The role required for read-only commands.
+        installs_forks: Whether the project is installed, with network access, for pull requests from forks.
     """
 
     forge: CommandForge
@@ -47,13 +47,13 @@ class CommandDependencies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """What came of one command.
+    """The result of one command.
 
     Attributes:
-        is_done: Whether all of it was done.
-        words: What there is to say, in Markdown; empty where a reaction says it.
-        reviewed: What came of the pull request; None where nothing was to be done to it.
-        patch: What could not be committed, for `git apply`.
+        is_done: Whether everything was done.
+        words: Markdown text for the reply; empty if a reaction is enough.
+        reviewed: The result of posting; None if nothing was posted.
+        patch: Changes that could not be committed, for `git apply`.
     """
 
     is_done: bool = True
@@ -68,13 +68,13 @@ class CommandSession:
     Args:
         task: The commands.
         tools: The clients.
-        pull: The pull request as it was when they were seen; its head is the one that counts.
+        pull: The pull request when the commands were read; its head is pinned.
 
     Attributes:
         task: The commands.
         tools: The clients.
-        pull: The pull request, at the head that is looked at.
-        may_write: Tells of a login whether it may write to the repository; each is looked up once.
+        pull: The pull request, at the pinned head.
+        may_write: Returns whether a login has write access; each is looked up once.
     """
 
     def __init__(self, task: HandleCommentCommands, tools: CommandDependencies, pull: PullRequest) -> None:
@@ -85,7 +85,7 @@ class CommandSession:
         self.may_write = cache(lambda login: tools.forge.role(login).covers(Role.WRITE))
 
     def review_task(self) -> ReviewPullRequest:
-        """Return what a review of the frozen head would be asked for by."""
+        """Return the review task for the pinned head."""
         pull = self.pull
         return ReviewPullRequest(
             repository=pull.repository,
@@ -99,24 +99,24 @@ class CommandSession:
         )
 
     async def move_to(self, head: str) -> None:
-        """Look at another head from now on, since the branch has gone on."""
+        """Pin another head, after the branch has moved."""
         self.pull = replace(await in_thread(self.tools.forge.pull_request, self.pull.number), head_sha=head)
         self._begun = None
 
     async def existing(self) -> Existing:
-        """Return what is there, read anew."""
+        """Return the current comments and reviews."""
         return await in_thread(self.tools.forge.existing, self.pull.number)
 
     async def stand(self) -> PostedSuggestions:
-        """Return what stands there, read anew."""
+        """Return the currently posted suggestions."""
         existing = await self.existing()
         return await in_thread(stand_of, existing, self.may_write)
 
     async def begun(self) -> Begun:
-        """Return the states of the frozen head.
+        """Return the checkouts of the pinned head.
 
         Raises:
-            CannotFetch: They cannot be had.
+            CannotFetch: The commits could not be fetched.
         """
         if self._begun is None:
             task = self.review_task()
@@ -125,11 +125,11 @@ class CommandSession:
         return self._begun
 
     async def run(self, members: Callable[[str], bool], wanted: RunOptions | None = None) -> Report:
-        """Run the main job for some members alone.
+        """Generate and verify tests for some members only.
 
         Args:
-            members: Tells by its id whether a member is looked at.
-            wanted: What the run is given beside the states; nothing by default.
+            members: Returns whether a member id is processed.
+            wanted: Additional options for the run.
         """
         begun = await self.begun()
         states = begun.states.given()
@@ -143,12 +143,12 @@ class CommandSession:
         return await self.tools.review.suggest(begun.states, given)
 
     async def remember(self, wishes: Decisions) -> ReviewResult:
-        """Let the pull request remember what a person wants, and show it."""
+        """Store decisions in the pull request's state, and update its comments."""
         report = await self.run(lambda _: False)
         return await self.post(report, lambda wanted: _only_wishes(wanted, wishes))
 
     async def post(self, report: Report, aimed: Callable[[DesiredState], DesiredState]) -> ReviewResult:
-        """Let the pull request have what a report asks for, as far as it is aimed at."""
+        """Post a report, with the desired state adjusted by `aimed`."""
         return await in_thread(deliver, await self.begun(), report, self.tools.review, aimed)
 
 
@@ -161,8 +161,8 @@ class Chosen:
     """The suggestions that a command names.
 
     Attributes:
-        standings: Those that can be had.
-        troubles: What is wrong with the others, each a sentence of foreign text.
+        standings: The available ones.
+        troubles: What is wrong with the others, as sentences of untrusted text.
     """
 
     standings: tuple[PostedSuggestion, ...] = ()
@@ -171,7 +171,7 @@ class Chosen:
     def without(
         self, standings: Iterable[PostedSuggestion], trouble: Callable[[PostedSuggestion], str]
     ) -> Chosen:
-        """Return what is chosen without some, each with what is wrong with it."""
+        """Return the choice without some suggestions, each with a reason."""
         left = tuple(standings)
         return Chosen(
             standings=tuple(one for one in self.standings if one not in left),
@@ -180,7 +180,7 @@ class Chosen:
 
 
 def chosen_by(session: CommandSession, command: SlashCommand, stand: PostedSuggestions) -> Chosen:
-    """Return what a command names: by numbers, or by standing in the thread of a suggestion."""
+    """Return the suggestions that a command names, by numbers or by the thread it is in."""
     numbers = command.numbers or (() if command.is_all else stand.of_comment(session.task.thread))
     known = tuple(stand.standings[number] for number in numbers if number in stand.standings)
     unknown = (number for number in numbers if number not in stand.standings)
@@ -190,12 +190,12 @@ def chosen_by(session: CommandSession, command: SlashCommand, stand: PostedSugge
 
 
 def say_which(command: SlashCommand) -> CommandResult:
-    """Return what is told of a command that lacks its numbers."""
+    """Return the result of a command whose numbers are missing."""
     return CommandResult(is_done=False, words=sentences([f"Say which, as `/testsmith {command.verb} 2`."]))
 
 
 def command_result(chosen: Chosen, reviewed: ReviewResult | None = None, words: str = "") -> CommandResult:
-    """Return what came of a command; what is wrong is said."""
+    """Return the result of a command, including what is wrong with its suggestions."""
     troubles = list(chosen.troubles)
     if reviewed is not None and reviewed.delivery is not PostStatus.POSTED:
         troubles.append(reviewed.reason)
