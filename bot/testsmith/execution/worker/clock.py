@@ -1,8 +1,8 @@
-"""Another day on the clock, for code that looks at it: what changes with the day is nothing to pin.
+"""Change the date for the code under test, to detect behavior that depends on it.
 
-The classes of `datetime` stay what they are, since a project may compare or pickle types: only what reads the
-clock is exchanged in them. Clocks that only measure how long something takes stay as well. The times of files
-move along, as far as `os` tells and sets them: else all that was just written would be years old.
+The `datetime` classes are kept, because a project may compare or pickle types: only their methods that read
+the clock are replaced. Clocks that measure durations are kept, too. File times read and set through `os` are
+shifted accordingly; otherwise new files would appear to be years old.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 _REPLACES_THE_CLOCK_ITSELF = "_time_machine"
-"""A module that reaches into the functions of `time` as only the real ones allow: they come back for it."""
+"""A module that needs the real functions of `time`, which are restored before it is imported."""
 
 _UTCNOW_IS_DEPRECATED = (
     "datetime.datetime.utcnow() is deprecated and scheduled for removal in a future version. "
@@ -30,24 +30,24 @@ _SECONDS_OF_DOUBT = 60.0
 
 
 def move_clock(days: int) -> None:
-    """Let the clock go ahead by some days, for this process and its children."""
+    """Move the clock forward by some days, for this process and its children."""
     _Moved(days * 86400).put_in_place()
 
 
 def set_clock(instant: float) -> bool:
-    """Let the clock go on from another instant, for this process and its children.
+    """Start the clock from another time, for this process and its children.
 
     Args:
         instant: Seconds since 1970, UTC.
 
     Returns:
-        Whether this interpreter allows it; else the clock is as it was.
+        Whether this interpreter allows it; if not, the clock is unchanged.
     """
     moved = _Moved(math.ceil(instant - time.time()))
     moved.put_in_place()
-    shown = (time.time(), dt.datetime.now(dt.timezone.utc).timestamp())  # noqa: UP017 - as below
+    shown = (time.time(), dt.datetime.now(dt.timezone.utc).timestamp())  # noqa: UP017 - see below
     today = dt.datetime(*time.gmtime(instant)[:3]).date()  # noqa: DTZ001 - a day, in any zone
-    near = abs(dt.date.today() - today) <= dt.timedelta(days=1)  # noqa: DTZ011 - what a project may ask
+    near = abs(dt.date.today() - today) <= dt.timedelta(days=1)  # noqa: DTZ011 - code under test may use it
     if near and all(abs(seconds - instant) < _SECONDS_OF_DOUBT for seconds in shown):
         return True
     moved.take_back()
@@ -55,9 +55,9 @@ def set_clock(instant: float) -> bool:
 
 
 class _Reading:
-    """A function of `time` or `os` with its clock moved.
+    """A function of `time` or `os` with a shifted clock.
 
-    No function, since one that is an attribute of a class would become a method; it is pickled by its name.
+    Not a function, because it would become a method as a class attribute. It is pickled by name.
     """
 
     def __init__(self, module: ModuleType, real: Any, moved: Callable[..., Any]) -> None:
@@ -69,7 +69,7 @@ class _Reading:
         self.__doc__ = real.__doc__
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Read the moved clock; what is no reading of it is left to the real function, errors included."""
+        """Read the shifted clock; other calls go to the real function, including errors."""
         return self._moved(*arguments, **named)
 
     def __repr__(self) -> str:
@@ -80,10 +80,10 @@ class _Reading:
 
 
 class _Moved:
-    """What is exchanged, and what stood there before.
+    """The replaced functions and their originals.
 
     Args:
-        seconds: How far the clock is moved ahead.
+        seconds: How far the clock is moved forward.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -92,24 +92,24 @@ class _Moved:
         self._real_methods: dict[str, Any] = {}
 
     def put_in_place(self) -> None:
-        """Exchange all that reads the clock."""
+        """Replace everything that reads the clock."""
         self._exchange("time", self._later(time.time, 1))
         self._exchange("time_ns", self._later(time.time_ns, 10**9))
         self._exchange("clock_gettime", self._real_time_clock(time.clock_gettime, 1))
         self._exchange("clock_gettime_ns", self._real_time_clock(time.clock_gettime_ns, 10**9))
-        read: Callable[[], float] = time.time  # whatever else a test puts there later
+        read: Callable[[], float] = time.time  # whatever a test replaces it with later
         for name in ("localtime", "gmtime", "ctime"):
             self._exchange(name, _at_given_time(getattr(time, name), read))
         here: Callable[[], Any] = time.localtime
         self._exchange("asctime", _of_given_moment(time.asctime, 0, here))
         self._exchange("strftime", _of_given_moment(time.strftime, 1, here))
-        # `today` asks the module `time`, which has moved already.
+        # `today` calls `time.time`, which is already replaced.
         self._exchange_methods({"now": _now(read), "utcnow": _utcnow(read)})
         self._move_files()
         sys.meta_path.insert(0, _Yielding(self))
 
     def take_back(self) -> None:
-        """Put all back that stood there."""
+        """Restore the originals."""
         for module, name, real in self._real:
             setattr(module, name, real)
         _set_methods(dt.datetime, self._real_methods)
@@ -123,7 +123,7 @@ class _Moved:
         return lambda clock: real(clock) + (step if clock == time.CLOCK_REALTIME else 0)
 
     def _move_files(self) -> None:
-        """Exchange what tells the times of files, and what sets them."""
+        """Replace functions that read or set file times."""
         for name in ("stat", "lstat", "fstat"):
             self._exchange(name, _later_files(getattr(os, name), self._seconds), os)
         self._exchange("utime", _earlier_files(os.utime, self._seconds), os)
@@ -143,19 +143,19 @@ class _Moved:
 
 
 class _Yielding:
-    """A finder that finds nothing, and takes the moved clock back for a module that cannot do with it."""
+    """An import finder that finds nothing, but restores the clock for a module that needs the real one."""
 
     def __init__(self, moved: _Moved) -> None:
         self._moved = moved
 
     def find_spec(self, fullname: str, _path: Any = None, _target: Any = None) -> None:
-        """See what is about to be loaded."""
+        """Check the module that is about to be imported."""
         if fullname == _REPLACES_THE_CLOCK_ITSELF:
             self._moved.take_back()
 
 
 def _at_given_time(real: Callable[..., Any], read: Callable[[], float]) -> Callable[..., Any]:
-    """Return the function with the moved time as the value of its argument."""
+    """Return the function with the shifted time as its default argument."""
 
     def moved(*arguments: Any) -> Any:
         given = bool(arguments) and arguments[0] is not None
@@ -165,7 +165,7 @@ def _at_given_time(real: Callable[..., Any], read: Callable[[], float]) -> Calla
 
 
 def _of_given_moment(real: Callable[..., Any], before: int, here: Callable[[], Any]) -> Callable[..., Any]:
-    """Return the function with the moved local time behind the arguments that come before."""
+    """Return the function with the shifted local time as the default for its last argument."""
 
     def moved(*arguments: Any) -> Any:
         return real(*((*arguments, here()) if len(arguments) == before else arguments))
@@ -174,10 +174,10 @@ def _of_given_moment(real: Callable[..., Any], before: int, here: Callable[[], A
 
 
 def _later_files(real: Callable[..., os.stat_result], seconds: int) -> Callable[..., os.stat_result]:
-    """Return the function with the times that it tells moved ahead."""
+    """Return the function with the file times it returns shifted forward."""
 
     def moved(*arguments: Any, **named: Any) -> os.stat_result:
-        state: Any = real(*arguments, **named).__reduce__()[1]  # as pickle has it
+        state: Any = real(*arguments, **named).__reduce__()[1]  # same as in pickle
         parts, others = state
         times = {name: value + seconds * _units(name) for name, value in others.items() if "time" in name}
         return os.stat_result((*parts[:7], *(part + seconds for part in parts[7:10])), {**others, **times})
@@ -190,7 +190,7 @@ def _units(name: str) -> int:
 
 
 def _earlier_files(real: Callable[..., None], seconds: int) -> Callable[..., None]:
-    """Return the function with the times that it sets moved back."""
+    """Return the function with the file times it sets shifted back."""
 
     def earlier(times: Any, units: int) -> Any:
         is_pair = isinstance(times, tuple) and all(isinstance(one, (int, float)) for one in times)
@@ -208,7 +208,7 @@ def _now(read: Callable[[], float]) -> Any:
     from_timestamp = vars(dt.datetime)["fromtimestamp"]
 
     def now(cls: Any, tz: Any = None) -> Any:
-        """Return the moved time, with the fold that it has."""
+        """Return the shifted time, with its fold."""
         return from_timestamp.__get__(None, cls)(read(), tz)
 
     return classmethod(now)
@@ -218,17 +218,17 @@ def _utcnow(read: Callable[[], float]) -> Any:
     from_timestamp = vars(dt.datetime)["fromtimestamp"]
 
     def utcnow(cls: Any) -> Any:
-        """Return the moved time in UTC, as naive as the real one."""
+        """Return the shifted time in UTC as a naive value, as the original does."""
         if sys.version_info >= (3, 12):
             warnings.warn(_UTCNOW_IS_DEPRECATED, DeprecationWarning, stacklevel=2)
-        # The name `UTC` needs Python 3.11.
+        # The name `UTC` requires Python 3.11.
         return from_timestamp.__get__(None, cls)(read(), dt.timezone.utc).replace(tzinfo=None)  # noqa: UP017
 
     return classmethod(utcnow)
 
 
 def _set_methods(cls: type, methods: dict[str, Any]) -> None:
-    """Exchange methods of a class that does not let itself be changed."""
+    """Set methods of an immutable class."""
     for attributes in gc.get_referents(vars(cls)):
         if isinstance(attributes, dict) and methods.keys() <= attributes.keys():
             attributes.update(methods)

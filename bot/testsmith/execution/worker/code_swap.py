@@ -1,4 +1,4 @@
-"""Exchange the code of functions that are loaded already for that of a changed text."""
+"""Replace the code of functions that are already loaded with code compiled from a changed source text."""
 
 from __future__ import annotations
 import __future__
@@ -10,26 +10,26 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
 Edit = tuple[int, int, str]
-"""The first character of a text that goes, the first that stays, and the text in between."""
+"""Start offset, end offset (exclusive) and replacement text."""
 
 Exchange = Sequence[tuple[FunctionType, CodeType]]
-"""Functions, each with the code that takes the place of its own."""
+"""Functions, each with its new code."""
 
 _FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
 def applied(source: str, edit: Edit) -> str:
-    """Return a text with a change made."""
+    """Return a text with an edit applied."""
     start, end, text = edit
     return source[:start] + text + source[end:]
 
 
 class LoadedModule:
-    """The module that is changed, where it is loaded already.
+    """The module to change, which is already loaded.
 
     Args:
-        file: Its file, as code objects name it.
-        source: Its text.
+        file: File name as in code objects.
+        source: Source text.
     """
 
     def __init__(self, file: str, source: str) -> None:
@@ -40,11 +40,11 @@ class LoadedModule:
         self._statements = [_lines(statement) for statement in ast.parse(source).body]
 
     def exchange(self, edit: Edit, place: tuple[str, int] | None) -> Exchange | None:
-        """Return the functions with their new code; None where it cannot take the place of the old.
+        """Return the functions with their new code; None if the code cannot be replaced.
 
         Args:
-            edit: The change.
-            place: Plain name and first line of the function that it is in; None where it is in none.
+            edit: The edit.
+            place: Plain name and first line of the function that contains it; None if there is none.
         """
         targets = [function for function in self._functions if _place(function.__code__) == place]
         code = self._new_code(edit, targets[0].__code__) if targets else None
@@ -53,7 +53,7 @@ class LoadedModule:
         return [(function, code) for function in targets]
 
     def exchange_all(self, tree: ast.Module) -> Exchange:
-        """Return all functions that another form of the whole module has as well, with their code there."""
+        """Return all functions that also exist in another version of the module, with their code there."""
         flags = self._functions[0].__code__.co_flags & _FUTURE_FLAGS if self._functions else 0
         code = compiled(tree, self._file, flags)
         by_place = {} if code is None else {_place(found): found for found in _codes(code)}
@@ -65,7 +65,7 @@ class LoadedModule:
         ]
 
     def _new_code(self, edit: Edit, old: CodeType) -> CodeType | None:
-        """Compile no more than the statement of the module that the function stands in."""
+        """Compile only the top-level statement that contains the function."""
         line = old.co_firstlineno
         for first, last in self._statements:
             if first <= line <= last:
@@ -76,7 +76,7 @@ class LoadedModule:
         return None
 
     def _changed_part(self, edit: Edit, first: int, last: int) -> str:
-        """Return the changed text of some lines, with as many empty ones before."""
+        """Return the changed text of some lines, preceded by as many empty lines."""
         before = sum(len(row) + 1 for row in self._rows[: first - 1])
         after = sum(len(row) + 1 for row in self._rows[last:])
         changed = applied(self._source, edit)
@@ -84,7 +84,7 @@ class LoadedModule:
 
 
 def _functions_of(file: str) -> list[FunctionType]:
-    """Return all functions whose code stands in a file, whatever wraps them."""
+    """Return all functions whose code is in a file, however they are wrapped."""
     return [
         thing
         for thing in gc.get_objects()
@@ -103,7 +103,7 @@ def _place(code: CodeType) -> tuple[str, int]:
 
 
 def compiled(source: str | ast.Module, file: str, flags: int = 0) -> CodeType | None:
-    """Compile a module's text or tree; return None where it is no program."""
+    """Compile the text or tree of a module; return None if it is invalid."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

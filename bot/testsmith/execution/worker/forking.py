@@ -1,4 +1,4 @@
-"""Children of the harness: each forked for one attempt at one job, watched, and ended with all it began."""
+"""Fork, watch and end child processes, one for each attempt at a job."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 DONE, TIMED_OUT, CRASHED = "done", "timed out", "crashed"
-"""How a child ends: it said so, its time was up, or it ended without a word."""
+"""How a child ended: it sent its final message, exceeded a limit, or ended without a final message."""
 
 SAYINGS = {DONE: "ended", TIMED_OUT: "ran into the time limit", CRASHED: "ended the test process"}
-"""The same in words."""
+"""Messages for these endings."""
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_TO_REAP = 5.0
@@ -32,19 +32,19 @@ Send = Callable[[Message], None]
 
 
 def become_parent() -> None:
-    """Get all orphans of the children to come, and keep this process's memory and streams from them."""
+    """Adopt orphans of future children, and protect this process's memory and streams from them."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     _prctl(PR_SET_DUMPABLE, 0)
 
 
 class Patience(NamedTuple):
-    """How much a child may ask of its parent beside its time limit.
+    """Limits for a child besides its time limit.
 
     Attributes:
-        silence: The most seconds without a message; None for no such limit. A child that would run if the
-            machine let it gets up to eight times as many, and all of its run does, so that a result does not
-            depend on what else runs.
-        most_bytes: The most that all of its messages hold.
+        silence: Maximum number of seconds between messages; None for no limit. A child that lacks CPU time
+            gets up to eight times as many, and so does its whole run, so that results do not depend on other
+            load.
+        most_bytes: Maximum total size of its messages.
     """
 
     silence: float | None = None
@@ -61,17 +61,17 @@ def run_child(
     closed: int | None = None,
     patience: Patience = _USUAL,
 ) -> str:
-    """Run a function in a child, within a time limit; leave nothing of it behind.
+    """Run a function in a child with a time limit, and end everything it started.
 
     Args:
-        body: What runs in the child. What it sends reaches `receive` in this process.
-        seconds: The time limit.
+        body: Runs in the child. Messages it sends are passed to `receive` in this process.
+        seconds: Time limit.
         receive: Called with each message, in order.
-        closed: A file descriptor that the child must not have, if there is one.
-        patience: Its other limits.
+        closed: File descriptor to close in the child, if any.
+        patience: Other limits.
 
     Returns:
-        How it ended.
+        How the child ended.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -81,7 +81,7 @@ def run_child(
             os.close(closed)
         _be_child(body, writer)
     os.close(writer)
-    with contextlib.suppress(OSError):  # the child does the same: whoever comes first
+    with contextlib.suppress(OSError):  # the child does the same, to avoid a race
         os.setpgid(child, child)
     try:
         return _watch(child, reader, seconds, receive, patience)
@@ -91,11 +91,11 @@ def run_child(
 
 
 def _be_child(body: Callable[[Send], None], writer: int) -> None:
-    """Run the body and end this process, whatever happens."""
+    """Run the body and exit this process in any case."""
     try:
         os.setpgid(0, 0)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(PR_SET_DUMPABLE, 1)  # a test may well read its own /proc/self
+        _prctl(PR_SET_DUMPABLE, 1)  # a test may read its own /proc/self
         _turn_off_streams()
         body(lambda message: _write(writer, message))
         _write(writer, {"kind": "done"})
@@ -117,14 +117,14 @@ def _write(writer: int, message: Message) -> None:
 
 
 def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Patience) -> str:
-    """Pass the messages on until the child says that it is done, ends, or its time is up."""
+    """Pass on messages until the child is done, ends, or exceeds its time limit."""
     os.set_blocking(reader, False)
     deadline = time.monotonic() + seconds * (1 if patience.silence is None else _MOST_TIMES)
     silence = Silence(child, seconds if patience.silence is None else patience.silence)
     received = bytearray()
     passed = 0
     while True:
-        ended = _has_ended(child)  # looked at first: what it has written before its end is read below
+        ended = _has_ended(child)  # checked first, because final output is read below
         left = min(deadline - time.monotonic(), silence.left())
         select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
         part = _read(reader)
@@ -140,17 +140,17 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
             return CRASHED
         if left <= 0:
             return TIMED_OUT
-        if part == b"" and not ended:  # it has closed its end, and goes on
+        if part == b"" and not ended:  # it closed its end but still runs
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 class Silence:
-    """How long a child may go on without a word.
+    """Time limit for a child between messages.
 
     Args:
-        child: The child's process.
-        seconds: How long, on a machine that lets it run.
-        used: Tells how many seconds of a processor a process has used; None where it does not want one.
+        child: Process id of the child.
+        seconds: Limit on an idle machine.
+        used: Returns the CPU seconds that a process has used; None if it is not runnable.
     """
 
     def __init__(self, child: int, seconds: float, used: Callable[[int], float | None] | None = None) -> None:
@@ -160,20 +160,20 @@ class Silence:
         self.is_broken()
 
     def is_broken(self) -> None:
-        """Begin anew."""
+        """Restart the limit after a message."""
         self._since = time.monotonic()
         self._until = self._since + self._seconds
         self._looked: tuple[float, float] | None = None
 
     def left(self) -> float:
-        """Return the seconds that are left; a child that has waited for a processor gets more."""
+        """Return the remaining seconds; a child that waits for a CPU gets more."""
         now = time.monotonic()
         if now >= self._until and now < self._since + _MOST_TIMES * self._seconds and self._is_starved(now):
             self._until = now + self._seconds / 4
         return self._until - now
 
     def _is_starved(self, now: float) -> bool:
-        """Tell whether it would run, and has had less than half a processor since the last look."""
+        """Return whether it is runnable but had less than half a CPU since the last check."""
         used = self._used(self._child)
         if used is None:
             return False
@@ -182,7 +182,7 @@ class Silence:
 
 
 def used_if_running(process: int) -> float | None:
-    """Return the processor's seconds that a process has used; None where it waits for something else."""
+    """Return the CPU seconds that a process has used; None if it waits for something else."""
     try:
         data = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
         state, *fields = data.rpartition(")")[2].split()
@@ -192,7 +192,7 @@ def used_if_running(process: int) -> float | None:
 
 
 def _read(reader: int) -> bytes | None:
-    """Return what has come; None where nothing has, empty bytes where nothing can come any more."""
+    """Return received bytes; None if there are none yet, empty at the end."""
     try:
         return os.read(reader, 1 << 16)
     except BlockingIOError:
@@ -200,7 +200,7 @@ def _read(reader: int) -> bytes | None:
 
 
 def _pass_on(received: bytearray, receive: Send) -> bool:
-    """Take the whole lines that have come; tell whether the last word was among them."""
+    """Pass on complete lines; return whether the final message was among them."""
     while (end := received.find(b"\n")) >= 0:
         line = bytes(received[:end])
         del received[: end + 1]
@@ -214,7 +214,7 @@ def _pass_on(received: bytearray, receive: Send) -> bool:
 
 
 def _message(line: bytes) -> Message | None:
-    """Read what a child has written: it runs foreign code, so it may be anything."""
+    """Decode a message, which is untrusted."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
@@ -230,7 +230,7 @@ def _has_ended(child: int) -> bool:
 
 
 def _ran_out_of_processor_time(child: int) -> bool:
-    """Tell whether a child that has ended was killed by the timer of the processor time that it may use."""
+    """Return whether the kernel ended a child because it exceeded its CPU time limit."""
     try:
         ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -239,7 +239,7 @@ def _ran_out_of_processor_time(child: int) -> bool:
 
 
 def _end(child: int) -> None:
-    """Kill the child's group, then whatever has left the group: as orphans they come to this process."""
+    """Kill the child's process group, then processes that left it, which become children of this process."""
     started = time.monotonic()
     _kill(os.killpg, child)
     _kill(os.kill, child)
@@ -247,7 +247,7 @@ def _end(child: int) -> None:
         orphans = _children()
         for orphan in orphans or ():
             _kill(os.kill, orphan)
-        # Where nobody tells who they are, the sandbox ends them, with this process.
+        # If they cannot be listed, the sandbox ends them with this process.
         if time.monotonic() - started > (_SECONDS_FOR_UNKNOWN if orphans is None else _SECONDS_TO_REAP):
             return
         time.sleep(0.001)
@@ -259,7 +259,7 @@ def _kill(how: Callable[[int, int], None], process: int) -> None:
 
 
 def _reap() -> bool:
-    """Reap the children that have ended; tell whether none is left."""
+    """Reap children that have ended; return whether none is left."""
     while True:
         try:
             process, _ = os.waitpid(-1, os.WNOHANG)
@@ -270,7 +270,7 @@ def _reap() -> bool:
 
 
 def _children() -> list[int] | None:
-    """Return the ids of this process's children; None where /proc does not tell."""
+    """Return the ids of this process's children; None if /proc does not list them."""
     try:
         data = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
     except OSError:
@@ -279,7 +279,7 @@ def _children() -> list[int] | None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set an attribute of this process, where the kernel lets it: the sandbox does not stand on it."""
+    """Set an attribute of this process if the kernel allows it; the sandbox does not rely on it."""
     try:
         import ctypes
     except ImportError:

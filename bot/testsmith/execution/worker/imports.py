@@ -1,4 +1,4 @@
-"""What the tests may import, and from where: as for the reviewer, who has the project and not the bot."""
+"""Set up what the tests can import, and from where: the same as for a reviewer without the bot."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def arrange(
     refused: Sequence[str],
     borrowed: Sequence[str] = (),
 ) -> None:
-    """Arrange this interpreter's imports.
+    """Set up imports in this interpreter.
 
     Args:
-        roots: Folders that go first, as with PYTHONPATH.
-        hidden: Top-level modules that are not found anywhere else.
-        owned: Top-level modules that come from the roots or not at all, whatever is installed.
-        refused: Folders that are taken off the path, but for what belongs to the interpreter.
-        borrowed: Folders that go last, as what another interpreter has installed.
+        roots: Folders placed first, as with PYTHONPATH.
+        hidden: Top-level modules that cannot be found anywhere else.
+        owned: Top-level modules that are only found in the roots, even if installed.
+        refused: Folders removed from the path, except parts of the interpreter.
+        borrowed: Folders placed last, for example another interpreter's site-packages.
     """
     sys.path += [entry for entry in borrowed if entry not in sys.path]
     sys.path[:] = [entry for entry in sys.path if not _is_within(entry, refused)]
     for entry in sys.path:
         _hide(entry, frozenset(hidden))
     sys.path[:0] = roots
-    os.environ["PYTHONPATH"] = os.pathsep.join([*roots, *borrowed])  # for processes that a test starts
+    os.environ["PYTHONPATH"] = os.pathsep.join([*roots, *borrowed])  # for processes started by tests
     _forget_modules(refused)
-    # First of all finders, since those of editable installations stand before the path or behind it.
+    # Before all other finders, because those of editable installations may come before or after the path.
     sys.meta_path.insert(0, _RootsFinder(list(roots), frozenset(owned)))
     importlib.invalidate_caches()
 
 
 def _is_within(entry: str, folders: Sequence[str]) -> bool:
-    """Tell whether an entry lies in a folder and is nothing that is installed there, as in a `.venv`."""
+    """Return whether an entry is in a folder and not an installation in it, for example a `.venv`."""
     real = Path(entry).resolve()
     inside = any(Path(folder) in (real, *real.parents) for folder in folders)
     installed = not {"site-packages", "dist-packages"}.isdisjoint(real.parts)
@@ -50,7 +50,7 @@ def _is_within(entry: str, folders: Sequence[str]) -> bool:
 
 
 def _forget_modules(folders: Sequence[str]) -> None:
-    """Forget what a `.pth` file has loaded from the person's own tree."""
+    """Remove modules from the user's own tree that a `.pth` file has loaded."""
     for name, module in list(sys.modules.items()):
         if _is_within(getattr(module, "__file__", None) or "", folders):
             del sys.modules[name]
@@ -63,14 +63,14 @@ def _hide(entry: str, hidden: frozenset[str]) -> None:
 
 
 class _HidingFinder:
-    """One folder of the import path, without some of its modules: they are not found, rather than refused."""
+    """A folder of the import path without hidden modules, which look like they do not exist."""
 
     def __init__(self, finder: Any, hidden: frozenset[str]) -> None:
         self._finder = finder
         self._hidden = hidden
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find a module of the folder, unless it is hidden."""
+        """Find a module in the folder unless it is hidden."""
         if fullname in self._hidden:
             return None
         spec: ModuleSpec | None = self._finder.find_spec(fullname, target)
@@ -81,7 +81,7 @@ class _HidingFinder:
 
 
 class _RootsFinder:
-    """Finds the project's own top-level modules in the copy and nowhere else."""
+    """Finds the project's own top-level modules only in the copy."""
 
     def __init__(self, roots: list[str], owned: frozenset[str]) -> None:
         self._roots = roots
@@ -90,7 +90,7 @@ class _RootsFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a top-level module in the roots; a namespace package is left to the other finders."""
+        """Find a top-level module in the roots; namespace packages are left to other finders."""
         if path is not None or "." in fullname:
             return None
         spec = PathFinder.find_spec(fullname, self._roots, target)

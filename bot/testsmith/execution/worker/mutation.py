@@ -1,14 +1,14 @@
-"""Run a candidate's test functions against mutants of a member, as fast as that goes.
+"""Run a candidate's test functions against mutants of a member, as fast as possible.
 
-What does not run while modules are loaded is changed in place: one child collects the candidate's tests, the
-project's modules with them, and forks a child a mutant, which exchanges the code of the one function and runs
-the tests. Where the change runs when its module is loaded, a child is forked that has loaded nothing of the
-project yet, and loads that module changed. Where neither can be shown to have any effect, as below a
-decorator that compiles its function again from its source, the change is written into the module's file in a
-copy of the project, and a child that has loaded nothing of it loads that file.
+Code that does not run while modules are loaded is changed in memory: one child collects the candidate's tests
+(importing the project's modules) and forks a child per mutant, which replaces the code of one function and
+runs the tests. For a mutant in code that runs when its module is loaded, a child that has not imported the
+project loads the changed module. If neither is shown to take effect, for example below a decorator that
+compiles its function again from source, the mutant is written to the module's file in a copy of the project,
+and a new child loads that file.
 
-The unchanged member is run in the same way, before and, where its code is exchanged, after: tests that do not
-pass then say nothing.
+The unchanged member is run in the same way before and, if code is replaced in memory, afterwards. Tests that
+fail then give no result.
 """
 
 from __future__ import annotations
@@ -41,23 +41,24 @@ from .test_run import (
 )
 
 CLEAN = -1
-"""The number of the unchanged member."""
+"""Number of the unchanged member."""
 
 _LEAST_SECONDS = 1.0
 _TIMES_AS_LONG = 5.0
 _MOST_ENDINGS = 3
-"""So many functions may hang or end the process with one mutant, before the others are left."""
+"""Maximum number of functions that may hang or end the process with one mutant; the others are skipped."""
 
 
 class LoadedMutant(NamedTuple):
-    """One change of the module's text.
+    """One mutant of the module.
 
     Attributes:
-        number: Names it in what is told back.
-        edit: The first character that goes, the first that stays, and the text in between.
-        function: Plain name and first line of the function that it is in; None where it runs when loaded.
-        tests: The test functions that are run.
-        whole: Whether all of them are run, rather than up to the first that fails.
+        number: Identifies it in the results.
+        edit: Start offset, end offset (exclusive) and replacement text.
+        function: Plain name and first line of the function it is in; None if it runs when the module is
+            loaded.
+        tests: Test functions to run.
+        whole: Whether to run all of them instead of stopping at the first failure.
     """
 
     number: int
@@ -67,17 +68,17 @@ class LoadedMutant(NamedTuple):
     whole: bool
 
     def applied(self, source: str) -> str:
-        """Return a text with the change made."""
+        """Return a text with the mutant applied."""
         return applied(source, self.edit)
 
 
 class DirectCall(NamedTuple):
-    """The call of a member that shows whether a change of its file has any effect.
+    """A call of a member that shows whether mutants written to its file take effect.
 
     Attributes:
-        module: The module that it is imported from.
-        name: Its dotted name there.
-        number: The change with which it raises whatever is done with it.
+        module: Module the member is imported from.
+        name: Dotted name there.
+        number: The mutant that makes any use of the member raise an error.
     """
 
     module: str
@@ -86,18 +87,18 @@ class DirectCall(NamedTuple):
 
 
 class MutantRun(NamedTuple):
-    """What is to be run.
+    """What to run.
 
     Attributes:
-        folder: A folder of its own, which exists.
-        code: The test module's text.
+        folder: Existing folder for this run.
+        code: Text of the test module.
         names: All of its test functions.
-        ini: The pytest configuration's file.
-        file: The module's file, as code objects name it.
-        source: The module's text.
-        mutants: The changes.
-        seconds: The time limit of all together.
-        direct: How the effect of changes of the file is shown; None where the code is exchanged in memory.
+        ini: pytest configuration file.
+        file: File of the module as named in code objects.
+        source: Source text of the module.
+        mutants: The mutants.
+        seconds: Time limit for all mutants.
+        direct: How to show that mutants in the file take effect; None to replace code in memory.
     """
 
     folder: Path
@@ -112,7 +113,7 @@ class MutantRun(NamedTuple):
 
 
 def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
-    """Read a job of the plan."""
+    """Decode a job of the plan."""
     mutants = (
         LoadedMutant(
             number=data["number"],
@@ -137,11 +138,12 @@ def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
 
 
 def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[Message], bool]:
-    """Run tests with each change written into the module's file.
+    """Run tests with each mutant written to the module's file.
 
     Returns:
-        How each test function ended with each mutant, as of `run_mutants`; and whether it is shown that
-        changes of the file have an effect. Where they are not, no others than the first one are tried.
+        Results as from `run_mutants`, and whether mutants in the file were shown to take effect. If not, only
+        the first
+        one is tried.
     """
     file = Path(run.file)
     before = file.read_bytes()
@@ -159,10 +161,10 @@ def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[M
 
 
 def run_mutants(run: MutantRun, closed: int) -> list[Message]:
-    """Return how each test function ended with each mutant, `{"number": ..., "functions": {name: status}}`.
+    """Return the results for each mutant: `{"number": ..., "functions": {name: status}}`.
 
-    A mutant that was not tried is left out; so are all that were tried between two runs of the unchanged
-    member that did not both pass.
+    Mutants that were not tried are left out, and so are those between two runs of the unchanged member that
+    did not both pass.
     """
     deadline = time.monotonic() + run.seconds
     inside = [mutant for mutant in run.mutants if mutant.function is not None]
@@ -182,11 +184,11 @@ def _told(results: Mapping[int, dict[str, str]]) -> list[Message]:
 
 
 class _Told:
-    """What the child that collects the tests has told; it runs foreign code, so it may be anything.
+    """What the child that collects the tests has reported. It runs untrusted code, so values are validated.
 
     Attributes:
-        unplaced: The mutants that could not be put in place.
-        seconds: How long it took to load the tests and to run them with the unchanged member.
+        unplaced: Mutants that could not be applied.
+        seconds: Time to load the tests and to run them with the unchanged member.
     """
 
     def __init__(self) -> None:
@@ -197,7 +199,7 @@ class _Told:
         self._clean: list[dict[str, str]] = []
 
     def receive(self, message: Message) -> None:
-        """Take one message in."""
+        """Handle one message."""
         number, functions = message.get("number"), message.get("functions")
         if not isinstance(number, int):
             return
@@ -212,7 +214,7 @@ class _Told:
                 self._results.setdefault(number, statuses)
 
     def trusted(self, names: Collection[str]) -> dict[int, dict[str, str]]:
-        """Return the results, unless the unchanged member did not pass before them, or did not after them."""
+        """Return the results, unless the unchanged member failed before or after them."""
         passed = [_all_pass(statuses, names) for statuses in self._clean]
         return self._results if passed and all(passed) else {}
 
@@ -222,12 +224,12 @@ def _all_pass(statuses: Mapping[str, str] | None, names: Collection[str]) -> boo
 
 
 def _limit(seconds: float) -> float:
-    """Return the time limit of a mutant, by what the unchanged member took."""
+    """Return the time limit for a mutant, based on the time of the unchanged member."""
     return _LEAST_SECONDS + _TIMES_AS_LONG * seconds
 
 
 class _Stage:
-    """The child that collects the tests, as a plugin: in place of running them, it forks a child a mutant."""
+    """Plugin for the child that collects the tests: forks a child per mutant instead of running the tests."""
 
     def __init__(self, run: MutantRun, mutants: Sequence[LoadedMutant]) -> None:
         self._run = run
@@ -236,7 +238,7 @@ class _Stage:
         self._case = QuickCase()
 
     def carry_out(self, send: Send) -> None:
-        """Collect, and try all mutants."""
+        """Collect the tests and try all mutants."""
         self._send = send
         tests, work = self._run.folder / "tests", self._run.folder / "work"
         for folder in (tests, work):
@@ -249,11 +251,11 @@ class _Stage:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Try all mutants; tell pytest that its tests have been run."""
+        """Try all mutants; return True to replace pytest's own loop."""
         module = LoadedModule(self._run.file, self._run.source)
         become_parent()
         for item in session.items:
-            _ = item.location  # pytest keeps it, and would find it anew in each child
+            _ = item.location  # computed once here instead of in each child
         gc.collect()
         gc.freeze()
         clean = _clean(self._run.names)
@@ -273,7 +275,7 @@ class _Stage:
     def _try(
         self, items: Sequence[pytest.Item], mutant: LoadedMutant, exchange: Exchange, seconds: float
     ) -> dict[str, str]:
-        """Run tests in a child with some code exchanged; tell how they ended."""
+        """Run tests in a child with replaced code; return their results."""
         account = JobResults()
 
         def body(send: Send) -> None:
@@ -313,22 +315,22 @@ def _move_to(folder: Path) -> None:
 
 
 class QuickCase:
-    """A plugin that runs cases and tells how each ended, without the cost of reports that nobody reads.
+    """Plugin that runs cases and sends their results, without the cost of full reports.
 
     Attributes:
-        status: How the case that is running ended so far.
+        status: Current status of the case that is running.
     """
 
     def __init__(self) -> None:
         self.status = ""
 
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
-        """Run cases in order, all or up to the first that fails."""
+        """Run cases in order, all or until one fails."""
         failed = ""
         for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
             name = function_name(item)
             if name == failed and (following is None or following.parent is item.parent):
-                continue  # its other cases change nothing; those that follow need no other set-up
+                continue  # its other cases change nothing, and following tests need the same setup
             send({"kind": "begun", "name": name})
             self.status = CRASHED
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -355,7 +357,7 @@ class QuickCase:
         )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a phase of the case ended; the worst counts."""
+        """Record the result of one phase; the worst counts."""
         if report.failed:
             self.status = "failed"
         elif self.status == "failed":
@@ -370,13 +372,13 @@ class _Loading:
     """Tries mutants in children that load the changed module themselves.
 
     Args:
-        run: What is to be run.
-        deadline: When it is to be over.
-        closed: The file descriptor that no child may have.
-        in_file: Whether the change is written into the module's file, rather than given to who loads it.
+        run: What to run.
+        deadline: End of the time limit.
+        closed: File descriptor to close in children.
+        in_file: Whether to write mutants to the module's file instead of using an import finder.
 
     Attributes:
-        seconds: How long the unchanged member took; None as long as that is not known.
+        seconds: Time of the unchanged member; None if not known yet.
     """
 
     def __init__(self, run: MutantRun, deadline: float, closed: int, *, in_file: bool = False) -> None:
@@ -388,11 +390,11 @@ class _Loading:
         self._tried = 0
 
     def results(self, mutants: Sequence[LoadedMutant], seconds: float | None) -> dict[int, dict[str, str]]:
-        """Return how the test functions ended with each.
+        """Return the results of the test functions for each mutant.
 
         Args:
-            mutants: What is tried.
-            seconds: How long the unchanged member took, where it is known to pass.
+            mutants: Mutants to try.
+            seconds: Time of the unchanged member if it is known to pass.
         """
         if seconds is None:
             started = time.monotonic()
@@ -410,7 +412,7 @@ class _Loading:
         return results
 
     def is_gone(self, mutant: LoadedMutant, direct: DirectCall) -> bool:
-        """Tell whether a direct call of the member raises what it does where it is taken away."""
+        """Return whether a direct call of the member raises the error of the mutant that removes it."""
         if self._put_in_place(mutant) is None:
             return False
         found: list[Message] = []
@@ -420,7 +422,7 @@ class _Loading:
         return any(message.get("kind") == "gone" for message in found)
 
     def _try(self, mutant: LoadedMutant, seconds: float) -> dict[str, str] | None:
-        """Return how the test functions ended; None where the mutant is no program."""
+        """Return the results of the test functions; None if the mutant is invalid."""
         code = self._put_in_place(mutant)
         if code is None:
             return None
@@ -431,11 +433,11 @@ class _Loading:
             goes_on = account.close(run_child(body, seconds, account.receive, self._closed))
             if not goes_on or not mutant.tests - account.functions.keys():
                 break
-        lost = () if account.functions else mutant.tests  # it does not load with this change
+        lost = () if account.functions else mutant.tests  # the mutant does not load
         return {**dict.fromkeys(lost, "missing"), **_statuses(account)}
 
     def _put_in_place(self, mutant: LoadedMutant) -> CodeType | None:
-        """Return the changed module's code, its file written where that is asked for; None for no program."""
+        """Return the code of the changed module, with its file written if required; None if invalid."""
         text = mutant.applied(self._run.source)
         code = compiled(text, self._run.file)
         if code is not None and self._in_file:
@@ -450,7 +452,7 @@ class _Loading:
         return self._run.folder / f"loading-{self._tried}"
 
     def _body(self, code: CodeType, without: frozenset[str]) -> Callable[[Send], None]:
-        """Return what loads the changed module and runs tests in a child."""
+        """Return a function for a child that loads the changed module and runs the tests."""
         folder = self._new_folder()
         run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None)
 
@@ -467,13 +469,13 @@ class _Loading:
 
 
 def _keep_no_bytecode() -> None:
-    """Leave none behind: a file of another text may have the same size and time."""
+    """Do not write bytecode: another version of the file may have the same size and time."""
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def _call_directly(folder: Path, direct: DirectCall, send: Send) -> None:
-    """Call a member with several arguments; tell whether it raises what it does where it is taken away."""
+    """Call a member with some arguments; send whether it raises the error of the mutant that removes it."""
     folder.mkdir()
     os.environ.update(HOME=str(folder), TMPDIR=str(folder))
     os.chdir(folder)
@@ -485,14 +487,14 @@ def _call_directly(folder: Path, direct: DirectCall, send: Send) -> None:
     for argument in (None, "x", 1, ()):
         try:
             _begin(member(*_arguments(member, argument)))
-        except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+        except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything
             if _is_of_taken_away(error):
                 send({"kind": "gone"})
                 return
 
 
 def _arguments(member: Any, argument: object) -> list[object]:
-    """Return as many arguments as a call needs by place."""
+    """Return as many arguments as the call requires."""
     try:
         parameters = inspect.signature(member).parameters.values()
     except (TypeError, ValueError):
@@ -502,7 +504,7 @@ def _arguments(member: Any, argument: object) -> list[object]:
 
 
 def _begin(given: Any) -> None:
-    """Begin with what a generator, a coroutine or a context manager would do first."""
+    """Start a generator, coroutine or context manager."""
     for name in ("__next__", "__enter__", "__anext__", "__aenter__"):
         if hasattr(type(given), name):
             given = getattr(given, name)()
@@ -512,7 +514,7 @@ def _begin(given: Any) -> None:
 
 
 def _is_of_taken_away(error: BaseException | None) -> bool:
-    """Tell whether an error, or one that it came of, is that of a member that is taken away."""
+    """Return whether an error or one of its causes comes from a removed member."""
     known: set[int] = set()
     while error is not None and id(error) not in known:
         if type(error).__name__ == "MemberTakenAway":
@@ -523,7 +525,7 @@ def _is_of_taken_away(error: BaseException | None) -> bool:
 
 
 class MutantFinder:
-    """Finds modules as the other finders do, but gives one file's module other code."""
+    """Finds modules like the other finders, but replaces the code of one file."""
 
     def __init__(self, file: str, code: CodeType) -> None:
         self._file = file
@@ -532,7 +534,7 @@ class MutantFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module, if it is the one."""
+        """Find the module if it is the changed one."""
         others = (finder for finder in sys.meta_path if finder is not self)
         specs = (finder.find_spec(fullname, path, target) for finder in others)
         spec = next((spec for spec in specs if spec is not None), None)
@@ -544,10 +546,10 @@ class MutantFinder:
 
 
 class _MutantLoader(SourceFileLoader):
-    """Loads a module from code that is there already."""
+    """Loads a module from existing code."""
 
     changed: CodeType
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader is for one module alone
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader is for one module only
         """Return the changed code."""
         return self.changed

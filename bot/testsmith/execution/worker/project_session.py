@@ -1,4 +1,9 @@
-"""Files that test functions leave behind outside of pytest's temporary folder."""
+"""Run candidates within pytest sessions of the project, and find files that tests leave behind.
+
+A session uses a copy of the project with its tests, conftest files and plugins. The copy is created once per
+worker and restored after each job. If the project prevents a kind of session, it is not tried again, and the
+next best one is used.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +22,15 @@ _OF_NO_TEST = (
     *("__pycache__", ".hypothesis", ".pytest_cache", ".coverage"),
     *("pymp-", ".cache", ".config", ".local"),
 )
-"""How the names begin of what is no test's doing: caches, and folders that go when their process ends."""
+"""Prefixes of names not created by tests: caches, and folders removed when their process ends."""
 
 
 class Leftovers:
-    """What is new in some folders after each function.
+    """Detects new files in some folders after each test function.
 
     Args:
-        folders: The folders; what they hold now is known.
-        known: What may come into them.
+        folders: Folders to watch. Their current content is ignored.
+        known: Names to ignore.
     """
 
     def __init__(self, folders: Sequence[Path], known: Sequence[Path] = ()) -> None:
@@ -34,18 +39,18 @@ class Leftovers:
         self._by_function: dict[str, list[Path]] = {}
 
     def disregard(self) -> None:
-        """Take what is there as known: it was made while modules were loaded."""
+        """Ignore the current content, created while modules were loaded."""
         self._known.update(self._there())
 
     def look(self, function: str) -> None:
-        """Note what is there that was not there before the function."""
+        """Record files that the function created."""
         new = [place for place in self._there() if place not in self._known]
         self._known.update(new)
         if new:
             self._by_function.setdefault(function, []).extend(new)
 
     def left(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the functions that have left something that is still there, with a few of its names."""
+        """Yield functions whose files still exist, with some of the names."""
         for function, places in self._by_function.items():
             names = [place.name[:_MOST_CHARACTERS] for place in places if os.path.lexists(place)]
             if names:
@@ -54,32 +59,27 @@ class Leftovers:
     def _there(self) -> Iterator[Path]:
         for folder in self._folders:
             try:
-                names = os.listdir(folder)  # noqa: PTH208 - the names alone, after each function
+                names = os.listdir(folder)  # noqa: PTH208 - only names are needed
             except OSError:
                 continue
             yield from (folder / name for name in names if not name.startswith(_OF_NO_TEST))
 
 
-# A copy of the project for tests to take part in: beside its own tests, with its conftest and plugins.
-#
-# The copy is made once a worker, and set right after each job. What cannot be set up for the project's
-# own reasons is not tried again: the next best session is.
-
 OWN_TESTS, CONFTEST, WITHOUT_ADDOPTS = "own tests", "conftest", "without addopts"
-"""What a session was made of, as it is told back."""
+"""Kinds of sessions, as reported in the results."""
 
 _UNUSUAL_NAME = "test_candidate_of_this_module.py"
 
 
 class Session(NamedTuple):
-    """A session of the project's own that a candidate takes part in.
+    """A pytest session of the project that includes a candidate.
 
     Attributes:
-        home: The working folder: the project's, in a copy that may be written to.
-        file: Where the candidate is put.
-        own: The project's test file that is run in the same session; None for none.
-        with_addopts: Whether the project's `addopts` hold.
-        options: Further words of pytest's command line.
+        home: Working folder: the project's folder in a writable copy.
+        file: Where the candidate is written.
+        own: Test file of the project to run in the same session, if any.
+        with_addopts: Whether to use the project's `addopts`.
+        options: Additional arguments for pytest.
     """
 
     home: Path
@@ -90,19 +90,18 @@ class Session(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """What it is made of."""
+        """Return the flags that describe the session."""
         made_of = CONFTEST if self.own is None else OWN_TESTS
         return [made_of] if self.with_addopts else [made_of, WITHOUT_ADDOPTS]
 
 
 class ProjectFolder:
-    """The copy, and which sessions can be set up in it.
+    """The copy of the project, and the sessions that work in it.
 
     Args:
-        told: `{root, pristine, home}` of the plan: the copy, what it was made of, and the project's folder
-            in it.
-        hidden: Top-level modules that are not there for the tests.
-        seed: What a plugin that shuffles tests is given.
+        told: `{root, pristine, home}` from the plan: the copy, its original, and the project's folder in it.
+        hidden: Top-level modules hidden from the tests.
+        seed: Seed for plugins that shuffle tests.
     """
 
     def __init__(self, data: dict[str, str], hidden: Sequence[str], seed: int) -> None:
@@ -115,9 +114,9 @@ class ProjectFolder:
         self._options = _options(hidden, seed)
 
     def sessions(self, path: str) -> Iterator[Session]:
-        """Yield the sessions for a test file of the project, there or not, the best first.
+        """Yield the possible sessions for a test file, which may not exist; best first.
 
-        There are none any more where the copy could not be set right.
+        There are none if the copy could not be restored.
         """
         place = self._root / path
         if self._is_lost:
@@ -136,7 +135,7 @@ class ProjectFolder:
                 )
 
     def give_up(self, path: str, session: Session) -> None:
-        """Note that a session cannot be set up, or not again for another candidate."""
+        """Record that a session does not work, or must not be used for other candidates."""
         self._given_up.add(self._key(path, session.own is not None, session.with_addopts))
 
     @staticmethod
@@ -144,7 +143,7 @@ class ProjectFolder:
         return path if with_own else os.path.dirname(path), with_own, with_addopts  # noqa: PTH120 - a git path
 
     def restore(self) -> None:
-        """Set right what a candidate or the project's own tests have changed; no link is followed."""
+        """Undo changes by a candidate or the project's tests, without following links."""
         _make_real(self._root)
         there = dict(_entries(self._root))
         for name in sorted(there.keys() - self._entries.keys(), key=len):
@@ -159,7 +158,7 @@ class ProjectFolder:
 
 
 def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return the words that keep plugins away that are not there, and others to one process and our order."""
+    """Return arguments that disable hidden plugins and keep others to one process and the given order."""
     options: list[str] = []
     for name, module in sorted(_plugins()):
         if module.partition(".")[0] in hidden:
@@ -172,21 +171,21 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
 
 
 def _plugins() -> set[tuple[str, str]]:
-    """Return the names and modules of the plugins that pytest loads by itself."""
+    """Return the names and modules of plugins that pytest loads automatically."""
     found: set[tuple[str, str]] = set()
     for distribution in metadata.distributions():
-        with contextlib.suppress(Exception):  # a project may bring one that cannot be read
+        with contextlib.suppress(Exception):  # metadata may be unreadable
             entries = [entry for entry in distribution.entry_points if entry.group == "pytest11"]
             found.update((entry.name, entry.value.partition(":")[0]) for entry in entries)
     return found
 
 
 _Entry = tuple[int, int]
-"""What tells a changed entry: its kind, and for a file or link when it was last changed in any way."""
+"""Kind of an entry, and the change time of a file or link."""
 
 
 def _entries(root: Path) -> Iterator[tuple[str, _Entry]]:
-    """Yield all that a folder holds, folders before what they hold."""
+    """Yield everything in a folder, parents first."""
     for path, folders, files in os.walk(root):
         _open(path, folders)
         for name in (*folders, *files):
@@ -196,13 +195,13 @@ def _entries(root: Path) -> Iterator[tuple[str, _Entry]]:
 
 
 def _entry(found: os.stat_result) -> _Entry:
-    # No test can set this time, as it can that of the last writing; a folder's changes with what it holds.
+    # Unlike the modification time, tests cannot set this one. A folder's depends on its content.
     changed = 0 if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
     return stat.S_IFMT(found.st_mode), changed
 
 
 def _make_real(folder: Path) -> None:
-    """Make a folder be there and open, whatever has come in its place."""
+    """Make sure that a path is an accessible folder, replacing anything else."""
     if folder.is_symlink() or not folder.is_dir():
         _remove(folder)
         with contextlib.suppress(OSError):
@@ -225,15 +224,15 @@ def _remove(place: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove what an attempt has left, even where it took its own rights away."""
+    """Remove what an attempt left, even if it removed its own permissions."""
     for path, folders, _ in os.walk(folder):
         _open(path, folders)
-    with contextlib.suppress(RecursionError):  # what is left goes with the whole folder
+    with contextlib.suppress(RecursionError):  # the rest is removed with the parent folder
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open(path: str, folders: Sequence[str]) -> None:
-    """Let oneself into folders that are shut, before they are walked into."""
+    """Make folders accessible before they are walked."""
     for name in folders:
         place = Path(path, name)
         if not place.is_symlink() and not os.access(place, os.R_OK | os.W_OK | os.X_OK):
@@ -242,6 +241,6 @@ def _open(path: str, folders: Sequence[str]) -> None:
 
 
 def read_grounds(plan: dict[str, Any]) -> ProjectFolder | None:
-    """Return the copy that a plan tells of; None where it tells of none."""
+    """Return the copy of the project that a plan names, if any."""
     data = plan.get("grounds")
     return None if data is None else ProjectFolder(data, plan["hidden"], plan["seed"])

@@ -1,7 +1,7 @@
-"""Which calls and imports that stand in a test module were reached while its tests ran.
+"""Find the calls and imports in a test module that were not reached while its tests ran.
 
-What is looked at are instructions, not lines: of `ready and send()` the line is run, whether or not `send`
-is. From Python 3.12 on by `sys.monitoring`, which costs each instruction once, below by `sys.settrace`.
+Instructions are tracked instead of lines: in `ready and send()`, the line runs even if `send` is not called.
+Uses `sys.monitoring` from Python 3.12 on, with a one-time cost per instruction, otherwise `sys.settrace`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from types import CodeType, FrameType
 from typing import Any
 
 Place = tuple[int, int, int, int]
-"""First line and column, last line and column; all but the line are -1 where Python does not tell them."""
+"""First line and column, last line and column; all but the first line are -1 if unknown."""
 
 
 class OwnCalls:
-    """Notes the instructions of one file that are reached.
+    """Records which instructions of one file are reached.
 
     Args:
-        file: The file, as code objects name it.
+        file: File name as in code objects.
     """
 
     def __init__(self, file: str) -> None:
@@ -29,7 +29,7 @@ class OwnCalls:
         self._reached: dict[CodeType, set[int]] = {}
 
     def start(self) -> None:
-        """Begin to note."""
+        """Start recording."""
         if sys.version_info >= (3, 12):
             self._monitor()
         else:
@@ -37,7 +37,7 @@ class OwnCalls:
             sys.settrace(self._called)
 
     def left(self, source: str) -> list[Place]:
-        """Return the calls and imports of the file's text that were not reached, in order."""
+        """Return the locations of calls and imports in the file that were not reached, in order."""
         reached: set[Place] = set()
         every: set[Place] = set()
         for code in _codes(compile(source, self._file, "exec", dont_inherit=True)):
@@ -63,7 +63,7 @@ class OwnCalls:
         return self._traced
 
     if sys.version_info >= (3, 12):
-        _TOOL = 3  # as free as the one by which lines are traced
+        _TOOL = 3  # like the line tracer's, not a reserved id
 
         def _monitor(self) -> None:
             monitoring, events = sys.monitoring, sys.monitoring.events
@@ -90,7 +90,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _calls(code: CodeType) -> Iterator[tuple[int, Place]]:
-    """Yield the offsets of instructions that call or import something, and where these stand in the text."""
+    """Yield the offsets of instructions that call or import something, and their locations in the source."""
     line = code.co_firstlineno
     places = [*code.co_positions()] if sys.version_info >= (3, 11) else []
     starts = dict(dis.findlinestarts(code))

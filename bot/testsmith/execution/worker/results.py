@@ -1,6 +1,6 @@
-"""What is known of one job: the messages of its children, put together.
+"""Combine the messages of the children of one job into its result, and send results to the bot.
 
-The children run foreign code, so a message may be forged or broken: what has not the right shape is dropped.
+The children run untrusted code, so messages may be forged or broken; malformed ones are dropped.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _BADNESS = ("passed", "skipped", "failed", "timed out", "crashed")
 
 
 class JobResults:
-    """What the children of one job have told so far.
+    """What the children of one job have reported so far.
 
     Attributes:
-        functions: What is known of each function, in the order of their ends; its worst case counts.
-        problem: Why the module as a whole could not be run; empty where it could.
-        loaded: What was reached while the module was loaded.
-        expected: The functions that are run in a session of the project's own; None where it was not set up.
-        is_spoiled: Whether what the project sets up for each test failed there.
-        idle: Where calls stand in the module that were not made; None where they were not watched to the end.
+        functions: Results by function in the order of completion; the worst case counts.
+        problem: Why the module could not be run; empty if it could.
+        loaded: Lines and arcs reached while the module was loaded.
+        expected: Functions to run in a session of the project; None if the session was not set up.
+        is_spoiled: Whether the project's own setup for tests failed in the session.
+        idle: Locations of calls in the module that were not made; None if not fully recorded.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class JobResults:
         self._was_cut_short = False
 
     def receive(self, message: Message) -> None:
-        """Take one message in."""
+        """Handle one message."""
         try:
             if message["kind"] == "begun":
                 self._running = str(message["name"])
@@ -62,11 +62,11 @@ class JobResults:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a session of the project's own was set up, and all functions of the module ended in it."""
+        """Whether a session of the project was set up and all functions of the module finished in it."""
         return self.expected is not None and self.expected <= self.functions.keys() and not self.is_spoiled
 
     def close(self, ending: str) -> bool:
-        """Note how a child ended; tell whether there may be functions left to run."""
+        """Record how a child ended; return whether there may be functions left to run."""
         if ending == DONE:
             return False
         self._was_cut_short = True
@@ -80,7 +80,7 @@ class JobResults:
         return True
 
     def take_again(self, account: JobResults) -> None:
-        """Take in what came of the functions when they were run again where they had run before."""
+        """Merge the results of running the functions a second time."""
         self.problem = self.problem or account.problem
         for name, function in self.functions.items():
             again = account.functions.get(name, {"status": "crashed", "message": account.problem})
@@ -107,7 +107,7 @@ class JobResults:
 
 
 def _reached(messages: Iterable[Message]) -> Message:
-    """Return the lines and branches of several messages together."""
+    """Merge the lines and arcs of several messages."""
     lines: set[int] = set()
     branches: set[tuple[int, int]] = set()
     for message in messages:
@@ -117,10 +117,10 @@ def _reached(messages: Iterable[Message]) -> Message:
 
 
 class ResultChannel:
-    """Tells results on what was standard output at the start; nothing else can write there.
+    """Writes results to the original standard output, which nothing else can write to.
 
     Attributes:
-        descriptor: The file descriptor, which no child may have.
+        descriptor: File descriptor to close in children.
     """
 
     def __init__(self) -> None:
@@ -128,10 +128,10 @@ class ResultChannel:
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.close(nowhere)
-        os.write(self.descriptor, b"\n")  # ends whatever the environment has printed at its start
+        os.write(self.descriptor, b"\n")  # ends any output printed at startup
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Tell one result, at once."""
+        """Write one result without buffering."""
         data = json.dumps(message).encode() + b"\n"
         while data:
             data = data[os.write(self.descriptor, data) :]

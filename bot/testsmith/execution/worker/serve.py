@@ -1,50 +1,49 @@
-"""Serve one plan of tests: load pytest once, then fork a child for each job.
+"""Run one plan of tests: load pytest once, then fork a child for each job.
 
-One process serves one plan, so that pytest is loaded once; a job costs its own limits and no more, whatever
-its code does. The plan comes as one JSON object on standard input:
+Because of the children, a job only uses up its own limits, whatever its code does. The plan is one JSON
+object on standard input:
 
-    roots     folders that go first on the import path: the source roots of a copy of the project
-    hidden    top-level modules that are refused, as they are not there for the reviewer
-    owned     top-level modules that come from the roots or not at all
-    refused   folders that are taken off the import path, but for what lies in the interpreter's own
-    borrowed  folders that go last on the import path
-    ini       text of the pytest configuration
-    place     a path below a test's own folder where it works in truth; `""` for that folder itself
-    instant   seconds since 1970 at which the clock goes on from; null for the real clock
-    grounds   `{root, pristine, home}`: a copy of the project that may be written to, what it was made of, and
-              the project's folder in it; null where nothing of the project takes part
-    seed      what a plugin of the project that shuffles tests is given
+    roots     folders placed first on the import path: the source roots of a copy of the project
+    hidden    top-level modules that cannot be imported, because a reviewer does not have them
+    owned     top-level modules that are only found in the roots
+    refused   folders removed from the import path, except parts of the interpreter
+    borrowed  folders placed last on the import path
+    ini       content of the pytest configuration
+    place     path below a test's own folder to use as the working folder; `""` for that folder itself
+    instant   start time of the clock in seconds since 1970; null for the real clock
+    grounds   `{root, pristine, home}`: a writable copy of the project, its original, and the project's folder
+              in the copy; null if nothing runs in a session of the project
+    seed      seed for plugins of the project that shuffle tests
     jobs      a list of
 
-        number    names the job in what is told back
-        kind      `test` for a test module, `import` for the loading of one module of the project, `mutants`
-                  for a test module against changes of one module of the project
-        code      the test module's text, or the module's dotted name
-        seconds   the time limit of one attempt
-        order     a seed to shuffle the test functions by; null for the order of the file
-        without   names of test functions that are not run
-        beside    the path below the copy's root where the test would stand, in a session of the project's
-                  own; null for a session without anything of the project
-        apart     whether each function is run in a child of its own
-        twice     whether all is run again where it left files
-        own_calls  whether it is told which calls of the module's own text are not made
-        span      `{file, first, last}`: where the member stands whose lines are traced; null for no tracing
-        names, file, source, mutants, direct    for `mutants` alone, see `mutating.py`
+        number    identifies the job in the results
+        kind      `test` for a test module, `import` to import a module of the project, `mutants` to run a
+                  test module against mutants of a module
+        code      text of the test module, or the dotted name of the module
+        seconds   time limit for one attempt
+        order     seed for shuffling the test functions; null for file order
+        without   names of test functions to leave out
+        beside    path below the copy's root for the test, to run it in a session of the project; null to run
+                  it alone
+        apart     whether to run each function in its own child
+        twice     whether to run everything again if it left files
+        own_calls  whether to report the calls in the module that were not made
+        span      `{file, first, last}`: location of the member to trace; null for no tracing
+        names, file, source, mutants, direct    only for `mutants`, see `mutation.py`
 
-What is told back are lines of JSON on standard output, none of them written by a process that has ever run
-code of the project, and each written as soon as it is known:
+Results are JSON lines on standard output, written as soon as they are known by a process that never runs code
+of the project:
 
     {"python": [3, 13], "pytest": "9.0.1", "problem": null, "locales": []}    at the start
     {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION], "done": []}     after each job
 
-with REACHED = `{"lines": [...], "branches": [[from, to], ...]}` (`to` is negative where the code is left) and
-FUNCTION = `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
-"network": false, "left": []}`, with whether it failed for want of a network, and names of files that it left.
-`idle` is null, or where calls and imports of the module's own text stand that were not reached, each as
-`[line, column, last line, last column]`. `done` tells what came of the setting: `clock`, and the words of
-`grounds.py`. Of a job of the kind `mutants` only `"mutants": [{"number": 0, "functions": {"test_x":
-"failed"}}]` is told, and `"acts": true` where the changes are written into a copy's file and are shown to
-have an effect.
+REACHED is `{"lines": [...], "branches": [[from, to], ...]}`, where a negative `to` means leaving the code.
+FUNCTION is `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
+"network": false, "left": []}`, where `network` says whether it failed because of a missing network, and
+`left` names files it left. `idle` is null, or the locations of calls and imports in the module that were not
+reached, each `[line, column, last line, last column]`. `done` lists flags: `clock`, and those of
+`project_session.py`. For a job of kind `mutants`, the result only has `"mutants": [{"number": 0, "functions":
+{"test_x": "failed"}}]` and, if mutants are written to a file and were shown to take effect, `"acts": true`.
 """
 
 from __future__ import annotations
@@ -69,28 +68,28 @@ from .results import JobResults, ResultChannel
 from .tracer import MemberSpan
 
 CLOCK = "clock"
-"""That the clock was moved, as it is told back."""
+"""Flag in the results: the clock was moved."""
 
 _DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "readline", "rlcompleter")
-"""What pytest loads when it is set up: here, once, unless the project has a module of such a name."""
+"""Modules that pytest loads during setup; loaded once here, unless the project has a module of that name."""
 
 _LOCALES = ("de_DE.UTF-8", "fr_FR.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8", "tr_TR.UTF-8", "ja_JP.UTF-8")
-"""Locales with another language, and most with another decimal point, than texts without any."""
+"""Locales that differ from the C locale in language and mostly in the decimal point."""
 
 _MOST_ATTEMPTS = 10
-"""How many children one module may have: after one that hung or crashed, the next runs the functions left."""
+"""Maximum number of children per module. If one hangs or crashes, the next one continues."""
 
 _LEAST_SECONDS = 1.0
 _MOST_SECONDS = 10.0
 _MOST_WORK_SECONDS = 3.0
-"""A session of the project's own that takes longer is not set up for another candidate."""
+"""A session of the project that takes longer is not set up for other candidates."""
 
 _MOST_TIME_LIMITS = 2
-"""How many time limits all the children of one module may use up together."""
+"""Maximum total time of all children of one module, in time limits."""
 
 
 def main() -> None:
-    """Read the plan from standard input, and tell the results on standard output."""
+    """Read the plan from standard input and write the results to standard output."""
     teller = ResultChannel()
     become_parent()
     plan = json.load(sys.stdin)
@@ -103,7 +102,7 @@ def main() -> None:
 
 
 def _load_pytest(roots: list[str]) -> str | None:
-    """Load pytest with all that each child would load else; return why that is not possible."""
+    """Load pytest and everything each child would load; return why that failed, if it did."""
     try:
         config = importlib.import_module("_pytest.config")
         importlib.import_module("pytest")
@@ -113,10 +112,10 @@ def _load_pytest(roots: list[str]) -> str | None:
             importlib.import_module(_DEBUGGER[0])
         _testing()
         importlib.import_module(__package__ + ".mutation")
-    except BaseException as error:  # noqa: BLE001 - a project may bring its own pytest, which may raise anything
+    except BaseException as error:  # noqa: BLE001 - the project's own pytest may raise anything
         return f"{type(error).__name__}: {error}"
     gc.collect()
-    gc.freeze()  # the children's collections pass over what is loaded now
+    gc.freeze()  # exclude loaded objects from the children's garbage collection
     return None
 
 
@@ -131,7 +130,7 @@ def _greeting(problem: str | None) -> Message:
 
 
 def _is_there(name: str) -> bool:
-    """Tell whether the system has a locale."""
+    """Return whether a locale is installed."""
     before = locale.setlocale(locale.LC_NUMERIC)
     try:
         locale.setlocale(locale.LC_NUMERIC, name)
@@ -142,7 +141,7 @@ def _is_there(name: str) -> bool:
 
 
 def _serve_jobs(plan: dict[str, Any], teller: ResultChannel, done: list[str]) -> None:
-    ini = Path("settings.ini").resolve()  # no name that pytest would find by itself
+    ini = Path("settings.ini").resolve()  # not a name that pytest looks for
     ini.write_text(plan["ini"], encoding="utf-8")
     grounds = read_grounds(plan)
     tests = _Tests(ini, plan["place"], grounds, teller.descriptor)
@@ -166,7 +165,7 @@ def _serve_import(job: dict[str, Any], closed: int) -> Message:
 def _import(module: str, send: Send) -> None:
     try:
         importlib.import_module(module)
-    except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+    except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything
         problem = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()[:500]
         send({"kind": "module", "problem": problem, "lines": [], "branches": []})
 
@@ -175,10 +174,10 @@ class _Tests:
     """Runs test modules.
 
     Args:
-        ini: The pytest configuration of a session without anything of the project.
-        place: A path below a test's own folder where it works in truth.
-        grounds: A copy of the project that tests may take part in; None for none.
-        closed: The file descriptor that no child may have.
+        ini: pytest configuration for modules that run alone.
+        place: Path below a test's own folder to use as the working folder.
+        grounds: Copy of the project for sessions, if any.
+        closed: File descriptor to close in children.
     """
 
     def __init__(self, ini: Path, place: str, grounds: ProjectFolder | None, closed: int) -> None:
@@ -188,7 +187,7 @@ class _Tests:
         self._closed = closed
 
     def serve(self, job: dict[str, Any]) -> Message:
-        """Run a test module, beside the project's own tests where it is to be and can be."""
+        """Run a test module, in a session of the project if requested and possible."""
         account, done = self._in_session(job, job["beside"]) or (self._alone(job), [])
         return {
             "number": job["number"],
@@ -200,14 +199,14 @@ class _Tests:
         }
 
     def _in_session(self, job: dict[str, Any], path: str | None) -> tuple[JobResults, list[str]] | None:
-        """Run it in the best session of the project's own that can be set up; None where none can."""
+        """Run it in the best session of the project that can be set up; return None if none can."""
         grounds = self._grounds
         if grounds is None or path is None:
             return None
         deadline = time.monotonic() + job["seconds"]
         for session in grounds.sessions(path):
             started = _Spent.so_far()
-            left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # some for the next one
+            left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # leave some for the next session
             account, is_done = self._attempts(job, left, session)
             grounds.restore()
             if account.is_whole and is_done:
@@ -233,10 +232,10 @@ class _Tests:
     def _attempts(
         self, job: dict[str, Any], seconds: float, session: Session | None, *, keep: bool = False
     ) -> tuple[JobResults, bool]:
-        """Run a module's functions; after one that hangs or crashes, run the rest in a new child.
+        """Run a module's functions; if one hangs or crashes, run the rest in a new child.
 
         Returns:
-            What is known of them, and whether it is known of all.
+            The results, and whether they are complete.
         """
         account = JobResults()
         span = None if job["span"] is None or session is not None else MemberSpan(**job["span"])
@@ -268,7 +267,7 @@ class _Tests:
 
 
 class _Spent(NamedTuple):
-    """How long all has taken so far: on the clock, and the processors for the children that have ended."""
+    """Time spent so far: wall-clock time, and CPU time of children that have ended."""
 
     clock: float
     processor: float
@@ -279,13 +278,13 @@ class _Spent(NamedTuple):
         return cls(time.monotonic(), times.children_user + times.children_system)
 
     def is_long_ago(self) -> bool:
-        """Tell whether what has been done since is too slow to be done for each candidate."""
+        """Return whether the time spent since then is too long to repeat for each candidate."""
         now = _Spent.so_far()
         return now.clock - self.clock > _MOST_SECONDS or now.processor - self.processor > _MOST_WORK_SECONDS
 
 
 def _holds_files(folder: Path) -> bool:
-    """Tell whether a module has left files outside of pytest's temporary folder."""
+    """Return whether a module has left files outside of pytest's temporary folder."""
     there = {place for sub in (folder, folder / "work") if sub.is_dir() for place in sub.iterdir()}
     return bool(there - {folder / name for name in ("tests", "tmp", "work")})
 
@@ -306,7 +305,7 @@ def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None
 
 
 def _carry_out(run: Any, send: Send) -> None:
-    """Carry out one attempt at a module, a `ModuleRun`, in a child."""
+    """Run one attempt at a module, a `ModuleRun`, in a child."""
     run.folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(HOME=str(run.folder), TMPDIR=str(run.folder))
     _testing().seed_anew()
@@ -314,5 +313,5 @@ def _carry_out(run: Any, send: Send) -> None:
 
 
 def _testing() -> Any:
-    """Return what runs tests, which loads pytest: that waits until the import path is arranged."""
+    """Return the module that imports pytest, which must wait until the import path is set up."""
     return importlib.import_module(__package__ + ".test_run")

@@ -1,7 +1,8 @@
-"""How a worker is started: `python start.py NAME` runs `main` of the module beside this one.
+"""Start a worker: `python start.py NAME` runs `main` of the module `NAME` in this folder.
 
-The workers are loaded under a package name of their own, and their folder leaves the import path before
-anything of the project is imported: neither the bot nor this folder's plain names are to be found there.
+The workers are loaded under a package name of their own, and their folder is removed from the import path
+before anything of the project is imported, so the tests can import neither the bot nor these modules by plain
+names.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ PACKAGE = "_testsmith_worker"
 
 
 def start(name: str) -> None:
-    """Run the `main` of one worker module."""
-    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib would cost start-up time
+    """Run `main` of a worker module."""
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - importing pathlib takes time
     sys.path[:] = [entry for entry in sys.path if entry not in {"", folder}]
     file = os.path.join(folder, "__init__.py")  # noqa: PTH118 - as above
     spec = importlib.util.spec_from_file_location(PACKAGE, file, submodule_search_locations=[folder])
@@ -29,4 +30,4 @@ def start(name: str) -> None:
 
 if __name__ == "__main__":
     start(sys.argv[1])
-    os._exit(0)  # without waiting for threads that a module of the project has left running
+    os._exit(0)  # do not wait for threads started by the project

@@ -1,27 +1,26 @@
-"""Run the project's own tests once, and tell what each of them reaches of some members.
+"""Run the project's tests once, and report what each of them reaches of some members.
 
-The plan comes as one JSON object on standard input:
+The plan is one JSON object on standard input:
 
-    root, project                     the copy of the git root, and the folder in it where pytest is run
-    arguments                         what a person gives to pytest
-    roots, hidden, owned, refused     as for `serve.py`
-    spans                             `[{file, first, last}]`: where the members stand, below the root
-    names, modules                    what the files of those tests name, and import, that are run first
-    only                              the ids of the tests that are run; null for all
-    seconds                           the time limit of all
-    whole                             whether it only matters what all tests reach together: then a line is
-                                      told of once
-    changes                           what is tried in place of a run that is traced; null for none:
+    root, project                     copy of the git root, and the folder in it where pytest runs
+    arguments                         configured arguments for pytest
+    roots, hidden, owned, refused     see `serve.py`
+    spans                             `[{file, first, last}]`: locations of the members, below the root
+    names, modules                    names and imports in test files that run first
+    only                              ids of the tests to run; null for all
+    seconds                           time limit for all tests
+    whole                             whether to report each line only once, for all tests together
+    changes                           mutants to try instead of a traced run; null for none:
                                       `{tests: [id], modules: [{path, source}], changes: [{module, number,
-                                      edit, function, tests: [number]}]}`, see `suite_changes.py`
+                                      edit, function, tests: [number]}]}`, see `suite_mutation.py`
 
-What is told back are lines of JSON on standard output, written by a process that has never run code of the
-project, each as soon as it is known. They are those of the children, see `suite_recorder.py`, which foreign
-code may have forged, with `attempt` as the number of the child; and, at the end of each child,
+Results are JSON lines on standard output, written as soon as they are known by a process that never runs code
+of the project. They contain the children's messages (see `suite_recorder.py`), which untrusted code may have
+forged, with the number of the child as `attempt`. At the end of each child:
 
     {"kind": "ended", "attempt": 0, "how": "done", "running": null, "words": "..."}
 
-with `running` as the test that was running, and `words` as what pytest said last. Of changes are told
+where `running` is the test that was running, and `words` the last output of pytest. For mutants:
 
     {"kind": "change", "module": 0, "number": 0, "noticed": true}
 """
@@ -49,7 +48,7 @@ _TESTS_BY_NAME = ("test.py", "tests.py")
 
 
 def main() -> None:
-    """Read the plan from standard input, and tell the results on standard output."""
+    """Read the plan from standard input and write the results to standard output."""
     teller = ResultChannel()
     become_parent()
     plan = json.load(sys.stdin)
@@ -78,7 +77,7 @@ def _place(plan: dict[str, Any]) -> Any:
 
 
 class _Suite:
-    """Runs the tests in children: after one that hung or ended, the next runs the tests left."""
+    """Runs the tests in children: if one hangs or crashes, the next child runs the remaining tests."""
 
     def __init__(self, plan: dict[str, Any], teller: ResultChannel, output: Path) -> None:
         self._plan = plan
@@ -91,7 +90,7 @@ class _Suite:
         self._exit: int | None = None
 
     def run(self) -> None:
-        """Run all tests, with the project's own options where they can be used."""
+        """Run all tests, with the project's own options if possible."""
         with_own, files = True, tuple[str, ...]()
         for self._attempt in range(_MOST_ATTEMPTS):
             how = self._run_child(with_own=with_own, files=files)
@@ -108,7 +107,7 @@ class _Suite:
                 self._done.add(self._running)
 
     def _named_otherwise(self) -> tuple[str, ...]:
-        """Return the files that hold tests by other names than pytest looks for."""
+        """Return test files with names that pytest does not collect by default."""
         if self._plan["arguments"] or self._plan["only"] is not None:
             return ()
         return tuple(name for name in _TESTS_BY_NAME if Path(name).is_file())
@@ -147,7 +146,7 @@ class _Suite:
         )
 
     def _receive(self, message: Message) -> None:
-        """Pass a message of the child on; it may be anything."""
+        """Pass on a message of the child, which is untrusted."""
         if message["kind"] in {"ended", "alive"}:
             return
         if message["kind"] == "begun":
@@ -165,5 +164,5 @@ class _Suite:
 
 
 def _pytest_part() -> Any:
-    """Return what knows pytest, which is loaded once the import path is arranged."""
+    """Return the module that imports pytest, which must wait until the import path is set up."""
     return importlib.import_module(__package__ + ".suite_recorder")

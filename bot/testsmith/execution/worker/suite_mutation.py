@@ -1,12 +1,13 @@
-"""Run the project's own tests against changes of its modules: which changes does one of them fail with?
+"""Run the project's tests against mutants of its modules.
 
-One child collects the tests, the project's modules with them, runs them unchanged, and forks a child for each
-change, which exchanges the code of the one function and runs the tests that reach it, the quickest first,
-until one fails. Where the change runs when its module is loaded, a child is forked that has loaded nothing
-of the project yet, as long as loading is quick.
+One child collects the tests (importing the project's modules), runs them unchanged, and forks a child per
+mutant. That child replaces the code of one function and runs the tests that reach it, fastest first, until
+one fails. For a mutant in code that runs when its module is loaded, a child that has not imported the project
+loads the changed module, provided that loading is fast.
 
-Only tests that pass unchanged, before and afterwards, count. Where one that reaches a change does not, or
-where they take too long to run all of them, a change that the others leave alive is not told of.
+Only tests that pass unchanged, before and afterwards, count. If some of the tests that reach a mutant are
+left out, because they fail or there is not enough time, and the others do not kill it, no result is reported
+for it.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ from .suite_recorder import (
 )
 
 MOST_SECONDS_TO_LOAD = 3.0
-"""Where it takes longer to load the tests, changes of what runs then are not tried."""
+"""If loading the tests takes longer, mutants that require loading are not tried."""
 
 MOST_SECONDS_A_CHANGE = 5.0
-"""So long may the tests of one change take without it."""
+"""Limit for the unchanged run time of the tests for one mutant."""
 
 _LEAST_SECONDS = 2.0
 _TIMES_AS_LONG = 5.0
@@ -56,11 +57,11 @@ _PATIENCE = Patience(most_bytes=_MOST_BYTES)
 
 
 class ModuleChange(NamedTuple):
-    """One change of one module.
+    """One mutant of one module.
 
     Attributes:
-        module: The number of the module.
-        mutant: The change itself; its `tests` are ids of own tests.
+        module: Number of the module.
+        mutant: The mutant; its `tests` are ids of the project's tests.
     """
 
     module: int
@@ -68,14 +69,14 @@ class ModuleChange(NamedTuple):
 
 
 class ChangesRun(NamedTuple):
-    """What is to be run.
+    """What to run.
 
     Attributes:
-        place: Where.
-        modules: The files that are changed, as code objects name them, and their texts.
-        changes: The changes.
-        deadline: When all of it is to be over, on the monotonic clock.
-        closed: A file descriptor that no child may have.
+        place: Where pytest runs.
+        modules: Changed files, as named in code objects, with their source texts.
+        changes: The mutants.
+        deadline: End of the time limit on the monotonic clock.
+        closed: File descriptor to close in children.
     """
 
     place: SuiteFolder
@@ -86,17 +87,17 @@ class ChangesRun(NamedTuple):
 
     @property
     def tests(self) -> frozenset[str]:
-        """All tests that reach a change."""
+        """Ids of all tests that reach a mutant."""
         return frozenset[str]().union(*(change.mutant.tests for change in self.changes))
 
     @property
     def left(self) -> float:
-        """How many seconds are left."""
+        """Return the remaining seconds."""
         return self.deadline - time.monotonic()
 
 
 def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> ChangesRun:
-    """Read the changes of a plan."""
+    """Decode the mutants of a plan."""
     data = plan["changes"]
     return ChangesRun(
         place=place,
@@ -116,7 +117,7 @@ def _change(data: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
 
 
 def try_changes(run: ChangesRun) -> Iterator[Message]:
-    """Yield `{"module": ..., "number": ..., "noticed": ...}` for each change of which that is known."""
+    """Yield `{"module": ..., "number": ..., "noticed": ...}` for each mutant with a known result."""
     known = CollectedTests()
     for with_own in (True, False):
         stage = _Stage(run, with_own=with_own)
@@ -133,12 +134,12 @@ def try_changes(run: ChangesRun) -> Iterator[Message]:
 
 
 class CollectedTests:
-    """What the child that collects the tests has told; it runs foreign code, so it may be anything.
+    """What the child that collects the tests has reported. It runs untrusted code, so values are validated.
 
     Attributes:
-        loading_seconds: How long it took to load the tests; None where it did not come so far.
-        is_unusable: Whether pytest came to no tests.
-        with_own: Whether the project's own pytest options held.
+        loading_seconds: Time to load the tests; None if loading did not finish.
+        is_unusable: Whether pytest did not get to any tests.
+        with_own: Whether the project's own pytest options were used.
     """
 
     def __init__(self) -> None:
@@ -151,14 +152,14 @@ class CollectedTests:
         self._verdicts: dict[tuple[int, int], str | None] = {}
 
     def receive(self, message: Message) -> None:
-        """Take one message in."""
+        """Handle one message."""
         try:
             getattr(self, "_take_" + message["kind"], self._ignore)(message)
         except (KeyError, TypeError, ValueError):
             return
 
     def _ignore(self, message: Message) -> None:
-        """Drop what is unknown."""
+        """Ignore an unknown message."""
 
     def _take_loaded(self, message: Message) -> None:
         self.loading_seconds = float(message["seconds"])
@@ -183,27 +184,27 @@ class CollectedTests:
         self._verdicts.setdefault(key, None if by is None else str(by))
 
     def is_unplaced(self, change: ModuleChange) -> bool:
-        """Tell whether a change could not be put in place."""
+        """Return whether a mutant could not be applied."""
         return (change.module, change.mutant.number) in self._unplaced
 
     def choice(self, tests: Collection[str]) -> TestChoice:
-        """Choose among the tests of a change."""
+        """Choose among the tests that reach a mutant."""
         return choose(self._clean, tests)
 
     def verdicts(self) -> Iterator[Message]:
-        """Yield what is known of the changes that were put in place."""
+        """Yield the known results of mutants that were applied."""
         for (module, number), by in self._verdicts.items():
             if by not in self._distrusted:
                 yield {"module": module, "number": number, "noticed": by is not None}
 
 
 class TestChoice(NamedTuple):
-    """Which tests are run against a change.
+    """Tests to run against a mutant.
 
     Attributes:
-        tests: Their ids, the quickest first.
-        seconds: How long they took without it.
-        is_whole: Whether they are all that reach it, so that what they leave alive is alive.
+        tests: Ids, fastest first.
+        seconds: Time they took unchanged.
+        is_whole: Whether these are all the tests that reach it, so that it survives if they pass.
     """
 
     tests: tuple[str, ...]
@@ -212,7 +213,7 @@ class TestChoice(NamedTuple):
 
 
 def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> TestChoice:
-    """Choose those that pass without the change, the quickest first, as many as there is time for."""
+    """Choose tests that pass unchanged, fastest first, as many as the time limit allows."""
     passing = sorted((clean[test][1], test) for test in tests if clean.get(test, ("", 0))[0] == "passed")
     skipped = sum(clean.get(test, ("", 0))[0] == "skipped" for test in tests)
     chosen: list[str] = []
@@ -226,7 +227,7 @@ def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> TestC
 
 
 class _Stage:
-    """The child that collects the tests, as a plugin: in place of running them, it forks a child a change."""
+    """Plugin for the child that collects the tests: forks a child per mutant instead of running the tests."""
 
     def __init__(self, run: ChangesRun, *, with_own: bool) -> None:
         self._run = run
@@ -237,7 +238,7 @@ class _Stage:
         self._modules: list[LoadedModule] = []
 
     def carry_out(self, send: Send) -> None:
-        """Collect, and try all changes."""
+        """Collect the tests and try all mutants."""
         self._send = send
         arguments = suite_arguments(self._run.place, with_own=self._with_own)
         files = files_of(self._run.place, self._run.tests)
@@ -247,19 +248,19 @@ class _Stage:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the tests that reach a change."""
+        """Keep the tests that reach a mutant."""
         wanted = self._run.tests
         items[:] = [item for item in items if test_id(item, self._run.place.root) in wanted]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Try all changes; tell pytest that its tests have been run."""
+        """Try all mutants; return True to replace pytest's own loop."""
         seconds = time.monotonic() - self._started
         self._send({"kind": "loaded", "seconds": seconds, "with_own": self._with_own})
         self._modules = [LoadedModule(*module) for module in self._run.modules]  # while all can be found
         become_parent()
         for item in session.items:
-            _ = item.location  # pytest keeps it, and would find it anew in each child
+            _ = item.location  # computed once here instead of in each child
         gc.collect()
         gc.freeze()
         items = {test_id(item, self._run.place.root): item for item in session.items}
@@ -269,9 +270,9 @@ class _Stage:
         return True
 
     def _clean(self, items: dict[str, pytest.Item], kind: str) -> dict[str, tuple[str, float]]:
-        """Run tests unchanged, and tell how each ends; after one that ends the process, run the rest.
+        """Run tests unchanged and report their results; if one ends the process, continue with the rest.
 
-        They may take a part of the time that is left; of those that then have not been run nothing is known.
+        This uses part of the remaining time; tests that did not run in it have no result.
         """
         found: dict[str, tuple[str, float]] = {}
         deadline = time.monotonic() + self._run.left * _SHARE_UNCHANGED
@@ -291,7 +292,7 @@ class _Stage:
     def _tried(
         self, change: ModuleChange, items: dict[str, pytest.Item], clean: dict[str, tuple[str, float]]
     ) -> Iterator[str]:
-        """Try one change; yield the test that fails with it."""
+        """Try one mutant; yield the test that kills it."""
         mutant = change.mutant
         choice = choose(clean, mutant.tests)
         if mutant.function is None or not choice.tests or self._run.left <= 0:
@@ -311,12 +312,12 @@ class _Stage:
 
 
 class _Trial:
-    """What one child has told of the tests that it ran.
+    """What one child has reported about its tests.
 
     Attributes:
-        ended: How each test ended, and how many seconds it took.
-        running: The test that was running when the child ended; None for none.
-        is_over: Whether the child came to its end.
+        ended: Status and duration in seconds by test.
+        running: The test that was running when the child ended, if any.
+        is_over: Whether the child finished.
     """
 
     def __init__(self) -> None:
@@ -325,7 +326,7 @@ class _Trial:
         self.is_over = False
 
     def receive(self, message: Message) -> None:
-        """Take one message in."""
+        """Handle one message."""
         if message["kind"] == "begun":
             self.running = str(message["id"])
         elif message["kind"] == "case":
@@ -333,24 +334,24 @@ class _Trial:
             self.running = None
 
     def noticed_by(self, *, hung: bool) -> str | None:
-        """Return the test that failed, hung or ended the process; None for none.
+        """Return the test that failed, hung or ended the process, if any.
 
         Args:
-            hung: Whether one that did not end has hung, rather than found no time.
+            hung: Whether an unfinished test counts as hanging, rather than as lack of time.
         """
         failed = [test for test, (status, _) in self.ended.items() if status not in {"passed", "skipped"}]
         return failed[0] if failed else self.running if hung else None
 
 
 class _OwnCase(QuickCase):
-    """Runs own tests in children, and tells how each ended."""
+    """Runs the project's tests in children and reports their results."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._root = root
 
     def trial(self, items: Sequence[pytest.Item], exchange: Any, *, whole: bool, seconds: float) -> _Trial:
-        """Run tests in a child with some code exchanged, all or up to the first that fails."""
+        """Run tests in a child with replaced code, all or until one fails."""
         trial = _Trial()
 
         def body(send: Send) -> None:
@@ -362,7 +363,7 @@ class _OwnCase(QuickCase):
         return trial
 
     def run_own(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
-        """Run tests in order, all or up to the first that fails."""
+        """Run tests in order, all or until one fails."""
         for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
             test = test_id(item, self._root)
             send({"kind": "begun", "id": test})
@@ -376,7 +377,7 @@ class _OwnCase(QuickCase):
 
 
 def _loaded_verdict(run: ChangesRun, change: ModuleChange, known: CollectedTests) -> Iterator[Message]:
-    """Yield what tests do with a change that is loaded with its module."""
+    """Yield the result for a mutant that requires loading its module."""
     choice = known.choice(change.mutant.tests)
     file, source = run.modules[change.module]
     code = compiled(change.mutant.applied(source), file)
@@ -392,14 +393,14 @@ def _loaded_verdict(run: ChangesRun, change: ModuleChange, known: CollectedTests
 
     how = run_child(once.carry_out, min(run.left, limit), receive, run.closed, _PATIENCE)
     hung = run.left > 0
-    is_lost = loaded != [len(choice.tests)] and (how == DONE or hung)  # the tests are not there any more
+    is_lost = loaded != [len(choice.tests)] and (how == DONE or hung)  # the tests no longer exist
     noticed = is_lost or trial.noticed_by(hung=hung) is not None
     if noticed or (how == DONE and choice.is_whole):
         yield {"module": change.module, "number": change.mutant.number, "noticed": noticed}
 
 
 class _Once:
-    """A plugin for a child that loads the changed module, and runs tests until one fails."""
+    """Plugin for a child that loads the changed module and runs tests until one fails."""
 
     def __init__(
         self, place: SuiteFolder, tests: Sequence[str], finder: MutantFinder, *, with_own: bool
@@ -422,12 +423,12 @@ class _Once:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """Come before pytest's own finder, which loads the modules whose examples are tests."""
+        """Run before pytest's own hook, which imports modules with doctests."""
         sys.meta_path.insert(0, self._finder)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the tests, if they are all there; tell pytest that its tests have been run."""
+        """Run the tests if all of them exist; return True to replace pytest's own loop."""
         items = {test_id(item, self._place.root): item for item in session.items}
         chosen = [items[test] for test in self._tests if test in items]
         self._send({"kind": "loaded", "tests": len(chosen)})

@@ -1,4 +1,10 @@
-"""The project's own tests in one child: a plugin that tells what each of them reaches of the members."""
+"""Run the project's tests in a child process, with a plugin that reports what each test reaches.
+
+pytest runs as configured by the project, with its conftest files, plugins and settings, but in one process.
+Plugins that run tests in other processes, measure coverage or shuffle tests are disabled. If pytest cannot
+start that way, for example because of an option of a plugin that is not installed, it runs without the
+project's command line options, and warnings are not errors.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +24,11 @@ from .forking import Send
 from .test_run import function_name
 from .tracer import MemberSpan, ReachedByFile, ReachedLines, Spans, make_tracer
 
-# Pytest as the project's authors run it, in one process: with their conftest, plugins and settings.
-#
-# Plugins that would run tests elsewhere, measure them as well or shuffle them are told not to. Where
-# pytest cannot be started so, as with an option of a plugin that is not installed, it is run without the
-# project's command line options, and no warning is an error.
-
 UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTERNAL_ERROR)})
-"""How pytest ends where it came to no tests."""
+"""Exit codes of pytest if it did not get to any tests."""
 
 NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
-"""How pytest ends where it has found no test."""
+"""Exit code of pytest if it found no tests."""
 
 _ALWAYS = (
     *("-p", "no:cacheprovider", "-p", "no:randomly"),
@@ -36,7 +36,7 @@ _ALWAYS = (
     *(
         "-W",
         "ignore::pytest.PytestDeprecationWarning",
-    ),  # an error for authors who hold pytest at another version
+    ),  # an error for projects pinned to another version of pytest
 )
 _QUIETED = {"xdist": ("-n", "0"), "pytest_cov": ("--no-cov",), "benchmark": ("--benchmark-disable",)}
 _REFUSED = ("xdist", "pytest_cov", "pytest_forked", "testmon", "picked")
@@ -58,13 +58,13 @@ _ERRORS = tuple(
 
 
 class SuiteFolder(NamedTuple):
-    """Where pytest is run.
+    """Where pytest runs.
 
     Attributes:
-        root: The copy of the git root.
+        root: Copy of the git root.
         project: The project's folder in it.
-        hidden: Top-level modules that are not there, and whose plugins are not, either.
-        arguments: What a person gives to pytest.
+        hidden: Top-level modules that are hidden along with their plugins.
+        arguments: Configured arguments for pytest.
     """
 
     root: Path
@@ -74,17 +74,17 @@ class SuiteFolder(NamedTuple):
 
 
 class InOneProcess:
-    """A plugin that undoes what would run tests in processes of their own, where nothing traces them."""
+    """A plugin that prevents tests from running in separate processes, where they are not traced."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Turn the option of pytest-forked off, which no argument can."""
+        """Disable pytest-forked, which no argument can do."""
         if getattr(config.option, "forked", False):
             config.option.forked = False
 
 
 class OnlyTheseFiles:
-    """A plugin that has pytest look at some files, in place of those that a person names."""
+    """A plugin that limits pytest to some files instead of those in the configured arguments."""
 
     def __init__(self, place: SuiteFolder, files: Sequence[str]) -> None:
         self._arguments = place.arguments
@@ -92,17 +92,17 @@ class OnlyTheseFiles:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Exchange the files, once what a person names has told where the project begins."""
+        """Replace the files after the configured ones determined the root folder."""
         if self._arguments:
             config.args = list(self._files)
 
 
 def suite_arguments(place: SuiteFolder, *, with_own: bool) -> list[str]:
-    """Return pytest's command line, without the files; those that a person names are in it.
+    """Return pytest's command line, with the configured files only.
 
     Args:
-        place: Where it is run.
-        with_own: Whether the project's own options hold.
+        place: Where pytest runs.
+        with_own: Whether to use the project's own options.
     """
     installed = {point.name: point.value for point in _plugins()}
     hidden = [name for name, value in installed.items() if value.partition(".")[0] in place.hidden]
@@ -123,7 +123,7 @@ def _without(names: Iterable[str]) -> list[str]:
 
 
 def _barrier(place: SuiteFolder) -> list[str]:
-    """Keep pytest from looking for settings and conftest files above the copy, where the project has none."""
+    """Keep pytest from reading settings and conftest files above the copy if the project has none."""
     if any(argument.startswith(_SETS_A_ROOT) for argument in place.arguments):
         return []
     if any(_configures(folder / name) for folder in _upwards(place) for name in _MAY_CONFIGURE):
@@ -146,22 +146,22 @@ def _configures(file: Path) -> bool:
         from _pytest.config.findpaths import load_config_dict_from_file
 
         return load_config_dict_from_file(file) is not None
-    except Exception:  # noqa: BLE001 - a broken file is for pytest to refuse; an older pytest lacks the function
+    except Exception:  # noqa: BLE001 - pytest reports broken files; the function may be missing
         return True
 
 
 def test_id(item: pytest.Item, root: Path) -> str:
-    """Return what names a test whatever pytest's own root is: its file below the git root, and the rest."""
+    """Return the id of a test, independent of pytest's root: file below the git root, and the rest."""
     return f"{file_of(item, root)}::{item.nodeid.partition('::')[2] or item.name}"
 
 
 def files_of(place: SuiteFolder, tests: Iterable[str]) -> list[str]:
-    """Return the paths of the files of some tests, by the ids of these, as far as they are there."""
+    """Return the paths of the existing files of some tests."""
     files = {place.root / test.partition("::")[0] for test in tests}
     return sorted(str(file) for file in files if file.exists())
 
 
-test_id.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test where it is imported
+test_id.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it wherever it is imported
 
 
 def file_of(item: pytest.Item, root: Path) -> str:
@@ -170,7 +170,7 @@ def file_of(item: pytest.Item, root: Path) -> str:
 
 
 def speak_into(file: Path) -> None:
-    """Let this process write its output into a file."""
+    """Redirect the output of this process to a file."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
@@ -178,7 +178,7 @@ def speak_into(file: Path) -> None:
 
 
 def last_words(file: Path) -> str:
-    """Return the line of pytest's output that says best why it came to no tests."""
+    """Return the line of pytest's output that best explains why it did not get to any tests."""
     text = ""
     with contextlib.suppress(OSError), file.open("rb") as output:
         output.seek(max(0, file.stat().st_size - _LAST_WORDS_BYTES))
@@ -188,7 +188,7 @@ def last_words(file: Path) -> str:
 
 
 def _telling(lines: Sequence[str]) -> str:
-    """Choose an error's own line: pytest begins it in one of some ways, and may say more afterwards."""
+    """Choose the line with the error, which has one of several prefixes and may be followed by more."""
     for pattern in _ERRORS:
         found = [match.group(1) for line in lines if (match := pattern.match(line))]
         if found:
@@ -198,18 +198,18 @@ def _telling(lines: Sequence[str]) -> str:
 
 _MOST_SOURCE_BYTES = 1_000_000
 UNLIKELY = 2
-"""The rank of test files that are run last, as they neither import nor name a member."""
+"""Rank of test files that neither import nor name a member and run last."""
 
 _LACKS_A_MODULE = "could not import "
-"""What `pytest.importorskip` says."""
+"""Message of `pytest.importorskip`."""
 
 
 class Likely(NamedTuple):
-    """What a test file has in it that is likely to reach a member.
+    """Names in a test file that suggest it reaches a member.
 
     Attributes:
-        names: The names of members and of their modules.
-        modules: The dotted names of the members' modules.
+        names: Names of members and of their modules.
+        modules: Dotted names of the members' modules.
     """
 
     names: tuple[str, ...]
@@ -217,17 +217,17 @@ class Likely(NamedTuple):
 
 
 class SuiteRun(NamedTuple):
-    """What a child is to run.
+    """What a child runs.
 
     Attributes:
-        place: Where.
-        spans: Where the members stand whose lines are traced; empty if nothing is traced.
-        likely: What the files of those tests have in them that are run first.
-        without: The ids of tests that are not run.
-        with_own: Whether the project's own pytest options hold.
-        whole: Whether a line is told of once, by whichever test reaches it first.
-        only: The ids of the tests that are run; None for all.
-        files: The files that are looked at, relative to the project; empty for what pytest finds by itself.
+        place: Where pytest runs.
+        spans: Locations of the members to trace; empty for no tracing.
+        likely: Names in test files that run first.
+        without: Ids of tests to leave out.
+        with_own: Whether to use the project's own pytest options.
+        whole: Whether to report each line only once, for the first test that reaches it.
+        only: Ids of the tests to run; None for all.
+        files: Files to collect, relative to the project; empty for pytest's default.
     """
 
     place: SuiteFolder
@@ -241,7 +241,7 @@ class SuiteRun(NamedTuple):
 
 
 def run_suite(run: SuiteRun, send: Send) -> None:
-    """Run the project's own tests; send how each ends, and at last how pytest did."""
+    """Run the project's tests; send the result of each, and pytest's exit code at the end."""
     recorder = _SuiteRecorder(send, run)
     recorder.start()
     arguments = suite_arguments(run.place, with_own=run.with_own)
@@ -252,10 +252,10 @@ def run_suite(run: SuiteRun, send: Send) -> None:
 
 
 class _SuiteRecorder:
-    """The plugin. What members' code does outside any test belongs to the loading of the modules.
+    """The plugin. Lines that members run outside of tests count as reached by loading the modules.
 
-    Sets of lines are sent once each, since cases of one test mostly reach the same; arcs are sent where
-    they are met for the first time.
+    Each set of lines is sent once, because cases of one test usually reach the same lines; arcs are sent when
+    first seen.
     """
 
     def __init__(self, send: Send, run: SuiteRun) -> None:
@@ -273,13 +273,13 @@ class _SuiteRecorder:
         self._left_early: set[tuple[str, int]] = set()
 
     def start(self) -> None:
-        """Begin to trace."""
+        """Start tracing."""
         self._tracer.exchange(self._loaded)
         if self._run.spans:
             self._tracer.start()
 
     def finish(self, exit_code: int) -> None:
-        """Send what is known of the whole."""
+        """Send the final results."""
         self._tell_loaded()
         self._send({"kind": "exit", "code": exit_code})
 
@@ -288,7 +288,7 @@ class _SuiteRecorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Bring those to the front that are likely to reach a member; leave out what is not to be run."""
+        """Move tests that are likely to reach a member to the front; remove tests that must not run."""
         root, without, only = self._run.place.root, self._run.without, self._run.only
         ids = {id(item): test_id(item, root) for item in items}
         kept = [item for item in items if only is None or ids[id(item)] in only]
@@ -301,22 +301,22 @@ class _SuiteRecorder:
         return file_of(item, self._run.place.root)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tell which file could not be collected, and of each that it goes on."""
+        """Report files that could not be collected, and progress for the others."""
         self._send({"kind": "alive"})
         data = report.longrepr
-        why = str(data[2] if isinstance(data, tuple) else data)[-1_000:]  # of a skip: file, line, reason
+        why = str(data[2] if isinstance(data, tuple) else data)[-1_000:]  # for a skip: file, line, reason
         if report.failed or (report.skipped and _LACKS_A_MODULE in why):
             self._send({"kind": "broken", "node": report.nodeid, "message": why})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Tell what loading has reached, and how many tests there are."""
+        """Report the lines reached by loading, and the number of tests."""
         self._tell_loaded()
         root = os.path.relpath(session.config.rootpath, self._run.place.root)
         self._send({"kind": "collected", "tests": len(session.items), "rootdir": root})
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        """Run one case, and send how it ended."""
+        """Run one case and send its result."""
         data = self._told(item)
         self._send({"kind": "begun", **data})
         self._status = "crashed"
@@ -327,7 +327,7 @@ class _SuiteRecorder:
         outcome = yield
         seconds = time.monotonic() - started
         self._tracer.exchange(before)
-        if outcome.excinfo is not None:  # as Ctrl-C, which ends the run: the rest belongs into a new child
+        if outcome.excinfo is not None:  # for example Ctrl-C: the remaining tests need a new child
             os._exit(1)
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
@@ -342,7 +342,7 @@ class _SuiteRecorder:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, None, None]:
-        """Keep what a fixture's setup reaches: it counts for each test that shares the fixture."""
+        """Record what a fixture's setup reaches; it counts for every test that uses the fixture."""
         reached = ReachedByFile()
         before = self._tracer.exchange(reached)
         yield
@@ -353,13 +353,13 @@ class _SuiteRecorder:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-        """Note where an exception left a member and ended the test, as a failure or by a skip."""
+        """Record where an exception that ends the test (failure or skip) left a member."""
         outcome = yield
         if call.excinfo is not None and not hasattr(outcome.get_result(), "wasxfail"):
             self._left_early.update(_frames(call.excinfo.value, self._spans))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a phase of the case ended; the worst counts."""
+        """Record the result of one phase; the worst counts."""
         if report.failed:
             self._status = "failed"
         elif self._status == "failed":
@@ -370,7 +370,7 @@ class _SuiteRecorder:
             self._status = "passed"
 
     def _lines(self, reached: ReachedByFile) -> dict[str, list[int]]:
-        """Return the lines to tell of; where only all tests together matter, those that nobody knows of."""
+        """Return the lines to report; with `whole`, only those not reported before."""
         if not self._run.whole:
             return {file: sorted(part.lines) for file, part in sorted(reached.parts.items())}
         found = {}
@@ -382,7 +382,7 @@ class _SuiteRecorder:
         return found
 
     def _tell_reached(self, reached: ReachedByFile) -> int:
-        """Send what is new of it; return the number of the set of lines."""
+        """Send new lines and arcs; return the number of the set of lines."""
         lines = self._lines(reached)
         arcs = {(file, *arc) for file, part in reached.parts.items() for arc in part.branches}
         if not arcs <= self._arcs:
@@ -396,7 +396,7 @@ class _SuiteRecorder:
 
 
 def _frames(error: BaseException | None, spans: Spans) -> Iterable[tuple[str, int]]:
-    """Yield where an exception, and those that it was raised while handling, passed through the members."""
+    """Yield the locations in members that an exception and its context passed through."""
     known: set[int] = set()
     while error is not None and id(error) not in known:
         known.add(id(error))
@@ -415,7 +415,7 @@ def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
 
 
 class _Ranks:
-    """Tells which test files are run first."""
+    """Determines which test files run first."""
 
     def __init__(self, root: Path, likely: Likely) -> None:
         self._root = root
@@ -424,7 +424,7 @@ class _Ranks:
         self._known: dict[str, int] = {}
 
     def of(self, file: str) -> int:
-        """Return 0 for one that imports a member's module, 1 for one that names a member, else `UNLIKELY`."""
+        """Return 0 if the file imports a member's module, 1 if it names a member, otherwise `UNLIKELY`."""
         if file not in self._known:
             try:
                 text = (self._root / file).read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
@@ -440,7 +440,7 @@ class _Ranks:
 
 
 def _imported(text: str) -> Iterable[str]:
-    """Yield the dotted names that a module's text imports, modules and what is taken of them alike."""
+    """Yield the dotted names of modules and objects that a module imports."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""One test module in one child: pytest on the one file, and a plugin that tells how each function ends."""
+"""Run one test module with pytest in a child, with a plugin that reports each function's result."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ _SHORT = (
 
 
 class ModuleRun(NamedTuple):
-    """What a child is to run.
+    """What a child runs.
 
     Attributes:
-        folder: A folder of its own: the test module comes into it, and its working folder below it.
-        code: The test module's text.
-        ini: The pytest configuration's file.
-        order: A seed to shuffle the functions by; None for the order of the file.
-        without: Names of functions that are not run.
-        span: Where the member stands that is traced; None for no tracing.
-        apart: Whether each function is run in a child of its own.
-        session: The project's own session that it takes part in; None where it is alone.
-        own_calls: Whether it is told which calls of the module's own text are not made.
+        folder: Folder for this run: contains the test module and, below it, the working folder.
+        code: Text of the test module.
+        ini: pytest configuration file.
+        order: Seed for shuffling the functions; None for file order.
+        without: Names of functions to leave out.
+        span: Location of the member to trace; None for no tracing.
+        apart: Whether to run each function in its own child.
+        session: Session of the project to run in; None to run alone.
+        own_calls: Whether to report the calls in the module that were not made.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ class ModuleRun(NamedTuple):
 
 
 def run_tests(run: ModuleRun, send: Send) -> None:
-    """Run the module's tests; send how each case ends, and at last what came of the whole."""
+    """Run the module's tests; send the result of each case, and of the module at the end."""
     if run.session is not None:
         _run_in_session(run, run.session, send)
         return
@@ -80,7 +80,7 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     arguments = pytest_arguments(file, run.folder, run.ini)
     own_calls, text = OwnCalls(str(file)) if run.own_calls else None, file.read_text(encoding="utf-8")
     if own_calls is not None:
-        arguments.append("--assert=plain")  # else calls of pytest's own stand among them
+        arguments.append("--assert=plain")  # otherwise pytest adds calls
         own_calls.start()
     exit_code = pytest.main(arguments, plugins=plugins)
     if own_calls is not None:
@@ -89,13 +89,13 @@ def run_tests(run: ModuleRun, send: Send) -> None:
 
 
 def pytest_arguments(file: Path, folder: Path, ini: Path) -> list[str]:
-    """Return pytest's command line for one test module, which lies in a folder of its own."""
+    """Return pytest's command line for one test module in a folder of its own."""
     named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
     return [str(file), *(str(part) for option in named.items() for part in option), "--noconftest", *_SHORT]
 
 
 def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
-    """Run the module in a session of the project's own; of the outcomes only the module's own are told."""
+    """Run the module in a session of the project; only the module's own results are sent."""
     session.file.parent.mkdir(parents=True, exist_ok=True)
     session.file.write_bytes(run.code.encode("utf-8", "replace"))
     os.chdir(session.home)
@@ -118,7 +118,7 @@ def _case(name: str, status: str, message: str, reached: ReachedLines) -> Messag
 
 
 class _Recorder:
-    """The plugin. What the member's code does outside any test belongs to the loading of the module."""
+    """The plugin. Lines that the member runs outside of tests count as reached by loading the module."""
 
     def __init__(self, send: Send, run: ModuleRun, leftovers: Leftovers) -> None:
         self._send = send
@@ -134,13 +134,13 @@ class _Recorder:
         self._problem = ""
 
     def start(self) -> None:
-        """Begin to trace."""
+        """Start tracing."""
         if self._tracer is not None:
             self._tracer.exchange(self._loaded)
             self._tracer.start()
 
     def finish(self, exit_code: int) -> None:
-        """Send what is known of the module as a whole."""
+        """Send the results of the module as a whole."""
         failed = exit_code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         if failed and not self._problem and exit_code != pytest.ExitCode.NO_TESTS_COLLECTED:
             self._problem = f"pytest ended with exit code {exit_code}"
@@ -153,7 +153,7 @@ class _Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out what is not wanted, then shuffle; pytest itself groups by wider fixtures afterwards."""
+        """Remove excluded functions, then shuffle; pytest then groups by fixtures with a wider scope."""
         own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
         is_first = bool(items) and self._is_foreign(items[0])
         mine: list[pytest.Item] = [item for item in items if self._is_wanted(item)]
@@ -162,26 +162,26 @@ class _Recorder:
         items[:] = [*own, *mine] if is_first else [*mine, *own]
 
     def _is_wanted(self, item: pytest.Item) -> bool:
-        is_function = isinstance(item, pytest.Function)  # rather than what a plugin makes of a file
+        is_function = isinstance(item, pytest.Function)  # not an item created by another plugin
         return is_function and not self._is_foreign(item) and function_name(item) not in self._run.without
 
     def pytest_collection_finish(self) -> None:
-        """From here on a new file is a function's."""
+        """Attribute new files to functions from here on."""
         self._leftovers.disregard()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note why the module did not load."""
+        """Record why the module did not load."""
         if report.failed and not self._problem:
             self._problem = _cut(_own_words(str(report.longrepr)))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        """Run one case, and send how it ended."""
+        """Run one case and send its result."""
         if self._is_foreign(item):
             yield
             return
         name = function_name(item)
-        if self._run.session is None:  # there, what the project sets up is not the function's doing
+        if self._run.session is None:  # in a session, the project's setup does not count for the function
             self._send({"kind": "begun", "name": name})
         self._status, self._message = "crashed", "it has no outcome"
         self._network = self._raised_by_test = False
@@ -189,7 +189,7 @@ class _Recorder:
         before = self._note_into(reached)
         outcome = yield
         self._note_into(before)
-        if outcome.excinfo is not None:  # as Ctrl-C, which ends the run: the rest belongs into a new child
+        if outcome.excinfo is not None:  # for example Ctrl-C: the remaining tests need a new child
             os._exit(1)
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
@@ -199,7 +199,7 @@ class _Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Tell that a function itself begins, in a session that the project has set up."""
+        """Report that a function itself starts, in a session that the project has set up."""
         if self._run.session is not None and not self._is_foreign(item):
             self._send({"kind": "begun", "name": function_name(item)})
 
@@ -207,7 +207,7 @@ class _Recorder:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[Any]
     ) -> Generator[None, None, None]:
-        """Note whether a phase failed for want of a network, or by what the test itself raised."""
+        """Record whether a phase failed because of a missing network or an error the test itself raised."""
         yield
         if call.excinfo is None:
             return
@@ -216,13 +216,13 @@ class _Recorder:
             self._raised_by_test = is_raised_by_test(call.excinfo.value, file_of(item))
 
     def _is_foreign(self, item: pytest.Item) -> bool:
-        """Tell whether a case is one of the project's own."""
+        """Return whether a case is one of the project's tests."""
         session = self._run.session
         return session is not None and file_of(item) != str(session.file)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, None, None]:
-        """Keep what a fixture's setup reaches: it counts for each function that shares the fixture."""
+        """Record what a fixture's setup reaches; it counts for every function that uses the fixture."""
         reached = ReachedLines()
         before = self._note_into(reached)
         yield
@@ -232,7 +232,7 @@ class _Recorder:
             self._of_fixtures[fixturedef] = reached
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a phase of the case ended; the worst counts."""
+        """Record the result of one phase; the worst counts."""
         if report.failed:
             message = self._message if self._status == "failed" else failure_message(report)
             self._status, self._message = "failed", message
@@ -245,16 +245,16 @@ class _Recorder:
 
 
 class _Apart:
-    """The plugin that runs each function in a child of its own, with nothing but the module loaded."""
+    """Plugin that runs each function in its own child, with only the module loaded."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Take pytest's own loop's place, where the module has loaded and nothing else runs beside it."""
+        """Replace pytest's own loop if the module has loaded and it is not run in a session."""
         if session.testsfailed or threading.active_count() > 1:
             return None
         for _, items in groups_of(session.items):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of threads that the module has started behind Python's back
+                warnings.simplefilter("ignore")  # about threads that the module has started
                 child = os.fork()
             if child == 0:
                 _run_apart(items)
@@ -265,7 +265,7 @@ class _Apart:
 
 
 def _run_apart(items: Sequence[pytest.Item]) -> None:
-    """Run the cases of one function, and end this process."""
+    """Run the cases of one function and exit this process."""
     status = 1
     try:
         seed_anew()
@@ -277,16 +277,16 @@ def _run_apart(items: Sequence[pytest.Item]) -> None:
 
 
 def seed_anew() -> None:
-    """Give a forked process random numbers of its own, as one that was started has."""
+    """Give a forked process new random numbers, as a newly started one would have."""
     random.seed()
 
 
 class _Beside:
-    """The plugin that tells whether a session of the project's own could be set up.
+    """Plugin that reports whether a session of the project could be set up.
 
     Args:
-        send: Tells.
-        file: The candidate's file.
+        send: Sends messages.
+        file: File of the candidate.
     """
 
     def __init__(self, send: Send, file: Path) -> None:
@@ -298,26 +298,26 @@ class _Beside:
         self._fixture_failed = False
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note whose file does not load: a candidate's that does not has met a session that was set up."""
+        """Record whose file does not load. If only the candidate's does not, the session works."""
         if report.failed:
             self._failed.add(self._is_of_candidate(report))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """With its functions found, the candidate is part of the session."""
+        """Report that the candidate is part of the session, if its functions were collected."""
         names = {function_name(item) for item in session.items if file_of(item) == self._file}
         if (names or True in self._failed) and False not in self._failed:
             self._send({"kind": "ready", "names": sorted(names)})
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
-        """Note where a fixture of the candidate fails."""
+        """Record if a fixture of the candidate fails."""
         outcome = yield
         code = getattr(fixturedef.func, "__code__", None)
         if outcome.excinfo is not None and getattr(code, "co_filename", "") == self._file:
             self._fixture_failed = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """What the project sets up, and fails for all that ran so far, says nothing of a candidate."""
+        """Record if the project's setup failed for all tests so far; then the candidate is not to blame."""
         if not self._is_of_candidate(report):
             self._passed |= report.passed and report.when == "call"
         elif report.when == "setup":
@@ -331,22 +331,22 @@ class _Beside:
 
 def file_of(item: pytest.Item) -> str:
     """Return the file of a case."""
-    return str(getattr(item, "path", None) or item.fspath)  # Pytest before 7 has no `path`.
+    return str(getattr(item, "path", None) or item.fspath)  # pytest before 7 has no `path`
 
 
 _CANNOT_BIND = re.compile(r"[\w.<>]+\(\) |Can't instantiate ")
-"""How the message of a `TypeError` begins where a call does not fit what is called."""
+"""Start of the message of a `TypeError` for a call with the wrong arguments."""
 
 
 def is_raised_by_test(error: BaseException, file: str) -> bool:
-    """Tell whether an expression of a test module itself raised an error, after all calls in it had returned.
+    """Return whether an expression in a test module raised the error itself, after all calls in it returned.
 
-    Such an error is about what the test does with a value. An assertion is not; neither is a call with
-    arguments that the callee does not take, nor an error with any other code on its way.
+    Such an error concerns what the test does with a value. Assertions do not count, nor do calls with wrong
+    arguments or errors that passed through other code.
 
     Args:
-        error: What a test has failed with.
-        file: The test module's file.
+        error: Error that a test failed with.
+        file: File of the test module.
     """
     if isinstance(error, AssertionError):
         return False
@@ -357,7 +357,7 @@ def is_raised_by_test(error: BaseException, file: str) -> bool:
 
 
 def wants_network(error: BaseException) -> bool:
-    """Tell whether an error, or one behind it, comes of a network that cannot be reached."""
+    """Return whether an error, or one of its causes, is about an unreachable network."""
     return any(_is_of_network(one) for one in _behind(error))
 
 
@@ -378,7 +378,7 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
         yield one
         for way in _WAYS_BACK:
             found = None
-            with contextlib.suppress(Exception):  # a project's error may have a `reason` of its own kind
+            with contextlib.suppress(Exception):  # a project's error may have any `reason`
                 found = way(one)
             if isinstance(found, BaseException) and id(found) not in known:
                 known[id(found)] = found
@@ -405,9 +405,9 @@ def function_name(item: pytest.Item) -> str:
 
 
 def shuffled(items: Iterable[pytest.Item], seed: int) -> list[pytest.Item]:
-    """Return the cases in an order that a seed decides; the cases of one function stay together."""
+    """Return the cases in an order determined by a seed; cases of one function stay together."""
     order = groups_of(items)
-    random.Random(seed).shuffle(order)  # noqa: S311 - an order to try, no secret
+    random.Random(seed).shuffle(order)  # noqa: S311 - not for cryptography
     return [item for _, group in order for item in group]
 
 
@@ -425,14 +425,14 @@ def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
 
 
 def failure_message(report: pytest.TestReport) -> str:
-    """Return what a failed phase says, cut."""
+    """Return the message of a failed phase, truncated."""
     crash = getattr(report.longrepr, "reprcrash", None)
     message = _own_words(str(report.longrepr)) if crash is None else str(crash.message)
     return _cut(message if report.when == "call" else f"in {report.when}: {message}")
 
 
 def skip_message(report: pytest.TestReport) -> str:
-    """Return why a case was skipped or expected to fail, cut."""
+    """Return why a case was skipped or expected to fail, truncated."""
     if hasattr(report, "wasxfail"):
         return _cut(f"marked as expected to fail: {report.wasxfail}")
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
@@ -440,7 +440,7 @@ def skip_message(report: pytest.TestReport) -> str:
 
 
 def _own_words(text: str) -> str:
-    """Return an error's own lines of what pytest tells; of a syntax error its last."""
+    """Return the error lines of pytest's output; for a syntax error, the last one."""
     lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
     if lines and lines[0].startswith('File "'):
         return lines[-1]
@@ -448,6 +448,6 @@ def _own_words(text: str) -> str:
 
 
 def _cut(message: str) -> str:
-    # What is no character by itself, as half of a pair, cannot be written out.
+    # Lone surrogates cannot be encoded.
     plain = message.encode("utf-8", "replace").decode()
     return plain if len(plain) <= _MESSAGE_CHARACTERS else plain[:_MESSAGE_CHARACTERS] + " ..."

@@ -1,7 +1,8 @@
-"""Which lines and branches of members are reached, told apart by what was running at the time.
+"""Trace which lines and branches of members are reached.
 
-From Python 3.12 on by `sys.monitoring`, below by `sys.settrace`. Only code that stands in the members' own
-lines costs anything: all other code is looked at once, when it is entered for the first time.
+Uses `sys.monitoring` from Python 3.12 on, otherwise `sys.settrace`. Only code of the members has a cost; any
+other code object is checked once, when it is first entered. Before Python 3.10, the end of a function has no
+line of its own, so branches to it are not reported.
 """
 
 from __future__ import annotations
@@ -14,23 +15,20 @@ from collections.abc import Callable, Iterable
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-# Which lines of a code object have more than one way on, read from its instructions.
-#
-# Python 3.9 names no line of its own for the end of a function, so there the ways out of it are not told.
-
 _OUT = -1
 _RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _NEVER_GO_ON = _RETURNS | {"RAISE_VARARGS", "RERAISE"}
 _END_OF_ASYNC_LOOP = "END_ASYNC_FOR"
-"""Only an exception leads to it, and the code after the loop comes after it."""
+"""Only reached by an exception, but the code after the loop follows it."""
 
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 
 
 def branching_lines(code: CodeType) -> frozenset[int]:
-    """Return the lines that decide: from which there is more than one way on, to other lines or out.
+    """Return the lines with several successors: other lines or the exit.
 
-    The ways of exceptions do not count, nor does a line that is only met twice, as that of a `with`.
+    Exceptions do not count, nor do lines that occur twice without a decision, for example the line of a
+    `with`.
     """
     line_at = _Lines(code)
     waiting = {found.offset for found in dis.get_instructions(code) if found.opname == "SEND"}
@@ -46,10 +44,10 @@ def branching_lines(code: CodeType) -> frozenset[int]:
 
 
 def ways_on(code: CodeType) -> frozenset[tuple[int, int]]:
-    """Return the ways from the lines that decide, as a tracer may tell them.
+    """Return the arcs from lines with several successors, as the tracer may report them.
 
-    A line that does nothing but jump may be told or passed over; the way out of the code is its first line,
-    negative.
+    A line that only jumps may be reported or skipped. The target of an exit is the negative first line of the
+    code.
     """
     line_at = _Lines(code)
     deciding = branching_lines(code)
@@ -64,16 +62,16 @@ def ways_on(code: CodeType) -> frozenset[tuple[int, int]]:
 
 
 def yields_at(code: CodeType, offset: int) -> bool:
-    """Tell whether the instruction at an offset hands over a value and waits to be resumed."""
+    """Return whether the instruction at an offset yields a value and waits to be resumed."""
     names = [dis.opname[number] for number in code.co_code[offset : offset + 3 : 2]]
-    # Below 3.11 a frame that waits in `yield from` or `await` stands one instruction before it.
+    # Before 3.11, a frame that waits in `yield from` or `await` is one instruction before it.
     return names[:1] == ["YIELD_VALUE"] or names[1:] == ["YIELD_FROM"]
 
 
 def _reachable(code: CodeType) -> dict[int, list[int]]:
-    """Return where each instruction can go on, without those that only an exception reaches.
+    """Return the successors of each instruction, without code that only an exception reaches.
 
-    The end of an asynchronous loop is such an exception as well, but no mistake.
+    The end of an asynchronous loop is reached by an exception, too, but is included.
     """
     ways = _ways(code)
     ends = [found.offset for found in dis.get_instructions(code) if found.opname == _END_OF_ASYNC_LOOP]
@@ -89,7 +87,7 @@ def _reachable(code: CodeType) -> dict[int, list[int]]:
 
 
 def _landing(target: int, jumps: dict[int, int]) -> int:
-    """Return where a way really leads: a jump that is only passed through begins no line."""
+    """Follow jumps that are only passed through and do not start a line."""
     passed: set[int] = set()
     while target in jumps and target not in passed:
         passed.add(target)
@@ -98,7 +96,7 @@ def _landing(target: int, jumps: dict[int, int]) -> int:
 
 
 def _ways(code: CodeType) -> dict[int, list[int]]:
-    """Return where each instruction can go on, by offsets."""
+    """Return the successors of each instruction, by offset."""
     instructions = list(dis.get_instructions(code))
     ways: dict[int, list[int]] = {}
     for instruction, following in zip(instructions, [*instructions[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
@@ -118,12 +116,12 @@ def _jumps(instruction: dis.Instruction) -> bool:
 
 
 def _goes_on(name: str) -> bool:
-    """Tell whether the instruction after this one can be the next."""
+    """Return whether execution can continue with the following instruction."""
     return name not in _NEVER_GO_ON and (not name.startswith("JUMP_") or "_IF_" in name)
 
 
 def _has_line(start: tuple[int, int | None]) -> bool:
-    return start[1] is not None  # from Python 3.13 on an instruction may stand on no line
+    return start[1] is not None  # from Python 3.13 on, an instruction may have no line
 
 
 def _only_jumps(instruction: dis.Instruction) -> bool:
@@ -131,7 +129,7 @@ def _only_jumps(instruction: dis.Instruction) -> bool:
 
 
 class _Lines:
-    """The line of each instruction; one without a line belongs to the line before."""
+    """Line of each instruction; one without a line belongs to the previous line."""
 
     def __init__(self, code: CodeType) -> None:
         found = [*filter(_has_line, dis.findlinestarts(code))]
@@ -146,12 +144,12 @@ _MOST_OPEN_FRAMES = 10_000
 
 
 class MemberSpan(NamedTuple):
-    """Where a member stands.
+    """Location of a member.
 
     Attributes:
-        file: The file as code objects name it.
-        first: Its first line, decorators included; 0 where what a file does when it is loaded counts, too.
-        last: Its last line.
+        file: File name as in code objects.
+        first: First line, including decorators; 0 to include module-level code.
+        last: Last line.
     """
 
     file: str
@@ -159,7 +157,7 @@ class MemberSpan(NamedTuple):
     last: int
 
     def holds(self, code: CodeType) -> bool:
-        """Tell whether a code object is the member's own, or lies within it."""
+        """Return whether a code object is the member's or nested in it."""
         return (
             self.first <= code.co_firstlineno <= self.last
             and code.co_filename == self.file
@@ -168,7 +166,7 @@ class MemberSpan(NamedTuple):
 
 
 class Spans:
-    """Where several members stand, in any files."""
+    """Locations of several members in any files."""
 
     def __init__(self, spans: Iterable[MemberSpan]) -> None:
         self._by_file: dict[str, list[MemberSpan]] = {}
@@ -176,28 +174,28 @@ class Spans:
             self._by_file.setdefault(span.file, []).append(span)
 
     def holds(self, code: CodeType) -> bool:
-        """Tell whether a code object is that of one of the members, or lies within it."""
+        """Return whether a code object belongs to a member or is nested in one."""
         return any(span.holds(code) for span in self._by_file.get(code.co_filename, ()))
 
 
 class ReachedLines:
-    """A set of lines and of line-to-line arcs."""
+    """A set of lines and arcs."""
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
         self.branches: set[tuple[int, int]] = set()
 
     def of(self, _file: str) -> ReachedLines:
-        """Return the part that a file's lines are noted in: of the one file that is traced this itself."""
+        """Return the set for a file; here there is only one."""
         return self
 
     def add(self, other: ReachedLines) -> None:
-        """Take in what another has reached."""
+        """Add lines and arcs from another set."""
         self.lines |= other.lines
         self.branches |= other.branches
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as it is told."""
+        """Return the lines and arcs as JSON data."""
         return {"lines": sorted(self.lines), "branches": sorted(self.branches)}
 
 
@@ -205,7 +203,7 @@ class ReachedByFile(ReachedLines):
     """Lines and arcs of several files.
 
     Attributes:
-        parts: What was reached of each file.
+        parts: Lines and arcs by file.
     """
 
     def __init__(self) -> None:
@@ -213,24 +211,24 @@ class ReachedByFile(ReachedLines):
         self.parts: dict[str, ReachedLines] = {}
 
     def of(self, file: str) -> ReachedLines:
-        """Return the part of a file."""
+        """Return the set for a file."""
         part = self.parts.get(file)
         if part is None:
             part = self.parts[file] = ReachedLines()
         return part
 
     def add(self, other: ReachedLines) -> None:
-        """Take in what another has reached."""
+        """Add lines and arcs from another set."""
         if isinstance(other, ReachedByFile):
             for file, part in other.parts.items():
                 self.of(file).add(part)
 
 
 class Tracer:
-    """Notes what is reached into `reached`, which may be exchanged at any time.
+    """Records lines and arcs in `reached`, which may be replaced at any time.
 
     Attributes:
-        reached: Where lines and branches are noted.
+        reached: Current set of lines and arcs.
     """
 
     def __init__(self, span: MemberSpan | Spans) -> None:
@@ -240,16 +238,16 @@ class Tracer:
         self._last_line: dict[int, int] = {}
 
     def exchange(self, reached: ReachedLines) -> ReachedLines:
-        """Note into another place from now on; return the one before."""
+        """Record into another set from now on; return the previous one."""
         before, self.reached = self.reached, reached
         return before
 
     def start(self) -> None:
-        """Begin to trace."""
+        """Start tracing."""
         raise NotImplementedError
 
     def _admit(self, code: CodeType) -> bool:
-        """Tell whether a code object is the member's; learn its branches where it is."""
+        """Return whether a code object belongs to a member; if so, analyze its branches."""
         if code in self._branching:
             return True
         if not self._span.holds(code):
@@ -278,7 +276,7 @@ class Tracer:
 
 
 class SettraceTracer(Tracer):
-    """By `sys.settrace`, for Python below 3.12."""
+    """Tracer based on `sys.settrace`, for Python before 3.12."""
 
     def __init__(self, span: MemberSpan | Spans) -> None:
         super().__init__(span)
@@ -286,7 +284,7 @@ class SettraceTracer(Tracer):
         self._raising: set[int] = set()
 
     def start(self) -> None:
-        """Begin to trace, in threads to come as well."""
+        """Start tracing, including future threads."""
         threading.settrace(self._called)
         sys.settrace(self._called)
 
@@ -310,7 +308,7 @@ class SettraceTracer(Tracer):
         return self._traced
 
     def _returned(self, frame: FrameType) -> None:
-        """A frame is left: for now (`yield`), by an exception, or for good."""
+        """Handle leaving a frame by `yield`, an exception or a return."""
         if yields_at(frame.f_code, frame.f_lasti):
             self._suspended.add(id(frame))
         elif id(frame) in self._raising:
@@ -323,12 +321,12 @@ class SettraceTracer(Tracer):
 if sys.version_info >= (3, 12):
 
     class MonitoringTracer(Tracer):
-        """By `sys.monitoring`."""
+        """Tracer based on `sys.monitoring`."""
 
-        _TOOL = 4  # none of the ids that debuggers, coverage tools and profilers agree on
+        _TOOL = 4  # not an id reserved for debuggers, coverage tools or profilers
 
         def start(self) -> None:
-            """Begin to trace."""
+            """Start tracing."""
             monitoring, events = sys.monitoring, sys.monitoring.events
             monitoring.use_tool_id(self._TOOL, "testsmith")
             monitoring.register_callback(self._TOOL, events.PY_START, self._started)
@@ -354,7 +352,7 @@ if sys.version_info >= (3, 12):
 
 
 def make_tracer(span: MemberSpan | Spans) -> Tracer:
-    """Return the tracer that this interpreter can carry."""
+    """Return the tracer for this version of Python."""
     if sys.version_info >= (3, 12):
         return MonitoringTracer(span)
     return SettraceTracer(span)
