@@ -245,7 +245,7 @@ def _hand_over(descriptor: int, owner: os.stat_result) -> None:
 
 
 def check_cache_folder(workspace: Path, folder: Path) -> None:
-    """Check that a cache directory is not, and has no, link to another place.
+    """Check that neither a cache directory nor anything in it is a link.
 
     Raises:
         UsageFailure: The checkout has a link there.

@@ -382,7 +382,7 @@ def _key(entry: StateEntry) -> _Key:
 def _entries(memory: State, wanted: DesiredState, proposals: tuple[Proposal, ...]) -> list[StateEntry]:
     """Return the entries to store: numbered ones by number, then the skipped members.
 
-    The stored state may have lost some skipped members, so they keep its order only if the outcomes are
+    The stored state may lack some skipped members, so its order is used only if the outcomes are
     incomplete.
     """
     remembered = {_key(entry): entry for entry in memory.entries}

@@ -88,7 +88,7 @@ class Memory:
         return {one: tried for one, tried in read.items() if tried is not None}
 
     def remember(self, report: Report) -> None:
-        """Store the results of members that were skipped for reasons of their own."""
+        """Store the unsuccessful attempts in a report."""
         members = {member.id: member for member in report.members}
         for skipped in report.skipped:
             tried = outcome_of(skipped, by_model=self.by_model)
