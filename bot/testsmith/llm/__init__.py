@@ -1,1 +1,1 @@
-"""What completes a prompt: the endpoint, and the layers around it."""
+"""Model calls: the endpoint client, and the layers around it."""

@@ -1,7 +1,7 @@
-"""What one run may spend on a model: each call is held to it before it is sent, by what it may cost at most.
+"""Limit what one run may spend on model calls, and count what it spends.
 
-A call holds its estimate until its answer says what it did cost. What an endpoint refused costs nothing; what
-broke off may have been charged, so its whole estimate counts.
+Before a call is sent, its maximum cost is reserved. The answer replaces the reservation with the actual cost.
+A rejected call costs nothing. A call that broke off may have been charged, so its full reservation counts.
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from dataclasses import dataclass, replace
 from testsmith.llm.interface import CallTooLarge, OverBudget, ProviderError, TokenUsage
 from testsmith.model import Spending
 
-# What a model's tokens cost in US dollars: as the settings say, else by the list that genai-prices keeps.
-#
-# The list is part of that package; nothing is looked up over a network. It is loaded for the first
-# question.
-
 _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPrices:
-    """Prices that the settings name, in US dollars a million tokens; None for what the list says."""
+    """Prices from the settings, in US dollars per million tokens; None to use the built-in price list."""
 
     prompt: float | None = None
     completion: float | None = None
 
 
 class Prices:
-    """Knows what tokens cost at one endpoint."""
+    """Token prices at one endpoint, from the settings or the price list in the genai-prices package.
+
+    The package is imported on first use. It makes no network requests.
+    """
 
     def __init__(self, url: str, own: OwnPrices = OwnPrices()) -> None:
         self._url = url
@@ -39,14 +37,14 @@ class Prices:
         self._unknown: set[str] = set()
 
     def cost(self, model: str, usage: TokenUsage) -> float | None:
-        """Return what an answer of a model costs in US dollars; None where no price is known."""
+        """Return the cost of an answer in US dollars; None if the price is unknown."""
         if self._own.prompt is not None and self._own.completion is not None:
             parts = (usage.prompt_tokens * self._own.prompt, usage.completion_tokens * self._own.completion)
             return sum(parts) / _MILLION
         return self._listed(model, usage)
 
     def _listed(self, model: str, usage: TokenUsage) -> float | None:
-        """Look the model up at this endpoint's address, and where that is not known by its name alone."""
+        """Look up the model at this endpoint's URL, or else by its name alone."""
         if model in self._unknown:
             return None
         for url in (self._url, None):
@@ -80,7 +78,7 @@ class SpendingMeter:
         self._spent = Spending()
 
     def count_call(self) -> None:
-        """Count one HTTP request, whatever comes of it."""
+        """Count one HTTP request, whatever its result."""
         self._spent = replace(self._spent, api_calls=self._spent.api_calls + 1)
 
     def count_tokens(self, usage: TokenUsage, cost: float | None = None, *, prefix: float = 0.0) -> None:
@@ -88,8 +86,8 @@ class SpendingMeter:
 
         Args:
             usage: The tokens.
-            cost: What they cost in US dollars; None where nobody knows.
-            prefix: The share of the prompt that is the same in every call.
+            cost: Their cost in US dollars; None if unknown.
+            prefix: Fraction of the prompt that is the same in every call.
         """
         before = self._spent.cost
         self._spent = replace(
@@ -107,19 +105,19 @@ class SpendingMeter:
 
 
 BYTES_A_TOKEN = 2
-"""A prompt has at most one token in so many bytes: of source and English, one in three or four."""
+"""Minimum bytes per prompt token, for an upper bound. Typical source and English have 3 to 4."""
 
 Cost = Callable[[str, TokenUsage], float | None]
-"""What an answer of a model costs in US dollars; None where nobody knows."""
+"""Returns the cost of a model's answer in US dollars; None if unknown."""
 
 
 def unknown_cost(_model: str, _usage: TokenUsage) -> None:
-    """Know no price."""
+    """Return None, for a model without a known price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """The most that one run may spend: calls that are answered, tokens, US dollars."""
+    """Limits of one run: answered calls, tokens, and US dollars."""
 
     calls: float = math.inf
     tokens: float = math.inf
@@ -128,7 +126,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """Something spent, or held; a cost that is not known counts as none."""
+    """Amount that was spent or reserved. An unknown cost counts as 0."""
 
     calls: int = 0
     tokens: int = 0
@@ -144,7 +142,7 @@ class Amount:
 
 
 class Budget:
-    """The caps of one run, and what is left of them; counts what is spent."""
+    """Limits of one run, the amounts spent and reserved, and the spending meter."""
 
     def __init__(self, meter: SpendingMeter, *, caps: Caps = Caps(), cost: Cost = unknown_cost) -> None:
         self.meter = meter
@@ -156,15 +154,16 @@ class Budget:
         self._changed = asyncio.Event()
 
     async def hold(self, model: str, prompt: tuple[str, str], max_tokens: int) -> Hold:
-        """Set aside what a call may cost at most; wait where only calls in flight stand in its way.
+        """Reserve a call's maximum cost. Wait if only calls in flight prevent it.
 
         Args:
-            model: Who is asked.
+            model: The model's id.
             prompt: The part that is the same in every call, and the rest.
-            max_tokens: The most tokens of the answer.
+            max_tokens: Maximum tokens of the answer.
 
         Raises:
-            OverBudget: It may not be made: no call of this run may any more, or a smaller one alone.
+            CallTooLarge: The call does not fit into the rest of the budget, but a smaller one may.
+            OverBudget: No further call is allowed.
         """
         prompt_tokens = -(-len("".join(prompt).encode(errors="replace")) // BYTES_A_TOKEN)
         amount = self._amount(model, TokenUsage(prompt_tokens=prompt_tokens, completion_tokens=max_tokens))
@@ -178,13 +177,13 @@ class Budget:
         return Hold(self, model, amount, prefix=len(prompt[0]) / max(1, len("".join(prompt))))
 
     def settle(self, model: str, held: Amount, usage: TokenUsage, *, prefix: float = 0.0) -> None:
-        """Count what an answer cost in place of what was held; one that does not say, as it was held."""
+        """Replace a reservation with the actual cost, or keep it if the answer has no token counts."""
         self.meter.count_tokens(usage, self._cost(model, usage), prefix=prefix)
         silent = not usage.prompt_tokens and not usage.completion_tokens
         self.give_back(held, spent=held if silent else self._amount(model, usage))
 
     def give_back(self, held: Amount, *, spent: Amount) -> None:
-        """Hold an amount no longer, and count what of it was spent."""
+        """Cancel a reservation, and count the part of it that was spent."""
         self._held -= held
         self._spent += spent
         self._open -= 1
@@ -217,7 +216,7 @@ class Budget:
 
 
 class Hold:
-    """What is set aside for one call, until it is known what that cost."""
+    """Reservation for one call, until its cost is known."""
 
     def __init__(self, budget: Budget, model: str, amount: Amount, *, prefix: float) -> None:
         self._budget = budget
@@ -227,17 +226,17 @@ class Hold:
         self._is_open = True
 
     def settle(self, usage: TokenUsage) -> None:
-        """Count what the answer cost."""
+        """Count the actual cost of the answer."""
         if self._is_open:
             self._is_open = False
             self._budget.settle(self._model, self._amount, usage, prefix=self._prefix)
 
     def release(self) -> None:
-        """Count nothing: the call was refused, or never sent."""
+        """Count nothing, because the call was rejected or never sent."""
         self._end(Amount())
 
     def keep(self) -> None:
-        """Count all of it, unless it is known what the call cost: it may have been charged."""
+        """Count the whole reservation if the cost is unknown, because the call may have been charged."""
         self._end(self._amount)
 
     def _end(self, spent: Amount) -> None:

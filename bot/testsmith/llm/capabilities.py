@@ -1,9 +1,9 @@
-"""Which optional parameters one model at one endpoint takes: known beforehand, else learned from a refusal.
+"""Optional parameters that a model at an endpoint accepts: known in advance, or learned from a rejection.
 
-Endpoints differ in `response_format`, of which some know no `json_schema`, and some nothing at all; and in
-`max_tokens`, which newer models refuse in favor of `max_completion_tokens`, a name that many other servers
-do not know. Models differ in `temperature`, which those that think only take at its default, and in the
-values of `reasoning_effort`; `profiles.py` has what is known of them. Few offer a `service_tier`.
+Endpoints differ in `response_format` (some do not support `json_schema`, some none at all) and in
+`max_tokens`, which newer models reject in favor of `max_completion_tokens`, a name that many other servers do
+not know. Models differ in `temperature`, which reasoning models accept only at its default, and in the values
+of `reasoning_effort`; `profiles.py` lists what is known of them. Few endpoints offer a `service_tier`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from testsmith.llm.profiles import THINKING_TOKENS, UNKNOWN, Profile
 from testsmith.settings import ReasoningEffort, ServiceTier
 
 _REFUSING = frozenset({400, 404, 415, 422, 500, 501})
-"""The statuses with which endpoints refuse a parameter."""
+"""Statuses with which endpoints reject a parameter."""
 
 _NAMED_BY = {
     "response_format": re.compile(
@@ -38,19 +38,20 @@ _UNKNOWN = re.compile(
     r"|deprecated|instead",
     re.IGNORECASE,
 )
-"""What tells an unknown limit from one that is too high, which another name does not mend."""
+"""Words that mean an unknown parameter, rather than a limit that is too high."""
 _OF_THE_SCHEMA = re.compile(r"schema|\btype\b|strict", re.IGNORECASE)
-"""What tells that a way to ask for JSON is refused, and not all of them."""
+"""Words that mean that only this JSON format is rejected, not all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What is sent to an endpoint at first.
+    """Parameters to send to an endpoint at first.
 
     Attributes:
-        limit: The name of the output limit: `max_tokens` or `max_completion_tokens`.
-        formats: The ways to ask for JSON, best first; where one is refused, the next is tried, at last none.
-        tier: The service tier; nothing is sent for `auto`.
+        limit: Name of the output limit: `max_tokens` or `max_completion_tokens`.
+        formats: Ways to request JSON, best first. If one is rejected, the next one is tried, and finally
+            none.
+        tier: Service tier; `auto` sends no parameter.
     """
 
     limit: str = "max_tokens"
@@ -59,7 +60,7 @@ class Capabilities:
 
 
 ANY = Capabilities()
-"""What is sent where nothing is known beforehand."""
+"""Parameters for an endpoint about which nothing is known."""
 
 _OPENAI = Capabilities(limit="max_completion_tokens")
 _KNOWN = {
@@ -67,29 +68,29 @@ _KNOWN = {
     "openai.azure.com": _OPENAI,
     "services.ai.azure.com": _OPENAI,
     "cognitiveservices.azure.com": _OPENAI,
-    "api.anthropic.com": Capabilities(formats=()),  # reads and ignores it
+    "api.anthropic.com": Capabilities(formats=()),  # accepts and ignores it
     "api.deepseek.com": Capabilities(formats=("json_object",)),
 }
-"""By host, or by the end of one: what is known of endpoints before they are asked."""
+"""Known endpoints by host or domain suffix."""
 
 
 def capabilities_at(url: str) -> Capabilities:
-    """Return what is sent at first to the endpoint at an address."""
+    """Return the parameters to send at first to the endpoint at a URL."""
     host = urlsplit(url).hostname or ""
     ends = (end for end in _KNOWN if host == end or host.endswith(f".{end}"))
     return _KNOWN.get(next(ends, ""), ANY)
 
 
 def is_azure(url: str) -> bool:
-    """Tell whether an address is one of Azure's, which take the key in a header of their own."""
+    """Return whether a URL belongs to Azure, which expects the key in a different header."""
     return (urlsplit(url).hostname or "").endswith(".azure.com")
 
 
 class Dialect:
-    """The parameters of one model at one endpoint, as far as they are known."""
+    """Parameters that one model at one endpoint accepts, as far as known."""
 
     def __init__(self, capabilities: Capabilities = ANY, profile: Profile = UNKNOWN) -> None:
-        """Begin with all parameters that the endpoint and the model may take."""
+        """Start with all parameters that the endpoint and the model may accept."""
         self._limit = capabilities.limit
         self._formats = list(capabilities.formats)
         self._profile = profile
@@ -97,7 +98,7 @@ class Dialect:
         self._refused: set[str] = set()
 
     def arguments(self, request: CompletionRequest) -> dict[str, Any]:
-        """Return a request as the endpoint takes it."""
+        """Return the parameters for a request."""
         effort = self._effort(request)
         optional = {
             self._limit: request.max_tokens,
@@ -116,11 +117,11 @@ class Dialect:
         return {"model": request.model, "messages": messages, **known}
 
     def learn(self, said: Refusal, sent: Mapping[str, Any]) -> bool:
-        """Learn from a refusal which parameter to leave out; tell whether it was about one.
+        """Learn from a rejection which parameter to leave out; return whether it was about a parameter.
 
         Args:
-            said: The refusal.
-            sent: The arguments that were refused; another call may have learned the same meanwhile.
+            said: The rejection.
+            sent: The rejected arguments. Another call may have learned the same in the meantime.
         """
         name = next((name for name in _NAMED_BY if name in sent and _complains_of(name, said)), None)
         if name is None:
@@ -136,7 +137,7 @@ class Dialect:
         return True
 
     def _format(self, request: CompletionRequest) -> Mapping[str, Any] | None:
-        """Return how a request asks for JSON; None where it does not, or the endpoint takes no way."""
+        """Return the `response_format` of a request; None if JSON is not requested or not supported."""
         if request.response_format is None:
             return None
         offered = [way for way in self._formats if way != "json_schema" or request.schema is not None]
@@ -148,13 +149,13 @@ class Dialect:
         return {"type": "json_schema", "json_schema": schema}
 
     def _effort(self, request: CompletionRequest) -> ReasoningEffort | None:
-        """Return how long the model is to think; None where nothing is said of it."""
+        """Return the reasoning effort to send; None to send no parameter."""
         return None if "reasoning_effort" in self._refused else self._profile.effort(request.effort)
 
     def _forget_effort(self, sent: ReasoningEffort, said: Refusal) -> None:
-        """Go without an effort: take one that the refusal names, else any other, or leave the parameter out.
+        """Exclude an effort: use one that the rejection names, else any other, or leave the parameter out.
 
-        A refusal that does not mention the value is about the parameter.
+        A rejection that does not mention the value is about the parameter.
         """
         named = {effort for effort in THINKING_TOKENS if re.search(rf"\b{effort}\b", said.words)}
         known = self._profile.efforts or tuple(THINKING_TOKENS)
@@ -165,7 +166,7 @@ class Dialect:
             self._refused.add("reasoning_effort")
 
     def _forget_format(self, sent: str, said: Refusal) -> None:
-        """Go without a way to ask for JSON, or without any where the endpoint knows none."""
+        """Exclude one way to request JSON, or all if the endpoint supports none."""
         one_way = sent == "json_schema" and _OF_THE_SCHEMA.search(said.words)
         self._formats = [way for way in self._formats if one_way and way != sent]
 

@@ -1,7 +1,7 @@
-"""What an endpoint says when it does not answer, as an error of the tree in `provider.py`.
+"""Map SDK exceptions and endpoint responses to the errors in `interface.py`.
 
-This is the one place where the SDK's exceptions and the endpoints' many ways to say no are read. Nothing that
-comes from outside is shown uncut, and the key is never shown.
+This is the only module that interprets them. Text from endpoints is always truncated, and the key is never
+shown.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from testsmith.llm.interface import (
 from testsmith.settings import Secret
 
 MAX_READ_CHARACTERS = 2_000
-"""How much of an endpoint's own words is looked at."""
+"""Maximum characters of an endpoint's message to read."""
 
 MAX_SHOWN_CHARACTERS = 300
-"""How much of them is shown."""
+"""Maximum characters of an endpoint's message to show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEndpoint:
-    """Who is asked.
+    """Endpoint and model of a call, for error messages.
 
     Attributes:
-        url: The endpoint's address as it may be shown, without user, password and query.
+        url: The endpoint's URL in a form that may be shown, without user, password and query.
         model: The model's id.
-        key: What must never be shown; None where there is no key.
-        timeout_seconds: How long one attempt may take.
+        key: The key, which must never be shown; None if there is none.
+        timeout_seconds: Time limit of one attempt.
     """
 
     url: str
@@ -59,14 +59,14 @@ class ModelEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An HTTP answer that is no completion.
+    """HTTP response that is not a completion.
 
     Attributes:
         status: The HTTP status.
-        words: What the endpoint says, cleaned and cut.
-        codes: Its error codes and types, in lower case.
-        parameter: The parameter it complains of; empty where it names none.
-        retry_after: Seconds it asks to wait; None where it does not say.
+        words: The endpoint's message, cleaned and truncated.
+        codes: Its error codes and types, in lowercase.
+        parameter: The parameter that it complains about; empty if it names none.
+        retry_after: Requested delay in seconds; None if it names none.
     """
 
     status: int
@@ -78,7 +78,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One line of the table below: which refusals it is for, what they become, what to do about them."""
+    """Row of the table below: condition, error class, message and advice."""
 
     fits: Callable[[Refusal], bool]
     error: type[ProviderError]
@@ -98,14 +98,14 @@ _CONTEXT_WORDS = re.compile(
     re.IGNORECASE,
 )
 _MODEL_WORDS = re.compile(r"\bmodels?\b|no endpoints (found|available)", re.IGNORECASE)
-"""The second is how a service says it that passes requests on to others."""
+"""The second alternative is the message of routers such as OpenRouter."""
 _RETRY_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _REDIRECTING = range(300, 400)
-_TOO_LARGE = 413  # named differently before and after Python 3.13
+_TOO_LARGE = 413  # the name in `http` changed in Python 3.13
 _PASSING = frozenset({408, 409, 425, *range(500, 600)})
-"""The statuses of what may work a little later; the SDK's own retries would count the same ones."""
+"""Statuses of transient errors, the same that the SDK's own retries use."""
 _REFUSING = frozenset({400, 413, 422, 500})
-"""The statuses with which a request is refused for what is in it; some servers answer 500."""
+"""Statuses of requests that are rejected for their content. Some servers use 500."""
 
 _RULES = (
     _Rule(
@@ -191,29 +191,27 @@ _RULES = (
         "Check --model; lower --max-output-tokens if it is over the model's limit.",
     ),
 )
-"""From the most special to the most general: the first that fits counts."""
+"""Rules from most specific to most general. The first match applies."""
 
 
 def read_refusal(
     status: int, headers: Mapping[str, str], body: object, *, target: ModelEndpoint, now: float
 ) -> Refusal:
-    """Read an HTTP answer that is no completion.
+    """Parse an HTTP response that is not a completion.
 
     Args:
         status: Its status.
-        headers: Its headers, looked up without regard to case.
-        body: Its JSON, or its text where it is none.
-        target: Who answered.
+        headers: Its headers, looked up case-insensitively.
+        body: Its JSON, or its text if it is not JSON.
+        target: The endpoint.
         now: Seconds since the epoch, for a `Retry-After` that is a date.
     """
-    whole = body[0] if isinstance(body, list) and body else body  # Gemini puts it into a list
+    whole = body[0] if isinstance(body, list) and body else body  # Gemini wraps it in a list
     error = whole.get("error", whole) if isinstance(whole, dict) else whole
     fields = error if isinstance(error, dict) else {}
     said = fields.get("message") or fields.get("detail") or ("" if isinstance(error, dict) else error)
     metadata, details = fields.get("metadata"), _details(fields)
-    raw = (
-        metadata.get("raw") if isinstance(metadata, dict) else None
-    )  # who was asked in the end, at OpenRouter
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None  # the upstream provider, at OpenRouter
     codes = [*(fields.get(name) for name in ("code", "type")), *(one.get("reason") for one in details)]
     asked = retry_after_seconds(headers, now)
     return Refusal(
@@ -226,19 +224,19 @@ def read_refusal(
 
 
 def _details(fields: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return what Google's services tell beside the message."""
+    """Return the error details of Google's services."""
     details = fields.get("details")
     return [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
 
 
 def _retry_delay(details: list[dict[str, object]]) -> float | None:
-    """Return the seconds to wait that Google's services name in the body, as `34s`."""
+    """Return the delay that Google's services name in the body, for example `34s`, in seconds."""
     delays = (_RETRY_DELAY.fullmatch(str(one.get("retryDelay"))) for one in details)
     return next((float(delay[1]) for delay in delays if delay), None)
 
 
 def refused(said: Refusal, target: ModelEndpoint) -> ProviderError:
-    """Return the error that a refusal stands for."""
+    """Return the error for a rejection."""
     rule = next(rule for rule in _RULES if rule.fits(said))
     what = rule.what.format(url=target.url, model=target.model, status=said.status)
     own_words = "" if rule.error is KeyRefused else _shown(said.words)
@@ -249,7 +247,7 @@ def refused(said: Refusal, target: ModelEndpoint) -> ProviderError:
 
 
 def content_filtered(target: ModelEndpoint) -> ContentFiltered:
-    """Return the error for an answer that was withheld, or that the model declined to give."""
+    """Return the error for an answer that was filtered, or that the model declined to give."""
     return ContentFiltered(
         f"Model {target.model} gave no answer for reasons of content. "
         "Leave the member out, or use another model."
@@ -257,12 +255,12 @@ def content_filtered(target: ModelEndpoint) -> ContentFiltered:
 
 
 def not_sendable() -> RequestRefused:
-    """Return the error for a prompt that UTF-8 cannot hold, as with a file name that is no text."""
+    """Return the error for a prompt that cannot be encoded as UTF-8, for example due to a file name."""
     return RequestRefused("The prompt holds a name or a text that is not Unicode. Leave the member out.")
 
 
 def no_completion(target: ModelEndpoint) -> ServerFailed:
-    """Return the error for a good status with something else than a completion."""
+    """Return the error for a successful response that does not contain a completion."""
     return ServerFailed(
         f"{target.url} answered with something that is no completion. "
         "Check --base-url (most end in /v1), or run again later."
@@ -270,7 +268,7 @@ def no_completion(target: ModelEndpoint) -> ServerFailed:
 
 
 def broken_off(error: Exception, target: ModelEndpoint) -> ProviderError:
-    """Return the error that an exception without an HTTP answer stands for."""
+    """Return the error for an exception without an HTTP response."""
     import openai
 
     chain = tuple(_chain(error))
@@ -288,7 +286,7 @@ def broken_off(error: Exception, target: ModelEndpoint) -> ProviderError:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds to wait, by `retry-after-ms` or by `retry-after`, a number or a date."""
+    """Return the delay from `retry-after-ms` or `retry-after` (a number or a date), in seconds."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
@@ -311,7 +309,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _clean(said: object, key: Secret | None) -> str:
-    """Return an endpoint's words without key, markup and control characters, on one line, cut."""
+    """Return an endpoint's message on one line, truncated, without key, markup and control characters."""
     whole = str(said)
     text = (whole.replace(key.value, "***") if key else whole)[:MAX_READ_CHARACTERS]
     if text.lstrip().startswith("<"):
@@ -320,7 +318,7 @@ def _clean(said: object, key: Secret | None) -> str:
 
 
 def _shown(words: str) -> str:
-    """Return an endpoint's cleaned words as the end of a message: cut, without a full stop."""
+    """Return an endpoint's cleaned message as the end of a message: truncated, without a final period."""
     cut = words if len(words) <= MAX_SHOWN_CHARACTERS else words[: MAX_SHOWN_CHARACTERS - 1] + "…"
     return cut and f": {cut.rstrip('.')}"
 
@@ -332,7 +330,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _obstacle(chain: tuple[BaseException, ...]) -> str:
-    """Say in words why there is no connection."""
+    """Describe why there is no connection."""
     for link in chain:
         if isinstance(link, socket.gaierror):
             return "there is no such host"

@@ -1,4 +1,4 @@
-"""Puts the layers of a run together: the one place that knows their order."""
+"""Build the model client of a run from its layers: retry around rate limit around endpoint."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import openai
 
 OPENAI_URL = "https://api.openai.com/v1"
-"""Where calls go without `--base-url`; named, so that the SDK does not look for it in the environment."""
+"""Default endpoint. Passed explicitly so that the SDK does not read it from the environment."""
 
 CONNECT_SECONDS = 10.0
-"""How long making a connection may take, within the time limit of the attempt."""
+"""Time limit for connecting, within the time limit of an attempt."""
 
 
 class ProviderStack:
-    """The assembled layers: a `Provider` whose connections are closed after its last call."""
+    """The assembled layers: a `Provider` with connections to close after the last call."""
 
     def __init__(
         self,
@@ -50,16 +50,16 @@ class ProviderStack:
         return await self._provider.complete(request)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the report should know of the answers so far."""
+        """Return notes for the report about the answers so far."""
         return () if self._fallback is None else self._fallback.notes()
 
     async def aclose(self) -> None:
-        """Close the connections, in the event loop in which the calls were made."""
+        """Close the connections. Call this in the event loop that made the calls."""
         if self._endpoint is not None:
             await self._endpoint.aclose()
 
 
-def build_provider(  # noqa: PLR0913 - what a run's provider is built from
+def build_provider(  # noqa: PLR0913 - everything that a provider is built from
     settings: ModelSettings,
     meter: SpendingMeter,
     *,
@@ -68,20 +68,20 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
     clock: Callable[[], float] = time.monotonic,
     random: Callable[[], float] = chance.random,
 ) -> ProviderStack:
-    """Return the provider of a run: retry around semaphore around endpoint, or a recording.
+    """Build the provider of a run: retry around semaphore around endpoint, or a recording.
 
-    Nothing is connected to before the first call.
+    Nothing connects before the first call.
 
     Args:
-        settings: How the model is asked.
-        meter: Counts what is spent.
-        budget: What may be spent; None for no end.
-        sleep: As `asyncio.sleep`.
-        clock: As `time.monotonic`.
-        random: A number from 0 up to 1.
+        settings: Settings of the model calls.
+        meter: Counter of the spending.
+        budget: Limits of the run; None for no limits.
+        sleep: Same contract as `asyncio.sleep`.
+        clock: Same contract as `time.monotonic`.
+        random: Returns a number of at least 0 and below 1.
 
     Raises:
-        UsageFailure: There is no key or it is none, the address is none, or the recording cannot be used.
+        UsageFailure: The key is missing or invalid, the URL is invalid, or the recording cannot be used.
     """
     if settings.replay is not None:
         return ProviderStack(ReplayProvider(settings.replay), None)
@@ -100,7 +100,7 @@ def build_provider(  # noqa: PLR0913 - what a run's provider is built from
 
 
 def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, waits: Waits) -> Provider:
-    """Return retry around semaphore around endpoint, for one model, whose limits are its own."""
+    """Return retry around semaphore around endpoint for one model, which has its own rate limits."""
     gate = RateLimitGate(waits)
     asking = SemaphoreProvider(endpoint, slots=slots, gate=gate)
     attempts, base = settings.max_retry_attempts, settings.retry_base_seconds
@@ -108,7 +108,7 @@ def _layers(endpoint: OpenAIProvider, slots: Slots, settings: ModelSettings, wai
 
 
 def build_budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSettings | None) -> Budget:
-    """Return what holds a run to what it may spend; None for no end."""
+    """Return the budget of a run; None for no limits."""
     if budget is None:
         return Budget(meter)
     caps = Caps(calls=budget.max_calls, tokens=budget.max_tokens, cost=budget.max_cost)
@@ -116,7 +116,7 @@ def build_budget(settings: ModelSettings, meter: SpendingMeter, budget: BudgetSe
 
 
 def prices_of(settings: ModelSettings, budget: BudgetSettings) -> Prices:
-    """Return what the tokens of a run's models cost."""
+    """Return the token prices of a run's models."""
     own = OwnPrices(prompt=budget.prompt_price, completion=budget.completion_price)
     return Prices(settings.base_url or OPENAI_URL, own)
 
@@ -136,15 +136,15 @@ def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
 
 
 def connect(url: str, key: Secret | None, settings: ModelSettings) -> openai.AsyncOpenAI:
-    """Make the SDK's client. What the SDK would look for in the environment is given here instead.
+    """Create the SDK's client, passing everything that it would otherwise read from the environment.
 
-    Proxies and certificates are the machine's business and stay as the environment has them. What an address
-    has after a `?`, as Azure's `api-version`, goes with every request.
+    Proxies and certificates depend on the machine and are still read from the environment. The URL's query,
+    for example Azure's `api-version`, is sent with every request.
     """
     import openai
 
     timeout = openai.Timeout(settings.timeout_seconds, connect=min(CONNECT_SECONDS, settings.timeout_seconds))
-    value = key.value if key else "none"  # the SDK insists on a key; endpoints that need none ignore it
+    value = key.value if key else "none"  # the SDK requires a key; endpoints that need none ignore it
     hooks: dict[str, list[Callable[..., Any]]] = {}
     if is_azure(url):
         hooks = {"request": [partial(_key_as_azure_wants_it, value)]}
@@ -153,7 +153,7 @@ def connect(url: str, key: Secret | None, settings: ModelSettings) -> openai.Asy
         base_url=urlunsplit(urlsplit(url)._replace(query="", fragment="")),
         max_retries=0,
         timeout=timeout,
-        default_headers={"Authorization": f"Bearer {value}"},  # stands above OPENAI_CUSTOM_HEADERS
+        default_headers={"Authorization": f"Bearer {value}"},  # takes precedence over OPENAI_CUSTOM_HEADERS
         default_query=dict(parse_qsl(urlsplit(url).query)),
         http_client=openai.DefaultAsyncHttpxClient(
             follow_redirects=False, timeout=timeout, event_hooks=hooks
@@ -164,22 +164,22 @@ def connect(url: str, key: Secret | None, settings: ModelSettings) -> openai.Asy
 
 
 async def _key_as_azure_wants_it(key: str, request: Any) -> None:
-    """Move the key of an HTTP request: a bearer is a token of Entra to Azure's versioned addresses."""
+    """Move the key to Azure's header: its versioned URLs expect bearer tokens to be from Entra."""
     del request.headers["Authorization"]
     request.headers["api-key"] = key
 
 
 def shown_url(url: str) -> str:
-    """Return an address without user, password, query and fragment."""
+    """Return a URL without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _usable_url(url: str) -> str:
-    """Return the address, if it is one.
+    """Return the URL if it is valid.
 
     Raises:
-        UsageFailure: It has no host, an impossible port, or characters that no address has.
+        UsageFailure: The URL has no host, an invalid port, or invalid characters.
     """
     try:
         parts = urlsplit(url)
@@ -192,10 +192,10 @@ def _usable_url(url: str) -> str:
 
 
 def _usable_key(settings: ModelSettings) -> Secret | None:
-    """Return the key without white space around it, which secrets often have; an own endpoint may need none.
+    """Return the key without surrounding whitespace, which secrets often have; custom URLs may need none.
 
     Raises:
-        UsageFailure: There is no key where one is needed, or it has characters that no header can hold.
+        UsageFailure: A required key is missing, or the key contains characters that are invalid in a header.
     """
     value = settings.api_key.value.strip() if settings.api_key else ""
     if not value.isascii() or not value.isprintable():

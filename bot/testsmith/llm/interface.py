@@ -1,26 +1,26 @@
-"""What completes a prompt, and what can go wrong with it.
+"""Interface of model calls: requests, responses, and errors.
 
-The errors form one tree, and each class decides whether trying again can help:
+The class of an error decides whether another attempt can help:
 
     ProviderError
-      TransientError            can pass: tried again
-        RateLimited             429, with the wait the endpoint asked for
+      TransientError            may pass: retried
+        RateLimited             429, with the delay that the endpoint asked for
         ServerFailed            408, 500, 502, 503, 504, 529, ...
-        ConnectionFailed        reset, cut off
-          CannotConnect         refused, no such host, no answer to the handshake
-        TimedOut                no whole answer within the time limit
-      RequestRefused            a property of this one request: the next one may work
-        ContextTooLong          the prompt is over the model's context
-        ContentFiltered         refused for its content
-      SpendingEnded             no further call can work: the run asks nothing more
+        ConnectionFailed        reset or interrupted
+          CannotConnect         refused, unknown host, or no answer to the handshake
+        TimedOut                no complete answer within the time limit
+      RequestRefused            specific to this request: others may work
+        ContextTooLong          the prompt exceeds the model's context
+        ContentFiltered         rejected for its content
+      SpendingEnded             no further call can work: the run makes no more calls
         KeyRefused              401 and 403
         QuotaEmpty              no credit left
-        ModelUnknown            no such model at this endpoint
-        EndpointRetired         404 and 410 on the endpoint itself
-        EndpointUnreachable     never connected, however often it was tried
-        ReplayMissed            `--replay` has no answer for this request
-      WaitTooLong               the endpoint asks for a longer wait than the settings allow
-      OverBudget                the run may spend no more, or not so much; nothing was sent
+        ModelUnknown            the endpoint does not have the model
+        EndpointRetired         404 and 410 from the endpoint itself
+        EndpointUnreachable     no attempt ever connected
+        ReplayMissed            `--replay` has no answer to this request
+      WaitTooLong               the endpoint asks for a longer delay than the settings allow
+      OverBudget                the call exceeds the run's budget; nothing was sent
         CallTooLarge            a smaller call may still fit
 """
 
@@ -41,14 +41,14 @@ class CompletionRequest:
     """One prompt.
 
     Attributes:
-        system_prompt: The stable part: task, rules, conventions.
-        user_prompt: The members' sources and context.
+        system_prompt: The constant part: task, rules and conventions.
+        user_prompt: The members' source and context.
         model: The model's id at the endpoint.
-        max_tokens: The most tokens the answer may have.
-        temperature: 0 for the least variation.
-        effort: How long the model is to think; what it does not accept is replaced by the nearest.
-        response_format: `json_object` asks the endpoint for a JSON answer; None leaves it free.
-        schema: The JSON Schema of such an answer, for endpoints that hold it to one; None for any JSON.
+        max_tokens: Maximum tokens of the answer.
+        temperature: Sampling temperature; 0 for the least variation.
+        effort: Reasoning effort. If the model does not accept it, the nearest one is used.
+        response_format: `json_object` to request a JSON answer; None for any text.
+        schema: JSON Schema of the answer, for endpoints that enforce it; None for any JSON.
     """
 
     system_prompt: str
@@ -63,15 +63,15 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
-    """Tokens as the endpoint counts them; 0 where it does not say.
+    """Tokens as counted by the endpoint; 0 if not reported.
 
     Attributes:
-        prompt_tokens: Of the prompt.
-        completion_tokens: Of the answer, with what the model thought.
-        cached_tokens: Those of the prompt that the endpoint had kept from an earlier one.
-        cache_write_tokens: Those of the prompt that the endpoint has kept for later ones, at another price.
-        thinking_tokens: Those of the answer that the model only thought.
-        service_tier: The tier that they are billed at, as `flex`; empty if the endpoint does not say.
+        prompt_tokens: Tokens of the prompt.
+        completion_tokens: Tokens of the answer, including reasoning.
+        cached_tokens: Prompt tokens that the endpoint read from its cache.
+        cache_write_tokens: Prompt tokens that the endpoint wrote to its cache, which have a different price.
+        thinking_tokens: Tokens of the answer spent on reasoning.
+        service_tier: Service tier that was billed, for example `flex`; empty if not reported.
     """
 
     prompt_tokens: int = 0
@@ -87,8 +87,8 @@ class CompletionResponse:
     """One answer.
 
     Attributes:
-        text: What was answered.
-        finish_reason: Why it ended; `length` means that it was cut.
+        text: The text.
+        finish_reason: Why it ended; `length` means that it was truncated.
         usage: Its tokens.
     """
 
@@ -98,7 +98,7 @@ class CompletionResponse:
 
     @property
     def was_cut_while_thinking(self) -> bool:
-        """Whether the answer ended at its limit because most of that, or all, went into thinking."""
+        """Whether the answer reached its limit because most or all of it was spent on reasoning."""
         if self.finish_reason != "length":
             return False
         begun = self.text.strip()
@@ -107,88 +107,88 @@ class CompletionResponse:
 
 
 class Provider(Protocol):
-    """The seam of every model call. Layers wrap it: retry around a semaphore around an endpoint."""
+    """Interface of every model call. Layers wrap it: retry around a semaphore around an endpoint."""
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
-        """Return the answer.
+        """Return the answer to one prompt.
 
         Raises:
-            ProviderError: There is none; the class says whether another attempt could help.
+            ProviderError: There is no answer. The class says whether another attempt could help.
         """
         ...
 
 
 @runtime_checkable
 class NotedProvider(Protocol):
-    """Has something to say about its answers as a whole."""
+    """Provider with notes about its answers."""
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the report should know of the answers so far."""
+        """Return notes for the report about the answers so far."""
         ...
 
 
 class ProviderError(Exception):
-    """A completion could not be had. The message is for people and names what to do next.
+    """There is no completion. The message is for users and says what to do next.
 
     Attributes:
-        attempts: How many attempts were made for this request.
+        attempts: Number of attempts made for this request.
     """
 
     attempts: int = 1
 
 
 class TransientError(ProviderError):
-    """Something that can pass.
+    """Error that may pass.
 
     Attributes:
-        retry_after: Seconds the endpoint asked to wait; None where it did not say.
+        retry_after: Delay requested by the endpoint, in seconds; None if it named none.
     """
 
     retry_after: float | None = None
 
 
 class RateLimited(TransientError):
-    """The endpoint answers 429."""
+    """The endpoint returned 429."""
 
 
 class ServerFailed(TransientError):
-    """The endpoint answers 408 or 5xx, or something that is no completion."""
+    """The endpoint returned 408, 5xx, or something that is not a completion."""
 
 
 class ConnectionFailed(TransientError):
-    """No connection, or one that broke."""
+    """The connection could not be made or was interrupted."""
 
 
 class CannotConnect(ConnectionFailed):
-    """No connection at all: the request was not sent."""
+    """The connection could not be made, so the request was not sent."""
 
 
 class TimedOut(TransientError):
-    """No whole answer within the time limit."""
+    """There was no complete answer within the time limit."""
 
 
 class RequestRefused(ProviderError):
-    """This one request is refused; others may work."""
+    """This request was rejected; others may work."""
 
 
 class ContextTooLong(RequestRefused):
-    """The prompt does not fit the model's context."""
+    """The prompt exceeds the model's context."""
 
 
 class ContentFiltered(RequestRefused):
-    """The endpoint refuses the request for its content."""
+    """The endpoint rejected the request for its content."""
 
 
 class WaitTooLong(ProviderError):
-    """The endpoint asks for a longer wait than the settings allow."""
+    """The endpoint asks for a longer delay than the settings allow."""
 
 
 class OverBudget(ProviderError):
-    """The run may not spend what this call may cost; nothing was sent."""
+    """The call's maximum cost exceeds the run's budget; nothing was sent."""
 
 
 class CallTooLarge(OverBudget):
-    """The call may cost more than is left to spend; a smaller one may not."""
+    """The call's maximum cost exceeds the rest of the budget; a smaller call may fit."""
 
 
 class SpendingEnded(ProviderError, EndsRun):
@@ -196,7 +196,7 @@ class SpendingEnded(ProviderError, EndsRun):
 
 
 class KeyRefused(SpendingEnded):
-    """The key is not accepted."""
+    """The key was rejected."""
 
 
 class QuotaEmpty(SpendingEnded):
@@ -204,16 +204,16 @@ class QuotaEmpty(SpendingEnded):
 
 
 class ModelUnknown(SpendingEnded):
-    """The endpoint does not know the model."""
+    """The endpoint does not have the model."""
 
 
 class EndpointRetired(SpendingEnded):
-    """There is no chat-completions endpoint at the address (any more)."""
+    """There is no chat completions endpoint at this URL, or no longer."""
 
 
 class EndpointUnreachable(SpendingEnded):
-    """No attempt of this run has ever connected to the endpoint."""
+    """No attempt of this run ever connected to the endpoint."""
 
 
 class ReplayMissed(SpendingEnded):
-    """The recording holds no answer for this request."""
+    """The recording has no answer to this request."""

@@ -1,7 +1,7 @@
-"""One attempt at an OpenAI-compatible endpoint, through the official SDK.
+"""Client of an OpenAI-compatible endpoint, based on the official SDK. It makes single attempts.
 
-The SDK's own retries are off; what it raises is read in `refusal.py`, what the endpoint does not take is
-learned in `dialect.py`.
+The SDK's own retries are disabled. `error_mapping.py` interprets its exceptions, and `capabilities.py` learns
+which parameters the endpoint rejects.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import openai
 
 MAX_ANSWER_CHARACTERS = 4 * 1024**2
-"""A longer answer is no completion: it is far over every output limit."""
+"""Maximum length of a response, far above every output limit."""
 
 _FIRST_ERROR_STATUS = 400
 
@@ -52,7 +52,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {
 
 
 class OpenAIProvider:
-    """The innermost layer: one HTTP request an attempt, two where the endpoint refuses a parameter."""
+    """The innermost layer: one HTTP request per attempt, or two if the endpoint rejects a parameter."""
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class OpenAIProvider:
         capabilities: Capabilities = ANY,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare, without connecting or importing the SDK, which takes longer than the rest of a cached run.
+        """Prepare without connecting or importing the SDK, which takes longer than the rest of a cached run.
 
         Args:
-            connect: Makes the SDK's client at the first call.
-            target: Who is asked, for messages, and for how long.
-            budget: Counts requests and tokens, and says what may be spent.
-            capabilities: What to try first.
+            connect: Creates the SDK's client on the first call.
+            target: The endpoint, for messages, and the time limit.
+            budget: Limits and counts requests and tokens.
+            capabilities: Parameters to try first.
             clock: Seconds since the epoch.
         """
         self._connect = connect
@@ -114,7 +114,7 @@ class OpenAIProvider:
         return self._dialects[model]
 
     async def aclose(self) -> None:
-        """Close the connections, if any were made."""
+        """Close the connections, if any."""
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -124,9 +124,9 @@ class OpenAIProvider:
         return await self._budget.hold(request.model, prompt, request.max_tokens)
 
     async def _post(self, sent: dict[str, Any]) -> bytes:
-        """Send one HTTP request; return the answer's body.
+        """Send one HTTP request and return the response body.
 
-        The time limit holds for all of it, however slowly the answer drips.
+        The time limit covers the whole response, however slowly it arrives.
         """
         self._client = self._client or self._connect()
         self._budget.meter.count_call()
@@ -149,7 +149,7 @@ class OpenAIProvider:
         return response
 
     def _embedded_error(self, body: object, target: ModelEndpoint) -> ProviderError:
-        """Read a good status around an error with a status of its own, as OpenRouter sends it."""
+        """Return the error of a successful response with an embedded error status, as sent by OpenRouter."""
         error = body.get("error") if isinstance(body, dict) else None
         status = error.get("code") if isinstance(error, dict) else None
         if not isinstance(status, int) or status < _FIRST_ERROR_STATUS:
@@ -161,7 +161,7 @@ class OpenAIProvider:
 
 
 def read_completion(body: object) -> CompletionResponse | None:
-    """Return the answer that a JSON body holds; None where it is no completion."""
+    """Return the answer in a JSON body; None if there is no completion."""
     choices = body.get("choices") if isinstance(body, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -176,7 +176,7 @@ def read_completion(body: object) -> CompletionResponse | None:
 
 
 def _text(content: object) -> str | None:
-    """Return a message's text: a string, a list of parts, or nothing at all."""
+    """Return a message's text from a string, a list of parts, or nothing."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
@@ -186,10 +186,10 @@ def _text(content: object) -> str | None:
 
 
 def _usage(body: Mapping[str, object]) -> TokenUsage:
-    """Return the tokens that an answer names, and the tier that it says they are billed at.
+    """Return an answer's token counts and billed service tier.
 
-    Some endpoints, such as Gemini's, leave what the model thought out of `completion_tokens`, though they
-    charge for it as for the rest; then only the total shows it.
+    Some endpoints, such as Gemini's, charge for reasoning tokens but leave them out of `completion_tokens`.
+    In that case, only the total includes them.
     """
     fields, tier = _fields(body.get("usage")), body.get("service_tier")
     of_prompt = _fields(fields.get("prompt_tokens_details"))

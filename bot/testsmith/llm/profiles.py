@@ -1,15 +1,15 @@
-"""What each model can do, as data: whether and how long it thinks before it answers, and what it accepts.
+"""Capabilities of models, as data: reasoning efforts, temperature and output limits.
 
-One row for each family of models, found by the longest prefix of the model's name. A new model is a new row
-here and nowhere else. A model without a row is asked the plain way, and what it refuses is learned
-(`dialect.py`).
+There is one row per model family, found by the longest matching prefix of the model's name. To support a new
+model, add a row. Models without a row are called without optional parameters, and rejected ones are learned
+(`capabilities.py`).
 
 Each cell has its source in a comment:
 
 - OpenAI: the model's page below https://developers.openai.com/api/docs/models, as of November 2026.
 - SDK: openai 3.57, `types/chat/completion_create_params.py`.
 - pydantic-ai: its `profiles/` at commit 4fda389, August 2026, verified there against the live API.
-- Others are named where they are used.
+- Other sources are named where they are used.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ THINKING_TOKENS = {
     ReasoningEffort.XHIGH: 49_152,
     ReasoningEffort.MAX: 65_536,
 }
-"""Output tokens to leave for thinking at each effort.
+"""Output tokens to reserve for reasoning at each effort.
 
-25,000 is what OpenAI's reasoning guide tells users to reserve at first; Google maps low, medium and high to
-1,024, 8,192 and 24,576 (https://ai.google.dev/gemini-api/docs/openai). The others are between and above.
-Tokens that are not used cost nothing.
+OpenAI's reasoning guide recommends reserving 25,000 at first. Google maps low, medium and high to 1,024,
+8,192 and 24,576 (https://ai.google.dev/gemini-api/docs/openai). The values here are in between or above.
+Unused tokens cost nothing.
 """
 
 OUTPUT_TOKENS = 65_536
-"""The most output tokens that a model without a row is asked for after it was cut while thinking."""
+"""Maximum output tokens of a model without a row, for a retry after an answer was cut while reasoning."""
 
 _ORDER = tuple(THINKING_TOKENS)
 
@@ -52,14 +52,14 @@ class Temperature(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a family of models can do.
+    """Capabilities of a model family.
 
     Attributes:
-        efforts: The values of `reasoning_effort` that chat completions accepts, lowest first; empty if the
-            parameter is not sent unless someone asks for an effort.
-        default: The effort that it comes closest to if none is sent.
+        efforts: Accepted values of `reasoning_effort` in chat completions, lowest first; empty to send the
+            parameter only if an effort is requested.
+        default: The effort that matches the model's behavior best if none is sent.
         temperature: When `temperature` is accepted.
-        output_tokens: The most output tokens of one answer, thinking included.
+        output_tokens: Maximum output tokens of one answer, including reasoning.
     """
 
     efforts: tuple[ReasoningEffort, ...] = ()
@@ -68,20 +68,20 @@ class Profile:
     output_tokens: int = OUTPUT_TOKENS
 
     def effort(self, wanted: ReasoningEffort) -> ReasoningEffort | None:
-        """Return the effort to send: the wanted one, else the nearest that the model accepts.
+        """Return the effort to send: the wanted one, or the nearest that the model accepts.
 
-        None if the parameter is better left out.
+        None if no parameter should be sent.
         """
         if wanted is ReasoningEffort.LOWEST:
             return self.efforts[0] if self.efforts else None
         return nearest(wanted, self.efforts) if self.efforts else wanted
 
     def thinking_tokens(self, wanted: ReasoningEffort) -> int:
-        """Return how many output tokens to leave for thinking."""
+        """Return how many output tokens to reserve for reasoning."""
         return THINKING_TOKENS[self.effort(wanted) or self.default]
 
     def takes_temperature(self, sent: ReasoningEffort | None) -> bool:
-        """Tell whether `temperature` is accepted together with an effort, or without one."""
+        """Return whether `temperature` is accepted with this effort, or without one."""
         if self.temperature is Temperature.WITHOUT_THINKING:
             return (sent or self.default) is ReasoningEffort.NONE
         return self.temperature is Temperature.ALWAYS
@@ -95,11 +95,11 @@ def nearest(wanted: ReasoningEffort, efforts: tuple[ReasoningEffort, ...]) -> Re
 
 
 UNKNOWN = Profile()
-"""A model without a row."""
+"""Profile of a model without a row."""
 
 
 def _between(lowest: str, highest: str) -> tuple[ReasoningEffort, ...]:
-    """Return the efforts from one to another, without `minimal`, which only GPT-5 and Gemini know."""
+    """Return the efforts in a range, without `minimal`, which only GPT-5 and Gemini support."""
     names = [
         effort
         for effort in _ORDER
@@ -119,21 +119,21 @@ _PROFILES = {
         output_tokens=128_000,  # OpenAI
     ),
     "gpt-6-astra": Profile(
-        efforts=_between("low", "xhigh"),  # BerriAI/litellm-docs#1173, live: `none`, `max` refused here
+        efforts=_between("low", "xhigh"),  # BerriAI/litellm-docs#1173, live: `none`, `max` rejected here
         default=_MEDIUM,  # OpenAI
         temperature=Temperature.NEVER,  # OpenAI, changelog of September 2026
         output_tokens=128_000,  # OpenAI
     ),
     "gpt-6.2-astra": Profile(
-        efforts=_between("low", "xhigh"),  # as gpt-6-astra, which it succeeds; what differs is learned
+        efforts=_between("low", "xhigh"),  # as gpt-6-astra, its predecessor; differences are learned
         default=_MEDIUM,
         temperature=Temperature.NEVER,
         output_tokens=128_000,
     ),
     "gpt-6.1-sol": Profile(
-        efforts=_between("low", "max"),  # refuses `none`: BerriAI/litellm#52347
+        efforts=_between("low", "max"),  # rejects `none`: BerriAI/litellm#52347
         default=_MEDIUM,
-        temperature=Temperature.NEVER,  # since thinking cannot be turned off
+        temperature=Temperature.NEVER,  # because reasoning cannot be turned off
         output_tokens=128_000,
     ),
     "gpt-6.2-sol": Profile(
@@ -169,39 +169,39 @@ _PROFILES = {
         efforts=_between("none", "high"), temperature=Temperature.WITHOUT_THINKING, output_tokens=128_000
     ),  # pydantic-ai
     "gpt-5": Profile(
-        efforts=_between("minimal", "high"),  # pydantic-ai: always thinks
+        efforts=_between("minimal", "high"),  # pydantic-ai: always reasons
         default=_MEDIUM,  # pydantic-ai
         temperature=Temperature.NEVER,  # pydantic-ai
         output_tokens=128_000,  # OpenAI
     ),
-    "gpt-5-chat": Profile(output_tokens=16_384),  # pydantic-ai: does not think
+    "gpt-5-chat": Profile(output_tokens=16_384),  # pydantic-ai: no reasoning
     "o3": Profile(
         efforts=_between("low", "high"), default=_MEDIUM, temperature=Temperature.NEVER, output_tokens=100_000
     ),  # pydantic-ai; OpenAI
-    # Anthropic's compatible endpoint documents `reasoning_effort` as ignored, so none is sent:
+    # Anthropic's compatible endpoint documents `reasoning_effort` as ignored, so it is not sent:
     # https://platform.claude.com/docs/en/api/openai-sdk
     "claude-opus-5": Profile(
-        default=ReasoningEffort.LOW,  # thinks as it sees fit; Opus 5.5 always: stdapi-ai/stdapi.ai#284
+        default=ReasoningEffort.LOW,  # decides by itself; Opus 5.5 always reasons: stdapi-ai/stdapi.ai#284
         temperature=Temperature.NEVER,  # pydantic-ai; PrimeIntellect-ai/prime-agent#2533 for 5.5
         output_tokens=128_000,
     ),
     "claude-fable": Profile(
-        default=ReasoningEffort.LOW,  # always thinks: PrimeIntellect-ai/prime-agent#2533
+        default=ReasoningEffort.LOW,  # always reasons: PrimeIntellect-ai/prime-agent#2533
         temperature=Temperature.NEVER,  # ibid.
         output_tokens=128_000,
     ),
     "claude-sonnet-5": Profile(
-        default=ReasoningEffort.LOW,  # thinks unless told not to: ChatGPTBox-dev/chatGPTBox#1026
+        default=ReasoningEffort.LOW,  # reasons unless turned off: ChatGPTBox-dev/chatGPTBox#1026
         temperature=Temperature.NEVER,  # ibid., with opus-4-7 and opus-4-8
         output_tokens=64_000,
     ),
     "claude-opus-4-7": Profile(temperature=Temperature.NEVER, output_tokens=64_000),  # pydantic-ai
     "claude-opus-4-8": Profile(temperature=Temperature.NEVER, output_tokens=64_000),  # pydantic-ai
-    "claude-haiku-4-5": Profile(output_tokens=64_000),  # pydantic-ai: thinks only when asked to
-    # Google's compatible endpoint maps `reasoning_effort` to levels of thinking:
+    "claude-haiku-4-5": Profile(output_tokens=64_000),  # pydantic-ai: reasons only on request
+    # Google's compatible endpoint maps `reasoning_effort` to thinking levels:
     # https://ai.google.dev/gemini-api/docs/openai
     "gemini-3": Profile(
-        efforts=_between("minimal", "high"),  # pydantic-ai: thinking cannot be turned off
+        efforts=_between("minimal", "high"),  # pydantic-ai: reasoning cannot be turned off
         default=_HIGH,  # https://ai.google.dev/gemini-api/docs/thinking
         output_tokens=65_536,
     ),
@@ -218,28 +218,28 @@ _PROFILES = {
         efforts=_between("none", "high"), default=_MEDIUM, output_tokens=65_536
     ),  # https://ai.google.dev/gemini-api/docs/openai
     "deepseek-v4": Profile(
-        default=_MEDIUM,  # thinks unless told not to, by a parameter of its own: pydantic-ai
+        default=_MEDIUM,  # reasons unless turned off with its own parameter: pydantic-ai
         output_tokens=65_536,
     ),
-    "deepseek-r1": Profile(default=_MEDIUM, output_tokens=65_536),  # pydantic-ai: always thinks
-    "deepseek-reasoner": Profile(default=_MEDIUM, output_tokens=65_536),  # pydantic-ai: always thinks
+    "deepseek-r1": Profile(default=_MEDIUM, output_tokens=65_536),  # pydantic-ai: always reasons
+    "deepseek-reasoner": Profile(default=_MEDIUM, output_tokens=65_536),  # pydantic-ai: always reasons
     "grok-4.3": Profile(efforts=_between("none", "high"), default=_MEDIUM),  # pydantic-ai
     "grok-4.5": Profile(efforts=_between("low", "high"), default=_MEDIUM),  # pydantic-ai
     "glm-5.3": Profile(
         efforts=(ReasoningEffort.LOW, _HIGH, ReasoningEffort.MAX), default=_HIGH
-    ),  # pydantic-ai: always thinks
-    "magistral": Profile(default=_MEDIUM),  # pydantic-ai: always thinks
-    "kimi-k3": Profile(default=_MEDIUM),  # pydantic-ai: thinks
-    "kimi-k2-thinking": Profile(default=_MEDIUM),  # pydantic-ai: thinks
+    ),  # pydantic-ai: always reasons
+    "magistral": Profile(default=_MEDIUM),  # pydantic-ai: always reasons
+    "kimi-k3": Profile(default=_MEDIUM),  # pydantic-ai: reasons
+    "kimi-k2-thinking": Profile(default=_MEDIUM),  # pydantic-ai: reasons
 }
-"""By the beginning of a model's name; the longest one counts."""
+"""Profiles by prefix of the model's name. The longest match applies."""
 
 _NAME = re.compile(r"(?:^|[/.:])((?:gpt|claude|gemini|deepseek|grok|glm|magistral|kimi|o\d).*)")
-"""A model's own name, without the maker or host that gateways put before it, as in `openai/gpt-6-luna`."""
+"""A model's own name, without the vendor or host prefix of gateways, as in `openai/gpt-6-luna`."""
 
 
 def profile_of(model: str) -> Profile:
-    """Return what a model can do, by its name."""
+    """Return the capabilities of a model, by its name."""
     found = _NAME.search(model.lower())
     name = found[1] if found else ""
     prefixes = (prefix for prefix in _PROFILES if name.startswith(prefix))

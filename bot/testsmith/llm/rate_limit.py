@@ -1,4 +1,4 @@
-"""The gate that all calls of a run pass: it closes for a while on a rate limit, and for good at the end."""
+"""Limit all calls of a run together: concurrency, delays after a rate limit, and the end of all calls."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from testsmith.llm.interface import (
 )
 
 JITTER = 0.25
-"""Waits are longer by up to this share, never shorter, so that callers do not all wake at once."""
+"""Maximum fraction by which delays are extended, so that callers do not all wake up at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How calls wait.
+    """Limits and functions for delays.
 
     Attributes:
-        longest: Seconds; whoever would have to wait longer is refused.
-        sleep: As `asyncio.sleep`.
-        clock: As `time.monotonic`.
-        random: Gives a number from 0 up to 1, as `random.random`.
+        longest: Maximum delay in seconds. Calls that would have to wait longer fail.
+        sleep: Same contract as `asyncio.sleep`.
+        clock: Same contract as `time.monotonic`.
+        random: Same contract as `random.random`.
     """
 
     longest: float
@@ -40,13 +40,12 @@ class Waits:
 
 
 class RateLimitGate:
-    """One for all callers, so that the rate limit one of them met slows every one.
+    """Gate shared by all callers, so that a rate limit met by one of them delays all.
 
-    Nobody holds a slot of the endpoint while waiting here.
+    Callers hold no slot of the endpoint while they wait here.
     """
 
     def __init__(self, waits: Waits) -> None:
-        """Begin open."""
         self._waits = waits
         self._opens_at = -math.inf
         self._end: SpendingEnded | None = None
@@ -54,34 +53,34 @@ class RateLimitGate:
 
     @property
     def is_open(self) -> bool:
-        """Whether a call may go through right now."""
+        """Whether a call may pass right now."""
         return self._end is None and self._waits.clock() >= self._opens_at
 
     def close(self, seconds: float) -> None:
-        """Let nobody through for some seconds; a longer wait that has begun goes on."""
+        """Close the gate for some seconds. A longer delay that is already in effect remains."""
         self._opens_at = max(self._opens_at, self._waits.clock() + seconds)
 
     def end(self, reason: SpendingEnded) -> None:
-        """Let nobody through any more, and end all waits with the reason; the first reason stays."""
+        """Close the gate for good and end all waits with the reason. The first reason is kept."""
         self._end = self._end or reason
         self._ended.set()
 
     async def passed(self) -> None:
-        """Return once a call may go through.
+        """Wait until a call may pass.
 
         Raises:
-            SpendingEnded: No call may any more.
-            WaitTooLong: The wait would be longer than the settings allow.
+            SpendingEnded: No further call is allowed.
+            WaitTooLong: The delay exceeds the configured maximum.
         """
         while not self.is_open:
             await self.rest(self._opens_at - self._waits.clock())
 
     async def rest(self, seconds: float) -> None:
-        """Sleep for some seconds or a little longer, but no longer than calls make sense.
+        """Sleep for some seconds plus jitter, or until the gate is closed for good.
 
         Raises:
-            SpendingEnded: No call may go through any more.
-            WaitTooLong: The settings do not allow so long a wait.
+            SpendingEnded: No further call is allowed.
+            WaitTooLong: The delay exceeds the configured maximum.
         """
         if self._end is None and seconds > self._waits.longest:
             raise _unsent(
@@ -108,11 +107,11 @@ def _unsent(error: ProviderError) -> ProviderError:
 
 
 class Slots:
-    """Places for attempts in flight.
+    """Slots for attempts in flight.
 
-    A rate limit takes away the place of the attempt that met it, and each answer gives one back, so that an
-    endpoint that lets fewer calls through than there are places is not asked all the time. Two places always
-    stay: with one, the next call would wait for the answer to the one before.
+    A rate limit removes the slot of the attempt that met it, and each answer restores one. This way, an
+    endpoint that allows fewer calls than there are slots is not overrun all the time. Two slots always
+    remain: with one, each call would wait for the answer to the previous one.
     """
 
     def __init__(self, places: int) -> None:
@@ -130,7 +129,7 @@ class Slots:
             self._free.release()
 
     def answered(self) -> None:
-        """Give back a place that was taken away."""
+        """Restore a slot that was removed."""
         if self._taken_away:
             self._taken_away -= 1
             self._free.release()
@@ -143,9 +142,9 @@ class SemaphoreProvider:
         """Wrap a provider.
 
         Args:
-            inner: What makes the attempt.
-            slots: Where an attempt's slot comes from.
-            gate: What may have closed while an attempt waited for its slot.
+            inner: The provider that makes the attempt.
+            slots: The slots for attempts.
+            gate: The gate, which may have closed while an attempt waited for its slot.
         """
         self._inner = inner
         self._slots = slots

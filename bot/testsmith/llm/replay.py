@@ -1,7 +1,8 @@
-"""Keeps a run's exchanges in a file, and plays them back.
+"""Record a run's model calls in a file, and replay them.
 
-The file has one JSON object a line: `digest` of the request, `call`, which counts calls with that digest from
-0 in the order in which they began, the `request`, and either its `response` or its `error`. No key is in it.
+The file has one JSON object per line: the `digest` of the request, `call` (the number of earlier calls with
+this digest, in the order in which they began), the `request`, and its `response` or `error`. It contains no
+key.
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ from testsmith.llm.interface import (
 from testsmith.model import UsageFailure
 
 FORMAT = "testsmith-exchange-1"
-"""Stands in every line, so that no other file is taken for a recording."""
+"""Format marker in every line, so that other files are not accepted as recordings."""
 
 _FINISH_REASONS: dict[str, FinishReason] = {reason: reason for reason in get_args(FinishReason)}
 
 Outcome = CompletionResponse | ProviderError
-"""What became of a request."""
+"""Result of a request."""
 
 
 def request_digest(request: CompletionRequest) -> str:
-    """Return the SHA-256, in hexadecimal, over canonical JSON of all that is asked."""
+    """Return the SHA-256 hex digest of a request's canonical JSON."""
     canonical = json.dumps(asdict(request), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One call: which request, the how-manieth call with it, and what became of it."""
+    """One call: the request's digest, the number of earlier calls with it, and the result."""
 
     digest: str
     call: int
@@ -51,13 +52,13 @@ class Exchange:
 
 
 class RecordProvider:
-    """The outermost layer: what the caller was answered, or why not, is on disk before it goes on."""
+    """The outermost layer: writes each answer or error to disk before the caller gets it."""
 
     def __init__(self, inner: Provider, file: Path) -> None:
-        """Wrap a provider; to a recording that is already there, further exchanges are added.
+        """Wrap a provider. New exchanges are appended to an existing recording.
 
         Raises:
-            UsageFailure: The file cannot be written, or is no recording.
+            UsageFailure: The file cannot be written, or is not a recording.
         """
         self._inner = inner
         self._file = file
@@ -101,13 +102,13 @@ class RecordProvider:
 
 
 class ReplayProvider:
-    """Answers from a recording alone; the same request gets its answers in the order of the calls."""
+    """Answers from a recording only. Repeated requests get their answers in the order of the calls."""
 
     def __init__(self, file: Path) -> None:
         """Read the recording.
 
         Raises:
-            UsageFailure: The file cannot be read, or is no recording.
+            UsageFailure: The file cannot be read, or is not a recording.
         """
         self._file = file
         self._outcomes: defaultdict[str, deque[Outcome]] = defaultdict(deque)
@@ -115,7 +116,11 @@ class ReplayProvider:
             self._outcomes[exchange.digest].append(exchange.outcome)
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
-        """See `Provider.complete`; a request that is not in the recording is a `ReplayMissed`."""
+        """Return the recorded answer. See `Provider.complete`.
+
+        Raises:
+            ReplayMissed: The recording has no answer to this request left.
+        """
         digest = request_digest(request)
         if not self._outcomes[digest]:
             raise ReplayMissed(
@@ -132,7 +137,7 @@ def read_recording(file: Path) -> list[Exchange]:
     """Return a recording's exchanges, in the order in which they ended.
 
     Raises:
-        UsageFailure: The file cannot be read, or a line in it is not one that `RecordProvider` wrote.
+        UsageFailure: The file cannot be read, or a line was not written by `RecordProvider`.
     """
     try:
         lines = file.read_bytes().splitlines()

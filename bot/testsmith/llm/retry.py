@@ -1,4 +1,4 @@
-"""Tries again what can pass, and stops everybody where nothing can."""
+"""Retry transient errors, stop all calls after a permanent one, and fall back to a second model."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from testsmith.llm.rate_limit import RateLimitGate
 class RetryProvider:
     """The layer around the semaphore.
 
-    A rate limit closes the gate that all calls pass in the semaphore's layer, so whoever met it waits there
-    like everyone else; all other waits are a call's own.
+    A rate limit closes the gate in the semaphore's layer, so that the affected call waits there like all
+    others. All other delays apply to one call only.
     """
 
     def __init__(self, inner: Provider, *, gate: RateLimitGate, attempts: int, base_seconds: float) -> None:
         """Wrap a provider.
 
         Args:
-            inner: What makes an attempt.
-            gate: What a rate limit closes for all calls, and what ends all waits.
-            attempts: Attempts a call at most.
-            base_seconds: The wait before the second attempt is twice this, doubled for each further one.
+            inner: The provider that makes an attempt.
+            gate: The gate that a rate limit closes for all calls.
+            attempts: Maximum attempts per call.
+            base_seconds: Half of the delay before the second attempt. The delay doubles with each further
+                one.
         """
         self._inner = inner
         self._gate = gate
@@ -47,7 +48,7 @@ class RetryProvider:
         self._answers = 0
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse:
-        """See `Provider.complete`; the last attempt's error says how many there were, and is the cause."""
+        """See `Provider.complete`. The error contains the number of attempts; the last error is its cause."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._attempts),
             retry=retry_if_exception_type(TransientError),
@@ -61,7 +62,7 @@ class RetryProvider:
             raise self._final(error, retrying.statistics["attempt_number"]) from error
 
     async def _attempt(self, request: CompletionRequest) -> CompletionResponse:
-        """Make one attempt; one that met a rate limit while another call was answered does not count."""
+        """Make one attempt. A rate limit does not count if another call was answered in the meantime."""
         while True:
             answers = self._answers
             try:
@@ -80,7 +81,7 @@ class RetryProvider:
                 return response
 
     def _own_wait(self, state: RetryCallState) -> float:
-        """Return how long a call waits before its next attempt; a rate limit has everybody wait instead."""
+        """Return this call's delay before its next attempt. A rate limit delays all calls instead."""
         error = state.outcome.exception() if state.outcome is not None else None
         seconds = self._wait_after(error, state.attempt_number)
         if isinstance(error, RateLimited):
@@ -93,7 +94,7 @@ class RetryProvider:
         return max(asked or 0.0, self._base_seconds * float(2**attempt))
 
     def _final(self, error: ProviderError, attempts: int) -> ProviderError:
-        """Return the error for the caller; where nothing was ever connected to, all other calls end, too."""
+        """Return the error for the caller. If no call ever connected, also end all other calls."""
         made = attempts if error.attempts > 0 else attempts - 1
         message = f"{error} Tried {made} times." if made == attempts > 1 else str(error)
         if isinstance(error, CannotConnect) and not self._reached:
@@ -106,15 +107,15 @@ class RetryProvider:
 
 
 class FallbackProvider:
-    """The layer around the retries of the first model; the second has retries of its own."""
+    """The layer around the first model's retries. The second model has its own retries."""
 
     def __init__(self, first: Provider, second: Provider, model: str) -> None:
         """Wrap two providers.
 
         Args:
-            first: Who is asked for the model that a request names.
-            second: Who is asked where that fails.
-            model: The id of the second model.
+            first: Provider of the model that a request names.
+            second: Provider to use if the first one fails.
+            model: Id of the second model.
         """
         self._first = first
         self._second = second
@@ -133,7 +134,7 @@ class FallbackProvider:
         return response
 
     def notes(self) -> tuple[str, ...]:
-        """Return how many calls the second model has answered, where it has any."""
+        """Return how many calls the second model answered, if any."""
         if not self._answered:
             return ()
         calls = "1 call was" if self._answered == 1 else f"{self._answered} calls were"
@@ -141,7 +142,7 @@ class FallbackProvider:
 
 
 def _another_may_do(error: ProviderError) -> bool:
-    """Tell whether the failure may be this one model's; what fewer members mend is not."""
+    """Return whether the failure may be specific to this model, and not fixable by a smaller request."""
     if isinstance(error, TransientError):
         return not isinstance(error, CannotConnect)
     return isinstance(error, ModelUnknown | WaitTooLong) or type(error) is RequestRefused

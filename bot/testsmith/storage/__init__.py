@@ -1,1 +1,1 @@
-"""The result cache: its keys (pure) and its store on disk."""
+"""The result cache: its keys (pure), its store on disk, and its archives between runs."""

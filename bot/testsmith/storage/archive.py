@@ -1,7 +1,7 @@
-"""What one run keeps for the next, as one compressed archive, and back. Pure; what is read back is untrusted.
+"""Pack stores into a compressed archive for the next run, and the folder that holds archives.
 
-An archive is gzip over lines of JSON. The first line names the schema; each of the others is one entry of one
-store. Nothing but JSON of exactly this shape is taken out of it, and no more than a bounded amount.
+An archive is gzip-compressed JSON lines. The first line has the schema; each other line is one entry of one
+store. Archives are untrusted: only JSON of exactly this shape is accepted, up to a maximum size.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from testsmith.storage.keys import KEY_SCHEMA, MEASUREMENT_SCHEMA, canonical_dig
 from testsmith.storage.store import MAX_VALUE_BYTES, VALUE_SCHEMA, StoredEntry, is_result, json_object
 
 ARCHIVE_SCHEMA = 1
-"""Raised when the meaning of a line changes; other archives are then no longer found."""
+"""Increased when the meaning of a line changes. Archives of other versions are not found."""
 
 RESULTS = "results"
 MEASUREMENTS = "measurements"
 TRIED = "tried"
 
 MOST_ENTRIES = {RESULTS: 20_000, MEASUREMENTS: 1_000, TRIED: 20_000}
-"""The stores that are kept, and how many entries of each, those that were used last."""
+"""Maximum entries per store. The most recently used ones are kept."""
 
 MOST_BYTES = 32 * 1024 * 1024
-"""A larger archive is neither written nor read."""
+"""Maximum size of an archive that is written or read."""
 
 MOST_TEXT_BYTES = 128 * 1024 * 1024
-"""More than this is neither put into an archive nor taken out of one."""
+"""Maximum uncompressed size of an archive."""
 
 _MOST_LINE_BYTES = MAX_VALUE_BYTES + 1024
 _MOST_LINES = sum(MOST_ENTRIES.values()) + 1
 _LEVEL = 5
-"""Of compression: one that is over twice as fast as the default, and hardly larger."""
+"""Compression level: more than twice as fast as the default and hardly larger."""
 
 _FINGERPRINT = canonical_digest([ARCHIVE_SCHEMA, KEY_SCHEMA, VALUE_SCHEMA, MEASUREMENT_SCHEMA])[:8]
 PREFIX = f"testsmith-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"
-"""How the names of all archives begin that this version can use, but for those of a sweep's shards."""
+"""Prefix of all archive names that this version can use, except those of a sweep's shards."""
 
-_SHARDS = f"testsmith-sweep-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"  # no run finds it that asks for the other
+_SHARDS = f"testsmith-sweep-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"  # not a prefix of `PREFIX` or the reverse
 
 _NAME = re.compile(
     rf"(?:{PREFIX}|{_SHARDS}shard-[0-9]{{1,3}}of[0-9]{{1,3}}-)[0-9]{{1,20}}-[0-9]{{1,6}}-(?P<digest>[0-9a-f]{{8}})",
@@ -61,7 +61,7 @@ _SHAPE = {"store", "key", "used", "value"}
 
 
 class BadArchive(Exception):
-    """An archive cannot be used; the message completes the sentence `it …`."""
+    """The archive cannot be used; the message completes the sentence `it …`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,8 @@ class Archive:
     """One archive.
 
     Attributes:
-        name: What it is found by, see `archive_name`.
-        data: Its bytes.
+        name: Its name; see `archive_name`.
+        data: Its contents.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveContents:
-    """What was in an archive.
+    """Contents of an archive.
 
     Attributes:
-        entries: The entries, by the store that they belong to.
-        refused: How many lines were not what this program writes.
+        entries: The entries by store name.
+        refused: Number of invalid lines.
     """
 
     entries: Mapping[str, Sequence[StoredEntry]] = field(default_factory=dict)
@@ -91,33 +91,33 @@ class ArchiveContents:
 
     @property
     def count(self) -> int:
-        """How many entries there are."""
+        """Number of entries."""
         return sum(map(len, self.entries.values()))
 
 
 def shard_prefix(shard: str) -> str:
-    """Return how the names of the archives of a sweep's shard begin; `shard` is as `shard-2of4`."""
+    """Return the prefix for archives of a sweep's shard, for example `shard-2of4`."""
     return f"{_SHARDS}{shard}-"
 
 
 def archive_name(run: str, data: bytes, prefix: str = PREFIX) -> str:
-    """Return an archive's name: jobs of one run that keep different things have different names.
+    """Return an archive's name, which includes a digest so that jobs of one run do not collide.
 
     Args:
-        run: The run's number and its attempt, as `4711-1`.
-        data: The archive's bytes.
-        prefix: How it begins: `PREFIX`, or that of a shard.
+        run: The run's id and attempt, for example `4711-1`.
+        data: The archive's contents.
+        prefix: `PREFIX`, or that of a shard.
     """
     return f"{prefix}{run}-{_digest(data)}"
 
 
 def is_archive_name(name: str, prefix: str = PREFIX) -> bool:
-    """Tell whether this version may have given a name, to an archive of some kind."""
+    """Return whether a name could have been created by this version."""
     return name.startswith(prefix) and _NAME.fullmatch(name) is not None
 
 
 def is_whole(archive: Archive) -> bool:
-    """Tell whether an archive's bytes are those that it was named by."""
+    """Return whether an archive's contents match its name."""
     named = _NAME.fullmatch(archive.name)
     return named is not None and named["digest"] == _digest(archive.data)
 
@@ -127,10 +127,10 @@ def _digest(data: bytes) -> str:
 
 
 def pack(stores: Mapping[str, Iterable[StoredEntry]]) -> bytes:
-    """Return an archive's bytes; what is beyond the bounds is left out, the first of each store stay.
+    """Return an archive's contents. Entries beyond the limits are dropped from the end of each store.
 
     Raises:
-        BadArchive: It would be larger than may be read again.
+        BadArchive: The archive would exceed the maximum size.
     """
     text = b"".join((_line(_HEADER), *_within_bounds(stores)))
     data = gzip.compress(text, _LEVEL, mtime=0)
@@ -156,10 +156,10 @@ def _line(value: Mapping[str, object]) -> bytes:
 
 
 def unpack(data: bytes) -> ArchiveContents:
-    """Return what is in an archive, of which each entry has the right shape.
+    """Return the contents of an archive, with only valid entries.
 
     Raises:
-        BadArchive: It is damaged, too large, or of another version.
+        BadArchive: The archive is damaged, too large, or of another version.
     """
     if len(data) > MOST_BYTES:
         raise BadArchive("is too large")
@@ -174,7 +174,7 @@ def unpack(data: bytes) -> ArchiveContents:
 
 
 def _lines(file: gzip.GzipFile) -> Iterator[bytes]:
-    """Yield line by line, so that no more is ever unpacked than is allowed."""
+    """Yield the lines one by one, so that no more than the maximum size is unpacked."""
     left, number = MOST_TEXT_BYTES, 0
     while line := file.readline(_MOST_LINE_BYTES):
         left, number = left - len(line), number + 1
@@ -203,11 +203,11 @@ _IS_VALUE: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
     RESULTS: is_result,
     TRIED: is_tried,
 }
-"""Tells of a value whether its store holds such; measurements are checked where they are used."""
+"""Validates values by store. Measurements are validated where they are used."""
 
 
 def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
-    """Return a line's store and entry; None where it has not exactly the right shape."""
+    """Return a line's store and entry; None unless it has exactly the right shape."""
     if line is None or line.keys() != _SHAPE:
         return None
     store, key, used, value = (line[name] for name in ("store", "key", "used", "value"))
@@ -227,19 +227,19 @@ def _is_time(value: object) -> bool:
 
 
 class ArchiveFailure(Exception):
-    """An archive could be neither had nor left; the message says why, in half a sentence without a secret."""
+    """The archive could not be read or written; the message says why, in a clause without secrets."""
 
 
 class Denied(ArchiveFailure):
-    """This run may not do that, however often it asks."""
+    """This run has no permission for the operation, so retries are useless."""
 
 
 class TimeLimit:
-    """How long something may take; it can be shortened while that is under way.
+    """Time limit that can be shortened while it runs.
 
     Args:
-        clock: Seconds that only ever grow.
-        seconds: What is allowed from now on.
+        clock: Monotonic clock, in seconds.
+        seconds: Seconds from now.
     """
 
     def __init__(self, clock: Callable[[], float], seconds: float) -> None:
@@ -248,41 +248,41 @@ class TimeLimit:
 
     @property
     def left(self) -> float:
-        """How many seconds are left, never less than none."""
+        """Seconds left, at least 0."""
         return max(0.0, self._end - self._clock())
 
     def shorten(self, seconds: float) -> None:
-        """Allow no more than so many seconds from now on."""
+        """Limit the remaining time to some seconds from now."""
         self._end = min(self._end, self._clock() + seconds)
 
 
 class ArchiveBackend(Protocol):
-    """Where archives lie. What it gives back may have been put there by anybody.
+    """Storage for archives. Its contents are untrusted.
 
     Attributes:
-        unreadable: Why nothing may be read there, in half a sentence; empty where it may.
-        unwritable: Why nothing may be left there.
+        unreadable: Why nothing can be read, as a clause; empty if it can.
+        unwritable: Why nothing can be written, as a clause; empty if it can.
     """
 
     @property
-    def unreadable(self) -> str: ...  # noqa: D102 - the class tells
+    def unreadable(self) -> str: ...  # noqa: D102 - described by the class
 
     @property
-    def unwritable(self) -> str: ...  # noqa: D102 - the class tells
+    def unwritable(self) -> str: ...  # noqa: D102 - described by the class
 
     def newest(self, limit: TimeLimit) -> Archive | None:
-        """Return the archive that was left last, of those that this run may see; None where there is none.
+        """Return the newest archive that this run has access to; None if there is none.
 
         Raises:
-            PlaceFailure: It cannot be had.
+            ArchiveFailure: The archive cannot be read.
         """
         ...
 
     def leave(self, archive: Archive, limit: TimeLimit) -> None:
-        """Leave an archive for later runs; where one of its name is there already, all is well.
+        """Store an archive for later runs. An existing archive of the same name is not an error.
 
         Raises:
-            PlaceFailure: It cannot be left.
+            ArchiveFailure: The archive cannot be stored.
         """
         ...
 
@@ -294,11 +294,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderBackend:
-    """A folder as an `ArchivePlace`; it holds one archive of a kind, the last. No link in it is followed.
+    """Folder as an `ArchiveBackend` with one archive per prefix. Symbolic links are not followed.
 
     Args:
-        folder: Where it is; made where there is none.
-        prefix: How the names of its archives begin.
+        folder: The folder; created if it does not exist.
+        prefix: Prefix of its archives' names.
     """
 
     unreadable = ""
@@ -309,7 +309,7 @@ class FolderBackend:
         self._prefix = prefix
 
     def newest(self, _limit: TimeLimit) -> Archive | None:
-        """See `ArchivePlace.newest`."""
+        """See `ArchiveBackend.newest`."""
         try:
             usable = [one for one in self._archives() if is_archive_name(_name(one), self._prefix)]
             newest = max(usable, key=lambda file: file.lstat().st_mtime, default=None)
@@ -318,7 +318,7 @@ class FolderBackend:
             raise ArchiveFailure(f"{self._folder} cannot be read: {error.strerror}") from error
 
     def leave(self, archive: Archive, _limit: TimeLimit) -> None:
-        """See `ArchivePlace.leave`; what was there before is in the new one, and goes."""
+        """Store an archive and delete older ones, whose entries it includes."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             before = list(self._archives())
@@ -331,7 +331,7 @@ class FolderBackend:
             raise ArchiveFailure(f"{self._folder} cannot be written to: {error.strerror}") from error
 
     def _archives(self) -> Iterator[Path]:
-        """Yield the files of this kind that this program has left here, whichever its version."""
+        """Yield the archives with this prefix, of any version."""
         ours = _OURS if self._prefix == PREFIX else f"{self._prefix}*{_SUFFIX}"
         for file in self._folder.glob(ours):
             if stat.S_ISREG(file.lstat().st_mode):
@@ -348,7 +348,7 @@ def _read(file: Path) -> bytes:
 
 
 def _write(place: Path, data: bytes) -> None:
-    """Write a file that is there as a whole or not at all."""
+    """Write a file atomically."""
     passing = place.with_name(f".{place.name}.new")
     with suppress(FileNotFoundError):
         passing.unlink()

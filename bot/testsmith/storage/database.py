@@ -1,4 +1,4 @@
-"""The SQLite file under the result store: opening it, mistrusting it, setting it aside."""
+"""Open the SQLite file of a store, check that it is valid, and set broken files aside."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BUSY_SECONDS = 5.0
-"""How long one statement waits for other processes."""
+"""How long a statement waits for other processes."""
 
 MAX_BROKEN_FILES = 10
-"""With more, the latest takes the last one's place."""
+"""Maximum number of broken files to keep. Beyond it, the last one is replaced."""
 
 _SCHEMA = (
     "CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB NOT NULL, used_at REAL NOT NULL)",
@@ -35,11 +35,11 @@ _PLACE_CODES = frozenset(
         sqlite3.SQLITE_AUTH,
     }
 )
-"""What SQLite answers where the disk, the rights or another process are in the way."""
+"""SQLite error codes for problems with the disk, permissions or locks, rather than the contents."""
 
 
 class ForeignSchema(sqlite3.DatabaseError):
-    """The file is a database, but not one that this program made."""
+    """The file is a database, but was not created by this program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +47,9 @@ class OpenDatabase:
     """An open database.
 
     Attributes:
-        connection: In autocommit: every statement is safe once it has returned.
-        inode: The file it stands on, since others may put another one at the same path.
-        aside: Where a broken file was moved that lay there before; None where there was none.
+        connection: The connection, in autocommit mode: every completed statement is durable.
+        inode: The open file, because another process may replace the file at this path.
+        aside: Where a broken file at this path was moved; None if there was none.
     """
 
     connection: sqlite3.Connection
@@ -58,24 +58,24 @@ class OpenDatabase:
 
 
 def is_broken(error: sqlite3.DatabaseError) -> bool:
-    """Tell whether an error speaks of the file's content, rather than of the disk, the rights or a lock."""
+    """Return whether an error is about the contents, rather than the disk, permissions or a lock."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     primary = code & 0xFF  # https://sqlite.org/rescode.html
     return primary not in _PLACE_CODES
 
 
 def open_database(path: Path, *, broken_inode: int | None = None) -> OpenDatabase:
-    """Open the database, or make it; a broken one is set aside first.
+    """Open or create the database. A broken file is set aside first.
 
     Args:
-        path: Where it lies.
-        broken_inode: A file that turned out to be broken; set aside if it still lies there.
+        path: The database file.
+        broken_inode: A file that turned out to be broken; set aside if it is still at this path.
 
     Raises:
-        sqlite3.DatabaseError: It cannot be used here.
+        sqlite3.DatabaseError: The database cannot be used here.
         OSError: The folder cannot be used.
     """
-    with _alone(path.parent):  # SQLite lets no two processes turn a new file to write-ahead logging at once
+    with _alone(path.parent):  # SQLite cannot switch a new file to WAL mode in two processes at once
         aside = _set_aside(path) if path.exists() and path.stat().st_ino == broken_inode else None
         try:
             connection = _connect(path)
@@ -88,7 +88,7 @@ def open_database(path: Path, *, broken_inode: int | None = None) -> OpenDatabas
 
 
 def _set_aside(path: Path) -> Path:
-    """Give a file another name; its log goes, which would spoil the next one."""
+    """Rename a file, and delete its write-ahead log, which would corrupt the next file."""
     target = _free_name(path)
     path.rename(target)
     for suffix in ("-wal", "-shm"):
@@ -112,18 +112,18 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Set how the file is used, and see that its tables are ours.
+    """Set the connection's options and check its schema.
 
     Raises:
-        ForeignSchema: They are not; a trigger or a view of somebody else's would run with our statements.
+        ForeignSchema: The schema differs. A foreign trigger or view would run with our statements.
     """
     schema = _read_schema(connection)
     if schema and schema != sorted(_SCHEMA):
         raise ForeignSchema("its tables are not those of this program")
     if not schema:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only takes hold while the file is empty
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only has an effect while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")  # safe from a killed process, without a flush a result
+    connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process without a flush per result
     if not schema:
         _create(connection)
 
@@ -142,7 +142,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from opening or setting aside meanwhile; the lock goes with the open file."""
+    """Lock out other processes that open or set aside a database in this folder."""
     with (folder / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,12 @@
-"""The wire of GitHub's cache service, version 2: three calls in JSON, one PUT and one GET.
+"""Store archives in GitHub Actions' cache service, version 2. Needs no workflow step or input.
 
-Calls carry the job's runtime token; archives go to and from addresses that are signed for a short time, with
-no token. Both kinds of secret stay out of all messages: what a server says is only told without them, and the
-words of an exception of the HTTP library, which hold addresses, are never told.
+The service finds entries by name prefix, newest first: those of the run's own branch or pull request, then of
+its base branch, then of the default branch. Entries cannot be changed, and runs that anyone can start may not
+create them. `docs/cache.md` has the table.
+
+Calls carry the job's runtime token. Archives are transferred through short-lived signed URLs, without the
+token. Neither secret may appear in messages: they are removed from server messages, and messages of HTTP
+library exceptions, which contain URLs, are never shown.
 """
 
 from __future__ import annotations
@@ -31,10 +35,10 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS = 3
-"""How often a request is sent at most, where another attempt can help."""
+"""Maximum attempts per request, if a retry can help."""
 
 WAITS = (0.5, 1.5)
-"""Seconds between the attempts, where the service names none itself."""
+"""Seconds between attempts, unless the service asks for a different delay."""
 
 _PATH = "/twirp/github.actions.results.api.v1.CacheService/"
 _MOST_ANSWER_BYTES = 64 * 1024
@@ -54,22 +58,22 @@ _Got = TypeVar("_Got")
 
 
 class AlreadyThere(ArchiveFailure):
-    """There is an entry of that name: what it would hold, it holds."""
+    """An entry of that name exists already, with the same content."""
 
 
 class NoService(ArchiveFailure):
-    """There is no such service at the address."""
+    """There is no such service at this URL."""
 
 
 class Expired(ArchiveFailure):
-    """A signed address is not valid any more."""
+    """The signed URL is no longer valid."""
 
 
 class _Passing(ArchiveFailure):
-    """Another attempt can help.
+    """The request failed in a way that a retry can fix.
 
     Attributes:
-        seconds: How long the service asks to wait; None where it does not say.
+        seconds: Delay that the service asked for; None if it named none.
     """
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
@@ -85,12 +89,12 @@ class _Answer:
 
 
 class CacheService:
-    """Sends requests to the service; each is tried again within a time limit, where that can help.
+    """Sends requests to the service, with retries within a time limit.
 
     Args:
-        url: Its base, as ACTIONS_RESULTS_URL names it; a path in it does not count.
+        url: Base URL, from ACTIONS_RESULTS_URL. Its path is ignored.
         token: The job's runtime token.
-        sleep: Waits for some seconds, as `time.sleep`.
+        sleep: Same contract as `time.sleep`.
     """
 
     def __init__(self, url: str, token: Secret, *, sleep: Callable[[float], None]) -> None:
@@ -101,13 +105,13 @@ class CacheService:
         self._secrets = {token.value}
 
     def call(self, method: str, body: Mapping[str, object], limit: TimeLimit) -> dict[str, Any]:
-        """Return what the service answers to a call: a JSON object.
+        """Return the service's JSON response to a call.
 
         Raises:
-            AlreadyThere: What was to be made is there.
-            NoService: Nobody knows the call.
-            Denied: The run may not do that.
-            PlaceFailure: There is no usable answer.
+            AlreadyThere: The entry to create exists already.
+            NoService: The service does not support the call.
+            Denied: The run has no permission.
+            ArchiveFailure: There is no usable response.
         """
         address = urljoin(self._url, f"{_PATH}{method}")
         headers = {"Authorization": f"Bearer {self._token.value}", "Content-Type": "application/json"}
@@ -120,10 +124,10 @@ class CacheService:
         return self._tried(once, limit)
 
     def upload(self, address: str, data: bytes, limit: TimeLimit) -> None:
-        """Send an archive to a signed address.
+        """Send an archive to a signed URL.
 
         Raises:
-            PlaceFailure: It did not arrive.
+            ArchiveFailure: The upload failed.
         """
         headers = {"Content-Type": "application/octet-stream", "x-ms-blob-type": "BlockBlob"}
         self._check_address(address)
@@ -134,11 +138,11 @@ class CacheService:
         self._tried(once, limit)
 
     def download(self, address: str, limit: TimeLimit) -> bytes:
-        """Return the archive at a signed address.
+        """Return the archive at a signed URL.
 
         Raises:
-            Expired: The address is not valid any more.
-            PlaceFailure: The archive cannot be had, or is too large.
+            Expired: The URL is no longer valid.
+            ArchiveFailure: The download failed, or the archive is too large.
         """
         self._check_address(address)
 
@@ -150,7 +154,7 @@ class CacheService:
         return self._tried(once, limit)
 
     def safe_words(self, words: object) -> str:
-        """Return words of the service's as they may be told: short, on one line, and without a secret."""
+        """Return a server message on one line, truncated, without secrets."""
         text = str(words)
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -172,7 +176,7 @@ class CacheService:
         )
         return retrying(once)
 
-    def _sent(  # noqa: PLR0913, PLR0917 - one request has as many parts
+    def _sent(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
         method: str,
         address: str,
@@ -181,7 +185,7 @@ class CacheService:
         data: bytes | None,
         most: int = _MOST_ANSWER_BYTES,
     ) -> _Answer:
-        """Send one request and read the answer, in whatever time is left."""
+        """Send one request and read the response in the time left."""
         from requests.exceptions import ConnectionError as NotConnected
         from requests.exceptions import RequestException, Timeout
         from urllib3.exceptions import HTTPError
@@ -217,15 +221,15 @@ class CacheService:
             from testsmith import __version__
 
             self._session = Session()
-            self._session.auth = _as_it_is  # else a `.netrc` of the machine would add its own
+            self._session.auth = _as_it_is  # otherwise the machine's `.netrc` would add credentials
             self._session.headers["User-Agent"] = f"testsmith-bot/{__version__}"
         return self._session
 
     def _check_address(self, address: str) -> None:
-        """Learn the secrets of a signed address, and refuse one that would send an archive in the open.
+        """Register the secrets of a signed URL, and reject a URL without encryption.
 
         Raises:
-            PlaceFailure: It is no address of the kind that the service itself has.
+            ArchiveFailure: The URL is invalid, or less secure than the service's own.
         """
         try:
             parts = urlsplit(address)
@@ -264,7 +268,7 @@ class CacheService:
 
 
 def _signatures(query: str) -> Iterator[str]:
-    """Yield the signature of an address in every way in which it may be written."""
+    """Yield the signature of a URL in all of its encodings."""
     for part in query.split("&"):
         name, _, raw = part.partition("=")
         if name == "sig" and raw:
@@ -273,7 +277,7 @@ def _signatures(query: str) -> Iterator[str]:
 
 
 def _failure(answer: _Answer, words: str) -> ArchiveFailure:
-    """Return what an answer means that is no success."""
+    """Return the failure for an unsuccessful response."""
     status, data = answer.status, f": {words}" if words else ""
     if status == _TOO_MANY:
         return _Passing("GitHub allows no more requests to its cache now (429)", _retry_after(answer))
@@ -290,7 +294,7 @@ def _retry_after(answer: _Answer) -> float | None:
 
 
 def _read(response: Response, most: int, limit: TimeLimit) -> bytes:
-    """Read an answer as it was sent, however it says that it is packed: nothing is unpacked here."""
+    """Read a response as it was sent, without decompressing it."""
     parts: list[bytes] = []
     left = most
     while part := response.raw.read(_PART_BYTES, decode_content=False):
@@ -307,14 +311,8 @@ def _as_it_is(request: _Got) -> _Got:
     return request
 
 
-# Archives in GitHub's cache of Actions: a place that needs no step and no input of the workflow.
-#
-# The service finds entries by the beginning of their names, newest first: those of the run's own branch
-# or pull request, then of the branch it goes to, then of the default branch. An entry cannot be changed,
-# and leaving one is refused to runs that anybody may start. `docs/cache.md` has the table.
-
 _VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
-"""What the service tells our entries from those of other programs by."""
+"""Version that separates our entries from those of other programs."""
 
 _READABLE = frozenset({"read", "write"})
 _WRITABLE = frozenset({"write", "write-only"})
@@ -324,12 +322,12 @@ _NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action wor
 
 
 class ActionsCache:
-    """The cache service as an `ArchivePlace`.
+    """GitHub's cache service as an `ArchiveBackend`.
 
     Args:
-        access: What the runner hands to the job.
-        sleep: Waits for some seconds, as `time.sleep`.
-        prefix: How the names of its archives begin.
+        access: The service's URL and token, from the runner.
+        sleep: Same contract as `time.sleep`.
+        prefix: Prefix of its archives' names.
     """
 
     def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None], prefix: str = PREFIX) -> None:
@@ -339,16 +337,16 @@ class ActionsCache:
 
     @property
     def unreadable(self) -> str:
-        """See `ArchivePlace`."""
+        """See `ArchiveBackend`."""
         return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _READABLE else ""
 
     @property
     def unwritable(self) -> str:
-        """See `ArchivePlace`."""
+        """See `ArchiveBackend`."""
         return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _WRITABLE else ""
 
     def newest(self, limit: TimeLimit) -> Archive | None:
-        """See `ArchivePlace.newest`; an address that is refused is asked for once more."""
+        """See `ArchiveBackend.newest`. If the signed URL is rejected, it is requested once more."""
         try:
             return self._found(limit)
         except Expired:
@@ -364,18 +362,18 @@ class ActionsCache:
         return Archive(name=name, data=self._service.download(_address(answer, "download"), limit))
 
     def leave(self, archive: Archive, limit: TimeLimit) -> None:
-        """See `ArchivePlace.leave`."""
+        """See `ArchiveBackend.leave`."""
         key: dict[str, object] = {"key": archive.name}
         try:
             made = self._done("CreateCacheEntry", key, limit)
             self._service.upload(_address(made, "upload"), archive.data, limit)
-            size = str(len(archive.data))  # a number of 64 bits is a text in the JSON of protobuf
+            size = str(len(archive.data))  # protobuf's JSON encodes 64-bit integers as strings
             self._done("FinalizeCacheEntryUpload", {**key, "size_bytes": size}, limit)
         except AlreadyThere:
             return
 
     def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> dict[str, Any]:
-        """Return the answer to a call that has to be a success."""
+        """Return the response to a call that must succeed."""
         answer = self._call(method, body, limit)
         if not answer.get("ok"):
             words = self._service.safe_words(answer.get("message") or "")

@@ -1,4 +1,8 @@
-"""What a cached result depends on, as one key. Pure."""
+"""Keys and digests for everything that is kept between runs. Pure.
+
+There are keys for generator results, for measurements of the project's own tests, and for members that a
+sweep tried without success; and source digests that show whether a member must be verified again.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,22 @@ from dataclasses import asdict, dataclass
 from testsmith.model import Member, Repair, Request, Skipped, SkipStage
 
 KEY_SCHEMA = 2
-"""Raised when the meaning of a part changes, so that results under older keys are no longer found."""
+"""Increased when the meaning of a part changes, so that results under older keys are not found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
-    """What of the model's side a result depends on.
+    """Model settings that a result depends on.
 
     Attributes:
-        provider: The provider's name, as `openai`.
+        provider: The provider's name, for example `openai`.
         model: The model's id.
-        temperature: As it is asked for.
-        effort: How long the model is to think; empty where it is not told.
-        tokens_per_member: Output tokens estimated for one member, which decides who shares a call.
-        max_output_tokens: The most output tokens of one call.
-        prompt_version: The version of the prompt templates.
+        temperature: Requested temperature.
+        effort: Requested reasoning effort; empty if none is requested.
+        tokens_per_member: Expected output tokens per member, which decides how members are grouped into
+            calls.
+        max_output_tokens: Maximum output tokens per call.
+        prompt_version: Version of the prompt templates.
     """
 
     provider: str
@@ -38,24 +43,24 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyParts:
-    """Everything a result depends on, by name; what is not here may differ and the result still holds.
+    """Everything that a result depends on. Anything else may change without invalidating the result.
 
-    The file's path and lines are not here, so a member that moves is still found. The module that its tests
-    import it from is, because that name stands in the answer: equal functions of two modules need an answer
-    each. Style samples and observations are not here either: they make an answer better, not another one.
-    So what a failed test said is not here, but which tests failed is.
+    The file's path and lines are not included, so that a moved member is still found. The module that tests
+    import it from is included, because the answer contains its name. Style samples and observations are not
+    included: they improve an answer but do not invalidate it. For the same reason, failure messages are not
+    included, but the names of the failed tests are.
 
     Attributes:
         language: The driver's identifier.
         member: The member's dotted name.
         module: The public module that tests import the member from.
-        source: The member's source, normalised by syntax tree.
+        source: The member's source, normalized by syntax tree.
         framework: The test framework's name.
-        dependencies: Sources of the private things that made it affected; their order does not matter.
-        signatures: Signatures of what the member uses.
+        dependencies: Source of the private definitions that made it affected, in any order.
+        signatures: Signatures of the definitions that the member uses.
         conventions: The conventions that apply.
-        identity: The model's side.
-        repair: What is to be mended, see `repair_digest`; empty where a member is asked for the first time.
+        identity: The model settings.
+        repair: Digest of the repair request, see `repair_digest`; empty for a first request.
     """
 
     language: str
@@ -71,7 +76,7 @@ class KeyParts:
 
     @classmethod
     def of(cls, request: Request, identity: ModelIdentity) -> KeyParts:
-        """Take from a request what its result depends on."""
+        """Return the key parts of a request."""
         return cls(
             language=request.member.language,
             member=request.member.name,
@@ -87,54 +92,49 @@ class KeyParts:
 
 
 def repair_digest(repair: Repair) -> str:
-    """Return what a repair's result depends on: the normalised code, and the names of what failed in it."""
+    """Return a repair request's digest: of the normalized code and the names of the failed tests."""
     return canonical_digest(
         [repair.normalised_code or repair.code, *sorted(name for name, _ in repair.failures)]
     )
 
 
 def result_key(parts: KeyParts) -> str:
-    """Return the key: SHA-256, in hexadecimal, over canonical JSON of the named parts.
-
-    Names and JSON's quotes keep the parts apart: no two different sets of parts read the same.
-    """
+    """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {"schema": KEY_SCHEMA, "dependencies": sorted(parts.dependencies)}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
     if not parts.repair:
-        del named["repair"]  # the keys of first requests are older than repairs
+        del named["repair"]  # keeps the keys of first requests from before repairs existed
     return canonical_digest(named)
 
 
 def canonical_digest(value: object) -> str:
-    """Return SHA-256, in hexadecimal, over the canonical JSON of a value."""
+    """Return the SHA-256 hex digest of a value's canonical JSON."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-# What a measurement of the project's own tests depends on, as one key. Pure.
-#
-# Measurements lie beside the results, in a file of their own: they are counted in no figure of the result
-# cache, and other members are looked at in every run.
+# Keys of measurements. They have a file of their own: they are not counted as cache entries, and each run
+# needs other members.
 
 MEASUREMENTS_FILE_NAME = "measurements-v1.sqlite3"
-"""A new layout gets a new name, as with the results."""
+"""File name. A new layout gets a new name, as for results."""
 
 MEASUREMENT_SCHEMA = 3
-"""Raised when the meaning of a part or of a value changes."""
+"""Increased when the meaning of a part or of a value changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasurementParts:
-    """Everything a measurement depends on, by name.
+    """Everything that a measurement depends on.
 
     Attributes:
-        files: A digest of all files of head, as they are run.
-        spans: Path, first and last line of each member that is looked at; their order does not matter.
-        interpreter: The interpreter's path, what it leads to, and version.
-        distributions: The names and versions of what is installed for it; their order does not matter.
-        layers: The layers of the sandbox: what they forbid decides which tests pass.
+        files: Digest of all files of head, as they are run.
+        spans: Path, first and last line of each measured member, in any order.
+        interpreter: The interpreter's path, its link target, and its version.
+        distributions: Names and versions of the installed packages, in any order.
+        layers: The sandbox layers, because their restrictions influence which tests pass.
         version: The version of this program.
-        command: How the tests are run.
+        command: The command that runs the tests.
     """
 
     files: str
@@ -147,7 +147,7 @@ class MeasurementParts:
 
 
 def measurement_key(parts: MeasurementParts) -> str:
-    """Return the key: SHA-256, in hexadecimal, over canonical JSON of the named parts."""
+    """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {
         "schema": MEASUREMENT_SCHEMA,
         "spans": sorted(parts.spans),
@@ -157,10 +157,8 @@ def measurement_key(parts: MeasurementParts) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-# What the outcome of a member is found from, as one digest: while it stays, the outcome holds. Pure.
-#
-# A comment on a pull request remembers it, so that a push which leaves a member alone costs nothing for
-# it.
+# Digests of sources. A comment on a pull request stores them, so that a push that does not change a member's
+# digest costs nothing for it.
 
 _SCHEMA = 2
 _LENGTH = 16
@@ -170,12 +168,12 @@ _BETWEEN = ":"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FingerprintInputs:
-    """What the outcomes of all members of a run depend on.
+    """What the results of all members of a run depend on.
 
     Attributes:
         version: The bot's version.
-        generators: Who makes the tests, as `openai gpt-6-luna`.
-        rules: The settings that decide what is proven and posted, by name.
+        generators: Description of the generators, for example `openai gpt-6-luna`.
+        rules: Names and values of the settings that decide what is proven and posted.
     """
 
     version: str
@@ -184,17 +182,17 @@ class FingerprintInputs:
 
 
 def source_digest(request: Request, ground: FingerprintInputs, base: bytes | None, own_tests: str) -> str:
-    """Return the digest of all that a member's outcome is found from, in two parts.
+    """Return the digest of everything that a member's result depends on.
 
-    A member that moves within its file keeps it; comments and formatting do not count either. The second part
-    is that of the tests that there are.
+    It does not change if the member moves within its file, or with comments and formatting. It has two parts,
+    of which the second covers the existing tests.
 
     Args:
-        request: What is asked for the member.
-        ground: What holds for the whole run.
-        base: The member's file on base, with which head is compared; None where there is none.
-        own_tests: What stands in the test file that a suggestion would go into, but for tests of the bot's
-            own, which change nothing that was found; empty for nothing.
+        request: The member's request.
+        ground: Inputs for the whole run.
+        base: The member's file on base; None if there is none.
+        own_tests: Content of the test file for suggestions, without the bot's own tests, which do not
+            influence the result; may be empty.
     """
     member = request.member
     parts = {
@@ -212,20 +210,18 @@ def source_digest(request: Request, ground: FingerprintInputs, base: bytes | Non
 
 
 def is_same_but_for_tests(one: str, other: str) -> bool:
-    """Tell whether two digests differ in nothing but the tests that there are."""
+    """Return whether two digests differ at most in the existing tests."""
     return one.partition(_BETWEEN)[0] == other.partition(_BETWEEN)[0]
 
 
-# What a sweep has tried in vain, as cache entries: keys by content, values, and back. Pure.
-#
-# What is read back is untrusted: at worst it keeps a member from being tried again until its source
-# changes.
+# Keys and values of members that a sweep tried without success. Stored values are untrusted: at worst, a
+# member is not tried again until its source changes.
 
 TRIED_FILE_NAME = "tried-v1.sqlite3"
-"""A new layout gets a new name, as with the results."""
+"""File name. A new layout gets a new name, as for results."""
 
 TRIED_SCHEMA = 1
-"""Raised when the meaning of a part or of a value changes."""
+"""Increased when the meaning of a part or of a value changes."""
 
 _MOST_REASON_CHARACTERS = 2_000
 _SHAPE = {"schema", "kind", "stage", "reason", "lasting"}
@@ -234,12 +230,13 @@ _STAGES = frozenset({SkipStage.ENVIRONMENT, SkipStage.GENERATION, SkipStage.VERI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A member that was tried in vain.
+    """A member that was tried without success.
 
     Attributes:
-        stage: Where on the way it was left.
-        reason: Why.
-        lasting: Whether the same is to be expected of the same source; else it is only tried after others.
+        stage: Phase in which it failed.
+        reason: Explanation in plain text.
+        lasting: Whether the same source is expected to fail again. If not, the member is retried after
+            others.
     """
 
     stage: SkipStage
@@ -248,20 +245,20 @@ class Tried:
 
 
 def tried_key(member: Member, maker: str) -> str:
-    """Return the key of what came of a member; another source is another key.
+    """Return the key of a member's result; it changes with the member's source.
 
     Args:
         member: The member.
-        maker: Who made the tests and by which rules they were judged, in words.
+        maker: Description of the generators and of the rules that judged their tests.
     """
     return canonical_digest([TRIED_SCHEMA, member.language, member.path, member.name, member.source, maker])
 
 
 def outcome_of(skipped: Skipped, *, by_model: bool) -> Tried | None:
-    """Return what is worth remembering of a member that was left out; None where nothing is.
+    """Return what to remember about a skipped member; None if nothing.
 
-    What the budget did not reach was not tried. An environment may be fixed, and a model may have been out of
-    reach: neither says anything about the source.
+    Members that the budget did not reach were not tried. Results caused by the environment or an unreachable
+    model are not lasting, because they say nothing about the source.
     """
     if skipped.stage not in _STAGES:
         return None
@@ -282,7 +279,7 @@ def encode_tried(tried: Tried) -> dict[str, object]:
 
 
 def decode_tried(value: Mapping[str, object]) -> Tried | None:
-    """Return what a value says; None where it has not exactly the right shape."""
+    """Parse a stored value; None unless it has exactly the right shape."""
     if value.keys() != _SHAPE or value["schema"] != TRIED_SCHEMA or value["kind"] != "tried":
         return None
     stage, reason, lasting = value["stage"], value["reason"], value["lasting"]
@@ -294,5 +291,5 @@ def decode_tried(value: Mapping[str, object]) -> Tried | None:
 
 
 def is_tried(value: Mapping[str, object]) -> bool:
-    """Tell whether a value has exactly the shape that `encode_tried` gives."""
+    """Return whether a value has exactly the shape that `encode_tried` returns."""
     return decode_tried(value) is not None

@@ -1,10 +1,11 @@
-"""Results on disk, shared by processes at once, and never the reason why a run fails.
+"""Store results on disk, shared between concurrent processes. Errors in the store never fail a run.
 
-A map from key to JSON object. What is read back is untrusted, since anyone may have put the file there: its
-tables must be exactly ours, values are capped and must be JSON objects; `decode_result` checks their shape.
+The store maps keys to JSON objects. The file is untrusted, because anyone may have put it there: its tables
+must match ours exactly, values are limited in size and must be JSON objects, and `decode_result` checks their
+shape.
 
-Two things can go wrong, each told once. A broken file is set aside as `<name>.broken-<n>` and an empty one
-takes its place. Where the folder or the disk cannot be used, the run goes on without the cache.
+Two kinds of errors are reported once each. A broken file is renamed to `<name>.broken-<n>` and replaced with
+an empty one. If the folder or disk cannot be used, the run continues without the cache.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from testsmith.settings import CacheSettings
 from testsmith.storage.database import OpenDatabase, is_broken, open_database
 
 VALUE_SCHEMA = 1
-"""The version of a value's shape; any other version is a miss."""
+"""Version of a value's shape. Any other version is a cache miss."""
 
 MAX_REASON_CHARACTERS = 2_000
-"""A longer reason was not written by this program."""
+"""Maximum length of a reason that this program writes."""
 
 _CANDIDATE_SHAPE = {"schema", "kind", "code"}
 _SKIPPED_SHAPE = {"schema", "kind", "stage", "reason"}
 
 
 def json_object(data: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that some bytes are; None where they are none."""
+    """Parse a JSON object; None if the bytes are anything else."""
     try:
         parsed = json.loads(data)
     except (ValueError, RecursionError):
@@ -42,9 +43,9 @@ def json_object(data: bytes) -> dict[str, Any] | None:
 
 
 def encode_result(result: Result) -> dict[str, object]:
-    """Return the value to store; member and path are not in it, since whoever has the key knows them.
+    """Return the value to store, without member and path, which are known to whoever has the key.
 
-    A `Skipped` is only worth storing where it is permanent, and is read back as such.
+    A `Skipped` is only worth storing if it is permanent, and is read back as such.
     """
     if isinstance(result, Candidate):
         return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code}
@@ -53,7 +54,7 @@ def encode_result(result: Result) -> dict[str, object]:
 
 
 def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
-    """Return the member's result; None, which is a miss, where the value has not exactly the right shape."""
+    """Return the member's result; None (a cache miss) unless the value has exactly the right shape."""
     if not is_result(value):
         return None
     if value["kind"] == "candidate":
@@ -65,7 +66,7 @@ def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
 
 
 def is_result(value: Mapping[str, object]) -> bool:
-    """Tell whether a value has exactly the shape that `encode_result` gives."""
+    """Return whether a value has exactly the shape that `encode_result` returns."""
     if value.get("schema") != VALUE_SCHEMA:
         return False
     if value.get("kind") == "candidate" and value.keys() == _CANDIDATE_SHAPE:
@@ -78,7 +79,7 @@ def is_result(value: Mapping[str, object]) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether a value can stand in a file: a text with something in it, no NUL, no lone surrogate."""
+    """Return whether a value is a non-empty string that can be encoded: no NUL or lone surrogate."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return False
     try:
@@ -89,10 +90,10 @@ def _is_text(value: object) -> bool:
 
 
 FILE_NAME = "results-v1.sqlite3"
-"""A new layout gets a new name, so that older and newer programs can share a folder."""
+"""File name. A new layout gets a new name, so that older and newer versions can share a folder."""
 
 MAX_VALUE_BYTES = 256 * 1024
-"""A larger value is neither written nor read; an answer of 8,192 tokens has some 32 KiB."""
+"""Maximum size of a value that is written or read. An answer of 8,192 tokens has about 32 KiB."""
 
 KEYS_PER_QUERY = 500
 DAY = 86_400.0
@@ -102,7 +103,7 @@ _READ = """
     WHERE key IN (SELECT value FROM json_each(?)) AND typeof(value) = 'blob' AND length(value) <= ?
 """
 _TOUCH = "UPDATE results SET used_at = ? WHERE key IN (SELECT value FROM json_each(?)) AND used_at < ?"
-"""Notes the use of entries; those noted within a day are left out, so that most reads write nothing."""
+"""Records the use of entries, at most once a day each, so that most reads write nothing."""
 _WRITE = "INSERT OR REPLACE INTO results (key, value, used_at) VALUES (?, ?, ?)"
 _REMOVE = "DELETE FROM results WHERE key IN (SELECT value FROM json_each(?))"
 _ADD = "INSERT OR IGNORE INTO results (key, value, used_at) VALUES (?, ?, ?)"
@@ -117,7 +118,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """What the store holds: entries, and the bytes they take on disk."""
+    """Number of entries, and their size on disk."""
 
     entries: int = 0
     bytes: int = 0
@@ -125,12 +126,12 @@ class StoreStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEntry:
-    """An entry as it is handed from store to store.
+    """An entry to copy between stores.
 
     Attributes:
-        key: What it is found by.
+        key: Its key.
         value: Its JSON object.
-        used_at: When it was last of use, in seconds since the epoch.
+        used_at: When it was last used, in seconds since the epoch.
     """
 
     key: str
@@ -139,10 +140,10 @@ class StoredEntry:
 
 
 class ResultStore:
-    """The open store. No method raises for anything that is wrong with the file, the folder or the disk.
+    """An open store. Its methods do not raise for problems with the file, folder or disk.
 
     Attributes:
-        written: How many values were put since it was opened; those that were added are not counted.
+        written: Number of values stored with `put` since it was opened.
     """
 
     def __init__(
@@ -170,13 +171,13 @@ class ResultStore:
         clock: Callable[[], float] = time.time,
         file_name: str = FILE_NAME,
     ) -> Self:
-        """Open the store, or make it, in a folder that only its owner may look into.
+        """Open or create the store, in a folder that only its owner can access.
 
         Args:
-            settings: Where the store lies, and how large and old it may grow.
-            warn: Told what is wrong with the store, once.
+            settings: Folder, maximum size and maximum age.
+            warn: Called once with a message if something is wrong with the store.
             clock: Seconds since the epoch.
-            file_name: The store's file; what belongs to other figures lies in another one.
+            file_name: The store's file in the folder.
         """
         store = cls(settings, clock=clock, warn=warn, file_name=file_name)
         store._open()
@@ -189,13 +190,13 @@ class ResultStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file. What was put is safe without it."""
+        """Close the file. Stored values are durable even without it."""
         if self._opened is not None:
             self._opened.connection.close()
             self._opened = None
 
     def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-        """Return the values of those keys that the store holds, and note that they were used."""
+        """Return the values of the keys that exist, and record their use."""
         found: dict[str, dict[str, object]] = {}
         nothing: dict[str, dict[str, object]] = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
@@ -205,18 +206,18 @@ class ResultStore:
         return found
 
     def put(self, key: str, value: Mapping[str, object]) -> None:
-        """Store a value; once this returns, it outlives the process."""
+        """Store a value. When this returns, the value survives the process."""
         data = _encoded(value)
         if len(data) <= MAX_VALUE_BYTES:
             self.written += self._attempt(partial(_write, (key, data, self._clock())), 0)
 
     def newest(self, most: int) -> list[StoredEntry]:
-        """Return entries, those first that were used last."""
+        """Return entries, most recently used first."""
         nothing: list[StoredEntry] = []
         return self._attempt(partial(_read_newest, most), nothing)
 
     def add(self, entries: Iterable[StoredEntry]) -> int:
-        """Add those entries that the store lacks, as old as they are; return how many that were."""
+        """Add missing entries, keeping their age, and return how many were added."""
         now = self._clock()
         encoded = ((entry, _encoded(entry.value)) for entry in entries)
         rows = [
@@ -227,10 +228,10 @@ class ResultStore:
         return self._attempt(partial(_add, rows), 0) if rows else 0
 
     def prune(self) -> int:
-        """Remove what was not used for too long, then the longest unused until the store is small enough.
+        """Remove expired entries, then the least recently used ones until the store is small enough.
 
         Returns:
-            How many entries were removed.
+            The number of removed entries.
         """
         return self._attempt(partial(_prune, self._settings, self._clock()), 0)
 
@@ -241,24 +242,24 @@ class ResultStore:
             self._attempt(partial(_delete, _REMOVE, (some,)), 0)
 
     def clear(self) -> int:
-        """Remove all entries, and the broken files set aside; return how many entries there were."""
+        """Remove all entries and broken files, and return how many entries there were."""
         removed = self._attempt(partial(_delete, "DELETE FROM results", ()), 0)
         for broken in self._settings.folder.glob(f"{self._path.name}.broken-*"):
-            with suppress(OSError):  # it does no harm where it lies
+            with suppress(OSError):  # harmless if it stays
                 broken.unlink()
         return removed
 
     def stats(self) -> StoreStats:
-        """Return what the store holds now."""
+        """Return the current number and size of entries."""
         return self._attempt(_stats, StoreStats())
 
     def _attempt(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        """Do some work; where the file turns out to be broken, once more on a new one."""
+        """Run an operation. If the file turns out to be broken, retry it once with a new file."""
         while (opened := self._opened) is not None:
             try:
                 return work(opened.connection)
             except sqlite3.ProgrammingError:
-                raise  # a mistake of this program, not of the file
+                raise  # a bug in this program, not a problem with the file
             except sqlite3.DatabaseError as error:
                 self._recover(opened, error)
         return otherwise
@@ -276,7 +277,7 @@ class ResultStore:
             )
 
     def _recover(self, opened: OpenDatabase, error: sqlite3.DatabaseError) -> None:
-        """Begin a new file in a broken one's place; for all else, and the second time, go on without."""
+        """Replace a broken file; for other errors, or the second time, continue without the store."""
         self.close()
         if self._mended or not is_broken(error):
             self._give_up(error)
@@ -316,7 +317,7 @@ def _read_newest(most: int, connection: sqlite3.Connection) -> list[StoredEntry]
 
 
 def _add(rows: Sequence[tuple[str, bytes, float]], connection: sqlite3.Connection) -> int:
-    """Add all rows in one go: each by itself would be written to the disk by itself."""
+    """Add all rows in one transaction, to avoid one disk write per row."""
     with _transaction(connection):
         return connection.executemany(_ADD, rows).rowcount
 
@@ -346,7 +347,7 @@ def _prune(settings: CacheSettings, now: float, connection: sqlite3.Connection) 
 
 def _delete(statement: str, values: tuple[float | str, ...], connection: sqlite3.Connection) -> int:
     removed = connection.execute(statement, values).rowcount
-    connection.executescript("PRAGMA incremental_vacuum")  # gives all pages back; `execute` stops at one
+    connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free only one page
     return removed
 
 

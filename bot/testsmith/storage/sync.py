@@ -1,7 +1,7 @@
-"""What is kept from run to run: fetched and added to the stores first, saved once something new is paid for.
+"""Restore stores from an archive at the start of a run, and save them when there is something new.
 
-Nothing here ever fails a run: what goes wrong is told in one note. The stores are only touched by the thread
-that opened them; what waits for others, and what is packed, is done in threads that nobody has to wait for.
+Nothing here ever fails a run: errors are reported in a note. Stores are used only by the thread that opened
+them. Transfers and packing run in daemon threads that do not delay the process's exit.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from testsmith.storage.archive import (
 from testsmith.storage.store import ResultStore, StoredEntry
 
 FETCH_SECONDS = 20.0
-"""What fetching may take; a run does without rather than wait for longer."""
+"""Time limit for restoring. Beyond it, the run continues without the cache."""
 
 SAVE_SECONDS = 30.0
-"""What saving may take, at first while the run goes on beside it."""
+"""Time limit for saving, which at first happens in the background."""
 
 STOPPED_SECONDS = 5.0
-"""What it may take where the run was told to stop: GitHub gives it 7.5 seconds, and 2.5 for a second word."""
+"""Time limit for saving after a cancellation. GitHub sends SIGTERM after 7.5 s, and kills 2.5 s later."""
 
 _GRACE = 0.5
-"""Seconds beyond a limit in which whoever keeps it may say so."""
+"""Additional seconds for an operation to report that it reached its time limit."""
 
 _Got = TypeVar("_Got")
 
 
 class NullArchive:
-    """A place that nothing is fetched from and nothing left at.
+    """Backend without storage.
 
     Args:
-        reason: Why that is so, in half a sentence.
+        reason: Why there is none, as a clause.
     """
 
     def __init__(self, reason: str = "nothing is kept between runs") -> None:
@@ -69,7 +69,7 @@ class NullArchive:
 
 @dataclass(slots=True)
 class _Watched:
-    """A store, and how many of the values that were put into it are saved."""
+    """A store, and the number of its values that are saved."""
 
     store: ResultStore
     saved: int
@@ -81,13 +81,13 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Saving:
-    """A save that is under way.
+    """A save in progress.
 
     Attributes:
-        future: Its end, and what went wrong.
-        limit: How long it may take.
-        written: By store, how many of its values are in what is saved.
-        new: How many of them were not in what was saved before.
+        future: Its result: None or the failure.
+        limit: Its time limit.
+        written: Number of values included, by store.
+        new: Number of values included that were not saved before.
     """
 
     future: futures.Future[ArchiveFailure | None]
@@ -98,13 +98,13 @@ class _Saving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """What a run shares with those of other machines.
+    """Archives that a run shares with other machines.
 
     Attributes:
-        prefix: How the names of the archives begin that it leaves.
-        also: Further places that is read from, but nothing left at: of what there is of one entry in several
-            of them, the one that was used last counts.
-        gathers: Whether what lies at those alone is to be left at the run's own place, too.
+        prefix: Name prefix of the archives that it writes.
+        also: Additional backends to read from. If they contain the same entry, the most recently used one
+            wins.
+        gathers: Whether to also save entries that only the additional backends contain.
     """
 
     prefix: str = PREFIX
@@ -116,13 +116,13 @@ ALONE = Sharing()
 
 
 class CacheSync:
-    """What is kept of one run for the next; leaving its `with` saves what is not saved yet.
+    """Restores and saves the stores of a run. Exiting its context saves what is not saved yet.
 
     Args:
-        place: Where archives lie.
-        run: The run's number and its attempt, as `4711-1`.
-        clock: Seconds that only ever grow.
-        sharing: What is shared with other machines; nothing by default.
+        place: Backend of the archives.
+        run: The run's id and attempt, for example `4711-1`.
+        clock: Monotonic clock, in seconds.
+        sharing: Archives shared with other machines; none by default.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class CacheSync:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Save what is not saved yet; where the run was cut short, in the little time that there is."""
+        """Save what is not saved yet, with a short time limit if the run was canceled."""
         if kind is not None:
             self._stop = TimeLimit(self._clock, STOPPED_SECONDS)
             if self._saving is not None:
@@ -163,7 +163,7 @@ class CacheSync:
         self._join()
 
     async def fetch(self) -> None:
-        """Fetch what earlier runs have left."""
+        """Restore what earlier runs saved."""
         places = [one for one in (self._place, *self._sharing.also) if not one.unreadable]
         if not places:
             return
@@ -180,28 +180,28 @@ class CacheSync:
             self._gathered = _beside_first(fetched) if self._sharing.gathers else 0
 
     def watch(self, name: str, store: ResultStore) -> None:
-        """Add to a store what was fetched for it, and keep what it holds from now on.
+        """Add restored entries to a store, and include it in what is saved.
 
         Args:
             name: One of `archive.MOST_ENTRIES`.
-            store: The store; it stays open for longer than this object's `with`.
+            store: The store, which must stay open until this context has exited.
         """
         self._added += store.add(self._contents.entries.get(name, ()))
         self._watched[name] = _Watched(store, store.written)
 
     def forget(self, name: str, keys: Sequence[str]) -> None:
-        """Remove entries from a store that is watched, and from what is saved next."""
+        """Remove entries from a watched store, and from what is saved next."""
         self._watched[name].store.remove(keys)
         self._forgotten += len(keys)
 
     def save_soon(self) -> None:
-        """Begin to save in a thread, if there is something new, and nothing is under way."""
+        """Start saving in a thread if there is something new and no save is in progress."""
         self._conclude()
         new = sum(one.new for one in self._watched.values()) + self._gathered + self._forgotten
         if self._saving is not None or self._gave_up or not new:
             return
         watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
-        entries = {**self._contents.entries, **watched}  # what a run without a model has no use for stays
+        entries = {**self._contents.entries, **watched}  # also keeps the stores that this run does not use
         seconds = SAVE_SECONDS if self._stop is None else self._stop.left
         limit = TimeLimit(self._clock, seconds)
         self._saving = _Saving(
@@ -218,7 +218,7 @@ class CacheSync:
         await self._wait()
 
     def note(self) -> str:
-        """Return what was restored and saved, or why not, in one line."""
+        """Return a one-line note on what was restored and saved, or why not."""
         if self._no_restore and self._no_restore == self._no_save:
             return f"cache: nothing is kept between runs: {self._no_restore}"
         return f"cache: {self._told_of_restoring()}; {self._told_of_saving()}"
@@ -250,7 +250,7 @@ class CacheSync:
             self._conclude()
 
     def _conclude(self) -> None:
-        """Take note of how a save has ended."""
+        """Record the result of a finished save."""
         saving = self._saving
         if saving is None or not saving.future.done():
             return
@@ -272,7 +272,7 @@ def _newest(name: str, store: ResultStore) -> Sequence[StoredEntry]:
 
 
 def _fetched_all(places: Sequence[ArchiveBackend], limit: TimeLimit) -> list[ArchiveContents]:
-    """Return what lies at each place; only where nothing can be had is that a failure."""
+    """Return each backend's contents. Fail only if none of them has any."""
     found, failures = list[ArchiveContents](), list[ArchiveFailure]()
     for place in places:
         try:
@@ -286,14 +286,14 @@ def _fetched_all(places: Sequence[ArchiveBackend], limit: TimeLimit) -> list[Arc
 
 
 def _beside_first(found: Sequence[ArchiveContents]) -> int:
-    """Return how many entries only others than the first place hold."""
+    """Return the number of entries that the first backend does not contain."""
     known = {(store, entry.key) for store, own in found[0].entries.items() for entry in own}
     others = {(store, entry.key) for one in found[1:] for store, own in one.entries.items() for entry in own}
     return len(others - known)
 
 
 def _together(found: Sequence[ArchiveContents]) -> ArchiveContents:
-    """Return several contents as one, of each entry the one that was used last."""
+    """Merge several contents, keeping the most recently used version of each entry."""
     if len(found) == 1:
         return found[0]
     entries = dict[str, dict[str, StoredEntry]]()
@@ -336,7 +336,7 @@ def _save(
 
 
 def _begun(work: Callable[[], _Got]) -> futures.Future[_Got | ArchiveFailure]:
-    """Do some work in a thread that the process does not wait for at its end; no failure is raised."""
+    """Run work in a daemon thread. Exceptions become a failure in the result."""
     future: futures.Future[_Got | ArchiveFailure] = futures.Future()
     future.set_running_or_notify_cancel()
 
@@ -345,7 +345,7 @@ def _begun(work: Callable[[], _Got]) -> futures.Future[_Got | ArchiveFailure]:
             future.set_result(work())
         except ArchiveFailure as failure:
             future.set_result(failure)
-        except BaseException as error:  # noqa: BLE001 - a fault here must not cost what was paid for
+        except BaseException as error:  # noqa: BLE001 - a bug here must not lose results that were paid for
             future.set_result(ArchiveFailure(f"of an internal error ({type(error).__name__})"))
 
     threading.Thread(target=run, name="testsmith-cache", daemon=True).start()
