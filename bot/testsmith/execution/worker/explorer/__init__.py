@@ -1,1 +1,1 @@
-"""The offline engine's half inside the sandbox: describes members and tries calls of them."""
+"""The offline engine's part in the sandbox: describe members and run trial calls."""

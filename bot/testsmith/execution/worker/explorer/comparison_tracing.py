@@ -1,9 +1,8 @@
-"""What the trials of a member are compared with on their way: the operands of comparisons, as source texts.
+"""Record the operands of comparisons during the trials of a member, as source texts.
 
-A copy of the module's functions notes both sides of each comparison, of `startswith` and its like, and the
-keys that a mapping has where one is looked up. An input that met one side can then be exchanged for the
-other: so a search finds its way through conditions (the idea is that of REDQUEEN, NDSS 2019). What is told of
-a trial:
+A copy of the module's functions records both sides of each comparison, of `startswith` and similar methods,
+and the keys of a mapping in which one is looked up. A search can then replace an input equal to one side with
+the other, and so satisfy conditions (the idea comes from REDQUEEN, NDSS 2019). Result for each trial:
 
     {"compared", "pairs"}       its number, and pairs of texts
 """
@@ -35,17 +34,17 @@ _MOST_OF_A_CONTAINER = 5
 _SECONDS_OF_SILENCE = 5.0
 
 _Met = tuple[type, Any, type, Any]
-"""Two things that were compared, with their types, since `1 == True`."""
+"""Two operands with their types, because `1 == True`."""
 
 
 class Comparing:
-    """Notes the comparisons of one module.
+    """Records the comparisons of one module.
 
     Args:
         job: The explorer's job.
         module: The module.
-        folder: The trials' working folder.
-        closed: The file descriptor that no child may have.
+        folder: Working folder of the trials.
+        closed: File descriptor to close in the child.
     """
 
     def __init__(self, job: Json, module: LoadedModule, folder: Path, closed: int) -> None:
@@ -55,7 +54,7 @@ class Comparing:
         self._closed = closed
 
     def run(self, trials: Sequence[Json]) -> list[Json]:
-        """Run trials in one child; return what each was compared with."""
+        """Run trials in one child; return the comparisons of each."""
         noting, job = self._noting, self._job
         found: list[Json] = []
         self._folder.mkdir(exist_ok=True)
@@ -75,18 +74,18 @@ class Comparing:
 
 
 class Pairs:
-    """The operands that were compared, as they come."""
+    """Pairs of operands that were compared."""
 
     def __init__(self) -> None:
         self._left: Any = None
         self._met: dict[_Met, None] = {}
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all pairs."""
         self._met = {}
 
     def as_texts(self) -> list[list[str]]:
-        """Return the pairs as texts."""
+        """Return the pairs as source texts."""
         texts: dict[tuple[str, str], None] = {}
         for _, one, _, other in self._met:
             pair = written(one, _LONGEST), written(other, _LONGEST)
@@ -95,12 +94,12 @@ class Pairs:
         return [list(each) for each in texts]
 
     def left(self, value: Any) -> Any:
-        """Note the left side; return it."""
+        """Record the left operand and return it."""
         self._left = value
         return value
 
     def right(self, value: Any) -> Any:
-        """Note the right side, which is the left one of what may follow; return it."""
+        """Record the right operand, which is also the left one of a chained comparison, and return it."""
         left, self._left = self._left, value
         if len(self._met) < _MOST_PAIRS:
             for one in _parts(left):
@@ -109,30 +108,30 @@ class Pairs:
         return value
 
     def _note(self, one: Any, other: Any) -> None:
-        # Written only at the end, and once, since a loop compares the same things often.
+        # Written as text at the end, and only once, because a loop may compare the same values often.
         if one is not other and type(one) in _KINDS and type(other) in _KINDS:
             self._met[type(one), one, type(other), other] = None
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """Return a value, or some of what a container of the built-in kinds holds."""
+    """Return a value, or some items of a built-in container."""
     if type(value) in {list, tuple, set, frozenset, dict}:
         return sorted_parts(value)[:_MOST_OF_A_CONTAINER]
     return (value,)
 
 
 def sorted_parts(value: Iterable[Any]) -> list[Any]:
-    """Return what a container holds, that of a set in an order that is the same in each run."""
+    """Return the items of a container; those of a set are in the same order in every run."""
     parts = [*value]
     return sorted(parts, key=repr) if isinstance(value, (set, frozenset)) else parts
 
 
 class NotingModule:
-    """The functions of a module that is loaded, in a form that notes its comparisons.
+    """A loaded module whose functions can be replaced by versions that record comparisons.
 
     Args:
         module: The module.
-        source: Its text.
+        source: Its source text.
     """
 
     def __init__(self, module: LoadedModule, source: str) -> None:
@@ -140,7 +139,7 @@ class NotingModule:
         self._exchange = module.exchange_all(ast.fix_missing_locations(tree))
 
     def put_in_place(self) -> Pairs:
-        """Have the functions note from now on, in this process; return where."""
+        """Replace the functions in this process; return the object that records the pairs."""
         pairs = Pairs()
         setattr(builtins, _LEFT, pairs.left)
         setattr(builtins, _RIGHT, pairs.right)
@@ -150,10 +149,10 @@ class NotingModule:
 
 
 class _Noting(ast.NodeTransformer):
-    """Puts calls that note around the sides of comparisons."""
+    """Wraps the operands of comparisons in calls that record them."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """Note both sides, those of a chain by turns."""
+        """Record both operands, or alternating ones in a chain."""
         self.generic_visit(node)
         if any(isinstance(each, (ast.Is, ast.IsNot)) for each in node.ops):
             return node
@@ -162,7 +161,7 @@ class _Noting(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Note what a text or a mapping is asked for."""
+        """Record arguments of string and mapping methods."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _ASKING and node.args:
             first = node.args[0]
@@ -172,7 +171,7 @@ class _Noting(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        """Note which key is looked up."""
+        """Record keys that are looked up."""
         self.generic_visit(node)
         if isinstance(node.ctx, ast.Load) and not isinstance(
             node.slice, (ast.Slice, ast.Tuple, ast.Constant)

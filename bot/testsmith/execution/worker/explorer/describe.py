@@ -1,19 +1,19 @@
-"""What a member takes and what surrounds it, as plain JSON, seen from inside a running interpreter.
+"""Describe a member's parameters and its class as JSON data, by inspecting it at run time.
 
 A description is
 
     {"name", "problem", "home", "parameters", "returns", "generator", "set_to", "owner"}
 
-where `problem` says why the member cannot be had, and is null where it can; `parameters` is null where it
-tells none; `set_to` is what a property is set to. The owner of a method or property, or the class itself, is
+where `problem` says why the member is not available, or is null; `parameters` is null if unknown; `set_to` is
+what a property can be set to. The owner of a method or property, or the class itself, is
 
     {"home", "kind", "abstract", "members", "builtin", "parameters", "methods", "awaited", "factories",
      "asynchronous", "special"}
 
-with `kind` one of class, enum, exception; `members` the names of an enum's members; `builtin` the nearest
-built-in class that it derives from; methods as descriptions without an owner, coroutine functions among them
-as `awaited`; `factories` likewise the class and static methods that say that they return the class;
-`asynchronous` whether some of what it does is awaited; `special` the names of some special methods.
+where `kind` is class, enum or exception; `members` are the names of an enum's members; `builtin` is the
+nearest built-in base class; `methods` are descriptions without an owner, with coroutine functions in
+`awaited`; `factories` are class and static methods that are annotated to return the class; `asynchronous`
+says whether some of its methods are awaited; `special` lists some special methods.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def describe(module: str, name: str) -> Shape:
 
 
 def _lookup(module: str, name: str) -> tuple[Any, Any]:
-    """Return what a dotted name stands for, and the class around it."""
+    """Return the object with a dotted name, and the class that contains it."""
     found: Any = importlib.import_module(module)
     owner = None
     for part in name.split("."):
@@ -68,7 +68,7 @@ def _attribute(thing: Any, name: str) -> Any:
 
 
 def _bound(found: Any, owner: Any, name: str) -> Any:
-    """Return what is called: a class or static method as taken from its class, a property's getter."""
+    """Return what is called: a class or static method bound to its class, or a property's getter."""
     if isinstance(found, (classmethod, staticmethod)):
         return getattr(owner, name)
     if isinstance(found, property):
@@ -77,7 +77,7 @@ def _bound(found: Any, owner: Any, name: str) -> Any:
 
 
 def _called(thing: Any, owner: Any = None) -> Shape:
-    """Return what a call of something takes and gives, without the object itself."""
+    """Return the parameters and the return type of a callable, without `self`."""
     signature = signature_of(thing)
     if signature is None:
         return {"parameters": None, "returns": UNKNOWN, "generator": False}
@@ -93,14 +93,14 @@ def _called(thing: Any, owner: Any = None) -> Shape:
 
 
 def _takes_object(thing: Any, owner: Any) -> bool:
-    """Tell whether a function still has its first parameter, the object."""
+    """Return whether a function still has its first parameter, the object."""
     if owner is None or not inspect.isfunction(inspect.unwrap(thing)):
         return False
     return not isinstance(inspect.getattr_static(owner, getattr(thing, "__name__", ""), None), staticmethod)
 
 
 def describe_class(cls: Any) -> Shape:
-    """Return what is needed to make an object of a class and to look at it."""
+    """Return what is needed to create and inspect an object of a class."""
     return {
         "home": [cls.__module__, cls.__qualname__],
         "kind": _class_kind(cls),
@@ -117,7 +117,7 @@ def describe_class(cls: Any) -> Shape:
 
 
 SPECIAL = ("__enter__", "__exit__", "__aenter__", "__aexit__", "__aiter__", "__anext__", "__call__")
-"""Special methods that are told of, where the class has them."""
+"""Special methods to list if the class has them."""
 
 
 def _is_asynchronous(cls: Any) -> bool:
@@ -126,7 +126,7 @@ def _is_asynchronous(cls: Any) -> bool:
 
 
 def _is_own(cls: Any, name: str) -> bool:
-    """Tell whether a class, or one that it derives from, defines a method in Python."""
+    """Return whether a class or one of its bases defines a method in Python."""
     return inspect.isfunction(inspect.getattr_static(cls, name, None))
 
 
@@ -137,12 +137,12 @@ def _class_kind(cls: Any) -> str:
 
 
 def _public(cls: Any, wanted: Any) -> list[str]:
-    """Return the names of public attributes of a kind, in the order of their definitions, bases last."""
+    """Return the names of public attributes of a kind in definition order, those of bases last."""
     found: dict[str, None] = {}
     package = cls.__module__.partition(".")[0]
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] != package:
-            continue  # what is inherited from elsewhere is not the project's
+            continue  # inherited from outside the project
         for name, attribute in vars(base).items():
             if not is_private(name) and wanted(attribute):
                 found.setdefault(name)

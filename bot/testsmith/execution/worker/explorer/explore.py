@@ -1,21 +1,21 @@
-"""Explore members: describe them, or run trials, in children that are forked for them.
+"""Describe members or run trials, in forked children.
 
-The module under test is loaded once, then a child is forked for each member or trial; a hostile or hanging
-trial costs its time limit and no more. The job comes as one JSON object on standard input:
+The module under test is loaded once, then a child is forked for each member or trial, so a hostile or hanging
+trial only uses up its own time limit. The job is one JSON object on standard input:
 
-    roots, hidden, owned, refused      as for the tests; see `imports.arrange`
-    module      the public module to load
-    days        how far the clock is moved ahead
+    roots, hidden, owned, refused      see `imports.arrange`
+    module      public module to load
+    days        number of days to move the clock forward
     describe    names of members to describe, in this process
-    trials      a list of trials, those of a member one after another
-    apart       whether each trial has a child of its own; else those of a member share one
-    file        the file whose lines are traced; null for no tracing
-    source      its text, where a search wants to know what trials notice and are compared with; else null
-    changes     by member the changes that its trials may notice: `{"number", "edit", "function",
-                "statement"}`, as for the tests, and the first and the last line of what is changed
-    limits      `{"seconds", "cpu_seconds", "memory", "longest", "failures"}`: those of one trial, the most
-                characters of a value's text, and after how many trials of a member that ran into a limit or
-                died its others are not run
+    trials      list of trials, grouped by member
+    apart       whether each trial has its own child; otherwise those of a member share one
+    file        file to trace; null for no tracing
+    source      its text, if results should include killed mutants and comparisons; otherwise null
+    changes     mutants by member: `{"number", "edit", "function", "statement"}`, where `statement` is the
+                first and last line of the changed code, and the rest is as for the tests
+    limits      `{"seconds", "cpu_seconds", "memory", "longest", "failures"}`: limits of one trial, the
+                maximum length of a value's text, and the number of trials of a member that may exceed a
+                limit or crash before its other trials are skipped
 
 with each trial
 
@@ -23,27 +23,27 @@ with each trial
     imports     import statements
     setup       statements
     call        an expression or a statement
-    watched     names of objects that the setup makes, which are looked at afterwards
-    probes      expressions that are looked at afterwards
-    inside      whether an object is told by what it shows, even where it has a source text
-    in_loop     whether all of it runs inside one coroutine, in which its text may await
-    enters      whether an object that can be entered is entered, and told of from inside
-    allowed     the name of an exception's class that may happen to the project; empty for none
-    expected    the value that is documented, as an expression; null for none
-    exception   the name of the documented exception's class; null for none
+    watched     names of objects from the setup to inspect afterwards
+    probes      expressions to evaluate afterwards
+    inside      whether to describe an object by facts even if it has a source text
+    in_loop     whether everything runs in one coroutine and may use `await`
+    enters      whether to enter a returned context manager and describe it from inside
+    allowed     name of an exception class that counts in any case; empty for none
+    expected    the documented value as an expression; null for none
+    exception   name of the documented exception class; null for none
 
-What is told back are lines of JSON:
+Results are JSON lines:
 
-    {"problem": null, "missing": null}                     once: why the module cannot be loaded, and the
-                                                           name of a module that is not there
-    {"description": {...}}                                 one a name; see `describe`
-    {"number", "outcome", "state", "writes", "warned", "lines", "branches"}    one a trial; see `observe`
-    {"noticed": {...}}                                     one a change that is noticed; see `noticing`
-    {"compared", "pairs"}                                  one a trial; see `comparing`
+    {"problem": null, "missing": null}                     once: why the module cannot be loaded, and the name
+                                                           of a missing module
+    {"description": {...}}                                 for each name; see `describe.py`
+    {"number", "outcome", "state", "writes", "warned", "lines", "branches"}    for each trial; see `trial.py`
+    {"noticed": {...}}                                     for each killed mutant; see `mutant_probe.py`
+    {"compared", "pairs"}                                  for each trial; see `comparison_tracing.py`
 
-State is a list of `{"of", "text", "imports", "before"}`: what the watched objects, the probes
-and the files in the working folder show after the call, and the text that they showed before it; `writes`
-says whether there are such files, and `warned` whether Python's `warnings` were given.
+`state` is a list of `{"of", "text", "imports", "before"}`: texts of the watched objects, probes and files in
+the working folder after the call, and before it; `writes` says whether there are such files, and `warned`
+whether a Python warning was issued.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ _MOST_BYTES_A_TRIAL = 1024**2
 _MOST_NEAR = 12
 _OTHER_BITS = (0x5A5A5A5A5A5B, 0x3C3C3C3C3C3E, 0x666666666674, 0x0F0F0F0F0F01)
 _MOST_FIRST = 8
-"""A first input on which base differs is looked for from some of the first ones."""
+"""Number of first trials that are candidates for the first difference on base."""
 
 
 def main() -> None:
-    """Read the job from standard input, and tell the results on standard output."""
+    """Read the job from standard input and write the results to standard output."""
     teller = ResultChannel()
     become_parent()
     job = json.load(sys.stdin)
@@ -95,7 +95,7 @@ def main() -> None:
     prepare(statement for trial in job["trials"] for statement in trial["setup"])
     runner = _Runner(job, teller, _Hashes(job["owned"]) if job["days"] else None)
     gc.collect()
-    gc.freeze()  # the children's collections pass over what is loaded now
+    gc.freeze()  # exclude loaded objects from the children's garbage collection
     for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
         runner.run([*trials])
 
@@ -103,19 +103,19 @@ def main() -> None:
 def _load(module: str) -> Json:
     try:
         importlib.import_module(module)
-    except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+    except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         return {"problem": f"{type(error).__name__}: {error}"[:500], "missing": missing}
     return {"problem": None, "missing": None}
 
 
 class _Hashes:
-    """Another `hash` and `id` in the modules of the project: no test may hang on what these come to.
+    """Replaces `hash` and `id` in the project's modules, because no test may depend on their values.
 
-    Those of numbers, and of what is made of numbers, are the same in all processes of one version of Python.
+    Hashes of numbers and of tuples of numbers are the same in all processes of one version of Python.
 
     Args:
-        owned: The top-level names of the project's modules; those that are loaded are changed.
+        owned: Top-level names of the project's modules; those that are loaded are changed.
     """
 
     def __init__(self, owned: Iterable[str]) -> None:
@@ -135,7 +135,7 @@ class _Hashes:
         return id(thing) + self._bits
 
     def observe(self, trials: Trials, trial: Json) -> Json:
-        """Carry out a trial; where it asks for hashes, the same must come of it whatever they are."""
+        """Run a trial; if it uses hashes, its result must be the same for any values."""
         self._bits, self._is_used = _OTHER_BITS[0], False
         observation = trials.observe(trial)
         if not self._is_used:
@@ -147,23 +147,23 @@ class _Hashes:
 
 
 class _Search:
-    """Tells what a search goes by: what trials notice, and what they are compared with.
+    """Reports what a search needs: killed mutants and comparisons.
 
     Args:
         job: The job.
-        folder: The trials' working folder.
-        teller: What tells the results.
+        folder: Working folder of the trials.
+        teller: Writes the results.
     """
 
     def __init__(self, job: Json, folder: Path, teller: ResultChannel) -> None:
-        module = LoadedModule(job["file"], job["source"])  # before objects are hidden from the collector
+        module = LoadedModule(job["file"], job["source"])  # before gc.freeze hides objects
         self._changes = job["changes"]
         self._teller = teller
         self._noticing = Noticing(job, module, folder, teller.descriptor)
         self._comparing = Comparing(job, module, folder, teller.descriptor)
 
     def tell_of(self, seen: list[Seen]) -> None:
-        """Tell of the trials of one member."""
+        """Report on the trials of one member."""
         noticed = self._noticing.run(seen)
         for each in noticed:
             self._teller.tell({"noticed": each})
@@ -171,7 +171,7 @@ class _Search:
             self._teller.tell(each)
 
     def _leading_on(self, seen: list[Seen], noticed: list[Json]) -> list[Seen]:
-        """Return the trials to go on from: the first ones, and those near what none notices."""
+        """Return the trials to continue from: the first ones, and those close to surviving mutants."""
         if not seen:
             return []
         known = {each["change"] for each in noticed}
@@ -182,7 +182,7 @@ class _Search:
 
 
 def _nearest(seen: list[Seen], first: int, last: int) -> list[Seen]:
-    """Return the trials that reach a statement, else those that come nearest before it."""
+    """Return the trials that reach a statement, or those that come closest before it."""
     reaching = [each for each in seen if each.reaches(first, last)]
     if reaching:
         return reaching[:_MOST_NEAR]
@@ -193,12 +193,12 @@ def _nearest(seen: list[Seen], first: int, last: int) -> list[Seen]:
 
 
 class _Runner:
-    """Runs the trials of one member after another.
+    """Runs the trials of one member.
 
     Args:
         job: The job.
-        teller: What tells the results.
-        hashes: Other hashes for the project; None for those that things have.
+        teller: Writes the results.
+        hashes: Replacement for hashes in the project; None to keep them.
     """
 
     def __init__(self, job: Json, teller: ResultChannel, hashes: _Hashes | None) -> None:
@@ -209,16 +209,16 @@ class _Runner:
         self._search = None if job["source"] is None else _Search(job, self._folder, teller)
 
     def run(self, trials: list[Json]) -> None:
-        """Run trials of one member; tell what was observed, and what a search goes by."""
+        """Run the trials of one member; report results and what a search needs."""
         seen = self._observe(trials)
         if self._search is not None:
             self._search.tell_of(seen)
 
     def _observe(self, trials: list[Json]) -> list[Seen]:
-        """Run trials, tell what was observed, and return those that were run to their end.
+        """Run trials, report the results, and return the trials that finished.
 
-        They share a child unless each is to have its own; after one that ran into a limit or ended its child
-        the others go on in a new one.
+        They share a child unless each has its own. If one exceeds a limit or ends its child, a new child
+        continues.
         """
         failures, limits = 0, self._job["limits"]
         left = trials
@@ -243,7 +243,7 @@ class _Runner:
         self._teller.tell({"number": trial["number"], **heard})
 
     def _in_child(self, trials: list[Json]) -> tuple[list[Json], str]:
-        """Run trials in a child, in an empty folder; return what came of those run, and how it ended."""
+        """Run trials in a child in an empty folder; return the results, and how the child ended."""
         job, seen = self._job, list[Json]()
         seconds = job["limits"]["seconds"]
         self._folder.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""Values as the source text that a person would write for them, where there is such a text.
+"""Write values as source text that a person would write.
 
-A text is given only where evaluating it brings back an equal value of the same type, and where it is the
-same in every run: no addresses, sets in a fixed order, floats without noise, no paths of this machine.
+A text is only returned if it evaluates to an equal value of the same type and is the same in every run: no
+addresses or local paths, sets in a fixed order, floats without rounding noise.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 
 
 def public_home(thing: Any) -> str | None:
-    """Return the public module that a test imports a class or function from, or None where there is none.
+    """Return the public module from which a test imports a class or function; None if there is none.
 
-    That is the module that defines it where its path is public, else the shortest public module of the same
-    package, among those that are loaded, that has it under its own name.
+    This is the module that defines it if its path is public, otherwise the shortest loaded public module of
+    the same package that contains it under its own name.
     """
     module = getattr(thing, "__module__", None)
     path = getattr(thing, "__qualname__", "")
@@ -55,12 +55,12 @@ def _has(module: str, path: str, thing: object) -> bool:
 
 
 def is_private(path: str) -> bool:
-    """Tell whether a dotted name has a part that begins with an underscore."""
+    """Return whether any part of a dotted name starts with an underscore."""
     return any(part.startswith("_") for part in path.split("."))
 
 
 Import = tuple[str, str]
-"""A module, and the name that is imported from it; an empty name where the module itself is imported."""
+"""A module and the name imported from it; an empty name to import the module itself."""
 
 _MOST_PARTS = 60
 _DEEPEST = 6
@@ -71,7 +71,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 
 
 class WrittenLiteral(NamedTuple):
-    """A value's source text and the imports that it needs."""
+    """Source text of a value and the imports it needs."""
 
     text: str
     imports: frozenset[Import] = frozenset()
@@ -79,11 +79,11 @@ class WrittenLiteral(NamedTuple):
 
 
 class NoLiteral(ValueError):
-    """There is no source text for a value that a person would want to read."""
+    """A value has no readable source text."""
 
 
 def written(value: object, longest: int) -> WrittenLiteral | None:
-    """Return the value's source text, or None where it has none of at most `longest` characters."""
+    """Return the source text of a value; None if there is none of at most `longest` characters."""
     try:
         result = _write(value, 0)
     except (NoLiteral, RecursionError, MemoryError):
@@ -94,14 +94,14 @@ def written(value: object, longest: int) -> WrittenLiteral | None:
 
 
 def is_of_this_machine(text: str) -> bool:
-    """Tell whether a text holds an address, a path of this machine or run, or what is installed on it."""
+    """Return whether a text contains an address, a path of this machine or run, or an installed version."""
     if _ADDRESS.search(text):
         return True
     return any(place in text for place in _places()) or any(version in text for version in _versions())
 
 
 def _versions() -> list[str]:
-    """Return the versions that change with every release: Python's, and those of packages that are loaded."""
+    """Return versions that change with releases: of Python and of loaded packages."""
     packages = [name for name in list(sys.modules) if "." not in name and name not in sys.stdlib_module_names]
     data = [getattr(sys.modules[name], "__dict__", {}).get("__version__") for name in packages]
     full = [version for version in data if isinstance(version, str) and version.count(".") > 1]
@@ -130,7 +130,7 @@ def _write(value: Any, depth: int) -> WrittenLiteral:
 
 
 def _checked(value: object, result: WrittenLiteral) -> WrittenLiteral:
-    """Keep a text only where it evaluates to an equal value of the same type."""
+    """Raise `NoLiteral` unless the text evaluates to an equal value of the same type."""
     try:
         again = evaluated(result)
         same = type(again) is type(value) and again is not value and bool(again == value)
@@ -142,7 +142,7 @@ def _checked(value: object, result: WrittenLiteral) -> WrittenLiteral:
 
 
 def evaluated(result: WrittenLiteral) -> Any:
-    """Return the value that a text stands for."""
+    """Evaluate a source text."""
     namespace: dict[str, Any] = {}
     for module, name in result.imports:
         loaded = importlib.import_module(module)
@@ -150,7 +150,7 @@ def evaluated(result: WrittenLiteral) -> Any:
             namespace[name] = getattr(loaded, name)
         else:
             namespace[module.partition(".")[0]] = sys.modules[module.partition(".")[0]]
-    return eval(result.text, namespace)  # noqa: S307 - this runs inside the sandbox; the text is our own
+    return eval(result.text, namespace)  # noqa: S307 - in the sandbox; the text is our own
 
 
 def _write_text(value: str, _depth: int = 0) -> WrittenLiteral:
@@ -158,7 +158,7 @@ def _write_text(value: str, _depth: int = 0) -> WrittenLiteral:
 
 
 def quoted(value: str) -> str:
-    """Return a string literal in double quotes, unless single ones save escapes."""
+    """Return a string literal in double quotes, or in single quotes if that avoids escapes."""
     text = repr(value)
     if text[0] == "'" and '"' not in value:
         text = '"' + text[1:-1].replace("\\'", "'") + '"'
@@ -270,7 +270,7 @@ def _wrapped(name: str, module: str, inner: WrittenLiteral) -> WrittenLiteral:
 
 
 def _write_default_dict(value: Any, depth: int) -> WrittenLiteral:
-    """A defaultdict equals the plain dict that is written for it."""
+    """Write a plain dict, which is equal to the defaultdict."""
     return _write_dict(dict(value), depth)
 
 
@@ -310,7 +310,7 @@ def _write_clock(name: str, fields: list[int], fewest: int, value: Any, depth: i
 
 def _write_timezone(value: dt.timezone, depth: int) -> WrittenLiteral:
     imports = frozenset({("datetime", "timezone")})
-    if value == dt.timezone.utc:  # noqa: UP017 - `datetime.UTC` needs Python 3.11
+    if value == dt.timezone.utc:  # noqa: UP017 - `datetime.UTC` requires Python 3.11
         return WrittenLiteral("timezone.utc", imports)
     offset = _write(value.utcoffset(None), depth + 1)
     return _checked(value, WrittenLiteral(f"timezone({offset.text})", imports | offset.imports))
@@ -325,7 +325,7 @@ def _write_pattern(value: Any, depth: int) -> WrittenLiteral:
 
 
 def _checked_pattern(value: Any, result: WrittenLiteral) -> WrittenLiteral:
-    """A pattern is kept where its text gives the same pattern and flags; equal patterns may be one object."""
+    """Check that the text gives the same pattern and flags; equal patterns may be one object."""
     try:
         again = evaluated(result)
     except Exception as error:
@@ -350,7 +350,7 @@ def _write_enum(value: enum.Enum) -> WrittenLiteral:
 
 
 def _named(cls: type) -> tuple[str, frozenset[Import]]:
-    """Return how a class is named in a test, and the import for it."""
+    """Return the expression for a class in a test, and the import for it."""
     if cls.__module__ == "builtins":
         if cls is type(None) or not hasattr(importlib.import_module("builtins"), cls.__name__):
             raise NoLiteral
@@ -373,7 +373,7 @@ def _write_object(value: Any, depth: int) -> WrittenLiteral:
         texts += _written_by(value, _write_by_repr, depth)
     if not texts:
         raise NoLiteral
-    return min(texts, key=lambda each: len(each.text))  # what it shows of itself may tell its defaults, too
+    return min(texts, key=lambda each: len(each.text))  # the repr may include default values
 
 
 def _written_by(
@@ -422,7 +422,7 @@ def _write_fields(value: object, fields: list[tuple[str, object]], depth: int) -
 
 
 def _write_by_constructor(value: Any, depth: int) -> WrittenLiteral:
-    """Call its class with its attributes of the parameters' names, where the class knows what is equal."""
+    """Write a call with the attributes named like the class's parameters, if it defines equality."""
     cls = type(value)
     if _equality_of(cls) is object.__eq__:
         raise NoLiteral
@@ -438,7 +438,7 @@ def _write_by_constructor(value: Any, depth: int) -> WrittenLiteral:
 
 
 def _write_argument(parameter: inspect.Parameter, current: Any, depth: int) -> WrittenLiteral:
-    """Return the text of an argument; empty where it is the default."""
+    """Return the text of an argument; empty if it is the default."""
     if parameter.kind not in _BY_NAME or not parameter.name.isidentifier():
         raise NoLiteral
     default = parameter.default
@@ -451,7 +451,7 @@ def _write_argument(parameter: inspect.Parameter, current: Any, depth: int) -> W
 
 
 def _write_by_repr(value: object, _depth: int) -> WrittenLiteral:
-    """Take the value's own `repr` where it is a call of its class with plain arguments."""
+    """Use the value's `repr` if it is a call of its class with plain arguments."""
     try:
         text = repr(value)
         tree = ast.parse(text, mode="eval").body

@@ -1,13 +1,13 @@
-"""Which changes of a module the trials of a member notice: by what comes of the call, or by what it leaves.
+"""Find the mutants that a member's trials kill, by the outcome of the call or by the state it leaves.
 
-All changes are tried in one child, which exchanges the code of the changed function, runs the trials that
-reach it, and puts the old code back; after one that hangs or ends the child the others go on in a new one.
-Only trials count of which the same comes in whatever order they are run, so that what one leaves behind for
-the next is never taken for the work of a change. What is told of each change that is noticed:
+All mutants are tried in one child, which replaces the code of the function, runs the trials that reach it,
+and restores the code. If one hangs or ends the child, a new child continues with the others. Only trials with
+the same result in any order count, so that state left by one trial is never mistaken for the effect of a
+mutant. Result for each killed mutant:
 
     {"change", "outcome", "state"}
 
-the numbers of the trials of which something else came, and of those that left something else behind.
+with the numbers of the trials with another outcome, and of those with another state.
 """
 
 from __future__ import annotations
@@ -30,48 +30,50 @@ _ENOUGH = 8
 _MOST_TRIED = 24
 _LEAST_CPU_SECONDS = 0.2
 _TIMES_AS_MUCH = 20.0
-"""A trial may use so many times as much of a processor with a change as without: enough that neither a slow
-machine nor what a first trial has to load decides what counts as hanging."""
+"""Limit on a trial's CPU time with a mutant, relative to its time without.
+
+It is high enough that neither a slow machine nor imports in a first trial count as hanging.
+"""
 
 _SECONDS_OF_SILENCE = 5.0
 _MOST_ENDINGS = 6
 _MOST_SECONDS_A_TRIAL = 0.9
-"""A change with which a trial takes longer makes it wait; so will the others."""
+"""If a trial takes longer with a mutant, it probably waits, and the other trials would, too."""
 
 _MOST_USED = 1e6
 _CLEAN = -1
 
 
 class Seen(NamedTuple):
-    """A trial, and what came of it."""
+    """A trial and its result."""
 
     trial: Json
     observation: Json
 
     def reaches(self, first: int, last: int) -> bool:
-        """Tell whether it reached a line of a statement."""
+        """Return whether it reached a line of a statement."""
         return any(first <= line <= last for line in self.observation["lines"])
 
     def differs(self, other: Json) -> tuple[bool, bool]:
-        """Tell whether something else came of it, and whether it left something else behind."""
+        """Return whether another result has a different outcome, and a different state."""
         (one, one_state), (two, two_state) = _plain(self.observation), _plain(other)
         return one != two, one_state != two_state
 
 
 def _plain(observation: Json) -> tuple[str, str]:
-    """Return what came of a trial and what it left as texts, so that it does not matter who told it."""
+    """Return the outcome and state as texts, to compare results from different processes."""
     outcome = {name: data for name, data in observation["outcome"].items() if name != "line"}
     return json.dumps(outcome, sort_keys=True), json.dumps(observation["state"], sort_keys=True)
 
 
 class Noticing:
-    """Tries the changes of one module.
+    """Tries the mutants of one module.
 
     Args:
         job: The explorer's job.
         module: The module.
-        folder: The trials' working folder.
-        closed: The file descriptor that no child may have.
+        folder: Working folder of the trials.
+        closed: File descriptor to close in the child.
     """
 
     def __init__(self, job: Json, module: LoadedModule, folder: Path, closed: int) -> None:
@@ -82,7 +84,7 @@ class Noticing:
         self._used: dict[int, float] = {}
 
     def run(self, seen: Sequence[Seen]) -> list[Json]:
-        """Try the changes that the trials of one member reach; return those that were noticed."""
+        """Try the mutants that the trials of one member reach; return those that were killed."""
         usable = [each for each in seen if each.observation["outcome"]["kind"] in _STATABLE]
         member = usable[0].trial["member"] if usable else ""
         changes = self._job["changes"].get(member, ())
@@ -92,7 +94,7 @@ class Noticing:
         return self._tried(self._reached(changes, steady)) if steady else []
 
     def _steady(self, seen: Sequence[Seen]) -> list[Seen]:
-        """Return the trials of which the same comes the other way round."""
+        """Return the trials that have the same result in reverse order."""
         heard = _Heard()
         self._in_child([_Attempt(_CLEAN, (), seen[::-1])], heard)
         same = {number for (_, number), differs in heard.tried.items() if differs == (False, False)}
@@ -100,7 +102,7 @@ class Noticing:
         return [each for each in seen if each.trial["number"] in same]
 
     def _reached(self, changes: Sequence[Json], seen: Sequence[Seen]) -> list[_Attempt]:
-        """Return the changes that can be put in place, each with the trials that reach it."""
+        """Return the mutants that can be applied, each with the trials that reach it."""
         found: list[_Attempt] = []
         for change in changes:
             reaching = [each for each in seen if each.reaches(*change["statement"])][:_MOST_TRIED]
@@ -111,7 +113,7 @@ class Noticing:
         return found
 
     def _tried(self, attempts: Sequence[_Attempt]) -> list[Json]:
-        """Try changes, in as many children as needed."""
+        """Try mutants in as many children as necessary."""
         heard = _Heard()
         left = list(attempts)
         for _ in range(_MOST_ENDINGS):
@@ -122,7 +124,7 @@ class Noticing:
         return heard.noticed()
 
     def _in_child(self, attempts: Sequence[_Attempt], heard: _Heard) -> bool:
-        """Run the trials of each change in one child; tell whether it came to its end."""
+        """Run the trials for each mutant in one child; return whether it finished."""
         most = self._job["limits"]["cpu_seconds"]
         allowed = {
             number: min(most, _LEAST_CPU_SECONDS + _TIMES_AS_MUCH * used)
@@ -144,12 +146,12 @@ class Noticing:
 
 
 class _Heard:
-    """What a child tells of its attempts; it runs foreign code, so it may be anything.
+    """What a child reports about its attempts; it runs untrusted code, so values are validated.
 
     Attributes:
-        tried: By change and trial whether something else came of it, and whether it left something else.
-        changes: The changes that were begun with.
-        used: By trial how many seconds of a processor it took.
+        tried: By mutant and trial, whether the outcome and the state were different.
+        changes: Mutants that were started.
+        used: CPU seconds by trial.
     """
 
     def __init__(self) -> None:
@@ -159,7 +161,7 @@ class _Heard:
         self._begun: tuple[int, int] | None = None
 
     def receive(self, message: Json) -> None:
-        """Take one message in."""
+        """Handle one message."""
         change, number = message.get("change"), message.get("number")
         if not isinstance(change, int) or not isinstance(number, int):
             return
@@ -172,12 +174,12 @@ class _Heard:
             self.used[number] = used if isinstance(used, float) and 0 <= used < _MOST_USED else _MOST_USED
 
     def give_up(self) -> None:
-        """Take the trial that has not come to its end for one that notices: it hangs, or ends its process."""
+        """Count the unfinished trial as killing the mutant: it hangs or ends its process."""
         if self._begun is not None and self._begun not in self.tried:
             self.tried[self._begun] = True, False
 
     def noticed(self) -> list[Json]:
-        """Return what is told of the changes that were noticed."""
+        """Return the results for killed mutants."""
         found: dict[int, Json] = {}
         for (change, number), differs in self.tried.items():
             for what, does in zip(("outcome", "state"), differs):  # noqa: B905 - Python 3.9 has no `strict`
@@ -188,7 +190,7 @@ class _Heard:
 
 
 class _Attempt(NamedTuple):
-    """The number of a change, the code that makes it, and the trials that reach it."""
+    """The number of a mutant, its code, and the trials that reach it."""
 
     change: int
     exchange: Exchange
@@ -196,13 +198,13 @@ class _Attempt(NamedTuple):
 
 
 def _try(attempt: _Attempt, trials: Trials, allowed: dict[int, float], send: Send) -> None:
-    """Run trials with code exchanged, until enough have noticed.
+    """Run trials with replaced code until enough of them kill the mutant.
 
     Args:
-        attempt: What is exchanged, and the trials.
-        trials: Carries them out.
-        allowed: By trial how many seconds of a processor it may use; those left out may use as many as ever.
-        send: Told of each.
+        attempt: The mutant and the trials.
+        trials: Runs the trials.
+        allowed: CPU seconds by trial; trials not listed have the usual limit.
+        send: Sends each result.
     """
     change, exchange, seen = attempt
     before = [(function, function.__code__) for function, _ in exchange]
@@ -227,7 +229,7 @@ def _try(attempt: _Attempt, trials: Trials, allowed: dict[int, float], send: Sen
 
 
 class _Clocks(NamedTuple):
-    """The time on the wall and of the processor, and how often this process has given up the processor."""
+    """Wall-clock time, CPU time, and how often this process has voluntarily given up the CPU."""
 
     wall: float
     processor: float
@@ -239,6 +241,6 @@ class _Clocks(NamedTuple):
         return cls(time.monotonic(), time.process_time(), pauses)
 
     def has_waited(self) -> bool:
-        """Tell whether much time has passed since, and not because something else had the processor."""
+        """Return whether much time has passed since then without the process lacking CPU time."""
         now = _Clocks.now()
         return now.wall - self.wall > _MOST_SECONDS_A_TRIAL and now.pauses > self.pauses

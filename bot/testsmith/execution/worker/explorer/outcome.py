@@ -1,18 +1,18 @@
-"""What came of one call, as a test could state it.
+"""The outcome of a call, in a form that a test can assert.
 
 An outcome is one of
 
     {"kind": "value", "form", "text", "imports", "relation"}
     {"kind": "object", "form", "home", "facts"}       no source text, but facts that have one
-    {"kind": "raised", "home", "message", "line"}     by a `raise` of the project itself
-    {"kind": "printed", "text"}                        it gave None, and printed something
-    {"kind": "none", "reason"}      nothing that a test could state, and why; where the call raised, with the
-                                    name of the class as `error`
+    {"kind": "raised", "home", "message", "line"}     by a `raise` statement of the project
+    {"kind": "printed", "text"}                        returned None and printed something
+    {"kind": "none", "reason"}      nothing that a test could assert, and why; if the call raised, the name of
+                                    the class is in `error`
 
-and `agrees` says of a documented example whether its outcome is the documented one.
+For a documented example, `agrees` says whether the outcome is the documented one.
 
-The form says how the value was brought out of what the call gave; see `FORMS` in the module that writes the
-tests. A fact is `{"of", "text", "imports"}`, `of` being a template such as `len({})`.
+The form says how the value was obtained from the result of the call; see `FORMS` in the module that writes
+the tests. A fact is `{"of", "text", "imports"}`, where `of` is a template, for example `len({})`.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 class Bringing:
-    """Brings the value that matters out of what a call gave; what was entered for it is left at the end.
+    """Obtains the relevant value from the result of a call; exits any context managers at the end.
 
     Args:
-        in_loop: Whether it happens inside a running loop.
-        enters: Whether an object that can be entered is entered, whatever its class.
+        in_loop: Whether an event loop is running.
+        enters: Whether to enter any context manager, whatever its class.
 
     Attributes:
-        form: How it is brought out.
+        form: How the value was obtained.
     """
 
     def __init__(self, *, in_loop: bool, enters: bool) -> None:
@@ -91,11 +91,11 @@ class Bringing:
 
 
 _IN_LOOP = {"awaited": "await", "async listed": "async for", "async entered": "async with"}
-"""Forms outside of a loop, and what they are inside one."""
+"""Forms outside of an event loop, and their equivalents in one."""
 
 
 def form_of(value: Any, *, enters: bool = False) -> str:
-    """Tell how the value that matters is brought out of what a call gave."""
+    """Return how to obtain the relevant value from the result of a call."""
     if inspect.iscoroutine(value):
         return "awaited"
     if inspect.isasyncgen(value) or hasattr(type(value), "__anext__"):
@@ -110,7 +110,7 @@ def form_of(value: Any, *, enters: bool = False) -> str:
 
 
 def settle(value: Any, form: str) -> tuple[str, Any]:
-    """Bring a value out of what a call gave; return how that was done in the end, and the value."""
+    """Obtain the value from the result of a call; return the final form and the value."""
     if form == "awaited":
         return form, asyncio.run(value)
     if form == "async listed":
@@ -125,12 +125,12 @@ def settle(value: Any, form: str) -> tuple[str, Any]:
 
 
 def _first(items: list[Any]) -> list[Any]:
-    """Return all items, or the first ones where there are too many to list."""
+    """Return all items, or the first ones if there are too many to list."""
     return items if len(items) <= _MOST_ITEMS else items[:_FIRST_ITEMS]
 
 
 def _is_context(value: object, name: str) -> bool:
-    """Tell whether a value was made by a function under `contextmanager` or `asynccontextmanager`."""
+    """Return whether a value comes from a `contextmanager` or `asynccontextmanager` function."""
     return type(value).__module__ == "contextlib" and type(value).__name__ == name
 
 
@@ -144,7 +144,7 @@ async def _async_items(value: Any) -> list[Any]:
 
 
 class TooManyItems(Exception):
-    """There is more than a test would list."""
+    """There are more items than a test would list."""
 
 
 async def _enter(manager: Any) -> Any:
@@ -153,13 +153,13 @@ async def _enter(manager: Any) -> Any:
 
 
 def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, roots: Sequence[str]) -> Json:
-    """Return the outcome of a call that gave a value.
+    """Return the outcome of a call that returned a value.
 
     Args:
-        form: How it was brought out.
-        value: What was brought out.
-        known: The objects that the trial has by name: a call may give one of them.
-        longest: The most characters of a value's text; 0 to tell an object by what it shows.
+        form: How the value was obtained.
+        value: The value.
+        known: Objects in the trial by name; the call may return one of them.
+        longest: Maximum length of the value's text; 0 to always describe an object by facts.
         roots: Folders of the project.
     """
     for name, thing in known.items():
@@ -178,7 +178,7 @@ def value_outcome(form: str, value: Any, known: dict[str, Any], longest: int, ro
 
 
 def is_documented(value: Any, documented: Any) -> bool | None:
-    """Tell whether a value is the documented one; None where only rounding or `==` keeps them apart."""
+    """Return whether a value is the documented one; None if they differ only by rounding or `==`."""
     if bool(value == documented):
         return True
     if isinstance(value, float) and isinstance(documented, float):
@@ -187,7 +187,7 @@ def is_documented(value: Any, documented: Any) -> bool | None:
 
 
 def nothing(reason: str) -> Json:
-    """Return the outcome of a call that shows nothing to state."""
+    """Return an outcome without anything to assert."""
     return {"kind": "none", "reason": reason[:_LONGEST_MESSAGE]}
 
 
@@ -196,7 +196,7 @@ def _is_plain(value: object) -> bool:
 
 
 def as_json(text: WrittenLiteral) -> Json:
-    """Return a text as it is told."""
+    """Return a source text as JSON data."""
     return {"text": text.text, "imports": sorted(text.imports)}
 
 
@@ -214,11 +214,11 @@ def _why_not_written(value: object) -> str:
 
 
 def facts(thing: Any, roots: Sequence[str]) -> list[Json]:
-    """Return what can be said of an object in source text: its items, length, public attributes, text.
+    """Return facts about an object as source texts: its items, length, public attributes and text.
 
     Args:
         thing: The object.
-        roots: Folders of the project: how the objects of others show themselves is theirs to test.
+        roots: Folders of the project; facts defined by other packages are left out.
     """
     found: list[Json] = []
     for template, look in _looks(thing, roots):
@@ -226,7 +226,7 @@ def facts(thing: Any, roots: Sequence[str]) -> list[Json]:
             break
         try:
             text = written(look(), _LONGEST_FACT)
-        except Exception:  # noqa: BLE001, S112 - foreign properties may raise anything
+        except Exception:  # noqa: BLE001, S112 - properties may raise anything
             continue
         if text is not None:
             found.append({"of": template, **as_json(text)})
@@ -234,7 +234,7 @@ def facts(thing: Any, roots: Sequence[str]) -> list[Json]:
 
 
 def _looks(thing: Any, roots: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield ways to look at an object, the most telling first."""
+    """Yield expressions and values that describe an object, most informative first."""
     if isinstance(thing, (list, dict, set, bytearray)) and type(thing).__module__ == "builtins":
         yield "{}", lambda: thing
         return
@@ -257,7 +257,7 @@ def _looks(thing: Any, roots: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_iterated(thing: Any) -> bool:
-    """Tell whether an object's own package, or Python, says what its items are."""
+    """Return whether the object's package or Python defines its iteration."""
     base = next((each for each in type(thing).__mro__ if "__iter__" in vars(each)), None)
     if base is None:
         return False
@@ -273,7 +273,7 @@ def _all_items(thing: Any) -> list[Any]:
 
 
 def _attributes(thing: Any) -> list[str]:
-    """Return the names of public attributes and properties, in the order of their making."""
+    """Return the names of public attributes and properties in definition order."""
     names = [name for name in getattr(thing, "__dict__", ()) if isinstance(name, str)]
     for base in type(thing).__mro__:
         if base.__module__.partition(".")[0] == type(thing).__module__.partition(".")[0]:
@@ -286,7 +286,7 @@ def _attributes(thing: Any) -> list[str]:
 
 
 def _inherited(cls: type) -> frozenset[str]:
-    """Return the names that only bases of other packages use: what these hold is theirs to test."""
+    """Return names used only by base classes from other packages, which are not tested here."""
     package = cls.__module__.partition(".")[0]
     own, foreign = set[str](), set[str]()
     for base in cls.__mro__:
@@ -302,7 +302,7 @@ def _is_property(attribute: object) -> bool:
 
 
 def _has_own(thing: object, name: str) -> bool:
-    """Tell whether a class of the project says how its objects are shown."""
+    """Return whether a class that is not built in defines a special method of an object."""
     return any(name in vars(base) and base.__module__ != "builtins" for base in type(thing).__mro__)
 
 
@@ -312,17 +312,17 @@ def _definer(thing: object, name: str) -> type:
 
 
 def _stands_in(cls: type, roots: Sequence[str]) -> bool:
-    """Tell whether a class is defined in one of some folders."""
+    """Return whether a class is defined in one of the folders."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return isinstance(file, str) and file.startswith(tuple(roots))
 
 
 class Raises:
-    """Tells the exceptions that the project raises itself from those that happen to it.
+    """Distinguishes exceptions that the project raises from those that occur in it.
 
     Args:
-        roots: Folders of the project, and other places whose own `raise` counts.
-        allowed: The name of a class that may happen to the project all the same; empty for none.
+        roots: Folders of the project, and other files whose `raise` statements count.
+        allowed: Name of an exception class that counts in any case; empty for none.
     """
 
     def __init__(self, roots: list[str], allowed: str = "") -> None:
@@ -330,11 +330,11 @@ class Raises:
         self._allowed = allowed
 
     def outcome(self, error: BaseException, documented: str | None) -> Json:
-        """Return the outcome of a call that raised.
+        """Return the outcome of a call that raised an exception.
 
         Args:
-            error: What was raised.
-            documented: The name of the documented class, if one is; that one may happen to the project.
+            error: The exception.
+            documented: Name of the documented exception class, if any, which counts in any case.
         """
         place = self._raise_place(error.__traceback__)
         home = _exception_home(type(error))
@@ -352,10 +352,7 @@ class Raises:
         return {"kind": "raised", "home": home, "message": self._message(error), "line": place}
 
     def _raise_place(self, trace: TracebackType | None) -> int | None:
-        """Return the line of the `raise` statement of the project that raised, 0 for one of the trial's own.
-
-        None where it was neither.
-        """
+        """Return the line of the project's `raise` statement; 0 for the trial's own, None for neither."""
         if trace is None:
             return None
         while trace.tb_next is not None:
@@ -364,13 +361,13 @@ class Raises:
         if not code.co_filename.startswith(self._roots):
             return None
         instruction, argument = code.co_code[trace.tb_lasti : trace.tb_lasti + 2]
-        # A bare `raise` has no argument: it hands on what may well be an exception of the interpreter's.
+        # A bare `raise` has no argument; it may re-raise an exception of the interpreter.
         if instruction != _RAISE or not argument:
             return None
         return 0 if code.co_filename == TRIAL else trace.tb_lineno
 
     def _message(self, error: BaseException) -> str | None:
-        """Return the message where it is the project's own text alone, and the same everywhere."""
+        """Return the message if it is entirely the project's own text and the same on every machine."""
         text = _text_of(error)
         others = [other for other in (error.__cause__, error.__context__) if other is not None]
         if any(_text_of(other) in text for other in others if self._raise_place(other.__traceback__) is None):
@@ -382,12 +379,12 @@ class Raises:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)[:1000]
-    except Exception:  # noqa: BLE001 - a foreign `__str__` may raise anything
+    except Exception:  # noqa: BLE001 - `__str__` may raise anything
         return ""
 
 
 def _exception_home(cls: type) -> list[str] | None:
-    """Return where the class, or its nearest public base, is imported from; None where that says nothing."""
+    """Return where the class or its nearest public base is imported from; None if that is too general."""
     for base in cls.__mro__:
         if base in {Exception, BaseException, object}:
             return None
@@ -398,7 +395,7 @@ def _exception_home(cls: type) -> list[str] | None:
 
 
 def printed(text: str, longest: int) -> Json:
-    """Return the outcome of a call that gave None and printed a text."""
+    """Return the outcome of a call that returned None and printed text."""
     if len(text) > longest or is_of_this_machine(text):
         return nothing("what it prints is too long, or differs from run to run")
     return {"kind": "printed", "text": quoted(text)}

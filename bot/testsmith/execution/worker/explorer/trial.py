@@ -1,4 +1,4 @@
-"""Trials in a child, one after another: setup, call, and what is there to see afterwards."""
+"""Run trials in a child, one after another: setup, call and inspection of the results."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ _LONGEST_FILE = 200
 
 
 class Trials:
-    """Carries out trials one after another in this process, each with the folder and the variables as new.
+    """Runs trials one after another in this process, each with a clean folder and environment.
 
-    What a trial leaves in the project's own modules, the next one meets.
+    State that a trial leaves in the project's modules is visible to the next one.
 
     Args:
-        folder: Their working folder, which is empty.
+        folder: Empty working folder.
         roots: Folders of the project.
-        file: The file whose lines are traced; None for no tracing.
-        limits: The limits, as the job has them.
+        file: File to trace; None for no tracing.
+        limits: Limits from the job.
 
     Attributes:
-        cpu_seconds: How many seconds of a processor the next trial may use.
+        cpu_seconds: CPU time limit of the next trial.
     """
 
     def __init__(self, folder: Path, roots: list[str], file: str | None, limits: Json) -> None:
@@ -78,7 +78,7 @@ class Trials:
         self._refusal = Restrictions(str(folder))
 
     def observe(self, trial: Json) -> Json:
-        """Carry out a trial; return its outcome, its state, files, warnings, and what it reached."""
+        """Run a trial; return its outcome, state, files, warnings, and the lines and arcs it reached."""
         reached = ReachedLines()
         run = TrialRun(trial, self._roots, self._limits, self._state_before(trial))
         self._renew()
@@ -90,11 +90,11 @@ class Trials:
         return {"outcome": outcome, "state": state, "writes": writes, "warned": warned, **reached.as_json()}
 
     def _note_warning(self, *_args: object, **_options: object) -> None:
-        """Take note that something was warned of, in place of printing it."""
+        """Record a warning instead of printing it."""
         self._warned = True
 
     def _state_before(self, trial: Json) -> list[Json]:
-        """Look at the objects without the call; once a setup."""
+        """Return the state without the call; computed once per setup."""
         if not trial["watched"] and not trial["probes"]:
             return []
         key = json.dumps([trial["setup"], trial["watched"], trial["probes"], trial["in_loop"]])
@@ -104,7 +104,7 @@ class Trials:
         return self._before[key]
 
     def _renew(self) -> None:
-        """Make all as it was before the first trial, as far as that goes within one process."""
+        """Restore the initial state, as far as possible within one process."""
         os.chdir(self._folder)
         if self._has_files():
             _empty(self._folder)
@@ -118,7 +118,7 @@ class Trials:
         return any(self._folder.iterdir())
 
     def _leaves_files(self) -> bool:
-        """Tell whether there are files beside those in pytest's folder."""
+        """Return whether there are files besides those in pytest's folder."""
         return any(path.name != GIVEN_FOLDER for path in self._folder.iterdir())
 
 
@@ -126,10 +126,10 @@ class TrialRun(NamedTuple):
     """One trial.
 
     Attributes:
-        trial: The trial, as the job has it.
+        trial: The trial from the job.
         roots: Folders of the project.
-        limits: The limits, as the job has them.
-        before: What the objects and probes show before the call.
+        limits: Limits from the job.
+        before: State of objects and probes before the call.
     """
 
     trial: Json
@@ -138,7 +138,7 @@ class TrialRun(NamedTuple):
     before: list[Json]
 
     def look(self) -> list[Json]:
-        """Return what the objects and probes show after the setup, without the call."""
+        """Return the state of objects and probes after the setup, without the call."""
         try:
             state: list[Json] = carried_out(self._look(), in_loop=self.trial["in_loop"])
         except WaitsForever:
@@ -152,7 +152,7 @@ class TrialRun(NamedTuple):
         return state
 
     def observe(self, tracing: Tracing, reached: ReachedLines) -> tuple[Json, list[Json]]:
-        """Carry it out; return what came of the call, and what the objects show afterwards."""
+        """Run the trial; return its outcome and the state afterwards."""
         try:
             seen: tuple[Json, list[Json]] = carried_out(
                 self._observe(tracing, reached), in_loop=self.trial["in_loop"]
@@ -169,27 +169,27 @@ class TrialRun(NamedTuple):
             if problem:
                 return nothing(f"its setup raises {problem}"), []
             files = _files(namespace)
-            tracing.note_into(reached)  # what the setup reaches is not the call's
+            tracing.note_into(reached)  # the setup does not count as reached by the call
             outcome = await self._call(namespace)
-            tracing.pause()  # nor is what looking at the state reaches
+            tracing.pause()  # neither does the inspection of the state
             state = [*await self._state(namespace), *_files(namespace)]
         finally:
             take_back(namespace)
         return outcome, _with_before(state, [*self.before, *files])
 
     async def _set_up(self) -> tuple[Json, str]:
-        """Carry out imports and setup; return the names, and what went wrong."""
+        """Run imports and setup; return the names, and what went wrong, if anything."""
         namespace: Json = {"__name__": "trial"}
         try:
             namespace.update(fixtures("\n".join([*self.trial["setup"], self.trial["call"]])))
             for statement in [*self.trial["imports"], *self.trial["setup"]]:
                 await evaluated(statement, namespace)
-        except BaseException as error:  # noqa: BLE001 - foreign code raises what it likes
+        except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything
             return namespace, f"{type(error).__name__}: {error}"
         return namespace, ""
 
     async def _call(self, namespace: Json) -> Json:
-        """Make the call, and return its outcome."""
+        """Make the call and return its outcome."""
         out = io.StringIO()
         outcome = nothing("it hides what happens inside it")
         has_returned = False
@@ -209,7 +209,7 @@ class TrialRun(NamedTuple):
                     outcome = await self._outcome(bringing.form, value, namespace)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and self.trial["in_loop"]:
-                raise  # our own patience is at its end
+                raise  # the time limit is reached
             return {**self._raised(error, has_returned=has_returned), "form": bringing.form}
         if value is None and out.getvalue():
             return printed(out.getvalue(), self.limits["longest"])
@@ -218,34 +218,34 @@ class TrialRun(NamedTuple):
     def _raised(self, error: BaseException, *, has_returned: bool) -> Json:
         outcome = Raises([*self.roots, TRIAL], self.trial["allowed"]).outcome(error, self.trial["exception"])
         if has_returned and self._is_of_text_alone(error):
-            outcome.pop("error", None)  # what is done with a value says nothing of the member that gave it
+            outcome.pop("error", None)  # an error in using a value is not the member's
         return outcome
 
     def _is_of_text_alone(self, error: BaseException) -> bool:
-        """Tell whether an exception comes of the trial's own text, with no code of the project in between."""
+        """Return whether an exception comes from the trial's own text, with no project code in between."""
         files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
         return TRIAL in files and not any(file.startswith(tuple(self.roots)) for file in files)
 
     async def _outcome(self, form: str, value: Any, namespace: Json) -> Json:
-        watched = () if self.trial["enters"] else self.trial["watched"]  # what is entered is often itself
+        watched = () if self.trial["enters"] else self.trial["watched"]  # often the object itself
         known = {name: namespace[name] for name in watched if name in namespace}
         longest = 0 if self.trial["inside"] else self.limits["longest"]
         outcome = value_outcome(form, value, known, longest, self.roots)
         return {**outcome, "agrees": await self._agrees(value, namespace)}
 
     async def _agrees(self, value: Any, namespace: Json) -> bool | None:
-        """Tell whether a value is the documented one; None where that cannot be said."""
+        """Return whether a value is the documented one; None if unknown."""
         if self.trial["exception"] is not None:
             return False
         if self.trial["expected"] is None:
             return None
         try:
             return is_documented(value, await evaluated(self.trial["expected"], namespace))
-        except Exception:  # noqa: BLE001 - a foreign constructor or comparison may raise anything
+        except Exception:  # noqa: BLE001 - constructors and comparisons may raise anything
             return None
 
     async def _state(self, namespace: Json) -> list[Json]:
-        """Return what the objects and the probes show now; probes that change an object show nothing."""
+        """Return the state of objects and probes; probes that change an object are left out."""
         found = self._facts(namespace)
         probed = [fact for probe in self.trial["probes"] for fact in await self._probed(probe, namespace)]
         if probed and self._facts(namespace) == found:
@@ -263,13 +263,13 @@ class TrialRun(NamedTuple):
     async def _probed(self, probe: str, namespace: Json) -> list[Json]:
         try:
             text = written(await evaluated(probe, namespace), self.limits["longest"])
-        except Exception:  # noqa: BLE001 - foreign code raises what it likes
+        except Exception:  # noqa: BLE001 - untrusted code may raise anything
             return []
         return [] if text is None else [{"of": probe, **as_json(text)}]
 
 
 class Tracing:
-    """The tracing of one file's lines.
+    """Tracing of one file.
 
     Args:
         file: The file; None for no tracing.
@@ -281,17 +281,17 @@ class Tracing:
             self._tracer.start()
 
     def note_into(self, reached: ReachedLines) -> None:
-        """Note from now on what is reached."""
+        """Record lines and arcs from now on."""
         if self._tracer is not None:
             self._tracer.exchange(reached)
 
     def pause(self) -> None:
-        """Note nothing more."""
+        """Stop recording."""
         self.note_into(ReachedLines())
 
 
 def _files(namespace: Json) -> list[Json]:
-    """Return what stands in the files of the working folder, or in pytest's, where that is short text."""
+    """Return the files in the working folder and pytest's folder that contain short text."""
     found: list[Json] = []
     given = namespace.get("tmp_path")
     for file in sorted([*Path().iterdir(), *(given.iterdir() if given else ())]):
@@ -305,7 +305,7 @@ def _files(namespace: Json) -> list[Json]:
 
 
 def _named(file: Path, namespace: Json) -> Json:
-    """Return how a test reads a file: by the variable that holds its path, where there is one."""
+    """Return how a test reads a file: by the variable with its path, if there is one."""
     for name, value in namespace.items():
         if isinstance(value, Path) and value == file and not name.startswith("_"):
             return {"of": f"{name}.read_text()", "imports": []}
@@ -320,19 +320,19 @@ def _with_before(state: list[Json], before: list[Json]) -> list[Json]:
 
 
 def _absent(of: str) -> str | None:
-    """Return the text before of something that was not there: a file was empty, all else is not known."""
+    """Return the previous text of something that did not exist: empty for a file, otherwise unknown."""
     return "" if of.endswith(".read_text()") else None
 
 
 def _limit_memory(wanted: int) -> None:
-    """Limit memory; the parent watches the clock on the wall."""
+    """Limit memory; the parent process limits the wall-clock time."""
     for what, most in ((resource.RLIMIT_AS, wanted), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(what)
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _empty(folder: Path) -> None:
-    """Remove what a trial has left in its folder."""
+    """Remove what a trial left in its folder."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             remove_all(path)
@@ -341,7 +341,7 @@ def _empty(folder: Path) -> None:
 
 
 def remove_all(folder: Path) -> None:
-    """Remove a folder with all that it holds, whatever its files allow."""
+    """Remove a folder and its content, regardless of permissions."""
     for path, _, _ in os.walk(folder):
         with contextlib.suppress(OSError):
             Path(path).chmod(0o700)

@@ -1,7 +1,7 @@
-"""What a trial may not do: reach the network, start programs, write outside its own folder.
+"""Evaluate the texts of a trial, and block network access, programs and writes outside its folder.
 
-The sandbox has its own layers for that; here it is noticed, so that a reason can be told, and a trial that
-did so is never taken for the member's behaviour.
+The sandbox blocks these, too. Blocking them here gives a reason to report, and ensures that the result of a
+blocked trial is never mistaken for the member's behavior.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Restrictions:
-    """Refuses from now on, in this process.
+    """Blocks forbidden operations in this process.
 
     Args:
-        folder: The only folder to write in.
+        folder: The only writable folder.
 
     Attributes:
-        reason: What was tried first, in words; None where nothing was refused.
+        reason: Description of the first blocked operation; None if there was none.
     """
 
     def __init__(self, folder: str) -> None:
         self.reason: str | None = None
-        self._folder = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - plain texts are compared
+        self._folder = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - used as a prefix
         sys.addaudithook(self._look)
 
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -58,7 +58,7 @@ class Restrictions:
             self._refuse("it writes files outside its folder")
 
     def _is_ours(self, path: object) -> bool:
-        """Tell whether a path lies in the folder; what is no path does not matter."""
+        """Return whether a path is in the folder; anything else is allowed."""
         if not isinstance(path, (str, bytes, os.PathLike)):
             return True
         return f"{os.path.realpath(os.fsdecode(path))}{os.sep}".startswith(self._folder)
@@ -69,25 +69,25 @@ class Restrictions:
 
 
 TRIAL = "<trial>"
-"""The name of the file that a trial's text seems to stand in."""
+"""File name of a trial's code."""
 
 GIVEN_FOLDER = "given"
-"""What stands for pytest's `tmp_path` is a folder of this name in the working folder."""
+"""Name of the folder used for pytest's `tmp_path`, below the working folder."""
 
 _SECONDS_TO_WAIT = 1.0
 _MOST_LOOKS = 10
 
 
 class WaitsForever(Exception):
-    """A coroutine waits for something that does not come."""
+    """A coroutine waits for something that does not happen."""
 
 
 def carried_out(coroutine: Coroutine[Any, Any, Any], *, in_loop: bool) -> Any:
-    """Carry out a coroutine and return what it gives.
+    """Run a coroutine and return its result.
 
     Args:
         coroutine: The coroutine.
-        in_loop: Whether it runs inside a loop; else it must have nothing to wait for.
+        in_loop: Whether to run it in an event loop; if not, it must not wait for anything.
 
     Raises:
         WaitsForever: It waits longer than a test should.
@@ -103,7 +103,7 @@ def carried_out(coroutine: Coroutine[Any, Any, Any], *, in_loop: bool) -> Any:
 
 
 async def _within_patience(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Wait for a coroutine, by looks at it: on a busy machine each takes longer, and so does the waiting."""
+    """Wait for a coroutine in short steps, which take longer on a busy machine, so the limit adapts."""
     task = asyncio.ensure_future(coroutine)
     try:
         for _ in range(_MOST_LOOKS):
@@ -116,7 +116,7 @@ async def _within_patience(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def fixtures(text: str) -> dict[str, Any]:
-    """Return what pytest would give for the names of its fixtures that a text uses."""
+    """Return objects for the pytest fixtures whose names occur in a text."""
     found: dict[str, Any] = {}
     if "tmp_path" in text:
         found["tmp_path"] = Path(GIVEN_FOLDER).resolve()
@@ -127,28 +127,28 @@ def fixtures(text: str) -> dict[str, Any]:
 
 
 def prepare(texts: Iterable[str]) -> None:
-    """Load what the fixtures of some texts need, before children are forked for them."""
+    """Import what the fixtures in some texts need, before children are forked."""
     if any("monkeypatch" in text for text in texts):
         importlib.import_module("pytest")
 
 
 def take_back(namespace: dict[str, Any]) -> None:
-    """Take back what the fixtures of a namespace have changed."""
+    """Undo changes by the fixtures in a namespace."""
     if "monkeypatch" in namespace:
         namespace["monkeypatch"].undo()
 
 
 RETURNED = "_testsmith_returned"
-"""The name of a function that is given what a member's use in a trial's call gives, and gives it back."""
+"""Name of a function that receives and returns the results of using the member in a trial's call."""
 
 
 async def evaluated(text: str, namespace: dict[str, Any], member: str = "") -> Any:
-    """Return an expression's value, which may be awaited in it; carry out what is a statement.
+    """Return the value of an expression, which may contain `await`, or execute a statement.
 
     Args:
         text: The expression or statement.
-        namespace: What its names stand for.
-        member: The plain name of a member whose uses are handed to `RETURNED`; empty for none.
+        namespace: Available names.
+        member: Plain name of a member whose results are passed to `RETURNED`; empty for none.
     """
     try:
         tree: ast.Expression | ast.Module = ast.parse(text, TRIAL, "eval")
@@ -158,18 +158,18 @@ async def evaluated(text: str, namespace: dict[str, Any], member: str = "") -> A
         tree = ast.fix_missing_locations(_Returns(member).visit(tree))
     mode = "eval" if isinstance(tree, ast.Expression) else "exec"
     code: CodeType = compile(tree, TRIAL, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    given = eval(code, namespace)  # noqa: S307 - this is the sandbox, made for it
+    given = eval(code, namespace)  # noqa: S307 - in the sandbox
     return await given if code.co_flags & inspect.CO_COROUTINE else given
 
 
 class _Returns(ast.NodeTransformer):
-    """Hands what the uses of a member give to `RETURNED`: calls by its name, and attributes of that name."""
+    """Passes the results of calls and attributes with the member's name to `RETURNED`."""
 
     def __init__(self, member: str) -> None:
         self._member = member
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Hand on what a call of the member gives."""
+        """Wrap calls of the member."""
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr == self._member:
             function.value = self.visit(function.value)
@@ -181,7 +181,7 @@ class _Returns(ast.NodeTransformer):
         return _handed_on(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        """Hand on what an attribute, as of a property, gives where it is read."""
+        """Wrap reads of the attribute, for example a property."""
         self.generic_visit(node)
         is_use = node.attr == self._member and isinstance(node.ctx, ast.Load)
         return _handed_on(node) if is_use else node

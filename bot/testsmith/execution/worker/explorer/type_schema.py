@@ -1,19 +1,19 @@
-"""Annotations as plain JSON: what a parameter may be given.
+"""Convert annotations to JSON data that describes what to pass for a parameter.
 
-A shape is `{"kind", "home", "parts", "values", "parameters"}`; what is empty is left out:
+A shape is `{"kind", "home", "parts", "values", "parameters"}`, without empty keys:
 
     any, none, bool, int, float, complex, str, bytes, bytearray
-    list, set, frozenset, iterable, iterator, dict, tuple     parts are the types of what it holds
+    list, set, frozenset, iterable, iterator, dict, tuple     parts are the item types
     tuple of                                                  a tuple of any length
     union                                                     parts are its members
     literal                                                   values are source texts
-    enum                                                      home, and its members' names as values
+    enum                                                      home, and names of its members as values
     known                                                     a class of the standard library, by home
     instance                                                  a class of the project: home, parameters
     typed dict                                                parameters are its keys
     namespace                                                 parameters are the attributes of a protocol
-    callable                                                  parts are its parameters, then what it returns
-    class                                                     a class itself
+    callable                                                  parts are its parameters and its return type
+    class                                                     a class object
     unknown                                                   the annotation cannot be read
 """
 
@@ -96,10 +96,10 @@ _KNOWN_MODULES = frozenset(
 
 
 class Shapes:
-    """Reads annotations as one definition sees them.
+    """Reads annotations in the scope of one definition.
 
     Args:
-        namespace: The names that the annotations may use.
+        namespace: Names that annotations may use.
     """
 
     def __init__(self, namespace: dict[str, Any], depth: int = 0) -> None:
@@ -115,10 +115,10 @@ class Shapes:
         }
 
     def of(self, annotation: Any) -> Shape:
-        """Return an annotation's shape."""
+        """Return the shape of an annotation."""
         try:
             return self._shape(annotation)
-        except Exception:  # noqa: BLE001 - annotations are foreign code, and may be anything
+        except Exception:  # noqa: BLE001 - evaluating annotations may raise anything
             return UNKNOWN
 
     def _shape(self, annotation: Any) -> Shape:
@@ -135,11 +135,11 @@ class Shapes:
         return self._bare(annotation)
 
     def _text(self, text: str) -> Shape:
-        """Evaluate an annotation's text; a union part by part, as `X | None` needs Python 3.10."""
+        """Evaluate an annotation's text, unions part by part because `X | None` requires Python 3.10."""
         node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             return _union([self._text(ast.unparse(side)) for side in (node.left, node.right)])
-        value = eval(text, self._namespace)  # noqa: S307 - this runs inside the sandbox, as the project does
+        value = eval(text, self._namespace)  # noqa: S307 - in the sandbox
         return UNKNOWN if value == text else self._shape(value)
 
     def _generic(self, annotation: Any) -> Shape:
@@ -186,7 +186,7 @@ class Shapes:
         return self._class(annotation) if isinstance(annotation, type) else self._special(annotation)
 
     def _special(self, annotation: Any) -> Shape:
-        """What stands for another type: a type variable, a new type, an alias."""
+        """Return the shape of a type variable, new type or alias."""
         if isinstance(annotation, typing.TypeVar):
             return self._type_variable(annotation)
         for attribute in ("__supertype__", "__value__"):
@@ -218,7 +218,7 @@ class Shapes:
         return {"kind": "instance", "home": _home(cls), "parameters": parameters}
 
     def _standing_in(self, cls: Any) -> Shape:
-        """What may be given for an abstract class: one that derives from it, or what a protocol asks for."""
+        """Return what to pass for an abstract class: a derived class, or the attributes of a protocol."""
         derived = concrete(cls)
         if derived is not None:
             return Shapes(_namespace_of(derived), self._depth + 1).of(derived)
@@ -246,7 +246,7 @@ class Shapes:
 
 
 def concrete(cls: Any) -> Any:
-    """Return a public class that derives from an abstract one and can be made; None where there is none."""
+    """Return a public concrete subclass of an abstract class that can be created; None if there is none."""
     found = [each for each in _derived(cls) if not inspect.isabstract(each) and _home(each) is not None]
     return min(found, key=lambda each: (each.__module__, each.__qualname__), default=None)
 
@@ -257,7 +257,7 @@ def _derived(cls: Any) -> list[Any]:
 
 
 def _attributes_of(protocol: Any) -> dict[str, Any]:
-    """Return the public attributes of a protocol, each with its annotation; of methods, what they give."""
+    """Return the public attributes of a protocol with their annotations; for methods, the return types."""
     found: dict[str, Any] = {}
     for base in reversed(protocol.__mro__):
         if getattr(base, "_is_protocol", False):
@@ -273,7 +273,7 @@ def _returned(function: Any) -> Any:
 
 
 def _known_home(cls: Any) -> list[str]:
-    """Return where a class of the standard library is taken from, which may be defined in a part of it."""
+    """Return where a standard library class is imported from; it may be defined in a private module."""
     top = cls.__module__.partition(".")[0]
     is_there = getattr(sys.modules.get(top), cls.__qualname__, None) is cls
     return [top if is_there else cls.__module__, cls.__qualname__]
@@ -292,7 +292,7 @@ def _home(cls: Any) -> list[str] | None:
 
 
 def class_parameters(cls: Any, depth: int = 0) -> list[Shape] | None:
-    """Return the parameters of a class's constructor; None where it tells none."""
+    """Return the parameters of a class's constructor; None if unknown."""
     signature = signature_of(cls)
     if signature is None:
         return None
@@ -300,9 +300,9 @@ def class_parameters(cls: Any, depth: int = 0) -> list[Shape] | None:
 
 
 def signature_of(thing: Any) -> inspect.Signature | None:
-    """Return what something callable takes, or None where it does not tell."""
+    """Return the signature of a callable; None if it has none."""
     options: dict[str, Any] = {}
-    if sys.version_info >= (3, 14):  # annotations are evaluated late, and may name what is not there
+    if sys.version_info >= (3, 14):  # annotations are lazy and may use undefined names
         options["annotation_format"] = importlib.import_module("annotationlib").Format.FORWARDREF
     try:
         return inspect.signature(thing, **options)
@@ -344,7 +344,7 @@ def _namespace_of(cls: Any) -> dict[str, Any]:
 
 
 def names_for(function: Any, fallback: dict[str, Any]) -> dict[str, Any]:
-    """Return the names that a function's annotations may use, those of type checkers included."""
+    """Return the names that a function's annotations may use, including imports for type checkers."""
     namespace = dict(getattr(function, "__globals__", fallback)) or dict(fallback)
     for name in ("typing", "collections"):
         namespace.setdefault(name, sys.modules[name])
@@ -352,7 +352,7 @@ def names_for(function: Any, fallback: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checker_imports(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Return what a module imports for type checkers alone; a module is read once."""
+    """Return the `TYPE_CHECKING` imports of a module; each module is read once."""
     path = namespace.get("__file__")
     if path not in _CHECKED:
         _CHECKED[path] = _carried_out(namespace)
@@ -363,11 +363,11 @@ _CHECKED: dict[Any, dict[str, Any]] = {}
 
 
 def _carried_out(namespace: dict[str, Any]) -> dict[str, Any]:
-    """Carry out a module's imports for type checkers, each line by itself."""
+    """Execute a module's `TYPE_CHECKING` imports one by one."""
     found: dict[str, Any] = {name: namespace.get(name) for name in ("__package__", "__name__", "__spec__")}
     for line in _checker_lines(namespace.get("__file__")):
         try:
-            exec(line, found)  # noqa: S102 - this runs inside the sandbox, as the project does
+            exec(line, found)  # noqa: S102 - in the sandbox
         except Exception:  # noqa: BLE001, S112 - such imports need not work at run time
             continue
     return found
@@ -377,7 +377,7 @@ def _checker_lines(path: str | None) -> list[str]:
     if not path or not path.endswith(".py"):
         return []
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - one form for all that a loader may name
+        with open(path, "rb") as file:  # noqa: PTH123 - a loader may return any kind of path
             tree = ast.parse(file.read())
     except (OSError, SyntaxError, ValueError):
         return []
