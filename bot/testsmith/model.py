@@ -15,7 +15,7 @@ from typing import Protocol
 _MOST_TOLD = 2
 
 SCHEMA_VERSION = 1
-"""Version of the JSON contract that `report/json.py` prints. Keys may be added within a version."""
+"""Version of the JSON contract in `reporting/json_contract.py`. Keys may be added within a version."""
 
 
 class Change(StrEnum):

@@ -102,10 +102,10 @@ _SHARE_OF_MAKING = 0.6
 """Fraction of the remaining time for generation; the rest is for verification."""
 
 _SHARE_OF_ENGINE = 0.3
-"""Fraction of the remaining time for the offline engine if the model is called after it."""
+"""Fraction of the remaining time for the offline engine if the model follows or uses its observations."""
 
 _SHARE_OF_TELLING = 0.05
-"""Fraction of the remaining time for observing members before the model is called."""
+"""Fraction of the remaining time to wait for observations if the engine has already run."""
 
 _SHARE_OF_MEASURING = 0.7
 """Fraction of the remaining time after which the baseline is canceled, if its own limit did not apply."""

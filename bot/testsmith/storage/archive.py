@@ -49,7 +49,7 @@ _FINGERPRINT = canonical_digest([ARCHIVE_SCHEMA, KEY_SCHEMA, VALUE_SCHEMA, MEASU
 PREFIX = f"testsmith-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"
 """Prefix of all archive names that this version can use, except those of a sweep's shards."""
 
-_SHARDS = f"testsmith-sweep-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"  # not a prefix of `PREFIX` or the reverse
+_SHARDS = f"testsmith-sweep-v{ARCHIVE_SCHEMA}-{_FINGERPRINT}-"  # so that no run finds the other kind
 
 _NAME = re.compile(
     rf"(?:{PREFIX}|{_SHARDS}shard-[0-9]{{1,3}}of[0-9]{{1,3}}-)[0-9]{{1,20}}-[0-9]{{1,6}}-(?P<digest>[0-9a-f]{{8}})",

@@ -455,7 +455,7 @@ def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
 
 
 def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:
-    """Yield the failure messages of functions, from base if the member exists there, else from head."""
+    """Yield each function's first failure message, from base (if the member exists there) or head."""
     for function in proof.functions:
         runs = function.head if base is BaseOutcome.ABSENT else (function.base, *function.head)
         messages = [run.message for run in runs if run is not None and run.status is not TestStatus.PASSED]
