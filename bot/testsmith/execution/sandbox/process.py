@@ -194,7 +194,7 @@ async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> None:
 
 
 async def _insist(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event even if the wait is canceled; return whether it happened in time."""
+    """Wait for an event even if the wait is canceled; return whether it was canceled."""
     cancelled = False
     deadline = time.monotonic() + seconds
     while not event.is_set() and (left := deadline - time.monotonic()) > 0:

@@ -1,8 +1,8 @@
 """Start and supervise a target: `python -I -S launcher.py FD`.
 
 It starts the target in a session of its own, under the layers of its plan, and waits for it to end. Then it
-kills everything the target left behind, including daemons, since it is the child subreaper. It does the same
-if a limit is exceeded, the bot sends SIGTERM, or the bot dies for any reason.
+kills everything the target left behind, including daemons, because it is the child subreaper. It also does so
+if a limit is exceeded, if the bot sends SIGTERM, or if the bot dies for any reason.
 
 It starts once per run, so it uses little of the standard library (no `pathlib`) and nothing else. All imports
 happen before the target starts, and no folder of the project is on its path.

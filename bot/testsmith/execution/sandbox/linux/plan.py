@@ -28,7 +28,7 @@ class Identity(NamedTuple):
     """Privileges of the target.
 
     Attributes:
-        uid: User id that no one else has; None to keep the bot's user.
+        uid: User id that no other process uses; None to keep the bot's user.
         gid: Its only group; None to keep the bot's groups.
         reads_all: Whether it keeps the capability to read any file that other layers allow.
     """

@@ -88,7 +88,7 @@ def used_bytes(folder: str, enough: int) -> int:
 
 
 def _shared_memory(uid: int | None) -> int:
-    """Return the bytes in shared memory that belong to a sandbox user; 0 if the user is not exclusive."""
+    """Return the bytes in shared memory that belong to a sandbox user; 0 without a separate user id."""
     if uid is None:
         return 0
     try:
