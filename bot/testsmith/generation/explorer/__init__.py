@@ -1,1 +1,1 @@
-"""The generator without a model: it runs members on inputs and pins what was observed."""
+"""Offline test generator: runs members on inputs and asserts the observed results."""

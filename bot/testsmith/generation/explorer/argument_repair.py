@@ -1,7 +1,7 @@
-"""Trials that take what an exception says of an argument: the next value to give instead. Pure.
+"""Replace arguments according to what an exception says about them.
 
-Where nothing says what a parameter takes, the first guess may be wrong; but Python's own messages tell what
-is missed, as an attribute, an operation, a key or a format, and lead step by step to a call that works.
+Without an annotation, the first guess for a parameter may be wrong. Python's own messages name what is
+missing (an attribute, an operation, a key or a format), and lead step by step to a call that works.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPERATIONS = (
     (r"cannot be interpreted as an integer|must be an integer|an integer is required", "int"),
     (r"must be real number|bad operand type|not supported between|unsupported operand", "int"),
 )
-"""What messages ask for, the first that fits."""
+"""What messages ask for; the first match is used."""
 
 _ATTRIBUTE = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 _TYPE = re.compile(r"'(\w+)'")
@@ -46,18 +46,18 @@ _TEXTS = (
     (r"Expecting value|Extra data", "'{\"a\": 1}'"),
     (r"non-hexadecimal", '"ff"'),
 )
-"""Texts that are read where others are not, by what is said of the others."""
+"""Replacement texts by the error message that rejects other texts."""
 
 
 def repaired_arguments(
     subject: Subject, trials: Mapping[int, Trial], seen: Mapping[int, Observation]
 ) -> Iterator[Trial]:
-    """Yield what the exceptions of some trials lead to, the first trial of each message.
+    """Yield trials that the exceptions of earlier ones suggest, for the first trial with each message.
 
     Args:
         subject: The member.
         trials: Its trials by number.
-        seen: What was seen of them.
+        seen: Their observations.
     """
     first: dict[str, Trial] = {}
     for number, observation in seen.items():
@@ -87,7 +87,7 @@ def _exchanged(trial: Trial, argument: Argument, value: Expression) -> Trial:
 
 
 def _instead(subject: Subject, argument: Argument, reason: str) -> Iterator[Expression]:
-    """Yield what to give instead of an argument: another text, a further key, a value of another type."""
+    """Yield replacements for an argument: another text, an additional key, or a value of another type."""
     node = _parsed(argument.value.text)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield from _other_texts(reason)
@@ -95,7 +95,7 @@ def _instead(subject: Subject, argument: Argument, reason: str) -> Iterator[Expr
         yield _with_key(node, reason.removeprefix("KeyError: ").strip("'"))
     parameter = next((each for each in subject.parameters if each.name == argument.name), None)
     if parameter is None or parameter.shape.kind != "any":
-        return  # an annotation says more than an exception
+        return  # an annotation is more reliable than an exception
     missed = _missed(reason)
     if missed is not None and _kind(node) in _TYPE.findall(reason) + _unnamed(reason):
         tried = shape_of(parameter, subject.hints)
@@ -120,12 +120,12 @@ _MOMENT = {"Y": "2024", "m": "02", "d": "29", "H": "13", "M": "30", "S": "00", "
 
 
 def _in_format(form: str) -> str:
-    """Return a moment in a format of `strptime`."""
+    """Return a date and time in a `strptime` format."""
     return re.sub(r"%(\w)", lambda found: _MOMENT.get(found[1], found[0]), form)
 
 
 def _with_key(node: ast.Dict, key: str) -> Expression:
-    """Return a mapping with one key more; the keys of a mere guess go."""
+    """Return a mapping with an additional key, without keys that were only guessed."""
     guessed = all(isinstance(each, ast.Constant) and each.value in {"a", "b"} for each in node.keys)
     pairs = (
         []
@@ -140,7 +140,7 @@ def _with_key(node: ast.Dict, key: str) -> Expression:
 
 
 def _missed(reason: str) -> Shape | None:
-    """Return the shape of what a message asks for; None if it asks for nothing known."""
+    """Return the shape of what a message asks for, or None if unknown."""
     attribute = _ATTRIBUTE.search(reason)
     if attribute is not None:
         return shape_with(attribute[2])
@@ -149,12 +149,12 @@ def _missed(reason: str) -> Shape | None:
 
 
 def _unnamed(reason: str) -> list[str]:
-    """Return the types that a message may mean which names none."""
+    """Return the types that a message without a type name may refer to."""
     return [] if _TYPE.search(reason) else ["str", "int", "list"]
 
 
 def _kind(node: ast.expr) -> str:
-    """Return the name of a literal's type; empty for what is not a literal."""
+    """Return the type name of a literal, or `""` for other expressions."""
     if isinstance(node, ast.Constant):
         return type(node.value).__name__
     return {ast.List: "list", ast.Dict: "dict", ast.Set: "set", ast.Tuple: "tuple"}.get(type(node), "")

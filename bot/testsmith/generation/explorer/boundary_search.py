@@ -1,4 +1,4 @@
-"""Where a trial holds literals, and the trial with another text in such a place. Pure."""
+"""Find the literals of a trial, replace them, and search for values at which a comparison changes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from testsmith.generation.explorer.trial import Trial
 
 Value = int | float | str | bytes
 Pair = tuple[str, str]
-"""The texts of two things that were compared with each other."""
+"""Source texts of two compared values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A literal in a text.
+    """A literal in a source text.
 
     Attributes:
-        start: Its first character.
-        end: The first character behind it.
-        value: What it stands for; the number of its items where it is a list of literals.
-        items: The texts of its items, where it is such a list; else None.
+        start: Offset of its first character.
+        end: Offset after its last character.
+        value: Its value; for a list of literals, the number of items.
+        items: Source texts of the items of a list of literals, otherwise None.
     """
 
     start: int
@@ -37,13 +37,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class LiteralSite:
-    """A text of a trial that may hold literals: an argument, or a statement before the call.
+    """A source text of a trial that may contain literals: an argument, or a setup statement.
 
     Attributes:
         trial: The trial.
-        text: The text.
-        name: The argument's name; empty for a statement.
-        number: Which argument or statement it is.
+        text: The source text.
+        name: Name of the argument; empty for a statement.
+        number: Index of the argument or statement.
         is_argument: Whether it is an argument.
     """
 
@@ -55,7 +55,7 @@ class LiteralSite:
 
     @property
     def leaves(self) -> list[Leaf]:
-        """The literals of a text of one line of ASCII, in their order."""
+        """Literals of a single-line ASCII text, in order."""
         if not self.text.isascii() or "\n" in self.text:
             return []
         try:
@@ -66,16 +66,16 @@ class LiteralSite:
 
     @property
     def numbers(self) -> list[tuple[Leaf, float]]:
-        """The numbers among the literals, with their values."""
+        """Numeric literals with their values."""
         found = [leaf for leaf in self.leaves if leaf.items is None]
         return [(leaf, leaf.value) for leaf in found if isinstance(leaf.value, int | float)]
 
     def exchanged(self, leaf: Leaf, text: str) -> Trial:
-        """Return the trial with another text for a literal."""
+        """Return the trial with a literal replaced."""
         return self.filled(self.text[: leaf.start] + text + self.text[leaf.end :])
 
     def filled(self, text: str) -> Trial:
-        """Return the trial with another text in this place."""
+        """Return the trial with this text replaced."""
         trial = self.trial
         if not self.is_argument:
             setup = (*trial.setup[: self.number], text, *trial.setup[self.number + 1 :])
@@ -88,7 +88,7 @@ class LiteralSite:
 
 
 def places(trial: Trial) -> list[LiteralSite]:
-    """Return a trial's places, its arguments first; none where it states more than what comes of its call."""
+    """Return a trial's sites, arguments first; none if it states more than the result of its call."""
     if trial.relation is not None or trial.recording is not None:
         return []
     arguments = [
@@ -101,12 +101,12 @@ def places(trial: Trial) -> list[LiteralSite]:
 
 
 def searched(trial: Trial, **changed: Any) -> Trial:
-    """Return a trial with some of it changed; what is documented of it no longer holds."""
+    """Return a modified copy of a trial, without its documented result, which no longer applies."""
     return replace(trial, layer=InputSource.SEARCHED, example=None, **changed)
 
 
 def read_literal(text: str) -> Value | None:
-    """Return the value of an operand's text, where that is a plain literal."""
+    """Return the value of an operand's source text if it is a plain literal."""
     try:
         value = ast.literal_eval(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -115,7 +115,7 @@ def read_literal(text: str) -> Value | None:
 
 
 def number_text(number: float, like: float) -> str:
-    """Return a number as a text of the kind that another is of."""
+    """Return the source text of a number, in the type of another number."""
     return repr(int(number)) if isinstance(like, int) else repr(float(number))
 
 
@@ -136,23 +136,22 @@ def _leaves_in(node: ast.AST, text: str) -> Iterator[Leaf]:
         yield from _leaves_in(child, text)
 
 
-# Numbers at which a comparison turns, guessed from trials that differ in one number. Pure.
+# Estimating where a comparison changes.
 #
-# What becomes of a number on its way to a comparison is not known. But two trials that differ in that
-# number alone show how far what is compared moves with it; on the line through both lies the number at
-# which the two sides meet. It is the secant method, and each round of the search is a step: what is not
-# linear takes more.
+# How a number influences a comparison is unknown, but two trials that differ only in this number show how far
+# the compared values move with it. The comparison changes where the line through both points crosses zero.
+# This is the secant method, with one step per round; nonlinear relations take more rounds.
 
 _LARGEST = 10**15
 _MOST_ROOTS = 12
 
 
 class _Point(NamedTuple):
-    """A number of a trial, and how far apart the sides of its comparisons are.
+    """A number in a trial, and the distances between the sides of its comparisons.
 
     Attributes:
         number: The number.
-        gaps: By the side that is the same for other trials, and how often that was met before.
+        gaps: Distances by the side that other trials share, and its number of earlier occurrences.
     """
 
     number: float
@@ -160,12 +159,12 @@ class _Point(NamedTuple):
 
 
 class BoundarySearch:
-    """What all trials of a member tell of how comparisons move with the numbers in them.
+    """Estimates from all trials of a member how comparisons depend on the numbers in them.
 
     Args:
-        trials: The trials by number.
-        seen: What was seen of them.
-        fixed: Names of parameters whose literals may not be changed.
+        trials: Trials by number.
+        seen: Their observations.
+        fixed: Names of parameters whose literals must not be changed.
     """
 
     def __init__(
@@ -181,7 +180,7 @@ class BoundarySearch:
                 self._points[_but(place, leaf)].append(_Point(value, gaps))
 
     def turning(self, number: int) -> Iterator[Trial]:
-        """Yield a trial with a number exchanged for those at which one of its comparisons may turn."""
+        """Yield copies of a trial with a number replaced so that one of its comparisons may change."""
         gaps = self._gaps.get(number, {})
         for place, leaf, value in self._numbers(number) if gaps else ():
             roots = _roots(_Point(value, gaps), self._points[_but(place, leaf)])
@@ -189,7 +188,7 @@ class BoundarySearch:
                 yield place.exchanged(leaf, number_text(root, value))
 
     def _numbers(self, number: int) -> Iterator[tuple[LiteralSite, Leaf, float]]:
-        """Yield the numbers in a trial's places that may be changed."""
+        """Yield the numbers in a trial that may be changed."""
         for place in places(self._trials[number]):
             for leaf, value in place.numbers if place.name not in self._fixed else ():
                 if _is_usual(value):
@@ -197,16 +196,16 @@ class BoundarySearch:
 
 
 def _but(place: LiteralSite, leaf: Leaf) -> str:
-    """Return the text of a trial but for one number."""
+    """Return the text of a trial without one number."""
     return place.exchanged(leaf, "?").text
 
 
 def _is_usual(number: float) -> bool:
-    return abs(number) <= _LARGEST  # so it is neither endless nor none
+    return abs(number) <= _LARGEST  # also excludes infinity and NaN
 
 
 def _gaps(pairs: tuple[Pair, ...]) -> dict[tuple[str, bool, int], float]:
-    """Return how far apart the sides of comparisons are, once by each side that may stay the same."""
+    """Return the distances between the sides of comparisons, once for each side that may be constant."""
     found: dict[tuple[str, bool, int], float] = {}
     times: Counter[tuple[str, bool]] = Counter()
     for pair in pairs:
@@ -219,7 +218,7 @@ def _gaps(pairs: tuple[Pair, ...]) -> dict[tuple[str, bool, int], float]:
 
 
 def _roots(own: _Point, others: list[_Point]) -> Iterator[float]:
-    """Yield the numbers at which sides may meet, by the nearest other trial, and their neighbours."""
+    """Yield the estimated crossing points, nearest other trial first, and adjacent numbers."""
     by_distance = sorted(others, key=lambda other: abs(other.number - own.number))
     for key, gap in own.gaps.items():
         moved = (each for each in by_distance if each.gaps.get(key, gap) != gap)

@@ -1,9 +1,9 @@
-"""Which cases become tests: few, each with something of its own, the most telling first.
+"""Select the cases that become tests: few, each contributing something, most informative first.
 
-In this order: what the documentation says; witnesses, on which base and head differ; what reaches lines and
-branches or notices changes of the module that nothing before does, inputs that only a search has found last;
-what differs in its outcome, boundaries first; relations. A value past reading is taken only where neither a
-readable one nor a relation reaches as much.
+The order is: documented examples; witnesses, on which base and head differ; cases that cover new lines and
+branches or kill new mutants, with inputs found only by search last; cases with new outcomes, boundaries
+first; relations. A value that is unreadable is used only if neither a readable value nor a relation covers as
+much.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from testsmith.generation.explorer.render.expressions import InputSource
 from testsmith.generation.explorer.render.summaries import FEWEST_ROWS, shape
 
 _FEWEST_INPUTS = 3
-"""On how many inputs a relation has to be seen at work before it is stated."""
+"""Minimum number of informative inputs for a relation."""
 
 MOST_CASES = 14
-"""How many cases one member's tests hold at most, rows of a table counted one by one."""
+"""Maximum number of cases per member, counting each table row."""
 
 MOST_ROWS = 24
-"""How many they are with further rows of a table, each of which shows something that nothing else does."""
+"""Maximum including additional table rows, each of which contributes something new."""
 
 _MOST_DOCUMENTED = 6
 _MOST_WITNESSES = 3
@@ -39,7 +39,7 @@ _RELATED_ROWS = 4
 
 
 def choose(cases: Sequence[Case]) -> list[Case]:
-    """Return the cases to write, in the order of their worth."""
+    """Return the cases to write, most valuable first."""
     ranked = sorted(with_true_relations(_trustworthy(_quiet(cases))), key=_cost)
     plain = [case for case in ranked if case.trial.relation is None]
     readable = [case for case in plain if not case.is_soup]
@@ -58,7 +58,7 @@ def choose(cases: Sequence[Case]) -> list[Case]:
 
 
 def shortlist(cases: Sequence[Case]) -> list[int]:
-    """Return the places of the cases that are worth running again: the choice, and some to fall back on."""
+    """Return the indices of cases worth running again: the selected ones and some alternatives."""
     chosen = [case.trial for case in choose(cases)]
     true = with_true_relations(cases)
     ranked = sorted(
@@ -69,26 +69,26 @@ def shortlist(cases: Sequence[Case]) -> list[int]:
 
 
 def _quiet(cases: Sequence[Case]) -> Sequence[Case]:
-    """Leave out what gives a warning, which many projects take for an error, unless all of it does."""
+    """Exclude cases that emit a warning, which many projects treat as an error, unless all do."""
     return [case for case in cases if not case.seen.warned] or cases
 
 
 def _trustworthy(cases: Sequence[Case]) -> list[Case]:
-    """Leave out values where the documentation is contradicted: the code may be wrong about those too."""
+    """Exclude values if the documentation is contradicted, because the code may be wrong about them too."""
     if not any(case.contradicts for case in cases):
         return list(cases)
     return [case for case in cases if case.is_documented or case.outcome.kind == "raised"]
 
 
 def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
-    """Return what a reader pays: noise, inputs from afar, much set up, strange letters, a long text."""
+    """Return a case's cost to readers: warnings, distant inputs, setup, unusual characters, long text."""
     before = len(case.trial.setup) + len(case.trial.still)
     strange = not case.trial.text.isascii()
     return case.is_soup, case.trial.layer, before, strange, _is_long(case.trial.text, case)
 
 
 class _Chosen:
-    """The cases taken so far, and what they show."""
+    """Selected cases and what they contribute."""
 
     def __init__(self) -> None:
         self.cases: list[Case] = []
@@ -96,14 +96,14 @@ class _Chosen:
         self._shapes: Counter[Hashable] = Counter()
 
     def take(self, case: Case) -> None:
-        """Take a case, where there is room."""
+        """Select a case if there is room."""
         if self.has_room(case) and case not in self.cases:
             self.cases.append(case)
             self._shown |= _ways(case) | {_outcome(case)}
             self._shapes[shape(case)] += 1
 
     def has_room(self, case: Case) -> bool:
-        """Return whether a case may still be taken: a further row costs a reader less than another test."""
+        """Return whether a case may still be selected; another row costs a reader less than another test."""
         count = len(self.cases)
         return count < MOST_CASES or (count < MOST_ROWS and self._is_row(case))
 
@@ -112,16 +112,16 @@ class _Chosen:
         return own is not None and self._shapes[own] >= FEWEST_ROWS
 
     def new_ways(self, case: Case) -> int:
-        """Count the lines and branches that only this case reaches."""
+        """Count the lines and branches that only this case covers."""
         return len(_ways(case) - self._shown)
 
     def has_outcome(self, case: Case) -> bool:
-        """Return whether a case taken has the same outcome."""
+        """Return whether a selected case has the same outcome."""
         return _outcome(case) in self._shown
 
 
 def _ways(case: Case) -> set[Hashable]:
-    """Return what the choice is guided by: lines, branches, and changes of the module that are noticed."""
+    """Return what guides the selection: lines, branches and killed mutants."""
     ways: set[Hashable] = {*case.seen.lines, *case.seen.branches}
     ways |= {("noticed", change) for change in case.seen.notices | case.seen.notices_state}
     if case.outcome.kind == "raised":
@@ -142,7 +142,7 @@ def _outcome(case: Case) -> Hashable:
 
 
 def _place(of: str) -> str:
-    """Return what is looked at, by whatever path a file is read."""
+    """Return the expression that is observed, regardless of how a file is read."""
     return "a file" if of.endswith(".read_text()") else of
 
 
@@ -152,7 +152,7 @@ def _take_documented(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
-    """Take the simplest witnesses that differ from each other in what they show."""
+    """Select the simplest witnesses that show different things."""
     seen: set[Hashable] = set()
     for case in sorted(ranked, key=_base_failed):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
@@ -162,7 +162,7 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _base_failed(case: Case) -> bool:
-    """Return whether base does not even take the call: that says less than another value."""
+    """Return whether base rejects the call, which is less informative than a different value."""
     return case.base is not None and (bool(case.base.outcome.error) or case.base.outcome.kind == "raised")
 
 
@@ -170,14 +170,14 @@ def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
     while True:
         fresh = [case for case in ranked if case.outcome.kind != "raised" or not chosen.has_outcome(case)]
         fitting = filter(chosen.has_room, fresh)
-        best = max(fitting, key=chosen.new_ways, default=None)  # the first, and so the cheapest, of equals
+        best = max(fitting, key=chosen.new_ways, default=None)  # the first of equals, and so the cheapest
         if best is None or not chosen.new_ways(best):
             return
         chosen.take(best)
 
 
 def _take_relations(relations: Sequence[Sequence[Case]], chosen: _Chosen) -> None:
-    """Take a few rows of each relation."""
+    """Select a few rows of each relation."""
     for group in relations[:_MOST_RELATIONS]:
         if any(case in chosen.cases for case in group):
             continue
@@ -186,7 +186,7 @@ def _take_relations(relations: Sequence[Sequence[Case]], chosen: _Chosen) -> Non
 
 
 def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
-    """Fill up tables with other outcomes, boundaries first; a few cases may stand alone."""
+    """Fill tables with other outcomes, boundaries first, and select a few cases with tests of their own."""
     single = 0
     for case in ranked:
         if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
@@ -202,7 +202,7 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
-    """Return whether there are enough cases of one shape for a table, with as many outcomes."""
+    """Return whether there are enough cases of one shape, with as many outcomes, for a table."""
     own = shape(case)
     return (
         own is not None and len({_outcome(other) for other in ranked if shape(other) == own}) >= FEWEST_ROWS
@@ -210,7 +210,7 @@ def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
 
 
 def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
-    """Fill up tables with boundaries on which the outcome stays the same."""
+    """Fill tables with boundaries that do not change the outcome."""
     for case in ranked:
         alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
         is_boundary = case.trial.layer is InputSource.BOUNDARY and case.outcome.kind != "raised"
@@ -221,7 +221,7 @@ def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _differ(case: Case, chosen: Sequence[Case]) -> bool:
-    """Return whether the chosen rows of a case's shape come to different things."""
+    """Return whether the selected rows of a case's shape have different results."""
     return len({_outcome(other) for other in chosen if shape(other) == shape(case)}) > 1
 
 
@@ -235,7 +235,7 @@ def _is_long_row(case: Case) -> bool:
 
 
 def _with_one_state(cases: Sequence[Case]) -> list[Case]:
-    """Have the simplest case that gives a value and changes its object state both, and those that must."""
+    """Assert both value and state in the simplest case that changes its object, and where required."""
     both = [case for case in cases if case.changes and not case.gives_none]
     first = min(both, key=_cost, default=None)
     found = []
@@ -246,14 +246,14 @@ def _with_one_state(cases: Sequence[Case]) -> list[Case]:
 
 
 def with_true_relations(cases: Iterable[Case]) -> list[Case]:
-    """Return the cases without those of relations that do not hold, and those that show nothing of one."""
+    """Exclude cases of relations that do not hold or that show nothing about the relation."""
     cases = [*cases]
     kept = [case for group in related(cases) for case in _holding(group)]
     return [case for case in cases if case.trial.relation is None or case in kept]
 
 
 def related(cases: Iterable[Case]) -> list[list[Case]]:
-    """Return the cases of each relation, in the order in which they come."""
+    """Return the cases of each relation, in order."""
     groups: dict[tuple[Pieces, tuple[str, ...]], list[Case]] = {}
     for case in cases:
         if case.trial.relation is not None:
@@ -262,7 +262,7 @@ def related(cases: Iterable[Case]) -> list[list[Case]]:
 
 
 def _holding(group: Sequence[Case]) -> list[Case]:
-    """Return what is to be stated of one relation; it may hold for texts, say, and not for bytes."""
+    """Return the cases to keep for one relation; it may hold for some kinds of input only."""
     refuted = {_kind(case) for case in group if case.outcome.kind != "raised" and not case.holds}
     telling = [case for case in group if case.holds and not case.is_idle and _kind(case) not in refuted]
     refused = sum(case.outcome.kind == "raised" for case in group)
@@ -270,6 +270,6 @@ def _holding(group: Sequence[Case]) -> list[Case]:
 
 
 def _kind(case: Case) -> str:
-    """Return what kind of input a relation was tried on."""
+    """Return the kind of input a relation was tried on."""
     node = ast.parse(case.trial.arguments[0].value.text, mode="eval").body
     return type(node.value if isinstance(node, ast.Constant) else node).__name__

@@ -1,4 +1,4 @@
-"""A trial with what was seen of it: the one thing that choice, names and texts are made from."""
+"""Trials with their observed outcomes; input to selection, naming and rendering."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Arc = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that can be said of an object.
+    """An observable property of an object.
 
     Attributes:
-        of: The expression that is looked at; for an object that a call gives, with `{}` in its place.
-        value: What it is.
-        before: The text of what it was before the call; None if it was not seen.
+        of: Expression that is observed; for an object returned by a call, with `{}` instead of the object.
+        value: Its value.
+        before: Source text of its value before the call, or None if it was not observed.
     """
 
     of: str
@@ -42,21 +42,21 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What came of one call.
+    """Result of one call.
 
     Attributes:
         kind: `value`, `object`, `raised`, `printed` or `none`.
-        form: How the value was brought out of what the call gave, such as `awaited`.
-        relation: How a value compares: `==`, `is` or `nan`.
+        form: How the value was obtained from what the call returned, for example `awaited`.
+        relation: How the value is compared: `==`, `is` or `nan`.
         value: The value, or the printed text.
-        facts: What can be said of an object that has no source text.
-        home: The class of the object or the exception.
-        message: The exception's message, where it is the project's own.
-        line: The line of the `raise`.
-        reason: Why there is nothing to state.
-        error: The name of the exception's class, where the call raised and there is nothing to state.
-        agrees: Whether a documented example's outcome is the documented one; None if nothing is documented
-            or where that cannot be said.
+        facts: Properties of an object without source text.
+        home: Class of the object or exception.
+        message: Message of the exception, if it is raised by the project.
+        line: Line of the `raise`.
+        reason: Why nothing can be asserted.
+        error: Class name of the exception if the call raised and nothing can be asserted.
+        agrees: Whether the result matches the documented one, or None if nothing is documented or it is
+            unknown.
     """
 
     kind: str
@@ -74,18 +74,18 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What was seen of one trial.
+    """Observation of one trial.
 
     Attributes:
-        outcome: What came of the call.
-        state: What the objects around it, and files, show afterwards.
-        writes: Whether there were files in its folder afterwards.
-        warned: Whether it gave a warning, which a project may take for an error.
-        lines: The lines of the file that it reached.
-        branches: The line-to-line arcs that it took from lines with more than one way on.
-        notices: The numbers of the changes of the module with which something else comes of the call.
-        notices_state: Those with which it leaves something else behind.
-        compared: Texts of what was compared with each other on its way.
+        outcome: Result of the call.
+        state: State of involved objects and files after the call.
+        writes: Whether its folder contained files after the call.
+        warned: Whether it emitted a warning, which a project may treat as an error.
+        lines: Covered lines of the file.
+        branches: Line-to-line arcs taken from lines with more than one successor.
+        notices: Numbers of mutants that change the result.
+        notices_state: Numbers of mutants that change the resulting state.
+        compared: Source texts of values that were compared with each other.
     """
 
     outcome: CallResult
@@ -101,14 +101,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplorerAnswer:
-    """All that one explorer told.
+    """Complete output of one explorer process.
 
     Attributes:
-        loaded: Whether it came so far as to load the module.
-        problem: Why the module cannot be loaded; None if it can.
-        missing: The module that is not there, where that is why.
-        descriptions: By member name.
-        observations: By trial number.
+        loaded: Whether it got as far as loading the module.
+        problem: Why the module cannot be loaded, or None.
+        missing: Module that was not found, if that is the reason.
+        descriptions: Descriptions by member name.
+        observations: Observations by trial number.
     """
 
     loaded: bool = False
@@ -119,7 +119,7 @@ class ExplorerAnswer:
 
 
 def read_told(output: bytes) -> ExplorerAnswer:
-    """Read an explorer's whole output; what has not the right shape does not count."""
+    """Parse an explorer's complete output, ignoring invalid records."""
     descriptions: dict[str, Description] = {}
     observations: dict[int, Observation] = {}
     greeting: dict[str, Any] = {}
@@ -149,7 +149,7 @@ def read_told(output: bytes) -> ExplorerAnswer:
 
 
 def _add_noticed(observations: dict[int, Observation], data: Mapping[str, Any]) -> None:
-    """Add a change to what the trials that notice it have seen."""
+    """Add a mutant to the observations of the trials that kill it."""
     change = frozenset({int(data["change"])})
     found = dict(observations)
     for number in map(int, data["outcome"]):
@@ -160,7 +160,7 @@ def _add_noticed(observations: dict[int, Observation], data: Mapping[str, Any]) 
 
 
 def _add_compared(observations: dict[int, Observation], data: Mapping[str, Any]) -> None:
-    """Add what a trial was compared with."""
+    """Add the values compared in a trial."""
     number = int(data["compared"])
     pairs = tuple((str(one), str(other)) for one, other in data["pairs"][:_MOST_COMPARED])
     observations[number] = replace(observations[number], compared=pairs)
@@ -222,10 +222,10 @@ def _fact(data: Mapping[str, Any]) -> Fact:
 
 
 MOST_CHANGES = 2
-"""How many changes of its object one test states at most."""
+"""Maximum number of object changes that one test asserts."""
 
 MOST_FACTS = 3
-"""How many facts of an object that is given one test states at most."""
+"""Maximum number of facts about a returned object that one test asserts."""
 
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
@@ -233,13 +233,13 @@ _ABSENT = "its setup raises"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One trial and what was seen of it, the same in every setting.
+    """A trial and its observation, identical in every setting.
 
     Attributes:
-        trial: What was run.
-        seen: What was seen on head.
-        base: What came of it on base; None if base was not run or has no such member.
-        with_state: Whether the test also states what the call leaves behind.
+        trial: The trial.
+        seen: Observation on head.
+        base: Result on base, or None if base was not run or has no such member.
+        with_state: Whether the test also asserts the resulting state.
     """
 
     trial: Trial
@@ -249,33 +249,33 @@ class Case:
 
     @property
     def outcome(self) -> CallResult:
-        """What came of the call on head."""
+        """Result of the call on head."""
         return self.seen.outcome
 
     @property
     def contradicts(self) -> bool:
-        """Whether the documentation says otherwise."""
+        """Whether the result contradicts the documentation."""
         return self.outcome.agrees is False
 
     @property
     def is_documented(self) -> bool:
-        """Whether the documentation says what comes of it."""
+        """Whether the result is documented."""
         return self.outcome.agrees is not None
 
     @property
     def is_soup(self) -> bool:
-        """Whether what it gives is past reading."""
+        """Whether its value is unreadable."""
         shown = [self.outcome.value, *(fact.value for fact in self.outcome.facts)]
         return any(value is not None and is_opaque(value.text) for value in shown)
 
     @property
     def holds(self) -> bool:
-        """Whether what a relation's call states is true."""
+        """Whether its relation holds."""
         return self.outcome.value is not None and self.outcome.value.text == "True"
 
     @property
     def is_idle(self) -> bool:
-        """Whether its relation shows nothing, since the member leaves the input as it is."""
+        """Whether its relation shows nothing because the member leaves the input unchanged."""
         relation = self.trial.relation
         return relation is not None and any(
             fact.of == relation.idle and fact.value.text == "True" for fact in self.seen.state
@@ -283,42 +283,42 @@ class Case:
 
     @property
     def changes(self) -> tuple[Fact, ...]:
-        """What the call has changed of the objects it was made on."""
+        """Changes that the call made to its objects."""
         return tuple(fact for fact in self.seen.state if self._is_change(fact))
 
     def _is_change(self, fact: Fact) -> bool:
-        """Return whether a fact is one that the call has brought about; what is recorded always is."""
+        """Return whether the call caused a fact; recorded calls always count."""
         is_other = fact.before is not None and fact.before != fact.value.text
         return is_other or fact.of in self.trial.noted
 
     @property
     def shown_changes(self) -> tuple[Fact, ...]:
-        """The changes that a test states: few, and no text of the object where it shows itself otherwise."""
+        """Changes that a test asserts: few, and not an object's text if its state is visible otherwise."""
         found: dict[str, Fact] = {}
         before = {fact.of: fact.value.text for fact in self.base.state} if self.base else {}
         for fact in sorted(self.changes, key=lambda fact: before.get(fact.of) == fact.value.text):
-            found.setdefault(fact.value.text.strip("[](){}"), fact)  # not twice, as a list and in a list
+            found.setdefault(fact.value.text.strip("[](){}"), fact)  # not a list and its only item
         return telling(found.values())[:MOST_CHANGES]
 
     @property
     def states_changes(self) -> bool:
-        """Whether the test states what the call leaves behind."""
+        """Whether the test asserts the resulting state."""
         return (self.with_state or bool(self.trial.noted)) and bool(self.changes)
 
     @property
     def gives_none(self) -> bool:
-        """Whether the call gave None, or is a statement."""
+        """Whether the call returned None or is a statement."""
         value = self.outcome.value
         return self.outcome.kind == "value" and value is not None and value.text == "None"
 
     @property
     def differs_in_state(self) -> bool:
-        """Whether base gives the same, but leaves something else behind."""
+        """Whether base has the same result but a different resulting state."""
         return self.is_witness and self.base is not None and is_same(self.base.outcome, self.outcome)
 
     @property
     def is_witness(self) -> bool:
-        """Whether base does something else."""
+        """Whether base behaves differently."""
         if self.base is None:
             return False
         raised = self.outcome.home.path if self.outcome.home else ""
@@ -330,7 +330,7 @@ class Case:
 
     @property
     def shown_facts(self) -> tuple[Fact, ...]:
-        """What a test states of the object that is given: few facts, what base shows otherwise first."""
+        """Facts that a test asserts about the returned object: few, those that differ on base first."""
         before = {fact.of: fact.value.text for fact in self.base.outcome.facts} if self.base else {}
         same = [before.get(fact.of, fact.value.text) == fact.value.text for fact in self.outcome.facts]
         ordered = sorted(zip(same, self.outcome.facts, strict=True), key=lambda pair: pair[0])
@@ -338,25 +338,25 @@ class Case:
 
     @property
     def in_folder(self) -> bool:
-        """Whether it works on files, and so needs a folder of its own."""
+        """Whether it works on files and needs a temporary folder."""
         return self.seen.writes
 
     @property
     def expression(self) -> str:
-        """The call with its object in place, as it is told in words."""
+        """The call with its object inserted, for descriptions."""
         trial = self.trial
         arguments = [argument.text() for argument in trial.arguments]
         return call_text(trial.pieces, trial.made or trial.receiver, arguments)
 
 
 def telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Return facts without the texts of an object, where it shows itself otherwise."""
+    """Return facts without an object's texts if its state is visible otherwise."""
     found = tuple(facts)
     return tuple(fact for fact in found if not fact.of.startswith(("str(", "repr("))) or found
 
 
 def signature(outcome: CallResult) -> tuple[object, ...]:
-    """Return what makes two outcomes the same to a test."""
+    """Return a key that is equal for outcomes that are the same to a test."""
     return (
         outcome.kind,
         outcome.form,
@@ -369,7 +369,7 @@ def signature(outcome: CallResult) -> tuple[object, ...]:
 
 
 def is_same(base: CallResult, head: CallResult) -> bool:
-    """Return whether base and head give the same; of objects only what both show is compared."""
+    """Return whether base and head have the same result; for objects, only common facts are compared."""
     if base.kind != "object" or head.kind != "object":
         return signature(base) == signature(head)
     before = {fact.of: fact.value.text for fact in base.facts}
@@ -379,7 +379,7 @@ def is_same(base: CallResult, head: CallResult) -> bool:
 
 
 def stable_case(trial: Trial, first: Observation, second: Observation | None) -> Case | None:
-    """Return a trial as a case where both settings saw the same that a test can state; else None."""
+    """Return a trial as a case if both settings observed the same assertable result, otherwise None."""
     if second is None or replace(first.outcome, line=None) != replace(second.outcome, line=None):
         return None
     trial, first = _awake(trial, first)
@@ -394,7 +394,7 @@ def stable_case(trial: Trial, first: Observation, second: Observation | None) ->
 
 
 def _awake(trial: Trial, seen: Observation) -> tuple[Trial, Observation]:
-    """Return a trial and what was seen without what keeps it from sleeping, where it would not sleep."""
+    """Return a trial and its observation without the sleep patch if it would not sleep."""
     slept = next((fact.value.text for fact in seen.state if fact.of == NAPS), "")
     if slept != "[]":
         return trial, seen
@@ -405,7 +405,7 @@ def _awake(trial: Trial, seen: Observation) -> tuple[Trial, Observation]:
 
 
 def with_base(case: Case, base: Observation | None) -> Case:
-    """Return a case with what base did, where base can be compared with."""
+    """Return a case with its result on base, if comparable."""
     if base is None or base.outcome.reason.startswith(_ABSENT):
         return case
     if base.outcome.kind == "none" and not base.outcome.error:
@@ -416,6 +416,6 @@ def with_base(case: Case, base: Observation | None) -> Case:
 
 
 def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
-    """Return whether a test of this case would state more than that nothing came of it."""
+    """Return whether a test of this case would assert more than that nothing was returned."""
     nothing = member_gives_nothing or case.trial.is_statement
     return not case.gives_none or bool(case.changes) or not nothing

@@ -1,8 +1,8 @@
-"""All trials of one module's members, run in rounds, then in another setting: what is repeatable is a case.
+"""Run all trials of a module's members in rounds, then in another setting; repeatable results become cases.
 
-The first round is what was planned; each further one tries variations of what came close to something that no
-trial has shown yet. A member rests once a round has shown nothing new of it. Rounds and trials are counted,
-so that the same project gives the same text in every run.
+The first round runs the planned trials. Each further round tries variations of trials that came close to
+something not yet shown. Search for a member stops after a round without progress. Rounds and trials are
+limited by count, not time, so that results are reproducible.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ _Numbered = Mapping[int, tuple[str, Trial]]
 _Seen = Mapping[int, Observation]
 
 ROUNDS = 3
-"""How many rounds follow the first."""
+"""Maximum number of rounds after the first."""
 
 _ENOUGH_TRIALS = 150
-"""As many trials are worth a process of their own."""
+"""Number of trials that justify another process."""
 
 _MOST_TELLING = 4
 
 _MOST_A_ROUND = 900
-"""How many trials a round adds for a module at most, so that large modules do not take as much longer."""
+"""Maximum number of trials per round and module, to limit the time for large modules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A member with the trials planned for it.
+    """A member with its planned trials.
 
     Attributes:
         subject: The member.
         trials: Its trials.
-        mutants: The changes of its text that they may notice; none for no search.
+        mutants: Mutants that its trials may kill; empty for no search.
     """
 
     subject: Subject
@@ -63,11 +63,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploredMember:
-    """What came of one member's trials.
+    """Result of one member's trials.
 
     Attributes:
-        cases: Those that were the same in both settings, in the order of the plan.
-        reasons: Why each of the others came to nothing.
+        cases: Cases that were the same in both settings, in plan order.
+        reasons: Why each of the other trials produced no case.
     """
 
     cases: tuple[Case, ...]
@@ -75,7 +75,7 @@ class ExploredMember:
 
 
 async def explore(explorer: Explorer, work: Sequence[Work]) -> list[ExploredMember]:
-    """Run all trials on head, what came to something on base, and the best of it again; one result a member.
+    """Run all trials on head, the successful ones on base, and the best ones again; one result per member.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -94,7 +94,7 @@ async def explore(explorer: Explorer, work: Sequence[Work]) -> list[ExploredMemb
 
 @dataclass(slots=True)
 class _Seeking:
-    """What has come of one member's trials so far."""
+    """State of one member's search."""
 
     work: Work
     trials: dict[int, Trial] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class _Seeking:
 
     @property
     def is_compared(self) -> bool:
-        """Whether base is to have the member as well."""
+        """Whether the member is also run on base."""
         return self.work.subject.member.change is not Change.ADDED
 
     @property
@@ -122,32 +122,32 @@ class _Seeking:
         )
 
     def changes(self) -> dict[int, Mutant]:
-        """Return the changes that no case has noticed yet, by their numbers."""
+        """Return the surviving mutants, by number."""
         noticed = self.known.noticed
         return {number: each for number, each in enumerate(self.work.mutants) if number not in noticed}
 
     @property
     def has_witness(self) -> bool:
-        """Whether base does something else with one of the inputs."""
+        """Whether base differs on any input."""
         return any(case.is_witness for case in self.cases.values())
 
     @property
     def telling(self) -> list[Argument]:
-        """The arguments of the first calls on which base differs."""
+        """Arguments of the first calls on which base differs."""
         witnesses = [case.trial for case in self.cases.values() if case.is_witness]
         return [argument for trial in witnesses[:_MOST_TELLING] for argument in trial.arguments]
 
     @property
     def shown(self) -> tuple[int, int, bool]:
-        """How much its trials have shown: changes noticed, branches reached, and whether base differs."""
+        """Progress so far: mutants killed, branches covered, and whether base differs."""
         reached = frozenset[Arc]().union(*(case.seen.branches for case in self.cases.values()))
         return len(self.known.noticed), len(reached), self.has_witness
 
     def shorten(self, numbers: Iterable[int]) -> None:
-        """Decide between the two setups of each documented call: what it seems to need, and all before it.
+        """Choose between the two setups of each documented call: required statements, or all before it.
 
-        The short one stays where the same comes of both. Where another value does, it says nothing of what
-        is documented.
+        The short setup is used if both have the same result. If the value differs, the short one is not a
+        test of the documentation.
         """
         for number in [number for number in numbers if self.trials[number].is_shortened]:
             short, whole = self.cases.get(number), self._whole_of(number)
@@ -159,7 +159,7 @@ class _Seeking:
                 self._drop(number)
 
     def _whole_of(self, number: int) -> Case | None:
-        """Return the case that follows a shortened one with the same call behind all statements."""
+        """Return the case with the complete setup for the same call as a shortened one."""
         case = self.cases.get(number + 1)
         if case is None or case.trial.layer is not InputSource.DOCUMENTED or case.trial.is_shortened:
             return None
@@ -170,7 +170,7 @@ class _Seeking:
             known.pop(number, None)
 
     def shortlisted(self) -> list[int]:
-        """Return the numbers of the cases that are worth running again."""
+        """Return the numbers of cases worth running again."""
         numbers = [*self.cases]
         return [numbers[place] for place in shortlist([*self.cases.values()])]
 
@@ -186,10 +186,10 @@ class _Exploration:
         self._count = 0
 
     async def look(self, trials: Mapping[int, Sequence[Trial]]) -> None:
-        """Run further trials of members on head, and what came to something on base.
+        """Run more trials on head, and the successful ones on base.
 
         Args:
-            trials: The trials by the member's place in the work.
+            trials: Trials by index of the member in the work.
         """
         new = {place: self._numbered(each) for place, each in trials.items()}
         changes = {self._members[place].name: self._members[place].changes() for place in new}
@@ -201,9 +201,9 @@ class _Exploration:
         await self._compare(compared)
 
     async def look_further(self, trials: Mapping[int, Sequence[Trial]]) -> None:
-        """Run the trials of a further round; who shows nothing new by them rests from then on.
+        """Run the trials of another round; members without progress are not searched again.
 
-        Where nothing has come of any yet, the exceptions may still lead to what it takes.
+        If no trial has succeeded yet, the exceptions may still lead to valid arguments.
         """
         before = {place: self._members[place].shown for place in trials}
         await self.look(trials)
@@ -223,7 +223,7 @@ class _Exploration:
         }
 
     def _note(self, member: _Seeking, numbered: Mapping[int, Trial], first: _Seen) -> None:
-        """Take in what was seen of a member's trials."""
+        """Record the observations of a member's trials."""
         member.trials |= numbered
         for number, trial in numbered.items():
             seen = first.get(number)
@@ -235,7 +235,7 @@ class _Exploration:
         member.shorten(numbered)
 
     async def _compare(self, trials: Mapping[int, Mapping[int, Trial]]) -> None:
-        """Run the trials that came to something on base."""
+        """Run the successful trials on base."""
         worth = {
             place: {number: trial for number, trial in each.items() if number in self._members[place].cases}
             for place, each in trials.items()
@@ -248,7 +248,7 @@ class _Exploration:
             cases |= {number: with_base(cases[number], base.get(number)) for number in numbered}
 
     def further(self) -> dict[int, list[Trial]]:
-        """Return the trials of the next round, by the member's place in the work; none where all is shown."""
+        """Return the next round's trials by index of the member; empty if nothing is left to show."""
         most = _MOST_A_ROUND // len(self._members)
         searched = {
             place: member
@@ -264,13 +264,13 @@ class _Exploration:
         return further(member.known, wants_witness=may_differ and not member.has_witness, telling=telling)
 
     async def findings(self) -> list[ExploredMember]:
-        """Run the best cases in another setting, the other way round; return what held of each member."""
+        """Run the best cases in another setting, in reverse, and return each member's repeatable cases."""
         listed = {place: member.shortlisted() for place, member in enumerate(self._members)}
         second = await self._again(listed, SECOND)
         found = [
             _findings(member, member.seen, listed[at], second) for at, member in enumerate(self._members)
         ]
-        # What differs may depend on what was run before in the same process.
+        # Differing results may depend on what ran earlier in the same process.
         shaken = {
             at: listed[at]
             for at, member in enumerate(self._members)
@@ -292,14 +292,14 @@ class _Exploration:
         )
 
     async def _seen(self, job: ExplorerJob, setting: ExplorerSetting) -> _Seen:
-        """Run a job's trials, this many members a process that starting one pays off, side by side."""
+        """Run a job's trials concurrently, with enough members per process to be worth starting one."""
         parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
         data = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
         return {number: seen for each in data for number, seen in each.observations.items()}
 
 
 def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
-    """Split trials between members; how does not depend on the machine."""
+    """Split trials by member, independently of the machine."""
     parts: list[dict[int, tuple[str, Trial]]] = []
     last = ""
     for number, (member, trial) in trials.items():
@@ -311,14 +311,14 @@ def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
 
 
 def _is_shaken(member: _Seeking, listed: Iterable[int], second: _Seen) -> bool:
-    """Return whether something else came of a trial in the second setting."""
+    """Return whether a trial had a different result in the second setting."""
     return any(
         _repeated(member.cases[number], member.seen[number], second.get(number)) is None for number in listed
     )
 
 
 def _findings(member: _Seeking, first: _Seen, listed: Sequence[int], second: _Seen) -> ExploredMember:
-    """Return what came of one member's trials, given what was seen of the listed ones in two settings."""
+    """Return one member's result, given the observations of the listed trials in two settings."""
     repeated = {
         number: _repeated(member.cases[number], first.get(number), second.get(number)) for number in listed
     }
@@ -330,7 +330,7 @@ def _findings(member: _Seeking, first: _Seen, listed: Sequence[int], second: _Se
 
 
 def _repeated(case: Case, first: Observation | None, second: Observation | None) -> Case | None:
-    """Return a case as both settings saw it; None if they differ."""
+    """Return a case as both settings observed it, or None if they differ."""
     if first is None:
         return None
     seen = replace(case.seen, outcome=first.outcome, state=first.state, writes=first.writes)
@@ -345,4 +345,4 @@ def _reason(first: Observation | None, second: Observation | None) -> str:
 
 
 DIFFERS = "what it gives differs from run to run"
-"""The reason for a trial that was not the same under both settings."""
+"""Reason for a trial with different results in the two settings."""

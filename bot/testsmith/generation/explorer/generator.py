@@ -1,8 +1,8 @@
-"""The generator without a model: runs the members on inputs of its own, and pins what is repeatable.
+"""Offline generator: runs members on its own inputs and asserts the repeatable results.
 
-One explorer a module and setting: members are described first, then their trials are run on head, again
-under another setting, and for changed and affected members on base as well. Nothing depends on how fast the
-machine is: budgets are counts, and the same project gives the same text in every run.
+There is one explorer per module and setting. Members are first described; their trials then run on head,
+again in another setting, and for changed and affected members also on base. All budgets are counts, so that
+results do not depend on the speed of the machine.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
 
 _Explored = tuple[Work, ExploredMember] | Skipped
-"""What came of one member's trials, or why there were none."""
+"""Trials and result of one member, or why there are none."""
 
 
 class _Ground(NamedTuple):
-    """What is known of the members of one module.
+    """Information about the members of one module.
 
     Attributes:
-        data: What the explorer says of them.
-        sources: The texts of the module.
-        partners: By member the names of functions that may undo or check it.
-        company: How many members are looked at.
+        data: The explorer's descriptions.
+        sources: Source texts of the module.
+        partners: Names of functions that may invert or check each member.
+        company: Number of members of the module that are explored.
     """
 
     data: ExplorerAnswer
@@ -76,20 +76,20 @@ class _Ground(NamedTuple):
 
 
 class _Sources(NamedTuple):
-    """The text of a module on head, and on base where there is one."""
+    """Source text of a module on head, and on base if available."""
 
     head: ModuleSource
     base: ModuleSource | None
 
 
 class OfflineGenerator:
-    """Answers requests by running the members: a `BatchTestGenerator`, a `TestGenerator` and an `Observer`.
+    """Generates tests by running members; a `BatchTestGenerator`, a `TestGenerator` and an `Observer`.
 
-    A member is run once, whoever asks first: its tests and what is observed of it come from the same trials.
+    Each member is run once; its tests and its observations come from the same trials.
 
     Args:
-        workspace: Where the project is run.
-        seed: What draws of inputs begin with; another one gives other tests.
+        workspace: Workspace to run the project in.
+        seed: Seed for random inputs; different seeds give different tests.
     """
 
     def __init__(self, workspace: Workspace, seed: int = 0) -> None:
@@ -110,7 +110,7 @@ class OfflineGenerator:
         return result
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
-        """Yield one result a request, those of a module together, modules side by side.
+        """Yield one result per request, grouped by module, with modules running concurrently.
 
         Raises:
             CannotRun: The sandbox could not start a process.
@@ -131,7 +131,7 @@ class OfflineGenerator:
                     yield explored[0].subject.member.id, data
 
     async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
-        """Yield what came of each request's trials, those of a module together, modules side by side."""
+        """Yield each request's exploration, grouped by module, with modules running concurrently."""
         modules: dict[tuple[str, str], list[Member]] = {}
         for request in requests:
             member = request.member
@@ -144,7 +144,7 @@ class OfflineGenerator:
                     yield result
 
     async def _module(self, members: Sequence[Member]) -> list[_Explored]:
-        """Run those of a module's members that were not run before; return what came of each, in order."""
+        """Run the members of a module that have not run yet, and return all results in order."""
         new = [member for member in members if member.id not in self._known]
         if new:
             found = await self._explore(new)
@@ -170,7 +170,7 @@ class OfflineGenerator:
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
-        """Return why a module's members cannot be looked at, with the stage; None if they can."""
+        """Return why a module's members cannot be explored, with the stage, or None."""
         if not data.loaded:
             return SkipStage.GENERATION, "loading its module does not come to an end"
         if data.problem is None:
@@ -181,7 +181,7 @@ class OfflineGenerator:
         return stage, f"its module cannot be imported: {data.problem}"
 
     def _sources(self, member: Member) -> _Sources:
-        """Read the texts of the module, which stand in the copies of the project."""
+        """Read the module's source texts from the copies of the project."""
         base = self._workspace.base
         return _Sources(
             head=_source(self._workspace.head, member),
@@ -189,7 +189,7 @@ class OfflineGenerator:
         )
 
     def _prepared(self, member: Member, ground: _Ground) -> Work | Skipped:
-        """Plan the trials of a member, or say why there are none."""
+        """Plan the trials of a member, or return why there are none."""
         descriptions = ground.data.descriptions
         description = descriptions.get(member.name)
         if description is None or description.problem is not None:
@@ -226,7 +226,7 @@ class OfflineGenerator:
 
 
 def _callees(ground: _Ground, name: str) -> list[Callee]:
-    """Return the functions that may undo or check a member, as they are called."""
+    """Return the callable functions that may invert or check a member."""
     descriptions = ground.data.descriptions
     others = [descriptions[other] for other in ground.partners[name] if other in descriptions]
     return [other.callee for other in others if other.problem is None]
@@ -247,7 +247,7 @@ def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
 
 
 def _partners(name: str, source: ModuleSource) -> list[str]:
-    """Return the names of a module's public functions that may undo or check one of its functions."""
+    """Return the public functions of a module that may invert or check one of its functions."""
     definitions = source.definitions
     if not isinstance(definitions.get(name), ast.FunctionDef):
         return []
@@ -272,9 +272,9 @@ def _skip(member: Member, stage: SkipStage, reason: str) -> Skipped:
 
 
 def _shown(member: Member) -> list[ShownExample]:
-    """Return the calls of a docstring, with what it says of them, where it says something readable.
+    """Return the calls in a docstring that have a readable result.
 
-    Each comes with the statements that it seems to need, then with all that doctest runs before it.
+    Each appears twice: with the statements it appears to need, and with everything doctest runs before it.
     """
     examples = {example.line: example for example in documented_examples(member)}
     return [
@@ -296,13 +296,13 @@ def _why_no_trials(description: Description) -> str:
 
 
 def _chosen(work: Work, findings: ExploredMember) -> list[Case]:
-    """Return the cases that tests are made of, and that are told of."""
+    """Return the cases used for tests and descriptions."""
     nothing = work.subject.gives_nothing
     return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:
-    """Write the tests of a member, or say why there are none."""
+    """Write the tests of a member, or return why there are none."""
     subject = work.subject
     member = subject.member
     cases = _chosen(work, findings)
@@ -316,7 +316,7 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
 
 
 def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
-    """Return the test module, and its tests; as few cases as needed are left out that do not go together."""
+    """Return the test module and its tests, leaving out as few conflicting cases as possible."""
     package = subject.member.module.partition(".")[0]
     for count in range(len(cases), 0, -1):
         tests = tests_of(cases[:count])
@@ -330,7 +330,7 @@ def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tup
 
 
 def _why_no_cases(findings: ExploredMember) -> str:
-    """Return the reason that most trials have in common."""
+    """Return the most common reason."""
     counts = Counter(findings.reasons)
     if counts[DIFFERS] and not findings.cases:
         return "no input gave a repeatable value"

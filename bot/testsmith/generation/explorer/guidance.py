@@ -1,8 +1,7 @@
-"""What to try next of a member: variations of the trials that came close to what none has shown yet.
+"""Choose the next trials of a member: variations of those that came close to something not yet shown.
 
-Pure. What a search is after: changes of the member's text that no trial notices, reached ones by the trials
-that reach them, others by those that come nearest; and for a member that base has too, a first input on which
-base differs.
+The goals are mutants that no trial kills, approached from trials that reach them or come nearest, and for a
+member that also exists on base, an input on which base differs.
 """
 
 from __future__ import annotations
@@ -36,29 +35,27 @@ from testsmith.languages.python.judge.mutants import Mutant, mutants_of
 from testsmith.languages.python.parsing import span_of
 from testsmith.model import Member
 
-# Trials near one that came close: literals exchanged for what they were compared with, or changed a
-# little.
+# Variations of a trial: literals replaced by what they were compared with, or changed slightly.
 #
-# Pure: what is compared with what, the explorer has seen. Where a literal of the trial, or something
-# plain made of it, was one side of a comparison, the other side takes its place, and its neighbours do:
-# so a search gets through conditions one after another ("REDQUEEN: Fuzzing with Input-to-State
-# Correspondence", NDSS 2019).
+# If a literal, or something simple derived from it, was one side of an observed comparison, it is replaced by
+# the other side and adjacent values. This solves conditions one after another ("REDQUEEN: Fuzzing with
+# Input-to-State Correspondence", NDSS 2019).
 
 _LONGEST = 200
 _LARGEST = 10**15
 _MOST_LENGTH = 100
 _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
-"""What a number is often multiplied by before it is compared."""
+"""Common factors applied to numbers before they are compared."""
 
 
 def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -> Iterator[Trial]:
-    """Yield trials near one, what its comparisons suggest by turns with small changes.
+    """Yield variations of a trial, alternating between those its comparisons suggest and small changes.
 
     Args:
         trial: The trial.
-        pairs: The texts of what was compared with each other on its way.
-        fixed: Names of parameters whose literals may not be changed, as those of which an annotation names
-            all values.
+        pairs: Source texts of values that were compared with each other.
+        fixed: Names of parameters whose literals must not be changed, for example because the annotation
+            lists all values.
     """
     free = [place for place in places(trial) if place.name not in set(fixed)]
     suggested = [made for place in free for made in _suggested(place, pairs)]
@@ -72,7 +69,7 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
 
 
 def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
-    """Yield a trial with one argument of another, for each that differs or that only the other one gives."""
+    """Yield a trial with one argument from another trial, for each that differs or is missing."""
     if trial.pieces != other.pieces or trial.receiver != other.receiver or not places(trial):
         return
     own = {argument.name: argument for argument in trial.arguments}
@@ -85,7 +82,7 @@ def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
 
 
 def borrowing(trial: Trial, arguments: Iterable[Argument]) -> Iterator[Trial]:
-    """Yield a trial with one argument exchanged for another of its name."""
+    """Yield a trial with one argument replaced by another with the same name."""
     if not places(trial):
         return
     for argument in arguments:
@@ -101,7 +98,7 @@ def _given(trial: Trial, arguments: Sequence[Argument]) -> Trial:
 
 
 def _suggested(place: LiteralSite, pairs: Sequence[Pair]) -> Iterator[Trial]:
-    """Yield the trial with literals of a place exchanged for what they were compared with."""
+    """Yield the trial with literals replaced by what they were compared with."""
     for pair in pairs:
         for met, other in (pair, pair[::-1]):
             if met == place.text and met.partition("(")[0] == other.partition("(")[0]:
@@ -113,14 +110,14 @@ def _suggested(place: LiteralSite, pairs: Sequence[Pair]) -> Iterator[Trial]:
 
 
 def _nearby(place: LiteralSite) -> Iterator[Trial]:
-    """Yield the trial with a literal of a place changed a little."""
+    """Yield the trial with a literal changed slightly."""
     rows = [[place.exchanged(leaf, text) for text in _near(leaf)] for leaf in place.leaves]
     for row in zip_longest(*rows):
         yield from (made for made in row if made is not None)
 
 
 def _corresponding(leaf: Leaf, pairs: Iterable[tuple[Value | None, Value | None]]) -> Iterator[str]:
-    """Yield what may stand for a literal, so that one side of a comparison becomes the other."""
+    """Yield replacements for a literal that make one side of a comparison equal the other."""
     for one, two in pairs:
         if one is None or two is None:
             continue
@@ -146,7 +143,7 @@ def _in_place_of(leaf: Leaf, met: Value, other: Value) -> Iterator[str]:
 
 
 def _of_length(leaf: Leaf, met: Value, other: Value) -> Iterator[str]:
-    """Yield a text or list of the length that its own length was compared with."""
+    """Yield a text or list with the length that its own was compared with."""
     length = len(leaf.items) if leaf.items is not None else len(str(leaf.value))
     if met != length or not isinstance(other, int) or isinstance(met, float) or length == 0:
         return
@@ -186,7 +183,7 @@ def _numbers(value: float, met: float, other: float) -> Iterator[str]:
 
 
 def _near(leaf: Leaf) -> list[str]:
-    """Return texts for small changes of a literal, of its own kind."""
+    """Return source texts for small changes of a literal, of the same type."""
     value = leaf.value
     if leaf.items is not None:
         return _near_list(leaf.items)
@@ -208,7 +205,7 @@ def _near_list(items: tuple[str, ...]) -> list[str]:
 
 
 MOST_FURTHER = 80
-"""How many trials one round adds for one member at most."""
+"""Maximum number of trials that one round adds for a member."""
 
 _MOST_PARENTS = 3
 _FIXED = frozenset({"literal", "enum", "class", "callable"})
@@ -216,14 +213,14 @@ _FIXED = frozenset({"literal", "enum", "class", "callable"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchState:
-    """What is known of one member after some rounds.
+    """State of one member's search.
 
     Attributes:
         subject: The member.
         trials: Its trials by number.
-        seen: What was seen of them.
-        cases: Those that are worth a test, so far.
-        mutants: The changes that its trials may notice, by their numbers.
+        seen: Their observations.
+        cases: Cases worth a test, so far.
+        mutants: Mutants that its trials may kill, by number.
     """
 
     subject: Subject
@@ -234,25 +231,25 @@ class SearchState:
 
     @property
     def noticed(self) -> frozenset[int]:
-        """The changes that a case notices."""
+        """Mutants that a case kills."""
         return frozenset[int]().union(
             *(case.seen.notices | case.seen.notices_state for case in self.cases.values())
         )
 
     @property
     def alive(self) -> list[Mutant]:
-        """The changes that no case notices."""
+        """Mutants that no case kills."""
         noticed = self.noticed
         return [mutant for number, mutant in enumerate(self.mutants) if number not in noticed]
 
 
 def further(known: SearchState, *, wants_witness: bool, telling: Sequence[Argument] = ()) -> list[Trial]:
-    """Return the trials of the next round; none where nothing is left to be after.
+    """Return the trials of the next round; empty if there is no goal left.
 
     Args:
-        known: What is known of the member.
-        wants_witness: Whether an input on which base differs is looked for, and none is found yet.
-        telling: Arguments with which base differs in other members: what calls those may differ as well.
+        known: State of the member's search.
+        wants_witness: Whether an input on which base differs is still needed.
+        telling: Arguments on which other members differ from base; callers of those may differ too.
     """
     parents = [*_parents(known)]
     if wants_witness:
@@ -274,7 +271,7 @@ def further(known: SearchState, *, wants_witness: bool, telling: Sequence[Argume
 
 
 def _parents(known: SearchState) -> Iterator[int]:
-    """Yield the trials that came close, those of the changes by turns."""
+    """Yield the trials that came close, alternating between mutants."""
     by_cost = sorted(known.seen, key=lambda number: (known.trials[number].layer, number))
     rows = [_closest(mutant, known, by_cost) for mutant in known.alive]
     for rank in range(_MOST_PARENTS):
@@ -282,7 +279,7 @@ def _parents(known: SearchState) -> Iterator[int]:
 
 
 def _closest(mutant: Mutant, known: SearchState, by_cost: Sequence[int]) -> list[int]:
-    """Return the trials that reach a change, else those that come nearest before it."""
+    """Return the trials that reach a mutant or, without any, those that come nearest before it."""
     reaching = [number for number in by_cost if mutant.is_reached_by(known.seen[number].lines)]
     if reaching:
         return reaching[:_MOST_PARENTS]
@@ -302,9 +299,9 @@ def _borrowed(known: SearchState, telling: Sequence[Argument]) -> Iterator[Trial
 
 
 def _constants_of_its_text(known: SearchState, fixed: frozenset[str]) -> Iterator[Trial]:
-    """Yield the simplest trial with what the member's text compares with, and with numbers of its text.
+    """Yield the simplest trial with constants and numbers from the member's source.
 
-    Those that only head or only base has come first.
+    Constants that exist only on head or only on base come first.
     """
     simplest = next((known.trials[number] for number in known.cases), None)
     arguments = [place for place in places(simplest) if place.is_argument] if simplest else []
@@ -328,7 +325,7 @@ def _with_numbers(place: LiteralSite, numbers: Iterable[float]) -> Iterator[Tria
 def _offspring(
     known: SearchState, number: int, fixed: frozenset[str], slopes: BoundarySearch
 ) -> Iterator[Trial]:
-    """Yield what a trial leads to: by its comparisons, by small changes, by arguments of others."""
+    """Yield variations of a trial: by its comparisons, small changes, and arguments of other trials."""
     trial = known.trials[number]
     near = variations(trial, known.seen[number].compared, fixed)
     others = [known.trials[case] for case in known.cases if case != number]
@@ -353,7 +350,7 @@ def _by_turns(rows: Sequence[Iterator[Trial]]) -> Iterator[Trial]:
 
 
 def _fixed_parameters(subject: Subject) -> frozenset[str]:
-    """Return the names of the parameters whose values are all named, or that take no literals."""
+    """Return the names of parameters whose values are all listed, or that take no literals."""
     found = set()
     for parameter in subject.parameters:
         shape = shape_of(parameter, subject.hints)
@@ -369,15 +366,15 @@ _STEPS = 2
 
 
 def mutants_around(member: Member, source: ModuleSource, most: int = MOST_OWN) -> tuple[Mutant, ...]:
-    """Return the mutants of a member, then those of the private functions of its module that it uses.
+    """Return the mutants of a member, then those of private functions in its module that it uses.
 
-    Only those inside of functions, since only these can be put instead of what is loaded. None if the
-    module's text cannot be read.
+    Only mutants inside functions are returned, because only these can replace loaded code. The result is
+    empty if the module's source cannot be read.
 
     Args:
         member: The member.
         source: Its module.
-        most: How many mutants of its own it has at most.
+        most: Maximum number of mutants of the member itself.
     """
     if source.text is None:
         return ()
@@ -395,7 +392,7 @@ def mutants_around(member: Member, source: ModuleSource, most: int = MOST_OWN) -
 
 
 def _private_ones(member: Member, source: ModuleSource) -> Iterator[Member]:
-    """Yield the private functions that a member uses, as if each were the member."""
+    """Yield the private functions that a member uses, each as a member."""
     used = reachable(member.name, source, _STEPS)[1:]
     for name, definition in source.definitions.items():
         if definition in used and _is_private(name) and not isinstance(definition, ast.ClassDef):

@@ -1,1 +1,1 @@
-"""Values to try for the parameters of a member."""
+"""Input values for the parameters of a member."""

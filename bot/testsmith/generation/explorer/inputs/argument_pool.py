@@ -1,4 +1,4 @@
-"""The values to try for each parameter of a member, and the ordinary arguments of calls."""
+"""Candidate values for each parameter of a member, and ordinary arguments for calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPTIONAL_SHARE = 0.3
 
 
 class Columns:
-    """The values to try for the parameters of one member, and of the other methods of its class.
+    """Candidate values for the parameters of a member and of the other methods of its class.
 
     Args:
         subject: The member.
@@ -42,7 +42,7 @@ class Columns:
         self._known: dict[str, list[Expression]] = {}
 
     def of(self, parameter: Parameter) -> list[Expression]:
-        """Return the values to try for a parameter, the most ordinary first; none where none is known."""
+        """Return the values to try for a parameter, most ordinary first; empty if unknown."""
         if parameter.name not in self._known:
             names = [each.name for each in self._subject.parameters]
             place = names.index(parameter.name) if parameter.name in names else -1
@@ -54,26 +54,26 @@ class Columns:
         return self._known[parameter.name]
 
     def _turned(self, parameter: Parameter, found: list[Expression]) -> list[Expression]:
-        """Return other functions first for a parameter that is not the first to take one."""
+        """Return the values in another order for a parameter that is not the first to take a function."""
         hints = self._subject.hints
         functions = [each for each in self._subject.parameters if takes_function(shape_of(each, hints))]
         turns = functions.index(parameter) % len(found) if found and parameter in functions else 0
         return [*found[turns:], *found[:turns]]
 
     def _keys_for(self, parameter: Parameter) -> list[Expression]:
-        """Return a key of a mapping that the member is given as well, for a text that may be one."""
+        """Return the keys of another mapping argument, for a text that may be a key."""
         shapes = [shape_of(each, self._subject.hints) for each in self._subject.parameters]
         has_texts = any(shape.kind == "dict" and accepts_text_keys(shape) for shape in shapes)
         is_text = shape_of(parameter, self._subject.hints).kind == "str"
         return [Expression(FIRST_KEY, layer=InputSource.ORDINARY)] if has_texts and is_text else []
 
     def optional(self, parameter: Parameter) -> list[Expression]:
-        """Return the values to give an optional parameter: others than its default."""
+        """Return values for an optional parameter that differ from its default."""
         default = parameter.default.text if parameter.default else ""
         return [value for value in self.of(parameter) if value.text != default][:_MOST_OPTIONAL]
 
     def ordinary(self, callee: Callee) -> list[Argument] | None:
-        """Return the arguments that a call must have; None if a value is not known."""
+        """Return the required arguments of a call, or None if a value is unknown."""
         found = []
         used = self._used(callee)
         for place, parameter in enumerate(callee.parameters or ()):
@@ -87,20 +87,20 @@ class Columns:
         return found
 
     def _used(self, callee: Callee) -> UsedCall | None:
-        """Return the first call that the project makes of a method, and that gives all it needs."""
+        """Return the project's first call of a method that gives all required arguments."""
         usage = self._subject.usage
         is_own = callee == self._subject.callee
         calls = usage.calls if is_own else usage.others.get(callee.name, ())
         return next((call for call in calls if call.is_whole and not call.fails), None)
 
     def _fitting(self, value: Expression | None, parameter: Parameter) -> list[Expression]:
-        """Return a value that a call gives, where the parameter takes it."""
+        """Return a value from a call if the parameter accepts it."""
         return [] if value is None else fitting_or_made([value], shape_of(parameter, self._subject.hints))
 
     def used(self, call: UsedCall) -> list[Argument] | None:
-        """Return the arguments of a call that the project makes, what is not known of it filled in.
+        """Return the arguments of a project's call, with unknown values filled in.
 
-        None if a value is not known for what it must be given, or where it gives what is not taken.
+        None if a required value is unknown, or the call gives something that is not accepted.
         """
         parameters = self._subject.parameters
         taken = {each.name: each for each in parameters if each.mode not in {"rest", "keywords"}}
@@ -117,7 +117,7 @@ class Columns:
         return found
 
     def exchanged(self, base: Sequence[Argument]) -> Iterable[list[Argument]]:
-        """Exchange one required argument, or give one optional one, by turns."""
+        """Yield rows with one required argument replaced or one optional argument added, in turn."""
         rows: list[list[list[Argument]]] = []
         for parameter in self._subject.parameters:
             if parameter.required:
@@ -130,14 +130,14 @@ class Columns:
             yield from (row[rank] for row in rows if rank < len(row))
 
     def _is_given_by_place(self, parameter: Parameter, base: Sequence[Argument]) -> bool:
-        """Return whether the documentation gives the first optional parameter by its place."""
+        """Return whether the documentation passes the first optional parameter by position."""
         place = len(base)
         names = [each.name for each in self._subject.parameters]
         is_next = names[place : place + 1] == [parameter.name] and not any(each.by_keyword for each in base)
         return is_next and parameter.mode != "keyword" and place in self._subject.documentation.given
 
     def drawn(self, random: Random) -> list[Argument]:
-        """Draw arguments."""
+        """Return random arguments."""
         found: list[Argument] = []
         for parameter in self._subject.parameters:
             column = self.of(parameter) if parameter.required else self.optional(parameter)
@@ -149,39 +149,39 @@ class Columns:
 
 
 def given(parameter: Parameter, value: Expression, *, by_keyword: bool = True) -> Argument:
-    """Return an argument for a parameter, by name where it is optional unless that is not wanted."""
+    """Return an argument for a parameter, by name if it is optional, unless `by_keyword` is false."""
     is_named = by_keyword and not parameter.required and parameter.mode != "rest"
     return Argument(parameter.name, value, is_named or parameter.mode == "keyword")
 
 
 def takes_function(shape: Shape) -> bool:
-    """Return whether a parameter of a shape may be given a function."""
+    """Return whether a parameter of a shape may be a function."""
     options = shape.parts if shape.kind == "union" else (shape,)
     return any(option.kind == "callable" for option in options)
 
 
 def others(base: Sequence[Argument], name: str) -> list[Argument]:
-    """Return arguments without one of them."""
+    """Return the arguments without one of them."""
     return [each for each in base if each.name != name]
 
 
 def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:
-    """Return arguments with another value for one of them."""
+    """Return the arguments with one value replaced."""
     return [Argument(each.name, value, each.by_keyword) if each.name == name else each for each in base]
 
 
 def texts_of(arguments: Iterable[Argument]) -> str:
-    """Return arguments as they stand between the brackets of a call."""
+    """Return the source text of arguments, without parentheses."""
     return ", ".join(argument.text() for argument in arguments)
 
 
 def imports_of(arguments: Iterable[Argument]) -> Imports:
-    """Return what arguments need."""
+    """Return the imports that arguments require."""
     return NONE.union(*(argument.value.imports for argument in arguments))
 
 
 def varied(used: Iterable[Expression]) -> list[Expression]:
-    """Return neighbours of the first of these values, in turn; a value that is not a literal has none."""
+    """Return values near the first of these, alternating; non-literals have none."""
     columns = [[*_neighbours(each)] for each in [*used][:_MOST_VARIED]]
     return unique(interleaved(columns))[:_MOST]
 

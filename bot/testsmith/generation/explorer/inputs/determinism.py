@@ -1,4 +1,4 @@
-"""What a member reads that differs from run to run, the time and chance, and how a test holds it still."""
+"""Detect that a member reads the clock or random values, and fix them in tests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STILL: dict[str, str] = {
     "uuid.uuid4": 'lambda: UUID("12345678-1234-5678-1234-567812345678")',
     "uuid.uuid1": 'lambda: UUID("12345678-1234-5678-1234-567812345678")',
 }
-"""What stands for a function that gives something else each time."""
+"""Replacements for functions that return a different value each time."""
 
 _OF_CLASSES = {
     "datetime.datetime.now": "datetime",
@@ -46,7 +46,7 @@ _OF_CLASSES = {
     "datetime.datetime.today": "datetime",
     "datetime.date.today": "date",
 }
-"""Class methods that read the clock, and the classes they are of."""
+"""Class methods that read the clock, with their classes."""
 
 _CLASSES = {
     "datetime": (
@@ -62,17 +62,17 @@ _CLASSES = {
 
 _SLEEPS = "time.sleep"
 _CLOCKS_OF_LOOPS = frozenset({"time.monotonic"})
-"""What a running loop goes by: it would stand still as well."""
+"""Clocks used by a running event loop, which would stop as well."""
 
 _NEEDED = {"count(": Import("itertools", "count"), "UUID(": Import("uuid", "UUID")}
 
 
 class Still(NamedTuple):
-    """What holds still what a member reads.
+    """Code that fixes what a member reads.
 
     Attributes:
-        statements: The statements, to stand before all others.
-        imports: What they need.
+        statements: Statements to run before all others.
+        imports: Imports they require.
     """
 
     statements: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Still(NamedTuple):
 
 
 def with_stillness(subject: Subject, trials: Iterator[Trial]) -> Iterator[Trial]:
-    """Yield trials, none of which sleeps, and those with the clock and chance held still as well."""
+    """Yield the trials without sleeping, and those with fixed clock and random values as well."""
     definitions = reachable(subject.member.name, subject.source, _STEPS)
     found = [*_reads(definitions, subject.source)] if _is_defined_there(subject) else []
     reads = dict(found)
@@ -96,10 +96,10 @@ def with_stillness(subject: Subject, trials: Iterator[Trial]) -> Iterator[Trial]
 
 
 def _is_by_chance(origins: Sequence[str], *, can_be_held: bool) -> bool:
-    """Return whether values may be the same in two runs by luck alone.
+    """Return whether values may be equal in two runs only by coincidence.
 
-    That is so of chance, and of what passes between two looks at a clock; where a clock cannot be held still,
-    what little it changes is put up with.
+    This applies to random values and to intervals between two clock readings. If a clock cannot be fixed,
+    small differences are accepted.
     """
     moments = [origin for origin in origins if origin != _SLEEPS]
     by_date = [origin for origin in moments if origin in _OF_CLASSES or origin.startswith("time.time")]
@@ -107,7 +107,7 @@ def _is_by_chance(origins: Sequence[str], *, can_be_held: bool) -> bool:
 
 
 def _is_defined_there(subject: Subject) -> bool:
-    """Return whether the public module is the one that defines the member: what it reads is found there."""
+    """Return whether the public module defines the member, so that names it reads can be patched there."""
     path = PurePosixPath(subject.member.path).with_suffix("")
     path = path.parent if path.name == "__init__" else path
     module = tuple(subject.member.module.split("."))
@@ -126,7 +126,7 @@ def _held(trial: Trial, still: Still, watched: tuple[str, ...] = ()) -> Trial:
 
 
 def _reads(definitions: Sequence[Definition], source: ModuleSource) -> Iterator[tuple[str, str]]:
-    """Yield what is called in some definitions, as the module names it, with its origin."""
+    """Yield the names called in some definitions, as the module spells them, with their origins."""
     for definition in definitions:
         for node in ast.walk(definition):
             if isinstance(node, ast.Call):
@@ -137,7 +137,7 @@ def _reads(definitions: Sequence[Definition], source: ModuleSource) -> Iterator[
 
 
 def _origin(path: str, source: ModuleSource) -> str:
-    """Return a dotted name with its import put in."""
+    """Return a dotted name with its import resolved."""
     first, dot, rest = path.partition(".")
     imported = source.imports.get(first)
     if imported is None:
@@ -153,7 +153,7 @@ def _naps(subject: Subject, naps: dict[str, str]) -> Still:
 
 
 def _still(subject: Subject, definitions: Sequence[Definition], reads: dict[str, str]) -> Still:
-    """Return what holds still all that is read; nothing where that cannot be done for all of it."""
+    """Return code that fixes everything that is read, or empty if not all of it can be fixed."""
     asked = {name for each in definitions for name in _asked_classes(each)}
     asynchronous = any(isinstance(node, ast.Await) for each in definitions for node in ast.walk(each))
     statements: list[str] = []
@@ -171,7 +171,7 @@ def _still(subject: Subject, definitions: Sequence[Definition], reads: dict[str,
 
 
 def _asked_classes(definition: Definition) -> Iterator[str]:
-    """Yield the names of classes that values are asked for: another class in their place would mislead."""
+    """Yield the names of classes used in type checks, which must not be replaced by other classes."""
     for node in ast.walk(definition):
         match node:
             case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):

@@ -1,4 +1,8 @@
-"""Functions that a function gives back, as its text tells: what they take, and whether they decorate."""
+"""Trials of members that take or return functions: decorators, decorator factories, callbacks, closures.
+
+A decorator is applied to a function in the test that records its calls, a callback records its calls too, and
+a returned function is called.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,11 @@ Returned = Function | ast.Lambda
 def returned_functions(
     node: ast.AST | None, known: Mapping[str, Definition] = MappingProxyType({})
 ) -> list[Returned]:
-    """Return the functions inside a function that it returns, by themselves or wrapped up.
+    """Return the inner functions that a function returns, directly or wrapped.
 
     Args:
         node: The function.
-        known: The definitions of its module by name: what one of them makes for it counts as well.
+        known: Definitions of its module by name; functions they create for it count as well.
     """
     if not isinstance(node, Returned):
         return []
@@ -62,7 +66,7 @@ def _called_name(value: ast.expr) -> str:
 
 
 def _own_nodes(node: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of the functions inside it."""
+    """Yield the nodes of a function, without those of inner functions."""
     waiting: list[ast.AST] = [*node.body]
     while waiting:
         each = waiting.pop(0)
@@ -90,14 +94,14 @@ def _functions_in(
 
 
 def parameters_of(node: Returned) -> list[Parameter]:
-    """Return what a function must be given by place, as its text tells."""
+    """Return the required positional parameters of a function, according to its source."""
     places = [*node.args.posonlyargs, *node.args.args]
     needed = places[: len(places) - len(node.args.defaults)]
     return [Parameter(name=each.arg, shape=_shape(each)) for each in needed]
 
 
 def _shape(argument: ast.arg) -> Shape:
-    """Return the shape that a plain annotation stands for; all others are for guesses."""
+    """Return the shape of a plain annotation; others are left to guessing."""
     text = "" if argument.annotation is None else ast.unparse(argument.annotation).strip("'\"")
     if "Callable" in text:
         return Shape(kind="callable")
@@ -105,7 +109,7 @@ def _shape(argument: ast.arg) -> Shape:
 
 
 def decorator_in(functions: list[Returned]) -> Returned | None:
-    """Return the function among these that takes a function first and gives one back."""
+    """Return the first of these functions that takes a function first and returns one."""
     return next((each for each in functions if _returns_decorator(each)), None)
 
 
@@ -123,22 +127,22 @@ def _guessed_kind(parameter: Parameter) -> str:
 
 
 def innermost(given: Sequence[Returned]) -> list[Returned]:
-    """Return what these functions give back in turn, or these themselves where they give back none."""
+    """Return the functions that these functions return, or these functions if they return none."""
     return [each for outer in given for each in returned_functions(outer)] or [*given]
 
 
 def is_nullary(node: Returned) -> bool:
-    """Return whether a function takes nothing."""
+    """Return whether a function takes no arguments."""
     arguments = node.args
     return not (arguments.posonlyargs or arguments.args or arguments.vararg or arguments.kwonlyargs)
 
 
 def ways_to_call(given: Sequence[Returned], text: str) -> tuple[bool, ...]:
-    """Return how a function is tried that a decorator has made: by itself, awaited, or both.
+    """Return how to try a function produced by a decorator: called, awaited, or both.
 
     Args:
-        given: What the decorator, or what makes it, gives back.
-        text: The text of all that has to do with it.
+        given: What the decorator, or its factory, returns.
+        text: Source text of everything involved.
     """
     last = innermost(given)
     if last and all(isinstance(each, ast.AsyncFunctionDef) for each in last):
@@ -148,14 +152,14 @@ def ways_to_call(given: Sequence[Returned], text: str) -> tuple[bool, ...]:
 
 
 def noting_calls(node: ast.AST | None, name: str) -> tuple[list[str], bool] | None:
-    """Return what a function that a parameter holds is called with, and whether that is awaited.
+    """Return the arguments that a callback is called with, and whether the call is awaited.
 
     Args:
-        node: The member's definition.
-        name: The parameter.
+        node: Definition of the member.
+        name: The callback parameter.
 
     Returns:
-        Names for the arguments; None if it is not called, or something is done with what it gives.
+        Argument names, or None if it is not called or its result is used.
     """
     if node is None:
         return None
@@ -174,11 +178,7 @@ def _argument_names(call: ast.Call) -> list[str]:
     return names if len(set(names)) == len(names) else [f"value_{at}" for at in range(1, len(names) + 1)]
 
 
-# Trials of members that take functions or give them back: decorators, their factories, callbacks,
-# closures.
-#
-# A decorator is put on a function of the test's own, which notes what it is called with; a callback notes
-# likewise; a function that is given back is called.
+# Trials.
 
 _MOST_FACTORIES = 5
 _MOST_INNER = 8
@@ -186,20 +186,20 @@ _MOST_OUTER = 6
 
 
 _MAY_BE_CALLED = frozenset({"any", "callable", "instance", "union", "unknown"})
-"""Kinds of what a decorator may say that it gives back."""
+"""Kinds of annotations for what a decorator returns."""
 
 
 class Scenario(NamedTuple):
-    """What is done with a decorated function.
+    """How a decorated function is tried.
 
     Attributes:
-        of: The function in words, for a test's name.
-        when: What happens, in words for a test's name; may be empty.
-        name: The function's name.
-        body: Its lines, beside the one that notes the call.
-        given: What it is given at each call.
-        fails: Whether it raises, the first time at least.
-        layer: How ordinary that is.
+        of: Description of the function, for the test's name.
+        when: What happens, for the test's name; may be empty.
+        name: Name of the function.
+        body: Its lines, except the one that records the call.
+        given: Arguments of each call.
+        fails: Whether it raises, at least the first time.
+        layer: How ordinary the scenario is.
     """
 
     of: str
@@ -231,17 +231,17 @@ _NULLARY = (
         "a_function_that_fails_at_first", "", "flaky", _ANSWERS_AT_LAST, ("",), InputSource.BOUNDARY, True
     ),
 )
-"""The same for decorators of functions that take nothing."""
+"""The same scenarios for decorators of functions without parameters."""
 
 
 def function_trials(subject: Subject, columns: Columns, plain: Trial, path: str) -> Iterator[Trial]:
-    """Yield the trials of a function that has to do with functions.
+    """Yield the trials of a function that takes or returns functions.
 
     Args:
         subject: The member.
-        columns: Its values.
-        plain: Its call with nothing given yet.
-        path: How a test names it.
+        columns: Its candidate values.
+        plain: Its call without arguments.
+        path: How a test refers to it.
     """
     definition = subject.source.definitions.get(subject.member.name)
     given = returned_functions(definition, subject.source.definitions)
@@ -265,7 +265,7 @@ def _rows(subject: Subject, columns: Columns) -> Iterator[Sequence[Argument]]:
 
 
 def _is_decorator(subject: Subject, given: Sequence[Returned]) -> bool:
-    """Return whether a member takes one function, and may give one back."""
+    """Return whether a member takes one function and may return one."""
     parameters = [each for each in subject.parameters if each.mode in {"positional", "either"}]
     if not parameters or any(each.required for each in parameters[1:]) or subject.gives_nothing:
         return False
@@ -274,7 +274,7 @@ def _is_decorator(subject: Subject, given: Sequence[Returned]) -> bool:
 
 
 def _gives_decorators(subject: Subject) -> bool:
-    """Return whether a member says that it returns what takes a function."""
+    """Return whether a member is annotated to return something that takes a function."""
     returns = subject.callee.returns
     return returns.kind == "callable" and bool(returns.parts) and returns.parts[0].kind == "callable"
 
@@ -312,7 +312,7 @@ def _scenario_trial(plain: Trial, decorator: str, scenario: Scenario, *, in_loop
 
 
 def _with_callbacks(subject: Subject, columns: Columns, plain: Trial) -> Iterator[Trial]:
-    """Yield calls with a function that notes what it is called with, where that is all it is for."""
+    """Yield calls with a recording function, for parameters that are only called."""
     definition = subject.source.definitions.get(subject.member.name)
     base = columns.ordinary(subject.callee)
     for parameter in subject.parameters if base is not None else ():
@@ -345,11 +345,11 @@ def _rows_with(
 
 
 def callback(name: str, arguments: Sequence[str], awaited: bool) -> tuple[tuple[str, ...], str]:
-    """Return the statements that make a function that notes its calls, and how it is given.
+    """Return statements that define a function that records its calls, and the expression to pass it.
 
     Args:
-        name: The parameter that it is given for.
-        arguments: What it is called with, as names.
+        name: Parameter that it is passed for.
+        arguments: Names of its parameters.
         awaited: Whether its calls are awaited.
     """
     if len(arguments) == 1 and not awaited:
@@ -364,7 +364,7 @@ def callback(name: str, arguments: Sequence[str], awaited: bool) -> tuple[tuple[
 def _called(
     subject: Subject, columns: Columns, plain: Trial, closures: Sequence[Returned]
 ) -> Iterator[Trial]:
-    """Yield calls of the function that the member gives back."""
+    """Yield calls of the function that the member returns."""
     inner = _inner_parameters(subject, closures)
     if inner is None:
         return
@@ -375,7 +375,7 @@ def _called(
 
 
 def _inner_parameters(subject: Subject, closures: Sequence[Returned]) -> list[Parameter] | None:
-    """Return what a function that is given back takes; None if none is given back."""
+    """Return the parameters of the returned function, or None if no function is returned."""
     if closures:
         own = {each.name for each in subject.parameters}
         found = parameters_of(closures[0])
@@ -389,7 +389,7 @@ def _inner_parameters(subject: Subject, closures: Sequence[Returned]) -> list[Pa
 def _inner_rows(
     parameters: Sequence[Parameter], known: Sequence[Sequence[Expression]]
 ) -> list[list[Argument]]:
-    """Return rows of arguments: the first of each column, then one exchanged at a time."""
+    """Return rows of arguments: the first of each column, then with one replaced at a time."""
     first = [Argument(each.name, known[at][0]) for at, each in enumerate(parameters)]
     rows = [first]
     for at, each in enumerate(parameters):

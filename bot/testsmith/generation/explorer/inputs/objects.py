@@ -1,4 +1,4 @@
-"""Objects of the class around a member, what brings something into them, and what looks at them."""
+"""Create objects of a member's class, and find methods that fill them and methods that inspect them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _MOST_PROBES = 3
 _MAKING = frozenset(
     {"add", "append", "put", "push", "set", "insert", "update", "extend", "register", "load", "feed", "write"}
 )
-"""Methods that bring something into an object, by the first word of their names."""
+"""First words in the names of methods that add something to an object."""
 
 _TAKING = frozenset(
     {"pop", "popleft", "popitem", "remove", "discard", "clear", "next", "read", "close", "take", "get_nowait"}
 )
-"""Methods that take something out of an object: they do not only look."""
+"""First words in the names of methods that remove something, and so do not only inspect."""
 
 _CONTENTS = {
     "dict": ('[("a", 1), ("b", 2)]', '{"a": 1}'),
@@ -53,7 +53,7 @@ _CONTENTS = {
     "int": ("5",),
     "float": ("2.5",),
 }
-"""What an object is made from whose class derives from a built-in one."""
+"""Constructor arguments of classes derived from a built-in class."""
 
 _LIKES = {
     "dict": ('{"a": 1, "b": 2}', '{"a": 1, "b": 3}', '{"a": 1, "c": 2}', "{}"),
@@ -62,17 +62,17 @@ _LIKES = {
     "tuple": ("(3, 1, 2)", "()"),
     "str": ('"hello world"', '"hello"'),
 }
-"""What an object is compared with whose class derives from a built-in one."""
+"""Comparison operands for classes derived from a built-in class."""
 
 
 class Prior(NamedTuple):
-    """A call made before the one that is looked at.
+    """A call made before the one under test.
 
     Attributes:
-        name: The method's name.
+        name: Name of the method.
         text: The call.
-        imports: What it needs.
-        callback: The parameter that is given a function that notes its calls; empty for none.
+        imports: Imports it requires.
+        callback: Parameter that receives a recording function; empty for none.
     """
 
     name: str
@@ -82,13 +82,13 @@ class Prior(NamedTuple):
 
 
 class Objects:
-    """Makes and uses objects of the class around a member.
+    """Creates and uses objects of a member's class.
 
     Args:
         subject: The member.
-        columns: Its values.
-        path: How a test names the class.
-        imported: The import for that name.
+        columns: Its candidate values.
+        path: How a test refers to the class.
+        imported: Import for that name.
     """
 
     def __init__(self, subject: Subject, columns: Columns, path: str, imported: Import) -> None:
@@ -99,7 +99,7 @@ class Objects:
         self._owner: Owner = subject.owner or Owner(path=path)
 
     def made(self) -> list[Expression]:
-        """Return objects: from the constructor, the fewest arguments first, and from factories."""
+        """Return objects: from the constructor, fewest arguments first, and from factories."""
         owner, needed = self._owner, frozenset({self._import})
         if owner.abstract:
             return []
@@ -127,7 +127,7 @@ class Objects:
                 yield Expression(text, imports_of(arguments) | {self._import})
 
     def priors(self, variable: str, *, in_loop: bool = False) -> list[Prior]:
-        """Return calls of other methods that bring something into an object, in a loop awaited ones too."""
+        """Return calls of other methods that add something to an object, awaited ones only with `in_loop`."""
         awaited = self._owner.awaited if in_loop else ()
         methods = [method for method in (*self._owner.methods, *awaited) if self._brings(method)]
         methods.sort(key=lambda method: method.name.split("_")[0] not in _MAKING)
@@ -139,7 +139,7 @@ class Objects:
         return found[:_MOST_PRIORS]
 
     def _prior(self, variable: str, method: Callee, arguments: Sequence[Argument]) -> Prior:
-        """Return a call of a method; a function that it is given notes its calls."""
+        """Return a call of a method; function arguments record their calls."""
         hints = self._subject.hints
         functions = [each.name for each in method.parameters or () if takes_function(shape_of(each, hints))]
         noting = Expression(f"{CALLS}.append")
@@ -154,7 +154,7 @@ class Objects:
         return method.name.split("_")[0] in _MAKING or self._subject.method_gives_nothing(method.name)
 
     def probes(self, variable: str) -> tuple[str, ...]:
-        """Return calls of methods that only look, with arguments that the member is given as well."""
+        """Return calls of methods that only inspect, using the member's argument values."""
         own = {parameter.name for parameter in self._subject.parameters}
         found = []
         for method in filter(self._looks, self._owner.methods):
@@ -171,7 +171,7 @@ class Objects:
         return gives and is_other and not self._brings(method)
 
     def operands(self, made: Expression) -> list[Argument]:
-        """Return what an object is compared or combined with: an equal one, and others like it."""
+        """Return operands to compare or combine an object with: an equal one, and similar ones."""
         name = self._subject.member.plain_name
         if name not in BINARY:
             return []
@@ -182,7 +182,7 @@ class Objects:
         return [Argument("other", each) for each in [made.at(InputSource.ORDINARY), *others, *foreign]]
 
     def again(self, variable: str, *, in_loop: bool = False) -> Iterator[Prior]:
-        """Yield the member's own call, for one that is made twice; an operator changes nothing."""
+        """Yield the member's own call, to be made twice; not operators, because they change nothing."""
         name = self._subject.member.plain_name
         arguments = self._columns.ordinary(self._subject.callee)
         if arguments is not None and not name.startswith("__"):
@@ -191,12 +191,12 @@ class Objects:
 
 
 def _takes_anything(parameters: Sequence[Parameter] | None) -> bool:
-    """Return whether the first parameter has no annotation that a value could contradict."""
+    """Return whether the first parameter has no annotation that a value could violate."""
     return parameters is None or (bool(parameters) and parameters[0].shape.kind == "any")
 
 
 PATH = "path"
-"""The variable that holds the file's path."""
+"""Variable with the file's path."""
 
 _MISSING = "missing.txt"
 _MOST_WRITTEN = 5
@@ -210,19 +210,19 @@ _FORMATS = {
     "yaml": ("name: alice\ncounts:\n  - 3\n  - 4\n",),
     "xml": ("<items><item>apple</item></items>\n",),
 }
-"""What a file holds, by a word of the text that reads it."""
+"""File contents, by a word in the source that reads the file."""
 
 
 _IN_FOLDER = (("a.txt", "one\n"), ("b.md", "two\n"))
 
 
 def file_trials(trial: Trial, rows: Sequence[Sequence[Argument]], text: str) -> Iterator[Trial]:
-    """Yield calls on a file in pytest's folder, for a member that is given the name of one.
+    """Yield calls on a file in pytest's `tmp_path`, for a member that takes a file name.
 
     Args:
-        trial: The call with nothing given yet.
-        rows: Its arguments, ordinary ones first.
-        text: The member's text.
+        trial: The call without arguments.
+        rows: Rows of arguments, ordinary ones first.
+        text: Source text of the member.
     """
     base = rows[0] if rows else ()
     if any(map(_is_folder, base)):
@@ -246,7 +246,7 @@ _TEMPLATES = {
     for name in (FILE, "folder")
     for opening, closing, template in (("", "", "str({})"), ("Path(", ")", "{}"))
 }
-"""The ordinary names of files and folders, and how a path is given in their place."""
+"""Ordinary file and folder names, and the path expression that replaces them."""
 
 _WORDS_FOR_FOLDERS = frozenset({"dir", "directory", "folder", "root"})
 
@@ -261,7 +261,7 @@ def _is_folder(argument: Argument) -> bool:
 
 
 def _on_folder(trial: Trial, base: Sequence[Argument]) -> Trial:
-    """Return a call on a folder that holds two files."""
+    """Return a call on a folder that contains two files."""
     files = tuple(f'(tmp_path / "{name}").write_text({quoted(text)})' for name, text in _IN_FOLDER)
     given = [_exchanged(each, "tmp_path") if _is_folder(each) else each for each in base]
     return _with(replace(trial, setup=(*trial.setup, *files)), given)
@@ -272,7 +272,7 @@ def _given(trial: Trial, base: Sequence[Argument], path: str) -> Trial:
 
 
 def _exchanged(argument: Argument, path: str) -> Argument:
-    """Return an argument with a path in the place of the name of a file or folder."""
+    """Return an argument with a file or folder name replaced by a path."""
     template = _TEMPLATES.get(argument.value.text)
     return argument if template is None else replace(argument, value=Expression(template.format(path)))
 

@@ -1,4 +1,9 @@
-"""What a parameter without an annotation may be given: guessed by its use, its default and its name."""
+"""Values to try for each parameter, in layers with the most ordinary first.
+
+An annotated parameter gets only values that the annotation allows. The layers are: arguments shown in the
+docstring, values of the type, values at the boundaries of comparisons with the parameter, and other constants
+of the source. Without an annotation, the type is guessed from use, default and name.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ DATE, DATETIME, TIMEDELTA = (
     Shape(kind="known", home=Home(module="datetime", path=path)) for path in ("date", "datetime", "timedelta")
 )
 UNTYPED = Shape(kind="union", parts=(STR, INT, LIST))
-"""What is tried for a parameter of which nothing is known."""
+"""Shape of a parameter that nothing is known about."""
 
 
 def _table(*rows: tuple[Shape, str]) -> tuple[tuple[Shape, frozenset[str]], ...]:
@@ -64,10 +69,10 @@ _USES = _table(
     (FLOAT, "Pow float() is:float math.ceil() math.floor() math.log() round()"),
     (INT, "Div FloorDiv LShift Mult RShift Sub abs() int() is:int range()"),
 )
-"""Shapes by what a parameter meets in the member's text."""
+"""Shapes by how the member's source uses a parameter."""
 
 _WEAK = (INT, FLOAT, LIST)
-"""Shapes whose uses say little against a text where the name speaks for one: texts have items, too."""
+"""Shapes whose uses do not rule out a text if the name suggests one, because texts have items too."""
 
 _NAMES = _table(
     (
@@ -103,17 +108,17 @@ _NAMES = _table(
     (BYTES, "blob buf buffer bytes payload raw"),
     (CLASS, "cls klass type"),
 )
-"""Shapes by the last word of a parameter's name, else by its first."""
+"""Shapes by the last word of a parameter's name or, if unknown, its first."""
 
 _FLAG_WORDS = frozenset({"is", "has", "use", "with", "allow", "no", "strict", "verbose", "reverse", "ignore"})
 
 
 def guessed(parameter: Parameter, uses: frozenset[str]) -> Shape:
-    """Return the shape guessed for a parameter without an annotation.
+    """Return the guessed shape of a parameter without an annotation.
 
     Args:
         parameter: The parameter.
-        uses: What it meets in the member's text.
+        uses: How the member's source uses it.
     """
     if parameter.mode == "keywords":
         return Shape(kind="unknown")
@@ -129,7 +134,7 @@ def guessed(parameter: Parameter, uses: frozenset[str]) -> Shape:
 
 
 def _called(shape: Shape, uses: frozenset[str]) -> Shape:
-    """Return a function's shape with as many arguments as the text calls it with, where one is not right."""
+    """Return a function's shape with the number of arguments it is called with, if the shape is wrong."""
     count = next((number for number in (0, 2, 3) if f"({number})" in uses), 1)
     if shape is not CALLABLE or count == 1:
         return shape
@@ -137,7 +142,7 @@ def _called(shape: Shape, uses: frozenset[str]) -> Shape:
 
 
 def shape_with(attribute: str) -> Shape | None:
-    """Return the shape of what has an attribute; None if none is known."""
+    """Return the shape of objects with an attribute, or None if unknown."""
     return next((shape for shape, marks in _USES if attribute in marks), None)
 
 
@@ -170,11 +175,7 @@ def _by_name(name: str) -> Shape | None:
     return None
 
 
-# The inputs of one member: for each parameter the values to try, in layers, the most ordinary first.
-#
-# For an annotated parameter only what the annotation allows. The layers: arguments that the docstring
-# shows, values for the type, values at the boundaries of comparisons with the parameter, other constants
-# of the source; for what has no annotation a guess by use, default and name.
+# Values.
 
 _MOST = 40
 _MOST_NEAR = 12
@@ -189,12 +190,12 @@ _TIMEDELTA = Home(module="datetime", path="timedelta")
 
 
 def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression]) -> list[Expression]:
-    """Return the values to try for a parameter; none where none is known that it may be given.
+    """Return the values to try for a parameter; empty if no valid value is known.
 
     Args:
         parameter: The parameter.
-        hints: What the member's own text says.
-        documented: What its documentation gives for it.
+        hints: Hints from the member's source.
+        documented: Values from its documentation.
     """
     shape = shape_of(parameter, hints)
     typed = values(shape, parameter.name)
@@ -216,13 +217,13 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
 
 
 def _just_below(numbers: Iterable[int | float]) -> list[Expression]:
-    """Return what rounds up to large numbers of the source, where what counts in them changes its unit."""
+    """Return numbers that round up to large numbers of the source, where a unit may change."""
     sizes = [number for number in numbers if isinstance(number, int) and number >= _SMALLEST_UNIT]
     return [Expression(str(size - 1), layer=InputSource.BOUNDARY) for size in sizes]
 
 
 def _other_marks(parameter: Parameter) -> list[Expression]:
-    """Return other marks for a parameter whose default is one, as a separator's."""
+    """Return other punctuation for a parameter whose default is punctuation, such as a separator."""
     text = parameter.default.text if parameter.default else ""
     if text[:1] not in {'"', "'"} or len(text) > _LONGEST_MARK or any(map(str.isalnum, text)):
         return []
@@ -230,7 +231,7 @@ def _other_marks(parameter: Parameter) -> list[Expression]:
 
 
 def _files_with(constants: Iterable[Expression], shape: Shape) -> list[Expression]:
-    """Return files that hold texts of the source, for a shape that takes an open file."""
+    """Return files containing texts from the source, for a shape that takes an open file."""
     if shape.kind != "text file":
         return []
     texts = [each.text for each in constants if each.text[:1] in {'"', "'"}]
@@ -239,7 +240,7 @@ def _files_with(constants: Iterable[Expression], shape: Shape) -> list[Expressio
 
 
 def _made_of(texts: Iterable[Expression], shape: Shape) -> list[Expression]:
-    """Return objects made of texts alone, for a shape whose constructor takes one, or a file of one."""
+    """Return objects constructed from texts, for a constructor that takes a text or a text file."""
     needed = [each for each in shape.parameters if each.required]
     if shape.kind != "instance" or shape.home is None or len(needed) != 1:
         return []
@@ -250,14 +251,14 @@ def _made_of(texts: Iterable[Expression], shape: Shape) -> list[Expression]:
 
 
 def shape_of(parameter: Parameter, hints: Hints) -> Shape:
-    """Return what a parameter may be given: as annotated, else as guessed."""
+    """Return the shape of a parameter, as annotated or guessed."""
     if parameter.shape.kind != "any":
         return parameter.shape
     return guessed(parameter, frozenset(hints.uses.get(parameter.name, ())))
 
 
 def fitting_or_made(documented: Iterable[Expression], shape: Shape) -> list[Expression]:
-    """Return the documented arguments that a shape takes: literals by their kind, all others as they are."""
+    """Return the documented arguments a shape accepts; literals are checked by type, others are kept."""
     found = [*documented]
     literals = {expression.text for expression in fitting(found, shape)}
     plain = accepted(shape) <= {"bool", "int", "float", "str", "bytes", "none"}
@@ -269,7 +270,7 @@ def _is_scalar(text: str) -> bool:
 
 
 def without_end(shape: Shape, calls: Collection[str]) -> list[Expression]:
-    """Return numbers that are none or have no end, for a shape that takes them, where they are asked for."""
+    """Return NaN and infinity for a shape that accepts them, if the source checks for them."""
     if not _ASKS_FOR_AN_END & {*calls}:
         return []
     kinds = accepted(shape)
@@ -280,7 +281,7 @@ def without_end(shape: Shape, calls: Collection[str]) -> list[Expression]:
 
 
 def of_length(shape: Shape, lengths: Sequence[int]) -> list[Expression]:
-    """Return texts or lists of given lengths, for a shape that takes such."""
+    """Return texts or lists of given lengths, for a shape that accepts them."""
     kinds = {shape.kind, *(part.kind for part in shape.parts if shape.kind == "union")}
     found = [length for length in dict.fromkeys(lengths) if 0 <= length <= _MOST_LENGTH]
     if "str" in kinds:
@@ -302,7 +303,7 @@ def _list_of_length(length: int) -> str:
 
 
 def of_numbers(shape: Shape, numbers: Sequence[int | float]) -> list[Expression]:
-    """Return durations of as many days and seconds as the numbers say, for a shape that takes them."""
+    """Return durations of given numbers of days and seconds, for a shape that accepts them."""
     homes = [part.home for part in (shape, *shape.parts) if part.kind == "known"]
     if _TIMEDELTA not in homes:
         return []
@@ -313,5 +314,5 @@ def of_numbers(shape: Shape, numbers: Sequence[int | float]) -> list[Expression]
 
 
 def _is_size(number: float) -> bool:
-    """Return whether a number may well be a number of days or seconds."""
+    """Return whether a number is plausible as a number of days or seconds."""
     return isinstance(number, int) and 1 < abs(number) < 10**5

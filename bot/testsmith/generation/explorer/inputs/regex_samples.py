@@ -1,7 +1,7 @@
-"""Texts for a regular expression: some that match it, and some that nearly do.
+"""Generate texts that match a regular expression, and some that nearly match.
 
-Made from the expression's parse tree, which Python's own parser of expressions gives; nothing is matched,
-since an expression of the project may take forever. So a text may be wrong where an expression looks around.
+Texts are built from the parse tree of Python's own regex parser. Nothing is matched, because an untrusted
+expression may take forever, so texts may be wrong for expressions with lookarounds.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from importlib import import_module
 from typing import Any
 
 LONGEST = 60
-"""Longer texts are left out."""
+"""Maximum length of texts."""
 
 _MOST_MATCHING = 6
 _MOST_NEARLY = 6
 _LONGEST_PATTERN = 2_000
 _FULLER = 2
 _LETTERS = "1a2b3c4d5e6f7g8h9i0jklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-. :,;/+=#'\"\\\n\t\u00e4"
-"""The letters that texts are made of, the most ordinary first."""
+"""Characters used in texts, most ordinary first."""
 
 
 def matching(pattern: str, flags: int = 0) -> list[str]:
-    """Return texts that match a regular expression, the shortest first; none for what is none.
+    """Return texts that match a regular expression, shortest first; empty for an invalid expression.
 
     Args:
         pattern: The expression.
@@ -41,7 +41,7 @@ def matching(pattern: str, flags: int = 0) -> list[str]:
 
 
 def nearly_matching(texts: Iterable[str]) -> list[str]:
-    """Return texts beside those that match: something after them, something missing, a mark twice."""
+    """Return near misses of matching texts: with a suffix, something missing, or repeated punctuation."""
     found = list(dict.fromkeys(near for text in texts for near in _beside(text)))
     return found[:_MOST_NEARLY]
 
@@ -57,11 +57,11 @@ def _beside(text: str) -> Iterator[str]:
 
 
 class _Maker:
-    """Makes one text.
+    """Builds one text.
 
     Args:
-        fullness: How much of what may be left out is there, and which of several ways is taken.
-        counts: Whether the letters of a class go on from place to place, rather than being the same.
+        fullness: How many optional parts are included, and which alternative is used.
+        counts: Whether characters of a class vary from position to position.
     """
 
     def __init__(self, *, fullness: int, counts: bool) -> None:
@@ -72,11 +72,11 @@ class _Maker:
         self._made = 0
 
     def text(self, items: Iterable[tuple[Any, Any]]) -> str:
-        """Return a text for a sequence of items of the parse tree."""
+        """Return a text for a sequence of parse tree items."""
         return "".join(self._item(str(kind), value) for kind, value in items)
 
     def _item(self, kind: str, value: Any) -> str:
-        text = ""  # places, and looks around, have none
+        text = ""  # positions and lookarounds match no characters
         match kind:
             case "LITERAL":
                 text = chr(value)
@@ -110,7 +110,7 @@ class _Maker:
         return "".join(texts)
 
     def _letter(self, kind: str, value: Any) -> str:
-        """Return a letter of a class: of those that it has the first, or the next."""
+        """Return a character of a class: its first, or the next one."""
         fitting = [letter for letter in _LETTERS if _is_in(letter, kind, value)]
         if not fitting:
             return _only(value) if kind == "IN" else ""
@@ -145,7 +145,7 @@ def _is_of_category(letter: str, category: str) -> bool:
 
 
 def _only(value: Any) -> str:
-    """Return a letter of a class that has none of the ordinary ones."""
+    """Return a character of a class that contains none of the ordinary ones."""
     for kind, inner in value:
         if str(kind) == "LITERAL":
             return chr(inner)

@@ -1,4 +1,4 @@
-"""The values of constant expressions in a text, read by syntax tree; nothing is run."""
+"""Read constants and other input hints from a member's source, without running it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp
 
 
 def constants(node: ast.expr) -> Iterator[Value]:
-    """Yield the value of a constant expression, or those that a container of such holds."""
+    """Yield the value of a constant expression, or the values in a container of constants."""
     value = constant_of(node)
     if value is not None:
         if _is_usable(value):
@@ -59,7 +59,7 @@ def constants(node: ast.expr) -> Iterator[Value]:
 
 
 def _unrolled(node: _Comprehension) -> Iterator[ast.expr]:
-    """Yield what a comprehension over constants holds, the constants put in; nothing of nested ones."""
+    """Yield the elements of a comprehension over constants; nothing for nested ones."""
     match node.generators:
         case [ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple() | ast.List() as given, ifs=[])]:
             if not any(isinstance(inner, _Comprehension) for inner in ast.walk(node.elt)):
@@ -68,7 +68,7 @@ def _unrolled(node: _Comprehension) -> Iterator[ast.expr]:
 
 
 class _Filled(ast.NodeTransformer):
-    """Puts an expression in the place of a name."""
+    """Replaces a name by an expression."""
 
     def __init__(self, name: str, value: ast.expr) -> None:
         self._name = name
@@ -80,13 +80,13 @@ class _Filled(ast.NodeTransformer):
 
 
 def takes_a_pattern(function: ast.expr) -> bool:
-    """Return whether a function takes a regular expression: no text that anything is called with."""
+    """Return whether a function takes a regular expression, which is not an example of an input."""
     name = ast.unparse(function)
     return name.startswith("re.") or "regex" in name.lower() or name == "compile"
 
 
 def text_of(node: ast.expr, source: ModuleSource, steps: int = _MOST_NAMES) -> str | None:
-    """Return the text of a constant, a named one, or of such put together; None for anything else."""
+    """Return the text of a constant, a named constant, or a concatenation of these, or None."""
     match node:
         case ast.Constant(value=str() as text):
             return text
@@ -99,7 +99,7 @@ def text_of(node: ast.expr, source: ModuleSource, steps: int = _MOST_NAMES) -> s
 
 
 def constant_of(node: ast.AST) -> Value | None:
-    """Return the value of a constant, a negative one, or a product, power, sum or difference of such."""
+    """Return the value of a constant, a negated one, or arithmetic on constants, or None."""
     match node:
         case ast.Constant(value=str() | bytes() | int() | float() as value) if not isinstance(value, bool):
             return value
@@ -153,16 +153,16 @@ _Hint = TypeVar("_Hint")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What a text says about the parameters of one member.
+    """Input hints in a member's source.
 
     Attributes:
-        near: By parameter, values around each comparison with it: the boundary itself, then its neighbours.
-        anywhere: Constants of the member and of what it uses in its module, in the order of their places.
+        near: By parameter, values around each comparison: the boundary itself, then adjacent values.
+        anywhere: Constants of the member and of what it uses in its module, in source order.
         numbers: The numbers among them.
-        texts: Texts that match the regular expressions among them, or nearly do; each one's by turns.
-        lengths: By parameter, lengths that are compared with.
-        uses: By parameter, names of attributes, functions and operators that it meets.
-        calls: Names of all functions that are called.
+        texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
+        lengths: By parameter, lengths that it is compared with.
+        uses: By parameter, names of attributes, functions and operators applied to it.
+        calls: Names of all called functions.
     """
 
     near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
@@ -175,12 +175,13 @@ class Hints:
 
 
 def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None = None) -> Hints:
-    """Read the hints for a member: its own text, what it uses in its module, what has changed below.
+    """Return the hints for a member from its source, what it uses in its module, and changes below it.
 
     Args:
         member: The member.
-        source: Its module's text.
-        base: That text on base. What is said in one of them alone comes first: there the two may differ.
+        source: Source of its module.
+        base: That source on base. Hints in only one of the two come first because the behavior may differ
+            there.
     """
     below = [read_module(text, member.module) for text in member.because_source]
     hints = _read(member, source, below)
@@ -192,7 +193,7 @@ def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -
     patterns: dict[tuple[str, int], None] = {}
     for at, definition in enumerate(reachable(member.name, source, _STEPS)):
         is_class = isinstance(definition, ast.ClassDef)
-        for part in definition.body if is_class else [definition]:  # a method's names are its own
+        for part in definition.body if is_class else [definition]:  # each method has its own names
             patterns |= _Reader(part, source, hints, parameters_count=at == 0 or is_class).read()
     for node in (node for each in below for node in each.tree.body):
         patterns |= _Reader(node, source, hints, parameters_count=False).read()
@@ -201,7 +202,7 @@ def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -
 
 
 def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
-    """Yield a text that matches each expression, then another, then those that nearly match."""
+    """Yield a matching text for each expression, then another, then near misses."""
     found = [matching(pattern, flags) for pattern, flags in patterns]
     for columns in (found, [nearly_matching(texts) for texts in found]):
         for row in zip_longest(*columns):
@@ -209,7 +210,7 @@ def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
 
 
 def _merged(head: Hints, base: Hints) -> Hints:
-    """Return the hints of both, those first that only one of them gives."""
+    """Return the combined hints, those in only one of the two first."""
     return replace(
         head,
         near=_merged_by_name(head.near, base.near),
@@ -249,10 +250,10 @@ class _Reader:
         self._patterns: dict[tuple[str, int], None] = {}
 
     def read(self) -> dict[tuple[str, int], None]:
-        """Read the bodies of the definition, without docstrings, messages and annotations.
+        """Read the definition's bodies, without docstrings, messages and annotations.
 
         Returns:
-            The regular expressions that it uses, with their flags, in the order of their places.
+            The regular expressions it uses and their flags, in source order.
         """
         for node in _telling(ast.Module(body=[self._definition], type_ignores=[])):
             match node:
@@ -290,7 +291,7 @@ class _Reader:
             self._hints.anywhere.append(_written(value))
 
     def _values(self, node: ast.expr) -> list[Value]:
-        """Return the values of a constant, of a module's constant, or of what either holds."""
+        """Return the values of a constant, of a module constant, or in either."""
         if isinstance(node, ast.Name):
             named = self._source.constants.get(node.id)
             if isinstance(named, ast.Call):
@@ -302,7 +303,7 @@ class _Reader:
         return [value for value in values if value not in patterns]
 
     def _pattern(self, node: ast.Call) -> None:
-        """Note the regular expression that a function is called with, where it takes one."""
+        """Record the regular expression that a function is called with."""
         if not takes_a_pattern(node.func) or not node.args:
             return
         text = text_of(node.args[0], self._source)
@@ -319,7 +320,7 @@ class _Reader:
                     self._boundary(subject, value)
 
     def _boundary(self, subject: ast.expr, value: Value) -> None:
-        """Note the values around a comparison of one parameter with a constant."""
+        """Record the values around a comparison of a parameter with a constant."""
         names = [node.id for node in ast.walk(subject) if isinstance(node, ast.Name)]
         parameters = [name for name in dict.fromkeys(names) if name in self._parameters]
         if len(parameters) != 1:
@@ -348,7 +349,7 @@ class _Reader:
         self._passed(function, node.args)
 
     def _passed(self, function: str, arguments: list[ast.expr]) -> None:
-        """Note to which functions parameters are passed, and which classes they are asked for."""
+        """Record which functions parameters are passed to, and which classes they are checked against."""
         for argument in arguments:
             if isinstance(argument, ast.Name):
                 self._use(argument.id, f"{function}()")
@@ -359,7 +360,7 @@ class _Reader:
 
 
 def _telling(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a definition whose constants say something about its inputs."""
+    """Yield the nodes of a definition whose constants are relevant to its inputs."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Raise | ast.JoinedStr | ast.arguments | ast.AnnAssign | ast.Assert):
             if isinstance(child, ast.AnnAssign) and child.value is not None:
@@ -375,7 +376,7 @@ def _telling(node: ast.AST) -> Iterator[ast.AST]:
             yield child
             continue
         if isinstance(node, Definition) and not isinstance(child, ast.stmt):
-            continue  # decorators, bases, what is returned
+            continue  # decorators, bases, return annotations
         yield from _telling_of(child)
 
 
@@ -386,7 +387,7 @@ def _telling_of(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _fills_a_template(function: ast.expr) -> bool:
-    """Return whether a function fills a text of the source, which no input is like."""
+    """Return whether a function formats a text of the source, which is then not an example of an input."""
     return (
         isinstance(function, ast.Attribute)
         and function.attr == "format"
@@ -400,7 +401,7 @@ def _written(value: Value) -> Expression:
 
 
 def _around(value: Value) -> list[Value]:
-    """Return a value and its neighbours."""
+    """Return a value and adjacent values."""
     if isinstance(value, int):
         return [value, value - 1, value + 1]
     if isinstance(value, float):
@@ -409,7 +410,7 @@ def _around(value: Value) -> list[Value]:
 
 
 def _meeting(method: str, text: Value) -> list[Value]:
-    """Return texts that a method of a text, called with a constant, finds something in."""
+    """Return texts in which a text method, called with a constant, finds something."""
     if not isinstance(text, str):
         return []
     if method in {"startswith", "removeprefix", "lstrip"}:

@@ -1,6 +1,6 @@
-"""Values for what a parameter may be given, the most ordinary first, then boundaries and empty ones.
+"""Values for shapes, most ordinary first, then boundaries and empty values.
 
-The first value of a list is what a reader would put into an example; the others are what a tester adds.
+The first value in a list is suitable as an example; the others are what a tester would add.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NUMBERS = {
     "digits": 2,
     "base": 10,
 }
-"""Ordinary numbers by a part of the parameter's name."""
+"""Ordinary numbers by a word in the parameter's name."""
 
 _TEXTS = {
     "url": "https://example.org/path?key=value",
@@ -94,7 +94,7 @@ _TEXTS = {
     "domain": "example.org",
     "hex": "ff",
 }
-"""Ordinary texts by a part of the parameter's name."""
+"""Ordinary texts by a word in the parameter's name."""
 
 _MORE_TEXTS = (
     "Hello, World!",
@@ -108,7 +108,7 @@ _MORE_TEXTS = (
     "äöü",
 )
 _ROWS = frozenset({"data", "rows", "table", "matrix", "grid"})
-"""Last words of names for what holds lists."""
+"""Last words in the names of list parameters."""
 
 _MORE_INTS = (0, 1, -1, 2, 7, 10, 100, 1000)
 _MORE_FLOATS = ("0.0", "1.0", "-1.5", "0.1", "99.999", "100.0", "1234.5678")
@@ -152,7 +152,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "io.BytesIO": ('BytesIO(b"some bytes")', 'BytesIO(b"")'),
     "ipaddress.IPv4Address": ('IPv4Address("192.168.0.1")',),
 }
-"""Values of classes of the standard library."""
+"""Values of standard library classes."""
 
 _NEEDED = {
     "timezone.": Import("datetime", "timezone"),
@@ -163,7 +163,7 @@ _Values = Callable[[Shape, str, int], Iterable[Expression]]
 
 
 def values(shape: Shape, name: str, depth: int = 0) -> list[Expression]:
-    """Return values of a shape for a parameter of that name; none where none is known."""
+    """Return values of a shape for a parameter of that name; empty if none is known."""
     maker = _MAKERS.get(shape.kind)
     if maker is None or depth > _DEEPEST:
         return []
@@ -182,7 +182,7 @@ def text_for(name: str) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a name, the last first: it says what the thing is."""
+    """Return the words of a name, last first, because the last says what the thing is."""
     return name.lower().strip("_").split("_")[::-1]
 
 
@@ -230,7 +230,7 @@ def _nothing(_shape: Shape, _name: str, _depth: int) -> list[Expression]:
 
 
 def _items(shape: Shape, name: str, depth: int, at: int = 0) -> list[Expression]:
-    """Return what a container holds, ordinary ones."""
+    """Return ordinary items for a container."""
     if len(shape.parts) <= at:
         if at == 0 and depth == 0 and _words(name)[0] in _ROWS:
             return _plain('["one", 1]', '["three", 22]')
@@ -248,7 +248,7 @@ def _singular(name: str) -> str:
 
 
 def _sequences(template: str, empty: str) -> _Values:
-    """Make lists and their like: some items, none, one, one twice."""
+    """Return a value maker for sequences: several items, none, one, and one repeated."""
 
     def made(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
         items = _items(shape, name, depth)
@@ -301,7 +301,7 @@ def _dicts(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
 
 
 _FILLED_LATER = frozenset({"cache", "memo", "registry", "seen"})
-"""Names of what is empty at first."""
+"""Names of parameters that are initially empty."""
 
 
 def _keys(shape: Shape, depth: int) -> list[Expression]:
@@ -311,7 +311,7 @@ def _keys(shape: Shape, depth: int) -> list[Expression]:
 
 
 FIRST_KEY = '"a"'
-"""The first key of every mapping with texts as keys."""
+"""First key of every mapping with text keys."""
 
 
 def accepts_text_keys(shape: Shape) -> bool:
@@ -321,7 +321,7 @@ def accepts_text_keys(shape: Shape) -> bool:
 
 def _callables(shape: Shape, _name: str, _depth: int) -> Iterable[Expression]:
     given = values(shape.parts[-1], "", 1)[:1] if shape.values else []
-    if given:  # it takes whatever it is given
+    if given:  # it accepts any arguments
         return [joined("lambda *_: {}", given)]
     if not shape.parts or shape.values:
         return _plain("str", "len", "bool")
@@ -341,7 +341,7 @@ def _classes(_shape: Shape, _name: str, _depth: int) -> Iterable[Expression]:
 
 
 def _unions(shape: Shape, name: str, depth: int) -> Iterable[Expression]:
-    """Return the values of all members by turns, what is not None first."""
+    """Return the values of all union members in turn, with None last."""
     options = sorted(shape.parts, key=lambda part: part.kind == "none")
     return interleaved([values(option, name, depth) for option in options])
 
@@ -369,7 +369,7 @@ def _known(shape: Shape, _name: str, _depth: int) -> Iterable[Expression]:
 
 
 def known(text: str, home: Home) -> Expression:
-    """Return a value of a class of the standard library, with the imports that its text needs."""
+    """Return a value of a standard library class, with the required imports."""
     needed = {wanted for part, wanted in _NEEDED.items() if part in text}
     own = {Import(home.module, home.path)} if f"{home.path}(" in text else set()
     return Expression(text, frozenset(needed | own))
@@ -397,7 +397,7 @@ def _typed_dicts(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
 
 
 def _namespaces(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
-    """Return objects with the attributes of a protocol; what is a method there gives one value."""
+    """Return objects with a protocol's attributes; each method returns one value."""
     pairs = []
     for each in shape.parameters:
         found = values(each.shape, each.name, depth + 1)
@@ -412,9 +412,9 @@ def _instances(shape: Shape, _name: str, depth: int) -> Iterable[Expression]:
 
 
 def constructions(home: Home, parameters: Sequence[Parameter], depth: int = 0) -> list[Expression]:
-    """Return calls of a constructor: with what it must be given, then with one value exchanged at a time.
+    """Return calls of a constructor: with required arguments, then with one value replaced at a time.
 
-    There are none where no value is known for something that it must be given.
+    Empty if no value is known for a required argument.
     """
     needed = [parameter for parameter in parameters if parameter.required]
     columns = [values(parameter.shape, parameter.name, depth + 1) for parameter in needed]
@@ -430,7 +430,7 @@ def constructions(home: Home, parameters: Sequence[Parameter], depth: int = 0) -
 
 
 def _options(parameters: Sequence[Parameter], depth: int) -> Iterable[Expression]:
-    """Yield one value for each optional parameter that has a type or a telling default."""
+    """Yield one value for each optional parameter with a type or informative default."""
     for parameter in parameters:
         if parameter.required or parameter.mode in {"rest", "keywords"}:
             continue
@@ -482,13 +482,13 @@ _MAKERS: dict[str, _Values] = {
 
 
 def fitting(expressions: Iterable[Expression], shape: Shape) -> list[Expression]:
-    """Return the literals of these that a parameter of this shape may be given."""
+    """Return the literals that a parameter of this shape accepts."""
     kinds = accepted(shape)
     return [expression for expression in expressions if "any" in kinds or _literal_kind(expression) in kinds]
 
 
 def accepted(shape: Shape) -> frozenset[str]:
-    """Return the kinds that a shape takes, an int going for a float."""
+    """Return the kinds that a shape accepts, including int for float."""
     if shape.kind == "union":
         return frozenset[str]().union(*map(accepted, shape.parts))
     return frozenset({"float", "int"}) if shape.kind == "float" else frozenset({shape.kind})
