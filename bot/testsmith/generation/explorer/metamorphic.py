@@ -1,4 +1,8 @@
-"""Which members of a module may undo or check each other, told by their names alone; running them decides."""
+"""Relations between members: round trips, checks, idempotence, and preserved items.
+
+Candidate members are found by name, and the relations are run on several inputs like other calls. Each is a
+call that returns True if the relation holds, so that tests need no intermediate values.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +34,10 @@ _OPPOSITES = (
     ("to", "from"),
     ("write", "read"),
 )
-"""Words of which the second undoes the first."""
+"""Word pairs of which the second undoes the first."""
 
 _PREFIXES = (("", "un"), ("", "de"), ("en", "de"))
-"""Beginnings that make of one word another that undoes it, as in `quote` and `unquote`."""
+"""Prefixes that turn a word into its inverse, as in `quote` and `unquote`."""
 
 _CHECKS = frozenset({"check", "is", "matches", "valid", "validate", "verify"})
 _MADE = frozenset({"create", "encode", "generate", "get", "hash", "make", "sign"})
@@ -44,15 +48,15 @@ _SETTLING = (
 )
 _KEEPING = "heapify permute reorder reverse reversed rotate shuffle shuffled sort sorted"
 _SPLITTING = "batch batched chunk chunked chunks"
-"""Words that promise something, in names of members."""
+"""Words in member names that promise a property."""
 
 
 def undoes(name: str, other: str) -> bool:
-    """Return whether, going by their names, one member may undo what the other does.
+    """Return whether, by their names, one member may undo the other.
 
     Args:
-        name: The plain name of the one that comes second, such as `b64_decode`.
-        other: The plain name of the one that comes first, such as `b64_encode`.
+        name: Plain name of the second member, such as `b64_decode`.
+        other: Plain name of the first member, such as `b64_encode`.
     """
     second, first = snake(name).split("_"), snake(other).split("_")
     if second == first:
@@ -80,7 +84,7 @@ def _by_prefix(back: str, there: str, plain: str, undoing: str) -> bool:
 
 
 def _crosswise(second: list[str], first: list[str]) -> bool:
-    """Return whether two names are as `bytes_to_int` and `int_to_bytes`."""
+    """Return whether two names mirror each other, like `bytes_to_int` and `int_to_bytes`."""
     for word in ("to", "from", "2"):
         if word in first and first[1:-1].count(word) == 1:
             at = first.index(word)
@@ -89,7 +93,7 @@ def _crosswise(second: list[str], first: list[str]) -> bool:
 
 
 def checks(name: str, other: str) -> bool:
-    """Return whether one member may check what the other gives, as `validate` what `sign` gives."""
+    """Return whether one member may check the other's results, for example `validate` for `sign`."""
     second, first = snake(name).split("_"), snake(other).split("_")
     if not _CHECKS & set(second) or not _MADE & set(first):
         return False
@@ -98,17 +102,17 @@ def checks(name: str, other: str) -> bool:
 
 
 def settles(name: str) -> bool:
-    """Return whether a member may well change nothing in what it has given itself."""
+    """Return whether a member may be idempotent."""
     return _has_one_of(_SETTLING, name)
 
 
 def keeps_items(name: str) -> bool:
-    """Return whether a member may well give the items that it is given in another order."""
+    """Return whether a member may return its input items in another order."""
     return _has_one_of(_KEEPING, name)
 
 
 def splits_items(name: str) -> bool:
-    """Return whether a member may well give the items that it is given in groups."""
+    """Return whether a member may return its input items in groups."""
     return _has_one_of(_SPLITTING, name)
 
 
@@ -117,7 +121,7 @@ def _has_one_of(words: str, name: str) -> bool:
 
 
 def related_names(name: str, others: Iterable[str]) -> list[str]:
-    """Return those of the other names that may undo or check a member, or the other way round."""
+    """Return the names that may undo or check a member, or the reverse."""
     found = []
     for other in others:
         related = undoes(other, name) or checks(other, name) or checks(name, other)
@@ -126,14 +130,10 @@ def related_names(name: str, others: Iterable[str]) -> list[str]:
     return found
 
 
-# Relations that a test can state without the values in between: there and back, twice as once, nothing
-# lost.
-#
-# They are planned by name (see `pairs`), and run on many inputs like any other call; which of them hold
-# is seen afterwards (see `holding`). Each is a call that gives True where its relation holds.
+# Relation trials.
 
 MOST_RELATED = 40
-"""How many trials of relations are planned for one member."""
+"""Maximum number of relation trials for one member."""
 
 _MOST_INPUTS = 10
 
@@ -144,17 +144,17 @@ _ANYTHING = (
     Expression('b"hello"', layer=InputSource.ORDINARY),
     Expression("2.5", layer=InputSource.ORDINARY),
 )
-"""What is tried beside all else for a parameter that may be given anything."""
+"""Additional values for a parameter that accepts anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """One of the two members of a relation, as it is called.
+    """One of the two members of a relation.
 
     Attributes:
         callee: What is called.
-        opening: The call's text up to its arguments.
-        imports: What that needs.
+        opening: Text of the call before its arguments.
+        imports: Imports it requires.
     """
 
     callee: Callee
@@ -163,32 +163,32 @@ class Party:
 
     @property
     def name(self) -> str:
-        """Its plain name."""
+        """Plain name."""
         return self.callee.name.rpartition(".")[2]
 
     @property
     def required(self) -> list[Parameter]:
-        """The parameters that a call must give."""
+        """Required parameters."""
         return [each for each in self.callee.parameters or () if each.required]
 
     @property
     def takes_one(self) -> bool:
-        """Whether it takes something by place first."""
+        """Whether its first parameter is positional."""
         first = next(iter(self.callee.parameters or ()), None)
         return first is not None and first.mode in {"positional", "either"}
 
     def called(self, *inner: Piece) -> Pieces:
-        """Return its call with something between the brackets; what it yields is listed."""
+        """Return its call with the given arguments; generators are converted to lists."""
         around = ("list(", ")") if self.callee.generator else ("", "")
         return (around[0], *self.opening, *inner, ")" + around[1])
 
 
 class Relations:
-    """Plans the trials of a member's relations.
+    """Plans the relation trials of a member.
 
     Args:
-        columns: Values for parameters by name.
-        ground: The trial that stands around them: the object's making, for a method.
+        columns: Candidate values.
+        ground: Base trial; for a method, it creates the object.
         own: The member.
         others: Other members of its class or module.
     """
@@ -200,7 +200,7 @@ class Relations:
         self._others = others
 
     def trials(self) -> Iterator[Trial]:
-        """Yield the trials, each relation on several inputs."""
+        """Yield the trials of each relation on several inputs."""
         return islice(self._all(), MOST_RELATED)
 
     def _all(self) -> Iterator[Trial]:
@@ -213,7 +213,7 @@ class Relations:
         yield from self._alone()
 
     def _with_another(self, first: Party, second: Party, *, by_own: bool) -> Iterator[Trial]:
-        """Yield what relates the second member to the first, of which one is the member itself."""
+        """Yield relations of the second member to the first, one of which is the member itself."""
         more = self._arguments_after(second, first)
         if undoes(second.name, first.name) and more is not None:
             inner = first.called(Slot.ALL)
@@ -229,7 +229,7 @@ class Relations:
             yield from self._accepted(first, second, words)
 
     def _arguments_after(self, second: Party, first: Party) -> str | None:
-        """Return what the second call takes beside the first one's result; None if that is not known."""
+        """Return the second call's arguments after the first one's result, or None if unknown."""
         known = {each.name for each in first.required}
         found = []
         for parameter in second.required[1:]:
@@ -240,7 +240,7 @@ class Relations:
         return f", {texts_of(found)}" if found else ""
 
     def _accepted(self, first: Party, second: Party, words: str) -> Iterator[Trial]:
-        """Yield checks of what the first member gives, alone or beside what it was given."""
+        """Yield trials that check the first member's result, alone or together with its arguments."""
         inner = first.called(Slot.ALL)
         if len(second.required) <= 1:
             idle = second.called(Slot.FIRST)
@@ -251,7 +251,7 @@ class Relations:
                 yield from self._tried(first, second, second.called(*places), words, idle)
 
     def _alone(self) -> Iterator[Trial]:
-        """Yield what the member's own name promises."""
+        """Yield trials of the properties that the member's own name promises."""
         own, name = self._own, self._own.name
         once = own.called(Slot.ALL)
         idle = (*once, " == ", Slot.FIRST)
@@ -268,7 +268,7 @@ class Relations:
     def _tried(
         self, first: Party, second: Party, pieces: Pieces, words: str, idle: Pieces
     ) -> Iterator[Trial]:
-        """Yield a relation on several inputs of its first member."""
+        """Yield trials of a relation on several inputs of its first member."""
         for value in islice(self._values(first), _MOST_INPUTS):
             arguments = self._arguments(first, value)
             if arguments is None:
@@ -293,7 +293,7 @@ class Relations:
         return unique([*found[: _MOST_INPUTS - len(more)], *more, *found])
 
     def _arguments(self, first: Party, value: Expression) -> list[Argument] | None:
-        """Return the arguments of the first call: the value, and what else it must be given."""
+        """Return the arguments of the first call: the value, and other required ones."""
         parameter = (first.callee.parameters or ())[0]
         found = [Argument(parameter.name, value)]
         for other in first.required:

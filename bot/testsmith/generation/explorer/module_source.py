@@ -1,4 +1,4 @@
-"""The text of the module under test, read by syntax tree: what a name of it stands for."""
+"""Read the source of the module under test, and resolve the calls in its docstrings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Definition = Function | ast.ClassDef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleSource:
-    """A module's text.
+    """Source of a module.
 
     Attributes:
-        tree: Its syntax tree.
-        text: Its text, with lines that end in a line feed alone; None if that cannot be read.
-        definitions: Its functions and classes by dotted name.
-        constants: Expressions that are assigned to names at its top level.
-        imports: Its imports by the name that they bind.
+        tree: Syntax tree.
+        text: Text with LF line ends, or None if it cannot be read.
+        definitions: Functions and classes by dotted name.
+        constants: Expressions assigned to top-level names.
+        imports: Imports by bound name.
     """
 
     tree: ast.Module
@@ -37,11 +37,11 @@ class ModuleSource:
 
 
 def read_module(text: str, module: str, *, is_package: bool = False) -> ModuleSource:
-    """Read a module's text; one that is not valid Python gives an empty one.
+    """Parse a module's source; invalid Python results in an empty one.
 
     Args:
-        text: Its text.
-        module: Its dotted name, against which relative imports are read.
+        text: Source text.
+        module: Dotted name, used to resolve relative imports.
         is_package: Whether it is the `__init__` of a package.
     """
     try:
@@ -65,7 +65,7 @@ def _definitions(scope: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tupl
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a body, those under `if` and `try` included."""
+    """Yield the statements of a body, including those under `if` and `try`."""
     for node in body:
         yield node
         if isinstance(node, ast.If):
@@ -100,7 +100,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def reachable(name: str, source: ModuleSource, steps: int) -> list[Definition]:
-    """Return a definition and those of the same module that it refers to, directly or in so many steps."""
+    """Return a definition and those in the same module that it refers to within `steps` references."""
     found: dict[str, Definition] = {}
     names = [name]
     for _ in range(steps + 1):
@@ -129,7 +129,7 @@ def parameter_names(node: Function) -> list[str]:
 
 
 def gives_nothing(node: Definition | None) -> bool:
-    """Return whether a function never returns or yields a value: its effects are all there is to see."""
+    """Return whether a function never returns or yields a value, so that only its effects are observable."""
     if not isinstance(node, Function):
         return False
     return not any(
@@ -140,7 +140,7 @@ def gives_nothing(node: Definition | None) -> bool:
 
 
 def is_bare(node: Definition | None) -> bool:
-    """Return whether a class says nothing beyond its name, bases and docstring."""
+    """Return whether a class has nothing but its name, bases and docstring."""
     if not isinstance(node, ast.ClassDef):
         return False
     return all(
@@ -157,7 +157,7 @@ _MOST_CALLS = 24
 
 
 class Around(NamedTuple):
-    """The text around the arguments of the member's call: `str(` and `slug` and `))`, say."""
+    """Text around the arguments of a member's call, for example `str(`, `slug` and `))`."""
 
     before: str
     function: str
@@ -166,16 +166,16 @@ class Around(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedCall:
-    """One call that a docstring shows, ready to run.
+    """A call shown in a docstring, ready to run.
 
     Attributes:
-        setup: Statements before it, without imports.
-        text: Its text.
-        imports: What all of it needs.
-        example: What the docstring says of it, where that can be read; else None.
-        around: The text around the arguments, where it holds exactly one call of the member; else None.
-        arguments: The arguments of that call, each with the name it is given by, or an empty one.
-        is_shortened: Whether statements that the docstring shows before it are left out.
+        setup: Preceding statements, without imports.
+        text: Source text of the call.
+        imports: Imports required by setup and call.
+        example: The documented result, or None if it is not readable.
+        around: Text around the arguments if there is exactly one call of the member, otherwise None.
+        arguments: Arguments of that call, each with its keyword or an empty name.
+        is_shortened: Whether statements before it in the docstring are left out.
     """
 
     setup: tuple[str, ...]
@@ -189,30 +189,30 @@ class DocumentedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documentation:
-    """What a member's docstring shows.
+    """Calls in a member's docstring.
 
     Attributes:
-        calls: Its calls, in order.
-        given: Arguments that they give the member: by place, and by name.
+        calls: The calls, in order.
+        given: Arguments they give the member, by position and by name.
     """
 
     calls: tuple[DocumentedCall, ...] = ()
     given: Mapping[int | str, Sequence[Expression]] = field(default_factory=dict)
 
     def arguments_for(self, place: int, name: str) -> list[Expression]:
-        """Return what the docstring gives for a parameter, where it needs nothing else of the docstring."""
+        """Return the documented arguments for a parameter that require nothing else from the docstring."""
         return [*self.given.get(place, ()), *self.given.get(name, ())]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownExample:
-    """A call in a docstring as its reader gives it, with what is documented of it, if anything.
+    """A call in a docstring, and its documented result, if any.
 
     Attributes:
-        setup: Statements before it.
+        setup: Preceding statements.
         call: The call.
-        example: What is documented of it.
-        is_shortened: Whether statements before it are left out.
+        example: The documented result.
+        is_shortened: Whether preceding statements are left out.
     """
 
     setup: tuple[str, ...]
@@ -222,7 +222,7 @@ class ShownExample:
 
 
 def read_documentation(member: Member, source: ModuleSource, shown: Iterable[ShownExample]) -> Documentation:
-    """Make documented calls ready to run; one that uses a name of unknown origin is left out."""
+    """Return the documented calls, ready to run, without those that use names of unknown origin."""
     reader = _Reader(member, source)
     calls = [call for each in shown if (call := reader.read(each)) is not None][:_MOST_CALLS]
     given: defaultdict[int | str, list[Expression]] = defaultdict(list)
@@ -233,7 +233,7 @@ def read_documentation(member: Member, source: ModuleSource, shown: Iterable[Sho
 
 
 class _Reader:
-    """Resolves the names of documented calls, and takes the calls apart."""
+    """Resolves the names in documented calls, and splits the calls into parts."""
 
     def __init__(self, member: Member, source: ModuleSource) -> None:
         self._member = member
@@ -241,7 +241,7 @@ class _Reader:
         self._top = member.name.partition(".")[0]
 
     def read(self, shown: ShownExample) -> DocumentedCall | None:
-        """Return a call ready to run, or None if a name of it is unknown."""
+        """Return a call ready to run, or None if a name in it is unknown."""
         try:
             statements = [node for text in shown.setup for node in ast.parse(text).body]
             text = _one_line(shown.call)
@@ -265,7 +265,7 @@ class _Reader:
         )
 
     def _resolved(self, nodes: Sequence[ast.AST], own: Mapping[str, Import]) -> Imports | None:
-        """Return where all free names come from; None if one is unknown."""
+        """Return the imports of all free names, or None if one is unknown."""
         found = [self._origin(name, own) for name in _free_names(nodes)]
         known = [each for each in found if each is not None]
         return frozenset(known) if len(known) == len(found) else None
@@ -283,7 +283,7 @@ class _Reader:
     def _apart(
         self, call: ast.expr, imports: Imports, text: str
     ) -> tuple[Around | None, tuple[tuple[str, Expression], ...]]:
-        """Take the one call of the member apart; there is nothing to take where there are more or none."""
+        """Split the only call of the member into parts; if there are several or none, return nothing."""
         calls = [node for node in ast.walk(call) if isinstance(node, ast.Call) and self._is_member(node.func)]
         if len(calls) != 1 or "\n" in text:
             return None, ()
@@ -296,7 +296,7 @@ class _Reader:
         return _around(found, text), tuple((name, _expression(node, imports, text)) for name, node in pairs)
 
     def _is_member(self, function: ast.expr) -> bool:
-        """Return whether a function's text names the member: plainly, by modules before it, on an object."""
+        """Return whether a call's function is the member: by name, through a module, or on an object."""
         if self._member.kind in {MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.STATIC_METHOD}:
             return isinstance(function, ast.Attribute) and function.attr == self._member.plain_name
         modules = ("", f"{self._member.module}.", f"{self._member.module.partition('.')[0]}.")
@@ -314,7 +314,7 @@ def _expected(example: DocumentedExample | None) -> list[ast.AST]:
 
 
 def _around(call: ast.Call, text: str) -> Around:
-    """Cut a text at its call; offsets of the syntax tree count bytes."""
+    """Split a text at its call; syntax tree offsets count bytes."""
     data = text.encode()
     start, end = call.func.col_offset, call.func.end_col_offset or 0
     last = (call.end_col_offset or len(data)) - 1
@@ -342,7 +342,7 @@ def _expression(node: ast.expr, imports: Imports, text: str) -> Expression:
 
 
 def _free_names(nodes: Sequence[ast.AST]) -> list[str]:
-    """Return the names that are read and neither bound here nor built in, in order."""
+    """Return names that are read but neither bound here nor built in, in order."""
     read: dict[str, None] = {}
     bound: set[str] = set()
     for node in (inner for outer in nodes for inner in ast.walk(outer)):

@@ -1,4 +1,4 @@
-"""Runs the explorer inside the sandbox: descriptions and trials of one module's members."""
+"""Run the explorer in the sandbox to describe a module's members and run their trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testsmith.generation.explorer.trial import Trial
 from testsmith.languages.python.judge.mutants import Mutant
 
 LONGEST_VALUE = 200
-"""The most characters of a value that is pinned."""
+"""Maximum length of an asserted value."""
 
 _SECONDS_TO_START = 60.0
 _SECONDS_A_TRIAL = 3.0
@@ -27,15 +27,15 @@ _MOST_OUTPUT_BYTES = 32 * 1024**2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplorerSetting:
-    """What is particular about the run of one explorer.
+    """Environment of an explorer run.
 
     Attributes:
-        hash_seed: The seed of the hashes of texts.
-        time_zone: The time zone, in the form that needs no database.
-        days: How far the clock is moved ahead.
-        on_base: Whether base is looked at instead of head.
-        apart: Whether each trial has a process of its own; else those of a member share one, which is ten
-            times as fast, but what one leaves behind in the project's modules the next one meets.
+        hash_seed: Seed for string hashes.
+        time_zone: Time zone, in the form that needs no database.
+        days: Days by which the clock is moved ahead.
+        on_base: Whether to run on base instead of head.
+        apart: Whether each trial runs in its own process. Sharing a process per member is ten times as fast,
+            but a trial may then see module state left behind by an earlier one.
     """
 
     hash_seed: int
@@ -47,26 +47,26 @@ class ExplorerSetting:
 
 FIRST = ExplorerSetting(hash_seed=1, time_zone="UTC")
 SECOND = ExplorerSetting(hash_seed=2, time_zone="JST-9", days=2345)
-"""What differs from the first setting in the second is nothing to pin."""
+"""Second setting; results that differ from the first are not asserted."""
 
 FIRST_APART, SECOND_APART = replace(FIRST, apart=True), replace(SECOND, apart=True)
-"""Both for members that remember what was done before."""
+"""Both settings for members that keep state between calls."""
 
 ON_BASE = replace(FIRST, on_base=True)
-"""As the first setting, on the merge base."""
+"""First setting, on the merge base."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplorerJob:
-    """What one explorer is asked.
+    """Request to an explorer.
 
     Attributes:
-        module: The public module to load.
-        path: The file whose lines are traced, relative to the git root; None for no tracing.
+        module: Public module to load.
+        path: File to trace, relative to the Git root, or None for no tracing.
         describe: Names of members to describe.
         trials: Trials by number, each with its member's name.
-        source: The file's text, where it is to be told what trials notice and are compared with; else None.
-        changes: By member name the changes of that text that its trials may notice, by their numbers.
+        source: Source text of the file, needed to report killed mutants and comparisons, or None.
+        changes: Mutants that each member's trials may kill, by number and member name.
     """
 
     module: str
@@ -78,10 +78,10 @@ class ExplorerJob:
 
 
 class Explorer:
-    """Runs explorers in a workspace, so many side by side as the workspace lets.
+    """Runs explorers in a workspace, as many concurrently as the workspace allows.
 
     Args:
-        workspace: Where the project stands.
+        workspace: Workspace of the project.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -94,7 +94,7 @@ class Explorer:
         return self._workspace.base is not None
 
     async def run(self, job: ExplorerJob, setting: ExplorerSetting) -> ExplorerAnswer:
-        """Run one job in one process, and return what it told; that may be nothing.
+        """Run a job in one process and return its output, which may be empty.
 
         Raises:
             CannotRun: The sandbox could not start a process.
@@ -154,7 +154,7 @@ def _planned(
 
 
 def _planned_changes(job: ExplorerJob) -> dict[str, list[dict[str, object]]]:
-    """Return the changes that can be put instead of functions that are loaded."""
+    """Return the mutants that can replace loaded functions."""
     members = {member for member, _ in (job.trials or {}).values()}
     return {
         member: [

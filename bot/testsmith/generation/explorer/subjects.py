@@ -1,4 +1,8 @@
-"""What is known of a member before it is run."""
+"""What is known about a member before it is run: its description, source, documentation and usage.
+
+Descriptions come from a process that ran project code, so they are untrusted: invalid values become
+"unknown", and invalid names are rejected.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,7 @@ from testsmith.generation.explorer.render.expressions import Expression, Import,
 from testsmith.generation.explorer.usage.usage_calls import MemberUsage
 from testsmith.model import Member
 
-# What the explorer says of a member: its parameters, and the class around it.
-#
-# It comes out of a process that has run code of the project, so it may be anything: what has not the
-# right shape becomes "unknown", and names that are none are refused.
+# Descriptions by the explorer.
 
 _DEEPEST = 8
 _MOST_PARTS = 40
@@ -26,7 +27,7 @@ _LONGEST_TEXT = 500
 
 
 class NotUnderstood(ValueError):
-    """What came back has not the shape of an answer."""
+    """An explorer's answer does not have the expected format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +39,20 @@ class Home:
 
     @property
     def imported(self) -> Import:
-        """The import that brings it."""
+        """Import of the class."""
         return Import(self.module, self.path.partition(".")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a parameter may be given; the kinds are those of the explorer's `shapes`.
+    """What a parameter accepts; kinds are defined in the explorer's `shapes`.
 
     Attributes:
         kind: The kind.
-        home: The class, where it is one.
-        parts: The shapes of what it holds, or of what it may be.
+        home: The class, if it is one.
+        parts: Shapes of contained items or union members.
         values: Source texts of literals, or names of an enum's members.
-        parameters: Of the class's constructor, or the keys of a typed dict.
+        parameters: Parameters of the class's constructor, or keys of a typed dict.
     """
 
     kind: str
@@ -63,14 +64,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter.
+    """A parameter.
 
     Attributes:
         name: Its name.
         mode: `positional`, `either`, `keyword`, `rest` for `*names` or `keywords` for `**names`.
-        required: Whether a call must give it.
-        default: Its default value, where that can be written.
-        shape: What it may be given.
+        required: Whether it has no default.
+        default: Default value, if it has a source text.
+        shape: What it accepts.
     """
 
     name: str
@@ -82,12 +83,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callee:
-    """Something that can be called.
+    """A callable.
 
     Attributes:
-        name: Its plain name.
-        parameters: What it takes; None if it does not tell.
-        returns: What it says that it returns.
+        name: Plain name.
+        parameters: Its parameters, or None if unknown.
+        returns: Its annotated return type.
         generator: Whether it yields.
     """
 
@@ -99,20 +100,20 @@ class Callee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A class: the member itself, or the one around it.
+    """A class: the member itself or its enclosing class.
 
     Attributes:
-        path: Its qualified name.
+        path: Qualified name.
         kind: `class`, `enum` or `exception`.
-        abstract: Whether no object of it can be made.
+        abstract: Whether it cannot be instantiated.
         members: Names of an enum's members.
-        builtin: The nearest built-in class that it derives from; empty for none.
-        parameters: Of its constructor; None if it tells none.
-        methods: Its public plain methods.
-        awaited: Its public methods that are coroutine functions.
-        asynchronous: Whether some of what it does is awaited.
-        special: Names of special methods that it has, of those that work by a statement.
-        factories: Class and static methods that return an object of it.
+        builtin: Nearest built-in base class; empty for none.
+        parameters: Parameters of the constructor, or None if unknown.
+        methods: Public synchronous methods.
+        awaited: Public methods that are coroutine functions.
+        asynchronous: Whether it has asynchronous operations.
+        special: Names of its special methods that are used by statements.
+        factories: Class and static methods that return an instance.
     """
 
     path: str
@@ -130,14 +131,14 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What the explorer found of one member.
+    """An explorer's description of a member.
 
     Attributes:
-        name: The member's dotted name.
-        problem: Why it cannot be had; None if it can.
-        callee: What is called.
-        owner: The class around it, or itself.
-        set_to: What it may be set to, where it is a property; None if it cannot be set.
+        name: Dotted name.
+        problem: Why it is not available, or None.
+        callee: What to call.
+        owner: Its enclosing class, or itself.
+        set_to: What a property may be set to, or None if it cannot be set.
     """
 
     name: str
@@ -151,10 +152,10 @@ UNKNOWN = Shape(kind="unknown")
 
 
 def read_description(data: Mapping[str, Any]) -> Description:
-    """Read one description.
+    """Decode a description.
 
     Raises:
-        NotUnderstood: It has not the shape of one.
+        NotUnderstood: It does not have the expected format.
     """
     try:
         owner = data.get("owner")
@@ -231,19 +232,19 @@ def _shape(data: Any, depth: int) -> Shape:
 
 
 def read_expression(data: Mapping[str, Any]) -> Expression:
-    """Read a source text with its imports.
+    """Decode a source expression with its imports.
 
     Raises:
-        ValueError: It is no expression, or its imports are none.
+        ValueError: It is not an expression, or its imports are invalid.
     """
     return Expression(_literal(str(data["text"])), read_imports(data["imports"]))
 
 
 def read_imports(data: Any) -> frozenset[Import]:
-    """Read imports, each a module and a name.
+    """Decode imports, each a module and a name.
 
     Raises:
-        ValueError: They are none.
+        ValueError: They are invalid.
     """
     return frozenset(Import(_dotted(module), _dotted(name) if name else "") for module, name in data)
 
@@ -254,7 +255,7 @@ def _literal(text: str) -> str:
 
 
 def _dotted(text: Any) -> str:
-    """Return a dotted name, or refuse what is none."""
+    """Return a validated dotted name."""
     name = str(text)
     if not all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split(".")):
         raise ValueError(f"{name[:80]!r} is no name")
@@ -263,17 +264,17 @@ def _dotted(text: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """All that is known of a member before it is run.
+    """Everything known about a member before it is run.
 
     Attributes:
         member: The member.
-        description: What the explorer says of it.
-        source: Its module's text.
-        hints: What that text says of its inputs.
-        documentation: The examples of its docstring.
+        description: The explorer's description.
+        source: Source of its module.
+        hints: Input hints in that source.
+        documentation: Examples in its docstring.
         partners: Functions of its module that may undo or check it.
         usage: How the project calls it.
-        company: How many members of its module are looked at, itself included.
+        company: Number of members of its module that are explored, including itself.
     """
 
     member: Member
@@ -286,45 +287,46 @@ class Subject:
     company: int = 1
 
     def share(self, of_all: int, fewest: int, most: int) -> int:
-        """Return how much it may have of something: less beside more members, for large modules' sake.
+        """Return the member's share of a budget, which shrinks with the number of members, for large modules.
 
         Args:
-            of_all: What there is for all of them.
-            fewest: As much it has in any case.
-            most: More it never has.
+            of_all: Budget for all members.
+            fewest: Minimum share.
+            most: Maximum share.
         """
         return max(fewest, min(most, of_all // self.company))
 
     @property
     def callee(self) -> Callee:
-        """What is called."""
+        """What to call."""
         return self.description.callee
 
     @property
     def owner(self) -> Owner | None:
-        """The class around it, or itself."""
+        """Its enclosing class, or itself."""
         return self.description.owner
 
     @property
     def parameters(self) -> Sequence[Parameter]:
-        """What it takes; nothing where it does not tell."""
+        """Its parameters; empty if unknown."""
         return self.callee.parameters or ()
 
     @property
     def gives_nothing(self) -> bool:
-        """Whether it never gives a value, so that its effects are all there is to see."""
+        """Whether it never returns a value, so that only its effects are observable."""
         return gives_nothing(self.source.definitions.get(self.member.name))
 
     def method_gives_nothing(self, name: str) -> bool:
-        """Tell the same of another method of its class."""
+        """Return the same for another method of its class."""
         owner = self.member.name.rpartition(".")[0]
         return gives_nothing(self.source.definitions.get(f"{owner}.{name}"))
 
 
 def reference(name: str, public_module: str) -> tuple[str, Import]:
-    """Return how a test names a member's function or class, and the import for it.
+    """Return how a test refers to a member's function or class, and the import for it.
 
-    A name that would hide a built-in one, or that pytest would take for a test, is reached by its module.
+    A name that would shadow a built-in, or that pytest would collect as a test, is accessed through its
+    module.
     """
     top = name.partition(".")[0]
     if not hasattr(builtins, top) and not top.lower().startswith("test"):

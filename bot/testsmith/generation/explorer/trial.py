@@ -1,4 +1,4 @@
-"""One call of a member, with all that it needs, as source text: what the explorer runs and a test repeats."""
+"""A trial: one call of a member with its setup as source text, run by the explorer and repeated in a test."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from testsmith.generation.explorer.render.expressions import Imports, InputSourc
 from testsmith.languages.driver import DocumentedExample
 
 CALLS = "calls"
-"""The list in which a function of the test's own notes what it is called with."""
+"""List in which a function of the test records its calls."""
 
 NAPS = "naps"
-"""The list that notes how long a member would have slept."""
+"""List that records how long a member would have slept."""
 
 FILE = "file.txt"
-"""The file that a trial on files works on."""
+"""File used in trials on files."""
 
 
 class StatedRelation(NamedTuple):
-    """What a call states by being True, instead of by its value.
+    """A property that a call asserts by returning True.
 
     Attributes:
-        words: What holds, in words for the test's name, such as `reverses_encode`.
-        idle: An expression that is True where the input shows nothing of it, since nothing happens to it.
+        words: What holds, for the test's name, such as `reverses_encode`.
+        idle: Expression that is True if the input does not exercise it because nothing changes.
     """
 
     words: str
@@ -33,14 +33,14 @@ class StatedRelation(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """A list in which a function of the test's own notes what it is called with.
+    """A list in which a function of the test records its calls.
 
     Attributes:
-        name: The list's name.
-        calls: Which function notes, and what it notes, in words for the test's name.
-        when: When it does so, in words for the test's name; may be empty.
-        under: The decorator that the function stands under, as it is told in words; empty for none.
-        fails: Whether the function raises, the first time at least.
+        name: Name of the list.
+        calls: Which function records and what, for the test's name.
+        when: When it records, for the test's name; may be empty.
+        under: Decorator of the function, in words; empty for none.
+        fails: Whether the function raises, at least the first time.
     """
 
     name: str
@@ -52,30 +52,30 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One call, with all that it needs.
+    """One call with its setup.
 
     Attributes:
-        imports: What its text needs.
-        still: Statements before all others, which hold the clock or chance still.
-        setup: Statements before the call; the first makes the object, where there is one.
-        pieces: The call's text around its object and arguments.
-        receiver: The object's name; empty if there is none.
-        arguments: The call's arguments.
-        watched: Names of objects that are looked at afterwards.
-        probes: Expressions that are looked at afterwards.
-        inside: Whether the object that is given is told by what it shows, even where it has a source text.
+        imports: Required imports.
+        still: Statements before all others that fix the clock or random values.
+        setup: Statements before the call; the first creates the object, if any.
+        pieces: Text of the call around its object and arguments.
+        receiver: Name of the object; empty for none.
+        arguments: Arguments of the call.
+        watched: Names of objects observed after the call.
+        probes: Expressions observed after the call.
+        inside: Whether a returned object is described by its state even if it has a source text.
         layer: Where its inputs come from.
-        example: The documented example that it is; None for all others.
-        is_shortened: Whether its setup leaves out statements that the docstring shows before its call.
-        about: What it shows, in words for the test's name; empty if its call says that.
-        priors: Names of the methods that were called before.
-        relation: The relation that it states; None for all others.
-        in_loop: Whether all of it runs inside one coroutine, in which its text may await.
-        enters: Whether an object that can be entered is entered, and told of from inside.
-        allowed: The name of an exception's class that may happen to the project; empty for none.
-        only_refusals: Whether a value that it gives is by chance, so that only what is refused counts.
-        must_hold: Whether nothing but True is to be stated of it.
-        recording: What notes the calls of a function that it gives the member; None for nothing.
+        example: The documented example that it repeats, or None.
+        is_shortened: Whether its setup leaves out statements that the docstring shows before the call.
+        about: What it shows, for the test's name; empty if the call says that.
+        priors: Names of methods called before.
+        relation: Relation that it asserts, or None.
+        in_loop: Whether it runs inside a coroutine, so that its text may use `await`.
+        enters: Whether a context manager is entered and observed inside the block.
+        allowed: Name of an exception class that may be raised; empty for none.
+        only_refusals: Whether values are random, so that only exceptions count.
+        must_hold: Whether only the value True may be asserted.
+        recording: Recording of the calls of a function passed to the member, or None.
     """
 
     imports: Imports
@@ -102,35 +102,35 @@ class Trial:
 
     @property
     def noted(self) -> tuple[str, ...]:
-        """The lists of the test's own in which something is noted: a test always states what they hold."""
+        """The test's own recording lists; a test always asserts their contents."""
         naps = (NAPS,) if any(statement.startswith(f"{NAPS} = ") for statement in self.still) else ()
         return naps if self.recording is None else (self.recording.name, *naps)
 
     @property
     def call(self) -> str:
-        """The call's text."""
+        """Source text of the call."""
         return call_text(self.pieces, self.receiver, [argument.text() for argument in self.arguments])
 
     @property
     def text(self) -> str:
-        """The whole trial's text."""
+        """Source text of the whole trial."""
         return "\n".join((*self.still, *self.setup, self.call))
 
     @property
     def key(self) -> tuple[str, bool, bool]:
-        """What equal trials have in common."""
+        """Key that is equal for equal trials."""
         return self.text, self.in_loop, self.enters
 
     @property
     def file_content(self) -> str | None:
-        """The text of the file that is set up; None if there is none."""
+        """Content of the file that is set up, or None."""
         prefix = "path.write_text("
         written = next((each for each in self.setup if each.startswith(prefix)), None)
         return None if written is None else str(ast.literal_eval(written[len(prefix) : -1]))
 
     @property
     def is_statement(self) -> bool:
-        """Whether its call is no expression, and so gives nothing."""
+        """Whether its call is a statement, which has no value."""
         try:
             ast.parse(self.call, mode="eval")
         except SyntaxError:
@@ -139,11 +139,11 @@ class Trial:
 
     @property
     def stands_alone(self) -> bool:
-        """Whether it is too much for a row of a table."""
+        """Whether it is too long for a table row."""
         return self.in_loop or self.enters or self.recording is not None
 
     @property
     def made(self) -> str:
-        """The text that makes the object, where nothing else is set up and it is used once; else empty."""
+        """Text that creates the object if it is the only setup and used once; otherwise empty."""
         alone = self.receiver and len(self.setup) == 1 and self.pieces.count(Slot.RECEIVER) <= 1
         return self.setup[0].partition(" = ")[2] if alone else ""

@@ -1,4 +1,4 @@
-"""What is run of one member: calls as source text, planned from its description, text and examples."""
+"""Plan the trials of a member from its description, source, examples and usage."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _HEADS = {"__enter__": "with ", "__exit__": "with ", "__aenter__": "async with "
 _ITERATED = {"__aiter__": ("[item async for item in ", "]"), "__anext__": ("await ", ".__anext__()")}
 
 MOST_TRIALS = 56
-"""How many trials are planned for one member, beside those of its documentation."""
+"""Number of trials planned for one member, in addition to documented ones."""
 
 _FEWEST_TRIALS = 32
 _MOST_OF_A_MODULE = 1700
 
 _TIMES_FOR_CHANGED = 2
-"""So many times as many for one that is on base as well: what differs there is worth a search."""
+"""Factor for members that also exist on base, where differences are worth a longer search."""
 
 _MOST_DRAWS = 200
 _MOST_ROWS = 16
@@ -52,8 +52,8 @@ _MOST_CROSSED = 4
 
 
 def plan(subject: Subject, seed: int) -> list[Trial]:
-    """Return the trials of a member, those of its documentation and its usage first, each text once."""
-    planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - no secret
+    """Return the distinct trials of a member, those from its documentation and usage first."""
+    planner = _Planner(subject, Random(f"{seed}:{subject.member.id}"))  # noqa: S311 - not used for security
     documented = [_documented(subject, call) for call in subject.documentation.calls]
     found = {trial.key: trial for trial in documented}
     for trial in with_stillness(subject, planner.used()):
@@ -72,7 +72,7 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
 
 
 def _documented(subject: Subject, call: DocumentedCall) -> Trial:
-    """Return a documented call as a trial: taken apart where it holds one plain call of the member."""
+    """Return a documented call as a trial, split into parts if it contains one plain call of the member."""
     plain = Trial(
         imports=call.imports,
         setup=call.setup,
@@ -114,7 +114,7 @@ class _Planner:
         self._path = name + self._member.name.removeprefix(self._member.name.partition(".")[0])
 
     def trials(self) -> Iterator[Trial]:
-        """Yield all trials, the simplest first; their number is for the caller to limit."""
+        """Yield all trials, simplest first; the caller limits their number."""
         owner = self._subject.owner
         if self._member.kind is MemberKind.CLASS and owner is not None and owner.kind == "enum":
             return self._enum_trials()
@@ -154,7 +154,7 @@ class _Planner:
         return Relations(self._columns, bare, own, [*parties.values()]).trials()
 
     def used(self) -> Iterator[Trial]:
-        """Yield the calls that the project makes itself, of what is called by its name."""
+        """Yield the project's own calls of a function or method."""
         if self._member.kind is MemberKind.PROPERTY or self._member.plain_name.startswith("__"):
             return
         for call in self._subject.usage.calls[:_MOST_USED]:
@@ -169,7 +169,7 @@ class _Planner:
                     )
 
     def _used_on(self, call: UsedCall) -> Trial | None:
-        """Return the trial that a call of the project is made in; None if its object is not known."""
+        """Return the trial for a project's call, or None if its object is unknown."""
         if self._member.kind is not MemberKind.METHOD:
             plain = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
             return replace(plain, inside=self._member.kind is MemberKind.CLASS)
@@ -198,7 +198,7 @@ class _Planner:
         yield from self._calls(plain) if is_own else ()
 
     def _entering_trials(self, path: str, objects: Sequence[Expression]) -> Iterator[Trial]:
-        """Yield what the special methods of a class do that has no others."""
+        """Yield trials of special methods for a class without other methods."""
         variable = variable_for(path, {self._import.bound})
         for name in self._subject.owner.special if self._subject.owner else ():
             if is_entered(name):
@@ -211,7 +211,7 @@ class _Planner:
         yield from self._calls(trial)
 
     def _with_files(self, trial: Trial) -> Iterator[Trial]:
-        """Return calls on files, for a member that is given the name of one."""
+        """Yield calls on files, for a member that takes a file name."""
         base = self._columns.ordinary(self._subject.callee)
         rows = [] if base is None else [base, *islice(self._columns.exchanged(base), _MOST_ROWS)]
         return file_trials(trial, rows, self._member.source)
@@ -261,7 +261,7 @@ class _Planner:
                 yield self._with(trial, [operand])
 
     def _calls(self, trial: Trial) -> Iterator[Trial]:
-        """Yield a trial with arguments: ordinary ones, then one exchanged at a time, then drawn ones."""
+        """Yield a trial with ordinary arguments, then with one replaced at a time, then with random ones."""
         base = self._columns.ordinary(self._subject.callee)
         if base is None:
             return
@@ -274,7 +274,7 @@ class _Planner:
             yield self._with(trial, self._columns.drawn(self._random))
 
     def _exchanged(self, base: Sequence[Argument]) -> Iterator[list[Argument]]:
-        """Yield arguments with one exchanged: those of the first call, and by turns those of the project."""
+        """Yield arguments with one replaced, from the first call and the project's calls in turn."""
         used = [self._columns.used(call) for call in self._subject.usage.calls[:_MOST_CROSSED]]
         rows = [row for row in used if row is not None and row != base]
         columns = [self._columns.exchanged(row) for row in (base, *rows)]
@@ -289,7 +289,7 @@ class _Planner:
         )
 
     def _with_variables(self, trial: Trial, arguments: Sequence[Argument]) -> Trial | None:
-        """Give lists and the like as variables, to be looked at later, where the member gives nothing."""
+        """Assign mutable arguments to variables to observe later, if the member returns nothing."""
         held = [each for each in arguments if each.value.text[:1] in {"[", "{"}]
         if trial.receiver or trial.setup or not held or not self._subject.gives_nothing:
             return None
@@ -304,7 +304,7 @@ class _Planner:
 
 
 def _alike(made: Sequence[Expression], bare: Sequence[Trial]) -> Iterator[Trial]:
-    """Yield what a hash is for: an object and another one that is made alike are one in a set."""
+    """Yield trials of `__hash__`: two equal objects are one element of a set."""
     for each, trial in zip(made, bare, strict=True):
         pieces = ("len({", Slot.RECEIVER, f", {each.text}}}) == 1")
         yield replace(
@@ -313,7 +313,7 @@ def _alike(made: Sequence[Expression], bare: Sequence[Trial]) -> Iterator[Trial]
 
 
 def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]) -> Trial:
-    """Return a call on an object that is made before."""
+    """Return a call on an object created in the setup."""
     return Trial(
         imports=made.imports,
         setup=(f"{variable} = {made.text}",),
@@ -326,13 +326,13 @@ def _on(made: Expression, variable: str, pieces: Pieces, probes: tuple[str, ...]
 
 
 def _sequences(trial: Trial, priors: Sequence[Prior]) -> list[Trial]:
-    """Return a trial after each of some calls of other methods, and after the first two of them."""
+    """Return a trial after each of several calls of other methods, and after the first two of them."""
     one = [_after(trial, prior) for prior in priors]
     return one if len(priors) < 2 else [*one, _after(one[0], priors[1])]  # noqa: PLR2004 - a pair
 
 
 def _after(trial: Trial, prior: Prior) -> Trial:
-    """Return a trial with another method of the object called before."""
+    """Return a trial with another method called on the object before."""
     made = (f"{CALLS} = []",) if prior.callback else ()
     return replace(
         trial,
@@ -345,16 +345,16 @@ def _after(trial: Trial, prior: Prior) -> Trial:
 
 
 def is_entered(name: str) -> bool:
-    """Return whether a special method works by one of these statements."""
+    """Return whether a special method is used by one of these statements."""
     return name in _HEADS or name in _ITERATED
 
 
 def entering_trials(name: str, bare: Sequence[Trial]) -> Iterator[Trial]:
-    """Yield what shows a special method at work.
+    """Yield trials that exercise a special method.
 
     Args:
-        name: The method's name.
-        bare: Calls of it on several objects.
+        name: Name of the method.
+        bare: Its calls on several objects.
     """
     for trial in bare[: _MOST_ITERATED if name in _ITERATED else 1]:
         if name in _ITERATED:
@@ -376,10 +376,10 @@ def setting_trials(trial: Trial, parameter: Parameter, name: str, hints: Hints) 
     """Yield assignments to a property.
 
     Args:
-        trial: Something done with the object.
-        parameter: What the property is set to.
-        name: The property's name.
-        hints: What the text of its class says.
+        trial: A trial on the object.
+        parameter: What the property accepts.
+        name: Name of the property.
+        hints: Hints in the source of its class.
     """
     for value in inputs(parameter, hints, ())[:_MOST_SET]:
         given = Argument(name, value)

@@ -1,1 +1,1 @@
-"""From observed cases to the text of a test module."""
+"""Rendering of observed cases as a test module."""

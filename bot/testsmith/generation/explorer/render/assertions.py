@@ -1,4 +1,4 @@
-"""What one case asserts, as lines of a test: the call, and what is to be seen of it."""
+"""Render the call and the assertions of a case."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _INDENT = "    "
 _ASKING = frozenset({"all", "any", "isinstance", "issubclass", "callable", "hasattr"})
 _SINGLETONS = frozenset({"None", "True", "False"})
 _LOOSE = (ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.Tuple)
-"""What binds no closer than a comparison."""
+"""Expressions that bind no tighter than a comparison."""
 
 _MEANING = r"\\^$.|?*+()\[\]{}"
-"""The characters that mean something in a pattern, as they stand in a set of them."""
+"""Regex metacharacters, as the content of a character set."""
 
 Lines = list[str]
 Written = tuple[Lines, Imports]
 
 
 def spread(text: str) -> str:
-    """Return the source text of a long text as one literal a line, as people write it; all else as it is."""
+    """Return the source text of a long string split into readable lines; others are returned unchanged."""
     node = ast.parse(text, mode="eval").body if len(text) > _LONGEST_UNSPREAD else None
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         return text
@@ -44,7 +44,7 @@ def spread(text: str) -> str:
 
 
 def _wrapped(line: str) -> Lines:
-    """Return a line in parts of at most a readable length, each with the blank that it ends on."""
+    """Split a line into parts of readable length, each including its trailing space."""
     parts = [""]
     for word in re.findall(r"\S+\s*|^\s+", line):
         if parts[-1] and len(parts[-1]) + len(word) > _LONGEST_UNSPREAD:
@@ -54,18 +54,18 @@ def _wrapped(line: str) -> Lines:
 
 
 def indented(lines: Iterable[str]) -> Lines:
-    """Return lines one step further in; empty ones stay empty."""
+    """Indent lines by one level; empty ones stay empty."""
     return [_INDENT + line if line else "" for line in lines]
 
 
 class Brought(NamedTuple):
-    """How the value that matters is brought out of what a call gives.
+    """How the relevant value is obtained from a call's result.
 
     Attributes:
-        expression: What stands for the value.
-        imports: What all of it needs.
-        before: Lines that must come before.
-        block: The head of the block that the value is only there in; empty for none.
+        expression: Expression for the value.
+        imports: Imports it requires.
+        before: Lines that come before.
+        block: Head of the block in which the value is available; empty for none.
     """
 
     expression: str
@@ -74,13 +74,13 @@ class Brought(NamedTuple):
     block: str = ""
 
     def framed(self, lines: Lines) -> Lines:
-        """Return lines that use the expression, with what must stand around them."""
+        """Return lines that use the expression, with the required surrounding lines."""
         inner = [self.block, *indented(lines)] if self.block else lines
         return [*self.before, "", *inner] if self.before else inner
 
 
 def brought_out(form: str, call: str) -> Brought:
-    """Return how the value is brought out of a call, in the forms that the explorer tells."""
+    """Return how the value is obtained from a call, for a form reported by the explorer."""
     maker = _FORMS.get(form)
     return Brought(call) if maker is None else maker(call)
 
@@ -134,7 +134,7 @@ _FORMS: dict[str, Callable[[str], Brought]] = {
 
 
 def act_and_assert(case: Case, call: str) -> Written:
-    """Return the call and what is asserted of it."""
+    """Return the call and its assertions."""
     if case.contradicts or case.outcome.kind == "none":
         return _documented(case, call)
     if case.gives_none and case.states_changes:
@@ -147,7 +147,7 @@ def act_and_assert(case: Case, call: str) -> Written:
 
 
 def _documented(case: Case, call: str) -> Written:
-    """Write what the documentation says, whatever the code does."""
+    """Assert the documented result, regardless of what the code does."""
     example = case.trial.example
     if example is not None and example.exception is not None:
         return refusal(case.outcome.form, call, example.exception.rpartition(".")[2])
@@ -156,13 +156,13 @@ def _documented(case: Case, call: str) -> Written:
 
 
 def _tidy(text: str) -> str:
-    """Return a literal of a text in the quotes of all others."""
+    """Return a string literal with the usual quotes."""
     value = ast.parse(text, mode="eval").body
     return quoted(value.value) if isinstance(value, ast.Constant) and isinstance(value.value, str) else text
 
 
 def comparison(form: str, call: str, relation: str, expected: str) -> Written:
-    """Return the assertion that a call gives something."""
+    """Return the assertion of a call's value."""
     brought = brought_out(form, call)
     if relation == "nan":
         return brought.framed([f"assert math.isnan({brought.expression})"]), brought.imports | {_MATH}
@@ -178,7 +178,7 @@ def _assertion(expression: str, relation: str, text: str) -> str:
 
 
 def _asks(node: ast.expr) -> bool:
-    """Return whether an expression calls a built-in function that only ever gives True or False."""
+    """Return whether an expression is a call of a built-in function that returns only True or False."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ASKING
 
 
@@ -186,10 +186,10 @@ def refusal(form: str, call: str, exception: str, match: str = "") -> Written:
     """Return the assertion that a call raises.
 
     Args:
-        form: How a value would be brought out.
+        form: How a value would be obtained.
         call: The call.
-        exception: How the test names the exception.
-        match: The pattern of its message, as source text; empty for any.
+        exception: Name of the exception in the test.
+        match: Source text of the message pattern; empty for any message.
     """
     brought = brought_out(form, call)
     expression = _entered_text(form, call) if brought.block else brought.expression
@@ -203,7 +203,7 @@ def _entered_text(form: str, call: str) -> str:
 
 
 def exception_imports(outcome: CallResult) -> Imports:
-    """Return what naming the outcome's exception needs."""
+    """Return the imports that the outcome's exception requires."""
     is_builtin = outcome.home is None or outcome.home.module == "builtins"
     return NONE if outcome.home is None or is_builtin else frozenset({outcome.home.imported})
 
@@ -223,10 +223,10 @@ def _raised(case: Case, call: str) -> Written:
 
 
 def match_text(message: str | None) -> str:
-    """Return the pattern for a message, as source text; empty if there is none worth giving.
+    """Return the source text of a pattern for a message; empty if none is useful.
 
-    The message's longest part of whole words without characters that mean something in a pattern, where that
-    is most of it; else the whole message with those escaped.
+    The pattern is the longest part of whole words without metacharacters if that is most of the message, and
+    otherwise the escaped message.
     """
     if not message or not message.strip():
         return ""
@@ -241,7 +241,7 @@ def match_text(message: str | None) -> str:
 
 
 def _object(case: Case, call: str) -> Written:
-    """Write what can be said of an object that has no source text of its own."""
+    """Assert the facts about an object without source text."""
     outcome = case.outcome
     brought = brought_out(outcome.form, call)
     facts = case.shown_facts

@@ -1,4 +1,4 @@
-"""How a member is called in source text: the pieces around its object and its arguments."""
+"""Source text of calls: pieces around the object and the arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testsmith.generation.explorer.render.expressions import Expression
 
 
 class Slot(Enum):
-    """What stands in a place of a call."""
+    """Placeholder in a call."""
 
     RECEIVER = auto()
     ALL = auto()
@@ -23,17 +23,17 @@ class Slot(Enum):
 
 Piece = str | Slot | int
 Pieces = tuple[Piece, ...]
-"""A call: fixed text, and the places of its object and its arguments, of which one may be meant by number."""
+"""A call as fixed text and placeholders for its object and arguments; a number refers to one argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a call.
+    """An argument of a call.
 
     Attributes:
-        name: The parameter's name.
-        value: What is given.
-        by_keyword: Whether it is given by name.
+        name: Name of the parameter.
+        value: Value of the argument.
+        by_keyword: Whether it is passed by keyword.
     """
 
     name: str
@@ -41,13 +41,13 @@ class Argument:
     by_keyword: bool = False
 
     def text(self, value: str | None = None) -> str:
-        """Return it as it stands in the call, with its own value or another text for it."""
+        """Return its source text in the call, with its own value or another text."""
         value = self.value.text if value is None else value
         return f"{self.name}={value}" if self.by_keyword else value
 
 
 def call_text(pieces: Pieces, receiver: str, arguments: Sequence[str]) -> str:
-    """Return the text of a call."""
+    """Return the source text of a call."""
     filled = {
         Slot.RECEIVER: receiver,
         Slot.ALL: ", ".join(arguments),
@@ -113,17 +113,17 @@ _OPERATORS = {
 """Binary operators by the name of their special method."""
 
 CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
-"""Special methods that are seen by making an object."""
+"""Special methods that are exercised by creating an object."""
 
 COMPARISONS = frozenset(f"__{name}__" for name in ("eq", "ne", "lt", "le", "gt", "ge"))
-"""Special methods whose other operand is best an object of the same class."""
+"""Special methods whose other operand should be an object of the same class."""
 
 BINARY = frozenset(f"__{name}__" for name in _OPERATORS)
-"""Special methods behind a binary operator."""
+"""Special methods of binary operators."""
 
 
 def method_pieces(name: str) -> Pieces:
-    """Return how a method is called on an object: a special one by its syntax where it has one."""
+    """Return how a method is called on an object; special methods use their syntax if they have one."""
     if name in _OPERATIONS:
         return _OPERATIONS[name]
     if name in BINARY:
@@ -132,7 +132,7 @@ def method_pieces(name: str) -> Pieces:
 
 
 def variable_for(path: str, taken: Collection[str]) -> str:
-    """Return a name for an object of a class that hides nothing."""
+    """Return a variable name for an object of a class that shadows nothing."""
     plain = path.rpartition(".")[2]
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", plain) or ["thing"]
     name = "_".join(words[-2:]).lower()

@@ -1,4 +1,4 @@
-"""Source expressions: what inputs are made of, together with the imports that they need."""
+"""Source expressions for input values, with the imports they require."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class InputSource(IntEnum):
-    """Where an input comes from, the most telling first."""
+    """Where an input comes from, most informative first."""
 
     DOCUMENTED = 0
     USED = 1
@@ -20,17 +20,17 @@ class InputSource(IntEnum):
     BOUNDARY = 3
     TYPED = 4
     REPEATED = 5
-    """A call that the project's own tests make as it is."""
+    """A call made exactly this way by the project's tests."""
     SEARCHED = 6
 
 
 class Import(NamedTuple):
-    """One import of a test module.
+    """An import in a test module.
 
     Attributes:
         module: The module.
-        name: What is imported from it; empty if it is imported itself.
-        alias: The name it goes by in the test; empty for its own.
+        name: Name imported from it; empty if the module itself is imported.
+        alias: Name in the test; empty for the original name.
     """
 
     module: str
@@ -39,12 +39,12 @@ class Import(NamedTuple):
 
     @property
     def bound(self) -> str:
-        """The name that it binds."""
+        """Name that it binds."""
         return self.alias or self.name or self.module.partition(".")[0]
 
     @property
     def statement(self) -> str:
-        """The import as a statement."""
+        """The import statement."""
         alias = f" as {self.alias}" if self.alias else ""
         if self.name:
             return f"from {self.module} import {self.name}{alias}"
@@ -60,8 +60,8 @@ class Expression:
     """A value as source text.
 
     Attributes:
-        text: The text.
-        imports: What it needs.
+        text: Source text.
+        imports: Imports it requires.
         layer: Where it comes from.
     """
 
@@ -70,12 +70,12 @@ class Expression:
     layer: InputSource = InputSource.TYPED
 
     def at(self, layer: InputSource) -> Expression:
-        """Return the same value as one that comes from elsewhere."""
+        """Return the same value with another source layer."""
         return replace(self, layer=layer)
 
 
 def unique(expressions: Iterable[Expression]) -> list[Expression]:
-    """Return the expressions without those whose text came before."""
+    """Return the expressions without duplicate texts."""
     found: dict[str, Expression] = {}
     for expression in expressions:
         found.setdefault(expression.text, expression)
@@ -83,7 +83,7 @@ def unique(expressions: Iterable[Expression]) -> list[Expression]:
 
 
 def joined(template: str, parts: Iterable[Expression], imports: Imports = NONE) -> Expression:
-    """Return a template with the parts' texts, separated by commas, in the place of its `{}`."""
+    """Return a template with `{}` replaced by the parts' texts, separated by commas."""
     parts = [*parts]
     opening, _, closing = template.partition("{}")
     text = opening + ", ".join(part.text for part in parts) + closing
@@ -91,7 +91,7 @@ def joined(template: str, parts: Iterable[Expression], imports: Imports = NONE) 
 
 
 def quoted(text: str | bytes) -> str:
-    """Return the literal of a text or of bytes, in double quotes unless single ones save escapes."""
+    """Return the literal of a string or bytes, in double quotes unless single quotes avoid escapes."""
     start, mark, body = repr(text).partition("'")
     if start in {"", "b"} and mark and '"' not in body:
         return start + '"' + body[:-1].replace("\\'", "'") + '"'
@@ -99,7 +99,7 @@ def quoted(text: str | bytes) -> str:
 
 
 LONGEST_READ = 80
-"""The most characters of a text without line ends that a reader still takes in."""
+"""Maximum length of a readable text without line ends."""
 
 _RUN = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
@@ -109,7 +109,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]{3,}")
 
 
 def is_opaque(source: str) -> bool:
-    """Return whether a value's source text holds a text or bytes that say nothing to a reader."""
+    """Return whether a value's source text contains a string or bytes that a reader cannot interpret."""
     return any(_is_unreadable(value) for value in _texts(source))
 
 
@@ -132,7 +132,7 @@ def _is_unreadable(value: str | bytes) -> bool:
 
 
 def _is_encoded(text: str) -> bool:
-    """Return whether a text holds a long run of letters and digits that are mixed, and make no words."""
+    """Return whether a text contains a long mixed run of letters and digits that forms no words."""
     runs = [*_RUN.findall(text), *_HEXADECIMAL.findall(text)]
     return any(_turns(run) >= _FEWEST_TURNS and not _is_of_words(run) for run in runs)
 
@@ -142,6 +142,6 @@ def _is_of_words(run: str) -> bool:
 
 
 def _turns(run: str) -> int:
-    """Count how often a run turns from one kind of character to another."""
+    """Count the changes from one kind of character to another in a run."""
     kinds = [(character.isdigit(), character.isupper()) for character in run if character.isalnum()]
     return sum(left != right for left, right in pairwise(kinds))

@@ -1,4 +1,4 @@
-"""Which cases share a test: rows of one shape become a table, all others stand alone."""
+"""Group cases into tests, and describe in words what they show."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from testsmith.generation.explorer.render.value_words import size_of
 from testsmith.model import TestDescription
 
 MOST_TESTS = 8
-"""How many tests one member gets at most; of more than six each shows something that no other does."""
+"""Maximum number of tests per member; beyond six, each must show something new."""
 
 FEWEST_ROWS = 3
-"""Fewer cases of one shape are tests of their own."""
+"""Minimum number of cases of one shape for a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test function to write: one case, or the rows of a table."""
+    """A test function to write: one case, or the rows of a table."""
 
     cases: tuple[Case, ...]
 
@@ -31,16 +31,15 @@ class Test:
 
     @property
     def first(self) -> Case:
-        """Its only case, or its first row."""
+        """Its only case or first row."""
         return self.cases[0]
 
 
 def tests_of(cases: Sequence[Case]) -> list[Test]:
-    """Return the tests for chosen cases, given in the order of their worth; what is too much is left out.
+    """Return the tests for selected cases, given most valuable first, leaving out what is too much.
 
-    They come in the order in which a reader meets a member: what this change does or its documentation says,
-    then what it gives, then what it refuses; the ordinary before the rare. What is past reading comes last,
-    so that it falls where a relation shows as much.
+    Tests are ordered for readers: changed or documented behavior, then values, then exceptions; ordinary
+    before unusual. Unreadable values come last, so that they are dropped if a relation shows as much.
     """
     groups: dict[Hashable, list[Case]] = {}
     for number, case in enumerate(cases):
@@ -64,9 +63,9 @@ def _tests(group: Sequence[Case]) -> list[Test]:
 
 
 def _in_order(group: Sequence[Case]) -> Sequence[Case]:
-    """Return rows from the smallest to the largest, where all that differs is a number or a duration.
+    """Return rows sorted by size if they differ only in a number or duration.
 
-    What is neither, as None among numbers, comes after them.
+    Other values, for example None, come last.
     """
     names = [argument.name for argument in group[0].trial.arguments]
     columns = {name: [_value_of(case, name) for case in group] for name in names}
@@ -83,7 +82,7 @@ def _value_of(case: Case, name: str) -> str:
 
 
 def shape(case: Case) -> Hashable | None:
-    """Return what the rows of a table have in common; None for a case that stands alone."""
+    """Return what the rows of a table have in common, or None for a case with a test of its own."""
     trial, outcome = case.trial, case.outcome
     on_variables = (bool(trial.watched) and not trial.receiver) or case.in_folder
     on_variables = on_variables or any(each.value.text.startswith("iter(") for each in trial.arguments)
@@ -108,15 +107,15 @@ _FORM_WORDS = {
     "entered": " (once entered)",
     "async entered": " (once entered)",
 }
-"""How a value was brought out of what a call gave, where that is not the value itself."""
+"""Descriptions of how a value was obtained from a call, if it is not the value itself."""
 
 
 def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[TestDescription, ...]:
-    """Return what each case shows that has something short to say, the most telling first.
+    """Return descriptions of the cases that can be described briefly, most informative first.
 
     Args:
-        cases: The cases, the most telling first.
-        tests: The tests that they stand in, with their names.
+        cases: The cases, most informative first.
+        tests: Tests that contain them, with their names.
     """
     names = {case: name for name, test in tests for case in test.cases}
     data = [
@@ -128,9 +127,9 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[T
 
 
 def facts(cases: Sequence[Case]) -> tuple[str, ...]:
-    """Return what came of each case that has something short to say, those on which base differs first.
+    """Return the results of cases that can be described briefly, those on which base differs first.
 
-    What the documentation contradicts is no fact to rely on, and what works on files has none that is short.
+    Results that contradict the documentation are unreliable and left out, as are cases that work on files.
     """
     data = [case for case in cases if not (case.contradicts or case.in_folder or case.outcome.kind == "none")]
     ordered = sorted(data, key=lambda case: not case.is_witness)
@@ -138,7 +137,7 @@ def facts(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def _fact(case: Case) -> str:
-    """Return what came of a case, and on base where that differs; empty if it is long."""
+    """Return the result of a case, and of base if different; empty if it is long."""
     if case.trial.setup and not case.trial.receiver:
         return ""
     text = _witness(case) or f"{_called(case)} {_does(case, case.changes)}"
@@ -147,7 +146,7 @@ def _fact(case: Case) -> str:
 
 
 def _shows(case: Case) -> str:
-    """Return one clause on a case; empty if nothing short can be said."""
+    """Return a clause about a case; empty if there is no short one."""
     if case.contradicts or (case.trial.setup and not case.trial.receiver and case.trial.recording is None):
         return ""
     text = f"{_called(case)} {_does(case, case.changes)}"
@@ -155,7 +154,7 @@ def _shows(case: Case) -> str:
 
 
 def _witness(case: Case) -> str | None:
-    """Return what a case shows of the change, as a sentence; None if it is no witness."""
+    """Return a sentence about what a case shows of the change, or None if it is not a witness."""
     if not case.is_witness or case.contradicts or case.base is None:
         return None
     before = Case(trial=case.trial, seen=case.base)
@@ -170,7 +169,7 @@ def _differing(facts: Sequence[Fact], others: Sequence[Fact]) -> tuple[Fact, ...
 
 
 def _called(case: Case) -> str:
-    """Return the call in words, with what was called before it."""
+    """Return the call in words, with previous calls."""
     recording = case.trial.recording
     if recording is not None and recording.under:
         return f"`{case.expression}` under `@{recording.under}`"
@@ -194,7 +193,7 @@ def _did(case: Case, changed: Sequence[Fact], other: CallResult | None = None) -
 def _told(
     case: Case, changed: Sequence[Fact], other: CallResult | None, verbs: tuple[str, str, str, str]
 ) -> str:
-    """Return what came of a case in words, what is not the same as with another outcome first."""
+    """Return a result in words, starting with what differs from another result."""
     outcome = case.outcome
     gives, raises, prints, leaves = verbs
     value = outcome.value.text if outcome.value else ""
@@ -217,7 +216,7 @@ def _exception(outcome: CallResult) -> str:
 
 
 def _object(outcome: CallResult, other: CallResult | None) -> str:
-    """Return an object in words, by what tells it from the other one."""
+    """Return an object in words, by what distinguishes it from the other one."""
     name = outcome.home.path if outcome.home else "object"
     fact = (*_differing(outcome.facts, other.facts if other else ()), *outcome.facts)[0]
     article = "an" if name[:1] in "AEIOUaeiou" else "a"

@@ -1,7 +1,7 @@
-"""The text of a member's tests: one complete pytest module, as a careful person would write it.
+"""Render a member's tests as a complete pytest module.
 
-It runs by plain `pytest FILE` from an empty folder with the source roots on PYTHONPATH, and keeps to the
-syntax of Python 3.9.
+The module runs with plain `pytest FILE` in an empty folder with the source roots on PYTHONPATH, and uses only
+Python 3.9 syntax.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def write_module(tests: Sequence[tuple[str, Test]], top_package: str) -> str:
 
     Args:
         tests: Tests with their names, in order.
-        top_package: The project's own top-level package, whose imports stand last.
+        top_package: The project's top-level package, whose imports come last.
 
     Raises:
-        CannotWrite: They do not go together.
+        CannotRender: The tests conflict.
     """
     written = [_written(name, test) for name, test in tests]
     blocks = ["\n".join(lines) for lines, _ in written]
@@ -81,7 +81,7 @@ def _group_lines(group: Iterable[Import]) -> Lines:
 
 
 def _isort_key(each: Import) -> tuple[str, int, str]:
-    """Sort as isort does: constants, then classes, then all others."""
+    """Return isort's sort key: constants, then classes, then other names."""
     kind = 0 if each.name.isupper() and len(each.name) > 1 else 1 if each.name[:1].isupper() else 2
     return each.module, kind, each.name
 
@@ -121,18 +121,18 @@ def _body(case: Case) -> Written:
 
 
 def _spaced(statement: str) -> Lines:
-    """Return the lines of a statement, a function or class with room around it."""
+    """Return the lines of a statement, with blank lines around a function or class."""
     lines = statement.splitlines()
     return ["", *lines, ""] if statement.startswith(("@", "def ", "async def ", "class ")) else lines
 
 
 def _with_single_blanks(lines: Lines) -> Lines:
-    """Return lines with one empty line where there are several, and none at the beginning."""
+    """Return lines with at most one consecutive blank line, and none at the beginning."""
     return [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
 
 
 def _setup_and_call(case: Case) -> tuple[Lines, str]:
-    """Return the statements before the call, and the call; an object that is used once stands in the call."""
+    """Return the setup statements and the call; an object that is used once is inlined."""
     trial = case.trial
     arguments = [argument.text() for argument in trial.arguments]
     value = case.outcome.value.text if case.outcome.value else ""
@@ -183,14 +183,14 @@ def _table_setup(case: Case) -> Lines:
 
 
 def _varying(test: Test) -> list[str]:
-    """Return the arguments that differ between the rows; the first where none does."""
+    """Return the arguments that differ between rows, or the first if none does."""
     names = [argument.name for argument in test.first.trial.arguments]
     texts = [{argument.name: argument.value.text for argument in case.trial.arguments} for case in test.cases]
     return [name for name in names if len({row[name] for row in texts}) > 1] or names[:1]
 
 
 _RESERVED = frozenset({"expected", "message", "request", "capsys"})
-"""Names that a table's columns must not have: those of its results, and of fixtures."""
+"""Names not allowed for a table's columns: result columns and fixtures."""
 
 
 def _column_name(argument: str, case: Case) -> str:
@@ -199,7 +199,7 @@ def _column_name(argument: str, case: Case) -> str:
 
 
 class _Results:
-    """What the rows of a table come to: one column, or the same for all."""
+    """Expected results of a table's rows: one column, or one value for all."""
 
     def __init__(self, test: Test) -> None:
         self._case = test.first
@@ -214,13 +214,13 @@ class _Results:
         self._imports = NONE.union(*(value.imports for value in values if value is not None))
 
     def of(self, case: Case) -> str:
-        """Return what a row comes to, as source text."""
+        """Return the source text of a row's result."""
         if self._raised:
             return match_text(case.outcome.message)
         return case.outcome.value.text if case.outcome.value else "None"
 
     def body(self, call: str) -> Written:
-        """Return the lines of the test."""
+        """Return the body of the test."""
         outcome = self._case.outcome
         expected = self.column or self._common
         if self._raised and outcome.home is not None:

@@ -1,4 +1,4 @@
-"""Names of tests and ids of rows: what a case is about, in words."""
+"""Name tests, and choose the ids of table rows."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _SPECIAL = {
 
 
 class TestNames:
-    """Names the tests of one member, each name once.
+    """Names the tests of one member without duplicates.
 
     Args:
-        subject: The member; the conditions of its text say what a case is about.
-        cases: All cases of its tests: what they have in common is not worth a word.
+        subject: The member; conditions in its source help describe a case.
+        cases: All cases of its tests; what they have in common is left out of names.
     """
 
     def __init__(self, subject: Subject, cases: Sequence[Case]) -> None:
@@ -69,7 +69,7 @@ class TestNames:
         self._taken: set[str] = set()
 
     def of(self, test: Test) -> str:
-        """Return a name for a test that no other has."""
+        """Return a unique name for a test."""
         plain = f"test_{self._subject}"
         proposals = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
         short = [name for name in proposals if len(name) <= _LONGEST_NAME] or [plain[:_LONGEST_NAME]]
@@ -79,7 +79,7 @@ class TestNames:
         return found
 
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
-        """Yield what could be said of a test, the shortest and most telling first."""
+        """Yield possible names of a test, shortest and most informative first."""
         case = test.first
         if case.trial.relation is not None:
             yield (case.trial.relation.words,)
@@ -106,7 +106,7 @@ class TestNames:
         yield from self._single(case, after, options)
 
     def _raised(self, case: Case, after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """What is refused; an exception of the project's own says more than a value."""
+        """Yield names about the exception; one of the project's own is more informative than a value."""
         home = case.outcome.home
         raises = (f"raises_{snake(home.path) if home else 'an_error'}", *after)
         guard, values = self._guard(case), self._values(case)
@@ -141,7 +141,7 @@ class TestNames:
             yield ("gives", given, *after, *options)
 
     def _of_a_new(self, case: Case) -> Iterator[tuple[str, ...]]:
-        """That nothing has been brought into the object yet."""
+        """Yield names saying that the object is still empty."""
         if case.trial.receiver and not set("[{") & set(case.trial.made or "["):
             yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
 
@@ -162,7 +162,7 @@ class TestNames:
         return (f"changes_{attribute}",) if attribute else ()
 
     def _options(self, case: Case) -> tuple[str, ...]:
-        """Return what is given by name, unless all cases have it."""
+        """Return the keyword arguments, unless all cases have them."""
         found = []
         for argument in case.trial.arguments:
             if self._is_option(argument):
@@ -172,12 +172,12 @@ class TestNames:
         return _joined_options(found)
 
     def _is_option(self, argument: Argument) -> bool:
-        """Return whether a parameter need not be given, and other cases do without it."""
+        """Return whether a parameter is optional and missing in other cases."""
         names = [{each.name for each in case.trial.arguments} for case in self._cases]
         return argument.name not in self._required and any(argument.name not in given for given in names)
 
     def _values(self, case: Case) -> str:
-        """Return the first argument in words that not all cases have."""
+        """Return the first argument that differs between cases, in words."""
         for argument in _set_up(case):
             if self._is_option(argument) or self._is_common(argument):
                 continue
@@ -190,7 +190,7 @@ class TestNames:
         return len(self._cases) > 1 and all(argument in _set_up(other) for other in self._cases)
 
     def _guard(self, case: Case) -> str:
-        """Return the condition behind which the exception is raised, in words."""
+        """Return the condition that guards the raised exception, in words."""
         line = case.outcome.line
         empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
         for name, definition in self._source.definitions.items():
@@ -219,13 +219,13 @@ class TestNames:
 
 
 def _is_about(case: Case) -> bool:
-    """Return whether a case shows what its trial is about: where a value is refused, that says more."""
+    """Return whether a case shows what its trial is about; if it raises, the exception says more."""
     is_refusal = case.outcome.kind == "raised" and bool(case.trial.arguments) and not case.trial.allowed
     return bool(case.trial.about) and not is_refusal
 
 
 def _joined_options(options: Sequence[str]) -> tuple[str, ...]:
-    """Return options as one part of a name, as many as it has room for."""
+    """Return as many options as fit, as one part of a name."""
     if not options:
         return ()
     joined, last = options[0], options[0].partition("_")[0]
@@ -239,7 +239,7 @@ def _joined_options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
-    """What a function of the test's own was called with, where it noted that."""
+    """Yield names about recorded calls."""
     recording = case.trial.recording
     if recording is None:
         return
@@ -253,7 +253,7 @@ def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
 
 
 def subject_words(member: Member) -> str:
-    """Return what a member is called in the names of its tests."""
+    """Return a member's name in the names of its tests."""
     if member.kind is MemberKind.CLASS:
         return snake(member.plain_name)
     if member.plain_name in {"__init__", "__new__", "__post_init__"}:
@@ -262,7 +262,7 @@ def subject_words(member: Member) -> str:
 
 
 def _words(argument: Argument) -> str:
-    """Return an argument in words; with the parameter's name where the value alone says little."""
+    """Return an argument in words, with the parameter's name if the value alone is not informative."""
     text, name = argument.value.text, snake(argument.name)
     words = value_words(text, argument.name)
     says_little = text.removeprefix("b")[:1] in {'"', "'"} and not words.endswith(name)
@@ -272,7 +272,7 @@ def _words(argument: Argument) -> str:
 
 
 def _is_no_container(argument: Argument) -> bool:
-    """Return whether a value is one that can be false, but not empty."""
+    """Return whether a value may be falsy without being an empty container."""
     return argument.value.text in {"False", "None", "0", "0.0"}
 
 
@@ -281,7 +281,7 @@ def _set_up(case: Case) -> list[Argument]:
 
 
 def _as_set_up(argument: Argument, case: Case) -> Argument:
-    """Return an argument with the value that the test's setup gives it, where it stands for one."""
+    """Return an argument with the value assigned in the test's setup, if it is a variable."""
     start = f"{argument.value.text} = "
     for statement in case.trial.setup:
         if statement.startswith(start):
@@ -290,7 +290,7 @@ def _as_set_up(argument: Argument, case: Case) -> Argument:
 
 
 def _guard_words(definition: Function, line: int) -> str:
-    """Return the condition right around a line, in words."""
+    """Return the condition directly around a line, in words."""
     parameters = parameter_names(definition)
     nodes = [node for node in ast.walk(definition) if isinstance(node, ast.If)]
     chained = [node.orelse[0] for node in nodes if len(node.orelse) == 1]
@@ -299,7 +299,7 @@ def _guard_words(definition: Function, line: int) -> str:
         if _holds(node.body, line):
             found = condition_words(node.test, parameters)
         elif _holds(node.orelse, line):
-            opposite = None if node in chained else negated(node.test)  # one of several says too little
+            opposite = None if node in chained else negated(node.test)  # one of a chain says too little
             found = condition_words(opposite, parameters) if opposite else ""
     return found
 
@@ -320,7 +320,7 @@ def _short_text(argument: Argument) -> str:
 
 
 def row_id(case: Case, varying: Sequence[str]) -> str:
-    """Return what a row is about: its arguments that differ from row to row."""
+    """Return a row's id: its arguments that differ between rows."""
     arguments = [argument for argument in case.trial.arguments if argument.name in varying]
     if len(arguments) == 1:
         return id_words(arguments[0].value.text, arguments[0].name)
@@ -332,7 +332,7 @@ def row_id(case: Case, varying: Sequence[str]) -> str:
 
 
 def full_id(case: Case, varying: Sequence[str]) -> str:
-    """Return what tells a row from others of the same words: the beginning of what it is given."""
+    """Return an id that distinguishes rows with the same words: the beginning of the arguments."""
     texts = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
     text = ", ".join(texts)
     return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID].rpartition(' ')[0]} ..."

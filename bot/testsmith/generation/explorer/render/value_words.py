@@ -1,4 +1,4 @@
-"""Values and conditions in words, for the names of tests and the ids of their rows."""
+"""Describe values and conditions in words, for test names and row ids."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ _MARKS = {
     "\\": "backslash",
     "$": "dollar_sign",
 }
-"""Marks that are a whole text, in words."""
+"""Words for texts that consist of one punctuation mark."""
 
 
 def snake(name: str) -> str:
-    """Return a name or a text as lower-case words with underscores between them."""
+    """Return a name or text in snake case."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
 
 
 def value_words(text: str, name: str) -> str:
-    """Return a value's source text in words for a test's name, as `zero` or `empty_list`.
+    """Return a value in words for a test's name, for example `zero` or `empty_list`.
 
     Args:
-        text: The source text.
-        name: The parameter that it is given for.
+        text: Source text of the value.
+        name: Parameter that it is passed for.
 
     Returns:
-        The words; empty if it has none.
+        The words, or an empty string if there are none.
     """
     node = _parsed(text)
     match node:
@@ -120,7 +120,7 @@ def _container_words(node: ast.expr | None) -> str:
 
 
 def _items_words(parts: Sequence[ast.expr | None]) -> str:
-    """Return the items of a short list in words, such as `three_one_two`; empty if that is too much."""
+    """Return the items of a short list in words, for example `three_one_two`; empty if there are too many."""
     words = [_constant_words(part) if part is not None else "" for part in parts]
     joined = "_".join(words)
     fits = 1 < len(words) <= _MOST_WORDS and all(words) and len(joined) <= _LONGEST_SHOWN
@@ -128,7 +128,7 @@ def _items_words(parts: Sequence[ast.expr | None]) -> str:
 
 
 def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> str:
-    """Return a call in words: `29_days` for a duration, the arguments for a date, else the function."""
+    """Return a call in words: `29_days` for a duration, the arguments for a date, otherwise the function."""
     plain = snake(function.rpartition(".")[2])
     numbers = [ast.unparse(argument) for argument in arguments if isinstance(argument, ast.Constant)]
     if plain == "timedelta":
@@ -155,7 +155,7 @@ def _duration_words(keyword: ast.keyword) -> str:
 
 
 def id_words(text: str, name: str) -> str:
-    """Return a value's source text in words for the id of a row, as `empty list` or the text itself."""
+    """Return a value in words for a row's id, for example `empty list`, or the text itself."""
     node = _parsed(text)
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         return _text_id(_as_text(node.value), name)
@@ -175,7 +175,7 @@ def id_words(text: str, name: str) -> str:
 
 
 def _text_id(value: str, name: str) -> str:
-    """Return a text itself where it is short and plain; else its words, or what it looks like in source."""
+    """Return a short plain text as is; otherwise its words or its source text."""
     plain = value.strip() == value and value.isprintable() and value.isascii()
     if value and plain and len(value) <= _LONGEST_SHOWN:
         return value
@@ -185,7 +185,7 @@ def _text_id(value: str, name: str) -> str:
 
 
 def _items_id(node: ast.List | ast.Tuple | ast.Set | ast.Dict) -> str:
-    """Return what a container holds as people write it."""
+    """Return the content of a container in plain notation."""
     if not isinstance(node, ast.Dict):
         return ", ".join(map(_item_words, node.elts))
     pairs = zip(node.keys, node.values, strict=True)
@@ -202,7 +202,7 @@ def _are_numbers(nodes: list[ast.expr]) -> bool:
 
 
 def _moment(numbers: list[int]) -> str:
-    """Return a date, or a date and time, as people read it."""
+    """Return a date, or a date and time, in the usual notation."""
     day, time = numbers[:3], numbers[3:]
     text = "-".join(f"{number:02}" for number in day)
     return f"{text} {':'.join(f'{number:02}' for number in time)}" if time else text
@@ -220,7 +220,7 @@ _SECONDS = {
 
 
 def size_of(text: str) -> float | None:
-    """Return how large a number, or a text of one, or a duration is, by its source; None for all else."""
+    """Return the size of a number, numeric text or duration from its source, or None for others."""
     match _parsed(text):
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return value
@@ -239,7 +239,7 @@ def size_of(text: str) -> float | None:
 
 
 def _combined(left: float | None, operator: ast.operator, right: float | None) -> float | None:
-    """Return a power or a product of what is not negative; None for one that is past imagining."""
+    """Return a power or product of nonnegative numbers, or None if it is too large."""
     if left is None or right is None or left < 0 or max(left, abs(right)) > _LARGEST_FACTOR:
         return None
     try:
@@ -273,7 +273,7 @@ _MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
-    """Return a condition on one parameter in words, such as `a_count_below_one`; empty if it has none."""
+    """Return a condition on one parameter in words, for example `a_count_below_one`, or an empty string."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)) if name in parameters:
             return f"an_empty_{snake(name)}"
@@ -311,7 +311,7 @@ def _comparison_words(
 def _membership_words(
     left: ast.expr, operator: ast.cmpop, right: ast.expr, parameters: Collection[str]
 ) -> str:
-    """Return what is looked for in a parameter, or that a parameter is none of what is known, in words."""
+    """Return what is searched for in a parameter, or that a parameter is not a known value, in words."""
     if isinstance(right, ast.Name) and right.id in parameters:
         sought = snake(left.id) if isinstance(left, ast.Name) else _constant_words(left)
         link = "with" if isinstance(operator, ast.In) else "without"
@@ -326,7 +326,7 @@ def _constant_words(node: ast.expr) -> str:
 
 
 def _other_words(node: ast.expr) -> str:
-    """Return the other side of a comparison in words: a number, or a name."""
+    """Return the other side of a comparison in words: a number or a name."""
     if isinstance(node, ast.Name):
         return f"the_{snake(node.id)}" if len(node.id) <= _LONGEST_SHOWN else ""
     if isinstance(node, ast.Constant | ast.UnaryOp):
@@ -335,7 +335,7 @@ def _other_words(node: ast.expr) -> str:
 
 
 def negated(test: ast.expr) -> ast.expr | None:
-    """Return the opposite of a simple condition; None if it is not simple."""
+    """Return the opposite of a simple condition, or None."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return operand

@@ -1,1 +1,1 @@
-"""How a project uses its own members: their calls in its tests, its documentation and its other code."""
+"""How a project calls its own members in tests, documentation and other code."""

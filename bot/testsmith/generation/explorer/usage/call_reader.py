@@ -1,4 +1,4 @@
-"""Reads a text: which calls it makes, and what the names in them stand for."""
+"""Read the calls in a source text, and what the names in them refer to."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 @dataclass(frozen=True, slots=True)
 class FoundCall:
-    """One call as it stands in a text.
+    """A call in a source text.
 
     Attributes:
         node: The call.
-        scope: Where it stands.
-        where: What it stands in.
-        fails: Whether an exception is expected of it.
-        documents: What it stands in the docstring of; empty for nothing.
+        scope: Scope that contains it.
+        where: Kind of text that contains it.
+        fails: Whether it is expected to raise.
+        documents: Definition whose docstring contains it; empty for none.
     """
 
     node: ast.Call
@@ -41,11 +41,11 @@ class FoundCall:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read of one file.
+    """Content of one file.
 
     Attributes:
-        calls: Its calls by the last name of what is called.
-        scope: The names at its top.
+        calls: Calls by the last part of the called name.
+        scope: Top-level names.
     """
 
     scope: NameScope
@@ -56,9 +56,9 @@ def read_snippets(snippets: Iterable[Snippet], file: FileNames, conftest: NameSc
     """Read the texts of one file.
 
     Args:
-        snippets: The texts, the file's own first where it is a module.
-        file: The file, of which nothing else is known yet.
-        conftest: The names at the top of the `conftest.py` that it sees.
+        snippets: The texts; for a module, its own text first.
+        file: Names of the file, not filled yet.
+        conftest: Top-level names of the applicable `conftest.py`.
     """
     reading = Reading(NameScope(file, conftest))
     for snippet in snippets:
@@ -68,7 +68,7 @@ def read_snippets(snippets: Iterable[Snippet], file: FileNames, conftest: NameSc
 
 
 class _Reader(ast.NodeVisitor):
-    """Walks over one text once."""
+    """Walks one text."""
 
     def __init__(self, reading: Reading, scope: NameScope, snippet: Snippet) -> None:
         self._reading = reading
@@ -206,7 +206,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield the names that a statement assigns to, each with its expression where it has one of its own."""
+    """Yield the names a statement assigns, each with its expression if it has its own."""
     match statement:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
@@ -239,7 +239,7 @@ def _stored(target: ast.expr) -> Iterator[str]:
 
 
 def _fixture_names(node: Function) -> Iterator[str]:
-    """Yield what a fixture goes by: its own name, unless it says another."""
+    """Yield the names of a fixture: its function's name, or an explicit one."""
     keywords = (each for call in node.decorator_list if isinstance(call, ast.Call) for each in call.keywords)
     named = (each.value for each in keywords if each.arg == "name")
     texts = [str(value.value) for value in named if isinstance(value, ast.Constant)]
@@ -247,7 +247,7 @@ def _fixture_names(node: Function) -> Iterator[str]:
 
 
 def _given_by(body: Sequence[ast.stmt]) -> ast.expr | None:
-    """Return what a fixture gives in its last `return` or `yield`."""
+    """Return the value of a fixture's last `return` or `yield`."""
     nodes = [node for statement in body for node in ast.walk(statement)]
     given = [node.value for node in nodes if isinstance(node, ast.Return | ast.Yield)]
     return given[-1] if given else None
@@ -275,7 +275,7 @@ def _argument_names(node: ast.expr) -> list[str]:
 
 
 def _names(target: ast.expr) -> list[str]:
-    """Return the names of a loop's target; none where it is nested."""
+    """Return the names of a loop's target; empty if nested."""
     match target:
         case ast.Name(id=name):
             return [name]
@@ -285,7 +285,7 @@ def _names(target: ast.expr) -> list[str]:
 
 
 def _rows(names: Sequence[str], over: ast.expr, scope: NameScope) -> list[Row]:
-    """Return what names stand for when they run over a table that is written out; no rows for another."""
+    """Return the values of names that iterate over a literal table; empty for other iterables."""
     place = scope
     if isinstance(over, ast.Name):
         bound = scope.find(over.id, over.lineno)

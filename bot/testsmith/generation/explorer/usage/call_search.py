@@ -1,4 +1,4 @@
-"""Looks for the calls of one function, or of one class and its methods, in what was read of a project."""
+"""Find the calls of a function, or of a class and its methods, in the files of a project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testsmith.generation.explorer.usage.standalone import Resolver, names_in
 from testsmith.generation.explorer.usage.usage_calls import UsedArgument, UsedCall
 
 MOST_CALLS = 24
-"""How many calls of one member are told."""
+"""Maximum number of calls returned per member."""
 
 _MOST_SITES = 80
 _MOST_ROWS_A_SITE = 16
@@ -23,20 +23,20 @@ _MOST_TABLES = 3
 _MOST_OBJECTS = 4
 _LONG = 60
 _COMMON = frozenset(name for kind in (str, bytes, list, dict, set) for name in dir(kind))
-"""Names of methods that an object of unknown class may well have of its own."""
+"""Method names so common that an object of unknown class may have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """What is looked for.
+    """What to search for.
 
     Attributes:
-        name: The dotted name of a function, or of a class.
+        name: Dotted name of a function or class.
         is_class: Whether it is a class.
-        modules: The modules that may have it: its own, and the packages around that.
+        modules: Modules it may be imported from: its own and the enclosing packages.
         imported: How tests import it.
-        allowed: Top-level modules, beside the standard library's, that its inputs may come from.
-        owned: Those of them that are the project's own.
+        allowed: Top-level modules, besides the standard library, that inputs may come from.
+        owned: The project's own modules among them.
     """
 
     name: str
@@ -47,21 +47,21 @@ class Sought:
     owned: frozenset[str]
 
     def paths(self, name: str) -> set[str]:
-        """Return the dotted names by which the modules may have something."""
+        """Return the dotted names under which the modules may provide a name."""
         return {f"{module}.{name}" for module in self.modules}
 
     def is_made_by(self, maker: str) -> bool:
-        """Return whether a dotted name is that of the class, or of a class method of it."""
+        """Return whether a dotted name is the class or one of its class methods."""
         paths = self.paths(self.name) if self.is_class else set()
         return maker in paths or maker.rpartition(".")[0] in paths
 
 
 class Search:
-    """Looks for one thing, and keeps what it found.
+    """Searches for one definition, and keeps the results.
 
     Args:
-        sought: What is looked for.
-        readings: Where.
+        sought: What to search for.
+        readings: Files to search.
     """
 
     def __init__(self, sought: Sought, readings: Sequence[Reading]) -> None:
@@ -72,37 +72,37 @@ class Search:
         self._objects: list[Expression] | None = None
 
     def calls(self, name: str) -> list[UsedCall]:
-        """Return the calls of the function, the class or a method of it, the most telling first.
+        """Return the calls of the function, class or method, most informative first.
 
         Args:
-            name: Its dotted name; of a method that of the class comes first.
+            name: Dotted name; for a method, it starts with the name of the class.
         """
         if name not in self._found:
             self._found[name] = self._calls(name)
         return self._found[name]
 
     def objects(self, methods: Iterable[str]) -> list[Expression]:
-        """Return what makes objects of the class, the most frequent first, then the shortest.
+        """Return expressions that create objects of the class, most frequent first, then shortest.
 
         Args:
-            methods: Names of its methods, class methods that make objects among them.
+            methods: Names of its methods, including class methods that create objects.
         """
         if self._objects is None:
             self._objects = self._made_objects(methods) if self._sought.is_class else []
         return self._objects
 
     def _calls(self, name: str) -> list[UsedCall]:
-        """Return the calls of something, those of different sites by turns."""
+        """Return the calls of a definition, alternating between sites."""
         sites: list[list[UsedCall]] = []
         for found in _with_last_name(_last(name), self._readings):
-            is_told = found.documents == _last(name)  # by the documentation of the member itself
+            is_told = found.documents == _last(name)  # in the member's own documentation
             if len(sites) < _MOST_SITES and not is_told and self._is_of(name, found):
                 sites.append(self._site(found))
         turns = [call for call in chain.from_iterable(zip_longest(*sites)) if call is not None]
         return sorted(_unique(turns), key=_rank)[:MOST_CALLS]
 
     def _is_of(self, name: str, found: FoundCall) -> bool:
-        """Return whether a call names this, or is made on an object of its class, or of one not known."""
+        """Return whether a call is of this definition, or on an object of its or an unknown class."""
         function = found.node.func
         if any(isinstance(argument, ast.Starred) for argument in found.node.args):
             return False
@@ -115,7 +115,7 @@ class Search:
         return self._sought.is_made_by(maker) or (not maker and self._may_be_of_class(found))
 
     def _may_be_of_class(self, found: FoundCall) -> bool:
-        """Return whether a call on an object of unknown class stands where the package is used."""
+        """Return whether a call on an object of unknown class is in a file that uses the package."""
         file = found.scope.file
         targets = [target.module for each in file.imports.names.values() for target in each]
         is_near = not self._sought.modules.isdisjoint({file.module, *targets, *file.imports.stars})
@@ -125,13 +125,13 @@ class Search:
         return self._resolver().maker(node, found.scope, found.node.lineno)
 
     def _site(self, found: FoundCall) -> list[UsedCall]:
-        """Return one call, for each row of the tables that it stands in."""
+        """Return one call, or one for each row of the tables around it."""
         stand_ins = self._stand_ins(found)
         calls = [self._call(found, self._resolver(row, stand_ins)) for row in _rows(found)]
         return [call for call in calls if not call.arguments or any(each.value for each in call.arguments)]
 
     def _stand_ins(self, found: FoundCall) -> dict[str, Expression]:
-        """Return an object of the class for the name of one of which nothing is known."""
+        """Return an object of the class for the name of an object that nothing is known about."""
         match found.node.func:
             case ast.Attribute(value=ast.Name(id=name) as node) if self._objects and not self._maker(
                 node, found
@@ -185,7 +185,7 @@ class Search:
         return Resolver(row or {}, self._sought.allowed, self._sought.owned, stand_ins or {})
 
     def _settled(self, expression: Expression | None) -> Expression | None:
-        """Return an expression whose imports go together with all others of this usage; None for no such."""
+        """Return an expression if its imports are compatible with others of this usage, or None."""
         if expression is None:
             return None
         settled = {self._imports.setdefault(each.bound, each) for each in expression.imports}
@@ -193,7 +193,7 @@ class Search:
         return replace(expression, imports=frozenset(settled)) if same else None
 
     def _is_same(self, one: Import, other: Import) -> bool:
-        """Return whether two imports bind a name to the same: a package's modules may pass it on."""
+        """Return whether two imports bind a name to the same thing, allowing for re-exports in a package."""
         tops = {each.module.partition(".")[0] for each in (one, other)}
         return one == other or (one.name == other.name != "" and len(tops) == 1)
 
@@ -207,7 +207,7 @@ def _with_last_name(name: str, readings: Sequence[Reading]) -> Iterator[FoundCal
 
 
 def _rows(found: FoundCall) -> Iterator[Row]:
-    """Yield what names stand for in the rows of the tables around a call; one empty row without tables."""
+    """Yield the values of names in each row of the tables around a call, or one empty row."""
     names = names_in([found.node])
     for _ in range(_MOST_TABLES):
         bound = [each for name in names if (each := found.scope.find(name, found.node.lineno)) is not None]
@@ -218,7 +218,7 @@ def _rows(found: FoundCall) -> Iterator[Row]:
 
 
 def _unique(calls: Iterable[UsedCall]) -> list[UsedCall]:
-    """Return the calls without those whose inputs came before."""
+    """Return the calls without repeated inputs."""
     found: dict[object, UsedCall] = {}
     for call in calls:
         found.setdefault((call.arguments, call.receiver), call)
@@ -226,6 +226,6 @@ def _unique(calls: Iterable[UsedCall]) -> list[UsedCall]:
 
 
 def _rank(call: UsedCall) -> tuple[bool, bool, int, bool]:
-    """Return what goes first: what succeeds, what is known as a whole, where it stands, what is short."""
+    """Return the sort key of a call: success, completeness, location, length."""
     length = sum(len(each.value.text) for each in call.arguments if each.value)
     return call.fails, not call.is_whole, call.where, length > _LONG

@@ -1,4 +1,4 @@
-"""The files of one project, each read at most once while there is room to keep what was read."""
+"""Read the files of a project on demand, keeping results while there is space."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOST_BYTES_KEPT = 4_000_000
 
 
 class ProjectReadings:
-    """Reads the files of a project where they are asked for.
+    """Reads the files of a project on demand.
 
     Args:
-        root: The copy of the project.
-        source_roots: The folders in it that imports start from.
+        root: Copy of the project.
+        source_roots: Its folders that imports start from.
     """
 
     def __init__(self, root: Path, source_roots: Sequence[Path]) -> None:
@@ -41,16 +41,16 @@ class ProjectReadings:
         return {file.path: file for file in read_files(self._root)}
 
     def module(self, path: str) -> Module | None:
-        """Return the module that a file is; None if no import can name it."""
+        """Return the module for a file, or None if it cannot be imported by name."""
         return self._source_roots.module(path)
 
     def mentioning(self, words: Sequence[Collection[str]], stems: Collection[str]) -> list[Reading]:
-        """Return the readings of the files that mention something, as many as a search is worth.
+        """Return the readings of files that mention something, up to a limit.
 
         Args:
-            words: Groups of names; one of each must stand in a file, in its path, or in the
-                `conftest.py` that it sees.
-            stems: Names of modules: files that are named after one come first.
+            words: Groups of names; one of each group must occur in a file, in its path, or in the applicable
+                `conftest.py`.
+            stems: Module names; files named after one come first.
         """
         found = [file for file in self._files.values() if self._mentions(file, words)]
         found.sort(
@@ -70,7 +70,7 @@ class ProjectReadings:
         return all(any(word in text for word in group for text in texts) for group in words)
 
     def _reading(self, file: ProjectFile) -> Reading:
-        """Return what was read of a file, which goes to the end of what is kept."""
+        """Return the reading of a file, and mark it as recently used."""
         known = self._kept.pop(file.path, None) or self._read(file)
         self._kept[file.path] = known
         while sum(len(self._files[path].text) for path in self._kept) > _MOST_BYTES_KEPT:
@@ -87,7 +87,7 @@ class ProjectReadings:
         return read_snippets(file.snippets(), names, self._reading(conftest).scope if conftest else None)
 
     def _conftest(self, file: ProjectFile) -> ProjectFile | None:
-        """Return the nearest `conftest.py` that pytest reads for a test file, another than itself."""
+        """Return the nearest `conftest.py` that pytest reads for a test file, other than the file itself."""
         if file.where is not Where.TESTS:
             return None
         paths = (str(folder / "conftest.py") for folder in PurePosixPath(file.path).parents)
@@ -101,8 +101,8 @@ class Usages:
     """Finds how a project uses its members.
 
     Args:
-        root: The copy of the project.
-        source_roots: The folders in it that imports start from.
+        root: Copy of the project.
+        source_roots: Its folders that imports start from.
         owned: The project's own top-level modules.
     """
 
@@ -117,7 +117,7 @@ class Usages:
 
         Args:
             member: The member.
-            others: Names of other methods of its class, class methods among them.
+            others: Names of other methods of its class, including class methods.
             allowed: Top-level modules that its own module imports.
         """
         owner = member.name if member.kind is MemberKind.CLASS else member.name.rpartition(".")[0]
@@ -146,7 +146,7 @@ class Usages:
 
 
 def _ancestors(module: str) -> Iterator[str]:
-    """Yield a module and the packages that it is in."""
+    """Yield a module and its parent packages."""
     while module:
         yield module
         module = module.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""What the names of a file stand for at a place: what is assigned, what fixtures give, rows of tables."""
+"""Resolve names at a place in a file: assignments, fixtures, and rows of tables."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from testsmith.languages.python.references import Imports
 
 SELF = "self."
-"""What stands before the names of an object's attributes."""
+"""Prefix for the names of an object's attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoundValue:
-    """What a name stands for.
+    """Value of a name.
 
     Attributes:
-        node: The expression; None if it is not known.
-        scope: Where that stands.
-        line: The line on which it stands.
+        node: Its expression, or None if unknown.
+        scope: Scope of the expression.
+        line: Line of the expression.
     """
 
     node: ast.expr | None
@@ -28,17 +28,17 @@ class BoundValue:
 
 
 Row = Mapping[str, BoundValue]
-"""What names stand for in one round of a loop, or in one row of a parametrized test."""
+"""Values of names in one iteration of a loop, or in one row of a parametrized test."""
 
 
 @dataclass(slots=True)
 class FileNames:
-    """What the names at the top of a file stand for.
+    """Top-level names of a file.
 
     Attributes:
-        module: The module that the file is; empty if no import can name it, or none should.
-        imports: What its imports bind, wherever in the file they stand.
-        defined: Functions and classes that it defines.
+        module: Module for the file; empty if it cannot or should not be imported.
+        imports: Names bound by its imports, anywhere in the file.
+        defined: Functions and classes it defines.
     """
 
     module: str
@@ -48,15 +48,15 @@ class FileNames:
 
 @dataclass(eq=False, slots=True)
 class NameScope:
-    """The names of a module, class, function or comprehension.
+    """Names of a module, class, function or comprehension.
 
     Attributes:
-        file: The file that it stands in.
-        parent: The one around it; around a test module that is the `conftest.py` beside it.
-        values: What names stand for, in the order of the text.
-        tables: Rows of names.
-        parameters: Names that whoever calls it gives; pytest gives fixtures.
-        fixtures: What the fixtures that it defines give.
+        file: The file that contains it.
+        parent: Enclosing scope; for a test module, that of the applicable `conftest.py`.
+        values: Values of names, in source order.
+        tables: Tables of values for names.
+        parameters: Names bound by the caller; for tests, fixtures.
+        fixtures: Values of the fixtures it defines.
     """
 
     file: FileNames
@@ -67,11 +67,11 @@ class NameScope:
     fixtures: dict[str, BoundValue] = field(default_factory=dict)
 
     def bind(self, name: str, node: ast.expr | None, line: int) -> None:
-        """Note what a name stands for from a line on."""
+        """Record the value of a name from a line on."""
         self.values.setdefault(name, []).append(BoundValue(node, self, line))
 
     def find(self, name: str, line: int) -> BoundValue | None:
-        """Return what a name stands for on a line; None if nothing here binds it."""
+        """Return the value of a name on a line, or None if nothing here binds it."""
         for scope in self.outwards():
             found = scope.values.get(name)
             if found:
@@ -82,17 +82,17 @@ class NameScope:
         return None
 
     def fixture(self, name: str) -> BoundValue | None:
-        """Return what a fixture gives; None if there is no such fixture, or it cannot be told."""
+        """Return the value of a fixture, or None if the fixture or its value is unknown."""
         found = (scope.fixtures.get(name) for scope in self.outwards())
         return next((each for each in found if each is not None), None)
 
     def tables_of(self, names: set[str]) -> Iterator[Sequence[Row]]:
-        """Yield the tables here and around that give one of these names."""
+        """Yield the tables in this and enclosing scopes that provide one of these names."""
         for scope in self.outwards():
             yield from (table for table in scope.tables if table and not names.isdisjoint(table[0]))
 
     def outwards(self) -> Iterator[NameScope]:
-        """Yield this scope and those around it."""
+        """Yield this scope and the enclosing ones."""
         scope: NameScope | None = self
         while scope is not None:
             yield scope

@@ -1,4 +1,4 @@
-"""Expressions of a text made to stand alone: names replaced by what they stand for, imports lifted out."""
+"""Make expressions self-contained: replace names by their values, and extract imports."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from testsmith.languages.python.definitions import last_name
 from testsmith.languages.python.references import ImportTarget, is_private
 
 MOST_TEXT = 160
-"""The most characters of a value: what is longer is nothing to read in a test."""
+"""Maximum length of a value that is readable in a test."""
 
 _DEEPEST = 12
 _MOST_NODES = 120
 _TESTING = frozenset({"unittest", "tempfile", "pytest", "conftest", "tests", "test"})
 _BY_NAME = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "collections"})
-"""Modules whose classes are imported by name, as everywhere in the engine."""
+"""Modules whose classes are imported by name, as in all generated tests."""
 
 _FLEETING = frozenset(
     {
@@ -36,24 +36,24 @@ _FLEETING = frozenset(
     }
     | {"getcwd", "environ", "getenv", "open", "id", "input", "getpid", "mktemp", "mkdtemp"}
 )
-"""Names of what gives another value from run to run, or from place to place."""
+"""Names of functions whose values vary between runs or machines."""
 
 _NONE: Mapping[str, Expression] = {}
 _NOT_ALONE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Starred, ast.JoinedStr, ast.IfExp)
 
 
 class Unknown(Exception):
-    """An expression cannot be made to stand alone."""
+    """An expression cannot be made self-contained."""
 
 
 class Resolver:
     """Resolves the expressions of one call.
 
     Args:
-        row: What names stand for in the row of a table that the call is taken for.
-        allowed: The top-level modules, beside the standard library's, that may be imported.
-        owned: Those of them that are the project's own.
-        stand_ins: Expressions for names of which nothing else is known.
+        row: Values of names in the table row that applies to the call.
+        allowed: Top-level modules, besides the standard library, that may be imported.
+        owned: The project's own modules among them.
+        stand_ins: Expressions for names that nothing else is known about.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Resolver:
         self._left = _MOST_NODES
 
     def expression(self, node: ast.expr, scope: NameScope, line: int) -> Expression | None:
-        """Return an expression as it stands alone; None if that cannot be, or is too long."""
+        """Return a self-contained expression, or None if that is not possible or it is too long."""
         self._imports, self._left = set(), _MOST_NODES
         try:
             found = ast.fix_missing_locations(_Alone(self, scope, line).visit(node))
@@ -86,11 +86,11 @@ class Resolver:
         )
 
     def bound(self, name: str, scope: NameScope, line: int) -> BoundValue | None:
-        """Return what a name stands for in this row."""
+        """Return the value of a name in this row."""
         return self._row.get(name) or scope.find(name, line)
 
     def paths(self, node: ast.expr, scope: NameScope, line: int) -> Iterator[str]:
-        """Yield the dotted names, from a top-level module on, that a function's text may stand for."""
+        """Yield the fully qualified names that a function expression may refer to."""
         *above, root = _dotted(node)[::-1] or [""]
         rest = "".join(f".{part}" for part in above[::-1])
         if not root or self.bound(root, scope, line) is not None:
@@ -103,7 +103,7 @@ class Resolver:
             yield from (f"{star}.{root}{rest}" for star in scope.file.imports.stars)
 
     def maker(self, node: ast.expr, scope: NameScope, line: int, depth: int = 0) -> str:
-        """Return the dotted name of what makes an object: `shop.Cart`, or `shop.Cart.empty`; else empty."""
+        """Return the dotted name of what creates an object: `shop.Cart`, `shop.Cart.empty`, or `""`."""
         if depth > _DEEPEST:
             return ""
         match node:
@@ -121,20 +121,20 @@ class Resolver:
         return self.maker(found.node, found.scope, found.line, depth + 1)
 
     def count(self) -> None:
-        """Count one more node.
+        """Count another node.
 
         Raises:
-            Unknown: There are too many.
+            Unknown: The limit is exceeded.
         """
         self._left -= 1
         if self._left < 0:
             raise Unknown
 
     def named(self, name: str, scope: NameScope) -> ast.expr:
-        """Return how a name is written that nothing binds but an import or a definition, and import it.
+        """Return the expression for an imported or defined name, and record its import.
 
         Raises:
-            Unknown: It is none, or nothing for a test to import.
+            Unknown: The name is unknown, or tests must not import it.
         """
         targets = scope.file.imports.names.get(name, ())
         if targets:
@@ -149,7 +149,7 @@ class Resolver:
         raise Unknown
 
     def _imported(self, target: ImportTarget, name: str) -> ast.expr:
-        """Return how an imported name is written, and note its import: by its own name where it can be."""
+        """Return the expression for an imported name, and record its import, by its own name if possible."""
         original = target.name or ""
         if not self._may_import(target.module, original):
             raise Unknown
@@ -159,7 +159,7 @@ class Resolver:
         return ast.Name(name if keeps_alias else original, ast.Load())
 
     def attribute(self, node: ast.Attribute, scope: NameScope, line: int) -> ast.expr | None:
-        """Return an attribute of a module as it is imported by name; None for any other."""
+        """Return an attribute of a module as a directly imported name, or None for other attributes."""
         first, *rest = _dotted(node) or [""]
         if not first or not rest or self.bound(first, scope, line) is not None:
             return None
@@ -180,7 +180,7 @@ class Resolver:
         return ast.Name(f"{name}.{rest}" if rest else name, ast.Load())
 
     def _may_import(self, module: str, name: str) -> bool:
-        """Return whether a test may import it: no private thing, nothing of the project's own tests."""
+        """Return whether tests may import a name: nothing private, and nothing from the project's tests."""
         parts = module.split(".")
         is_known = parts[0] in self._allowed or parts[0] in sys.stdlib_module_names
         if not module or not is_known or any(map(_belongs_to_tests, parts)):
@@ -188,7 +188,7 @@ class Resolver:
         return parts[0] not in self._owned or not is_private(name)
 
     def stand_in(self, node: ast.AST) -> ast.expr | None:
-        """Return what is put for a name of which nothing else is known; None for any other node."""
+        """Return the replacement for a name that nothing else is known about, or None for other nodes."""
         found = self._stand_ins.get(node.id) if isinstance(node, ast.Name) else None
         if found is None:
             return None
@@ -196,7 +196,7 @@ class Resolver:
         return ast.Name(found.text, ast.Load())
 
     def behind(self, node: ast.AST, scope: NameScope, line: int) -> BoundValue | None:
-        """Return what a name, or an attribute of `self`, stands for."""
+        """Return the value of a name or of an attribute of `self`."""
         match node:
             case ast.Name(id=name):
                 return self.bound(name, scope, line)
@@ -206,7 +206,7 @@ class Resolver:
 
 
 class _Alone(ast.NodeTransformer):
-    """Makes copies of expressions in which every name is replaced by what it stands for."""
+    """Copies expressions, replacing every name by its value."""
 
     def __init__(self, resolver: Resolver, scope: NameScope, line: int, depth: int = 0) -> None:
         self._resolver = resolver
@@ -216,10 +216,10 @@ class _Alone(ast.NodeTransformer):
         self._local = frozenset[str]()
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """Return a copy of a node that stands alone.
+        """Return a self-contained copy of a node.
 
         Raises:
-            Unknown: A name in it stands for nothing known.
+            Unknown: The value of a name in it is unknown.
         """
         self._resolver.count()
         if isinstance(node, _NOT_ALONE) or (isinstance(node, ast.expr) and last_name(node) in _FLEETING):
@@ -238,7 +238,7 @@ class _Alone(ast.NodeTransformer):
         return _Alone(self._resolver, behind.scope, behind.line, self._depth + 1).visit(behind.node)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Leave the text's own tree as it is."""
+        """Copy the node, so that the original tree is not modified."""
         fields = {name: [*held] if isinstance(held, list) else held for name, held in ast.iter_fields(node)}
         copy: ast.AST = type(node)(**fields)
         outer, self._local = self._local, self._local | _bound_inside(node)
@@ -247,7 +247,7 @@ class _Alone(ast.NodeTransformer):
         return made
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        """Write texts with the quotes that they have everywhere in the engine."""
+        """Normalize the quotes of string literals."""
         match node.value:
             case str(text):
                 return ast.Name(quoted(text), ast.Load())
@@ -256,15 +256,15 @@ class _Alone(ast.NodeTransformer):
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Import what the file imports or defines."""
+        """Import a name that the file imports or defines."""
         return self._resolver.named(node.id, self._scope)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Import what is taken from a module by its own name."""
+        """Import a module attribute by its own name."""
         return self._resolver.attribute(node, self._scope, self._line) or self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Give a call of a `partial` as a call of what that calls."""
+        """Replace a call of a `partial` by a direct call."""
         made = self.generic_visit(node)
         return _folded(made) if isinstance(made, ast.Call) else made
 
@@ -278,7 +278,7 @@ def _path(target: ImportTarget) -> str:
 
 
 def _dotted(node: ast.expr) -> list[str]:
-    """Return the parts of a dotted name; none for any other expression."""
+    """Return the parts of a dotted name; empty for other expressions."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -287,7 +287,7 @@ def _dotted(node: ast.expr) -> list[str]:
 
 
 def _bound_inside(node: ast.AST) -> frozenset[str]:
-    """Return the names that a comprehension or a lambda binds."""
+    """Return the names that a comprehension or lambda binds."""
     match node:
         case ast.Lambda(args=arguments):
             return frozenset(each.arg for each in ast.walk(arguments) if isinstance(each, ast.arg))

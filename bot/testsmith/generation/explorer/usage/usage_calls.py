@@ -1,4 +1,8 @@
-"""Calls of a member that a project makes somewhere, as source text."""
+"""Calls of members found in a project, and the project's texts to search for them.
+
+The texts are untrusted: none is executed or read through a link, and texts that are too large, nested too
+deeply or not decodable are ignored.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from testsmith.languages.python.test_files.test_paths import is_test
 
 
 class Where(IntEnum):
-    """Where a call stands, the most telling first."""
+    """Kind of text that contains a call, most informative first."""
 
     DOCUMENTATION = 0
     TESTS = 1
@@ -30,11 +34,11 @@ class Where(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedArgument:
-    """One argument of a call.
+    """An argument of a call.
 
     Attributes:
-        name: What it is given by; empty if that is its place.
-        value: What is given; None if that cannot be told from the text.
+        name: Its keyword; empty for a positional argument.
+        value: Its value, or None if it cannot be determined from the source.
     """
 
     name: str = ""
@@ -43,13 +47,13 @@ class UsedArgument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedCall:
-    """One call.
+    """A call of a member.
 
     Attributes:
-        arguments: Its arguments, those by place first.
-        receiver: What makes the object that it is made on; None if there is none, or none is known.
-        where: Where it stands.
-        fails: Whether an exception is expected of it.
+        arguments: Its arguments, positional ones first.
+        receiver: Expression for its object, or None if there is none or it is unknown.
+        where: Kind of text that contains it.
+        fails: Whether it is expected to raise.
     """
 
     arguments: tuple[UsedArgument, ...]
@@ -59,15 +63,15 @@ class UsedCall:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of its arguments are known."""
+        """Whether all its arguments are known."""
         return all(argument.value is not None for argument in self.arguments)
 
     def given(self, at: int, name: str) -> Expression | None:
-        """Return what a parameter is given; None if it is not given, or that is not known.
+        """Return a parameter's argument, or None if it is missing or unknown.
 
         Args:
-            at: The parameter's place; -1 for none.
-            name: Its name.
+            at: Position of the parameter; -1 for none.
+            name: Name of the parameter.
         """
         for place, argument in enumerate(self.arguments):
             if argument.name == name or (not argument.name and place == at):
@@ -80,8 +84,8 @@ class MemberUsage:
     """How a project uses one member.
 
     Attributes:
-        calls: Its calls, the most telling first.
-        objects: What makes the objects of its class, or of the class that it is, the most frequent first.
+        calls: Its calls, most informative first.
+        objects: Expressions that create objects of its class, or of itself, most frequent first.
         others: Calls of the other methods of its class, by name.
     """
 
@@ -90,15 +94,12 @@ class MemberUsage:
     others: Mapping[str, Sequence[UsedCall]] = field(default_factory=dict)
 
     def values(self, at: int, name: str) -> list[Expression]:
-        """Return what a parameter of the member is given, each value once."""
+        """Return the distinct arguments for a parameter of the member."""
         found = (call.given(at, name) for call in self.calls)
         return unique(value for value in found if value is not None)
 
 
-# The texts of a project in which its members may be called, as syntax trees that are safe to walk.
-#
-# They are untrusted: none is run, none is read through a link, and what is too large, nested too deep or
-# in no encoding is as if it were not there.
+# Texts of the project.
 
 _MOST_FILES = 4_000
 _MOST_FILE_BYTES = 400_000
@@ -121,13 +122,13 @@ _BLANK = re.compile(r"\n[ \t]*\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """One text.
+    """A source text.
 
     Attributes:
-        tree: Its syntax tree.
-        where: Where it stands.
-        documents: What it is a docstring of: a plain name, `""` for none or the module's.
-        is_own: Whether it is a docstring, in which the names of its module hold.
+        tree: Syntax tree.
+        where: Kind of text.
+        documents: Plain name of the definition whose docstring it is, or `""` for none or a module.
+        is_own: Whether it is a docstring, which can use its module's names.
     """
 
     tree: ast.Module
@@ -138,10 +139,10 @@ class Snippet:
 
 @dataclass(frozen=True)
 class ProjectFile:
-    """One file that may hold calls.
+    """A file that may contain calls.
 
     Attributes:
-        path: Its path relative to the project's root.
+        path: Path relative to the project's root.
         text: Its text.
     """
 
@@ -150,13 +151,13 @@ class ProjectFile:
 
     @cached_property
     def where(self) -> Where:
-        """Where its calls stand."""
+        """Kind of text for its calls."""
         if not self.path.endswith(".py"):
             return Where.DOCUMENTATION
         return Where.TESTS if is_test(self.path) else Where.CODE
 
     def snippets(self) -> Iterator[Snippet]:
-        """Yield its texts: a module's own, then those of its docstrings; of a document, its examples."""
+        """Yield its texts: a module and its docstrings, or the examples of a document."""
         if not self.path.endswith(".py"):
             yield from _snippet(_examples(self.text), Snippet(tree=_NOTHING, where=self.where))
             return
@@ -167,7 +168,7 @@ class ProjectFile:
 
 
 def read_files(root: Path) -> list[ProjectFile]:
-    """Read the files of a project that may hold calls, documents and tests first, within limits."""
+    """Return the files that may contain calls, documents and tests first, within limits."""
     paths = sorted(_paths(root), key=lambda path: (_rank(path), path))
     found = []
     room = _MOST_BYTES
@@ -184,7 +185,7 @@ def read_files(root: Path) -> list[ProjectFile]:
 
 
 def _rank(path: str) -> tuple[bool, bool, int]:
-    """Return what is read first: documents of the root, tests, what lies near the root."""
+    """Return the sort key of a path: documents in the root, tests, then files near the root."""
     is_document = path.endswith(_DOCUMENTS)
     return not is_document or "/" in path, not is_test(path), path.count("/")
 
@@ -221,7 +222,7 @@ def _snippet(text: str, snippet: Snippet) -> Iterator[Snippet]:
 
 
 def _documented(tree: ast.Module) -> Iterator[Snippet]:
-    """Yield the examples of the docstrings of a module."""
+    """Yield the examples in a module's docstrings."""
     waiting: list[ast.Module | ast.ClassDef | Function] = [tree]
     for node in waiting:
         waiting += [inner for inner in node.body if isinstance(inner, ast.ClassDef | Function)]
@@ -233,7 +234,7 @@ def _documented(tree: ast.Module) -> Iterator[Snippet]:
 
 
 def _examples(text: str) -> str:
-    """Return the examples of a document as one text; what is not valid Python for itself is left out."""
+    """Return the examples of a document as one text, without those that are not valid Python on their own."""
     blocks = [match["code"] for pattern in (_FENCE, _DIRECTIVE) for match in pattern.finditer(text)]
     plain = [textwrap.dedent(block) for block in blocks if ">>>" not in block]
     parsed = [block for block in plain if _is_python(block)]
@@ -241,7 +242,7 @@ def _examples(text: str) -> str:
 
 
 def _prompted(text: str) -> str:
-    """Return what stands behind the prompts of a text."""
+    """Return the text after the prompts of a doctest."""
     sources = [source for part in _BLANK.split(text) if ">>>" in part for source in _behind_prompts(part)]
     return "\n".join(filter(_is_python, sources))
 
@@ -249,7 +250,7 @@ def _prompted(text: str) -> str:
 def _behind_prompts(text: str) -> list[str]:
     try:
         return [example.source for example in doctest.DocTestParser().get_examples(text + "\n")]
-    except ValueError:  # prompts without a blank, lines that do not belong together
+    except ValueError:  # prompts without a space, or inconsistent lines
         return []
 
 
