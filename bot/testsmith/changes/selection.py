@@ -55,7 +55,7 @@ class Subjects:
         return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
     def is_within(self, path: str) -> bool:
-        """Return whether a path of any language is in the opened folder and not excluded."""
+        """Return whether a path of any language is in the opened folder, included, and not hidden."""
         return path.startswith(self._inside) and self.is_included(path) and not self.is_hidden(path)
 
     def is_included(self, path: str) -> bool:

@@ -81,7 +81,7 @@ def _trustworthy(cases: Sequence[Case]) -> list[Case]:
 
 
 def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
-    """Return a case's cost to readers: warnings, distant inputs, setup, unusual characters, long text."""
+    """Return a case's cost to readers: unreadable values, distant inputs, setup, non-ASCII, long text."""
     before = len(case.trial.setup) + len(case.trial.still)
     strange = not case.trial.text.isascii()
     return case.is_soup, case.trial.layer, before, strange, _is_long(case.trial.text, case)
@@ -112,7 +112,7 @@ class _Chosen:
         return own is not None and self._shapes[own] >= FEWEST_ROWS
 
     def new_ways(self, case: Case) -> int:
-        """Count the lines and branches that only this case covers."""
+        """Count the lines, branches and killed mutants that no selected case has."""
         return len(_ways(case) - self._shown)
 
     def has_outcome(self, case: Case) -> bool:

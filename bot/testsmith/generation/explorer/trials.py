@@ -198,7 +198,7 @@ class _Planner:
         yield from self._calls(plain) if is_own else ()
 
     def _entering_trials(self, path: str, objects: Sequence[Expression]) -> Iterator[Trial]:
-        """Yield trials of special methods for a class without other methods."""
+        """Yield trials of the class's special methods that are used by statements."""
         variable = variable_for(path, {self._import.bound})
         for name in self._subject.owner.special if self._subject.owner else ():
             if is_entered(name):

@@ -68,7 +68,7 @@ def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
 
 
 def _references(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield `(used, user)` pairs for the references in a definition's own code."""
+    """Yield `(user, used)` pairs for the references in a definition's own code."""
     defined = package.defined(node)
     for reference in defined.references if defined is not None else ():
         for used in package.follow(node, reference):
@@ -80,7 +80,7 @@ def _references(package: Package, public: PublicModules, node: Node) -> Iterator
 
 
 def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield that a class uses its bases and, if a base is private, what it inherits from it."""
+    """Yield `(user, used)` pairs for a class and its bases; for a private base, also for its parts."""
     for base in package.bases(node):
         yield node, base
         if not public.is_public(base):

@@ -87,7 +87,7 @@ class Columns:
         return found
 
     def _used(self, callee: Callee) -> UsedCall | None:
-        """Return the project's first call of a method that gives all required arguments."""
+        """Return the project's first successful call of a method whose arguments are all known."""
         usage = self._subject.usage
         is_own = callee == self._subject.callee
         calls = usage.calls if is_own else usage.others.get(callee.name, ())

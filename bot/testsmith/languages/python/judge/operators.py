@@ -270,7 +270,7 @@ def _sign(node: ast.UnaryOp) -> Iterator[Swap]:
 
 
 def _subscript(node: ast.Subscript) -> Iterator[Swap]:
-    """Yield changes of non-constant bounds; constants are changed elsewhere. Past the end nothing changes."""
+    """Yield changes of bounds, except constants (changed elsewhere) and `len(x)` (no effect)."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     length = f"len({ast.unparse(node.value)})"
     for part in parts:

@@ -233,7 +233,7 @@ Item = TypeVar("Item")
 
 
 class TestPaths:
-    """Test paths of one tree. All of its files are read once."""
+    """Test paths of one tree, whose paths are indexed on creation."""
 
     def __init__(self, tree: SourceTree, project: str) -> None:
         self._tree = tree
