@@ -55,10 +55,10 @@ DRIVER = """\
 import asyncio, json, sys, threading
 sys.path.insert(0, {folder!r})
 from testsmith.execution.worker import tracer as module
-tracer = module.{tracer}(module.Span({file!r}, {first}, {last}))
+tracer = module.{tracer}(module.MemberSpan({file!r}, {first}, {last}))
 tracer.start()
 import subject
-loaded = tracer.exchange(module.Reached())
+loaded = tracer.exchange(module.ReachedLines())
 {statements}
 print(json.dumps({{"loaded": loaded.as_json(), "ran": tracer.reached.as_json()}}))
 """
@@ -138,7 +138,7 @@ def test_tracer__several_members_of_several_files(tracer: str, tmp_path: Path) -
 import json, sys
 sys.path.insert(0, {str(tmp_path)!r})
 from testsmith.execution.worker import tracer as module
-spans = [module.Span({str(tmp_path)!r} + "/" + file, first, last)
+spans = [module.MemberSpan({str(tmp_path)!r} + "/" + file, first, last)
          for file, first, last in (("subject.py", 1, 2), ("subject.py", 26, 29), ("second.py", 5, 6))]
 tracer = module.{tracer}(module.Spans(spans))
 tracer.exchange(module.ReachedByFile())
