@@ -242,10 +242,7 @@ def _own_lines(body: str) -> Iterator[str]:
     """Yield the lines of top-level paragraphs; none if the text breaks the parser."""
     try:
         tokens = _reader().parse(body)
-    except (
-        IndexError,
-        RecursionError,
-    ):  # a quoted list that ends inside HTML, or nesting that is too deep
+    except (IndexError, RecursionError):  # a quoted list that ends inside HTML, or nesting that is too deep
         return
     for before, token in pairwise(tokens):
         if before.level == 0 and (before.type == "paragraph_open" or _is_underlined(before)):

@@ -36,7 +36,7 @@ _ZONES = {
 }
 """Time zones that need no database, with their descriptions. The third one has daylight saving time."""
 
-_UTC, _EAST, _WEST, _BETWEEN = _ZONES
+_, _EAST, _WEST, _BETWEEN = _ZONES
 _OTHER_FOLDER = "another folder/\u00e9\u00e8/below"
 
 
