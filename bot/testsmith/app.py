@@ -326,12 +326,12 @@ async def _sweep_hosted(context: ActionContext, progress: Progress, stack: Async
     """Run the job's step of a sweep."""
     from testsmith.action.inputs import PARTS_FOLDER, sweep_settings_of
     from testsmith.changes.trusted_files import settings_values
-    from testsmith.execution.threads import in_thread
     from testsmith.git.fetch import open_checkout
     from testsmith.languages.registry import drivers
     from testsmith.sweep.parts import PartsFolder
     from testsmith.sweep.pull_request_sweep import Hosted, sweep_hosted
     from testsmith.sweep.run_sweep import SweepDependencies
+    from testsmith.tasks import in_thread
 
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="testsmith-")))
     repository = await in_thread(open_checkout, context.runner.workspace, folder)

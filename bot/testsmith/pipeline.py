@@ -86,6 +86,7 @@ from testsmith.settings import (
     VerificationSettings,
 )
 from testsmith.storage.keys import FingerprintInputs, source_digest
+from testsmith.tasks import gather
 from testsmith.test_files.lifecycle import LifecycleResult, Now, already_tested, look_after
 from testsmith.test_files.plan import EditPlan, Marking, plan_edits
 from testsmith.test_files.write import write_edits
@@ -530,7 +531,7 @@ async def _outcome_in(run: _Run, workspace: Workspace) -> RunOutcome:
     share = _SHARE_OF_ENGINE if runs_for_model else _SHARE_OF_TELLING
     observer = TimedObserver(engine, run.deadline, share)
     _observe_with(run.tools.model, observer)
-    answers, own_suite, workspace = await asyncio.gather(
+    answers, own_suite, workspace = await gather(
         _answers(run, engine), _own_suite(run, workspace), _with_other_python(run, workspace)
     )
     place = _Place(workspace=workspace, own_suite=own_suite)
@@ -748,7 +749,7 @@ async def _asked_together(run: _Run, generators: Iterable[TestGenerator]) -> Ans
     """Call generators concurrently. Used without verification, where none depends on another."""
     asked = list(generators)
     run.progress.phase("making tests", len(run.requests) * len(asked))
-    return _joined(await asyncio.gather(*(_asked(run, generator, 1.0) for generator in asked)))
+    return _joined(await gather(*(_asked(run, generator, 1.0) for generator in asked)))
 
 
 def _generators(run: _Run, engine: OfflineGenerator | None) -> Iterator[TestGenerator]:
@@ -1044,7 +1045,7 @@ async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]
         async with places:
             return await asyncio.to_thread(_format, asked, candidate, tree)
 
-    return list(await asyncio.gather(*map(formatted, candidates)))
+    return list(await gather(*map(formatted, candidates)))
 
 
 def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Result:

@@ -19,8 +19,8 @@ from py_compile import PycInvalidationMode
 from testsmith.execution.answers import JobResult, WorkerAnswer, read_answer
 from testsmith.execution.pytest_settings import PLAIN_INI
 from testsmith.execution.sandbox.interface import CannotRun, Command, shown
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from testsmith.tasks import in_thread
 
 _SOURCE = Path(__file__).parent / "worker"
 

@@ -11,6 +11,7 @@ from testsmith.execution.harness import RunSetting, TestJob, batches_of, run_job
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import Workspace
 from testsmith.model import Member
+from testsmith.tasks import gather
 
 _SETTING = RunSetting(name="loading")
 _SECONDS = 20.0
@@ -58,7 +59,7 @@ async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str])
                 return {job.code: str(error) for job in batch}
         return {names[at]: result.problem for at, result in results.items() if result.problem}
 
-    found = await asyncio.gather(*map(reasons, batches))
+    found = await gather(*map(reasons, batches))
     return {name: reason for part in found for name, reason in part.items()}
 
 

@@ -42,7 +42,6 @@ from testsmith.execution.python_version import (
 )
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import (
     UNKNOWN_VERSION,
     CannotPrepare,
@@ -53,6 +52,7 @@ from testsmith.execution.workspace import (
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
 
 _TRIAL = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
 _MOST_NAMED_PATHS = 5

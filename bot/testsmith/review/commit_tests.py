@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from testsmith.events import is_own_commit
-from testsmith.execution.threads import in_thread
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.commits import (
     Branch,
@@ -34,6 +33,7 @@ from testsmith.reporting.pull_requests.commit_message import commit_message, fol
 from testsmith.reporting.pull_requests.member_status import found_in
 from testsmith.review.checkouts import States
 from testsmith.settings import CommitSettings, Mode
+from testsmith.tasks import in_thread
 from testsmith.test_files.lifecycle import removals
 from testsmith.test_files.plan import EditPlan, Marking, NotPlaced, plan_edits, with_removals
 from testsmith.test_files.write import patch_of, why_nothing, within_bounds

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.events import COMMIT_TRAILER, ReviewPullRequest
-from testsmith.execution.threads import in_thread
 from testsmith.forge.comment_positions import ShownFile, shown_files
 from testsmith.forge.commits import CommittingForge
 from testsmith.forge.interface import (
@@ -45,6 +44,7 @@ from testsmith.review.commit_tests import CommitStep
 from testsmith.review.desired_state import Places, outcomes_of, suggested_changes
 from testsmith.review.post_review import PostProgress, is_certainly_own, is_followed_by_own, post
 from testsmith.settings import CommitSettings
+from testsmith.tasks import in_thread
 from testsmith.test_files.plan import FileEdit, Marking, plan_edits
 
 _NOT_LISTED = (

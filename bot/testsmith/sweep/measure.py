@@ -25,7 +25,6 @@ from testsmith.execution.project_tests.suite import (
     measure_project_tests,
 )
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.mutants import Mutant, mutants_of, plain_text
@@ -37,6 +36,7 @@ from testsmith.sweep.member_coverage import count_files, coverage_of, knows_bran
 from testsmith.sweep.planning import Counted
 from testsmith.sweep.sweep_workspace import SweepWorkspace
 from testsmith.sweep_results import Coverage, MutationScore, SuiteFigures
+from testsmith.tasks import in_thread
 from testsmith.test_files.plan import EditPlan, FileEdit, Marking, plan_edits, with_support
 from testsmith.test_files.write import write_edits
 from testsmith.verification.baseline_mutants import changes_reached

@@ -17,7 +17,6 @@ from testsmith.execution.project_tests.file_coverage import (
     measure_whole_suite,
     whole_from_coverage,
 )
-from testsmith.execution.threads import in_thread
 from testsmith.languages.driver import CannotParse, LanguageDriver, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings
@@ -31,6 +30,7 @@ from testsmith.sweep.member_coverage import (
 )
 from testsmith.sweep.sweep_workspace import SweepWorkspace
 from testsmith.sweep_results import Coverage, Facts, RankedMember, RankingTerms, SweepPlan
+from testsmith.tasks import in_thread
 
 
 class TriedStore(Protocol):

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.threads import in_thread
 from testsmith.forge.interface import ForgeFailure
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.forge.sweep_pull_request import (
@@ -35,6 +34,7 @@ from testsmith.sweep.publish_sweep import (
 from testsmith.sweep.run_sweep import SweepDependencies, plan, sweep
 from testsmith.sweep.shards import matrix, shard_of
 from testsmith.sweep_results import SweepPlan, SweepReport
+from testsmith.tasks import in_thread
 
 _DELIVERIES = {
     Swept.OPENED: PostStatus.POSTED,

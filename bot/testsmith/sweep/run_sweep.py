@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith import pipeline
-from testsmith.execution.threads import in_thread
 from testsmith.git.repository import Repository
 from testsmith.languages.driver import LanguageDriver
 from testsmith.model import Estimate, Member, Report, Skipped, SkipStage
@@ -19,6 +18,7 @@ from testsmith.sweep.measure import ConcludeOrder, concluded
 from testsmith.sweep.planning import Memory, NothingTried, PlanOrder, TriedStore, counted_elsewhere, planned
 from testsmith.sweep.sweep_workspace import SweepWorkspace, found, opened
 from testsmith.sweep_results import SweepPlan, SweepReport
+from testsmith.tasks import in_thread
 from testsmith.test_files.plan import Marking, plan_edits, with_support
 
 _LEAST_MINUTES = 0.5

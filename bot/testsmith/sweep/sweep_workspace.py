@@ -14,12 +14,12 @@ from testsmith import pipeline
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import CannotPrepare, Workspace
 from testsmith.execution.workspace_builder import open_workspace
 from testsmith.git.repository import Repository
 from testsmith.model import Member
 from testsmith.settings import Settings
+from testsmith.tasks import in_thread
 
 EVERY_MEMBER = 1_000_000_000
 """No limit on the number of members found; the plan selects them later."""

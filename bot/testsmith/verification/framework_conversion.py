@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.execution.harness import trouble_under_unittest
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotConvert, CannotParse, LanguageDriver, SourceTree
 from testsmith.model import Candidate, Member
+from testsmith.tasks import gather, in_thread
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 
@@ -57,7 +56,7 @@ class FrameworkForm:
         proven = dict(zip(again, await prove(list(again.values())), strict=True)) if again else {}
         for at, one in converted.items():
             verdicts[at] = self._joined(verdicts[at], one if isinstance(one, str) else proven.get(at))
-        troubles = await asyncio.gather(*(self._trouble(verdicts[at]) for at in wanted))
+        troubles = await gather(*(self._trouble(verdicts[at]) for at in wanted))
         for at, trouble in zip(wanted, troubles, strict=True):
             verdicts[at] = _without_green(verdicts[at], trouble) if trouble else verdicts[at]
         return verdicts

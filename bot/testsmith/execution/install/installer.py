@@ -28,12 +28,12 @@ from testsmith.execution.project_copy import write_copy
 from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
 from testsmith.execution.sandbox.users import take_back
 from testsmith.execution.shell import in_folder, last_words, shell_command
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import CannotPrepare, remove_folder
 from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.driver import SourceTree
+from testsmith.tasks import in_thread
 
 _GIB = 1024**3
 _LIMITS = Limits(

@@ -28,10 +28,10 @@ from testsmith.execution.project_tests.coverage_files import read_coverage, suit
 from testsmith.execution.project_tests.run import copy_for_own_tests, limits_of_own_tests, run_whole_suite
 from testsmith.execution.sandbox.interface import CannotRun, Command, ProcessOutcome
 from testsmith.execution.shell import in_folder, last_words, shell_command
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
 
 _FILES = (".coverage", "coverage.xml", "lcov.info", "coverage.lcov")
 _Read = TypeVar("_Read")

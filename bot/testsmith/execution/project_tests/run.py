@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,10 +16,10 @@ from testsmith.execution.project_copy import exchange_files
 from testsmith.execution.project_tests.answers import SuiteAnswer, read_suite
 from testsmith.execution.project_tests.command import PLAIN_PYTEST, PytestCall
 from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome, read_lines
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.model import Member
+from testsmith.tasks import gather, in_thread
 
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _OPEN_FILES = 1024
@@ -304,7 +303,7 @@ async def try_changes(
     count = max(1, min(workspace.parallel, math.ceil(len(changes) / _LEAST_A_PROCESS)))
     parts = [_Part(modules=changed, changes=changes[start::count]) for start in range(count)]
     found: dict[str, dict[int, bool]] = {}
-    for data in await asyncio.gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
+    for data in await gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
         for member, number, noticed in data:
             found.setdefault(member, {})[number] = noticed
     return found

@@ -33,10 +33,10 @@ from testsmith.execution.project_tests.failing_members import FailingMembers
 from testsmith.execution.project_tests.file_coverage import run_shell_suite
 from testsmith.execution.project_tests.run import run_again, run_on_base, run_suite, try_changes
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import Workspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
 
 __all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tests", "with_base"]
 

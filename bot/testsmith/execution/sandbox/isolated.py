@@ -31,8 +31,8 @@ from testsmith.execution.sandbox.process import ProcessSandbox, basic_plan, run_
 from testsmith.execution.sandbox.self_test import try_out
 from testsmith.execution.sandbox.users import Users
 from testsmith.execution.tempdirs import ScratchFolder, is_in_scratch
-from testsmith.execution.threads import in_thread
 from testsmith.settings import SandboxChoice
+from testsmith.tasks import in_thread
 
 _BASES = (Path("/usr/bin"), Path("/usr/local/bin"))
 

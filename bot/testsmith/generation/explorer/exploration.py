@@ -7,7 +7,6 @@ limited by count, not time, so that results are reproducible.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +29,7 @@ from testsmith.generation.explorer.subjects import Subject
 from testsmith.generation.explorer.trial import Trial
 from testsmith.languages.python.judge.mutants import Mutant
 from testsmith.model import Change
+from testsmith.tasks import gather
 
 _Numbered = Mapping[int, tuple[str, Trial]]
 _Seen = Mapping[int, Observation]
@@ -294,7 +294,7 @@ class _Exploration:
     async def _seen(self, job: ExplorerJob, setting: ExplorerSetting) -> _Seen:
         """Run a job's trials concurrently, with enough members per process to be worth starting one."""
         parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
-        data = await asyncio.gather(*(self._explorer.run(part, setting) for part in parts))
+        data = await gather(*(self._explorer.run(part, setting) for part in parts))
         return {number: seen for each in data for number, seen in each.observations.items()}
 
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace
 from testsmith.generation.explorer.case_selection import choose
 from testsmith.generation.explorer.cases import Case, ExplorerAnswer, says_something
@@ -49,6 +48,7 @@ from testsmith.model import (
     Skipped,
     SkipStage,
 )
+from testsmith.tasks import in_thread
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_PARTNERS = 4

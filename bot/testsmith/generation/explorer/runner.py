@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.harness import worker_command
-from testsmith.execution.threads import in_thread
 from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.generation.explorer.cases import ExplorerAnswer, read_told
 from testsmith.generation.explorer.trial import Trial
 from testsmith.languages.python.judge.mutants import Mutant
+from testsmith.tasks import in_thread
 
 LONGEST_VALUE = 200
 """Maximum length of an asserted value."""

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.events import HandleCommentCommands
-from testsmith.execution.threads import in_thread
 from testsmith.forge.comment_markers import is_same_login
 from testsmith.forge.interface import (
     AnsweringForge,
@@ -41,6 +40,7 @@ from testsmith.reporting.pull_requests.replies import (
 from testsmith.review.commands.handlers import handle_command
 from testsmith.review.commands.session import CommandDependencies, CommandResult, CommandSession
 from testsmith.settings import Role
+from testsmith.tasks import in_thread
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 

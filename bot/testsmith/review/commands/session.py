@@ -8,7 +8,6 @@ from functools import cache
 from typing import Protocol
 
 from testsmith.events import HandleCommentCommands, ReviewPullRequest
-from testsmith.execution.threads import in_thread
 from testsmith.forge.commits import CommittingForge
 from testsmith.forge.interface import AnsweringForge, Existing, PullRequest
 from testsmith.forge.reconcile import Decisions, DesiredState
@@ -20,6 +19,7 @@ from testsmith.reporting.pull_requests.replies import sentences
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions, stand_of
 from testsmith.review.review_pull_request import Begun, ReviewDependencies, deliver
 from testsmith.settings import Role
+from testsmith.tasks import in_thread
 
 _NOT_ASKED = "it was not asked for"
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from testsmith.execution.threads import in_thread
+from testsmith.tasks import gather, in_thread
 
 
 def test_in_thread__gives_what_the_function_returns_or_raises() -> None:
@@ -60,5 +60,53 @@ def test_in_thread__a_cancelled_wait_lasts_until_the_function_has_ended() -> Non
         await asyncio.wait([task])
         assert task.cancelled()
         assert done == [1]
+
+    asyncio.run(run())
+
+
+def test_gather__results_are_in_order() -> None:
+    async def after(ticks: int) -> int:
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        return ticks
+
+    assert asyncio.run(gather(after(3), after(1), after(2), after(0))) == [3, 1, 2, 0]
+
+
+async def _slowly_ended(ended: list[str]) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ended.append("slow")
+
+
+def test_gather__a_canceled_wait_lasts_until_all_have_ended() -> None:
+    ended: list[str] = []
+
+    async def run() -> None:
+        task = asyncio.create_task(gather(asyncio.Event().wait(), _slowly_ended(ended), asyncio.sleep(60)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert ended == ["slow"]
+
+    asyncio.run(run())
+
+
+def test_gather__a_failure_ends_the_others_first() -> None:
+    ended: list[str] = []
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("no")
+
+    async def run() -> None:
+        with pytest.raises(ValueError, match="no"):
+            await gather(fail(), _slowly_ended(ended))
+        assert ended == ["slow"]
 
     asyncio.run(run())
