@@ -25,7 +25,7 @@ from bench.figures import Figure
 from bench.modules import MODULES, Module
 from bench.scores import Ground, Score, open_ground, score_of_candidates, score_of_own_tests
 from bench.subjects import NotToBeHad, environment_with, fetched
-from testsmith.generation.explorer.generator import OfflineGenerator
+from testsmith.languages.python.explorer.generator import OfflineGenerator
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Result, Skipped
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.python.judge.mutants import Mutant, mutants_of
-from testsmith.languages.python.parsing import span_of
+from testsmith.languages.python.mutation.mutants import Mutant, mutants_of
+from testsmith.languages.python.source.parsing import span_of
 from testsmith.model import Change, Member, MemberKind
 
 MOST_MUTANTS = 150

@@ -28,14 +28,14 @@ from bench.projects import commit_all
 from bench.subjects import NotToBeHad, environment_with, fetched
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import find_members
-from testsmith.execution.workspace_builder import open_workspace
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
+from testsmith.thresholds import DEFAULTS
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import gather_mutants
-from testsmith.verification.thresholds import DEFAULTS
 
 TOOLS = ("cosmic-ray==8.7.0", "mutmut==3.8.1", "pytest")
 TIMES_FASTER = 3.0

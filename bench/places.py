@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from testsmith.changes.members import MemberSearch
-from testsmith.execution.interpreter import choose_interpreter
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace_builder import WorkspaceOrder
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.interpreter import choose_interpreter
+from testsmith.languages.python.running.workspace_builder import WorkspaceOrder
 from testsmith.settings import VerificationSettings
 
 

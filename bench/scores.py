@@ -21,15 +21,21 @@ from bench.places import order_for
 from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.execution.harness import ChangedModule, ChangedModules, RunSetting, TestJob, run_jobs
-from testsmith.execution.project_tests.run import run_suite
-from testsmith.execution.project_tests.suite import changes_noticed
-from testsmith.execution.workspace import Workspace
-from testsmith.execution.workspace_builder import open_workspace
-from testsmith.generation.explorer.guidance import mutants_around
-from testsmith.generation.explorer.module_source import read_module
 from testsmith.git.repository import Repository
-from testsmith.languages.python.judge.mutants import Mutant, plain_text
+from testsmith.languages.python.explorer.guidance import mutants_around
+from testsmith.languages.python.explorer.module_source import read_module
+from testsmith.languages.python.mutation.mutants import Mutant, plain_text
+from testsmith.languages.python.running.harness import (
+    ChangedModule,
+    ChangedModules,
+    RunSetting,
+    TestJob,
+    run_jobs,
+)
+from testsmith.languages.python.running.project_tests.run import run_suite
+from testsmith.languages.python.running.project_tests.suite import changes_noticed
+from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings

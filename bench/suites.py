@@ -13,9 +13,9 @@ from bench.places import order_for
 from bench.pulls import PAIRS, pull_request
 from bench.subjects import NotToBeHad
 from testsmith.changes.members import find_members
-from testsmith.execution.project_tests.suite import OwnSuite, measure_project_tests
-from testsmith.execution.workspace_builder import open_workspace
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.project_tests.suite import OwnSuite, measure_project_tests
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import drivers
 from testsmith.settings import SelectionSettings, VerificationSettings
 

@@ -35,12 +35,12 @@ from testsmith.sweep_results import SweepPlan, SweepReport
 if TYPE_CHECKING:
     from testsmith.action.inputs import ActionContext
     from testsmith.events import Work
-    from testsmith.execution.project_tests.cache import Measurements
     from testsmith.forge.github import GitHub
     from testsmith.forge.review_result import ReviewResult
     from testsmith.generation.cached import CachedGenerator
     from testsmith.generation.interface import TestGenerator
     from testsmith.git.fetch import FetchRemote
+    from testsmith.languages.python.running.project_tests.cache import Measurements
     from testsmith.llm.budget import SpendingMeter
     from testsmith.pipeline import RunDependencies, RunOptions
     from testsmith.review.checkouts import States
@@ -696,7 +696,7 @@ def _measurements(
     settings: Settings, progress: Progress, stack: AsyncExitStack, keeping: CacheSync
 ) -> Measurements:
     """Open the store for baseline measurements, if the settings make any."""
-    from testsmith.execution.project_tests.cache import NoMeasurements
+    from testsmith.languages.python.running.project_tests.cache import NoMeasurements
     from testsmith.storage.archive import MEASUREMENTS
     from testsmith.storage.keys import MEASUREMENTS_FILE_NAME
 

@@ -19,20 +19,8 @@ from testsmith import __version__
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.trusted_files import TrustedTree
 from testsmith.deadline import Deadline, TimeIsOver, next_group
-from testsmith.execution.import_check import (
-    could_not_import,
-    does_not_exist,
-    members_that_do_not_exist,
-    modules_that_do_not_load,
-)
-from testsmith.execution.interpreter import choose_interpreter, tracks_environment
-from testsmith.execution.project_tests.cache import Measurements, NoMeasurements
-from testsmith.execution.project_tests.suite import OwnSuite, measure_project_tests, with_base
-from testsmith.execution.python_version import OtherPythonOrder, requires_python, with_other_python
 from testsmith.execution.sandbox.interface import CannotRun, Sandbox
 from testsmith.execution.sandbox.layers import CannotIsolate
-from testsmith.execution.workspace import CannotPrepare, Workspace
-from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.faults import (
     apart_from_faults,
     fault_in_words,
@@ -40,7 +28,6 @@ from testsmith.faults import (
     skipped_by_fault,
     traceback_of,
 )
-from testsmith.generation.explorer.generator import OfflineGenerator
 from testsmith.generation.fan_out import TimedObserver, closing, results
 from testsmith.generation.interface import NotedGenerator, Observer, ObservingGenerator, TestGenerator
 from testsmith.git.repository import Repository
@@ -51,6 +38,23 @@ from testsmith.languages.driver import (
     LanguageDriver,
     SourceTree,
 )
+from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.languages.python.running.import_check import (
+    could_not_import,
+    does_not_exist,
+    members_that_do_not_exist,
+    modules_that_do_not_load,
+)
+from testsmith.languages.python.running.interpreter import choose_interpreter, tracks_environment
+from testsmith.languages.python.running.project_tests.cache import Measurements, NoMeasurements
+from testsmith.languages.python.running.project_tests.suite import OwnSuite, measure_project_tests, with_base
+from testsmith.languages.python.running.python_version import (
+    OtherPythonOrder,
+    requires_python,
+    with_other_python,
+)
+from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.llm.interface import SpendingEnded
 from testsmith.model import (
     Baseline,

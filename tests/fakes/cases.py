@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from testsmith.generation.explorer.cases import CallResult, Case, Fact, Observation
-from testsmith.generation.explorer.render.call_text import Argument, Slot
-from testsmith.generation.explorer.render.expressions import Expression, Import, InputSource
-from testsmith.generation.explorer.subjects import Home
-from testsmith.generation.explorer.trial import Trial
+from testsmith.languages.python.explorer.cases import CallResult, Case, Fact, Observation
+from testsmith.languages.python.explorer.render.call_text import Argument, Slot
+from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
+from testsmith.languages.python.explorer.subjects import Home
+from testsmith.languages.python.explorer.trial import Trial
 
 
 def call(

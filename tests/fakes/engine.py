@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
-from testsmith.generation.explorer.generator import OfflineGenerator
 from testsmith.generation.interface import BatchTestGenerator
+from testsmith.languages.python.explorer.generator import OfflineGenerator
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Change, Member, Request, Result, Skipped
 

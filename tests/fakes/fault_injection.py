@@ -14,10 +14,10 @@ from typing import Any
 from testsmith.model import Member
 
 STAGES = {
-    "request": "testsmith.languages.python.context:requests",
-    "planning trials": "testsmith.generation.explorer.generator:read_hints",
-    "running trials": "testsmith.generation.explorer.generator:explore",
-    "writing tests": "testsmith.generation.explorer.generator:_answer",
+    "request": "testsmith.languages.python.source.context:requests",
+    "planning trials": "testsmith.languages.python.explorer.generator:read_hints",
+    "running trials": "testsmith.languages.python.explorer.generator:explore",
+    "writing tests": "testsmith.languages.python.explorer.generator:_answer",
     "prompt": "testsmith.generation.llm.generator:completion_request",
     "parsing": "testsmith.generation.llm.generator:parse_answer",
     "formatting": "testsmith.languages.python.driver:PythonDriver.format",

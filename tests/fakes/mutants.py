@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from testsmith.languages.python.judge.mutants import Edit, InFunction, Mutant
-from testsmith.languages.python.judge.operators import Operator
+from testsmith.languages.python.mutation.mutants import Edit, InFunction, Mutant
+from testsmith.languages.python.mutation.operators import Operator
 from testsmith.verification.mutation import Mutation
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fakes.git_repository import GitRepository
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.execution.workspace import Workspace
-from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
 

@@ -21,7 +21,13 @@ from fakes.github.histories import grow, steps
 from fakes.github.scene import Scene, scene
 from fakes.github.state import Pull
 from fakes.listener import listener
-from testsmith.git.fetch import CannotFetch, Fetched, FetchRemote, ensure_commits, open_checkout
+from testsmith.git.fetch import (
+    CannotFetch,
+    Fetched,
+    FetchRemote,
+    ensure_commits,
+    open_checkout,
+)
 from testsmith.git.repository import Repository
 from testsmith.model import UsageFailure
 from testsmith.settings import Secret

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from testsmith.languages.registry import driver_for, drivers
+from testsmith.languages.driver import driver_for
+from testsmith.languages.registry import drivers
 
 
 def test_drivers__each_language_once() -> None:

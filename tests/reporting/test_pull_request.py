@@ -20,7 +20,13 @@ from fakes.reports import (
     remembered,
     sample_report,
 )
-from testsmith.forge.comment_markers import BODY_LIMIT, content_digest, is_summary, length, suggestion_of
+from testsmith.forge.comment_markers import (
+    BODY_LIMIT,
+    content_digest,
+    is_summary,
+    length,
+    suggestion_of,
+)
 from testsmith.forge.interface import CreateReview
 from testsmith.forge.pr_state import MEMBER_LIMIT
 from testsmith.forge.reconcile import PostLimits

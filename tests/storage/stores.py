@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testsmith.settings import CacheSettings
-from testsmith.storage.archive import MEASUREMENTS, RESULTS, Archive, ArchiveBackend, archive_name, pack
+from testsmith.storage.archive import (
+    MEASUREMENTS,
+    RESULTS,
+    Archive,
+    ArchiveBackend,
+    archive_name,
+    pack,
+)
 from testsmith.storage.store import ResultStore, StoredEntry
 from testsmith.storage.sync import CacheSync
 

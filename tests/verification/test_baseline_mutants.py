@@ -9,16 +9,16 @@ import pytest
 from fakes.mutants import a_mutant
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.answers import Reached
-from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.judge.mutants import Mutant
+from testsmith.languages.python.mutation.mutants import Mutant
+from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
+from testsmith.thresholds import DEFAULTS
 from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.mutation import Mutation, gather_mutants
-from testsmith.verification.thresholds import DEFAULTS
 
 FEE = """\
 def fee(amount, limit):

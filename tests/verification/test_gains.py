@@ -8,8 +8,8 @@ import pytest
 from fakes.mutants import a_mutant, a_mutation
 from fakes.reports import a_member
 from testsmith.execution.answers import Reached
-from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.judge.operators import Operator
+from testsmith.languages.python.mutation.operators import Operator
+from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
     FunctionGains,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.model import (
     BaseOutcome,
@@ -18,8 +19,7 @@ from testsmith.model import (
     SkipStage,
     TestDescription,
 )
-from testsmith.verification.doc_conflicts.guard import Guarded
-from testsmith.verification.doc_conflicts.questions import Question
+from testsmith.verification.doc_conflict_guard import Guarded
 from testsmith.verification.gate import (
     Cut,
     Judgement,

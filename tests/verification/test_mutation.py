@@ -9,10 +9,10 @@ from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
+from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
 from testsmith.verification.results import Proof
-from testsmith.verification.thresholds import GateTable
 
 CLAMP = """\
 def clamp(value, low, high):

@@ -11,12 +11,12 @@ import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import CountingProgress, small_workspace
-from testsmith.execution.project_tests.suite import OwnSuite
 from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.running.project_tests.suite import OwnSuite
 from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.doc_conflicts.guard import Guarded, guard
+from testsmith.verification.doc_conflict_guard import Guarded, guard
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
 from testsmith.verification.prove import prove

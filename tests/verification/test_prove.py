@@ -11,9 +11,14 @@ import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.answers import Reached
-from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite, measure_project_tests
 from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.python.running.project_tests.suite import (
+    MemberBaseline,
+    OwnSuite,
+    measure_project_tests,
+)
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -25,7 +30,6 @@ from testsmith.model import (
     Origin,
 )
 from testsmith.settings import VerificationSettings
-from testsmith.verification.doc_conflicts.questions import Question
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict, funnel, prove

@@ -8,6 +8,7 @@ import pytest
 from fakes.workspaces import function_member
 from testsmith.languages.driver import CannotPlace, DocumentedExample
 from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -21,7 +22,6 @@ from testsmith.model import (
     Skipped,
     SkipStage,
 )
-from testsmith.verification.doc_conflicts.questions import Question
 from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.repair import (
     MOST_CODE_CHARACTERS,

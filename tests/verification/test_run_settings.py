@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.execution.workspace import Interpreter, Workspace
+from testsmith.languages.python.running.workspace import Interpreter, Workspace
 from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.doc_conflicts.guard import Guarded
+from testsmith.verification.doc_conflict_guard import Guarded
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gate import judge
 from testsmith.verification.results import FunctionProof, Proof

@@ -8,7 +8,7 @@ from testsmith.execution.answers import (
     UNDER_CONFTEST,
     WITHOUT_ADDOPTS,
 )
-from testsmith.execution.harness import RunSetting
+from testsmith.languages.python.running.harness import RunSetting
 from testsmith.verification.run_settings import LEAP_EVENING, READABLE, head_settings, words_of
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fakes.mutants import a_mutant, a_mutation
 from testsmith.execution.answers import Reached
-from testsmith.execution.project_tests.suite import MemberBaseline
+from testsmith.languages.python.running.project_tests.suite import MemberBaseline
 from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.model import (
     BaseOutcome,
@@ -16,6 +16,7 @@ from testsmith.model import (
     MemberKind,
     Origin,
 )
+from testsmith.thresholds import GateTable
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.gate import (
     NOT_MUTATED,
@@ -29,7 +30,6 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.verification.selection import BLIND, EntryWeight, weigh
-from testsmith.verification.thresholds import GateTable
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
 CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)

@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from testsmith.git.trees import RepositoryTree, TreeEntry
-from testsmith.languages.driver import ChangedFile, LanguageDriver, MemberFindings
-from testsmith.languages.registry import driver_for
+from testsmith.languages.driver import ChangedFile, LanguageDriver, MemberFindings, driver_for
 from testsmith.model import Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 

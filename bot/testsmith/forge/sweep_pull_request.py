@@ -22,7 +22,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from testsmith.forge.comment_markers import DIGEST
-from testsmith.forge.commits import Ahead, Branch, CommittingForge, FollowUp, MadeCommit, NewCommit
+from testsmith.forge.commits import (
+    Ahead,
+    Branch,
+    CommittingForge,
+    FollowUp,
+    MadeCommit,
+    NewCommit,
+)
 from testsmith.forge.interface import ForgeFailure
 
 MEMORY_LIMIT = 20_000

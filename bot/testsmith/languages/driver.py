@@ -338,6 +338,11 @@ class LanguageDriver(Protocol):
         ...
 
 
+def driver_for(path: str, drivers: Sequence[LanguageDriver]) -> LanguageDriver | None:
+    """Return the first driver that handles `path`, or None."""
+    return next((driver for driver in drivers if driver.handles(path)), None)
+
+
 class CannotParse(ValueError):
     """Text is not valid source in the driver's language. The message says where and why, without the text."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from testsmith.languages.driver import LanguageDriver
 
 
@@ -12,8 +10,3 @@ def drivers() -> tuple[LanguageDriver, ...]:
     from testsmith.languages.python.driver import PythonDriver
 
     return (PythonDriver(),)
-
-
-def driver_for(path: str, drivers: Sequence[LanguageDriver]) -> LanguageDriver | None:
-    """Return the first driver that handles `path`, or None."""
-    return next((driver for driver in drivers if driver.handles(path)), None)

@@ -9,7 +9,14 @@ from typing import NamedTuple
 from testsmith.model import Funnel, Suggestion
 from testsmith.reporting.phrases import count, funnel_steps
 from testsmith.reporting.report_assembly import display_names
-from testsmith.sweep_results import Coverage, Facts, RankedMember, SuiteFigures, SweepPlan, SweepReport
+from testsmith.sweep_results import (
+    Coverage,
+    Facts,
+    RankedMember,
+    SuiteFigures,
+    SweepPlan,
+    SweepReport,
+)
 
 _HEAD = """\
 ---

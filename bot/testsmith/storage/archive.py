@@ -22,7 +22,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from testsmith.storage.keys import KEY_SCHEMA, MEASUREMENT_SCHEMA, canonical_digest, is_tried
-from testsmith.storage.store import MAX_VALUE_BYTES, VALUE_SCHEMA, StoredEntry, is_result, json_object
+from testsmith.storage.store import (
+    MAX_VALUE_BYTES,
+    VALUE_SCHEMA,
+    StoredEntry,
+    is_result,
+    json_object,
+)
 
 ARCHIVE_SCHEMA = 1
 """Increased when the meaning of a line changes. Archives of other versions are not found."""

@@ -14,21 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from testsmith import pipeline
-from testsmith.execution.harness import ChangedModules
 from testsmith.execution.project_copy import source_roots
-from testsmith.execution.project_tests.file_coverage import WholeSuite, measure_whole_suite
-from testsmith.execution.project_tests.run import files_not_loaded
-from testsmith.execution.project_tests.suite import (
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.driver import CannotParse, driver_for
+from testsmith.languages.python.mutation.mutants import Mutant, mutants_of, plain_text
+from testsmith.languages.python.running.harness import ChangedModules
+from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite, measure_whole_suite
+from testsmith.languages.python.running.project_tests.run import files_not_loaded
+from testsmith.languages.python.running.project_tests.suite import (
     MemberBaseline,
     OwnSuite,
     changes_noticed,
     measure_project_tests,
 )
-from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.workspace import ProjectCopy, Workspace, remove_folder
-from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.judge.mutants import Mutant, mutants_of, plain_text
-from testsmith.languages.registry import driver_for
+from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.model import Member, MemberKind, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.report_assembly import numbered
 from testsmith.settings import Settings, VerificationSettings

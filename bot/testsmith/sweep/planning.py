@@ -11,13 +11,13 @@ from typing import Protocol
 
 from testsmith import __version__, pipeline
 from testsmith.changes.selection import Subjects, VisibleTree
-from testsmith.execution.project_tests.baseline import CannotReadCoverage
-from testsmith.execution.project_tests.file_coverage import (
+from testsmith.languages.driver import CannotParse, LanguageDriver, MemberWeight, Reachable
+from testsmith.languages.python.running.project_tests.baseline import CannotReadCoverage
+from testsmith.languages.python.running.project_tests.file_coverage import (
     WholeSuite,
     measure_whole_suite,
     whole_from_coverage,
 )
-from testsmith.languages.driver import CannotParse, LanguageDriver, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings
 from testsmith.storage.keys import Tried, decode_tried, encode_tried, outcome_of, tried_key

@@ -15,7 +15,14 @@ from testsmith.languages.driver import LanguageDriver
 from testsmith.model import Estimate, Member, Report, Skipped, SkipStage
 from testsmith.settings import Settings
 from testsmith.sweep.measure import ConcludeOrder, concluded
-from testsmith.sweep.planning import Memory, NothingTried, PlanOrder, TriedStore, counted_elsewhere, planned
+from testsmith.sweep.planning import (
+    Memory,
+    NothingTried,
+    PlanOrder,
+    TriedStore,
+    counted_elsewhere,
+    planned,
+)
 from testsmith.sweep.sweep_workspace import SweepWorkspace, found, opened
 from testsmith.sweep_results import SweepPlan, SweepReport
 from testsmith.tasks import in_thread

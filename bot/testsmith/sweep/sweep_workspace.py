@@ -14,9 +14,9 @@ from testsmith import pipeline
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
-from testsmith.execution.workspace import CannotPrepare, Workspace
-from testsmith.execution.workspace_builder import open_workspace
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.model import Member
 from testsmith.settings import Settings
 from testsmith.tasks import in_thread

@@ -13,8 +13,8 @@ from testsmith.languages.driver import (
     LanguageDriver,
     SourceTree,
     TestMark,
+    driver_for,
 )
-from testsmith.languages.registry import driver_for
 from testsmith.model import GeneratedTest, Member, Report, Suggestion
 from testsmith.test_files.lifecycle import followed, is_outdated
 

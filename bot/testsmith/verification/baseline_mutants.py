@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from testsmith.execution.harness import ChangedModule, ChangedModules
-from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite, changes_noticed
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.judge.mutants import Mutant, plain_text
+from testsmith.languages.python.mutation.mutants import Mutant, plain_text
+from testsmith.languages.python.running.harness import ChangedModule, ChangedModules
+from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite, changes_noticed
+from testsmith.languages.python.running.workspace import Workspace
 from testsmith.model import Member, Progress
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded

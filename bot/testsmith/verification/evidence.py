@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
-from testsmith.execution.harness import (
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.running.harness import (
     UTF_8,
     RunSetting,
     TestJob,
@@ -20,11 +22,10 @@ from testsmith.execution.harness import (
     batches_of,
     run_jobs,
 )
-from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.workspace import Workspace
-from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.running.workspace import Workspace
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
+from testsmith.thresholds import DEFAULTS
 from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.verification.run_settings import (
     ON_BASE,
@@ -35,7 +36,6 @@ from testsmith.verification.run_settings import (
     with_later_runs,
     words_of,
 )
-from testsmith.verification.thresholds import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """Maximum length of a candidate that is run."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.execution.harness import trouble_under_unittest
-from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotConvert, CannotParse, LanguageDriver, SourceTree
+from testsmith.languages.python.running.harness import trouble_under_unittest
+from testsmith.languages.python.running.workspace import Workspace
 from testsmith.model import Candidate, Member
 from testsmith.tasks import gather, in_thread
 from testsmith.verification.evidence import RunSubject

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from testsmith.execution.project_tests.suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.judge.mutants import Mutant
-from testsmith.languages.python.judge.operators import Operator
+from testsmith.languages.python.mutation.mutants import Mutant
+from testsmith.languages.python.mutation.operators import Operator
+from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof

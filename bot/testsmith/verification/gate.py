@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.languages.python.judge.documentation.questions import (
+    Question,
+    first_words,
+    question_text,
+    short,
+)
+from testsmith.languages.python.judge.test_reading.claims import Claim, Claimed, claims_of, functions_of
+from testsmith.languages.python.judge.test_reading.edits import without_rows
+from testsmith.languages.python.judge.test_reading.situations import resolved
+from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -26,13 +35,9 @@ from testsmith.model import (
     Skipped,
     SkipStage,
 )
-from testsmith.verification.doc_conflicts.guard import Guarded
-from testsmith.verification.doc_conflicts.questions import Question, first_words, question_text, short
+from testsmith.thresholds import DEFAULTS
+from testsmith.verification.doc_conflict_guard import Guarded
 from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
-from testsmith.verification.test_reading.claims import Claim, Claimed, claims_of, functions_of
-from testsmith.verification.test_reading.edits import without_rows
-from testsmith.verification.test_reading.situations import resolved
-from testsmith.verification.thresholds import DEFAULTS
 
 _RAISED_NOTHING = re.compile(r"^Failed: DID NOT RAISE <class '(?:[\w.<>]+\.)?(?P<name>\w+)'>")
 

@@ -14,19 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.answers import PASSED, SKIPPED, JobResult
-from testsmith.execution.harness import (
-    ChangedModule,
-    ChangedModules,
-    RunSetting,
-    TestJob,
-    batches_of,
-    run_jobs,
-)
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.judge.doc_contract import returns_nothing
-from testsmith.languages.python.judge.mutants import (
+from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
+from testsmith.languages.python.mutation.mutants import (
     Edit,
     InFunction,
     Mutant,
@@ -36,9 +27,18 @@ from testsmith.languages.python.judge.mutants import (
     returning_at_once,
     taken_away,
 )
+from testsmith.languages.python.running.harness import (
+    ChangedModule,
+    ChangedModules,
+    RunSetting,
+    TestJob,
+    batches_of,
+    run_jobs,
+)
+from testsmith.languages.python.running.workspace import Workspace
 from testsmith.model import MemberKind, Progress
+from testsmith.thresholds import GateTable
 from testsmith.verification.results import Proof
-from testsmith.verification.thresholds import GateTable
 
 _LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000

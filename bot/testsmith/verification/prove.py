@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.project_tests.suite import OwnSuite
-from testsmith.execution.workspace import Workspace
 from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
+from testsmith.languages.python.judge.smells.smells import smells_of
+from testsmith.languages.python.running.project_tests.suite import OwnSuite
+from testsmith.languages.python.running.workspace import Workspace
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
+from testsmith.thresholds import GateTable
 from testsmith.verification.baseline_mutants import OwnTests
-from testsmith.verification.doc_conflicts.guard import guard
-from testsmith.verification.doc_conflicts.questions import Question
+from testsmith.verification.doc_conflict_guard import guard
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import with_reach
 from testsmith.verification.gate import (
@@ -29,9 +32,6 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import gather_mutants
 from testsmith.verification.results import Proof
 from testsmith.verification.selection import EntryWeight, weigh
-from testsmith.verification.smells.calls_not_run import dormant_of
-from testsmith.verification.smells.smells import smells_of
-from testsmith.verification.thresholds import GateTable
 
 
 @dataclass(slots=True)

@@ -17,15 +17,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from testsmith.languages.driver import CannotParse, LanguageDriver
-from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.languages.python.judge.smells.smells import smells_of
+from testsmith.languages.python.judge.test_reading.claims import Claim, claims_of, functions_of
+from testsmith.languages.python.judge.test_reading.situations import dotted_name, is_literal
+from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipped
 from testsmith.verification.gate import Cut, KeepTests, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict
 from testsmith.verification.results import FunctionProof, TestStatus
 from testsmith.verification.selection import BLIND
-from testsmith.verification.smells.smells import smells_of
-from testsmith.verification.test_reading.claims import Claim, claims_of, functions_of
-from testsmith.verification.test_reading.situations import dotted_name, is_literal
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

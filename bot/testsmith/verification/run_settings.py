@@ -18,7 +18,7 @@ from testsmith.execution.answers import (
     FunctionResult,
     JobResult,
 )
-from testsmith.execution.harness import UTF_8, RunSetting, TestJob
+from testsmith.languages.python.running.harness import UTF_8, RunSetting, TestJob
 
 ON_BASE = RunSetting(name="merge base", hash_seed=1, on_base=True)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
     FunctionGains,
     Gains,
@@ -37,8 +39,6 @@ from testsmith.verification.gate import (
 )
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.results import Proof
-from testsmith.verification.test_reading.claims import functions_of
-from testsmith.verification.thresholds import DEFAULTS, GateTable
 
 _MOST_TRIED = 20_000
 """Maximum number of combinations to try. Beyond it, functions are selected greedily."""

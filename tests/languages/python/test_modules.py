@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.python.package import Module, SourceRoots
+from testsmith.languages.python.source.package import Module, SourceRoots
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.package import (
+from testsmith.languages.python.source.package import (
     Node,
     Package,
     PublicModules,

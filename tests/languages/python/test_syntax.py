@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.parsing import comments, decode, parse, read_source, text_of
+from testsmith.languages.python.source.parsing import comments, decode, parse, read_source, text_of
 
 
 @pytest.mark.parametrize(

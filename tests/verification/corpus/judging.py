@@ -14,13 +14,17 @@ from pathlib import Path
 from fakes.git_repository import GitRepository
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
-from testsmith.execution.interpreter import choose_interpreter
-from testsmith.execution.project_tests.suite import measure_project_tests
-from testsmith.execution.python_version import OtherPythonOrder, requires_python, with_other_python
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace import Workspace
-from testsmith.execution.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.interpreter import choose_interpreter
+from testsmith.languages.python.running.project_tests.suite import measure_project_tests
+from testsmith.languages.python.running.python_version import (
+    OtherPythonOrder,
+    requires_python,
+    with_other_python,
+)
+from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.languages.registry import drivers
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings

@@ -14,8 +14,8 @@ from testsmith.languages.driver import (
     SourceTree,
     TestMark,
 )
-from testsmith.languages.python import context, members
-from testsmith.languages.python.judge import coverable, docstring_examples
+from testsmith.languages.python.judge.documentation import docstring_examples
+from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import marking, merging, test_modules
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.test_paths import is_test, package_files
@@ -56,7 +56,7 @@ class PythonDriver:
         self, tree: SourceTree, members: Sequence[Member], project: str
     ) -> Mapping[str, MemberWeight]:
         """See `LanguageDriver.weights`."""
-        from testsmith.languages.python.metrics import weights
+        from testsmith.languages.python.source.metrics import weights
 
         return weights(tree, members, project)
 

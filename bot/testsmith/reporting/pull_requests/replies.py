@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from testsmith.forge.comment_markers import answer_mark, composed
-from testsmith.forge.slash_commands import COMMANDS, MOST_COMMANDS, PREFIX, InvalidCommand, SlashCommand
+from testsmith.forge.slash_commands import (
+    COMMANDS,
+    MOST_COMMANDS,
+    PREFIX,
+    InvalidCommand,
+    SlashCommand,
+)
 from testsmith.model import Member, Suggestion
 from testsmith.reporting.escaping import (
     Prose,

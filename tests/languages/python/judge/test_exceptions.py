@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.python.judge.doc_contract import ancestors, are_related
+from testsmith.languages.python.judge.documentation.doc_contract import ancestors, are_related
 
 
 @pytest.mark.parametrize(

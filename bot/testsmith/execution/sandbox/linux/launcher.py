@@ -145,9 +145,7 @@ def _let_go_of_streams() -> None:
 
 
 def _new_post() -> SupervisorChannel:
-    from testsmith.execution.sandbox.linux.seccomp_supervisor import (
-        SupervisorChannel,  # it imports threads and sockets
-    )
+    from testsmith.execution.sandbox.linux.seccomp_supervisor import SupervisorChannel
 
     return SupervisorChannel()
 

@@ -9,7 +9,7 @@ from keyword import iskeyword
 
 import libcst as cst
 
-from testsmith.languages.python.parsing import parse_concrete, refusing_depth
+from testsmith.languages.python.source.parsing import parse_concrete, refusing_depth
 from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, is_suite, is_test_name
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from testsmith.languages.python.definitions import Function, last_name
+from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.test_files.test_modules import inner_statements, is_fixture, is_test_name
 
 NAMING_FIXTURES = frozenset({"usefixtures", "getfixturevalue"})

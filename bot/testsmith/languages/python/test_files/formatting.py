@@ -15,7 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from testsmith.languages.driver import CannotParse, SourceTree
-from testsmith.languages.python.parsing import lines_of, parse_untrusted, refuse_costly_patterns, span_of
+from testsmith.languages.python.source.parsing import (
+    lines_of,
+    parse_untrusted,
+    refuse_costly_patterns,
+    span_of,
+)
 from testsmith.languages.python.test_files.ruff import (
     Complaint,
     Ruff,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from testsmith.languages.python.definitions import Function, last_name
-from testsmith.languages.python.parsing import lines_of, parse_untrusted, span_of
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import lines_of, parse_untrusted, span_of
 from testsmith.languages.python.test_files.cutting import (
     bindings,
     branch_statements,

@@ -17,8 +17,8 @@ from functools import cached_property
 from itertools import count
 
 from testsmith.languages.driver import CannotParse, CannotPlace
-from testsmith.languages.python.definitions import Function
-from testsmith.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
+from testsmith.languages.python.source.definitions import Function
+from testsmith.languages.python.source.parsing import parse_concrete, parse_untrusted, refusing_depth
 from testsmith.languages.python.test_files.equivalence import (
     Bindings,
     BoundName,

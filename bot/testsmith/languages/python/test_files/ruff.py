@@ -20,7 +20,7 @@ from posixpath import normpath
 from tempfile import TemporaryDirectory
 
 from testsmith.languages.driver import SourceTree
-from testsmith.languages.python.parsing import parse_untrusted
+from testsmith.languages.python.source.parsing import parse_untrusted
 
 _NEWEST_KNOWN = (3, 14)
 _OLDEST_KNOWN = (3, 7)

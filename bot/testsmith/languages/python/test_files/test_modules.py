@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 
-from testsmith.languages.python.definitions import Function, last_name
-from testsmith.languages.python.parsing import parse_concrete, parse_untrusted, refusing_depth
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import parse_concrete, parse_untrusted, refusing_depth
 
 ACT_ON_THE_WHOLE_FILE = frozenset(
     {

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from testsmith.languages.driver import CannotConvert
-from testsmith.languages.python.definitions import Function, last_name
-from testsmith.languages.python.parsing import parse_untrusted, refusing_depth
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth
 from testsmith.languages.python.test_files.test_modules import is_fixture, is_suite, is_test_name
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {

@@ -1,0 +1,275 @@
+"""Select the cases that become tests: few, each contributing something, most informative first.
+
+The order is: documented examples; witnesses, on which base and head differ; cases that cover new lines and
+branches or kill new mutants, with inputs found only by search last; cases with new outcomes, boundaries
+first; relations. A value that is unreadable is used only if neither a readable value nor a relation covers as
+much.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+
+from testsmith.languages.python.explorer.cases import Case, signature
+from testsmith.languages.python.explorer.render.call_text import Pieces
+from testsmith.languages.python.explorer.render.expressions import InputSource
+from testsmith.languages.python.explorer.render.summaries import FEWEST_ROWS, shape
+
+_FEWEST_INPUTS = 3
+"""Minimum number of informative inputs for a relation."""
+
+MOST_CASES = 14
+"""Maximum number of cases per member, counting each table row."""
+
+MOST_ROWS = 24
+"""Maximum including additional table rows, each of which contributes something new."""
+
+_MOST_DOCUMENTED = 6
+_MOST_WITNESSES = 3
+_ENOUGH_OUTCOMES = 6
+_ENOUGH_WITH_BOUNDARIES = 8
+_MOST_SINGLE = 2
+_LONG = 80
+_MOST_LISTED = 40
+_MOST_RELATIONS = 2
+_RELATED_ROWS = 4
+
+
+def choose(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases to write, most valuable first."""
+    ranked = sorted(with_true_relations(_trustworthy(_quiet(cases))), key=_cost)
+    plain = [case for case in ranked if case.trial.relation is None]
+    readable = [case for case in plain if not case.is_soup]
+    planned = [case for case in readable if case.trial.layer < InputSource.SEARCHED]
+    relations = related(ranked)
+    chosen = _Chosen()
+    _take_documented(plain, chosen)
+    _take_witnesses(ranked, chosen)
+    _take_new_ways(planned, chosen)
+    _take_relations([group for group in relations if any(map(chosen.new_ways, group))], chosen)
+    _take_new_ways(readable, chosen)
+    _take_new_ways(plain, chosen)
+    _take_new_outcomes(planned, chosen)
+    _take_relations(relations, chosen)
+    return _with_one_state(chosen.cases)
+
+
+def shortlist(cases: Sequence[Case]) -> list[int]:
+    """Return the indices of cases worth running again: the selected ones and some alternatives."""
+    chosen = [case.trial for case in choose(cases)]
+    true = with_true_relations(cases)
+    ranked = sorted(
+        (place for place, case in enumerate(cases) if case in true), key=lambda place: _cost(cases[place])
+    )
+    best = [place for place in ranked if cases[place].trial in chosen]
+    return [*best, *(place for place in ranked if place not in best)][:_MOST_LISTED]
+
+
+def _quiet(cases: Sequence[Case]) -> Sequence[Case]:
+    """Exclude cases that emit a warning, which many projects treat as an error, unless all do."""
+    return [case for case in cases if not case.seen.warned] or cases
+
+
+def _trustworthy(cases: Sequence[Case]) -> list[Case]:
+    """Exclude values if the documentation is contradicted, because the code may be wrong about them too."""
+    if not any(case.contradicts for case in cases):
+        return list(cases)
+    return [case for case in cases if case.is_documented or case.outcome.kind == "raised"]
+
+
+def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
+    """Return a case's cost to readers: unreadable values, distant inputs, setup, non-ASCII, long text."""
+    before = len(case.trial.setup) + len(case.trial.still)
+    strange = not case.trial.text.isascii()
+    return case.is_soup, case.trial.layer, before, strange, _is_long(case.trial.text, case)
+
+
+class _Chosen:
+    """Selected cases and what they contribute."""
+
+    def __init__(self) -> None:
+        self.cases: list[Case] = []
+        self._shown: set[Hashable] = set()
+        self._shapes: Counter[Hashable] = Counter()
+
+    def take(self, case: Case) -> None:
+        """Select a case if there is room."""
+        if self.has_room(case) and case not in self.cases:
+            self.cases.append(case)
+            self._shown |= _ways(case) | {_outcome(case)}
+            self._shapes[shape(case)] += 1
+
+    def has_room(self, case: Case) -> bool:
+        """Return whether a case may still be selected; another row costs a reader less than another test."""
+        count = len(self.cases)
+        return count < MOST_CASES or (count < MOST_ROWS and self._is_row(case))
+
+    def _is_row(self, case: Case) -> bool:
+        own = shape(case)
+        return own is not None and self._shapes[own] >= FEWEST_ROWS
+
+    def new_ways(self, case: Case) -> int:
+        """Count the lines, branches and killed mutants that no selected case has."""
+        return len(_ways(case) - self._shown)
+
+    def has_outcome(self, case: Case) -> bool:
+        """Return whether a selected case has the same outcome."""
+        return _outcome(case) in self._shown
+
+
+def _ways(case: Case) -> set[Hashable]:
+    """Return what guides the selection: lines, branches and killed mutants."""
+    ways: set[Hashable] = {*case.seen.lines, *case.seen.branches}
+    ways |= {("noticed", change) for change in case.seen.notices | case.seen.notices_state}
+    if case.outcome.kind == "raised":
+        ways.add(("raised", case.outcome.line))
+    if case.changes:
+        ways.add("changes its object")
+    if case.trial.recording is not None and case.trial.recording.fails and case.outcome.kind == "value":
+        ways.add("goes on after a failure")
+    return ways
+
+
+def _outcome(case: Case) -> Hashable:
+    if case.outcome.kind == "raised":
+        return ("raised", case.outcome.line)
+    data = case.gives_none or bool(case.trial.noted)
+    changed = tuple((_place(fact.of), fact.value.text) for fact in case.changes) if data else ()
+    return ("outcome", signature(case.outcome), changed)
+
+
+def _place(of: str) -> str:
+    """Return the expression that is observed, regardless of how a file is read."""
+    return "a file" if of.endswith(".read_text()") else of
+
+
+def _take_documented(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    for case in [case for case in ranked if case.is_documented][:_MOST_DOCUMENTED]:
+        chosen.take(case)
+
+
+def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Select the simplest witnesses that show different things."""
+    seen: set[Hashable] = set()
+    for case in sorted(ranked, key=_base_failed):
+        shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
+        if case.is_witness and shows not in seen and len(seen) < _MOST_WITNESSES:
+            seen.add(shows)
+            chosen.take(case)
+
+
+def _base_failed(case: Case) -> bool:
+    """Return whether base rejects the call, which is less informative than a different value."""
+    return case.base is not None and (bool(case.base.outcome.error) or case.base.outcome.kind == "raised")
+
+
+def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    while True:
+        fresh = [case for case in ranked if case.outcome.kind != "raised" or not chosen.has_outcome(case)]
+        fitting = filter(chosen.has_room, fresh)
+        best = max(fitting, key=chosen.new_ways, default=None)  # the first of equals, and so the cheapest
+        if best is None or not chosen.new_ways(best):
+            return
+        chosen.take(best)
+
+
+def _take_relations(relations: Sequence[Sequence[Case]], chosen: _Chosen) -> None:
+    """Select a few rows of each relation."""
+    for group in relations[:_MOST_RELATIONS]:
+        if any(case in chosen.cases for case in group):
+            continue
+        for case in group[:_RELATED_ROWS]:
+            chosen.take(case)
+
+
+def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Fill tables with other outcomes, boundaries first, and select a few cases with tests of their own."""
+    single = 0
+    for case in ranked:
+        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
+            continue
+        if _is_long_row(case) and sum(map(_is_long_row, chosen.cases)) >= FEWEST_ROWS:
+            continue
+        if not _could_share(case, ranked):
+            single += 1
+            if single > _MOST_SINGLE:
+                continue
+        chosen.take(case)
+    _take_boundaries(ranked, chosen)
+
+
+def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
+    """Return whether there are enough cases of one shape, with as many outcomes, for a table."""
+    own = shape(case)
+    return (
+        own is not None and len({_outcome(other) for other in ranked if shape(other) == own}) >= FEWEST_ROWS
+    )
+
+
+def _take_boundaries(ranked: Sequence[Case], chosen: _Chosen) -> None:
+    """Fill tables with boundaries that do not change the outcome."""
+    for case in ranked:
+        alike = sum(shape(case) is not None and shape(other) == shape(case) for other in chosen.cases)
+        is_boundary = case.trial.layer is InputSource.BOUNDARY and case.outcome.kind != "raised"
+        says_more = alike < FEWEST_ROWS or _differ(case, chosen.cases)
+        enough = len(chosen.cases) >= _ENOUGH_WITH_BOUNDARIES or not says_more or _is_long_row(case)
+        if is_boundary and alike + 1 >= FEWEST_ROWS and not enough:
+            chosen.take(case)
+
+
+def _differ(case: Case, chosen: Sequence[Case]) -> bool:
+    """Return whether the selected rows of a case's shape have different results."""
+    return len({_outcome(other) for other in chosen if shape(other) == shape(case)}) > 1
+
+
+def _is_long(text: str, case: Case) -> bool:
+    value = case.outcome.value.text if case.outcome.value else ""
+    return len(text) + len(value) > _LONG
+
+
+def _is_long_row(case: Case) -> bool:
+    return _is_long(case.trial.call, case)
+
+
+def _with_one_state(cases: Sequence[Case]) -> list[Case]:
+    """Assert both value and state in the simplest case that changes its object, and where required."""
+    both = [case for case in cases if case.changes and not case.gives_none]
+    first = min(both, key=_cost, default=None)
+    found = []
+    for case in cases:
+        wanted = case is first or case.gives_none or case.differs_in_state
+        found.append(replace(case, with_state=wanted))
+    return found
+
+
+def with_true_relations(cases: Iterable[Case]) -> list[Case]:
+    """Exclude cases of relations that do not hold or that show nothing about the relation."""
+    cases = [*cases]
+    kept = [case for group in related(cases) for case in _holding(group)]
+    return [case for case in cases if case.trial.relation is None or case in kept]
+
+
+def related(cases: Iterable[Case]) -> list[list[Case]]:
+    """Return the cases of each relation, in order."""
+    groups: dict[tuple[Pieces, tuple[str, ...]], list[Case]] = {}
+    for case in cases:
+        if case.trial.relation is not None:
+            groups.setdefault((case.trial.pieces, case.trial.setup), []).append(case)
+    return [*groups.values()]
+
+
+def _holding(group: Sequence[Case]) -> list[Case]:
+    """Return the cases to keep for one relation; it may hold for some kinds of input only."""
+    refuted = {_kind(case) for case in group if case.outcome.kind != "raised" and not case.holds}
+    telling = [case for case in group if case.holds and not case.is_idle and _kind(case) not in refuted]
+    refused = sum(case.outcome.kind == "raised" for case in group)
+    return telling if len(telling) >= max(_FEWEST_INPUTS, refused) else []
+
+
+def _kind(case: Case) -> str:
+    """Return the kind of input a relation was tried on."""
+    node = ast.parse(case.trial.arguments[0].value.text, mode="eval").body
+    return type(node.value if isinstance(node, ast.Constant) else node).__name__

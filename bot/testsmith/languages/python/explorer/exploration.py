@@ -1,0 +1,355 @@
+"""Run all trials of a module's members in rounds, then in another setting; repeatable results become cases.
+
+The first round runs the planned trials. Each further round tries variations of trials that came close to
+something not yet shown. Search for a member stops after a round without progress. Rounds and trials are
+limited by count, not time, so that results are reproducible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.languages.python.explorer.case_selection import shortlist
+from testsmith.languages.python.explorer.cases import (
+    Arc,
+    Case,
+    Observation,
+    signature,
+    stable_case,
+    with_base,
+)
+from testsmith.languages.python.explorer.guidance import SearchState, further
+from testsmith.languages.python.explorer.render.call_text import Argument
+from testsmith.languages.python.explorer.render.expressions import InputSource
+from testsmith.languages.python.explorer.runner import (
+    FIRST,
+    FIRST_APART,
+    ON_BASE,
+    SECOND,
+    SECOND_APART,
+    Explorer,
+    ExplorerJob,
+    ExplorerSetting,
+)
+from testsmith.languages.python.explorer.subjects import Subject
+from testsmith.languages.python.explorer.trial import Trial
+from testsmith.languages.python.mutation.mutants import Mutant
+from testsmith.model import Change
+from testsmith.tasks import gather
+
+_Numbered = Mapping[int, tuple[str, Trial]]
+_Seen = Mapping[int, Observation]
+
+ROUNDS = 3
+"""Maximum number of rounds after the first."""
+
+_ENOUGH_TRIALS = 150
+"""Number of trials that justify another process."""
+
+_MOST_TELLING = 4
+
+_MOST_A_ROUND = 900
+"""Maximum number of trials per round and module, to limit the time for large modules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A member with its planned trials.
+
+    Attributes:
+        subject: The member.
+        trials: Its trials.
+        mutants: Mutants that its trials may kill; empty for no search.
+    """
+
+    subject: Subject
+    trials: tuple[Trial, ...]
+    mutants: tuple[Mutant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploredMember:
+    """Result of one member's trials.
+
+    Attributes:
+        cases: Cases that were the same in both settings, in plan order.
+        reasons: Why each of the other trials produced no case.
+    """
+
+    cases: tuple[Case, ...]
+    reasons: tuple[str, ...]
+
+
+async def explore(explorer: Explorer, work: Sequence[Work]) -> list[ExploredMember]:
+    """Run all trials on head, the successful ones on base, and the best ones again; one result per member.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    if not work:
+        return []
+    exploration = _Exploration(explorer, work)
+    await exploration.look({at: each.trials for at, each in enumerate(work)})
+    for _ in range(ROUNDS):
+        trials = exploration.further()
+        if not trials:
+            break
+        await exploration.look_further(trials)
+    return await exploration.findings()
+
+
+@dataclass(slots=True)
+class _Seeking:
+    """State of one member's search."""
+
+    work: Work
+    trials: dict[int, Trial] = field(default_factory=dict)
+    seen: dict[int, Observation] = field(default_factory=dict)
+    cases: dict[int, Case] = field(default_factory=dict)
+    rests: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.work.subject.member.name
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the member is also run on base."""
+        return self.work.subject.member.change is not Change.ADDED
+
+    @property
+    def known(self) -> SearchState:
+        return SearchState(
+            subject=self.work.subject,
+            trials=self.trials,
+            seen=self.seen,
+            cases=self.cases,
+            mutants=self.work.mutants,
+        )
+
+    def changes(self) -> dict[int, Mutant]:
+        """Return the surviving mutants, by number."""
+        noticed = self.known.noticed
+        return {number: each for number, each in enumerate(self.work.mutants) if number not in noticed}
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether base differs on any input."""
+        return any(case.is_witness for case in self.cases.values())
+
+    @property
+    def telling(self) -> list[Argument]:
+        """Arguments of the first calls on which base differs."""
+        witnesses = [case.trial for case in self.cases.values() if case.is_witness]
+        return [argument for trial in witnesses[:_MOST_TELLING] for argument in trial.arguments]
+
+    @property
+    def shown(self) -> tuple[int, int, bool]:
+        """Progress so far: mutants killed, branches covered, and whether base differs."""
+        reached = frozenset[Arc]().union(*(case.seen.branches for case in self.cases.values()))
+        return len(self.known.noticed), len(reached), self.has_witness
+
+    def shorten(self, numbers: Iterable[int]) -> None:
+        """Choose between the two setups of each documented call: required statements, or all before it.
+
+        The short setup is used if both have the same result. If the value differs, the short one is not a
+        test of the documentation.
+        """
+        for number in [number for number in numbers if self.trials[number].is_shortened]:
+            short, whole = self.cases.get(number), self._whole_of(number)
+            if whole is not None and (short is None or signature(short.outcome) != signature(whole.outcome)):
+                self._drop(number)
+            elif whole is not None:
+                self._drop(number + 1)
+            elif short is not None and short.contradicts:
+                self._drop(number)
+
+    def _whole_of(self, number: int) -> Case | None:
+        """Return the case with the complete setup for the same call as a shortened one."""
+        case = self.cases.get(number + 1)
+        if case is None or case.trial.layer is not InputSource.DOCUMENTED or case.trial.is_shortened:
+            return None
+        return case if case.trial.call == self.trials[number].call else None
+
+    def _drop(self, number: int) -> None:
+        for known in (self.trials, self.seen, self.cases):
+            known.pop(number, None)
+
+    def shortlisted(self) -> list[int]:
+        """Return the numbers of cases worth running again."""
+        numbers = [*self.cases]
+        return [numbers[place] for place in shortlist([*self.cases.values()])]
+
+
+class _Exploration:
+    """Runs the trials of one module's members."""
+
+    def __init__(self, explorer: Explorer, work: Sequence[Work]) -> None:
+        self._explorer = explorer
+        self._members = [_Seeking(each) for each in work]
+        member = work[0].subject.member
+        self._job = ExplorerJob(module=member.module, path=member.path, source=work[0].subject.source.text)
+        self._count = 0
+
+    async def look(self, trials: Mapping[int, Sequence[Trial]]) -> None:
+        """Run more trials on head, and the successful ones on base.
+
+        Args:
+            trials: Trials by index of the member in the work.
+        """
+        new = {place: self._numbered(each) for place, each in trials.items()}
+        changes = {self._members[place].name: self._members[place].changes() for place in new}
+        job = replace(self._job, trials=self._named(new), changes=changes)
+        first = await self._seen(job, FIRST)
+        for place, numbered in new.items():
+            self._note(self._members[place], numbered, first)
+        compared = {place: each for place, each in new.items() if self._members[place].is_compared}
+        await self._compare(compared)
+
+    async def look_further(self, trials: Mapping[int, Sequence[Trial]]) -> None:
+        """Run the trials of another round; members without progress are not searched again.
+
+        If no trial has succeeded yet, the exceptions may still lead to valid arguments.
+        """
+        before = {place: self._members[place].shown for place in trials}
+        await self.look(trials)
+        for place, shown in before.items():
+            member = self._members[place]
+            member.rests = bool(member.cases) and member.shown == shown
+
+    def _numbered(self, trials: Sequence[Trial]) -> dict[int, Trial]:
+        start, self._count = self._count, self._count + len(trials)
+        return dict(enumerate(trials, start))
+
+    def _named(self, trials: Mapping[int, Mapping[int, Trial]]) -> _Numbered:
+        return {
+            number: (self._members[place].name, trial)
+            for place, numbered in trials.items()
+            for number, trial in numbered.items()
+        }
+
+    def _note(self, member: _Seeking, numbered: Mapping[int, Trial], first: _Seen) -> None:
+        """Record the observations of a member's trials."""
+        member.trials |= numbered
+        for number, trial in numbered.items():
+            seen = first.get(number)
+            case = None if seen is None else stable_case(trial, seen, seen)
+            if seen is not None:
+                member.seen[number] = seen
+            if case is not None:
+                member.cases[number] = case
+        member.shorten(numbered)
+
+    async def _compare(self, trials: Mapping[int, Mapping[int, Trial]]) -> None:
+        """Run the successful trials on base."""
+        worth = {
+            place: {number: trial for number, trial in each.items() if number in self._members[place].cases}
+            for place, each in trials.items()
+        }
+        base = await self._seen(
+            replace(self._job, path=None, source=None, trials=self._named(worth)), ON_BASE
+        )
+        for place, numbered in worth.items():
+            cases = self._members[place].cases
+            cases |= {number: with_base(cases[number], base.get(number)) for number in numbered}
+
+    def further(self) -> dict[int, list[Trial]]:
+        """Return the next round's trials by index of the member; empty if nothing is left to show."""
+        most = _MOST_A_ROUND // len(self._members)
+        searched = {
+            place: member
+            for place, member in enumerate(self._members)
+            if member.work.mutants and not member.rests
+        }
+        telling = [argument for member in self._members for argument in member.telling]
+        found = {place: self._further_of(member, telling)[:most] for place, member in searched.items()}
+        return {place: trials for place, trials in found.items() if trials}
+
+    def _further_of(self, member: _Seeking, telling: Sequence[Argument]) -> list[Trial]:
+        may_differ = member.is_compared and self._explorer.has_base
+        return further(member.known, wants_witness=may_differ and not member.has_witness, telling=telling)
+
+    async def findings(self) -> list[ExploredMember]:
+        """Run the best cases in another setting, in reverse, and return each member's repeatable cases."""
+        listed = {place: member.shortlisted() for place, member in enumerate(self._members)}
+        second = await self._again(listed, SECOND)
+        found = [
+            _findings(member, member.seen, listed[at], second) for at, member in enumerate(self._members)
+        ]
+        # Differing results may depend on what ran earlier in the same process.
+        shaken = {
+            at: listed[at]
+            for at, member in enumerate(self._members)
+            if _is_shaken(member, listed[at], second)
+        }
+        first_apart = await self._again(shaken, FIRST_APART)
+        second_apart = await self._again(shaken, SECOND_APART)
+        for at in shaken:
+            found[at] = _findings(self._members[at], first_apart, listed[at], second_apart)
+        return found
+
+    async def _again(self, listed: Mapping[int, Sequence[int]], setting: ExplorerSetting) -> _Seen:
+        trials = {
+            place: {number: self._members[place].trials[number] for number in reversed(numbers)}
+            for place, numbers in listed.items()
+        }
+        return await self._seen(
+            replace(self._job, path=None, source=None, trials=self._named(trials)), setting
+        )
+
+    async def _seen(self, job: ExplorerJob, setting: ExplorerSetting) -> _Seen:
+        """Run a job's trials concurrently, with enough members per process to be worth starting one."""
+        parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
+        data = await gather(*(self._explorer.run(part, setting) for part in parts))
+        return {number: seen for each in data for number, seen in each.observations.items()}
+
+
+def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:
+    """Split trials by member, independently of the machine."""
+    parts: list[dict[int, tuple[str, Trial]]] = []
+    last = ""
+    for number, (member, trial) in trials.items():
+        if not parts or (member != last and len(parts[-1]) >= _ENOUGH_TRIALS):
+            parts.append({})
+        parts[-1][number] = (member, trial)
+        last = member
+    return parts
+
+
+def _is_shaken(member: _Seeking, listed: Iterable[int], second: _Seen) -> bool:
+    """Return whether a trial had a different result in the second setting."""
+    return any(
+        _repeated(member.cases[number], member.seen[number], second.get(number)) is None for number in listed
+    )
+
+
+def _findings(member: _Seeking, first: _Seen, listed: Sequence[int], second: _Seen) -> ExploredMember:
+    """Return one member's result, given the observations of the listed trials in two settings."""
+    repeated = {
+        number: _repeated(member.cases[number], first.get(number), second.get(number)) for number in listed
+    }
+    failed = [number for number in member.trials if repeated.get(number, member.cases.get(number)) is None]
+    return ExploredMember(
+        cases=tuple(case for number in sorted(repeated) if (case := repeated[number]) is not None),
+        reasons=tuple(_reason(member.seen.get(number), second.get(number)) for number in failed),
+    )
+
+
+def _repeated(case: Case, first: Observation | None, second: Observation | None) -> Case | None:
+    """Return a case as both settings observed it, or None if they differ."""
+    if first is None:
+        return None
+    seen = replace(case.seen, outcome=first.outcome, state=first.state, writes=first.writes)
+    kept = stable_case(case.trial, seen, second)
+    return None if kept is None else with_base(kept, case.base)
+
+
+def _reason(first: Observation | None, second: Observation | None) -> str:
+    if first is None:
+        return "the explorer ended before it was run"
+    return first.outcome.reason or (second.outcome.reason if second else "") or DIFFERS
+
+
+DIFFERS = "what it gives differs from run to run"
+"""Reason for a trial with different results in the two settings."""

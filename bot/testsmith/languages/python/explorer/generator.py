@@ -1,0 +1,345 @@
+"""Offline generator: runs members on its own inputs and asserts the repeatable results.
+
+There is one explorer per module and setting. Members are first described; their trials then run on head,
+again in another setting, and for changed and affected members also on base. All budgets are counts, so that
+results do not depend on the speed of the machine.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from testsmith.generation.fan_out import SideBySide, closing
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.explorer.case_selection import choose
+from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
+from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, Work, explore
+from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
+from testsmith.languages.python.explorer.inputs.static_hints import read_hints
+from testsmith.languages.python.explorer.metamorphic import related_names
+from testsmith.languages.python.explorer.module_source import (
+    ModuleSource,
+    ShownExample,
+    is_bare,
+    read_documentation,
+    read_module,
+)
+from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings, tests_of
+from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
+from testsmith.languages.python.explorer.render.test_names import TestNames
+from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
+from testsmith.languages.python.explorer.subjects import Callee, Description, Subject
+from testsmith.languages.python.explorer.trials import plan
+from testsmith.languages.python.explorer.usage.project_files import Usages
+from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
+from testsmith.languages.python.mutation.mutants import plain_text
+from testsmith.languages.python.running.workspace import ProjectCopy, Workspace
+from testsmith.model import (
+    Candidate,
+    Change,
+    Member,
+    Origin,
+    Request,
+    Result,
+    Skipped,
+    SkipStage,
+)
+from testsmith.tasks import in_thread
+
+_MOST_SOURCE_BYTES = 4 * 1024**2
+_MOST_PARTNERS = 4
+_MOST_MUTANTS = 1200
+_FEWEST_MUTANTS = 24
+
+_Explored = tuple[Work, ExploredMember] | Skipped
+"""Trials and result of one member, or why there are none."""
+
+
+class _Ground(NamedTuple):
+    """Information about the members of one module.
+
+    Attributes:
+        data: The explorer's descriptions.
+        sources: Source texts of the module.
+        partners: Names of functions that may invert or check each member.
+        company: Number of members of the module that are explored.
+    """
+
+    data: ExplorerAnswer
+    sources: _Sources
+    partners: Mapping[str, Sequence[str]]
+    company: int
+
+
+class _Sources(NamedTuple):
+    """Source text of a module on head, and on base if available."""
+
+    head: ModuleSource
+    base: ModuleSource | None
+
+
+class OfflineGenerator:
+    """Generates tests by running members; a `BatchTestGenerator`, a `TestGenerator` and an `Observer`.
+
+    Each member is run once; its tests and its observations come from the same trials.
+
+    Args:
+        workspace: Workspace to run the project in.
+        seed: Seed for random inputs; different seeds give different tests.
+    """
+
+    def __init__(self, workspace: Workspace, seed: int = 0) -> None:
+        self._workspace = workspace
+        self._explorer = Explorer(workspace)
+        self._seed = seed
+        self._known: dict[str, _Explored] = {}
+        head = workspace.head
+        self._usages = Usages(head.root, head.source_roots, workspace.owned_modules)
+
+    async def generate(self, request: Request) -> Result:
+        """Return a candidate, or the member skipped with the reason.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        [result] = [result async for result in self.generate_batch([request])]
+        return result
+
+    async def generate_batch(self, requests: Sequence[Request]) -> AsyncIterator[Result]:
+        """Yield one result per request, grouped by module, with modules running concurrently.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        async with closing(self._explored(requests)) as stream:
+            async for explored in stream:
+                yield explored if isinstance(explored, Skipped) else _answer(*explored)
+
+    async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """See `Observer.observe`.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        async with closing(self._explored(requests)) as stream:
+            async for explored in stream:
+                if not isinstance(explored, Skipped) and (data := facts(_chosen(*explored))):
+                    yield explored[0].subject.member.id, data
+
+    async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
+        """Yield each request's exploration, grouped by module, with modules running concurrently."""
+        modules: dict[tuple[str, str], list[Member]] = {}
+        for request in requests:
+            member = request.member
+            modules.setdefault((member.path, member.module), []).append(member)
+        async with SideBySide[list[_Explored]]() as running:
+            for group in modules.values():
+                running.start(self._module(group))
+            async for results in running:
+                for result in results:
+                    yield result
+
+    async def _module(self, members: Sequence[Member]) -> list[_Explored]:
+        """Run the members of a module that have not run yet, and return all results in order."""
+        new = [member for member in members if member.id not in self._known]
+        if new:
+            found = await self._explore(new)
+            self._known |= {member.id: each for member, each in zip(new, found, strict=True)}
+        return [self._known[member.id] for member in members]
+
+    async def _explore(self, members: Sequence[Member]) -> list[_Explored]:
+        if any(member.language != "python" for member in members):
+            reason = "the offline engine knows only Python"
+            return [replace(_skip(each, SkipStage.GENERATION, reason), permanent=True) for each in members]
+        names = tuple(dict.fromkeys(member.name for member in members))
+        sources = self._sources(members[0])
+        partners = {name: _partners(name, sources.head) for name in names}
+        described = tuple(dict.fromkeys([*names, *(other for each in partners.values() for other in each)]))
+        data = await self._explorer.run(ExplorerJob(module=members[0].module, describe=described), FIRST)
+        problem = self._problem(data)
+        if problem is not None:
+            return [_skip(member, *problem) for member in members]
+        ground = _Ground(data, sources, partners, company=len(members))
+        prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
+        work = [each for each in prepared if isinstance(each, Work)]
+        found = iter(await explore(self._explorer, work))
+        return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
+
+    def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
+        """Return why a module's members cannot be explored, with the stage, or None."""
+        if not data.loaded:
+            return SkipStage.GENERATION, "loading its module does not come to an end"
+        if data.problem is None:
+            return None
+        top = (data.missing or "").partition(".")[0]
+        foreign = bool(top) and top not in self._workspace.owned_modules
+        stage = SkipStage.ENVIRONMENT if foreign else SkipStage.GENERATION
+        return stage, f"its module cannot be imported: {data.problem}"
+
+    def _sources(self, member: Member) -> _Sources:
+        """Read the module's source texts from the copies of the project."""
+        base = self._workspace.base
+        return _Sources(
+            head=_source(self._workspace.head, member),
+            base=None if base is None else _source(base, member),
+        )
+
+    def _prepared(self, member: Member, ground: _Ground) -> Work | Skipped:
+        """Plan the trials of a member, or return why there are none."""
+        descriptions = ground.data.descriptions
+        description = descriptions.get(member.name)
+        if description is None or description.problem is not None:
+            why = description.problem if description else "the explorer says nothing of it"
+            return _skip(member, SkipStage.GENERATION, f"it cannot be reached by its public name: {why}")
+        try:
+            return self._planned(member, description, ground)
+        except RecursionError:
+            return _skip(member, SkipStage.GENERATION, "its source is nested too deep to be read")
+
+    def _planned(self, member: Member, description: Description, ground: _Ground) -> Work | Skipped:
+        source = ground.sources.head
+        base = None if member.change is Change.ADDED else ground.sources.base
+        subject = Subject(
+            member=member,
+            description=description,
+            source=source,
+            hints=read_hints(member, source, base),
+            documentation=read_documentation(member, source, _shown(member)),
+            partners=_callees(ground, member.name),
+            company=ground.company,
+            usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
+        )
+        if is_bare(source.definitions.get(member.name)):
+            return _skip(member, SkipStage.GENERATION, "it has no code of its own")
+        equality = member.name.replace("__hash__", "__eq__")
+        if member.plain_name == "__hash__" and equality not in source.definitions:
+            return _skip(member, SkipStage.GENERATION, "a hash without an `__eq__` says nothing to rely on")
+        trials = plan(subject, self._seed)
+        if not trials:
+            return _skip(member, SkipStage.GENERATION, _why_no_trials(description))
+        mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
+        return Work(subject=subject, trials=tuple(trials), mutants=mutants)
+
+
+def _callees(ground: _Ground, name: str) -> list[Callee]:
+    """Return the callable functions that may invert or check a member."""
+    descriptions = ground.data.descriptions
+    others = [descriptions[other] for other in ground.partners[name] if other in descriptions]
+    return [other.callee for other in others if other.problem is None]
+
+
+def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
+    path = copy.root / member.path
+    try:
+        data = path.read_bytes()[:_MOST_SOURCE_BYTES]
+    except OSError:
+        data = b""
+    is_package = path.name == "__init__.py"
+    try:
+        text = plain_text(data)
+    except CannotParse:
+        return read_module(data.decode("utf-8", "replace"), member.module, is_package=is_package)
+    return replace(read_module(text, member.module, is_package=is_package), text=text)
+
+
+def _partners(name: str, source: ModuleSource) -> list[str]:
+    """Return the public functions of a module that may invert or check one of its functions."""
+    definitions = source.definitions
+    if not isinstance(definitions.get(name), ast.FunctionDef):
+        return []
+    others = [other for other, node in definitions.items() if isinstance(node, ast.FunctionDef)]
+    public = [other for other in others if "." not in other and not other.startswith("_")]
+    return related_names(name, public)[:_MOST_PARTNERS] if "." not in name else []
+
+
+def _other_methods(description: Description) -> list[str]:
+    owner = description.owner
+    methods = (*owner.methods, *owner.factories) if owner else ()
+    return [method.name for method in methods if method.name != description.callee.name]
+
+
+def _imported(source: ModuleSource) -> set[str]:
+    """Return the top-level modules that a module imports."""
+    return {each.module.partition(".")[0] for each in source.imports.values()}
+
+
+def _skip(member: Member, stage: SkipStage, reason: str) -> Skipped:
+    return Skipped(path=member.path, member=member.id, stage=stage, reason=reason)
+
+
+def _shown(member: Member) -> list[ShownExample]:
+    """Return the calls in a docstring that have a readable result.
+
+    Each appears twice: with the statements it appears to need, and with everything doctest runs before it.
+    """
+    examples = {example.line: example for example in documented_examples(member)}
+    return [
+        ShownExample(setup, call.call, examples.get(call.line), is_shortened=setup != call.setup)
+        for call in shown_calls(member)
+        for setup in dict.fromkeys([call.needed, call.setup])
+    ]
+
+
+def _why_no_trials(description: Description) -> str:
+    owner = description.owner
+    if owner is not None and owner.abstract:
+        return f"no object of the abstract class {owner.path} can be made"
+    needed = [each.name for each in description.callee.parameters or () if each.required]
+    if owner is not None:
+        needed += [each.name for each in owner.parameters or () if each.required]
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(needed))
+    return f"no value is known for what it needs ({names})" if names else "it does not tell what it takes"
+
+
+def _chosen(work: Work, findings: ExploredMember) -> list[Case]:
+    """Return the cases used for tests and descriptions."""
+    nothing = work.subject.gives_nothing
+    return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
+
+
+def _answer(work: Work, findings: ExploredMember) -> Result:
+    """Write the tests of a member, or return why there are none."""
+    subject = work.subject
+    member = subject.member
+    cases = _chosen(work, findings)
+    if not cases:
+        return _skip(member, SkipStage.GENERATION, _why_no_cases(findings))
+    written = _written(subject, cases)
+    if written is None:
+        return _skip(member, SkipStage.GENERATION, "its tests cannot be written as one module")
+    code, tests = written
+    return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
+
+
+def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
+    """Return the test module and its tests, leaving out as few conflicting cases as possible."""
+    package = subject.member.module.partition(".")[0]
+    for count in range(len(cases), 0, -1):
+        tests = tests_of(cases[:count])
+        names = TestNames(subject, [case for test in tests for case in test.cases])
+        named = [(names.of(test), test) for test in tests]
+        try:
+            return write_module(named, package), named
+        except CannotRender:
+            continue
+    return None
+
+
+def _why_no_cases(findings: ExploredMember) -> str:
+    """Return the most common reason."""
+    counts = Counter(findings.reasons)
+    if counts[DIFFERS] and not findings.cases:
+        return "no input gave a repeatable value"
+    reason, count = (
+        counts.most_common(1)[0] if counts else ("no call gives or changes anything to compare", 0)
+    )
+    needs = next(
+        (each for each in counts if each.startswith(("it needs", "it starts", "it changes", "it writes"))), ""
+    )
+    if needs:
+        return needs.removeprefix("it ")
+    return f"no input gave a value to compare: {reason}" if count else reason

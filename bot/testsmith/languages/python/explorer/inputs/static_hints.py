@@ -1,0 +1,422 @@
+"""Read constants and other input hints from a member's source, without running it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, zip_longest
+from typing import TypeVar
+
+from testsmith.languages.python.explorer.inputs.regex_samples import matching, nearly_matching
+from testsmith.languages.python.explorer.module_source import (
+    Definition,
+    Function,
+    ModuleSource,
+    parameter_names,
+    reachable,
+    read_module,
+)
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource, quoted
+from testsmith.model import Member
+
+_LONGEST_TEXT = 40
+_LARGEST = 10**34
+_MOST_ELEMENTS = 8
+_MOST_EXPONENT = 40
+_MOST_NAMES = 2
+
+Value = str | bytes | int | float
+
+_Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp
+
+
+def constants(node: ast.expr) -> Iterator[Value]:
+    """Yield the value of a constant expression, or the values in a container of constants."""
+    value = constant_of(node)
+    if value is not None:
+        if _is_usable(value):
+            yield value
+        return
+    match node:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            held: Sequence[ast.expr | None] = parts
+        case ast.Dict(keys=keys):
+            held = keys
+        case ast.Call(func=function, args=[ast.expr() as inner]) if not takes_a_pattern(function):
+            held = [inner]
+        case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+            held = [*_unrolled(node)]
+        case _:
+            return
+    for part in held[:_MOST_ELEMENTS]:
+        if part is not None:
+            yield from constants(part)
+
+
+def _unrolled(node: _Comprehension) -> Iterator[ast.expr]:
+    """Yield the elements of a comprehension over constants; nothing for nested ones."""
+    match node.generators:
+        case [ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple() | ast.List() as given, ifs=[])]:
+            if not any(isinstance(inner, _Comprehension) for inner in ast.walk(node.elt)):
+                for value in given.elts[:_MOST_ELEMENTS]:
+                    yield _Filled(name, value).visit(copy.deepcopy(node.elt))
+
+
+class _Filled(ast.NodeTransformer):
+    """Replaces a name by an expression."""
+
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name = name
+        self._value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Return the expression for the name."""
+        return self._value if node.id == self._name else node
+
+
+def takes_a_pattern(function: ast.expr) -> bool:
+    """Return whether a function takes a regular expression, which is not an example of an input."""
+    name = ast.unparse(function)
+    return name.startswith("re.") or "regex" in name.lower() or name == "compile"
+
+
+def text_of(node: ast.expr, source: ModuleSource, steps: int = _MOST_NAMES) -> str | None:
+    """Return the text of a constant, a named constant, or a concatenation of these, or None."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.Name(id=name) if name in source.constants and steps:
+            return text_of(source.constants[name], source, steps - 1)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            before, after = text_of(left, source, steps), text_of(right, source, steps)
+            return None if before is None or after is None else before + after
+    return None
+
+
+def constant_of(node: ast.AST) -> Value | None:
+    """Return the value of a constant, a negated one, or arithmetic on constants, or None."""
+    match node:
+        case ast.Constant(value=str() | bytes() | int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = constant_of(operand)
+            return -inner if isinstance(inner, int | float) else None
+        case ast.BinOp(left=left, op=operation, right=right):
+            return _calculated(constant_of(left), operation, constant_of(right))
+    return None
+
+
+def _calculated(left: Value | None, operation: ast.operator, right: Value | None) -> Value | None:
+    calculate = _OPERATORS.get(type(operation))
+    if calculate is None or not isinstance(left, int | float) or not isinstance(right, int | float):
+        return None
+    if abs(left) > _LARGEST or abs(right) > _LARGEST:
+        return None
+    return calculate(left, right)
+
+
+def _power(base: float, exponent: float) -> float | None:
+    small = isinstance(base, int) and isinstance(exponent, int) and 0 <= exponent < _MOST_EXPONENT
+    return base**exponent if small else None
+
+
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float | None]] = {
+    ast.Mult: operator.mul,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Pow: _power,
+}
+
+
+def _is_usable(value: Value) -> bool:
+    if isinstance(value, str | bytes):
+        return len(value) <= _LONGEST_TEXT
+    return abs(value) <= _LARGEST
+
+
+_STEPS = 2
+_MOST_PATTERNS = 12
+_MOST_COMPARED = 400
+
+_LIKE_A_PATTERN = re.compile(r"\(\?P<|\\[dwsDWS]|\[[^\]]*[a-zA-Z0-9]-[a-zA-Z0-9][^\]]*\]")
+_SEARCHES = frozenset(
+    {"split", "rsplit", "partition", "rpartition", "replace", "find", "index", "count", "strip"}
+)
+
+_Hint = TypeVar("_Hint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """Input hints in a member's source.
+
+    Attributes:
+        near: By parameter, values around each comparison: the boundary itself, then adjacent values.
+        anywhere: Constants of the member and of what it uses in its module, in source order.
+        numbers: The numbers among them.
+        texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
+        lengths: By parameter, lengths that it is compared with.
+        uses: By parameter, names of attributes, functions and operators applied to it.
+        calls: Names of all called functions.
+    """
+
+    near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
+    anywhere: list[Expression] = field(default_factory=list)
+    numbers: list[int | float] = field(default_factory=list)
+    texts: list[Expression] = field(default_factory=list)
+    lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    calls: set[str] = field(default_factory=set)
+
+
+def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None = None) -> Hints:
+    """Return the hints for a member from its source, what it uses in its module, and changes below it.
+
+    Args:
+        member: The member.
+        source: Source of its module.
+        base: That source on base. Hints in only one of the two come first because the behavior may differ
+            there.
+    """
+    below = [read_module(text, member.module) for text in member.because_source]
+    hints = _read(member, source, below)
+    return hints if base is None else _merged(hints, _read(member, base, ()))
+
+
+def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -> Hints:
+    hints = Hints()
+    patterns: dict[tuple[str, int], None] = {}
+    for at, definition in enumerate(reachable(member.name, source, _STEPS)):
+        is_class = isinstance(definition, ast.ClassDef)
+        for part in definition.body if is_class else [definition]:  # each method has its own names
+            patterns |= _Reader(part, source, hints, parameters_count=at == 0 or is_class).read()
+    for node in (node for each in below for node in each.tree.body):
+        patterns |= _Reader(node, source, hints, parameters_count=False).read()
+    hints.texts.extend(_texts_for([*patterns][:_MOST_PATTERNS]))
+    return hints
+
+
+def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
+    """Yield a matching text for each expression, then another, then near misses."""
+    found = [matching(pattern, flags) for pattern, flags in patterns]
+    for columns in (found, [nearly_matching(texts) for texts in found]):
+        for row in zip_longest(*columns):
+            yield from (_written(text) for text in row if text is not None)
+
+
+def _merged(head: Hints, base: Hints) -> Hints:
+    """Return the combined hints, those in only one of the two first."""
+    return replace(
+        head,
+        near=_merged_by_name(head.near, base.near),
+        anywhere=_differing_first(head.anywhere, base.anywhere),
+        numbers=_differing_first(head.numbers, base.numbers),
+        texts=_differing_first(head.texts, base.texts),
+        lengths=_merged_by_name(head.lengths, base.lengths),
+    )
+
+
+def _merged_by_name(head: dict[str, list[_Hint]], base: dict[str, list[_Hint]]) -> dict[str, list[_Hint]]:
+    names = head | base
+    return defaultdict(
+        list, {name: _differing_first(head.get(name, []), base.get(name, [])) for name in names}
+    )
+
+
+def _differing_first(head: Sequence[_Hint], base: Sequence[_Hint]) -> list[_Hint]:
+    ours, theirs = head[:_MOST_COMPARED], base[:_MOST_COMPARED]
+    added = [hint for hint in ours if hint not in theirs]
+    removed = [hint for hint in theirs if hint not in ours]
+    return [*added, *removed, *(hint for hint in ours if hint in theirs), *head[_MOST_COMPARED:]]
+
+
+class _Reader:
+    """Reads one definition into the hints."""
+
+    def __init__(
+        self, definition: ast.stmt, source: ModuleSource, hints: Hints, *, parameters_count: bool
+    ) -> None:
+        self._definition = definition
+        self._source = source
+        self._hints = hints
+        functions = [node for node in ast.walk(definition) if isinstance(node, Function)]
+        names = [name for node in functions for name in parameter_names(node)]
+        self._parameters = frozenset(names if parameters_count else ())
+        self._patterns: dict[tuple[str, int], None] = {}
+
+    def read(self) -> dict[tuple[str, int], None]:
+        """Read the definition's bodies, without docstrings, messages and annotations.
+
+        Returns:
+            The regular expressions it uses and their flags, in source order.
+        """
+        for node in _telling(ast.Module(body=[self._definition], type_ignores=[])):
+            match node:
+                case ast.Compare():
+                    self._compare(node)
+                case ast.Call():
+                    self._call(node)
+                case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)):
+                    self._use(name, "[str]" if isinstance(key, str) else "[int]")
+                case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+                    self._use(name, attribute)
+                case ast.BinOp(left=left, right=right):
+                    self._operands(left, right, type(node.op).__name__)
+                case ast.For(iter=ast.Name(id=name)) | ast.comprehension(iter=ast.Name(id=name)):
+                    self._use(name, "for")
+                case ast.MatchValue(value=value):
+                    self._anywhere(value)
+                case ast.Name() | ast.Constant():
+                    self._anywhere(node)
+        return self._patterns
+
+    def _use(self, name: str, how: str) -> None:
+        if name in self._parameters:
+            self._hints.uses[name].add(how)
+
+    def _operands(self, left: ast.expr, right: ast.expr, operator: str) -> None:
+        for operand in (left, right):
+            if isinstance(operand, ast.Name):
+                self._use(operand.id, operator)
+
+    def _anywhere(self, node: ast.expr) -> None:
+        for value in self._values(node):
+            if isinstance(value, int | float) and value not in self._hints.numbers:
+                self._hints.numbers.append(value)
+            self._hints.anywhere.append(_written(value))
+
+    def _values(self, node: ast.expr) -> list[Value]:
+        """Return the values of a constant, of a module constant, or in either."""
+        if isinstance(node, ast.Name):
+            named = self._source.constants.get(node.id)
+            if isinstance(named, ast.Call):
+                self._pattern(named)
+            return [] if named is None else list(constants(named))
+        values = list(constants(node))
+        patterns = [value for value in values if isinstance(value, str) and _LIKE_A_PATTERN.search(value)]
+        self._patterns |= dict.fromkeys((pattern, 0) for pattern in patterns)
+        return [value for value in values if value not in patterns]
+
+    def _pattern(self, node: ast.Call) -> None:
+        """Record the regular expression that a function is called with."""
+        if not takes_a_pattern(node.func) or not node.args:
+            return
+        text = text_of(node.args[0], self._source)
+        if text is not None:
+            words = " ".join(map(ast.unparse, [*node.args[1:], *(each.value for each in node.keywords)]))
+            flags = [flag for flag in ("VERBOSE", "IGNORECASE", "DOTALL") if flag in words]
+            self._patterns[text, sum(getattr(re, flag) for flag in flags)] = None
+
+    def _compare(self, node: ast.Compare) -> None:
+        sides = [node.left, *node.comparators]
+        for left, right in pairwise(sides):
+            for subject, other in ((left, right), (right, left)):
+                for value in self._values(other):
+                    self._boundary(subject, value)
+
+    def _boundary(self, subject: ast.expr, value: Value) -> None:
+        """Record the values around a comparison of a parameter with a constant."""
+        names = [node.id for node in ast.walk(subject) if isinstance(node, ast.Name)]
+        parameters = [name for name in dict.fromkeys(names) if name in self._parameters]
+        if len(parameters) != 1:
+            return
+        (parameter,) = parameters
+        if "len" in names:
+            if isinstance(value, int):
+                self._hints.lengths[parameter] += [value, value - 1, value + 1]
+            return
+        self._hints.near[parameter].append([_written(near) for near in _around(value)])
+
+    def _call(self, node: ast.Call) -> None:
+        self._pattern(node)
+        texts = [value for argument in node.args for value in self._values(argument)]
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=name), attr=method) if name in self._parameters:
+                self._hints.near[name] += [[*map(_written, _meeting(method, text))] for text in texts]
+            case ast.Attribute(attr=method):
+                met = [each for text in texts for each in _meeting(method, text)]
+                self._hints.anywhere.extend(map(_written, met))
+            case ast.Name(id=name):
+                self._use(name, "()")
+                self._use(name, f"({len(node.args) + len(node.keywords)})")
+        function = ast.unparse(node.func)
+        self._hints.calls.add(function.rpartition(".")[2])
+        self._passed(function, node.args)
+
+    def _passed(self, function: str, arguments: list[ast.expr]) -> None:
+        """Record which functions parameters are passed to, and which classes they are checked against."""
+        for argument in arguments:
+            if isinstance(argument, ast.Name):
+                self._use(argument.id, f"{function}()")
+        if function == "isinstance" and len(arguments) > 1 and isinstance(arguments[0], ast.Name):
+            for kind in ast.walk(arguments[1]):
+                if isinstance(kind, ast.Name):
+                    self._use(arguments[0].id, f"is:{kind.id}")
+
+
+def _telling(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a definition whose constants are relevant to its inputs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Raise | ast.JoinedStr | ast.arguments | ast.AnnAssign | ast.Assert):
+            if isinstance(child, ast.AnnAssign) and child.value is not None:
+                yield from _telling_of(child.value)
+            continue
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        if isinstance(child, ast.Call) and _fills_a_template(child.func):
+            for argument in (*child.args, *child.keywords):
+                yield from _telling_of(argument)
+            continue
+        if isinstance(child, ast.Call) and takes_a_pattern(child.func):
+            yield child
+            continue
+        if isinstance(node, Definition) and not isinstance(child, ast.stmt):
+            continue  # decorators, bases, return annotations
+        yield from _telling_of(child)
+
+
+def _telling_of(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if constant_of(node) is None:
+        yield from _telling(node)
+
+
+def _fills_a_template(function: ast.expr) -> bool:
+    """Return whether a function formats a text of the source, which is then not an example of an input."""
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "format"
+        and isinstance(function.value, ast.Constant)
+    )
+
+
+def _written(value: Value) -> Expression:
+    text = quoted(value) if isinstance(value, str | bytes) else repr(value)
+    return Expression(text, layer=InputSource.BOUNDARY)
+
+
+def _around(value: Value) -> list[Value]:
+    """Return a value and adjacent values."""
+    if isinstance(value, int):
+        return [value, value - 1, value + 1]
+    if isinstance(value, float):
+        return [value, value / 2, value * 2]
+    return [value]
+
+
+def _meeting(method: str, text: Value) -> list[Value]:
+    """Return texts in which a text method, called with a constant, finds something."""
+    if not isinstance(text, str):
+        return []
+    if method in {"startswith", "removeprefix", "lstrip"}:
+        return [f"{text}text", text]
+    if method in {"endswith", "removesuffix", "rstrip"}:
+        return [f"text{text}", text]
+    if method in _SEARCHES:
+        return [f"one{text}two", f"{text}one{text}"]
+    return []

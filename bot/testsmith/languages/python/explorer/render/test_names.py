@@ -1,0 +1,338 @@
+"""Name tests, and choose the ids of table rows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from testsmith.languages.python.explorer.cases import Case
+from testsmith.languages.python.explorer.module_source import Function, parameter_names
+from testsmith.languages.python.explorer.render.call_text import Argument, variable_for
+from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.render.summaries import Test
+from testsmith.languages.python.explorer.render.value_words import (
+    condition_words,
+    id_words,
+    negated,
+    snake,
+    value_words,
+)
+from testsmith.languages.python.explorer.subjects import Subject
+from testsmith.model import Member, MemberKind
+
+_LONGEST_NAME = 70
+_LONGEST_CELL = 20
+_LONGEST_ID = 40
+_MOST_OPTIONS = 3
+_LONGEST_OPTIONS = 42
+
+_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", *(f"{number}th" for number in range(7, 100)))
+
+_SPECIAL = {
+    "__eq__": "equality",
+    "__ne__": "inequality",
+    "__lt__": "order",
+    "__le__": "order",
+    "__gt__": "order",
+    "__ge__": "order",
+    "__contains__": "membership",
+    "__getitem__": "getting_an_item",
+    "__setitem__": "setting_an_item",
+    "__delitem__": "deleting_an_item",
+    "__iter__": "iteration",
+    "__bool__": "truth",
+    "__call__": "calling",
+    "__len__": "length",
+    "__str__": "text",
+    "__repr__": "repr",
+    "__hash__": "hash",
+}
+
+
+class TestNames:
+    """Names the tests of one member without duplicates.
+
+    Args:
+        subject: The member; conditions in its source help describe a case.
+        cases: All cases of its tests; what they have in common is left out of names.
+    """
+
+    def __init__(self, subject: Subject, cases: Sequence[Case]) -> None:
+        member = subject.member
+        self._subject = subject_words(member)
+        self._source = subject.source
+        self._definition = subject.source.definitions.get(member.name)
+        self._owner = member.name.rpartition(".")[0]
+        self._required = {each.name for each in subject.parameters if each.required or each.mode == "rest"}
+        self._cases = cases
+        self._taken: set[str] = set()
+
+    def of(self, test: Test) -> str:
+        """Return a unique name for a test."""
+        plain = f"test_{self._subject}"
+        proposals = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
+        short = [name for name in proposals if len(name) <= _LONGEST_NAME] or [plain[:_LONGEST_NAME]]
+        more = (f"{short[0]}_in_a_{ordinal}_case" for ordinal in _ORDINALS)
+        found = next(name for name in (*short, *more) if name not in self._taken)
+        self._taken.add(found)
+        return found
+
+    def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
+        """Yield possible names of a test, shortest and most informative first."""
+        case = test.first
+        if case.trial.relation is not None:
+            yield (case.trial.relation.words,)
+        after = self._after(case)
+        yield from _recorded(case)
+        if _is_about(case):
+            yield (case.trial.about, *after)
+            return
+        if case.outcome.kind == "raised":
+            yield from self._raised(case, after)
+            return
+        options = self._options(case)
+        if test.is_table:
+            yield (*after, *options)
+            yield from self._of_a_new(case)
+            yield ("of_several_values", *after, *options)
+            return
+        if case.is_documented:
+            yield (*options, "as_documented")
+            if self._values(case):
+                yield ("of", self._values(case), "as_documented")
+        if case.gives_none or case.with_state:
+            yield (*after, *self._changed(case))
+        yield from self._single(case, after, options)
+
+    def _raised(self, case: Case, after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Yield names about the exception; one of the project's own is more informative than a value."""
+        home = case.outcome.home
+        raises = (f"raises_{snake(home.path) if home else 'an_error'}", *after)
+        guard, values = self._guard(case), self._values(case)
+        if guard:
+            yield ("refuses", guard)
+        if home is not None and home.module != "builtins":
+            yield raises
+        if values:
+            yield ("refuses", values)
+        yield raises
+
+    def _single(
+        self, case: Case, after: tuple[str, ...], options: tuple[str, ...]
+    ) -> Iterator[tuple[str, ...]]:
+        values = self._values(case)
+        if options or after:
+            yield (*after, *options)
+        elif not case.trial.arguments:
+            yield from self._of_a_new(case)
+        branch = self._branch(case)
+        if branch:
+            yield ("of", branch, *after)
+        if values:
+            yield ("of", values, *after, *options)
+        yield (*after, *options)
+        plain = [_words(each) for each in _set_up(case) if not self._is_option(each)]
+        every = "_and_".join(filter(None, plain))
+        if every:
+            yield ("of", every, *after, *options)
+        given = value_words(case.outcome.value.text, self._subject) if case.outcome.value else ""
+        if given and case.outcome.kind == "value":
+            yield ("gives", given, *after, *options)
+
+    def _of_a_new(self, case: Case) -> Iterator[tuple[str, ...]]:
+        """Yield names saying that the object is still empty."""
+        if case.trial.receiver and not set("[{") & set(case.trial.made or "["):
+            yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
+
+    def _after(self, case: Case) -> tuple[str, ...]:
+        own = self._subject
+        content = case.trial.file_content
+        if content is not None:
+            held = snake(content.partition("\n")[0])
+            return (f"for_a_file_of_{held}" if held else "for_an_empty_file",)
+        words = tuple(f"after_{snake(name)}" if snake(name) != own else "twice" for name in case.trial.priors)
+        return words[:1]
+
+    def _changed(self, case: Case) -> tuple[str, ...]:
+        first = next(iter(case.changes), None)
+        attribute = (
+            snake(first.of.rpartition(".")[2]) if first and "." in first.of and "(" not in first.of else ""
+        )
+        return (f"changes_{attribute}",) if attribute else ()
+
+    def _options(self, case: Case) -> tuple[str, ...]:
+        """Return the keyword arguments, unless all cases have them."""
+        found = []
+        for argument in case.trial.arguments:
+            if self._is_option(argument):
+                without = argument.value.text in {"False", "None"}
+                plain = snake(argument.name).removeprefix("with_")
+                found.append(("without_" if without else "with_") + plain)
+        return _joined_options(found)
+
+    def _is_option(self, argument: Argument) -> bool:
+        """Return whether a parameter is optional and missing in other cases."""
+        names = [{each.name for each in case.trial.arguments} for case in self._cases]
+        return argument.name not in self._required and any(argument.name not in given for given in names)
+
+    def _values(self, case: Case) -> str:
+        """Return the first argument that differs between cases, in words."""
+        for argument in _set_up(case):
+            if self._is_option(argument) or self._is_common(argument):
+                continue
+            words = _words(argument)
+            if words:
+                return words
+        return ""
+
+    def _is_common(self, argument: Argument) -> bool:
+        return len(self._cases) > 1 and all(argument in _set_up(other) for other in self._cases)
+
+    def _guard(self, case: Case) -> str:
+        """Return the condition that guards the raised exception, in words."""
+        line = case.outcome.line
+        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
+        for name, definition in self._source.definitions.items():
+            if line is None or not isinstance(definition, Function):
+                continue
+            if definition.lineno <= line <= (definition.end_lineno or 0):
+                words = _guard_words(definition, line)
+                if words and words not in empty:
+                    return words
+                if name == self._subject:
+                    break
+        return ""
+
+    def _branch(self, case: Case) -> str:
+        """Return the condition of the innermost branch that the case returns from, in words."""
+        if not isinstance(self._definition, Function):
+            return ""
+        parameters = parameter_names(self._definition)
+        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
+        found = ""
+        for node in ast.walk(self._definition):
+            if isinstance(node, ast.If) and _returns_from(node.body, case.seen.lines):
+                words = condition_words(node.test, parameters)
+                found = found if words in empty else words or found
+        return found
+
+
+def _is_about(case: Case) -> bool:
+    """Return whether a case shows what its trial is about; if it raises, the exception says more."""
+    is_refusal = case.outcome.kind == "raised" and bool(case.trial.arguments) and not case.trial.allowed
+    return bool(case.trial.about) and not is_refusal
+
+
+def _joined_options(options: Sequence[str]) -> tuple[str, ...]:
+    """Return as many options as fit, as one part of a name."""
+    if not options:
+        return ()
+    joined, last = options[0], options[0].partition("_")[0]
+    for each in options[1:_MOST_OPTIONS]:
+        word = each.partition("_")[0]
+        longer = f"{joined}_and_{each.removeprefix(f'{last}_')}"
+        if len(longer) > _LONGEST_OPTIONS:
+            break
+        joined, last = longer, word
+    return (joined,)
+
+
+def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
+    """Yield names about recorded calls."""
+    recording = case.trial.recording
+    if recording is None:
+        return
+    noted = next((fact.value.text for fact in case.changes if fact.of == recording.name), "[]")
+    node = ast.parse(noted, mode="eval").body
+    count = len(node.elts) if isinstance(node, ast.List) else 0
+    again = "again" if recording.calls.endswith("at_first") else "twice"
+    times = {0: "", 1: "once", 2: again}.get(count, f"{count}_times")
+    verb = "calls" if count else "does_not_call"
+    yield (f"{verb}_{snake(recording.calls)}", times, recording.when)
+
+
+def subject_words(member: Member) -> str:
+    """Return a member's name in the names of its tests."""
+    if member.kind is MemberKind.CLASS:
+        return snake(member.plain_name)
+    if member.plain_name in {"__init__", "__new__", "__post_init__"}:
+        return f"new_{snake(member.name.split('.')[-2])}"
+    return _SPECIAL.get(member.plain_name) or snake(member.plain_name)
+
+
+def _words(argument: Argument) -> str:
+    """Return an argument in words, with the parameter's name if the value alone is not informative."""
+    text, name = argument.value.text, snake(argument.name)
+    words = value_words(text, argument.name)
+    says_little = text.removeprefix("b")[:1] in {'"', "'"} and not words.endswith(name)
+    if words and (says_little or words[:1].isdigit() or words in {"true", "false", "none"}):
+        return f"{name}_{words}"
+    return words
+
+
+def _is_no_container(argument: Argument) -> bool:
+    """Return whether a value may be falsy without being an empty container."""
+    return argument.value.text in {"False", "None", "0", "0.0"}
+
+
+def _set_up(case: Case) -> list[Argument]:
+    return [_as_set_up(argument, case) for argument in case.trial.arguments]
+
+
+def _as_set_up(argument: Argument, case: Case) -> Argument:
+    """Return an argument with the value assigned in the test's setup, if it is a variable."""
+    start = f"{argument.value.text} = "
+    for statement in case.trial.setup:
+        if statement.startswith(start):
+            return replace(argument, value=Expression(statement.removeprefix(start)))
+    return argument
+
+
+def _guard_words(definition: Function, line: int) -> str:
+    """Return the condition directly around a line, in words."""
+    parameters = parameter_names(definition)
+    nodes = [node for node in ast.walk(definition) if isinstance(node, ast.If)]
+    chained = [node.orelse[0] for node in nodes if len(node.orelse) == 1]
+    found = ""
+    for node in nodes:
+        if _holds(node.body, line):
+            found = condition_words(node.test, parameters)
+        elif _holds(node.orelse, line):
+            opposite = None if node in chained else negated(node.test)  # one of a chain says too little
+            found = condition_words(opposite, parameters) if opposite else ""
+    return found
+
+
+def _holds(body: Sequence[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or 0)
+
+
+def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
+    last = body[-1]
+    return isinstance(last, ast.Return) and last.lineno in lines
+
+
+def _short_text(argument: Argument) -> str:
+    text = argument.value.text
+    is_plain = len(text) <= _LONGEST_CELL and not text.endswith(")") and text[-1:] not in {'"', "'"}
+    return text if is_plain else id_words(text, argument.name)
+
+
+def row_id(case: Case, varying: Sequence[str]) -> str:
+    """Return a row's id: its arguments that differ between rows."""
+    arguments = [argument for argument in case.trial.arguments if argument.name in varying]
+    if len(arguments) == 1:
+        return id_words(arguments[0].value.text, arguments[0].name)
+    texts = [_short_text(argument) for argument in arguments]
+    named = len(arguments) == 2 or any(argument.by_keyword for argument in arguments)  # noqa: PLR2004 - more is too long
+    if not named:
+        return ", ".join(texts)
+    return ", ".join(f"{argument.name} {text}" for argument, text in zip(arguments, texts, strict=True))
+
+
+def full_id(case: Case, varying: Sequence[str]) -> str:
+    """Return an id that distinguishes rows with the same words: the beginning of the arguments."""
+    texts = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
+    text = ", ".join(texts)
+    return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID].rpartition(' ')[0]} ..."

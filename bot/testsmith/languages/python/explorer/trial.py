@@ -1,0 +1,149 @@
+"""A trial: one call of a member with its setup as source text, run by the explorer and repeated in a test."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.python.explorer.render.call_text import Argument, Pieces, Slot, call_text
+from testsmith.languages.python.explorer.render.expressions import Imports, InputSource
+
+CALLS = "calls"
+"""List in which a function of the test records its calls."""
+
+NAPS = "naps"
+"""List that records how long a member would have slept."""
+
+FILE = "file.txt"
+"""File used in trials on files."""
+
+
+class StatedRelation(NamedTuple):
+    """A property that a call asserts by returning True.
+
+    Attributes:
+        words: What holds, for the test's name, such as `reverses_encode`.
+        idle: Expression that is True if the input does not exercise it because nothing changes.
+    """
+
+    words: str
+    idle: str
+
+
+class Recording(NamedTuple):
+    """A list in which a function of the test records its calls.
+
+    Attributes:
+        name: Name of the list.
+        calls: Which function records and what, for the test's name.
+        when: When it records, for the test's name; may be empty.
+        under: Decorator of the function, in words; empty for none.
+        fails: Whether the function raises, at least the first time.
+    """
+
+    name: str
+    calls: str
+    when: str = ""
+    under: str = ""
+    fails: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One call with its setup.
+
+    Attributes:
+        imports: Required imports.
+        still: Statements before all others that fix the clock or random values.
+        setup: Statements before the call; the first creates the object, if any.
+        pieces: Text of the call around its object and arguments.
+        receiver: Name of the object; empty for none.
+        arguments: Arguments of the call.
+        watched: Names of objects observed after the call.
+        probes: Expressions observed after the call.
+        inside: Whether a returned object is described by its state even if it has a source text.
+        layer: Where its inputs come from.
+        example: The documented example that it repeats, or None.
+        is_shortened: Whether its setup leaves out statements that the docstring shows before the call.
+        about: What it shows, for the test's name; empty if the call says that.
+        priors: Names of methods called before.
+        relation: Relation that it asserts, or None.
+        in_loop: Whether it runs inside a coroutine, so that its text may use `await`.
+        enters: Whether a context manager is entered and observed inside the block.
+        allowed: Name of an exception class that may be raised; empty for none.
+        only_refusals: Whether values are random, so that only exceptions count.
+        must_hold: Whether only the value True may be asserted.
+        recording: Recording of the calls of a function passed to the member, or None.
+    """
+
+    imports: Imports
+    still: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    pieces: Pieces
+    receiver: str = ""
+    arguments: tuple[Argument, ...] = ()
+    watched: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    inside: bool = False
+    layer: InputSource = InputSource.ORDINARY
+    example: DocumentedExample | None = None
+    is_shortened: bool = False
+    about: str = ""
+    priors: tuple[str, ...] = ()
+    relation: StatedRelation | None = None
+    in_loop: bool = False
+    enters: bool = False
+    allowed: str = ""
+    only_refusals: bool = False
+    must_hold: bool = False
+    recording: Recording | None = None
+
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """The test's own recording lists; a test always asserts their contents."""
+        naps = (NAPS,) if any(statement.startswith(f"{NAPS} = ") for statement in self.still) else ()
+        return naps if self.recording is None else (self.recording.name, *naps)
+
+    @property
+    def call(self) -> str:
+        """Source text of the call."""
+        return call_text(self.pieces, self.receiver, [argument.text() for argument in self.arguments])
+
+    @property
+    def text(self) -> str:
+        """Source text of the whole trial."""
+        return "\n".join((*self.still, *self.setup, self.call))
+
+    @property
+    def key(self) -> tuple[str, bool, bool]:
+        """Key that is equal for equal trials."""
+        return self.text, self.in_loop, self.enters
+
+    @property
+    def file_content(self) -> str | None:
+        """Content of the file that is set up, or None."""
+        prefix = "path.write_text("
+        written = next((each for each in self.setup if each.startswith(prefix)), None)
+        return None if written is None else str(ast.literal_eval(written[len(prefix) : -1]))
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether its call is a statement, which has no value."""
+        try:
+            ast.parse(self.call, mode="eval")
+        except SyntaxError:
+            return True
+        return False
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is too long for a table row."""
+        return self.in_loop or self.enters or self.recording is not None
+
+    @property
+    def made(self) -> str:
+        """Text that creates the object if it is the only setup and used once; otherwise empty."""
+        alone = self.receiver and len(self.setup) == 1 and self.pieces.count(Slot.RECEIVER) <= 1
+        return self.setup[0].partition(" = ")[2] if alone else ""

@@ -1,0 +1,115 @@
+"""Detect test functions that depend on the clock or on other machines."""
+
+from __future__ import annotations
+
+import ast
+
+from testsmith.languages.python.judge.smells.test_function import Body, TestFunction
+
+_SLEEPS = frozenset(
+    {"anyio.sleep", "asyncio.sleep", "eventlet.sleep", "gevent.sleep", "time.sleep", "trio.sleep"}
+)
+_CLOCKS = frozenset({"time.monotonic", "time.perf_counter", "time.time", "datetime.datetime.now"})
+_NEVER_SET = frozenset({"threading.Condition", "threading.Event"})
+_VERBS = ("delete", "get", "head", "options", "patch", "post", "put", "request", "stream")
+_REQUESTS = frozenset(
+    {
+        *(f"{library}.{verb}" for library in ("httpx", "requests", "urllib3") for verb in _VERBS),
+        "aiohttp.ClientSession",
+        "aiohttp.request",
+        "asyncio.open_connection",
+        "asyncio.start_server",
+        "ftplib.FTP",
+        "ftplib.FTP_TLS",
+        "http.client.HTTPConnection",
+        "http.client.HTTPSConnection",
+        "http.server.HTTPServer",
+        "http.server.ThreadingHTTPServer",
+        "imaplib.IMAP4",
+        "imaplib.IMAP4_SSL",
+        "paramiko.SSHClient",
+        "poplib.POP3",
+        "poplib.POP3_SSL",
+        "smtplib.SMTP",
+        "smtplib.SMTP_SSL",
+        "socket.create_connection",
+        "socket.create_server",
+        "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "socket.gethostbyname",
+        "socketserver.TCPServer",
+        "socketserver.UDPServer",
+        "telnetlib.Telnet",
+        "urllib.request.urlopen",
+        "urllib.request.urlretrieve",
+        "urllib3.PoolManager",
+        "websocket.create_connection",
+        "websockets.connect",
+        "xmlrpc.client.ServerProxy",
+    }
+)
+_CLIENTS = frozenset({"httpx.AsyncClient", "httpx.Client", "requests.Session", "requests.session"})
+
+
+def sleeps(function: TestFunction) -> str | None:
+    """Return a reason if it sleeps, waits for an event that is never set, or polls the clock."""
+    for origin, call, body in function.all_calls():
+        if (origin in _SLEEPS and not _is_zero(call)) or _waits_in_vain(function, call, body):
+            return "sleeps"
+    loops = [node for body in function.bodies for node in body.nodes if isinstance(node, ast.While)]
+    waits = any(origin in _CLOCKS for loop in loops for origin, _ in function.calls(loop.test))
+    return "sleeps" if waits else None
+
+
+def _is_zero(call: ast.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0
+
+
+def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
+    """Return whether a call waits for an event that nothing else can set: `Event().wait(1)`."""
+    if not call.args and not call.keywords:
+        return False
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=made), attr="wait")):
+            return function.origin(made) in _NEVER_SET
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="wait")):
+            events = [value.func for value in body.bindings.get(name, []) if isinstance(value, ast.Call)]
+            if not any(function.origin(made) in _NEVER_SET for made in events):
+                return False
+            reads = [
+                node
+                for node in body.nodes
+                if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+            ]
+            return len(reads) == 1
+    return False
+
+
+def uses_the_network(function: TestFunction) -> str | None:
+    """Return a reason if it communicates with other machines. Local sockets are allowed."""
+    speaks = any(
+        origin in _REQUESTS or _is_network_socket(origin, call) or _is_client_call(function, call, body)
+        for origin, call, body in function.all_calls()
+    )
+    return "uses the network" if speaks else None
+
+
+def _is_network_socket(origin: str, call: ast.Call) -> bool:
+    family = (
+        call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "family"), None)
+    )
+    return origin == "socket.socket" and (family is None or not ast.unparse(family).endswith("AF_UNIX"))
+
+
+def _is_client_call(function: TestFunction, call: ast.Call, body: Body) -> bool:
+    """Return whether a call uses a network client without a transport provided by the test."""
+    match call.func:
+        case ast.Attribute(value=ast.Call() as made, attr=verb):
+            return verb in _VERBS and _is_client(function, made)
+        case ast.Attribute(value=ast.Name(id=name), attr=verb) if verb in _VERBS:
+            return any(_is_client(function, value) for value in body.bindings.get(name, []))
+    return False
+
+
+def _is_client(function: TestFunction, made: ast.expr) -> bool:
+    return isinstance(made, ast.Call) and function.origin(made.func) in _CLIENTS and not made.keywords

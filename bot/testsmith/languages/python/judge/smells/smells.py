@@ -1,0 +1,198 @@
+"""Find test smells by syntax tree: what makes a test worthless or hard to maintain, even if it passes.
+
+Each smell is a pure function that returns the reason why the test function has it, or None; `SMELLS` lists
+them. A smell rejects a test, so each is narrow and names something that the test's author can see. Tampering
+with the results of a whole module (`tampering.py`) is checked first.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Collection, Sequence
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.judge.smells.conditions import (
+    asserts_under_a_condition,
+    fails_where_caught,
+    swallows_exceptions,
+)
+from testsmith.languages.python.judge.smells.global_state import changes_global_state
+from testsmith.languages.python.judge.smells.sleep_and_network import sleeps, uses_the_network
+from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
+from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
+from testsmith.languages.python.judge.smells.unsafe_calls import (
+    hands_on_changes,
+    imports_by_text,
+    reads_the_environment,
+    runs_programs,
+    runs_text,
+    uses_foreign_memory,
+)
+from testsmith.languages.python.judge.smells.writes_outside import writes_outside
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.judge.test_reading.situations import BoundNames, is_literal
+from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.model import Member
+from testsmith.thresholds import DEFAULTS
+
+MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
+"""Length above which an expected string or container counts as a snapshot of a whole output."""
+
+_FEWEST_OPERATORS = 2
+_FEWEST_STEPS = 4
+
+Smell = Callable[[TestFunction], str | None]
+
+
+def smells_of(code: str, member: Member) -> dict[str, str]:
+    """Return the first smell of each test function that has one, by function name."""
+    try:
+        tree = parse_untrusted(code)
+    except CannotParse:
+        return {}
+    names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
+    module = TestModule(tree, names)
+    functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
+    beside = _nodes_without(tree, {function.node for function in functions.values()})
+    of_all = plugged_in(tree) or tampering(beside, names)
+    found = {
+        name: of_all or tampering(list(ast.walk(function.node)), names) or _first(SMELLS, function)
+        for name, function in functions.items()
+    }
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST]:
+    """Return the nodes of a module outside of its tests, parents first."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        nodes += [child for child in ast.iter_child_nodes(node) if child not in tests]
+    return nodes
+
+
+def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
+    return next((reason for smell in smells if (reason := smell(function)) is not None), None)
+
+
+def no_assertion(function: TestFunction) -> str | None:
+    """Return a reason if neither the function nor a helper that it calls asserts anything."""
+    if function.assertions or function.expectations or function.mock_checks:
+        return None
+    return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
+
+
+def whole_output(function: TestFunction) -> str | None:
+    """Return a reason if it compares with a snapshot of a whole output."""
+    bound = function.values_in_sight
+    for test in function.assertions:
+        for operand in _operands(test):
+            value = bound.get(operand.id, operand) if isinstance(operand, ast.Name) else operand
+            if is_literal(value) and len(ast.unparse(value)) > MOST_SNAPSHOT_CHARACTERS:
+                return f"pins a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
+    return None
+
+
+def _operands(test: ast.expr) -> Sequence[ast.expr]:
+    """Return the operands of an assertion."""
+    match test:
+        case ast.Compare(left=left, comparators=comparators):
+            return [left, *comparators]
+        case ast.BoolOp(values=values):
+            return [part for value in values for part in _operands(value)]
+        case ast.UnaryOp(operand=operand):
+            return _operands(operand)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self")), args=args):
+            return args
+    return []
+
+
+def skipped(function: TestFunction) -> str | None:
+    """Return a reason if it is skipped or allowed to fail."""
+    marks = [part for one in function.decorators for part in ast.walk(one)]
+    nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr)]
+    origins = {function.origin(node) for node in nodes}
+    if origins & _SKIPS or any(origin.endswith(".skipTest") for origin in origins):
+        return "is skipped"
+    return "is expected to fail" if origins & _MAY_FAIL else None
+
+
+_SKIPS = frozenset(
+    {
+        "pytest.exit",
+        "pytest.importorskip",
+        "pytest.mark.skip",
+        "pytest.mark.skipif",
+        "pytest.skip",
+        "unittest.SkipTest",
+        "unittest.skip",
+        "unittest.skipIf",
+        "unittest.skipUnless",
+    }
+)
+_MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFailure"})
+
+
+def copies_implementation(function: TestFunction) -> str | None:
+    """Return a reason if its expected value repeats the member's own formula."""
+    formulas = _formulas(function.names.member)
+    if not formulas:
+        return None
+    for body in function.bodies:
+        for node in body.nodes if body.is_helper else ():
+            if isinstance(node, ast.expr) and _shape(node) in formulas:
+                return "repeats the member's own formula"
+    return None
+
+
+SMELLS: Sequence[Smell] = (
+    no_assertion,
+    skipped,
+    copies_implementation,
+    asserts_under_a_condition,
+    swallows_exceptions,
+    sleeps,
+    uses_the_network,
+    writes_outside,
+    whole_output,
+    changes_global_state,
+    runs_programs,
+    hands_on_changes,
+    runs_text,
+    imports_by_text,
+    uses_foreign_memory,
+    reads_the_environment,
+)
+"""All smells, most informative first."""
+
+
+def _formulas(member: Member) -> frozenset[str]:
+    """Return the shapes of the member's formulas, the expressions that it computes."""
+    try:
+        tree = parse_untrusted(member.source)
+    except CannotParse:
+        return frozenset()
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return | ast.Assign | ast.Yield)]
+    return frozenset(shape for value in values if value is not None and (shape := _shape(value)))
+
+
+def _shape(node: ast.expr) -> str:
+    """Return an expression without its variables and constants; empty if it is too simple to be a copy."""
+    parts = list(ast.walk(node))
+    operators = sum(isinstance(part, ast.BinOp) for part in parts)
+    steps = operators + sum(isinstance(part, ast.Call | ast.comprehension | ast.IfExp) for part in parts)
+    if operators < _FEWEST_OPERATORS and steps < _FEWEST_STEPS:
+        return ""
+    return ast.dump(_Blank().visit(copy.deepcopy(node)))
+
+
+class _Blank(ast.NodeTransformer):
+    """Replaces all variables and constants with the same name."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Replace a name."""
+        return ast.Name(id="_", ctx=node.ctx)
+
+    def visit_Constant(self, _node: ast.Constant) -> ast.Name:
+        """Replace a constant, which a test may use where the member has a variable."""
+        return ast.Name(id="_", ctx=ast.Load())

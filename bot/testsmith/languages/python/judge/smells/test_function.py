@@ -1,0 +1,432 @@
+"""Test functions as analyzed by the smells: their assertions, the code they run, and name resolution."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
+from testsmith.languages.python.test_files.test_modules import is_fixture
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+EXPECTING = frozenset(
+    {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertLogs"}
+)
+_SETUPS = frozenset(
+    {
+        "asyncSetUp",
+        "setUp",
+        "setUpClass",
+        "setup",
+        "setup_class",
+        "setup_function",
+        "setup_method",
+        "setup_module",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function of a test module: the test itself, or a function that it runs.
+
+    Attributes:
+        node: The function.
+        is_helper: Whether it is the test or a function called by it, rather than a fixture or setup function.
+    """
+
+    node: FunctionNode
+    is_helper: bool = True
+
+    @cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes, including decorators, in source order."""
+        return list(_in_order(self.node))
+
+    @cached_property
+    def local_names(self) -> frozenset[str]:
+        """Its parameters and local variables."""
+        parameters = {argument.arg for argument in ast.walk(self.node.args) if isinstance(argument, ast.arg)}
+        names = [node for node in self.nodes if isinstance(node, ast.Name)]
+        return frozenset(parameters | {node.id for node in names if isinstance(node.ctx, ast.Store)})
+
+    @cached_property
+    def bindings(self) -> dict[str, list[ast.expr]]:
+        """Its local variables, each with the values bound to it, in order."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
+            for name, value in bindings_of(node):
+                found.setdefault(name, []).append(value)
+        return found
+
+    def calls(self) -> Iterator[ast.Call]:
+        """Yield its calls."""
+        return (node for node in self.nodes if isinstance(node, ast.Call))
+
+
+Placed = tuple[ast.AST, ast.AST | None]
+"""A node and its parent; None for the root of a piece."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Parts of a test module or test class outside of the tests.
+
+    Attributes:
+        loaded: Nodes that run for every test: at import, or automatically.
+        named: Other definitions, by name.
+    """
+
+    loaded: Sequence[Placed]
+    named: Mapping[str, Sequence[ast.AST]]
+
+    @classmethod
+    def of(cls, place: ast.Module | ast.ClassDef) -> Pieces:
+        """Return the pieces of a module or class."""
+        loaded: list[Placed] = []
+        named: dict[str, list[ast.AST]] = {}
+        for statement in place.body:
+            if not isinstance(statement, FunctionNode | ast.ClassDef) or _is_run_unnamed(statement):
+                loaded += placed(statement)
+            elif not _holds_tests(statement):
+                named.setdefault(statement.name, []).append(statement)
+                loaded += [one for part in _run_with(statement) for one in placed(part)]
+        return cls(loaded, named)
+
+
+@dataclass(frozen=True)
+class TestModule:
+    """A test module, with cached data that its functions share.
+
+    Attributes:
+        tree: The module.
+        names: Name resolution, including the member.
+    """
+
+    __test__ = False
+
+    tree: ast.Module
+    names: BoundNames
+
+    @cached_property
+    def values(self) -> dict[str, ast.expr]:
+        """Its variables, each with the last value bound to it."""
+        return {name: value for node in self.tree.body for name, value in bindings_of(node)}
+
+    @cached_property
+    def suites(self) -> dict[ast.AST, Sequence[ast.ClassDef]]:
+        """The classes around each method."""
+        found: dict[ast.AST, Sequence[ast.ClassDef]] = {}
+        waiting: list[tuple[ast.ClassDef, Sequence[ast.ClassDef]]] = [
+            (node, ()) for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)
+        ]
+        while waiting:
+            suite, around = waiting.pop()
+            for node in suite.body:
+                places = (*around, suite)
+                if isinstance(node, ast.ClassDef):
+                    waiting.append((node, places))
+                elif len(places) > len(found.get(node, ())):
+                    found[node] = places
+        return found
+
+    def functions_of(self, place: ast.Module | ast.ClassDef) -> dict[str, FunctionNode]:
+        """Return the functions of the module, or of one of its classes, that are not tests."""
+        if place not in self._functions:
+            self._functions[place] = {
+                node.name: node
+                for node in place.body
+                if isinstance(node, FunctionNode) and not node.name.startswith("test")
+            }
+        return self._functions[place]
+
+    def pieces_of(self, place: ast.Module | ast.ClassDef) -> Pieces:
+        """Return the parts of the module, or of one of its classes, outside of the tests."""
+        if place not in self._pieces:
+            self._pieces[place] = Pieces.of(place)
+        return self._pieces[place]
+
+    @cached_property
+    def _pieces(self) -> dict[ast.AST, Pieces]:
+        return {}
+
+    @cached_property
+    def _functions(self) -> dict[ast.AST, dict[str, FunctionNode]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class TestFunction:
+    """A test function as analyzed by the smells.
+
+    Attributes:
+        node: The function.
+        of: Its module.
+    """
+
+    __test__ = False
+
+    node: FunctionNode
+    of: TestModule
+
+    @property
+    def module(self) -> ast.Module:
+        """Syntax tree of its module."""
+        return self.of.tree
+
+    @property
+    def names(self) -> BoundNames:
+        """Name resolution, including the member."""
+        return self.of.names
+
+    @cached_property
+    def body(self) -> Body:
+        """The function itself."""
+        return Body(self.node)
+
+    @cached_property
+    def bodies(self) -> Sequence[Body]:
+        """The function and the module's functions that it runs: helpers, fixtures and setup functions."""
+        found: dict[FunctionNode, Body] = {self.node: self.body}
+        waiting = [self.body, *(Body(one, is_helper=False) for one in self._setups())]
+        while waiting:
+            body = waiting.pop()
+            found[body.node] = body
+            waiting += [one for one in self._run_by(body) if one.node not in found]
+        return list(found.values())
+
+    @cached_property
+    def reached(self) -> Sequence[Placed]:
+        """All nodes that may run for it: its own, module-level code, and the definitions that these name."""
+        pieces = [self.of.pieces_of(place) for place in self._places]
+        found = [*placed(self.node), *(one for piece in pieces for one in piece.loaded)]
+        found += [one for decorator in self.decorators for one in placed(decorator)]
+        known: set[str] = set()
+        for node, _ in found:  # grows during the loop
+            for name in _names_in(node):
+                if name not in known:
+                    known.add(name)
+                    named = (one for piece in pieces for one in piece.named.get(name, ()))
+                    found += [one for definition in named for one in placed(definition)]
+        return found
+
+    @property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes of the function and its decorators."""
+        return self.body.nodes
+
+    @cached_property
+    def assertions(self) -> list[ast.expr]:
+        """Its claims: `assert`, `self.assert...`, and failing under a condition."""
+        return [
+            test
+            for body in self.bodies
+            if body.is_helper
+            for node in body.nodes
+            for test in self.claimed(node)
+        ]
+
+    @cached_property
+    def claiming(self) -> frozenset[int]:
+        """Ids of the nodes that assert something, directly or with a function of the module."""
+        claims: Sequence[ast.AST] = (*self.expectations, *self.mock_checks)
+        found = {id(node) for node in claims}
+        asserting: set[str] = set()
+        for body in self.bodies:
+            own = {id(node) for node in body.nodes if any(True for _ in self.claimed(node))}
+            found |= own
+            asserting |= {body.node.name} if own and body.node is not self.node else set()
+        calls = [call for body in self.bodies for call in body.calls()]
+        return frozenset(found | {id(call) for call in calls if self.last(call.func) in asserting})
+
+    def claimed(self, node: ast.AST) -> Iterator[ast.expr]:
+        """Yield what a node asserts directly."""
+        match node:
+            case ast.Assert(test=test) if not isinstance(test, ast.Constant):
+                yield test
+            case ast.Call() if is_testcase_call(node):
+                yield node
+            case ast.If(test=test, body=[*_, last], orelse=[]) if self.fails(last):
+                yield ast.UnaryOp(ast.Not(), test)
+
+    def fails(self, statement: ast.stmt) -> bool:
+        """Return whether a statement makes the test fail."""
+        match statement:
+            case ast.Expr(value=ast.Call(func=called)):
+                return self.last(called) == "fail"
+            case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) | ast.Name(id=name)):
+                return name == "AssertionError"
+            case ast.Assert(test=test):
+                return is_never(test)
+        return False
+
+    @cached_property
+    def expectations(self) -> list[ast.Call]:
+        """Its calls of `pytest.raises` and similar functions."""
+        return [
+            call
+            for body in self.bodies
+            if body.is_helper
+            for call in body.calls()
+            if self.last(call.func) in EXPECTING
+        ]
+
+    @cached_property
+    def mock_checks(self) -> list[ast.Call]:
+        """Its calls of `assert_...` functions and methods, for example of mocks."""
+        return [
+            call
+            for body in self.bodies
+            if body.is_helper
+            for call in body.calls()
+            if self.last(call.func).startswith("assert_")
+        ]
+
+    @cached_property
+    def values_in_sight(self) -> dict[str, ast.expr]:
+        """Variables of the function and its module, each with the last value bound to it."""
+        return self.of.values | {name: values[-1] for name, values in self.body.bindings.items()}
+
+    @property
+    def suites(self) -> Sequence[ast.ClassDef]:
+        """The classes around it."""
+        return self.of.suites.get(self.node, ())
+
+    @property
+    def decorators(self) -> Sequence[ast.expr]:
+        """Its decorators, those of its classes, and the marks of its module."""
+        marks = [
+            value
+            for place in self._places
+            for statement in place.body
+            for name, value in bindings_of(statement)
+            if name == "pytestmark"
+        ]
+        of_suites = [one for suite in self.suites for one in suite.decorator_list]
+        return [*self.node.decorator_list, *of_suites, *marks]
+
+    def calls(self, node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+        """Yield the calls in a node, each with the dotted origin of the called name; empty if unknown."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call):
+                yield self.origin(part.func), part
+
+    def all_calls(self) -> Iterator[tuple[str, ast.Call, Body]]:
+        """Yield the calls of the function and everything it runs, each with its origin and body."""
+        for body in self.bodies:
+            for call in body.calls():
+                yield self.origin(call.func), call, body
+
+    def origin(self, node: ast.expr) -> str:
+        """Return a dotted name with imports resolved; empty if the expression is not a name."""
+        written = dotted_name(node)
+        root, dot, rest = written.partition(".")
+        return self.names.imported.get(root, root) + dot + rest if written else ""
+
+    def last(self, node: ast.expr) -> str:
+        """Return the last part of a name, with imports resolved."""
+        return node.attr if isinstance(node, ast.Attribute) else self.origin(node).rpartition(".")[2]
+
+    @property
+    def _places(self) -> Sequence[ast.Module | ast.ClassDef]:
+        return (self.module, *self.suites)
+
+    def _setups(self) -> Iterator[FunctionNode]:
+        for place in self._places:
+            for node in self.of.functions_of(place).values():
+                if node.name in _SETUPS or _is_automatic(node):
+                    yield node
+
+    def _run_by(self, body: Body) -> Iterator[Body]:
+        parameters = {argument.arg for argument in body.node.args.args}
+        called = {dotted_name(call.func).removeprefix("self.") for call in body.calls()}
+        for place in self._places:
+            functions = self.of.functions_of(place)
+            for node in (functions[name] for name in sorted((parameters | called) & functions.keys())):
+                if is_fixture(node) and node.name in parameters:
+                    yield Body(node, is_helper=False)
+                elif node.name in called:
+                    yield Body(node, is_helper=body.is_helper)
+
+
+def _in_order(piece: ast.AST) -> Iterator[ast.AST]:
+    waiting = [piece]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(list(ast.iter_child_nodes(node)))
+
+
+def placed(piece: ast.AST) -> Iterator[Placed]:
+    """Yield the nodes of a piece of a test module, each with its parent."""
+    yield piece, None
+    for node in ast.walk(piece):
+        yield from ((child, node) for child in ast.iter_child_nodes(node))
+
+
+def _run_with(definition: FunctionNode | ast.ClassDef) -> Iterator[ast.AST]:
+    """Yield the parts of a definition that run when it is defined, even if it is never called."""
+    yield from definition.decorator_list
+    if not isinstance(definition, ast.ClassDef):
+        yield from definition.args.defaults
+        yield from filter(None, definition.args.kw_defaults)
+        return
+    yield from (*definition.bases, *definition.keywords)
+    for statement in definition.body:
+        if isinstance(statement, FunctionNode | ast.ClassDef):
+            yield from _run_with(statement)
+        else:
+            yield statement
+
+
+def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:
+    if isinstance(statement, ast.ClassDef):
+        return False
+    is_setup = statement.name in _SETUPS or statement.name.lower().startswith("teardown")
+    return is_setup or _is_automatic(statement)
+
+
+def _holds_tests(statement: FunctionNode | ast.ClassDef) -> bool:
+    if not isinstance(statement, ast.ClassDef):
+        return statement.name.startswith("test")
+    return any(isinstance(one, FunctionNode) and one.name.startswith("test") for one in statement.body)
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """Yield the names in a node, including parameters and strings, which may name fixtures."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.Constant(value=str(name)):
+            yield name
+
+
+def _is_automatic(node: FunctionNode) -> bool:
+    calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
+    return is_fixture(node) and any(keyword.arg == "autouse" for call in calls for keyword in call.keywords)
+
+
+def is_testcase_call(call: ast.expr) -> bool:
+    """Return whether a call is one of `TestCase`'s `assert...` methods."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            return name.startswith("assert") and name not in EXPECTING
+    return False
+
+
+def is_never(test: ast.expr) -> bool:
+    """Return whether it is a constant false value, as in `assert False`."""
+    return isinstance(test, ast.Constant) and not test.value
+
+
+def bindings_of(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the variables that a statement or `with` binds, each with its value."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            yield name, value
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            yield name, value
+        case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
+            yield name, value
+        case ast.NamedExpr(target=ast.Name(id=name), value=value):
+            yield name, value

@@ -1,0 +1,1 @@
+"""Small changes of Python source that a good test notices."""

@@ -1,0 +1,433 @@
+"""Select the mutants of a member, each with one changed syntax node, preferring changed lines.
+
+At most two mutants per line, from different operators, and a limit per member: most lines have mutants that
+are killed or survive together ("Practical mutation testing at scale", arXiv 2102.11378).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from testsmith.languages.driver import CannotParse
+from testsmith.languages.python.mutation.operators import (
+    Operator,
+    Swap,
+    condition_swaps,
+    handler_swaps,
+    is_boundary_of,
+    is_mute_boundary,
+    statement_swaps,
+    swaps_within,
+)
+from testsmith.languages.python.source.parsing import bodies, parse_untrusted, span_of
+from testsmith.model import Member
+
+_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
+_LOG_METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "fatal"}
+)
+_TEXT_METHODS = frozenset({"__repr__", "__str__", "__format__"})
+
+_GONE = 'raise ().__class__.__class__("MemberTakenAway", (BaseException,), {})'
+"""Expression that raises, with no name a parameter could shadow; `except Exception` does not catch it."""
+
+_RETURNED = tuple(
+    f'().__class__.__class__("Returned", (), {{"__bool__": lambda _: {truth}, "__hash__": lambda _: 1, '
+    '"__eq__": lambda _, other: other.__class__.__name__ == "Returned" or NotImplemented})()'
+    for truth in (True, False)
+)
+"""Expressions for objects equal only to their own kind; one is truthy, the other falsy."""
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    r"""A text replacement.
+
+    Attributes:
+        start: Offset of the first replaced character, in text whose lines end in `\n`.
+        end: Offset after the last replaced character.
+        text: Replacement text.
+    """
+
+    start: int
+    end: int
+    text: str
+
+    def applied(self, source: str) -> str:
+        """Return the text with the edit applied."""
+        return source[: self.start] + self.text + source[self.end :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFunction:
+    """Outermost function that contains a change, as identified by its code object.
+
+    Attributes:
+        name: Plain name.
+        line: First line, including decorators.
+    """
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A member with one changed syntax node.
+
+    Attributes:
+        line: Line of the node.
+        words: Description of the change, for example `` `<` to `<=` on line 12 ``.
+        operator: Kind of change.
+        edit: Edit of the module's text.
+        statement: First and last line of the statement, or of its head.
+        function: Function that contains it, or None if it runs at import.
+    """
+
+    line: int
+    words: str
+    operator: Operator
+    edit: Edit
+    statement: tuple[int, int]
+    function: InFunction | None
+
+    def is_reached_by(self, lines: frozenset[int]) -> bool:
+        """Return whether a run that covered these lines executed the statement."""
+        first, last = self.statement
+        return any(first <= line <= last for line in lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A member replaced by one that only raises or returns.
+
+    Attributes:
+        edit: Edit of the module's text.
+        function: The function, if the member is one.
+    """
+
+    edit: Edit
+    function: InFunction | None
+
+
+def plain_text(data: bytes) -> str:
+    r"""Return a module's text with `\n` line ends and no byte order mark.
+
+    Raises:
+        CannotParse: `data` cannot be decoded with its declared encoding.
+    """
+    import io
+    import tokenize
+
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+        raise CannotParse(f"it is not in the encoding that it names: {error}") from error
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> tuple[Mutant, ...]:
+    """Return the mutants of a member, most informative first. The result is deterministic.
+
+    Args:
+        source_text: The module's text; see `plain_text`.
+        member: The member.
+        most: Maximum number of mutants.
+        a_line: Maximum number of mutants per line, each from a different operator.
+
+    Raises:
+        CannotParse: `source_text` is not valid Python.
+    """
+    definition = _definition(source_text, member)
+    if definition is None:
+        return ()
+    places = _Places(source_text)
+    found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
+    every = [mutant for mutant in found if mutant is not None]
+    ranked = sorted(_ranked(every, a_line), key=_telling)
+    changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
+    others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
+    kept = _spread(changed, most)
+    return (*kept, *_spread(others, most - len(kept)))
+
+
+def taken_away(source_text: str, member: Member) -> Replacement | None:
+    """Return a replacement of a member that raises, or None if the text does not contain the member.
+
+    Raises:
+        CannotParse: `source_text` is not valid Python.
+    """
+    definition = _definition(source_text, member)
+    if definition is None:
+        return None
+    places = _Places(source_text)
+    if isinstance(definition, ast.ClassDef):
+        end = places.offset(definition.end_lineno or definition.lineno, definition.end_col_offset or 0)
+        text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
+        return Replacement(edit=Edit(start=end, end=end, text=text), function=None)
+    return _begun_with(_GONE, definition, places)
+
+
+def returning_at_once(source_text: str, member: Member) -> tuple[Replacement, ...]:
+    """Return replacements of a function that immediately return an uninformative value; none for a class.
+
+    Generators yield that value first. A test that passes with all replacements does not check the member.
+
+    Raises:
+        CannotParse: `source_text` is not valid Python.
+    """
+    definition = _definition(source_text, member)
+    if not isinstance(definition, _Function):
+        return ()
+    places = _Places(source_text)
+    form = "yield {}; return" if _is_generator(definition) else "return {}"
+    return tuple(_begun_with(form.format(value), definition, places) for value in _RETURNED)
+
+
+def _is_generator(function: _Function) -> bool:
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _Definition | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def _begun_with(statement: str, definition: _Function, places: _Places) -> Replacement:
+    first = _first_statement(definition)
+    start = places.offset(span_of(first).first, first.col_offset)
+    # Insert before the body, so that the function keeps its kind (generator, coroutine) and its closure.
+    on_own_line = span_of(first).first > definition.lineno and places.begins_line(start)
+    text = f"{statement}\n{' ' * first.col_offset}" if on_own_line else f"{statement}; "
+    return Replacement(edit=Edit(start=start, end=start, text=text), function=_named(definition))
+
+
+def _raising_class(name: str) -> str:
+    """Return an expression for a class that raises when it is called or any attribute is read."""
+    methods = ("__getattribute__", "__call__", "__iter__", "__getitem__", "__contains__", "__len__")
+    more = ("__instancecheck__", "__subclasscheck__", "__eq__", "__hash__", "__or__", "__ror__")
+    gone = '().__class__.__class__("MemberTakenAway", (BaseException,), {})'
+    raising = f"lambda *_, **__: (_ for _ in ()).throw({gone})"
+    body = ", ".join(f'"{method}": {raising}' for method in (*methods, *more))
+    kind = "().__class__.__class__"
+    return f'{kind}("TakenAway", ({kind},), {{{body}}})("{name}", (), {{}})'
+
+
+def _first_statement(function: _Function) -> ast.stmt:
+    """Return the first statement after the docstring."""
+    first, *rest = function.body
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return rest[0] if rest and is_docstring else first
+
+
+class _Places:
+    """Converts positions of syntax nodes, which are in bytes, to text offsets."""
+
+    def __init__(self, source: str) -> None:
+        self._lines = source.split("\n")
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the text offset of a position."""
+        before = self._lines[line - 1].encode()[:column].decode("utf-8", "replace")
+        return self._starts[line - 1] + len(before)
+
+    def edit(self, node: ast.expr | ast.stmt, text: str) -> Edit:
+        """Return the edit that replaces a node with a text."""
+        end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
+        start, end = self.offset(node.lineno, node.col_offset), self.offset(end_line, end_column)
+        return Edit(start=start, end=end, text=text)
+
+    def begins_line(self, offset: int) -> bool:
+        """Return whether only whitespace precedes the offset on its line."""
+        line = next(number for number, start in enumerate(self._starts) if start > offset) - 1
+        return not self._lines[line][: offset - self._starts[line]].strip()
+
+
+def _definition(source_text: str, member: Member) -> _Definition | None:
+    """Return the member's definition; if the name is defined several times, the one on the member's line."""
+    found = list(_named_definitions(parse_untrusted(source_text).body, member.name.split(".")))
+    at_line = [node for node in found if span_of(node).first == member.line]
+    chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
+    return chosen[-1] if chosen else None
+
+
+def _named_definitions(body: Sequence[ast.stmt], names: Sequence[str]) -> Iterator[_Definition]:
+    for statement in body:
+        if isinstance(statement, _Definition):
+            if statement.name == names[0] and len(names) == 1:
+                yield statement
+            elif statement.name == names[0] and isinstance(statement, ast.ClassDef):
+                yield from _named_definitions(statement.body, names[1:])
+        else:
+            for inner in bodies(statement):
+                yield from _named_definitions(inner, names)
+
+
+def _named(function: _Function) -> InFunction:
+    return InFunction(name=function.name, line=span_of(function).first)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A change and its location."""
+
+    swap: Swap
+    statement: tuple[int, int]
+    function: InFunction | None
+
+
+def _sites(
+    statement: ast.stmt, function: InFunction | None = None, following: ast.stmt | None = None
+) -> Iterator[_Site]:
+    """Yield the changes of a statement and everything inside it; `following` is the next statement."""
+    if _is_left_out(statement):
+        return
+    lines = _head_lines(statement)
+    for swap in _head_swaps(statement):
+        if not _is_mute(swap, statement, following):
+            yield _Site(swap, lines, function)
+    for handler in getattr(statement, "handlers", ()):
+        for swap in handler_swaps(handler):
+            yield _Site(swap, (handler.lineno, swap.node.end_lineno or handler.lineno), function)
+    inside = function
+    if inside is None and isinstance(statement, _Function):
+        inside = _named(statement)
+    for body in bodies(statement):
+        for inner, after in zip(body, [*body[1:], None], strict=True):
+            yield from _sites(inner, inside, after)
+
+
+def _is_mute(swap: Swap, statement: ast.stmt, following: ast.stmt | None) -> bool:
+    """Return whether a change moves a boundary at which both branches have the same result."""
+    if not isinstance(statement, ast.If) or not is_boundary_of(swap, statement.test):
+        return False
+    others = statement.orelse or ([following] if following is not None else [])
+    match statement.body, others:
+        case [ast.Return(value=ast.expr() as one)], [ast.Return(value=ast.expr() as other)]:
+            return is_mute_boundary(statement.test, one, other)
+        case [ast.Assign(targets=[one], value=other)], _ if not statement.orelse:
+            return is_mute_boundary(statement.test, one, other)
+    return False
+
+
+def _head_swaps(statement: ast.stmt) -> Iterator[Swap]:
+    yield from statement_swaps(statement)
+    if isinstance(statement, (ast.If, ast.While)):
+        yield from condition_swaps(statement.test)
+    for expression in _head(statement):
+        yield from swaps_within(expression)
+
+
+def _head(statement: ast.stmt) -> list[ast.expr]:
+    """Return the mutable expressions of a statement, without nested statements."""
+    found: Sequence[ast.expr | None] = ()
+    match statement:
+        case ast.If(test=test) | ast.While(test=test):
+            found = (test,)
+        case ast.For(iter=iterable) | ast.AsyncFor(iter=iterable):
+            found = (iterable,)
+        case ast.With(items=items) | ast.AsyncWith(items=items):
+            found = [item.context_expr for item in items]
+        case ast.Match(subject=subject, cases=cases):
+            found = (subject, *(case.guard for case in cases))
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            found = ()
+        case ast.Expr(value=call) if _only_yields(call):
+            found = ()
+        case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Return() | ast.Expr():
+            found = (statement.value,)
+        case ast.FunctionDef(args=given) | ast.AsyncFunctionDef(args=given):
+            found = (*given.defaults, *given.kw_defaults)
+    return [node for node in found if node is not None]
+
+
+def _only_yields(node: ast.expr) -> bool:
+    """Return whether an expression is a zero sleep that yields control; a longer sleep shows nothing."""
+    match node.value if isinstance(node, ast.Await) else node:
+        case ast.Call(func=function, args=[ast.Constant(value=0)]):
+            return ast.unparse(function).rpartition(".")[2] == "sleep"
+    return False
+
+
+def _head_lines(statement: ast.stmt) -> tuple[int, int]:
+    if not bodies(statement):
+        return statement.lineno, statement.end_lineno or statement.lineno
+    ends = [node.end_lineno or node.lineno for node in _head(statement)]
+    return span_of(statement).first, max([statement.lineno, *ends])
+
+
+def _is_left_out(statement: ast.stmt) -> bool:
+    """Return whether a statement should not be mutated because it does not run or only logs."""
+    match statement:
+        case ast.Assert():
+            return True
+        case ast.If(test=test):
+            words = ast.unparse(test)
+            return words.endswith("TYPE_CHECKING") or words.startswith("__name__")
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=attr, value=value))):
+            return attr in _LOG_METHODS and _is_log(value)
+        case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
+            return any(ast.unparse(node).rpartition(".")[2] == "overload" for node in decorators)
+    return False
+
+
+def _is_log(node: ast.expr) -> bool:
+    name = ast.unparse(node).lower()
+    return "log" in name or name == "warnings"
+
+
+def _is_no_text(site: _Site, member: Member) -> bool:
+    """Return whether a change affects text in a method that describes its object."""
+    holder = member.plain_name if site.function is None else site.function.name
+    node = site.swap.node
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return is_text and holder in _TEXT_METHODS
+
+
+def _mutant(places: _Places, site: _Site) -> Mutant | None:
+    swap = site.swap
+    if swap.old == swap.new:
+        return None
+    return Mutant(
+        line=swap.node.lineno,
+        words=f"`{swap.old}` to `{swap.new}` on line {swap.node.lineno}",
+        operator=swap.operator,
+        edit=places.edit(swap.node, swap.text),
+        statement=site.statement,
+        function=site.function,
+    )
+
+
+def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
+    """Yield the mutants kept for each line, with their rank on the line."""
+    of_lines: dict[int, list[Mutant]] = {}
+    for mutant in mutants:
+        of_lines.setdefault(mutant.line, []).append(mutant)
+    for of_line in of_lines.values():
+        best: dict[Operator, Mutant] = {}
+        for mutant in sorted(of_line, key=lambda mutant: _PRIORITY[mutant.operator]):
+            best.setdefault(mutant.operator, mutant)
+        yield from enumerate(list(best.values())[:most])
+
+
+def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int]:
+    rank, mutant = ranked
+    return rank, mutant.line
+
+
+def _spread(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
+    """Return `most` mutants, spread evenly."""
+    if len(mutants) <= most:
+        return list(mutants)
+    return [mutants[index * len(mutants) // most] for index in range(most)]

@@ -1,0 +1,1 @@
+"""Running Python tests and a Python project's own suite in the sandbox."""

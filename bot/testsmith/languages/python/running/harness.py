@@ -1,0 +1,436 @@
+"""Run test modules in `worker/serve.py` processes.
+
+If a worker crashes or hangs, no other job loses its result: the job that was running is retried alone, and
+the remaining jobs run in a new worker.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from compileall import compile_dir
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+from testsmith.execution.answers import JobResult, WorkerAnswer, read_answer
+from testsmith.execution.sandbox.interface import CannotRun, Command, shown
+from testsmith.languages.python.running.pytest_settings import PLAIN_INI
+from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from testsmith.tasks import in_thread
+
+_SOURCE = Path(__file__).parent / "worker"
+
+
+def install_workers(scratch: Path) -> Path:
+    """Copy the worker programs into a scratch folder, to keep the bot's folders off the tests' import path.
+
+    They are compiled there once, because the sandboxed processes cannot keep compiled files. An interpreter
+    of another version uses the sources.
+    """
+    folder = scratch / "worker"
+    shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    return folder
+
+
+def worker_command(  # noqa: PLR0913 - all of it makes one process
+    workspace: Workspace,
+    name: str,
+    *,
+    copy: ProjectCopy,
+    folder: Path,
+    stdin: bytes,
+    variables: Mapping[str, str],
+) -> Command:
+    """Return the command that runs one program of `worker/`.
+
+    Args:
+        workspace: Workspace to run in.
+        name: Module name of the program.
+        copy: Copy of the project that the program may read.
+        folder: Working folder, see `Workspace.new_folder`.
+        stdin: Standard input.
+        variables: Additional environment variables.
+    """
+    program = workspace.scratch / "worker" / "start.py"
+    return Command(
+        argv=(str(workspace.interpreter.path), "-s", str(program), name),
+        folder=folder,
+        readable=(copy.root, program.parent, *workspace.readable),
+        variables={
+            **process_variables(workspace.interpreter.path, folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **variables,
+        },
+        stdin=stdin,
+    )
+
+
+def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
+    """Return the complete environment of a process; nothing is inherited from the bot."""
+    programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
+    return {
+        "PATH": os.pathsep.join(dict.fromkeys(programs)),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        # An interpreter built as a shared library may need this variable to find it.
+        "LD_LIBRARY_PATH": str(interpreter.resolve().parent.parent / "lib"),
+        "TZ": "UTC",
+    }
+
+
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+_SECONDS_TO_START = 20.0
+_SECONDS_A_JOB = 2.0
+_JOBS_WORTH_A_START = 8
+"""Starting a worker takes about as much CPU time as four runs of a small test module."""
+
+UTF_8 = "C.UTF-8"
+"""A language-neutral UTF-8 locale."""
+
+_MOST_COPY_BYTES = 256 * 1024**2
+"""Project copies larger than this are not copied again for a worker's own session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSetting:
+    """Settings for the runs of one worker.
+
+    Attributes:
+        name: Short label; different names may have the same settings.
+        hash_seed: Value of PYTHONHASHSEED.
+        order_seed: Seed for shuffling the test functions; None for file order.
+        time_zone: Value of TZ, in the POSIX form that needs no time zone database.
+        with_ini: Whether to apply the project's strictness settings; otherwise pytest runs unconfigured.
+        on_base: Whether to run on the copy of base instead of head.
+        variables: Additional environment variables.
+        locale: Value of LANG and LC_ALL. In `C`, the only text encoding is ASCII.
+        instant: Start time of the clock in seconds since 1970, if the interpreter allows that; None for the
+            real clock.
+        place: Path below a test's own folder to use as the working folder; `""` for that folder itself.
+        apart: Whether to run each test function in its own process.
+        twice: Whether to run a test module that left files again in the same folder.
+        beside: Whether to run a test module within the project's own pytest session if one can be set up:
+            next to the project's test file, or else under its conftest.
+        other_python: Whether to use the workspace's other interpreter, if there is one.
+        own_calls: Whether to report the calls in a test module that were not made; disables assertion
+            rewriting.
+        in_file: Whether to write mutants into the module's file in a copy of the project.
+    """
+
+    name: str = field(compare=False)
+    hash_seed: int = 0
+    order_seed: int | None = None
+    time_zone: str = "UTC"
+    with_ini: bool = True
+    on_base: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+    locale: str = UTF_8
+    instant: float | None = None
+    place: str = ""
+    apart: bool = False
+    twice: bool = False
+    beside: bool = False
+    other_python: bool = False
+    own_calls: bool = False
+    in_file: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables for this setting."""
+        without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
+        return {
+            "PYTHONHASHSEED": str(self.hash_seed),
+            "TZ": self.time_zone,
+            "LANG": self.locale,
+            "LC_ALL": self.locale,
+            **without_encoding,
+            **dict(self.variables),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMember:
+    """Location of a member whose lines are traced.
+
+    Attributes:
+        path: File, relative to the git root.
+        first: First line, including decorators.
+        last: Last line.
+    """
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModule:
+    """One mutant of a module.
+
+    Attributes:
+        number: Identifies it within its job.
+        edit: Start offset, end offset (exclusive) and replacement text.
+        function: Plain name and first line of the outermost function it is in; None if it runs when the
+            module is loaded.
+        tests: Test functions to run.
+        whole: Whether to run all of them instead of stopping at the first failure.
+    """
+
+    number: int
+    edit: tuple[int, int, str]
+    function: tuple[str, int] | None
+    tests: frozenset[str]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModules:
+    """All mutants of one module that a test module is run against.
+
+    Attributes:
+        path: File of the module, relative to the git root.
+        source: Source text with LF line endings.
+        names: All functions of the test module.
+        changes: The mutants.
+        direct: Module the member is imported from, its dotted name there, and the mutant that removes it. A
+            worker calls the member to show that mutants written to a file take effect. None if not needed.
+    """
+
+    path: str
+    source: str
+    names: frozenset[str]
+    changes: tuple[ChangedModule, ...]
+    direct: tuple[str, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestJob:
+    """One test module to run, or one module of the project to import.
+
+    Attributes:
+        number: Identifies the job within its batch.
+        code: Text of the test module, or the dotted name of the module to import.
+        seconds: Time limit.
+        is_import: Whether to import a module instead of running tests.
+        traced: Member whose lines are traced, if any.
+        without: Names of test functions to leave out.
+        changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
+        beside: Test file of the project that would hold the test module (it may not exist), relative to the
+            git root; None if unknown.
+    """
+
+    number: int
+    code: str
+    seconds: float
+    is_import: bool = False
+    traced: TracedMember | None = None
+    without: frozenset[str] = frozenset()
+    changed: ChangedModules | None = None
+    beside: str | None = None
+
+
+async def run_jobs(
+    workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]
+) -> dict[int, JobResult]:
+    """Run jobs under one setting, in one process if possible, and return a result for each.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    results: dict[int, JobResult] = {}
+    batches = [list(jobs)] if jobs else []
+    while batches:
+        batch = batches.pop()
+        answer = await run_plan(workspace, setting, batch)
+        results |= answer.results
+        unfinished = [job for job in batch if job.number not in answer.results]
+        if len(batch) == 1 or not answer.has_started:
+            results |= {job.number: JobResult(problem=answer.trouble) for job in unfinished}
+        else:
+            batches += [part for part in (unfinished[1:], unfinished[:1]) if part]
+    return results
+
+
+async def run_plan(workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
+    """Run jobs in one worker and return its answer.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    if setting.other_python and workspace.other is not None:
+        workspace = workspace.other
+    copy = workspace.base if setting.on_base else workspace.head
+    if copy is None:
+        raise CannotRun("There is no base to run tests on.")
+    folder = workspace.new_folder("run")
+    try:
+        takes_part = setting.beside and any(job.beside is not None for job in jobs)
+        grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
+        if setting.in_file and grounds is None:
+            raise CannotRun("The project is too large to be copied once more.")
+        plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
+        if grounds is not None:
+            home = grounds.source_roots[0]
+            plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
+        command = worker_command(
+            workspace,
+            "serve",
+            copy=copy,
+            folder=folder,
+            stdin=json.dumps(plan).encode(),
+            variables=setting.environment,
+        )
+        limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
+        if grounds is not None:
+            limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
+        outcome = await workspace.sandbox.run(command, limits)
+    finally:
+        await in_thread(remove_folder, folder)
+    return read_answer(outcome, {job.number for job in jobs})
+
+
+def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
+    """Copy the project into a working folder for a pytest session; return None if space is short."""
+    if not _is_small(copy.root):
+        return None
+    try:
+        return writable_copy(copy, folder)
+    except OSError:
+        remove_folder(folder / "project")
+        return None
+
+
+def _is_small(root: Path) -> bool:
+    """Return whether a copy is small enough to be copied again for each worker."""
+    room = _MOST_COPY_BYTES
+    for path, _, files in os.walk(root):
+        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
+        if room < 0:
+            return False
+    return True
+
+
+def _seconds(jobs: Sequence[TestJob]) -> float:
+    """Return a worker's time limit: enough for one job that hangs, and for all mutants."""
+    longest = max((job.seconds for job in jobs), default=0.0)
+    changed = sum(job.seconds for job in jobs if job.changed is not None)
+    return _SECONDS_TO_START + 3 * longest + _SECONDS_A_JOB * len(jobs) + changed
+
+
+def _plan(
+    workspace: Workspace, copy: ProjectCopy, setting: RunSetting, jobs: Sequence[TestJob]
+) -> dict[str, object]:
+    return {
+        "roots": [str(root) for root in copy.source_roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+        "borrowed": [str(folder) for folder in workspace.interpreter.borrowed_folders],
+        "ini": workspace.pytest_ini if setting.with_ini else PLAIN_INI,
+        "place": setting.place,
+        "instant": setting.instant,
+        "grounds": None,
+        "seed": setting.order_seed or 0,
+        "jobs": [_planned(copy, setting, job) for job in jobs],
+    }
+
+
+def _planned(copy: ProjectCopy, setting: RunSetting, job: TestJob) -> dict[str, object]:
+    traced = job.traced
+    if job.changed is not None:
+        return _planned_changes(copy, job, job.changed)
+    return {
+        "number": job.number,
+        "kind": "import" if job.is_import else "test",
+        "code": job.code,
+        "seconds": job.seconds,
+        "order": setting.order_seed,
+        "without": sorted(job.without),
+        "beside": job.beside,
+        "apart": setting.apart,
+        "twice": setting.twice,
+        "own_calls": setting.own_calls,
+        "span": None
+        if traced is None
+        else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},
+    }
+
+
+def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -> dict[str, object]:
+    return {
+        "number": job.number,
+        "kind": "mutants",
+        "code": job.code,
+        "seconds": job.seconds,
+        "names": sorted(changed.names),
+        "file": str(copy.root / changed.path),
+        "source": changed.source,
+        "direct": changed.direct,
+        "mutants": [{**asdict(change), "tests": sorted(change.tests)} for change in changed.changes],
+    }
+
+
+def batches_of(
+    jobs: Sequence[TestJob], settings: int, parallel: int, most: int = 20
+) -> list[Sequence[TestJob]]:
+    """Split jobs for one setting to keep all processors busy while each worker start pays off."""
+    to_keep_all_busy = math.ceil(parallel / settings)
+    worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
+    evenly = math.ceil(len(jobs) * settings / (parallel * 3))
+    size = max(1, min(most, max(worth_a_start, evenly)))
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
+
+
+_MOST_SHOWN = 300
+_PROGRAM = """\
+import pathlib, runpy, sys
+pathlib.Path("test_suggested.py").write_bytes(sys.stdin.buffer.read())
+sys.argv = ["python -m unittest", "test_suggested"]
+runpy.run_module("unittest", run_name="__main__", alter_sys=True)
+"""
+
+
+async def trouble_under_unittest(workspace: Workspace, code: str, seconds: float) -> str:
+    """Return why a module's tests do not all pass under `python -m unittest`; empty if they do.
+
+    Args:
+        workspace: Workspace; the tests run on head.
+        code: Text of the module.
+        seconds: Time limit.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    folder = workspace.new_folder("unittest")
+    command = Command(
+        argv=(str(workspace.interpreter.path), "-c", _PROGRAM),
+        folder=folder,
+        readable=(workspace.head.root, *workspace.readable),
+        variables={
+            **process_variables(workspace.interpreter.path, folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(map(str, workspace.head.source_roots)),
+        },
+        stdin=code.encode(),
+    )
+    try:
+        outcome = await workspace.sandbox.run(
+            command, replace(workspace.limits, seconds=_SECONDS_TO_START + seconds)
+        )
+    finally:
+        await in_thread(remove_folder, folder)
+    if outcome.exit_code == 0 and b"\nRan 0 tests" not in outcome.stderr:
+        return ""
+    if outcome.timed_out:
+        return "it takes too long"
+    last = " ".join(shown(outcome.stderr, _MOST_SHOWN).splitlines()[-1:])
+    return outcome.exceeded or last or "it ends early"

@@ -1,0 +1,127 @@
+"""Check that the project's modules can be imported before spending anything on their members."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from testsmith.execution.answers import FAILED
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.python.running.harness import RunSetting, TestJob, batches_of, run_jobs
+from testsmith.languages.python.running.workspace import Workspace
+from testsmith.model import Member
+from testsmith.tasks import gather
+
+_SETTING = RunSetting(name="loading")
+_SECONDS = 20.0
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\w+)[\w.]*)'.*", re.DOTALL)
+
+
+def could_not_import(module: str, problem: str, owned: Collection[str], *, installs: bool) -> str:
+    """Return an error message: the module that could not be imported, why, and what to do.
+
+    Args:
+        module: Dotted name.
+        problem: Reason from `modules_that_do_not_load`.
+        owned: The project's own top-level modules, which no installation provides.
+        installs: Whether the project was installed.
+    """
+    missing = _MISSING.fullmatch(problem)
+    if missing is None or missing["top"] in owned:
+        return f"could not import {module} ({problem})."
+    advice = (
+        "It was not installed with the project: name it among the project's dependencies, or install it with"
+        " --setup-command."
+        if installs
+        else "Run again with --install."
+    )
+    return f"could not import {module} (no module named '{missing['name']}'). {advice}"
+
+
+async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str]) -> dict[str, str]:
+    """Import modules of head, each in its own process, and return the reason for each that fails.
+
+    Args:
+        workspace: Workspace to import in.
+        modules: Dotted names.
+    """
+    names = sorted(set(modules))
+    jobs = [TestJob(number=at, code=name, seconds=_SECONDS, is_import=True) for at, name in enumerate(names)]
+    batches = batches_of(jobs, 1, workspace.parallel)
+    slots = asyncio.Semaphore(workspace.parallel)
+
+    async def reasons(batch: Sequence[TestJob]) -> dict[str, str]:
+        async with slots:
+            try:
+                results = await run_jobs(workspace, _SETTING, batch)
+            except CannotRun as error:
+                return {job.code: str(error) for job in batch}
+        return {names[at]: result.problem for at, result in results.items() if result.problem}
+
+    found = await gather(*map(reasons, batches))
+    return {name: reason for part in found for name, reason in part.items()}
+
+
+async def members_that_do_not_exist(workspace: Workspace, members: Sequence[Member]) -> frozenset[str]:
+    """Return the ids of members whose name is missing or refers to something other than their definition.
+
+    Args:
+        workspace: Workspace to check in.
+        members: Members defined under a condition, in modules that load.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    jobs = [
+        TestJob(number=number, code=_lookup(member), seconds=_SECONDS)
+        for number, member in enumerate(members)
+    ]
+    results = await run_jobs(workspace, _SETTING, jobs)
+    return frozenset(
+        members[number].id
+        for number, result in results.items()
+        if [one.status for one in result.functions.values()] == [FAILED]
+    )
+
+
+_LOOKUP = """\
+import inspect
+
+import {module}
+
+
+def test_lookup():
+    found = {module}
+    for name in {names!r}:
+        assert hasattr(found, name)
+        found = inspect.getattr_static(found, name, None) or getattr(found, name)
+    found = getattr(found, "fget", None) or getattr(found, "__func__", found)
+    assert not inspect.isbuiltin(found)
+    if inspect.isclass(found):
+        assert found.__module__ != "builtins" and inspect.getsourcefile(found).endswith({path!r})
+    elif inspect.isfunction(found) and not {is_decorated}:
+        assert found.__code__.co_filename.endswith({path!r})
+        assert {first} <= found.__code__.co_firstlineno <= {last}
+"""
+
+
+def _lookup(member: Member) -> str:
+    """Return a test that fails if a member's name does not refer to its definition."""
+    return _LOOKUP.format(
+        module=member.module,
+        names=member.name.split("."),
+        path=f"/{member.path}",
+        is_decorated=member.source.lstrip().startswith("@"),
+        first=member.line,
+        last=member.end_line,
+    )
+
+
+def does_not_exist(member: Member, workspace: Workspace) -> str:
+    """Return why no test is written for a member whose name does not refer to its definition."""
+    version = "{}.{}".format(*workspace.interpreter.version)
+    return (
+        f"this definition does not exist on Python {version}: line {member.line} stands under a condition"
+        " that is not met here. Another interpreter may have it: --python PATH."
+    )

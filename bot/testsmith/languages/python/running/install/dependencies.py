@@ -1,0 +1,408 @@
+"""Determine what to install for a project's tests, from the project's own files. Pure.
+
+Sources are the `[project]` table, its extras, dependency groups (PEP 735) and those of Poetry, PDM and uv,
+`setup.cfg`, requirements files with common names, and what tox, nox, hatch and GitHub workflows install for
+tests. Extras, groups and files named after tests are used; those named after development, which often contain
+far more, only if there is nothing for tests.
+
+From all other extras, groups and files, only requirements that test files import are added. An imported name
+that is not declared anywhere is never installed, because the package of that name may be a different one.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain, islice
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from testsmith.languages.driver import SourceTree
+from testsmith.languages.python.running.install.requirements import (
+    MAX_FILE_BYTES,
+    Collector,
+    Declared,
+    Read,
+    is_for_something_else,
+    is_for_tests,
+    normal,
+    short_lines,
+)
+from testsmith.languages.python.running.install.tool_environments import (
+    read_hatch,
+    read_nox,
+    read_tox,
+    read_workflows,
+)
+
+_TEST_FILE = re.compile(r"(?:^|.*/)(?:tests?/(?:.*/)?[^/]+|test_[^/]+|[^/]+_test|conftest)\.py")
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_IMPORTED = re.compile(r"importorskip\(\s*[\"']([A-Za-z_]\w*)")
+_MOST_FILES = 500
+
+
+def declared_and_imported(
+    names: Iterable[str], read: Read, offered: Mapping[str, Sequence[str]], known: Iterable[str]
+) -> Declared:
+    """Return the requirements that test files import and that are not installed otherwise.
+
+    Args:
+        names: The project's files.
+        read: Reads a file.
+        offered: Requirements by extra, group or file that is not installed as a whole.
+        known: Requirements that are installed anyway.
+    """
+    imported = _imported(names, read)
+    there = {normal(Requirement(text).name) for text in known}
+    found: dict[str, None] = {}
+    for label, requirements in offered.items():
+        for text in requirements:
+            name = normal(Requirement(text).name)
+            also = {label} if len(requirements) == 1 else set()
+            if name not in there and imported & _modules({name, *also}):
+                found[text] = None
+                there.add(name)
+    return Declared(source="what test files import", requirements=tuple(found))
+
+
+def _imported(names: Iterable[str], read: Read) -> set[str]:
+    tests = islice((name for name in names if _TEST_FILE.fullmatch(name)), _MOST_FILES)
+    texts = [read(name) or "" for name in tests]
+    return {module.lower() for text in texts for how in (_IMPORT, _IMPORTED) for module in how.findall(text)}
+
+
+def _modules(names: Iterable[str]) -> set[str]:
+    """Return likely module names for package names, also without a `py` or `python` prefix (PyYAML)."""
+    plain = {normal(name).replace("-", "_") for name in names}
+    return plain | {re.sub(r"^(?:python_|py)|_python$", "", name) for name in plain}
+
+
+_FOR_DEVELOPMENT = frozenset({"dev", "develop", "development"})
+_UNSEEN_EXTRAS = ("test", "testing", "tests")
+_FILE = re.compile(
+    r"(?:requirements/)?(?:requirements[-_.])?(?P<first>[\w-]+?)(?:[-_.]requirements)?\.(?:txt|in)"
+    r"|(?P<second>tests?)/requirements\.(?:txt|in)"
+)
+_PLAIN_FILE = "requirements.txt"
+_LOCK = "uv.lock"
+_MOST_INCLUDED_GROUPS = 100
+_MOST_NAMED = 5
+_IS_PYTEST = re.compile(r"pytest\b").match
+_THIS_PYTHON = f"{sys.version_info.major}{sys.version_info.minor}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestDependencies:
+    """What to install. All of it is untrusted text.
+
+    Attributes:
+        is_package: Whether the project can be built.
+        sets: What each source declares for tests, most relevant first, with groups resolved.
+        dependencies: Dependencies of the project itself, as far as they are declared.
+        plain: Content of `requirements.txt`, if it is to be installed without the project.
+        is_locked: Whether a uv lock file pins all of it.
+        groups: Dependency groups that the tests need, by their names for uv.
+    """
+
+    is_package: bool = False
+    sets: tuple[Declared, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    is_locked: bool = False
+    groups: tuple[str, ...] = ()
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of the project that its tests need."""
+        return tuple(dict.fromkeys(chain.from_iterable(one.extras for one in self.sets)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on what was found but is not installed."""
+        left_out = [f"`{text}` ({one.source})" for one in self.sets for text in one.left_out]
+        if not left_out:
+            return ()
+        more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
+        named = f"{', '.join(left_out[:_MOST_NAMED])}{more}"
+        return (f"not installed for the tests, because it is not a package by its name: {named}",)
+
+
+def read_test_dependencies(
+    tree: SourceTree, project: str, workflows: SourceTree | None = None, python: str = _THIS_PYTHON
+) -> TestDependencies:
+    """Return what a project's tests need.
+
+    Args:
+        tree: Files of head.
+        project: The project's folder, relative to the git root; empty for the root.
+        workflows: Tree to read workflows from: the files of base, if there is one.
+        python: Python version that the tests run on, for example `313`.
+    """
+    prefix = f"{project}/" if project else ""
+    names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
+    folders = ("", *(f"{parent}/" for parent in accumulate(project.split("/"), "{}/{}".format) if parent))
+    places = _Places(
+        names=names,
+        read=lambda name: _text(tree.read(f"{prefix}{name}")),
+        is_locked=any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders),
+        python=python,
+    )
+    trusted = workflows or tree
+    by_workflows = read_workflows(trusted.paths(), lambda name: _text(trusted.read(name)))
+    return places.needs(by_workflows)
+
+
+class _Places:
+    """All sources of one project."""
+
+    def __init__(self, *, names: Sequence[str], read: Read, is_locked: bool, python: str) -> None:
+        self._names = names
+        self._read = read
+        self._is_locked = is_locked
+        self._python = python
+        self._document = _toml(read("pyproject.toml"))
+        self._old = _ini(read("setup.cfg"))
+        self._table = _table(self._document, "project")
+        self._tool = _table(self._document, "tool")
+        self._own_groups = _table(self._document, "dependency-groups")
+        self._groups = {
+            **_poetrys_groups(self._tool),
+            **_table(_table(self._tool, "pdm"), "dev-dependencies"),
+            **_uvs_group(self._tool),
+            **self._own_groups,
+        }
+        self._extras = [
+            *_table(self._table, "optional-dependencies"),
+            *_section(self._old, "options.extras_require"),
+        ]
+
+    def needs(self, by_workflows: Declared) -> TestDependencies:
+        """Return what all sources declare."""
+        named = self._named(is_for_tests)
+        by_tools = [
+            read_tox(self._read, _table(self._tool, "tox"), _toml(self._read("tox.toml")), self._python),
+            read_nox(self._read),
+            read_hatch(
+                _table(_table(self._tool, "hatch"), "envs"), _toml(self._read("hatch.toml")), self._read
+            ),
+        ]
+        found = [one for one in (*named, *by_tools) if not one.is_empty]
+        if not found:
+            found = self._named(lambda name: normal(name) in _FOR_DEVELOPMENT)
+        tells_extras = bool(self._table) or bool(self._old.sections())
+        is_package = tells_extras or "setup.py" in self._names or "build-system" in self._document
+        if is_package and not tells_extras and not any(one.extras for one in found):
+            # Extras defined in code cannot be read. Installing one that does not exist only causes a warning.
+            found.append(Declared(source="setup.py", extras=_UNSEEN_EXTRAS))
+        own = set(map(normal, self._own_groups))
+        groups = (name for one in found for name in one.groups if normal(name) in own)
+        sets = [self._resolved(one) for one in (*found, by_workflows)]
+        dependencies = self._dependencies()
+        sets.append(self._imported(sets, dependencies))
+        return TestDependencies(
+            is_package=is_package,
+            sets=_without_repeats(sets),
+            dependencies=dependencies,
+            plain=self._file(_PLAIN_FILE).requirements,
+            is_locked=self._is_locked,
+            groups=tuple(dict.fromkeys(groups)),
+        )
+
+    def _imported(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> Declared:
+        """Return what test files import from extras, groups and files that are not installed as a whole."""
+        chosen = {extra for one in sets for extra in one.extras}
+        optional = _table(self._table, "optional-dependencies")
+        offered: dict[str, Sequence[str]] = {}
+        whole: list[str] = []
+        for extra, listed in optional.items():
+            requirements = self._checked(_texts(listed))
+            if extra in chosen:
+                whole.extend(requirements)
+            offered[extra] = requirements
+        for group in self._groups:
+            offered[f"{group} group"] = self._checked(_group_requirements(self._groups, [group]))
+        for name in self._names:
+            if _purpose(name):
+                offered[name] = self._file(name).requirements
+        known = (*whole, *dependencies, *(text for one in sets for text in one.requirements))
+        return declared_and_imported(self._names, self._read, offered, known)
+
+    def _checked(self, texts: Sequence[str]) -> tuple[str, ...]:
+        collector = Collector("", self._read)
+        collector.items(texts)
+        return collector.declared().requirements
+
+    def _dependencies(self) -> tuple[str, ...]:
+        collector = Collector("the project", self._read)
+        collector.items(_texts(self._table.get("dependencies")))
+        collector.items(_lines(self._old, "options", "install_requires"))
+        return collector.declared().requirements
+
+    def _named(self, is_wanted: Callable[[str], bool]) -> list[Declared]:
+        """Return the extras, groups and files with matching names."""
+        extras = Collector("", self._read)
+        extras.extras(_best(self._extras, is_wanted))
+        groups = Collector("", self._read)
+        groups.groups(_best(self._groups, is_wanted))
+        files = sorted(name for name in self._names if (purpose := _purpose(name)) and is_wanted(purpose))
+        written_out = [
+            name
+            for name in files
+            if not name.endswith(".in") or f"{name.removesuffix('.in')}.txt" not in files
+        ]
+        found = [
+            replace(one, source=f"the {kind}{'s' * (len(names) > 1)} {', '.join(names)}")
+            for kind, one in (("extra", extras.declared()), ("dependency group", groups.declared()))
+            if (names := one.extras or one.groups)
+        ]
+        found.extend(map(self._file, written_out))
+        plain = self._file(_PLAIN_FILE)
+        if is_wanted is is_for_tests and any(map(_IS_PYTEST, plain.requirements)):
+            found.append(plain)
+        return [one for one in found if not one.is_empty]
+
+    def _file(self, name: str) -> Declared:
+        collector = Collector(name, self._read, _folder(name))
+        collector.lines(self._read(name) or "")
+        return collector.declared()
+
+    def _resolved(self, declared: Declared) -> Declared:
+        """Return a declaration with its groups replaced by their requirements."""
+        known = set(map(normal, self._extras))
+        tells = (self._table or self._old.sections()) and "optional-dependencies" not in _texts(
+            self._table.get("dynamic")
+        )
+        collector = Collector(declared.source, self._read)
+        collector.items(declared.requirements)
+        collector.items(_group_requirements(self._groups, declared.groups))
+        held = collector.declared()
+        return replace(
+            declared,
+            requirements=held.requirements,
+            extras=tuple(
+                name
+                for name in declared.extras
+                if (not tells or normal(name) in known) and not is_for_something_else(name)
+            ),
+            groups=(),
+            left_out=tuple(dict.fromkeys((*declared.left_out, *held.left_out))),
+        )
+
+
+def _best(names: Iterable[str], is_wanted: Callable[[str], bool]) -> list[str]:
+    """Return the matching names, preferring single words: `crypto-test` may require more."""
+    wanted = sorted({name for name in names if is_wanted(name)})
+    plain = [name for name in wanted if "-" not in normal(name)]
+    return plain or wanted
+
+
+def _without_repeats(sets: Iterable[Declared]) -> tuple[Declared, ...]:
+    """Drop sets that add nothing to earlier ones, unless they report something left out."""
+    found: list[Declared] = []
+    known: set[str] = set()
+    for one in sets:
+        new = {*one.requirements, *(f".[{extra}]" for extra in one.extras)}
+        if new - known or one.left_out:
+            found.append(one)
+        known |= new
+    return tuple(found)
+
+
+def _poetrys_groups(tool: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the requirements in Poetry's own groups, by name only, because its version syntax differs."""
+    poetry = _table(tool, "poetry")
+    groups = _table(poetry, "group")
+    found = {name: _table(_table(groups, name), "dependencies") for name in groups}
+    if "dev-dependencies" in poetry:
+        found["dev"] = _table(poetry, "dev-dependencies")
+    return {name: list(needed) for name, needed in found.items()}
+
+
+def _uvs_group(tool: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return uv's development dependencies from before dependency groups."""
+    listed = _texts(_table(tool, "uv").get("dev-dependencies"))
+    return {"dev": listed} if listed else {}
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _purpose(name: str) -> str | None:
+    """Return the purpose of a requirements file according to its name; None if it is not one."""
+    match = _FILE.fullmatch(name)
+    if match is None or "requirements" not in name:
+        return None
+    return (match["first"] or match["second"]).lower()
+
+
+def _group_requirements(groups: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return the requirements of dependency groups and of the groups they include."""
+    by_name = {normal(name): content for name, content in groups.items()}
+    found: list[str] = []
+    seen: set[str] = set()
+    left = [normal(name) for name in names]
+    while left and len(seen) < _MOST_INCLUDED_GROUPS:
+        name = left.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        content = by_name.get(name)
+        for entry in content if isinstance(content, list) else ():
+            match entry:
+                case str(requirement):
+                    found.append(requirement)
+                case {"include-group": str(included)}:
+                    left.append(normal(included))
+    return list(dict.fromkeys(found))
+
+
+def _text(content: bytes | None) -> str | None:
+    """Return a file's text; None if it is too long or missing."""
+    if content is None or len(content) > MAX_FILE_BYTES:
+        return None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _toml(text: str | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text or "")
+    except (ValueError, RecursionError):  # includes invalid TOML
+        return {}
+
+
+def _ini(text: str | None) -> configparser.RawConfigParser:
+    read = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        read.read_string(short_lines(text or ""))
+    except (ValueError, configparser.Error):
+        return configparser.RawConfigParser()
+    if read.has_section("metadata") or read.has_section("options"):
+        return read
+    return configparser.RawConfigParser()  # it contains only settings of other tools
+
+
+def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _section(read: configparser.RawConfigParser, name: str) -> list[str]:
+    return read.options(name) if read.has_section(name) else []
+
+
+def _lines(read: configparser.RawConfigParser, section: str, option: str) -> list[str]:
+    text = read.get(section, option, fallback="") or ""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

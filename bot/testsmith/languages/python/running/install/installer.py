@@ -1,0 +1,455 @@
+"""Install the project and what its tests need into a new environment, inside the sandbox.
+
+Building a project runs its code, so everything happens in a copy, with the sandbox's user and layers. The
+network is open for this step only. The result is as untrusted as the project, and the tests run in the
+sandbox, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from testsmith.execution.project_copy import write_copy
+from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
+from testsmith.execution.sandbox.users import take_back
+from testsmith.execution.shell import in_folder, last_words, shell_command
+from testsmith.git.command import GitFailed
+from testsmith.git.repository import Repository
+from testsmith.git.trees import RepositoryTree
+from testsmith.languages.driver import SourceTree
+from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
+from testsmith.languages.python.running.install.installed import Installed
+from testsmith.languages.python.running.install.package_index import (
+    PackageIndexAccess,
+    index_access,
+    is_set,
+    uv_program,
+    uv_variables,
+)
+from testsmith.languages.python.running.workspace import CannotPrepare, remove_folder
+from testsmith.tasks import in_thread
+
+_GIB = 1024**3
+_LIMITS = Limits(
+    memory_bytes=8 * _GIB,
+    file_bytes=4 * _GIB,
+    open_files=4096,
+    disk_bytes=16 * _GIB,
+    tasks=1024,
+)
+"""Compilers and large packages need more than tests do."""
+
+_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_UV, _FETCHED = "tools/uv", "python"
+_PROGRAM = re.compile(r"python3\.\d+")
+_SYNC = ("sync", "--frozen", "--no-editable", "--inexact", "--no-python-downloads")
+# Resolve the interpreter inside the sandbox, where another one may be used instead.
+_UV_VENV = """
+import os, sys
+os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.executable, sys.argv[2]])
+"""
+_WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
+_PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
+_PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
+_TRIAL_FILE = "test_trial.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOrder:
+    """What to install, with what, and where.
+
+    Attributes:
+        sandbox: Runs all commands.
+        interpreter: Python to create the environment from.
+        tree: Files of head.
+        project: The project's folder, relative to the git root; empty for the root.
+        version: Version to report to the build, because the copy has no git history.
+        scratch: Private folder of the bot that contains the environment.
+        environment: Environment variables of the bot, used to find the package index.
+        setup_command: Shell command to run instead of installing according to metadata, if any.
+        workflows: Tree to read workflows from (base); None to use head's.
+        python_version: Python version to download for the environment, for example `3.12`; None to use
+            `interpreter`.
+        seconds: Time limit for everything.
+    """
+
+    sandbox: Sandbox
+    interpreter: Path
+    tree: RepositoryTree
+    project: str
+    version: str
+    scratch: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    workflows: SourceTree | None = None
+    setup_command: str | None = None
+    python_version: str | None = None
+    seconds: float = 300.0
+
+
+async def install_project(order: InstallOrder) -> Installed:
+    """Install a project and what its tests need. If it cannot be built, install only its dependencies.
+
+    A setup command, if any, replaces all of this.
+
+    Raises:
+        CannotPrepare: Not even the dependencies can be installed; the message contains the last output.
+        CannotRun: The sandbox could not start a process.
+    """
+    place = order.scratch / "installation"
+    needs = await in_thread(read_test_dependencies, order.tree, order.project, order.workflows)
+    access = index_access(order.environment)
+    try:
+        variables = await in_thread(_lay_out, order, place, needs, access)
+    except OSError as error:
+        raise CannotPrepare(f"the project cannot be copied to be installed ({error.strerror}).") from error
+    installation = _Installation(order, place, variables, access.tcp_ports)
+    try:
+        notes = await installation.carry_out(needs)
+        installation.check_place()
+    finally:
+        await in_thread(_take_back_what_was_made, place)
+    bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
+    notes = tuple(filter(None, (*notes, bared)))
+    return Installed(
+        interpreter=installation.python,
+        built=place / "project",
+        fetched=None if order.python_version is None else place / _FETCHED,
+        notes=notes,
+    )
+
+
+def version_of(repository: Repository) -> str:
+    """Return the version in a repository's last tag, with the number of commits since."""
+    try:
+        data = repository.git.line("describe", "--tags", "--long")
+    except GitFailed:
+        return "0.0.1"
+    tag, since, _ = data.rsplit("-", 2)
+    release = _RELEASE.search(tag)
+    if release is None:
+        return "0.0.1"
+    return release.group() if since == "0" else f"{release.group()}.post{since}"
+
+
+def _lay_out(
+    order: InstallOrder, place: Path, needs: TestDependencies, access: PackageIndexAccess
+) -> dict[str, str]:
+    """Write all input files before anything runs; return the environment variables."""
+    for name in ("project", "home", "tmp", "files", "tools"):
+        (place / name).mkdir(parents=True)
+    shutil.copyfile(uv_program(), place / _UV)
+    (place / _UV).chmod(0o755)
+    write_copy(order.tree, place / "project")
+    for name, lines in _lists(needs).items():
+        _write_lines(place / "files" / name, lines)
+    (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
+    copied = {}
+    for number, (variable, content) in enumerate(access.files.items()):
+        file = place / "files" / str(number)
+        file.write_bytes(content)
+        copied[variable] = str(file)
+    given = {**access.variables, **copied}
+    return {
+        **_own_variables(order, place),
+        **_version_variables(order.version),
+        **given,
+        **uv_variables(given),
+    }
+
+
+def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
+    """Return all requirement lists that may be installed, by file name."""
+    for_tests = ("pytest", *(text for one in needs.sets for text in one.requirements))
+    apart: dict[str, tuple[str, ...]] = {}
+    for number, one in enumerate(needs.sets):
+        own = (f".{_brackets(one.extras)}",) if one.extras else ()
+        apart[_set_file(number, with_project=True)] = (*own, *one.requirements)
+        apart[_set_file(number, with_project=False)] = one.requirements
+    return {
+        _WITH_PROJECT: (f".{_brackets(needs.extras)}", *for_tests),
+        _WITHOUT_PROJECT: (*for_tests, *needs.dependencies, *needs.plain),
+        _SETS: for_tests,
+        _PROJECT: (".", "pytest"),
+        _PYTEST: ("pytest",),
+        _DEPENDENCIES: ("pytest", *needs.dependencies, *needs.plain),
+        _CONSTRAINTS: tuple(text for one in needs.sets for text in one.constraints),
+        **apart,
+    }
+
+
+def _set_file(number: int, *, with_project: bool) -> str:
+    """Return the file name of one set's requirements, with or without the project's extras."""
+    return f"set{number}{'-with' if with_project else ''}.txt"
+
+
+def _brackets(extras: tuple[str, ...]) -> str:
+    return f"[{','.join(extras)}]" if extras else ""
+
+
+def _write_lines(file: Path, texts: Iterable[str]) -> None:
+    lines = (line for text in texts for line in text.splitlines())
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
+
+
+def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
+    environment = place / "environment"
+    return {
+        "PATH": os.pathsep.join(
+            (f"{environment}/bin", f"{place}/tools", "/usr/local/bin", "/usr/bin", "/bin")
+        ),
+        "HOME": str(place / "home"),
+        "TMPDIR": str(place / "tmp"),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        # An interpreter built as a shared library may need this variable to find it.
+        "LD_LIBRARY_PATH": str(order.interpreter.resolve().parent.parent / "lib"),
+        "VIRTUAL_ENV": str(environment),
+        "UV_PROJECT_ENVIRONMENT": str(environment),
+        "UV_PYTHON_INSTALL_DIR": str(place / _FETCHED),
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def _version_variables(version: str) -> dict[str, str]:
+    """Return the variables that set the version for setuptools-scm, pbr, PDM and Poetry."""
+    names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
+    bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
+    return dict.fromkeys((*names, *bypass), version)
+
+
+def _take_back_what_was_made(place: Path) -> None:
+    """Keep only what was created.
+
+    Raises:
+        CannotPrepare: Ownership cannot be restored.
+    """
+    try:
+        _keep_what_was_made(place)
+    except (OSError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its folders are nested too deep"
+        raise CannotPrepare(
+            f"what was built for the project cannot be used ({reason}): look for what its build, or the"
+            " setup command, leaves in the environment."
+        ) from error
+
+
+def _keep_what_was_made(place: Path) -> None:
+    """Remove all but the environment, its Python and the installed copy; restore their ownership."""
+    for found in place.iterdir():
+        if found.is_symlink() or not found.is_dir():
+            found.unlink()
+        elif found.name not in {"environment", "project", _FETCHED}:
+            remove_folder(found)
+    take_back(place)
+
+
+def _programs(folder: Path) -> list[Path]:
+    """Return the Pythons that were downloaded into a folder."""
+    found = [path for path in folder.glob("*/bin/python3.*") if _PROGRAM.fullmatch(path.name)]
+    return sorted(path for path in found if path.resolve().is_relative_to(folder))
+
+
+class _Installation:
+    """One installation: a sequence of commands with a common time limit."""
+
+    def __init__(
+        self, order: InstallOrder, place: Path, variables: Mapping[str, str], tcp_ports: tuple[int, ...]
+    ) -> None:
+        self._order = order
+        self._tcp_ports = tcp_ports
+        self._place = place
+        self._variables = variables
+        self._deadline = time.monotonic() + order.seconds
+        self._base = order.interpreter
+        self._failed = ""
+        self.python = place / "environment" / "bin" / "python"
+
+    async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
+        """Create the environment and install into it; return notes for the report."""
+        if self._order.python_version is not None:
+            self._base = await self._fetch_python(self._order.python_version)
+        if self._order.setup_command is not None:
+            await self._make_environment("-m", "venv")
+            return await self._set_up(self._order.setup_command)
+        await self._make_environment("-c", _UV_VENV, str(self._place / _UV))
+        notes = await self._install(needs)
+        return (*notes, *await self._with_a_working_pytest(), *needs.notes)
+
+    async def _install(self, needs: TestDependencies) -> tuple[str, ...]:
+        """Install in the best way that works; return notes on what failed."""
+        notes: list[str] = []
+        if needs.is_locked:
+            done = await self._sync(needs)
+            data = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
+            if data is not None:
+                return data
+            failing = "what uv.lock says could not be installed, so other versions may have been"
+            notes.append(f"{failing}: {self._failed or _said(done)}")
+        if needs.is_package:
+            data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
+            if data is not None:
+                return (*notes, *data)
+            notes.append(f"the project could not be installed, only what it needs: {self._failed}")
+        data = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
+        if data is not None:
+            return (*notes, *data)
+        raise CannotPrepare(
+            f"what the project's tests need cannot be installed ({self._failed}): fix that, name a setup"
+            " command, or install it yourself into an environment that --python names."
+        )
+
+    async def _together_or_apart(
+        self, needs: TestDependencies, whole: str, first: str
+    ) -> tuple[str, ...] | None:
+        """Install everything for the tests; if that fails, install set by set and skip those that fail.
+
+        Args:
+            needs: What to install.
+            whole: Requirements file with everything.
+            first: Requirements file that is installed in any case.
+
+        Returns:
+            A note for each set that was left out; None if `first` cannot be installed.
+        """
+        done = await self._pip(whole)
+        if done.exit_code == 0:
+            return ()
+        done = await self._pip(first)
+        if done.exit_code != 0:
+            self._failed = _said(done)
+            return None
+        notes: list[str] = []
+        for number, one in enumerate(needs.sets):
+            done = await self._pip(_set_file(number, with_project=first == _PROJECT))
+            if done.exit_code != 0:
+                notes.append(f"what {one.source} asks for could not be installed: {_said(done)}")
+        return tuple(notes)
+
+    async def _with_a_working_pytest(self) -> tuple[str, ...]:
+        """Install the newest pytest if the installed one or one of its plugins does not work.
+
+        Old plugins import `py`, which pytest no longer depends on, and a plugin that is too old breaks any
+        pytest.
+        """
+        problem = await self._pytest_problem()
+        if problem is None:
+            return ()
+        installed = []
+        for name in ("pytest", "py"):
+            self.check_place()
+            done = await self._run_in_project((*self._uv_pip, "--upgrade", name))
+            installed += [name] if done.exit_code == 0 else []
+        if await self._pytest_problem() is not None:
+            return ()  # the problem is reported when the workspace is opened and when the project's tests run
+        what = f"pytest does not work here as the project asks for it ({problem})"
+        return (f"{what}: installed the newest {' and '.join(installed)}",)
+
+    async def _pytest_problem(self) -> str | None:
+        """Return why pytest cannot run a test that always passes, in one line; None if it can."""
+        self.check_place()
+        folder = str(self._place / "files")
+        alone = ("-c", os.devnull, "--rootdir", folder, "--confcutdir", folder, "-p", "no:cacheprovider")
+        run = (str(self.python), "-m", "pytest", *alone, f"{folder}/{_TRIAL_FILE}")
+        done = await self._run(run, network=False)
+        return None if done.exit_code == 0 else _said(done).rpartition("\n")[2].removeprefix("E ").strip()
+
+    async def _fetch_python(self, version: str) -> Path:
+        """Download a Python with uv; return its executable."""
+        command = (str(self._place / _UV), "python", "install", "--no-bin", version)
+        done = await self._run(in_folder(self._base, self._place, command), network=True)
+        found = await in_thread(_programs, self._place / _FETCHED)
+        if done.exit_code != 0 or not found:
+            raise CannotPrepare(
+                f"Python {version}, which the tests are to run on, is not at hand and cannot be fetched"
+                f" ({_said(done)}): allow that download, choose a version that is there with"
+                " --python-version, or name an interpreter with --python."
+            )
+        return found[0]
+
+    async def _set_up(self, text: str) -> tuple[str, ...]:
+        """Run the setup command; install pytest if the command did not."""
+        done = await self._run_in_project((*shell_command(), text))
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"the setup command has failed ({_said(done)}): it is run by a shell in the project's"
+                " folder, with a new virtual environment first on PATH and without secrets; mend it."
+            )
+        self.check_place()
+        if await in_thread(_has_pytest, self.python.parent.parent):
+            return ()
+        done = await self._run_in_project((*self._uv_pip, "pytest"))
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"the setup command has left no pytest, and it cannot be had ({_said(done)}): let the"
+                " setup command install pytest, too."
+            )
+        return ("pytest was added to what the setup command has installed",)
+
+    def check_place(self) -> None:
+        """Check that the environment is still the folder that was created.
+
+        Raises:
+            CannotPrepare: A build replaced it with a link, which would expose other files.
+        """
+        if self.python.parent.resolve() != self.python.parent:
+            raise CannotPrepare("what was built for the project has exchanged the environment for another.")
+
+    async def _make_environment(self, *program: str) -> None:
+        arguments = ("-I", *program, str(self.python.parent.parent))
+        done = await self._run((str(self._base), *arguments), network=False)
+        if done.exit_code != 0:
+            raise CannotPrepare(
+                f"{self._base} cannot make an environment to install the project into"
+                f" ({_said(done)}): name another interpreter with --python, or leave --install out; for a"
+                " setup command it needs the module ensurepip, too (on Debian: apt install python3-venv)."
+            )
+
+    @property
+    def _uv_pip(self) -> tuple[str, ...]:
+        """Command that installs into the environment."""
+        no_index = ("--no-index",) if is_set(self._variables, "PIP_NO_INDEX") else ()
+        return (str(self._place / _UV), "pip", "install", "--python", str(self.python), *no_index)
+
+    async def _sync(self, needs: TestDependencies) -> ProcessOutcome:
+        """Install from uv's lock file."""
+        self.check_place()
+        extras = (part for extra in needs.extras for part in ("--extra", extra))
+        groups = (part for group in needs.groups for part in ("--group", group))
+        return await self._run_in_project((str(self._place / _UV), *_SYNC, *extras, *groups))
+
+    async def _pip(self, name: str) -> ProcessOutcome:
+        """Install one requirements file."""
+        self.check_place()
+        files = self._place / "files"
+        named = ("-r", str(files / name), "-c", str(files / _CONSTRAINTS))
+        return await self._run_in_project((*self._uv_pip, *named))
+
+    async def _run_in_project(self, argv: tuple[str, ...]) -> ProcessOutcome:
+        project = self._place / "project" / self._order.project
+        return await self._run(in_folder(self.python, project, argv), network=True)
+
+    async def _run(self, argv: tuple[str, ...], *, network: bool) -> ProcessOutcome:
+        left = max(self._deadline - time.monotonic(), 1.0)
+        command = Command(
+            argv=argv,
+            folder=self._place,
+            variables=self._variables,
+            network=network,
+            tcp_ports=self._tcp_ports,
+        )
+        return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
+
+
+def _said(done: ProcessOutcome) -> str:
+    return last_words(done, "install-seconds")
+
+
+def _has_pytest(environment: Path) -> bool:
+    return any(environment.glob("lib/python3*/site-packages/pytest/__init__.py"))

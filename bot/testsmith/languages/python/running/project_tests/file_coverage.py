@@ -1,0 +1,256 @@
+"""Run the project's tests through a shell command, and measure coverage of whole files.
+
+Unlike the baseline of members (`suite.py`), the coverage of whole files does not record which test reaches
+what, so it is small enough for a whole repository.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from testsmith.execution.sandbox.interface import CannotRun, Command, ProcessOutcome
+from testsmith.execution.shell import in_folder, last_words, shell_command
+from testsmith.languages.python.running.harness import process_variables
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, not_loaded_notes
+from testsmith.languages.python.running.project_tests.baseline import (
+    CannotReadCoverage,
+    FileCoverage,
+    FileReach,
+    MeasuredCoverage,
+    OwnSuite,
+)
+from testsmith.languages.python.running.project_tests.command import ShellCommand
+from testsmith.languages.python.running.project_tests.coverage_files import read_coverage, suite_from_coverage
+from testsmith.languages.python.running.project_tests.run import (
+    copy_for_own_tests,
+    limits_of_own_tests,
+    run_whole_suite,
+)
+from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.model import BaselineStatus, Member
+from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
+
+_FILES = (".coverage", "coverage.xml", "lcov.info", "coverage.lcov")
+_Read = TypeVar("_Read")
+
+
+async def run_shell_suite(
+    workspace: Workspace, command: ShellCommand, members: Sequence[Member], seconds: float
+) -> OwnSuite:
+    """Run the project's tests with a shell command; return the members' baseline from the coverage file.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    try:
+        read = partial(suite_from_coverage, workspace, members)
+        return await with_shell_coverage(workspace, command, seconds, read)
+    except CannotReadCoverage as error:
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not measured: {error}",))
+
+
+async def with_shell_coverage(
+    workspace: Workspace, command: ShellCommand, seconds: float, read: Callable[[Path], _Read]
+) -> _Read:
+    """Run the project's tests with a shell command and read the coverage file that they write.
+
+    Raises:
+        CannotReadCoverage: The command fails (what a failed test would reach is unknown) or writes no
+            coverage file.
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    folder = workspace.new_folder("own")
+    try:
+        copy = await in_thread(copy_for_own_tests, workspace, folder)
+        await in_thread(_remove_earlier, copy)
+        limits = await in_thread(limits_of_own_tests, workspace.limits, seconds, copy.root)
+        done = await workspace.sandbox.run(_command(workspace, copy, folder, command.text), limits)
+        return await in_thread(lambda: read(_left_by(copy, done)))
+    finally:
+        await in_thread(remove_folder, folder)
+
+
+def _command(workspace: Workspace, copy: ProjectCopy, folder: Path, text: str) -> Command:
+    python = workspace.interpreter.path
+    return Command(
+        argv=in_folder(python, copy.source_roots[0], (*shell_command(), text)),
+        folder=folder,
+        readable=workspace.readable,
+        variables={
+            **process_variables(python, folder),
+            "PYTHONPATH": os.pathsep.join(map(str, copy.source_roots)),
+            "VIRTUAL_ENV": str(python.parent.parent),
+        },
+    )
+
+
+def _places(copy: ProjectCopy) -> list[Path]:
+    """Return where the coverage file may be: in the project's folder or in the git root."""
+    return [folder / name for name in _FILES for folder in dict.fromkeys((copy.source_roots[0], copy.root))]
+
+
+def _remove_earlier(copy: ProjectCopy) -> None:
+    for place in _places(copy):
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
+def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
+    """Return the coverage file that a run has written."""
+    if done.timed_out or done.exceeded or done.exit_code != 0:
+        said = last_words(done, "suite-seconds")
+        raise CannotReadCoverage(f"the test command has failed in the sandbox ({said})")
+    place = next((place for place in _places(copy) if place.resolve() == place and place.is_file()), None)
+    if place is None:
+        raise CannotReadCoverage(
+            "the test command leaves neither .coverage nor coverage.xml: let it write one, as"
+            " `coverage run` and `pytest --cov` do, or make it a call of pytest"
+        )
+    return place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSuite:
+    """Coverage of whole files by all tests together.
+
+    Attributes:
+        files: Coverage by path relative to the git root. Files not listed were not reached.
+        is_known: Whether anything was measured; if not, files missing from `files` mean nothing.
+        has_branches: Whether branches were measured.
+        failed: Tests that did not pass and test files that could not be loaded; None if unknown.
+        notes: Remarks for the report.
+    """
+
+    files: Mapping[str, FileReach] = field(default_factory=dict)
+    is_known: bool = False
+    has_branches: bool = False
+    failed: frozenset[str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def measure_whole_suite(
+    workspace: Workspace, paths: Sequence[str], settings: VerificationSettings
+) -> WholeSuite:
+    """Run the project's tests and return their coverage of whole files.
+
+    Args:
+        workspace: Workspace to run in.
+        paths: Source files, relative to the git root.
+        settings: Time limit and other settings.
+    """
+    if settings.suite_seconds <= 0:
+        return WholeSuite(notes=("own tests were not run: suite-seconds is 0",))
+    try:
+        if isinstance(workspace.test_command, ShellCommand):
+            read = partial(whole_from_coverage, paths, new_folder=workspace.new_folder)
+            return await with_shell_coverage(workspace, workspace.test_command, settings.suite_seconds, read)
+        answer = await run_whole_suite(workspace, paths, settings.suite_seconds)
+        return _of_answer(answer, installs=settings.installs)
+    except (CannotRun, CannotReadCoverage, OSError) as error:
+        return WholeSuite(notes=(f"own tests were not measured: {error}",))
+
+
+def _of_answer(answer: SuiteAnswer, *, installs: bool) -> WholeSuite:
+    lines: dict[str, set[int]] = {file: set(loaded) for file, loaded in answer.loaded.items()}
+    for test in answer.tests:
+        for file, reached in test.lines.items():
+            lines.setdefault(file, set()).update(reached)
+    failed = {f"{test.file}::{test.name}" for test in answer.failed}
+    return WholeSuite(
+        files={
+            file: FileReach(FileCoverage(hit=hit, arcs=set(answer.arcs.get(file, ()))))
+            for file, hit in lines.items()
+        },
+        is_known=answer.is_whole or bool(answer.tests),
+        has_branches=True,
+        failed=frozenset((*failed, *answer.broken)) if answer.is_whole else None,
+        notes=(*_notes(answer), *not_loaded_notes(answer, installs=installs)),
+    )
+
+
+def _notes(answer: SuiteAnswer) -> list[str]:
+    if not answer.is_whole:
+        return [f"own tests did not all run: {answer.trouble}"]
+    if not answer.tests and not answer.broken:
+        return ["the project has no tests of its own"]
+    failed, broken = len(answer.failed), len(answer.broken)
+    return [
+        *([f"{failed} of {len(answer.tests)} own tests do not pass in the sandbox"] if failed else ()),
+        *(
+            [f"{broken} test file{'' if broken == 1 else 's'} cannot be loaded in the sandbox"]
+            if broken
+            else ()
+        ),
+    ]
+
+
+def whole_from_coverage(paths: Sequence[str], file: Path, new_folder: Callable[[str], Path]) -> WholeSuite:
+    """Return the coverage of source files according to a coverage file.
+
+    Args:
+        paths: Source files, relative to the git root.
+        file: The coverage file.
+        new_folder: Creates an empty folder for a copy of it.
+
+    Raises:
+        CannotReadCoverage: The file cannot be used, or contains none of the source files.
+        OSError: The file cannot be read.
+    """
+    measured = read_coverage(file, new_folder)
+    found = _matched(paths, measured)
+    if paths and not found:
+        raise CannotReadCoverage(f"{file.name} says nothing of any file that is swept")
+    return WholeSuite(
+        files={path: FileReach(coverage) for path, coverage in found.items()},
+        is_known=True,
+        has_branches=measured.has_branches,
+        notes=(f"what your tests reach was read from {file.name}",),
+    )
+
+
+def _matched(paths: Sequence[str], measured: MeasuredCoverage) -> dict[str, FileCoverage]:
+    """Return the coverage of each path, matched by the longest common suffix.
+
+    A report contains paths as they were where the tests ran: below another folder, or below a source root.
+    """
+    by_name: dict[str, list[str]] = {}
+    for place in measured.files:
+        by_name.setdefault(place.rpartition("/")[2], []).append(place)
+    found: dict[str, FileCoverage] = {}
+    for path in paths:
+        places = _longest(path, by_name.get(path.rpartition("/")[2], ()))
+        if places:
+            whole = measured.files[places[0]].copy()
+            for place in places[1:]:
+                whole.add(measured.files[place])
+            found[path] = whole
+    return found
+
+
+def _longest(path: str, places: Sequence[str]) -> list[str]:
+    """Return the names that may refer to a path: one is a suffix of the other."""
+    wanted = path.split("/")
+    fitting = {
+        place: common
+        for place in places
+        if (common := _common(wanted, place.split("/"))) in {len(wanted), place.count("/") + 1}
+    }
+    most = max(fitting.values(), default=0)
+    return [place for place, common in fitting.items() if common == most]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return the number of parts in the common suffix of two paths."""
+    number = 0
+    for left, right in zip(reversed(one), reversed(other), strict=False):
+        if left != right:
+            break
+        number += 1
+    return number

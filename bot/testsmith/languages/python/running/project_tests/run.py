@@ -1,0 +1,317 @@
+"""Run the project's tests in writable copies of the project, with `worker/suite.py`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from testsmith.execution.project_copy import exchange_files
+from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome, read_lines
+from testsmith.languages.python.running.harness import ChangedModule, ChangedModules, worker_command
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
+from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
+from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.model import Member
+from testsmith.tasks import gather, in_thread
+
+_MOST_OUTPUT_BYTES = 32 * 1024**2
+_OPEN_FILES = 1024
+_SECONDS_TO_START = 10.0
+_LAST_LINE = 2**31
+_CONFIGURATION = frozenset(
+    {
+        *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
+        *("pyproject.toml", "tox.ini", "setup.cfg"),
+    }
+)
+"""Files with pytest settings, which belong to the tests."""
+
+
+async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
+    """Run the project's tests and return the results.
+
+    Tests whose files import a member's module run first, then those whose files name a member.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    spans = sorted({(one.path, one.line, one.end_line) for one in members})
+    names = sorted({name for member in members for name in _names(member)})
+    modules = sorted({member.module for member in members})
+    return await _run(workspace, _plan(spans, seconds, names=names, modules=modules))
+
+
+async def run_on_base(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+    """Run some of head's tests on base's source and return the results, without tracing.
+
+    Args:
+        workspace: Workspace to run in.
+        tests: Test ids; `FILE::` loads a file without running its tests.
+        seconds: Time limit for all tests.
+
+    Raises:
+        CannotRun: There is no base, not enough space for a copy, or the sandbox could not start a process.
+    """
+    files = frozenset(test.partition("::")[0] for test in tests)
+    return await _run(workspace, _plan((), seconds, only=sorted(tests)), partial(copy_of_base, files=files))
+
+
+async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
+    """Run the project's tests and return their combined coverage of whole files.
+
+    This includes lines that run when the files are loaded. It is not recorded which test reached a line.
+
+    Args:
+        workspace: Workspace to run in.
+        paths: Source files, relative to the git root.
+        seconds: Time limit for all tests.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    spans = [(path, 0, _LAST_LINE) for path in sorted(paths)]
+    return await _run(workspace, _plan(spans, seconds, whole=True))
+
+
+async def run_again(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+    """Run some of the project's tests and return the results, without tracing.
+
+    Args:
+        workspace: Workspace to run in.
+        tests: Test ids; `FILE::` loads a file without running its tests.
+        seconds: Time limit for all tests.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    return await _run(workspace, _plan((), seconds, only=sorted(tests)))
+
+
+async def files_not_loaded(workspace: Workspace, files: Collection[str], seconds: float) -> Mapping[str, str]:
+    """Return the test files that cannot be loaded, with the reasons, without running tests.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    return (await run_again(workspace, [f"{file}::" for file in files], seconds)).broken
+
+
+def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:
+    """Return a plan for `worker/suite.py`; all other keys have defaults."""
+    return {
+        "spans": [{"file": path, "first": first, "last": last} for path, first, last in spans],
+        "names": [],
+        "modules": [],
+        "only": None,
+        "seconds": seconds,
+        "whole": False,
+        "changes": None,
+        **other,
+    }
+
+
+def _names(member: Member) -> set[str]:
+    """Return the names that a test file about a member is likely to contain."""
+    return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
+
+
+def copy_for_own_tests(workspace: Workspace, folder: Path) -> ProjectCopy:
+    """Copy head into a working folder where its tests may write to it.
+
+    Raises:
+        CannotRun: There is not enough space.
+    """
+    return _copied(workspace.head, folder)
+
+
+def copy_of_base(workspace: Workspace, folder: Path, files: Collection[str]) -> ProjectCopy:
+    """Copy base into a working folder, with head's tests instead of its own.
+
+    Args:
+        workspace: Workspace with head and base.
+        folder: The working folder.
+        files: Head's test files, relative to the git root, in any folder.
+
+    Raises:
+        CannotRun: There is no base, or not enough space for a copy.
+    """
+    if workspace.base is None:
+        raise CannotRun("There is no base to run tests on.")
+    copy = _copied(workspace.base, folder)
+
+    def is_of_tests(path: str) -> bool:
+        return path in files or is_test(path) or path.rpartition("/")[2] in _CONFIGURATION
+
+    try:
+        exchange_files(copy.root, workspace.head.root, is_of_tests)
+    except OSError as error:
+        raise CannotRun(f"The tests cannot be copied onto the merge base: {error.strerror}.") from error
+    return copy
+
+
+def _copied(copy: ProjectCopy, folder: Path) -> ProjectCopy:
+    try:
+        return writable_copy(copy, folder)
+    except OSError as error:
+        raise CannotRun(f"The project cannot be copied for its own tests: {error.strerror}.") from error
+
+
+LayOut = Callable[[Workspace, Path], ProjectCopy]
+"""Writes the copy of the project that the tests run in into a working folder."""
+
+
+async def _run(
+    workspace: Workspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
+) -> SuiteAnswer:
+    outcome, root = await run_worker(workspace, plan, lay_out)
+    return await in_thread(read_suite, outcome, str(root))
+
+
+async def run_worker(
+    workspace: Workspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
+) -> tuple[ProcessOutcome, Path]:
+    """Run one plan of `worker/suite.py` in a new copy; return how it ended and the copy's root.
+
+    Paths in the plan are relative to the git root.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    folder = workspace.new_folder("own")
+    try:
+        copy = await in_thread(lay_out, workspace, folder)
+        limits = await in_thread(limits_of_own_tests, workspace.limits, plan["seconds"], copy.root)
+        command = worker_command(
+            workspace,
+            "suite",
+            copy=copy,
+            folder=folder,
+            stdin=json.dumps(_whole_plan(workspace, copy, plan)).encode(),
+            variables=dict(_call(workspace).variables),
+        )
+        return await workspace.sandbox.run(command, limits), copy.root
+    finally:
+        await in_thread(remove_folder, folder)
+
+
+def _call(workspace: Workspace) -> PytestCall:
+    """Return the configured call of pytest, or a plain one if the test command needs a shell."""
+    command = workspace.test_command
+    return command if isinstance(command, PytestCall) else PLAIN_PYTEST
+
+
+def limits_of_own_tests(limits: Limits, seconds: object, root: Path) -> Limits:
+    """Return the limits for running the project's tests in a copy, whose size is added to the disk limit."""
+    size = sum(path.lstat().st_size for path in root.rglob("*"))
+    return replace(
+        limits,
+        seconds=_SECONDS_TO_START + float(str(seconds)),
+        output_bytes=_MOST_OUTPUT_BYTES,
+        open_files=max(limits.open_files, _OPEN_FILES),
+        disk_bytes=limits.disk_bytes + size,
+    )
+
+
+def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, object]) -> dict[str, object]:
+    call = _call(workspace)
+    project = copy.source_roots[0] / call.folder
+    roots = dict.fromkeys((*copy.source_roots, *(project / path for path in call.paths)))
+    return {
+        **plan,
+        "root": str(copy.root),
+        "project": str(project),
+        "arguments": list(call.arguments),
+        "roots": [str(root) for root in roots],
+        "hidden": list(workspace.interpreter.hidden_modules),
+        "owned": sorted(workspace.owned_modules),
+        "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
+    }
+
+
+_LEAST_A_PROCESS = 8
+"""Fewer mutants are not worth a separate process and copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """The mutants that one process tries, each with the id of its member."""
+
+    modules: Mapping[str, ChangedModules]
+    changes: Sequence[tuple[str, ChangedModule]]
+
+    def plan(self, seconds: float) -> dict[str, object]:
+        """Return the worker plan."""
+        members = list(dict.fromkeys(member for member, _ in self.changes))
+        tests = sorted(set(chain.from_iterable(change.tests for _, change in self.changes)))
+        numbers = {test: number for number, test in enumerate(tests)}
+        return {
+            "seconds": seconds,
+            "changes": {
+                "tests": tests,
+                "modules": [
+                    {"path": self.modules[member].path, "source": self.modules[member].source}
+                    for member in members
+                ],
+                "changes": [
+                    {
+                        "module": members.index(member),
+                        "number": change.number,
+                        "edit": change.edit,
+                        "function": change.function,
+                        "tests": sorted(numbers[test] for test in change.tests),
+                    }
+                    for member, change in self.changes
+                ],
+            },
+        }
+
+    def read(self, outcome: ProcessOutcome) -> list[tuple[str, int, bool]]:
+        """Return the member, the mutant's number and whether it was killed, for each mutant tried."""
+        members = list(dict.fromkeys(member for member, _ in self.changes))
+        asked = {(member, change.number) for member, change in self.changes}
+        found: list[tuple[str, int, bool]] = []
+
+        def take(data: dict[str, Any]) -> None:
+            match data:
+                case {
+                    "kind": "change",
+                    "module": int(module),
+                    "number": int(number),
+                    "noticed": bool(noticed),
+                }:
+                    if 0 <= module < len(members) and (members[module], number) in asked:
+                        found.append((members[module], number, noticed))
+
+        read_lines(outcome.stdout, take)
+        return found
+
+
+async def try_changes(
+    workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
+) -> dict[str, dict[int, bool]]:
+    """Run the project's tests against mutants in parallel; see `suite.changes_noticed`."""
+    changes = [
+        (member, change) for member, all_ in changed.items() for change in all_.changes if change.tests
+    ]
+    count = max(1, min(workspace.parallel, math.ceil(len(changes) / _LEAST_A_PROCESS)))
+    parts = [_Part(modules=changed, changes=changes[start::count]) for start in range(count)]
+    found: dict[str, dict[int, bool]] = {}
+    for data in await gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
+        for member, number, noticed in data:
+            found.setdefault(member, {})[number] = noticed
+    return found
+
+
+async def _tried(workspace: Workspace, part: _Part, seconds: float) -> list[tuple[str, int, bool]]:
+    try:
+        outcome, _ = await run_worker(workspace, part.plan(seconds))
+    except CannotRun:
+        return []
+    return part.read(outcome)

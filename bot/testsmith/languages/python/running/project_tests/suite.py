@@ -1,0 +1,301 @@
+"""Measure the baseline: what the project's tests reach of the members, and which mutants they kill.
+
+The tests run with the project's conftest files, plugins and settings, in a writable copy of the project
+inside the sandbox. If they cannot be measured, nothing is claimed about them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from testsmith.execution.answers import PASSED, Reached
+from testsmith.execution.project_copy import is_safe_path
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.python.running.harness import ChangedModules
+from testsmith.languages.python.running.project_tests.answers import (
+    OwnTest,
+    SuiteAnswer,
+    change_note,
+    suite_notes,
+)
+from testsmith.languages.python.running.project_tests.baseline import MemberBaseline, OnBase, OwnSuite
+from testsmith.languages.python.running.project_tests.cache import (
+    MOST_FAILED,
+    Kept,
+    Measurements,
+    NoMeasurements,
+    keep,
+    kept_suite,
+    suite_key,
+)
+from testsmith.languages.python.running.project_tests.command import ShellCommand
+from testsmith.languages.python.running.project_tests.coverage_files import suite_from_coverage
+from testsmith.languages.python.running.project_tests.failing_members import FailingMembers
+from testsmith.languages.python.running.project_tests.file_coverage import run_shell_suite
+from testsmith.languages.python.running.project_tests.run import (
+    run_again,
+    run_on_base,
+    run_suite,
+    try_changes,
+)
+from testsmith.languages.python.running.workspace import Workspace
+from testsmith.model import BaselineStatus, Member
+from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
+
+__all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tests", "with_base"]
+
+_MOST_TESTS_A_LINE = 1_000
+"""Maximum number of tests recorded per line; the fastest are kept."""
+
+_LANGUAGE = "python"
+_NOTHING_KEPT = NoMeasurements()
+_MOST_SOURCE_BYTES = 1_000_000
+
+
+async def measure_project_tests(
+    workspace: Workspace,
+    members: Sequence[Member],
+    settings: VerificationSettings,
+    measurements: Measurements = _NOTHING_KEPT,
+) -> OwnSuite:
+    """Run the project's tests once and return what they reach of the members.
+
+    Args:
+        workspace: Workspace to run in.
+        members: Members to measure.
+        settings: Time limit, or the coverage file to read instead.
+        measurements: Cache for baselines.
+    """
+    subjects = [member for member in members if member.language == _LANGUAGE]
+    if not subjects:
+        return OwnSuite()
+    if settings.coverage is not None:
+        return await in_thread(suite_from_coverage, workspace, subjects, settings.coverage)
+    if settings.suite_seconds <= 0:
+        return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
+    try:
+        if isinstance(workspace.test_command, ShellCommand):
+            return await run_shell_suite(workspace, workspace.test_command, subjects, settings.suite_seconds)
+        return await _measured(workspace, subjects, settings, measurements)
+    except (CannotRun, OSError) as error:
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not run: {error}",))
+
+
+async def _measured(
+    workspace: Workspace,
+    members: Sequence[Member],
+    settings: VerificationSettings,
+    measurements: Measurements,
+) -> OwnSuite:
+    seconds = settings.suite_seconds
+    key = await in_thread(suite_key, workspace, members)
+    known = kept_suite(measurements, key, members, seconds)
+    if known is not None:
+        return known
+    answer = await run_suite(workspace, members, seconds)
+    suite = await in_thread(partial(_concluded, workspace, members, answer, installs=settings.installs))
+    if answer.is_whole or answer.is_late:  # otherwise the next run may end differently
+        keep(measurements, key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
+    return suite
+
+
+async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> OwnSuite:
+    """Run head's tests that reach a member on base's source, and add the results to the baseline.
+
+    Args:
+        workspace: Workspace to run in.
+        suite: Baseline on head.
+        seconds: Time limit for all tests.
+    """
+    if workspace.base is None or not suite.is_run or seconds <= 0:
+        return suite
+    ends = time.monotonic() + seconds
+    try:
+        if suite.passed:
+            suite = _with_answer(suite, await run_on_base(workspace, suite.passed, seconds))
+        else:
+            suite = replace(suite, on_base=OnBase())
+        return await _with_change(workspace, suite, ends)
+    except (CannotRun, OSError) as error:
+        return replace(suite, notes=(*suite.notes, f"own tests were not run on the merge base: {error}"))
+
+
+def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
+    on_base = _on_base(suite.passed, answer)
+    if answer.is_whole:
+        return replace(suite, on_base=on_base)
+    note = f"own tests were not all run on the merge base: {answer.trouble}"
+    known = on_base if on_base.passed or on_base.failed else None
+    return replace(suite, on_base=known, notes=(*suite.notes, note))
+
+
+async def _with_change(workspace: Workspace, suite: OwnSuite, ends: float) -> OwnSuite:
+    """Add to the baseline the members whose failing tests fail because of the change.
+
+    These tests pass on base. They are run once more on head: those that pass now failed by chance or because
+    of tests that ran before them.
+
+    Args:
+        workspace: Workspace to run in.
+        suite: Baseline so far.
+        ends: Deadline on the monotonic clock.
+    """
+    blamed = frozenset[str]().union(*suite.blamed.values())
+    left = ends - time.monotonic()
+    if not blamed or left <= 0:
+        return suite
+    working = _working(await run_on_base(workspace, blamed, left), blamed)
+    left = ends - time.monotonic()
+    if not working or left <= 0:
+        return suite
+    failing = (await run_again(workspace, working, left)).failing_ids & working
+    if not failing:
+        return suite
+    return replace(suite.without(failing), notes=(*suite.notes, change_note(failing)))
+
+
+def _working(answer: SuiteAnswer, tests: frozenset[str]) -> frozenset[str]:
+    """Return the given tests that pass, and the given files (`FILE::`) that can be loaded."""
+    passed = {test.id for test in answer.tests if test.status == PASSED} & tests
+    loaded = {test for test in tests if test.endswith("::")} - answer.failing_ids if answer.is_whole else ()
+    return frozenset((*passed, *loaded))
+
+
+def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
+    """Return the results on base; tests whose file cannot be loaded there count as failed."""
+    ended = {test.id: test.has_failed for test in answer.tests}
+    failed = {test for test in asked if ended.get(test, test.partition("::")[0] in answer.broken)}
+    passed = {test for test, has_failed in ended.items() if test in asked and not has_failed}
+    not_loaded = {test.partition("::")[0] for test in failed} - {test.file for test in answer.tests}
+    return OnBase(passed=frozenset(passed), failed=frozenset(failed), not_loaded=frozenset(not_loaded))
+
+
+def _concluded(
+    workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer, *, installs: bool
+) -> OwnSuite:
+    """Return the baseline according to a run of the tests."""
+    naming = FailingMembers(members, workspace.owned_modules, partial(_text, workspace.head.root))
+    blamed = naming.by_failures(answer)
+    for member in members:
+        if left := _left_early(member, answer):
+            blamed.setdefault(member.id, set()).update(left)
+    unknown = set(blamed) if answer.likely_ended else {member.id for member in members}
+    notes = suite_notes(answer, len(unknown), len(members), installs=installs)
+    named = {file: naming.in_text(file) for file in {test.file for test in answer.tests}}
+    found = {member.id: _baseline(member, answer, named) for member in members}
+    passing = {test.id for test in answer.tests if test.status == PASSED and not _is_example(test)}
+    suite = OwnSuite(
+        status=_status(answer, unknown),
+        tests=len(answer.tests),
+        members={one: baseline for one, baseline in found.items() if one not in unknown},
+        partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
+        notes=notes,
+        failed=_failed(answer),
+        blamed=_kept_blame(blamed) if answer.likely_ended else {},
+    )
+    passed = suite.reaching & passing
+    files = {test.partition("::")[0] for test in passed}
+    counts = Counter(test.file for test in answer.tests if test.id in passing and test.file in files)
+    return replace(suite, passed=passed, passing=dict(counts))
+
+
+def _status(answer: SuiteAnswer, unknown: Collection[str]) -> BaselineStatus:
+    if not answer.tests:
+        is_empty = answer.is_whole and not answer.broken
+        return BaselineStatus.NONE if is_empty else BaselineStatus.FAILED
+    return BaselineStatus.PARTLY if unknown or not answer.is_whole else BaselineStatus.MEASURED
+
+
+def _is_example(test: OwnTest) -> bool:
+    """Return whether a test is a doctest in a source file, which belongs to the source."""
+    return test.file.endswith(".py") and ("." in test.name or test.name == Path(test.file).stem)
+
+
+def _failed(answer: SuiteAnswer) -> frozenset[str] | None:
+    """Return what did not pass or load; None if not all results are known or there are too many to store."""
+    failed = frozenset((*(f"{test.file}::{test.name}" for test in answer.failed), *answer.broken))
+    return failed if answer.is_whole and len(failed) <= MOST_FAILED else None
+
+
+def _left_early(member: Member, answer: SuiteAnswer) -> set[str]:
+    """Return the ids of tests that ended inside a member, by a failure or a skip."""
+    return {test.id for test in answer.tests if _within(member, test.left_early.get(member.path, ()))}
+
+
+def _kept_blame(blamed: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """Return the tests to blame by member; empty if there are too many to run again."""
+    are_few = len(set().union(*blamed.values())) <= MOST_FAILED
+    return {member: frozenset(tests) for member, tests in blamed.items()} if are_few else {}
+
+
+def _text(root: Path, path: str) -> str | None:
+    """Return the text of a file of the copy if it can be read."""
+    place = root / path
+    try:
+        if not is_safe_path(path) or root not in place.resolve().parents:
+            return None
+        return place.read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _baseline(member: Member, answer: SuiteAnswer, named: Mapping[str, frozenset[str]]) -> MemberBaseline:
+    """Return the baseline of one member.
+
+    Args:
+        member: The member.
+        answer: Result of the run.
+        named: Ids of the members that each test file names.
+    """
+    reaching: dict[int, list[OwnTest]] = {}
+    for test in answer.tests:
+        for line in _within(member, test.lines.get(member.path, ())):
+            reaching.setdefault(line, []).append(test)
+    loaded = _within(member, answer.loaded.get(member.path, ()))
+    arcs = answer.arcs.get(member.path, frozenset())
+    for_loaded = [
+        test
+        for test in answer.tests
+        if loaded and (member.id in named[test.file] or _within(member, test.lines.get(member.path, ())))
+    ]
+    return MemberBaseline(
+        reached=Reached(
+            lines=loaded.union(reaching),
+            branches=frozenset(arc for arc in arcs if member.line <= arc[0] <= member.end_line),
+        ),
+        is_whole=answer.is_whole,
+        tests={
+            line: _quickest(for_loaded if line in loaded else reaching[line])
+            for line in sorted(loaded.union(reaching))
+        },
+    )
+
+
+def _within(member: Member, lines: Iterable[int]) -> frozenset[int]:
+    return frozenset(line for line in lines if member.line <= line <= member.end_line)
+
+
+def _quickest(tests: Iterable[OwnTest]) -> tuple[str, ...]:
+    ordered = sorted(tests, key=lambda test: (test.seconds, test.id))
+    return tuple(test.id for test in ordered[:_MOST_TESTS_A_LINE])
+
+
+async def changes_noticed(
+    workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
+) -> dict[str, dict[int, bool]]:
+    """Run the project's tests against mutants of members; return whether each was killed, by number.
+
+    Mutants that were not tried in time, or whose tests fail without them, are left out.
+
+    Args:
+        workspace: Workspace to run in.
+        changed: Mutants by member id. Their `tests` are ids of the project's tests; `names` is ignored.
+        seconds: Time limit for all mutants.
+    """
+    return await try_changes(workspace, changed, seconds) if seconds > 0 else {}

@@ -1,0 +1,269 @@
+"""Create the workspace: copies of head and base, an interpreter that can run tests, and a scratch folder.
+
+Everything is in one private folder, which is always removed at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from testsmith.execution.answers import PASSED, Greeting
+from testsmith.execution.project_copy import (
+    CopyReport,
+    bring_ignored_files,
+    ignored_files,
+    source_roots,
+    top_level_modules,
+    write_copy,
+)
+from testsmith.execution.sandbox.interface import Limits, Sandbox
+from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
+from testsmith.git.repository import Repository
+from testsmith.git.trees import RepositoryTree
+from testsmith.languages.python.running.harness import RunSetting, TestJob, install_workers, run_plan
+from testsmith.languages.python.running.install.installed import with_installation
+from testsmith.languages.python.running.install.installer import InstallOrder, install_project, version_of
+from testsmith.languages.python.running.interpreter import (
+    ChosenInterpreter,
+    choose_interpreter,
+    hidden_modules,
+    installed_folders,
+    prefix_of,
+    tracks_environment,
+)
+from testsmith.languages.python.running.project_tests.command import read_test_command
+from testsmith.languages.python.running.pytest_settings import PLAIN_INI, pytest_ini
+from testsmith.languages.python.running.python_version import (
+    FittingPython,
+    PythonWish,
+    check_version,
+    fitting_python,
+    requires_python,
+    version_of_program,
+)
+from testsmith.languages.python.running.workspace import (
+    UNKNOWN_VERSION,
+    CannotPrepare,
+    Interpreter,
+    ProjectCopy,
+    Workspace,
+)
+from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
+
+_TRIAL = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
+_MOST_NAMED_PATHS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceOrder:
+    """What a workspace is created from.
+
+    Attributes:
+        repository: Repository under review.
+        head: Files of head.
+        base: Files of base; None if there is none.
+        settings: Interpreter, limits and parallelism.
+        sandbox: Runs the processes.
+        environment: Environment variables of the bot, used to find the interpreter.
+    """
+
+    repository: Repository
+    head: RepositoryTree
+    base: RepositoryTree | None
+    settings: VerificationSettings
+    sandbox: Sandbox
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
+    """Yield a workspace and remove it at the end.
+
+    Raises:
+        CannotPrepare: The interpreter cannot run tests, or there is not enough space.
+        UsageFailure: The interpreter given by the user does not exist.
+        CannotRun: The sandbox could not start a process.
+    """
+    await in_thread(remove_abandoned)
+    with ScratchFolder() as scratch:
+        workspace = await _laid_out(order, scratch.path)
+        folder = order.repository.root / order.repository.project
+        choice = choose_interpreter(
+            order.settings.python,
+            order.environment,
+            folder,
+            installs=order.settings.installs,
+            is_tracked=tracks_environment(order.repository),
+        )
+        if order.settings.installs:
+            python = fitting_python(choice, _wish(order))
+            installed = await install_project(_install_order(order, python, scratch.path))
+            workspace = await in_thread(with_installation, workspace, installed)
+            notes = tuple(python.notes(choice))
+            interpreter = Interpreter(
+                path=installed.interpreter,
+                version=python.version or UNKNOWN_VERSION,
+                packages=installed.packages,
+            )
+        else:
+            if order.settings.python_version is not None:
+                check_version(choice, _wish(order))
+            notes = (choice.note,) if choice.note else ()
+            interpreter = await in_thread(_chosen, choice, workspace.head.source_roots)
+        workspace = replace(workspace, interpreter=interpreter, notes=(*workspace.notes, *notes))
+        yield await _tried(workspace)
+
+
+def _chosen(choice: ChosenInterpreter, roots: Sequence[Path]) -> Interpreter:
+    """Return what is known about the chosen interpreter before running it."""
+    prefix = prefix_of(choice.path)
+    return Interpreter(
+        path=choice.path,
+        version=version_of_program(choice.path) or UNKNOWN_VERSION,
+        hidden_modules=hidden_modules(prefix, roots),
+        packages=installed_folders(prefix),
+    )
+
+
+def _wish(order: WorkspaceOrder) -> PythonWish:
+    """Return the required Python version; an interpreter given by the user counts as a requirement."""
+    is_named = order.settings.python is not None
+    return PythonWish(
+        asked=order.settings.python_version,
+        requires="" if is_named else requires_python(order.head, order.repository.project),
+        environment=order.environment,
+    )
+
+
+def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) -> InstallOrder:
+    return InstallOrder(
+        sandbox=order.sandbox,
+        interpreter=python.choice.path,
+        python_version=python.fetched,
+        tree=order.head,
+        project=order.repository.project,
+        workflows=order.base,
+        version=version_of(order.repository),
+        scratch=scratch,
+        environment=order.environment,
+        setup_command=order.settings.setup_command,
+        seconds=order.settings.install_seconds,
+    )
+
+
+async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+    try:
+        return await in_thread(_lay_out, order, scratch)
+    except OSError as error:
+        reason = error.strerror or "not every file could be written"
+        raise CannotPrepare(
+            f"the project cannot be copied to where its tests would run ({reason}):"
+            " free the disk, or name another folder in TMPDIR."
+        ) from error
+
+
+def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+    """Write everything into the scratch folder; the interpreter is still unknown."""
+    install_workers(scratch)
+    repository = order.repository
+    ignored = ignored_files(repository, repository.project)
+    head, head_report = _copied(repository, order.head, ignored, scratch / "head")
+    base, base_report = (
+        (None, CopyReport())
+        if order.base is None
+        else _copied(repository, order.base, ignored, scratch / "base")
+    )
+    roots = [*head.source_roots, *(base.source_roots if base else ())]
+    ini = pytest_ini(order.head, repository.project)
+    notes = (ini.note, _left_out({*head_report.refused, *base_report.refused}))
+    return Workspace(
+        head=head,
+        base=base,
+        interpreter=Interpreter(path=Path(), version=UNKNOWN_VERSION),
+        scratch=scratch,
+        sandbox=order.sandbox,
+        limits=Limits(memory_bytes=order.settings.memory_bytes),
+        pytest_ini=ini.text,
+        parallel=order.settings.parallel,
+        owned_modules=top_level_modules(roots),
+        refused_folders=(repository.root.resolve(),),
+        notes=tuple(note for note in notes if note),
+        test_command=read_test_command(order.settings.test_command),
+    )
+
+
+def _copied(
+    repository: Repository, tree: RepositoryTree, ignored: tuple[str, ...], folder: Path
+) -> tuple[ProjectCopy, CopyReport]:
+    folder.mkdir()
+    report = write_copy(tree, folder)
+    bring_ignored_files(repository.root, ignored, folder)
+    return ProjectCopy(root=folder, source_roots=source_roots(folder, repository.project)), report
+
+
+def _left_out(paths: set[str]) -> str:
+    if not paths:
+        return ""
+    named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
+    more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
+    return f"left out of the copy that is run, as too large, too deep or leading out of it: {named}{more}"
+
+
+async def _tried(workspace: Workspace) -> Workspace:
+    """Run the interpreter, first under the project's strictness, and store what it reports in the workspace.
+
+    Installed packages could print anything in its name, so it cannot set paths or change a known version.
+
+    Raises:
+        CannotPrepare: It cannot run tests, or reports another version.
+    """
+    interpreter = workspace.interpreter
+    greeting, passed = await _trial(workspace)
+    if interpreter.version not in {UNKNOWN_VERSION, greeting.version}:
+        raise CannotPrepare(
+            "{} is Python {}.{}, but what runs in it says Python {}.{}: something that is installed there"
+            " prints in its name; name another interpreter with --python.".format(
+                interpreter.path, *interpreter.version, *greeting.version
+            )
+        )
+    interpreter = replace(interpreter, version=greeting.version, locale=next(iter(greeting.locales), ""))
+    workspace = replace(workspace, interpreter=interpreter)
+    if passed or workspace.pytest_ini == PLAIN_INI:
+        return workspace
+    note = f"{interpreter.path} cannot use the project's pytest settings: the tests ran without them"
+    return replace(workspace, pytest_ini=PLAIN_INI, notes=(*workspace.notes, note))
+
+
+async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
+    """Run a test that always passes; return the interpreter's report and whether the test passed.
+
+    Raises:
+        CannotPrepare: It cannot run tests.
+    """
+    answer = await run_plan(workspace, RunSetting(name="trial"), [_TRIAL])
+    path = workspace.interpreter.path
+    if answer.greeting is None:
+        raise CannotPrepare(
+            f"{path} cannot be used ({answer.trouble}):"
+            " name an interpreter with --python that is Python 3.9 or newer and has pytest."
+        )
+    if not answer.greeting.pytest:
+        raise CannotPrepare(_without_pytest(workspace, answer.greeting.problem))
+    result = answer.results.get(0)
+    return answer.greeting, result is not None and [r.status for r in result.functions.values()] == [PASSED]
+
+
+def _without_pytest(workspace: Workspace, problem: str | None) -> str:
+    own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
+    if own:
+        return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
+    path = workspace.interpreter.path
+    if path.is_relative_to(workspace.scratch):  # it was installed for this run
+        advice = "Ask for another Python with --python-version, or another pytest with --setup-command."
+    else:
+        advice = "Run again with --install, install pytest there, or name an interpreter with --python."
+    return f"could not import pytest with {path} ({problem}). {advice}"

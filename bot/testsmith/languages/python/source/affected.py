@@ -1,0 +1,100 @@
+"""Find definitions of a package that use a changed definition, directly or indirectly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from testsmith.languages.python.source.package import Node, Package, PublicModules
+from testsmith.languages.python.source.references import Via
+
+MOST_CAUSES = 8
+"""Maximum number of causes reported per affected definition, nearest first."""
+
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Why a definition is affected.
+
+    Attributes:
+        causes: Changed definitions that it uses, nearest first.
+        steps: Number of references to the nearest cause.
+    """
+
+    causes: tuple[Node, ...]
+    steps: int
+
+
+def effects(
+    package: Package, public: PublicModules, changed: Collection[Node], limit: int
+) -> dict[Node, Effect]:
+    """Return the definitions that use a changed one over at most `limit` references (breadth first)."""
+    users = users_of(package, public)
+    reached: dict[Node, dict[Node, int]] = {}
+    frontier = [(node, node) for node in sorted(changed)]
+    for step in range(1, limit + 1):
+        frontier = list(_next_frontier(frontier, users, reached, step))
+    return {
+        node: Effect(causes=tuple(causes), steps=next(iter(causes.values())))
+        for node, causes in reached.items()
+    }
+
+
+def _next_frontier(
+    frontier: Iterable[tuple[Node, Node]],
+    users: Mapping[Node, Sequence[Node]],
+    reached: dict[Node, dict[Node, int]],
+    step: int,
+) -> Iterator[tuple[Node, Node]]:
+    """Yield new users of the frontier, each with its cause, and record the step in `reached`."""
+    for node, cause in frontier:
+        for user in users.get(node, ()):
+            causes = reached.setdefault(user, {})
+            if cause not in causes and len(causes) < MOST_CAUSES:
+                causes[cause] = step
+                yield user, cause
+
+
+def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
+    """Return the users of each definition."""
+    found: dict[Node, set[Node]] = {}
+    for node in package.nodes():
+        for user, used in (*_references(package, public, node), *_inheritance(package, public, node)):
+            if user != used:
+                found.setdefault(used, set()).add(user)
+    return {used: sorted(users) for used, users in found.items()}
+
+
+def _references(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield `(user, used)` pairs for the references in a definition's own code."""
+    defined = package.defined(node)
+    for reference in defined.references if defined is not None else ():
+        for used in package.follow(node, reference):
+            yield from ((node, each) for each in _used_with(package, public, used))
+        if reference.via is Via.NAME and reference.names[-1] == "register":
+            for generic in package.find(node.module, reference.names[0]):
+                if package.is_function(generic):
+                    yield generic, node
+
+
+def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield `(user, used)` pairs for a class and its bases; for a private base, also for its parts."""
+    for base in package.bases(node):
+        yield node, base
+        if not public.is_public(base):
+            yield from ((node, each) for each in package.parts(base))
+
+
+def _used_with(package: Package, public: PublicModules, node: Node) -> Iterator[Node]:
+    """Yield the nodes used along with a name: a class's constructor, or all parts of a private class."""
+    yield node
+    if not package.is_class(node):
+        return
+    if public.is_public(node):
+        for constructor in _CONSTRUCTORS:
+            yield from package.members(node, constructor)
+    else:
+        for each in (node, *package.bases(node)):
+            yield from package.parts(each)

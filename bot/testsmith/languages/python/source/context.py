@@ -1,0 +1,353 @@
+"""Build the context of a generation request: signatures of what a member uses, and project conventions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import PurePosixPath
+
+from testsmith.languages.driver import CONVENTIONS_FILE, CannotParse, SourceTree
+from testsmith.languages.python.source.comparison import normalised_source
+from testsmith.languages.python.source.definitions import (
+    Definition,
+    Function,
+    definitions,
+    last_name,
+    statements,
+)
+from testsmith.languages.python.source.package import Module, SourceRoots
+from testsmith.languages.python.source.parsing import read_source
+from testsmith.languages.python.source.references import (
+    Imports,
+    ImportTarget,
+    Reference,
+    Via,
+    bases,
+    is_private,
+    references,
+)
+from testsmith.languages.python.test_files.style import framework_of, sample
+from testsmith.languages.python.test_files.test_paths import TestPaths
+from testsmith.model import Context, Member, MemberKind, Request
+
+_MOST_CHARACTERS = 300
+_MOST_LINES = 40
+_MOST_FIELDS = 12
+_ACCESSORS = frozenset({"setter", "deleter"})
+
+
+def signature(definition: Definition, *, methods: Collection[str] | None = None) -> str:
+    """Return a definition's signature, dedented and without blank lines.
+
+    For a class this is its head, fields, constructor and methods; for a constant its assignment, truncated if
+    long.
+
+    Args:
+        definition: The definition.
+        methods: For a class, the methods to include in addition to the constructor (which then includes the
+            fields it sets). None includes all public methods, as a user of the class sees them.
+    """
+    statement = definition.parts[-1].statement
+    if isinstance(statement, ast.ClassDef):
+        return "\n".join(_cut_lines(list(_class_lines(statement, methods))))
+    if isinstance(statement, Function):
+        return "\n".join(_function_lines(statement))
+    return "\n".join(_shortened(ast.unparse(part.statement)) for part in definition.parts[:3])
+
+
+def _class_lines(node: ast.ClassDef, methods: Collection[str] | None) -> Iterator[str]:
+    bases = ", ".join(map(ast.unparse, (*node.bases, *node.keywords)))
+    yield from _decorators(node)
+    yield f"class {node.name}({bases}):" if bases else f"class {node.name}:"
+    body = [*_documentation(node), *_member_lines(node, methods)]
+    yield from (f"    {line}" for line in body or ["..."])
+
+
+def _member_lines(node: ast.ClassDef, methods: Collection[str] | None) -> Iterator[str]:
+    inner = [placed.statement for placed in statements(node.body)]
+    for statement in inner:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            yield _shortened(ast.unparse(statement))
+    for statement in inner:
+        if isinstance(statement, Function) and _is_shown(statement, methods):
+            yield from _function_lines(statement, with_fields=methods is not None)
+
+
+def _is_shown(node: Function, methods: Collection[str] | None) -> bool:
+    if node.name == "__init__":
+        return True
+    if any(last_name(decorator) in _ACCESSORS for decorator in node.decorator_list):
+        return False
+    return not is_private(node.name) if methods is None else node.name in methods
+
+
+def _function_lines(node: Function, *, with_fields: bool = False) -> Iterator[str]:
+    yield from _decorators(node)
+    prefix = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
+    head = f"{prefix} {node.name}({_shortened(ast.unparse(node.args))}){returns}:"
+    body = [*_documentation(node), *(_fields(node) if with_fields else ())]
+    yield head if body else f"{head} ..."
+    yield from (f"    {line}" for line in body)
+
+
+def _fields(node: Function) -> Sequence[str]:
+    """Return the assignments in a constructor that set fields."""
+    if node.name != "__init__":
+        return ()
+    assigned = [placed.statement for placed in statements(node.body)]
+    fields = [each for each in assigned if isinstance(_first_target(each), ast.Attribute)]
+    return [_shortened(ast.unparse(each)) for each in fields[:_MOST_FIELDS]]
+
+
+def _first_target(statement: ast.stmt) -> ast.expr | None:
+    match statement:
+        case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target):
+            return target
+    return None
+
+
+def _decorators(node: Function | ast.ClassDef) -> Iterator[str]:
+    return (f"@{_shortened(ast.unparse(decorator))}" for decorator in node.decorator_list)
+
+
+def _documentation(node: Function | ast.ClassDef) -> Sequence[str]:
+    text = (ast.get_docstring(node) or "").strip()
+    first_line = text.partition("\n")[0].strip()
+    return [f'"""{_shortened(first_line)}"""'] if first_line else []
+
+
+def _shortened(text: str) -> str:
+    """Return a text on one line, truncated if long."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]} ..."
+
+
+def _cut_lines(lines: Sequence[str]) -> Sequence[str]:
+    return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], "    ..."]
+
+
+MOST_BYTES = 16 * 1024
+"""Maximum size of all conventions in a request, in UTF-8 bytes."""
+
+CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
+
+_FILES_KEPT = 256
+"""Maximum number of parsed files kept at once. Members arrive file by file and share few other files."""
+
+_MOST_BLOCKS = 30
+_MOST_HOPS = 5
+
+
+def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+    """Yield one request per member, in order; see `LanguageDriver.requests`."""
+    test_paths = TestPaths(tree, project)
+    conventions = Conventions(tree)
+    used = _Signatures(tree, project)
+    framework = framework_of(tree, project)
+    samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
+    for member in members:
+        test_path = test_paths.of(member.path)
+        neighbour = test_paths.neighbour(test_path)
+        yield Request(
+            member=member,
+            test_path=test_path,
+            framework=framework,
+            conventions=conventions.of(member.path, test_path),
+            normalised_source=normalised_source(member.source),
+            context=Context(
+                signatures=used.of(member),
+                style_sample=samples(neighbour) if neighbour is not None else "",
+                dependencies=member.because_source,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A parsed source file with its definitions and imports."""
+
+    module: Module
+    definitions: dict[str, Definition]
+    imports: Imports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """A definition that a member uses; `methods` limits a class to the relevant ones (None for all)."""
+
+    file: _File
+    name: str
+    methods: frozenset[str] | None = None
+
+    @property
+    def block(self) -> str:
+        """Return its signature, preceded by its module."""
+        shown = signature(self.file.definitions[self.name], methods=self.methods)
+        return f"# {self.file.module.name}\n{shown}"
+
+
+class _Signatures:
+    """Second tier of the context: signatures of what members use."""
+
+    def __init__(self, tree: SourceTree, project: str) -> None:
+        self._tree = tree
+        self._paths = frozenset(tree.paths())
+        self._roots = SourceRoots.of(project, self._paths)
+        self._file = lru_cache(maxsize=_FILES_KEPT)(self._read)
+
+    def of(self, member: Member) -> str:
+        """Return the signatures separated by blank lines, the enclosing class first."""
+        file = self._file(member.path)
+        if file is None or member.name not in file.definitions:
+            return ""
+        try:
+            blocks = dict.fromkeys(used.block for used in self._used_by(member, file))
+        except RecursionError:  # generated code may be nested thousands of levels deep; omit signatures then
+            return ""
+        return "\n\n".join(islice(blocks, _MOST_BLOCKS))
+
+    def _used_by(self, member: Member, file: _File) -> Iterator[_Used]:
+        definition = file.definitions[member.name]
+        found = _in_order(member.source, {*references(definition, file.module.package), *_types(definition)})
+        enclosing = member.name.rpartition(".")[0]
+        if enclosing in file.definitions:
+            own = frozenset(each.names[0] for each in found if each.via is Via.OWN)
+            yield _Used(file=file, name=enclosing, methods=own - {member.plain_name})
+            found = [*found, *bases(file.definitions[enclosing])]
+        elif member.kind is MemberKind.CLASS:
+            found = [*found, *bases(definition)]
+        shown = {member.name, enclosing}
+        for reference in found:
+            used = self._meant(file, reference)
+            if used is not None and not (used.file is file and used.name in shown):
+                yield used
+
+    def _meant(self, file: _File, reference: Reference) -> _Used | None:
+        """Return the project definition that a reference resolves to, excluding the member's own class."""
+        if reference.via is Via.NAME:
+            return self._named(file, reference.names, _MOST_HOPS)
+        if reference.via is Via.MODULE:
+            return self._in_module(reference.names[0], reference.names[1:], _MOST_HOPS)
+        return None
+
+    def _named(self, file: _File, names: Sequence[str], hops: int) -> _Used | None:
+        """Resolve names from a module's top level, following re-exports."""
+        if not names or not hops:
+            return None
+        name, *rest = names
+        if name in file.definitions:
+            return _Used(file=file, name=name)
+        for target in (
+            *file.imports.names.get(name, ()),
+            *(ImportTarget(star, name) for star in file.imports.stars),
+        ):
+            inner = rest if target.name is None else [target.name, *rest]
+            used = self._in_module(target.module, inner, hops - 1)
+            if used is not None:
+                return used
+        return None
+
+    def _in_module(self, module: str, names: Sequence[str], hops: int) -> _Used | None:
+        """Resolve names from a module; leading names may be submodules."""
+        if not names:
+            return None
+        file = self._file_of(module)
+        used = self._named(file, names, hops) if file is not None else None
+        return used or self._in_module(f"{module}.{names[0]}", names[1:], hops)
+
+    def _file_of(self, module: str) -> _File | None:
+        inner = module.replace(".", "/")
+        for folder in self._roots.folders:
+            prefix = f"{folder}/" if folder else ""
+            for path in (f"{prefix}{inner}/__init__.py", f"{prefix}{inner}.py"):
+                if path in self._paths:
+                    return self._file(path)
+        return None
+
+    def _read(self, path: str) -> _File | None:
+        module = self._roots.module(path)
+        data = self._tree.read(path)
+        if module is None or data is None:
+            return None
+        try:
+            tree = read_source(path, data).tree
+        except CannotParse:
+            return None
+        imports = Imports(module.package)
+        for placed in statements(tree.body):
+            imports.enter(placed.statement)
+        for statement in _type_checking_imports(tree):
+            imports.enter(statement)
+        return _File(module=module, definitions=definitions(tree), imports=imports)
+
+
+def _type_checking_imports(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield top-level conditional imports, including those under `TYPE_CHECKING`."""
+    for statement in tree.body:
+        if isinstance(statement, ast.If):
+            yield from (each for each in statement.body if isinstance(each, ast.Import | ast.ImportFrom))
+
+
+def _types(definition: Definition) -> Iterator[Reference]:
+    """Yield references to the types in a definition's annotations."""
+    for part in definition.parts:
+        if isinstance(part.statement, Function):
+            arguments = (node for node in ast.walk(part.statement.args) if isinstance(node, ast.arg))
+            annotations = (part.statement.returns, *(argument.annotation for argument in arguments))
+            for annotation in annotations:
+                yield from _names_in(annotation)
+
+
+def _names_in(annotation: ast.expr | None) -> Iterator[Reference]:
+    if annotation is None:
+        return
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Name):
+            yield Reference(Via.NAME, (node.id,))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = (name for name in re.findall(r"\w+", node.value) if name.isidentifier())
+            yield from (Reference(Via.NAME, (name,)) for name in names)
+
+
+def _in_order(source: str, found: Iterable[Reference]) -> Sequence[Reference]:
+    """Return references in the order of their first use in the source."""
+    return sorted(found, key=lambda each: (source.find(each.names[-1]), each.via.value, each.names))
+
+
+class Conventions:
+    """Test conventions from the `TESTSMITH.md` files of a tree, each read once.
+
+    The root's come first, followed by those of deeper folders.
+    """
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._tree = tree
+        self._there = {path for path in tree.paths() if PurePosixPath(path).name == CONVENTIONS_FILE}
+        self._joined: dict[tuple[str, ...], str] = {}
+
+    def of(self, path: str, test_path: str) -> str:
+        """Return the conventions for a source file and its test file, from all folders above them."""
+        if not self._there:
+            return ""
+        wanted = {
+            str(folder / CONVENTIONS_FILE)
+            for each in (path, test_path)
+            for folder in PurePosixPath(each).parents
+        }
+        files = tuple(sorted(wanted & self._there, key=lambda file: (file.count("/"), file)))
+        if files not in self._joined:
+            texts = [(self._tree.read(file) or b"").decode(errors="replace").strip() for file in files]
+            self._joined[files] = _cut("\n\n".join(text for text in texts if text))
+        return self._joined[files]
+
+
+def _cut(text: str) -> str:
+    data = text.encode()
+    if len(data) <= MOST_BYTES:
+        return text
+    return data[: MOST_BYTES - len(CUT_MARK)].decode(errors="ignore") + CUT_MARK

@@ -1,0 +1,291 @@
+"""The offline engine on a kiosk: real processes, and the tests that it writes as golden files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from fakes.engine import answers, candidate, members_of, reason, run_pytest
+from fakes.golden import check_golden
+from fakes.workspaces import small_workspace
+from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.model import (
+    Candidate,
+    Change,
+    Member,
+    Origin,
+    Request,
+    Result,
+    Skipped,
+    SkipStage,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+KIOSK = (GOLDEN / "kiosk.py.txt").read_text(encoding="utf-8")
+
+
+def summary_of(made: Candidate) -> str:
+    return made.summary({each.test for each in made.sayings})
+
+
+def witness_of(made: Candidate) -> str | None:
+    return made.witness({each.test for each in made.sayings})
+
+
+def test_kiosk__tests_are_as_a_person_found_them_good_and_pass(tmp_path: Path) -> None:
+    found = asyncio.run(answers(tmp_path / "work", {"kiosk.py": KIOSK}))
+    written = {name: made for name, made in found.items() if isinstance(made, Candidate)}
+    reasons = "".join(f"{name}: {reason(found[name])}\n" for name in found if name not in written)
+
+    done = run_pytest(tmp_path, {"kiosk": KIOSK}, {name: made.code for name, made in written.items()})
+
+    check_golden(GOLDEN / "skipped.txt", reasons)
+    for name, made in written.items():
+        check_golden(GOLDEN / f"{name}.py.txt", made.code)
+    failed = [line for line in done.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    assert len(failed) == 1, done
+    assert "test_in_euros.py::test_in_euros_of_five_as_documented" in failed[0]
+
+
+CENTS = '''def cents(text: str) -> int:
+    """Read a price.
+
+    >>> cents("2.50")
+    250
+    >>> cents("1.15")
+    115
+    """
+    if not text:
+        raise ValueError("there is no price")
+    return int(float(text) * 100)
+'''
+
+
+def test_contradicted_member__pins_what_is_documented_and_no_other_value(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
+
+    assert 'assert cents("2.50") == 250' in made.code
+    assert 'assert cents("1.15") == 115' in made.code
+    assert made.code.count("assert ") == 2
+    assert 'pytest.raises(ValueError, match="there is no price")' in made.code
+
+
+TEE = '''
+def tee_each(func, items):
+    """Yield items, each given to a function first.
+
+    >>> seen = []
+    >>> func = lambda item: seen.append(item * 2)
+    >>> list(tee_each(func, [1, 2]))
+    [1, 2]
+    >>> list(seen)
+    [2, 4]
+    """
+    for item in items:
+        func(item)
+        yield item
+'''
+
+
+def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"tees.py": TEE}))["tee_each"])
+
+    first, second = "list(tee_each(func, [1, 2]))", "assert list(seen) == [2, 4]"
+    assert f"assert {first} == [1, 2]" in made.code
+    for test in made.code.split("def test_")[1:]:
+        assert second not in test or f"    {first}\n    {second}" in test
+
+
+def test_engine__writes_the_same_again(tmp_path: Path) -> None:
+    files = {
+        "m.py": CENTS,
+        "n.py": "def low(word: str, times: int = 1) -> str:\n    return word.lower() * times\n",
+    }
+
+    first, second = (asyncio.run(answers(tmp_path / place, files)) for place in ("first", "second"))
+
+    assert first == second
+
+
+def test_candidate__says_where_it_comes_from_and_what_it_shows(tmp_path: Path) -> None:
+    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
+
+    assert made.origin is Origin.OFFLINE
+    assert (
+        summary_of(made)
+        == '`cents("2.50")` gives `250`; `cents("")` raises `ValueError("there is no price")`.'
+    )
+    assert witness_of(made) is None
+
+
+def test_changed_member__begins_with_what_base_does_otherwise(tmp_path: Path) -> None:
+    base = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total >= 100 else 5\n"}
+    head = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total > 100 else 5\n"}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["fee"])
+
+    assert witness_of(made) == "`fee(100)` gave `0` before this change and gives `5` now."
+    assert made.code.index("100, 5") < made.code.index("1250")
+
+
+CHUNKED = """def chunked(items: list[int], n: int, strict: bool = False) -> list[list[int]]:
+    {}
+    parts = [items[at : at + n] for at in range(0, len(items), n)]
+
+    def whole_parts():
+        if parts and len(parts[-1]) != n:
+            raise ValueError("items do not divide evenly")
+        return parts
+
+    return whole_parts if strict else parts
+"""
+
+
+def test_exception_of_the_tests_own_call__is_not_what_base_did(tmp_path: Path) -> None:
+    """On base the list that it gives for -1 cannot be called; on head there is no list."""
+    base = {"m.py": CHUNKED.format("")}
+    head = {"m.py": CHUNKED.format("if n < 0:\n        raise ValueError('n must be at least 0')")}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["chunked"])
+
+    witnesses = [each.witness for each in made.sayings if each.witness]
+    assert witnesses == [
+        (
+            "`chunked([3, 1, 2], -1)` gave `[]` before this change and raises "
+            '`ValueError("n must be at least 0")` now.'
+        )
+    ]
+    assert "chunked([3, 1, 2], -1)()" not in made.code
+
+
+BAG = """class Bag:
+    def __init__(self) -> None:
+        self.items: list[str] = []
+
+    def put(self, item: str) -> None:
+        self.items.append({})
+"""
+
+
+def test_change_of_what_is_left_behind__is_a_witness(tmp_path: Path) -> None:
+    base = {"bags.py": BAG.format("item")}
+    head = {"bags.py": BAG.format("item.upper()")}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, base))["Bag.put"])
+
+    assert witness_of(made) == (
+        '`Bag().put("apple")` left `bag.items` as `["apple"]` before this change'
+        ' and leaves `bag.items` as `["APPLE"]` now.'
+    )
+
+
+def test_member_that_base_has_not__has_no_witness(tmp_path: Path) -> None:
+    head = {"fees.py": "def fee(total: int) -> int:\n    return total + 1\n"}
+
+    made = candidate(asyncio.run(answers(tmp_path, head, {"fees.py": "OTHER = 1\n"}))["fee"])
+
+    assert witness_of(made) is None
+
+
+def test_missing_package__is_a_matter_of_the_environment(tmp_path: Path) -> None:
+    head = {"web.py": "import surely_not_installed\n\n\ndef get(name: str) -> str:\n    return name\n"}
+
+    result = asyncio.run(answers(tmp_path, head))["get"]
+
+    assert isinstance(result, Skipped)
+    assert result.stage is SkipStage.ENVIRONMENT
+    assert result.reason == (
+        "its module cannot be imported: ModuleNotFoundError: No module named 'surely_not_installed'"
+    )
+
+
+def test_module_that_fails__is_a_matter_of_generation(tmp_path: Path) -> None:
+    head = {"broken.py": "raise RuntimeError('never')\n\n\ndef get(name: str) -> str:\n    return name\n"}
+
+    result = asyncio.run(answers(tmp_path, head))["get"]
+
+    assert isinstance(result, Skipped)
+    assert result.stage is SkipStage.GENERATION
+    assert result.reason == "its module cannot be imported: RuntimeError: never"
+
+
+def test_hanging_member__costs_its_own_time_and_no_more(tmp_path: Path) -> None:
+    hanging = "def hang(n: int) -> int:\n    while True:\n        n += 1\n"
+    fine = "\n\ndef fine(n: int) -> int:\n    return n + 1\n"
+
+    found = asyncio.run(answers(tmp_path, {"m.py": hanging + fine}))
+
+    assert reason(found["hang"]).startswith("no input gave a value to compare")
+    assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code
+
+
+def test_name_that_hides_a_built_in_one__is_reached_by_its_module(tmp_path: Path) -> None:
+    made = asyncio.run(
+        answers(tmp_path, {"m.py": "def sum(items: list[int]) -> int:\n    return len(items)\n"})
+    )
+
+    code = candidate(made["sum"]).code
+    assert "import m\n" in code
+    assert "m.sum(items)" in code
+
+
+def test_member_of_another_language__is_skipped(tmp_path: Path) -> None:
+    (member,) = members_of({"m.py": "def f() -> int:\n    return 1\n"})
+    foreign = Member(**{**{name: getattr(member, name) for name in Member.__slots__}, "language": "cobol"})
+
+    async def answer() -> Result:
+        async with small_workspace(tmp_path, {"m.py": ""}) as workspace:
+            return await OfflineGenerator(workspace).generate(Request(member=foreign, test_path="t"))
+
+    assert reason(asyncio.run(answer())) == "the offline engine knows only Python"
+
+
+RATES = {
+    "rates.py": """
+def fee(weight: int) -> int:
+    if weight > 10:
+        return {dear}
+    return 1
+
+
+def doubled(text: str) -> str:
+    '''Repeat a text.
+
+    >>> doubled("a")
+    'aaa'
+    '''
+    if not text:
+        raise ValueError("empty")
+    return text * 2
+
+
+def now() -> float:
+    import time
+    return time.perf_counter()
+"""
+}
+
+
+def test_observe__the_trials_of_the_tests_are_told_and_not_run_again(tmp_path: Path) -> None:
+    head, base = ({name: text.format(dear=dear) for name, text in RATES.items()} for dear in (9, 7))
+    requests = [
+        Request(member=member, test_path="tests/test_rates.py") for member in members_of(head, Change.CHANGED)
+    ]
+
+    async def told() -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+        async with small_workspace(tmp_path, head, base) as workspace:
+            engine = OfflineGenerator(workspace)
+            before = {member: told async for member, told in engine.observe(requests[:1])}
+            results = [result async for result in engine.generate_batch(requests)]
+            assert len(results) == len(requests)
+            (workspace.head.root / "rates.py").unlink()
+            return before, {member: told async for member, told in engine.observe(requests)}
+
+    before, observed = asyncio.run(told())
+    fee = observed["rates.py::fee"]
+    assert before == {"rates.py::fee": fee}
+    assert fee[0].endswith("gave `7` before this change and gives `9` now.")
+    assert any(text.endswith("gives `1`") for text in fee)
+    assert observed["rates.py::doubled"] == ('`doubled("")` raises `ValueError("empty")`',)
+    assert "rates.py::now" not in observed

@@ -1,0 +1,160 @@
+"""What tests show, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from fakes.cases import call, case, fact, gives, on_object, raises
+from testsmith.languages.python.explorer.cases import CallResult, Case, Observation
+from testsmith.languages.python.explorer.render.call_text import Slot
+from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings
+from testsmith.languages.python.explorer.subjects import Home
+from testsmith.languages.python.explorer.trial import StatedRelation
+from testsmith.model import Candidate, Origin
+
+
+def summary(cases: Sequence[Case]) -> str:
+    return candidate_of(cases).summary(["test_it"])
+
+
+def witness(cases: Sequence[Case]) -> str | None:
+    return candidate_of(cases).witness(["test_it"])
+
+
+def candidate_of(cases: Sequence[Case]) -> Candidate:
+    told = sayings(cases, [("test_it", Test(tuple(cases)))])
+    return Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, sayings=told)
+
+
+def test_sayings__of_a_test_that_was_cut_are_not_told() -> None:
+    kept, gone = case(call("1"), gives("2")), case(call("0"), gives("3"))
+    told = sayings([gone, kept], [("test_gone", Test((gone,))), ("test_kept", Test((kept,)))])
+    candidate = Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, sayings=told)
+    assert candidate.summary(["test_kept"]) == "`f(1)` gives `2`."
+    assert candidate.summary(["test_gone", "test_kept"]) == "`f(0)` gives `3`; `f(1)` gives `2`."
+    assert candidate.summary([]) == ""
+
+
+def test_summary__tells_the_first_two() -> None:
+    cases = [case(call("1"), gives("2")), case(call("0"), raises("not zero")), case(call("3"), gives("4"))]
+
+    assert summary(cases) == '`f(1)` gives `2`; `f(0)` raises `ValueError("not zero")`.'
+
+
+def test_summary__tells_what_came_before() -> None:
+    made = case(on_object('bag.put("a")'), gives("2"))
+
+    assert summary([made]) == '`bag.put("x")` after `bag.put("a")` gives `2`.'
+
+
+def test_summary__leaves_out_what_is_contradicted_or_long() -> None:
+    assert (
+        summary([case(call("1"), gives("2", agrees=False)), case(call('"' + "x" * 200 + '"'), gives("2"))])
+        == ""
+    )
+
+
+ORDER = CallResult(
+    kind="object", home=Home(module="m", path="Order"), facts=(fact("{}.a", "1"), fact("{}.b", "2"))
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            case(call("1"), gives("2"), base=gives("3")),
+            "`f(1)` gave `3` before this change and gives `2` now.",
+        ),
+        (
+            case(call("1"), gives("2"), base=CallResult(kind="none", error="TypeError")),
+            "`f(1)` raised `TypeError` before this change and gives `2` now.",
+        ),
+        (
+            case(call("1"), raises("no"), base=gives("3")),
+            '`f(1)` gave `3` before this change and raises `ValueError("no")` now.',
+        ),
+        (
+            case(
+                on_object(),
+                gives("None"),
+                state=[fact("bag.size", "2", "0")],
+                base=Observation(outcome=gives("None"), state=(fact("bag.size", "1", "0"),)),
+            ),
+            '`Bag().put("x")` left `bag.size` as `1` before this change and leaves `bag.size` as `2` now.',
+        ),
+        (
+            case(call("1"), ORDER, base=replace(ORDER, facts=(fact("{}.a", "1"), fact("{}.b", "3")))),
+            (
+                "`f(1)` gave an `Order` with `it.b` equal to `3` before this change and gives an `Order`"
+                " with `it.b` equal to `2` now."
+            ),
+        ),
+    ],
+)
+def test_witness__tells_both_sides(made: Case, words: str) -> None:
+    assert witness([made]) == words
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        case(call("1"), gives("2")),
+        case(call("1"), gives("2"), base=gives("2")),
+        case(call("1"), raises("new words"), base=CallResult(kind="none", error="ValueError")),
+        case(call("1"), gives("2", agrees=False), base=gives("3")),
+        case(call("1"), ORDER, base=replace(ORDER, facts=(fact("{}.a", "1"), fact("{}.c", "3")))),
+    ],
+)
+def test_witness__is_none_where_nothing_is_to_be_told(made: Case) -> None:
+    assert witness([made]) is None
+
+
+def test_facts__what_came_of_each_case_those_first_on_which_base_differs() -> None:
+    cases = [
+        case(call("1"), gives("2"), base=gives("2")),
+        case(call('""'), raises("empty")),
+        case(call("100"), gives("1"), base=gives("0")),
+        case(call("1"), gives("2"), base=gives("2")),
+    ]
+    assert facts(cases) == (
+        "`f(100)` gave `0` before this change and gives `1` now.",
+        "`f(1)` gives `2`",
+        '`f("")` raises `ValueError("empty")`',
+    )
+
+
+def test_facts__tell_how_a_value_was_brought_out() -> None:
+    assert facts(
+        [case(call("1"), gives("2", form="awaited")), case(call("2"), gives("[1]", form="listed"))]
+    ) == (
+        "`f(1)` gives `2` (awaited)",
+        "`f(2)` gives `[1]` (as a list)",
+    )
+
+
+def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> None:
+    contradicted = case(call("1"), gives("2", agrees=False), base=gives("3"))
+    long = case(call('"' + "x" * 300 + '"'), gives("2"))
+    nothing = case(call("0"), CallResult(kind="none", agrees=True))
+    on_files = replace(case(call("3"), gives("4")), seen=Observation(outcome=gives("4"), writes=True))
+    assert facts([contradicted, long, nothing, on_files]) == ()
+
+
+def test_facts__few() -> None:
+    assert len(facts([case(call(str(number)), gives(str(number))) for number in range(50)])) == 8
+
+
+def test_saying__of_a_relation_is_that_it_holds() -> None:
+    trial = replace(
+        call("1"), pieces=("g(f(", Slot.ALL, "))"), relation=StatedRelation("is_reversed_by_g", "")
+    )
+    made = case(trial, gives("True"), base=gives("False"))
+
+    (saying,) = sayings([made], [("test_it", Test((made,)))])
+
+    assert saying.shows == "`g(f(1))` holds"
+    assert saying.witness == "`g(f(1))` did not hold before this change and holds now."

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import pytest
+
+from fakes.cases import call, on_object
+from testsmith.languages.python.explorer.boundary_search import Pair
+from testsmith.languages.python.explorer.guidance import crossed, variations
+from testsmith.languages.python.explorer.render.call_text import Argument
+from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
+from testsmith.languages.python.explorer.trial import Recording, StatedRelation, Trial
+
+
+def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:
+    return [made.call for made in variations(call(argument), pairs)][:most]
+
+
+@pytest.mark.parametrize(
+    ("argument", "pair", "expected"),
+    [
+        ("5", ("5", "1024"), "f(1024)"),
+        ("5", ("5", "1024"), "f(1023)"),
+        ("5", ("1024", "5"), "f(1025)"),
+        ("5", ("-5", "8"), "f(-8)"),
+        ("5", ("300", "3600"), "f(60)"),
+        ("2.5", ("2.5", "10"), "f(10.0)"),
+        ('"hello"', ('"hello"', '"world"'), 'f("world")'),
+        ('"Hello"', ('"hello"', '"world"'), 'f("world")'),
+        ('"a,b"', ('","', '";"'), 'f("a;b")'),
+        ('"12"', ("12", "40"), 'f("40")'),
+        ('"hello"', ("5", "3"), 'f("hel")'),
+        ("[1, 2]", ("2", "4"), "f([1, 2, 1, 2])"),
+        ('b"ab"', ("b'a'", "b'z'"), "f(b'zb')"),
+        ("timedelta(days=1)", ("timedelta(days=1)", "timedelta(days=30)"), "f(timedelta(days=30))"),
+        ("{'a': 1}", ("1", "7"), "f({'a': 7})"),
+    ],
+)
+def test_variations__put_the_other_side_of_a_comparison_in_place(
+    argument: str, pair: Pair, expected: str
+) -> None:
+    assert expected in calls_near(argument, pair)
+
+
+def test_variations__change_each_literal_a_little() -> None:
+    made = calls_near('"ab"')
+
+    assert made[:3] == ['f("AB")', 'f("aba")', 'f("b")']
+    assert 'f("")' in made
+    assert len(made) == len(set(made))
+
+
+def test_variations__keep_the_kind_of_a_literal() -> None:
+    assert {type(ast.literal_eval(made[2:-1])) for made in calls_near("2.5", ("2.5", "10"))} == {float}
+
+
+@pytest.mark.parametrize("argument", ["None", "True", "Path('ä')", "[", "x"])
+def test_variations__of_what_has_no_literal_are_none(argument: str) -> None:
+    assert calls_near(argument, ("5", "6")) == []
+
+
+def test_variations__change_what_makes_the_object() -> None:
+    made = [trial.setup for trial in variations(on_object("bag.grow(3)"), [("3", "10")])]
+
+    assert ("bag = Bag()", "bag.grow(10)") in made
+
+
+def test_variations__leave_parameters_alone_whose_values_are_named() -> None:
+    assert [*variations(call("5"), [("5", "6")], fixed=["a"])] == []
+
+
+def test_variations__are_told_from_what_was_planned() -> None:
+    made = next(iter(variations(replace(call("5"), layer=InputSource.DOCUMENTED), [("5", "6")])))
+
+    assert made.layer is InputSource.SEARCHED
+    assert made.example is None
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        replace(call("5"), relation=StatedRelation("reverses_encode", "False")),
+        replace(call("5"), recording=Recording("calls", "calls f")),
+    ],
+)
+def test_variations__are_of_plain_trials_alone(trial: Trial) -> None:
+    assert [*variations(trial, [("5", "6")])] == []
+    assert [*crossed(trial, call("6"))] == []
+
+
+def test_crossed__takes_one_argument_of_the_other() -> None:
+    one = replace(call("5"), arguments=(_given("a", "1"), _given("b", "2")))
+    other = replace(
+        call("5"), arguments=(_given("a", "1"), _given("b", "3"), _given("c", "4", by_keyword=True))
+    )
+
+    assert [made.call for made in crossed(one, other)] == ["f(1, 3)", "f(1, 2, c=4)"]
+
+
+def test_crossed__brings_the_imports_along() -> None:
+    date = Expression("date(2024, 1, 1)", frozenset({Import("datetime", "date")}))
+    other = replace(call("5"), arguments=(Argument("a", date),))
+
+    (made,) = crossed(call("5"), other)
+
+    assert Import("datetime", "date") in made.imports
+
+
+def test_crossed__of_calls_on_other_objects_is_nothing() -> None:
+    assert [*crossed(call("5"), on_object("bag = Bag()"))] == []
+
+
+def _given(name: str, text: str, *, by_keyword: bool = False) -> Argument:
+    return Argument(name, Expression(text), by_keyword)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import pytest
+from languages.python.judge.smells.test_smells import MEMBER
+
+from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
+
+HEAD = """\
+import pytest
+import shop
+from shop import total
+
+def helper(ready):
+    return shop.deploy() if ready else 1
+
+"""
+
+
+def dormant(body: str, idle: str, *, columns: bool = True) -> str | None:
+    """Return the reason for a test in which one call, or one import, was not reached."""
+    code = f"{HEAD}\ndef test_x(tmp_path):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+    kinds = ast.Call | ast.Import | ast.Attribute | ast.ClassDef
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, kinds)]
+    (node,) = [one for one in nodes if ast.unparse(one) == idle]
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    whole = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+    place = whole if columns else (node.lineno, -1, -1, -1)
+    return dormant_of(code, MEMBER, [place]).get("test_x")
+
+
+@pytest.mark.parametrize("columns", [True, False])
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        ("if total(1, 1) == 2:\n    shop.deploy(1)\nassert total(1, 1) == 1", "shop.deploy(1)"),
+        ("assert helper(False) == total(1, 1)", "shop.deploy()"),
+        ("try:\n    total(1, 1)\nexcept ValueError:\n    import shop.deploying", "import shop.deploying"),
+        ("for _ in []:\n    shop.deploy(2)\nassert total(1, 1) == 1", "shop.deploy(2)"),
+        ("run = lambda: shop.deploy(3)\nassert total(1, 1) == 1", "shop.deploy(3)"),
+        ("if not tmp_path:\n    tmp_path.joinpath('x').unlink()", "tmp_path.joinpath('x').unlink()"),
+        ("with pytest.raises(ValueError):\n    if total(1, -1):\n        shop.deploy(4)", "shop.deploy(4)"),
+    ],
+)
+def test_dormant_of__a_call_or_import_that_nobody_has_seen(body: str, idle: str, *, columns: bool) -> None:
+    what = "an import" if idle.startswith("import") else "a call"
+    assert (
+        dormant(body, idle, columns=columns) == f"has {what} that did not run while it was proven: `{idle}`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        (
+            "try:\n    total(1, -1)\nexcept ValueError:\n    pass\nelse:\n    pytest.fail('no')",
+            "pytest.fail('no')",
+        ),
+        ("if total(1, 1) != 1:\n    raise AssertionError('no')", "AssertionError('no')"),
+        ("def never():\n    raise shop.Called(1)\nassert shop.skip(never)", "shop.Called(1)"),
+        ("with pytest.raises(ValueError):\n    total(1, -1)\n    total(2, -1)", "total(2, -1)"),
+        ("assert shop.sort([], key=lambda item: item.lower()) == []", "item.lower()"),
+        ("assert total(1, 1) == 1, repr(tmp_path)", "repr(tmp_path)"),
+        ("assert total(1, 1) == 1, f'{1}'.join('ab')", "f'{1}'.join('ab')"),
+        (
+            "class Fake:\n    def close(self):\n        self.done.append(1)\nassert shop.use(Fake())",
+            "self.done.append(1)",
+        ),
+    ],
+)
+def test_dormant_of__what_an_honest_test_need_not_reach(body: str, idle: str) -> None:
+    assert dormant(body, idle) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        ("if tmp_path:\n    list(map(shop.deploy, [1]))", "map(shop.deploy, [1])"),
+        ("if tmp_path:\n    max([1], key=shop.deploy)", "max([1], key=shop.deploy)"),
+        ("if tmp_path:\n    sorted([1], **{'key': shop.deploy})", "sorted([1], **{'key': shop.deploy})"),
+        ("from shop import deploy as bool\nif tmp_path:\n    bool(1)", "bool(1)"),
+        ("from shop import deploy as CleanError\nif tmp_path:\n    CleanError(1)", "CleanError(1)"),
+        ("if tmp_path:\n    raise shop.deploy(1)", "shop.deploy(1)"),
+        ("import shutil\nif tmp_path:\n    raise AssertionError(shutil.rmtree('a'))", "shutil.rmtree('a')"),
+        ("if tmp_path:\n    shop.fail(1)", "shop.fail(1)"),
+        ("TYPE_CHECKING = shop.on()\nif TYPE_CHECKING:\n    shop.deploy(1)", "shop.deploy(1)"),
+        ("if __name__ == '__main__':\n    pass\nelif tmp_path:\n    shop.deploy(1)", "shop.deploy(1)"),
+        ("def use(it):\n    if tmp_path:\n        it.deploy(1)\nuse(shop)", "it.deploy(1)"),
+        ("def use(it):\n    if tmp_path:\n        it.get(1)\nuse(shop)", "it.get(1)"),
+        (
+            "class Fake:\n    append = shop.deploy\n    def go(self):\n        self.append(1)\nFake()",
+            "self.append(1)",
+        ),
+        (
+            "import shutil\nwith pytest.raises(ValueError):\n    total(1, -1)\n    shutil.rmtree('a')",
+            "shutil.rmtree('a')",
+        ),
+        ("if tmp_path:\n    @shop.launch\n    def run(): ...", "shop.launch"),
+    ],
+)
+def test_dormant_of__what_only_looks_harmless(body: str, idle: str) -> None:
+    assert dormant(body, idle) == f"has a call that did not run while it was proven: `{idle}`"
+
+
+def test_dormant_of__what_makes_a_class() -> None:
+    idle = "class Made(metaclass=shop.deploy):\n    pass"
+    assert dormant(f"if tmp_path:\n{textwrap.indent(idle, '    ')}", idle) is not None
+
+
+@pytest.mark.parametrize(
+    "piece", ["def unnamed(a=shop.on() and 1):\n    pass", "class Unnamed:\n    a = shop.on()"]
+)
+def test_dormant_of__what_runs_where_something_is_defined(piece: str) -> None:
+    code = f"{HEAD}\n{piece}\n\ndef test_x():\n    assert total(1, 1) == 1\n"
+    (call,) = [node for node in ast.walk(ast.parse(code)) if ast.unparse(node) == "shop.on()"][-1:]
+    assert isinstance(call, ast.Call)
+    assert dormant_of(code, MEMBER, [(call.lineno, -1, -1, -1)]).keys() == {"test_x"}
+
+
+def test_dormant_of__another_tests_call_is_not_this_ones() -> None:
+    code = f"{HEAD}\ndef test_a():\n    assert helper(0) == 1\n\ndef test_b():\n    assert total(1, 1) == 1\n"
+    line = HEAD.splitlines().index("    return shop.deploy() if ready else 1") + 1
+    assert dormant_of(code, MEMBER, [(line, -1, -1, -1)]).keys() == {"test_a"}

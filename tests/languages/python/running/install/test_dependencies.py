@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
+from testsmith.languages.python.running.install.requirements import Declared
+
+
+def needs(files: dict[str, str], project: str = "") -> TestDependencies:
+    return read_test_dependencies(MemoryTree(files), project)
+
+
+def required(found: TestDependencies) -> tuple[str, ...]:
+    """All that is required by name."""
+    return tuple(text for one in found.sets for text in one.requirements)
+
+
+def test_needs__nothing_is_written_down() -> None:
+    assert needs({"a.py": ""}) == TestDependencies()
+
+
+def test_needs__extras_and_dependencies() -> None:
+    text = """
+[project]
+name = "shop"
+dependencies = ["attrs>=20"]
+optional-dependencies = {Tests = ["hypothesis"], dev = ["mypy"], docs = ["sphinx"]}
+"""
+    found = needs({"pyproject.toml": text})
+    extra = Declared(source="the extra Tests", extras=("Tests",))
+    assert found == TestDependencies(is_package=True, sets=(extra,), dependencies=("attrs>=20",))
+
+
+def test_needs__groups_with_what_they_include() -> None:
+    text = """
+[dependency-groups]
+test = ["pytest-mock", {include-group = "common"}, {include-group = "test"}]
+common = ["attrs", {include-group = "Test"}, {unknown = 1}, 3]
+dev = ["mypy"]
+"""
+    found = needs({"pyproject.toml": text})
+    assert required(found) == ("pytest-mock", "attrs")
+    assert found.groups == ("test",)
+
+
+def test_needs__those_of_development_only_where_there_are_none_of_tests() -> None:
+    text = "[dependency-groups]\ndev = ['mypy']\n"
+    assert required(needs({"pyproject.toml": text})) == ("mypy",)
+    assert required(needs({"pyproject.toml": text, "requirements-test.txt": "x"})) == ("x",)
+    assert required(needs({"pyproject.toml": text, "tox.ini": "[testenv]\ndeps = y\n"})) == ("y",)
+
+
+def test_needs__files_by_their_usual_names() -> None:
+    names = (
+        *("requirements-test.txt", "test_requirements.txt", "requirements/testing.txt"),
+        *("tests/requirements.txt", "requirements.txt"),
+    )
+    others = ("requirements-docs.txt", "test.txt", "sub/requirements-test.txt", "requirements-dev.txt")
+    found = needs({name: f"package{number}" for number, name in enumerate((*names, *others))})
+    assert [one.source for one in found.sets] == sorted(names[:4])
+    assert found.plain == ("package4",)
+
+
+def test_needs__a_file_that_is_compiled_from_another_counts_alone() -> None:
+    files = {"requirements/test.in": "pytest", "requirements/test.txt": "pytest==9.0"}
+    assert required(needs(files)) == ("pytest==9.0",)
+    assert required(needs({"requirements/test.in": "pytest"})) == ("pytest",)
+
+
+def test_needs__plain_requirements_that_hold_pytest_are_those_of_tests() -> None:
+    assert required(needs({"requirements.txt": "attrs\npytest-cov\n"})) == ("attrs", "pytest-cov")
+
+
+def test_needs__setup_cfg() -> None:
+    text = "[options]\ninstall_requires =\n    attrs\n    six\n[options.extras_require]\ntest = pytest-mock\n"
+    extra = Declared(source="the extra test", extras=("test",))
+    expected = TestDependencies(is_package=True, sets=(extra,), dependencies=("attrs", "six"))
+    assert needs({"setup.cfg": text}) == expected
+    assert needs({"setup.cfg": "[flake8]\nmax-line-length = 100\n"}) == TestDependencies()
+
+
+def test_needs__poetrys_groups_by_name_alone() -> None:
+    text = """
+[tool.poetry.group.test.dependencies]
+pytest-mock = "^3.1"
+[tool.poetry.dev-dependencies]
+mypy = "*"
+"""
+    assert required(needs({"pyproject.toml": text})) == ("pytest-mock",)
+
+
+def test_needs__uvs_lock_where_the_workspace_begins() -> None:
+    files = {"uv.lock": "", "packages/api/pyproject.toml": "[project]\nname = 'api'\n"}
+    assert needs(files, "packages/api").is_locked
+    assert needs({**files, "pyproject.toml": ""}).is_locked
+    assert not needs({"packages/uv.lock": ""}).is_locked
+
+
+def test_needs__what_uv_called_dev_dependencies() -> None:
+    text = "[tool.uv]\ndev-dependencies = ['mypy']\n"
+    assert required(needs({"pyproject.toml": text})) == ("mypy",)
+
+
+def test_needs__setup_py_keeps_its_extras_to_itself() -> None:
+    assert needs({"setup.py": ""}).extras == ("test", "testing", "tests")
+
+
+def test_needs__of_a_project_in_a_folder() -> None:
+    files = {"api/pyproject.toml": "[project]\nname = 'api'\n", "pyproject.toml": "", "setup.py": ""}
+    assert needs(files, "api") == TestDependencies(is_package=True)
+
+
+def test_needs__files_that_cannot_be_read() -> None:
+    assert needs({"pyproject.toml": "= 3", "setup.cfg": "nothing\n"}) == TestDependencies()
+    assert needs({"pyproject.toml": "project = 3\ndependency-groups = []\n"}) == TestDependencies()
+
+
+def test_needs__all_places_together_each_thing_once() -> None:
+    text = """
+[project]
+name = "shop"
+optional-dependencies = {tests = ["attrs"], speed = ["cython"], docs = ["sphinx"]}
+[tool.pdm.dev-dependencies]
+test = ["idna"]
+[tool.hatch.envs.hatch-test]
+extra-dependencies = ["six"]
+features = ["speed", "docs"]
+"""
+    files = {
+        "pyproject.toml": text,
+        "tox.ini": "[testenv]\ndeps =\n    idna\n    hypothesis\nextras = tests\n",
+        "noxfile.py": "@nox.session\ndef tests(s):\n    s.install('pretend')\n",
+        ".github/workflows/ci.yml": "jobs: {a: {steps: [{run: pip install pytz pytest}, {run: pytest}]}}\n",
+    }
+    found = needs(files)
+    assert required(found) == ("idna", "idna", "hypothesis", "pretend", "six", "pytz", "pytest")
+    assert found.extras == ("tests", "speed")
+    assert [one.source for one in found.sets] == [
+        "the extra tests",
+        "the dependency group test",
+        "tox.ini",
+        "noxfile.py",
+        "the hatch environment hatch-test",
+        "the workflows in .github",
+    ]
+
+
+def test_needs__groups_of_several_words_only_where_there_is_none_of_one() -> None:
+    groups = "[dependency-groups]\ntests = ['a']\ntests-random = ['b']\ntest-docs = ['c']\n"
+    assert required(needs({"pyproject.toml": groups})) == ("a",)
+    assert required(needs({"pyproject.toml": groups.replace("tests =", "docs =")})) == ("b",)
+
+
+def test_needs__workflows_are_those_of_base() -> None:
+    workflow = "jobs: {{a: {{steps: [{{run: pip install {} pytest}}, {{run: pytest}}]}}}}\n"
+    head, base = (
+        MemoryTree({".github/workflows/ci.yml": workflow.format(name)}) for name in ("new-name", "old-name")
+    )
+    assert "old-name" in required(read_test_dependencies(head, "", base))
+    assert "new-name" not in required(read_test_dependencies(head, "", base))
+
+
+def test_needs__no_name_of_the_project_becomes_an_option() -> None:
+    text = """
+[project]
+name = "shop"
+dependencies = ["attrs", "--index-url=https://evil.test", "x @ https://evil.test/x"]
+[project.optional-dependencies]
+test = []
+"tests-\\n--index-url=https://evil.test" = []
+[dependency-groups]
+test = ["--index-url=https://evil.test", "-e /etc"]
+"-tests" = []
+"""
+    found = needs({"pyproject.toml": text})
+    assert found.dependencies == ("attrs",)
+    assert found.extras == ("test",)
+    assert found.groups == ("test",)
+    assert required(found) == ()
+    [note] = found.notes
+    assert "`--index-url https://evil.test` (the dependency group test)" in note

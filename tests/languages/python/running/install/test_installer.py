@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fakes.arena import everybodys_folder
+from fakes.git_repository import GitRepository
+from fakes.packages import PackageIndex, made_wheel, shop_wheels
+from testsmith.execution.answers import JobResult
+from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.git.repository import Repository
+from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.languages.python.running.install.installer import version_of
+from testsmith.languages.python.running.install.package_index import uv_program
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
+from testsmith.languages.python.running.project_tests.run import run_suite
+from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.settings import SandboxChoice, VerificationSettings
+
+SHOP: dict[str, str | bytes | None] = {
+    "setup.py": "open('built', 'w').write('x')\n",
+    "shop/__init__.py": "from needed import VALUE\nfrom shop._version import version\n",
+}
+TEST = """
+from importlib import metadata
+import shop
+def test_what_is_there():
+    import for_tests
+    assert (shop.VALUE, for_tests.VALUE) == (5, 6)
+    assert shop.version == metadata.version("shop") == "1.2.post1"
+def test_what_is_new():
+    import shop.new
+"""
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    with PackageIndex(shop_wheels()).serving() as served:
+        yield served
+
+
+def repository(folder: Path, head: dict[str, str | bytes | None]) -> Repository:
+    """A repository whose second commit is a step behind its tag."""
+    made = GitRepository.create(folder)
+    made.commit(SHOP)
+    made.git("tag", "-a", "v1.2", "-m", "a version")
+    made.commit(head)
+    return Repository.open(folder)
+
+
+def order(project: Repository, index: PackageIndex) -> WorkspaceOrder:
+    python = Path(sys.executable)
+    return WorkspaceOrder(
+        repository=project,
+        head=project.working_tree(),
+        base=project.commit_tree(project.resolve("v1.2")),
+        settings=VerificationSettings(install=True, install_seconds=100.0, python=python),
+        sandbox=asyncio.run(build_sandbox(SandboxChoice.BEST_EFFORT, python)),
+        environment={"PIP_INDEX_URL": f"http://{index.host}/simple/"},
+    )
+
+
+async def run_on_both(workspace: Workspace, code: str) -> tuple[JobResult, JobResult]:
+    job = TestJob(number=0, code=code, seconds=20.0)
+    head = await run_jobs(workspace, RunSetting(name="head"), [job])
+    base = await run_jobs(workspace, RunSetting(name="base", on_base=True), [job])
+    return head[0], base[0]
+
+
+@pytest.mark.slow
+def test_install__the_project_and_what_its_tests_need(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, *await run_on_both(workspace, TEST)
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", {"shop/new.py": ""})
+        workspace, head, base = asyncio.run(scenario(order(project, index)))
+        left = sorted(path.name for path in (folder / "project").iterdir())
+    assert statuses(head) == {"test_what_is_there": "passed", "test_what_is_new": "passed"}, head
+    assert statuses(base) == {"test_what_is_there": "passed", "test_what_is_new": "failed"}, base
+    assert workspace.interpreter.path.is_relative_to(workspace.scratch)
+    assert not workspace.scratch.exists()
+    assert left == [".git", "setup.py", "shop"]  # all was built in a copy
+    assert "/simple/py/" not in [path for path, _ in index.asked]  # pytest worked as it was
+
+
+def statuses(result: JobResult) -> dict[str, str]:
+    return {name: one.status for name, one in result.functions.items()}
+
+
+@pytest.mark.slow
+def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageIndex) -> None:
+    head: dict[str, str | bytes | None] = {
+        "setup.py": "raise SystemExit('no compiler')",
+        "requirements.txt": "needed\n",
+        "requirements-test.txt": "for-tests\n",
+        "shop/_version.py": "version = 'unknown'\n",
+    }
+    code = "import shop\ndef test_it():\n    import for_tests\n    assert shop.VALUE == 5\n"
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert result.functions["test_it"].status == "passed"
+    assert "the project could not be installed, only what it needs: no compiler" in workspace.notes
+
+
+@pytest.mark.slow
+def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) -> None:
+    head: dict[str, str | bytes | None] = {
+        "requirements-test.txt": "no-such-package\n--index-url https://evil.test\n",
+        "tox.ini": "[testenv]\ndeps = for-tests\n",
+    }
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, TEST))[0]
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result)["test_what_is_there"] == "passed", result
+    [note] = [note for note in workspace.notes if "could not be installed" in note]
+    assert note.startswith("what requirements-test.txt asks for could not be installed:")
+    assert "no-such-package" in note
+    [left_out] = [note for note in workspace.notes if "evil.test" in note]
+    assert left_out.startswith("not installed for the tests")
+
+
+OLD_PYTEST = made_wheel("pytest", "3.0", {"pytest/__init__.py": "", "pytest/__main__.py": "import gone\n"})
+OLD_PY = made_wheel("py", "1.0", {"py/__init__.py": "path = None\n"})
+NEW_PY = made_wheel("py", "1.1", {"py/__init__.py": "import _pytest._py.path as path", "py/builtin.py": ""})
+OLD_PLUGIN = made_wheel(
+    "fold",
+    "1.0",
+    {"fold.py": "import py.builtin\n", "fold-1.0.dist-info/entry_points.txt": "[pytest11]\nfold = fold\n"},
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("pytest<4\npy<1.1", "ModuleNotFoundError: No module named 'gone'"),
+        ("fold", "ModuleNotFoundError: No module named 'py.builtin'; 'py' is not a package"),
+    ],
+    ids=["pinned years ago", "with a plugin from years ago"],
+)
+def test_install__a_pytest_that_works_here(index: PackageIndex, asked: str, problem: str) -> None:
+    index.add({"pytest-3.0-py3-none-any.whl": OLD_PYTEST, "fold-1.0-py3-none-any.whl": OLD_PLUGIN})
+    index.add({"py-1.0-py3-none-any.whl": OLD_PY, "py-1.1-py3-none-any.whl": NEW_PY})
+    head: dict[str, str | bytes | None] = {"requirements-test.txt": f"{asked}\nfor-tests\n"}
+    head["test_shop.py"] = "def test_it():\n    pass\n"
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, SuiteAnswer]:
+        async with open_workspace(whole) as workspace:
+            result = (await run_on_both(workspace, TEST))[0]
+            return workspace, result, await run_suite(workspace, (), 60.0)
+
+    with everybodys_folder() as folder:
+        project = repository(folder / "project", head)
+        workspace, result, own = asyncio.run(scenario(order(project, index)))
+    assert statuses(result)["test_what_is_there"] == "passed", result
+    assert [test.status for test in own.tests] == ["passed"], own.trouble
+    what = f"pytest does not work here as the project asks for it ({problem})"
+    notes = [note for note in workspace.notes if "pytest" in note]
+    assert notes == [f"{what}: installed the newest pytest and py"]
+
+
+@pytest.mark.slow
+def test_install__a_setup_command_that_leaves_a_pytest_which_cannot_be_imported(index: PackageIndex) -> None:
+    old = made_wheel("pytest", "3.0", {"pytest/__init__.py": "import no_longer_there\n"})
+    index.add({"pytest-3.0-py3-none-any.whl": old})
+
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("there is nothing to run tests with")
+
+    with everybodys_folder() as folder:
+        whole = order(repository(folder / "project", {}), index)
+        settings = replace(whole.settings, setup_command="uv pip install pytest==3.0")
+        with pytest.raises(CannotPrepare, match="another pytest with --setup-command") as refused:
+            asyncio.run(scenario(replace(whole, settings=settings)))
+    assert "Run again with --install" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
+    project_file = """
+[project]
+name = "shop"
+version = "1"
+requires-python = ">=3.9"
+dependencies = ["needed"]
+[dependency-groups]
+test = ["for-tests"]
+"""
+    code = """
+from importlib.metadata import version
+import shop
+def test_versions():
+    assert (version("needed"), version("for-tests")) == ("1.0", "1.0")
+"""
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        files: dict[str, str | bytes | None] = {
+            "pyproject.toml": project_file,
+            "setup.py": None,
+            "shop/_version.py": "version = '1'\n",
+        }
+        project = repository(folder / "project", files)
+        host = f"http://{index.host}/simple/"
+        command = ("lock", "--quiet", "--default-index", host, "--project", str(folder / "project"))
+        subprocess.run((uv_program(), *command), check=True)
+        newer = made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})
+        index.add({"needed-2.0-py3-none-any.whl": newer})
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result) == {"test_versions": "passed"}, result
+    assert not [note for note in workspace.notes if "uv.lock" in note]
+
+
+@pytest.mark.slow
+def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("there is nothing to run tests with")
+
+    with everybodys_folder() as folder:
+        head: dict[str, str | bytes | None] = {
+            "setup.py": "raise SystemExit('no compiler')",
+            "requirements.txt": "no-such-package\n",
+        }
+        project = repository(folder / "project", head)
+        with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--python"):
+            asyncio.run(scenario(order(project, index)))
+
+
+@pytest.mark.parametrize(
+    ("tags", "version"),
+    [
+        ((), "0.0.1"),
+        (("v2.0.1",), "2.0.1"),
+        (("release-3.4-final",), "3.4"),
+        (("nothing",), "0.0.1"),
+    ],
+)
+def test_version_of__the_last_tag(tags: tuple[str, ...], version: str, tmp_path: Path) -> None:
+    made = GitRepository.create(tmp_path)
+    made.commit({"a.py": ""})
+    for tag in tags:
+        made.git("tag", tag)
+    assert version_of(Repository.open(tmp_path)) == version
+
+
+def test_version_of__counts_the_commits_since(tmp_path: Path) -> None:
+    repository(tmp_path, {"other.py": ""})
+    assert version_of(Repository.open(tmp_path)) == "1.2.post1"
+
+
+DEEP = """
+import os
+here = os.getcwd()
+os.chdir(os.environ["UV_PROJECT_ENVIRONMENT"])
+for _ in range(600):
+    os.mkdir("d")
+    os.chdir("d")
+os.chdir(here)
+"""
+
+
+@pytest.mark.slow
+def test_install__folders_that_are_nested_too_deep_are_an_answer(index: PackageIndex) -> None:
+    async def scenario(whole: WorkspaceOrder) -> None:
+        async with open_workspace(whole):
+            pytest.fail("the environment cannot be read")
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with everybodys_folder() as folder:
+        whole = order(repository(folder / "project", {"setup.py": DEEP}), index)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
+        try:
+            with pytest.raises(CannotPrepare, match=r"built .* cannot be used \(Too many open files\)"):
+                asyncio.run(scenario(whole))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)

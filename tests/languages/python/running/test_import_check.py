@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from fakes.workspaces import small_workspace
+from testsmith.languages.python.running.import_check import could_not_import, modules_that_do_not_load
+
+FILES = {
+    "good.py": "x = 1\n",
+    "needy.py": "import a_library_that_is_not_there\n",
+    "raising.py": "raise RuntimeError('no settings')\n",
+    "leaving.py": "import os\nos._exit(0)\n",
+    "package/__init__.py": "",
+    "package/inner.py": "from good import x\n",
+}
+
+
+def test_modules_that_do_not_load__each_with_its_reason(tmp_path: Path) -> None:
+    asked = ["good", "needy", "raising", "leaving", "package.inner", "package.gone", "good"]
+
+    async def scenario() -> dict[str, str]:
+        async with small_workspace(tmp_path, FILES) as workspace:
+            return await modules_that_do_not_load(workspace, asked)
+
+    assert asyncio.run(scenario()) == {
+        "needy": "ModuleNotFoundError: No module named 'a_library_that_is_not_there'",
+        "raising": "RuntimeError: no settings",
+        "leaving": "it ended the test process",
+        "package.gone": "ModuleNotFoundError: No module named 'package.gone'",
+    }
+
+
+def test_could_not_import__says_what_to_do() -> None:
+    problem = "ModuleNotFoundError: No module named 'dateutil.tz'"
+    told = could_not_import("arrow.arrow", problem, {"arrow"}, installs=False)
+    assert told == "could not import arrow.arrow (no module named 'dateutil.tz'). Run again with --install."
+    assert "--setup-command" in could_not_import("arrow.arrow", problem, {"arrow"}, installs=True)
+    own = could_not_import(
+        "arrow.arrow", "ModuleNotFoundError: No module named 'arrow.x'", {"arrow"}, installs=False
+    )
+    assert own == "could not import arrow.arrow (ModuleNotFoundError: No module named 'arrow.x')."
+    other = could_not_import("arrow.arrow", "TypeError: no", {"arrow"}, installs=False)
+    assert other == "could not import arrow.arrow (TypeError: no)."

@@ -1,0 +1,263 @@
+"""Candidates in a session of the project's own: beside its tests, under its conftest, with its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from fakes.workspaces import small_workspace
+from testsmith.execution.answers import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult
+from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+
+SHOP = "def price(amount):\n    return amount * 2\n"
+OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
+GOOD = "from shop import price\ndef test_x():\n    '''>>> 1\n    1'''\n    assert price(1) == 2\n"
+OUT_OF_ORDER = "raise RuntimeError('no database')\n"
+
+BESIDE, PLAIN = RunSetting(name="beside", beside=True), RunSetting(name="plain")
+
+
+def run(
+    folder: Path, files: Mapping[str, str], *codes: str, setting: RunSetting = BESIDE, seconds: float = 20.0
+) -> list[JobResult]:
+    """Run candidates for `tests/test_shop.py` of a project, in one worker."""
+
+    async def scenario() -> list[JobResult]:
+        async with small_workspace(folder, {"shop.py": SHOP, **files}) as workspace:
+            jobs = [
+                TestJob(
+                    number=number, code=textwrap.dedent(code), seconds=seconds, beside="tests/test_shop.py"
+                )
+                for number, code in enumerate(codes)
+            ]
+            results = await run_jobs(workspace, setting, jobs)
+            return [results[number] for number in range(len(codes))]
+
+    return asyncio.run(scenario())
+
+
+def statuses(result: JobResult) -> dict[str, str]:
+    return {name: function.status for name, function in result.functions.items()}
+
+
+BOTH = frozenset({BESIDE_OWN_TESTS})
+ALONE = frozenset({UNDER_CONFTEST})
+
+
+@pytest.mark.parametrize(
+    ("files", "done"),
+    [
+        ({"tests/test_shop.py": OWN}, BOTH),
+        ({"tests/test_shop.py": OWN, "tests/conftest.py": "", "tests/__init__.py": ""}, BOTH),
+        ({"tests/test_shop.py": OWN.replace("== 2", "== 3")}, BOTH),
+        ({"tests/test_other.py": OWN}, ALONE),
+        ({}, ALONE),
+        ({"tests/test_shop.py": OUT_OF_ORDER}, ALONE),
+        ({"tests/test_shop.py": "import os\nos._exit(1)\n"}, ALONE),
+        ({"tests/test_shop.py": OWN, "tests/conftest.py": OUT_OF_ORDER}, frozenset()),
+        ({"tests/test_shop.py": OWN, "tests/conftest.py": "pytest_plugins = ['not_there']\n"}, frozenset()),
+        (
+            {"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\naddopts = --not-there\n"},
+            BOTH | {WITHOUT_ADDOPTS},
+        ),
+        (
+            {"tests/test_shop.py": OWN.replace("== 2", "== 3"), "pytest.ini": "[pytest]\naddopts = -x\n"},
+            BOTH,
+        ),
+        (
+            {
+                "tests/test_shop.py": OWN
+                + "\ndef test_stop(request):\n    request.session.shouldstop = 'x'\n",
+                "tests/conftest.py": "",
+            },
+            ALONE,
+        ),
+        (
+            {"tests/test_shop.py": OWN, "broken.egg-info/entry_points.txt": "[pytest11]\nno value\n"},
+            frozenset(),
+        ),
+        (
+            {"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\naddopts = --doctest-modules\n"},
+            BOTH,
+        ),
+        ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\nrequired_plugins = not-there\n"}, frozenset()),
+        ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\npython_functions = check_*\n"}, frozenset()),
+        (
+            {
+                "tests/test_shop.py": OWN,
+                "tests/conftest.py": (
+                    "import pytest\n@pytest.fixture(autouse=True, scope='session')\n"
+                    "def database():\n    raise OSError('no database')\n"
+                ),
+            },
+            frozenset(),
+        ),
+        (
+            {
+                "tests/test_shop.py": OWN,
+                "tests/conftest.py": (
+                    "import pytest\ndef pytest_runtest_setup(item):\n    pytest.skip('no database')\n"
+                ),
+            },
+            frozenset(),
+        ),
+    ],
+)
+def test_run_jobs__what_the_project_cannot_set_up_is_no_fault_of_a_candidate(
+    files: Mapping[str, str], done: frozenset[str], tmp_path: Path
+) -> None:
+    (result,) = run(tmp_path, files, GOOD)
+    assert (statuses(result), result.done) == ({"test_x": "passed"}, done)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {
+                "tests/test_shop.py": "import builtins, shop\ndef test_own():\n    builtins.spoiled = 1\n",
+                "tests/conftest.py": "",
+            },
+            "spoiled",
+        ),
+        (
+            {
+                "tests/test_shop.py": OWN,
+                "tests/conftest.py": "import builtins\nbuiltins.spoiled = True\n",
+            },
+            "spoiled",
+        ),
+        (
+            {
+                "tests/test_shop.py": "import pytest\n@pytest.mark.allowed\ndef test_own(): pass\n",
+                "tests/conftest.py": (
+                    "import pytest\n@pytest.fixture(autouse=True)\ndef only_allowed(request):\n"
+                    "    assert request.node.get_closest_marker('allowed'), 'not marked'\n"
+                ),
+                "pytest.ini": "[pytest]\nmarkers = allowed\n",
+            },
+            "not marked",
+        ),
+    ],
+)
+def test_run_jobs__what_a_candidate_fails_with_where_it_would_stand_counts(
+    files: Mapping[str, str], message: str, tmp_path: Path
+) -> None:
+    code = "import builtins\ndef test_x():\n    assert not hasattr(builtins, 'spoiled'), 'spoiled'\n"
+    (result,) = run(tmp_path, files, code)
+    assert statuses(result) == {"test_x": "failed"}
+    assert message in result.functions["test_x"].message
+    assert result.done == BOTH
+    (alone,) = run(tmp_path / "alone", files, code, setting=PLAIN)
+    assert statuses(alone) == {"test_x": "passed"}
+
+
+def test_run_jobs__fixtures_and_settings_of_the_project_hold_in_its_session(tmp_path: Path) -> None:
+    files = {
+        "tests/conftest.py": "import pytest\n@pytest.fixture\ndef given():\n    return 3\n",
+        "pytest.ini": "[pytest]\nfilterwarnings = error\n",
+    }
+    code = (
+        "import warnings\ndef test_g(given):\n    assert given == 3\ndef test_w():\n    warnings.warn('')\n"
+    )
+    (result,) = run(tmp_path, files, code)
+    assert statuses(result) == {"test_g": "passed", "test_w": "failed"}
+
+
+def test_run_jobs__only_the_functions_of_the_candidate_are_told(tmp_path: Path) -> None:
+    own = OWN + "\ndef test_x():\n    assert False\n"
+    (result,) = run(tmp_path, {"tests/test_shop.py": own}, GOOD)
+    assert statuses(result) == {"test_x": "passed"}
+
+
+def test_run_jobs__own_tests_run_first_or_last_by_the_order_seed(tmp_path: Path) -> None:
+    own = "import builtins\ndef test_own():\n    builtins.own_ran = True\n"
+    code = "import builtins\ndef test_x():\n    assert hasattr(builtins, 'own_ran')\n"
+    found = [
+        statuses(run(tmp_path / str(seed), {"tests/test_shop.py": own}, code, setting=setting)[0])["test_x"]
+        for seed in (2, 3)
+        for setting in [RunSetting(name="", beside=True, order_seed=seed)]
+    ]
+    assert found == ["passed", "failed"]
+
+
+def test_run_jobs__each_candidate_finds_the_project_as_it_is(tmp_path: Path) -> None:
+    vandal = """
+        import os, pathlib, shutil
+        root = pathlib.Path(__file__).parents[1]
+        def test_x():
+            found = (root / "shop.py").stat()
+            (root / "shop.py").write_text("def price(amount):\\n    return amount * 3\\n")
+            os.utime(root / "shop.py", ns=(found.st_atime_ns, found.st_mtime_ns))
+            (root / "tests" / "test_shop.py").unlink()
+            shutil.rmtree(root / "data")
+            (root / "data").symlink_to("/")
+            (root / "tests" / "conftest.py").write_text("raise ValueError\\n")
+            (root / "shut").mkdir()
+            os.chmod(root / "shut", 0)
+            os.chmod(root / "tests", 0)
+    """
+    files = {"tests/test_shop.py": OWN, "data/one.txt": "1", "data/deep/two.txt": "2"}
+    code = """
+        import pathlib
+        from shop import price
+        root = pathlib.Path(__file__).parents[1]
+        def test_x():
+            assert price(1) == 2
+            assert (root / "data" / "deep" / "two.txt").read_text() == "2"
+            assert sorted(path.name for path in root.iterdir() if path.name != "shut") == [
+                "data", "shop.py", "tests"
+            ]
+            assert not (root / "tests" / "conftest.py").exists()
+    """
+    first, second = run(tmp_path, files, vandal, code)
+    assert (statuses(first), first.done) == ({"test_x": "passed"}, BOTH)
+    assert (second.functions["test_x"].message, second.done) == ("", BOTH)
+
+
+@pytest.mark.parametrize(
+    "blow",
+    [
+        "shutil.rmtree(root)",
+        "shutil.rmtree(root); root.symlink_to(root.parent)",
+        "shutil.rmtree(root); root.write_text('')",
+        "os.chmod(root, 0)",
+    ],
+)
+def test_run_jobs__a_project_that_removes_itself_costs_no_later_candidate(blow: str, tmp_path: Path) -> None:
+    conftest = (
+        "import os, pathlib, shutil\nroot = pathlib.Path(__file__).parents[1]\n"
+        f"def pytest_sessionfinish():\n    {blow}\n"
+    )
+    results = run(tmp_path, {"tests/test_shop.py": OWN, "tests/conftest.py": conftest}, GOOD, GOOD)
+    assert [(statuses(result), result.done) for result in results] == [({"test_x": "passed"}, BOTH)] * 2
+
+
+def test_run_jobs__own_tests_that_hang_cost_one_time_limit_a_worker(tmp_path: Path) -> None:
+    own = "import time\ndef test_own():\n    time.sleep(60)\n"
+    results = run(tmp_path, {"tests/test_shop.py": own}, *[GOOD] * 4, seconds=2.0)
+    assert [statuses(result) for result in results] == [{"test_x": "passed"}] * 4
+    assert {result.done for result in results} == {ALONE}
+
+
+def test_run_jobs__a_candidate_that_hangs_or_dies_there_is_told(tmp_path: Path) -> None:
+    code = """
+        import os, time
+        def test_dies(): os._exit(0)
+        def test_after(): pass
+    """
+    (result,) = run(tmp_path, {"tests/test_shop.py": OWN}, code)
+    assert statuses(result) == {"test_dies": "crashed", "test_after": "passed"}
+    assert result.done == BOTH
+
+
+def test_run_jobs__own_tests_that_are_slow_are_run_once_a_worker(tmp_path: Path) -> None:
+    own = "import time\ndef test_own():\n    while time.process_time() < 4:\n        pass\n"
+    results = run(tmp_path, {"tests/test_shop.py": own}, *[GOOD] * 4, seconds=120.0)
+    assert [statuses(result) for result in results] == [{"test_x": "passed"}] * 4
+    assert BESIDE_OWN_TESTS in results[0].done
+    assert results[3].done == ALONE

@@ -1,0 +1,50 @@
+"""A worker as a process: it ends with its work, whatever the project's modules have left running."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import testsmith.languages.python.running.worker
+
+START = Path(testsmith.languages.python.running.worker.__file__).parent / "start.py"
+
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+AT_EXIT = "import atexit, time\natexit.register(time.sleep, 600)\n"
+
+
+@pytest.mark.parametrize("leaves", [THREAD, AT_EXIT])
+def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: str) -> None:
+    (tmp_path / "left.py").write_text(f"{leaves}def twice(a: int) -> int:\n    return a * 2\n")
+    job = {
+        "roots": [str(tmp_path)],
+        "hidden": [],
+        "owned": ["left"],
+        "refused": [],
+        "module": "left",
+        "days": 0,
+        "describe": ["twice"],
+        "trials": [],
+        "file": None,
+        "source": None,
+        "apart": False,
+        "changes": {},
+        "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
+    }
+    done = subprocess.run(
+        (sys.executable, str(START), "explorer.explore"),
+        input=json.dumps(job).encode(),
+        capture_output=True,
+        cwd=tmp_path,
+        timeout=20,
+        check=False,
+    )
+
+    told = [json.loads(line) for line in done.stdout.splitlines() if line]
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert told[0] == {"problem": None, "missing": None}
+    assert "description" in told[1]

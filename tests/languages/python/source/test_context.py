@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import time
+from textwrap import dedent
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.source.context import CUT_MARK, MOST_BYTES, Conventions
+from testsmith.model import Request
+
+CART = dedent('''\
+    """The cart."""
+
+    from __future__ import annotations
+
+    import math
+    from typing import TYPE_CHECKING
+
+    from . import stock as store
+    from .prices import PRICES, discounted as cheaper
+    from shop import Money
+
+    if TYPE_CHECKING:
+        from .customers import Customer
+
+    LIMIT = 3
+    TABLE = {n: "x" * 50 for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}
+    unused = 1
+
+
+    class Base:
+        """What all carts are."""
+
+        def clear(self):
+            ...
+
+
+    class Cart(Base):
+        """Items and how many of each.
+
+        Not shown.
+        """
+
+        size: int = 0
+        names = ("a", "b")
+
+        def __init__(self, owner: str, *, limit: int = LIMIT) -> None:
+            """Make one."""
+            self.owner = owner
+            self.limit = limit
+            print(self.owner)
+
+        def add(self, item: str, by: Customer) -> Money:
+            """Add an item."""
+            if store.find(item) and self._fits(item):
+                return Money(cheaper(PRICES[item]))
+            return Money(math.ceil(_rest(LIMIT)))
+
+        def _fits(self, item: str) -> bool:
+            """Tell whether it fits.
+
+            Not shown.
+            """
+            return len(item) < self.limit
+
+        def other(self): ...
+
+
+    def _rest(amount):
+        return amount - TABLE[1]
+
+
+    async def alone(x: int = 1) -> int:
+        return x
+
+
+    def tabled(n):
+        return TABLE[n] or tabled(n - 1)
+''')
+
+FILES = {
+    "src/shop/__init__.py": "from ._money import Money\n",
+    "src/shop/_money.py": dedent('''\
+        class Money(tuple):
+            """An amount."""
+
+            def __new__(cls, cents): ...
+
+            @property
+            def euros(self) -> float:
+                """In euros."""
+                return 1
+
+            @euros.setter
+            def euros(self, value): ...
+
+            def _secret(self): ...
+    '''),
+    "src/shop/cart.py": CART,
+    "src/shop/stock.py": "def find(item: str) -> bool:\n    '''Find an item.'''\n    return True\n",
+    "src/shop/prices.py": "from .deep import PRICES\n\n"
+    "@cached\ndef discounted(price, *args, by=2, **more): ...\n",
+    "src/shop/deep.py": "PRICES: dict[str, int] = {}\n",
+    "src/shop/customers.py": "class Customer: ...\n",
+    "tests/test_other.py": "def test_style():\n    assert 1\n",
+    "TESTSMITH.md": "Be brief.\n",
+}
+
+
+def requests(files: dict[str, str] | None = None) -> dict[str, Request]:
+    driver = PythonDriver()
+    tree = MemoryTree(files or FILES)
+    paths = [path for path in tree.paths() if driver.handles(path) and not driver.is_test(path)]
+    members = driver.all_members(tree, paths, "").members
+    found = list(driver.requests(tree, members, ""))
+    assert [request.member for request in found] == list(members)
+    return {request.member.name: request for request in found}
+
+
+def test_requests__the_enclosing_class_first_then_what_is_used_in_order() -> None:
+    assert requests()["Cart.add"].context.signatures == dedent('''\
+        # shop.cart
+        class Cart(Base):
+            """Items and how many of each."""
+            size: int = 0
+            names = ('a', 'b')
+            def __init__(self, owner: str, *, limit: int=LIMIT) -> None:
+                """Make one."""
+                self.owner = owner
+                self.limit = limit
+            def _fits(self, item: str) -> bool:
+                """Tell whether it fits."""
+
+        # shop.customers
+        class Customer:
+            ...
+
+        # shop._money
+        class Money(tuple):
+            """An amount."""
+            def __new__(cls, cents): ...
+            @property
+            def euros(self) -> float:
+                """In euros."""
+
+        # shop.stock
+        def find(item: str) -> bool:
+            """Find an item."""
+
+        # shop.prices
+        @cached
+        def discounted(price, *args, by=2, **more): ...
+
+        # shop.deep
+        PRICES: dict[str, int] = {}
+
+        # shop.cart
+        def _rest(amount): ...
+
+        # shop.cart
+        LIMIT = 3
+
+        # shop.cart
+        class Base:
+            """What all carts are."""
+            def clear(self): ...''')
+
+
+def test_requests__a_member_that_uses_nothing_and_one_that_uses_itself() -> None:
+    found = requests()
+    assert found["alone"].context.signatures == ""
+    table = found["tabled"].context.signatures
+    assert table.startswith("# shop.cart\nTABLE = {n: 'x' * 50 for n in (1, 2, 3")
+    assert "def tabled" not in table
+
+
+def test_requests__all_that_a_generator_is_told() -> None:
+    request = requests()["Cart.add"]
+    assert request.test_path == "tests/test_cart.py"
+    assert request.framework == "pytest"
+    assert request.conventions == "Be brief."
+    assert request.normalised_source.startswith("def add(self, item: str, by: Customer) -> Money:")
+    assert request.context.style_sample == "def test_style():\n    assert 1"
+
+
+def test_requests__a_file_that_cannot_be_read_takes_no_context_from_others() -> None:
+    files = {**FILES, "src/shop/stock.py": "def (:\n", "src/shop/prices.py": "x = '\0'\n"}
+    signatures = requests(files)["Cart.add"].context.signatures
+    assert "shop.stock" not in signatures
+    assert "class Cart(Base):" in signatures
+
+
+def test_requests__imports_in_a_circle_end() -> None:
+    files = {
+        "a/__init__.py": "from .b import thing\n",
+        "a/b.py": "from . import thing\nfrom a.b import *\n\n\ndef f():\n    return thing.x.y()\n",
+    }
+    assert requests(files)["f"].context.signatures == ""
+
+
+def test_requests__code_nested_too_deep_does_without_context() -> None:
+    files = {"a.py": f"def f(x):\n    return {'x + ' * 2_000}x\n\n\ndef g(x):\n    return f(x)\n"}
+    found = requests(files)
+    assert found["f"].context.signatures == ""
+    assert found["g"].context.signatures == "# a\ndef f(x): ..."
+
+
+def test_requests__a_very_long_class_is_cut() -> None:
+    methods = "".join(f"    def m{n}(self): ...\n" for n in range(200))
+    files = {"big.py": f"class Big:\n{methods}\n\ndef f():\n    return Big()\n"}
+    signatures = requests(files)["f"].context.signatures
+    assert len(signatures.splitlines()) == 42
+    assert signatures.endswith("    ...")
+
+
+def test_requests__a_thousand_files_take_a_moment() -> None:
+    body = "".join(f"def f{n}(x: int) -> int:\n    return g(x) + {n}\n\n\n" for n in range(6))
+    files = {f"src/shop/m{n}.py": f"from shop.base import g\n\n\n{body}" for n in range(1_000)}
+    files["src/shop/base.py"] = "def g(x): ...\n"
+    tree = MemoryTree(files)
+    driver = PythonDriver()
+    members = driver.all_members(tree, tree.paths(), "").members
+    began = time.process_time()
+    found = list(driver.requests(tree, members, ""))
+    assert time.process_time() - began < 8
+    assert len(found) == 6_001
+    assert found[-1].context.signatures == "# shop.base\ndef g(x): ..."
+
+
+SOURCE = "src/shop/cart.py"
+TESTS = "tests/shop/test_cart.py"
+
+
+def test_of__none() -> None:
+    assert Conventions(MemoryTree({SOURCE: ""})).of(SOURCE, TESTS) == ""
+
+
+def test_of__the_root_first_then_deeper_folders_of_source_and_test() -> None:
+    tree = MemoryTree(
+        {
+            "tests/shop/TESTSMITH.md": "deep\n",
+            "tests/TESTSMITH.md": "tests\n",
+            "src/TESTSMITH.md": "\nsource\n\n",
+            "TESTSMITH.md": "# root\n",
+            "docs/TESTSMITH.md": "elsewhere\n",
+            "tests/shop/other/TESTSMITH.md": "below\n",
+            "src/shop/TESTSMITH.md": "  \n",
+        },
+    )
+    assert Conventions(tree).of(SOURCE, TESTS) == "# root\n\nsource\n\ntests\n\ndeep"
+
+
+def test_of__all_of_them_together_are_cut_with_a_mark() -> None:
+    tree = MemoryTree({"TESTSMITH.md": "é" * 6_000, "tests/TESTSMITH.md": "ü" * 6_000})
+    text = Conventions(tree).of(SOURCE, TESTS)
+    assert MOST_BYTES - 2 <= len(text.encode()) <= MOST_BYTES
+    assert text.startswith("é" * 6_000 + "\n\n" + "ü" * 2_000)
+    assert text.endswith("ü" + CUT_MARK)
+
+
+def test_of__what_just_fits_is_whole() -> None:
+    tree = MemoryTree({"TESTSMITH.md": "a" * MOST_BYTES})
+    assert Conventions(tree).of(SOURCE, TESTS) == "a" * MOST_BYTES
+
+
+def test_of__bytes_that_are_no_text_do_no_harm() -> None:
+    tree = MemoryTree({"TESTSMITH.md": b"ab\xff\xfec"})
+    assert Conventions(tree).of(SOURCE, TESTS) == "ab\ufffd\ufffdc"

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import pytest
+
+from fakes.scopes import Files, scope
+from fakes.trees import MemoryTree
+from testsmith.languages.driver import MemberFindings
+from testsmith.languages.python.source.members import all_members, changed_members
+from testsmith.model import Member, MemberKind, Place, Skipped, SkipStage
+
+Names = dict[str, str]
+
+
+def _found(base: Files, head: Files, renames: Names | None = None, *, project: str = "") -> MemberFindings:
+    return changed_members(scope(base, head, renames, project))
+
+
+def _changes(base: Files, head: Files, renames: Names | None = None, *, project: str = "") -> Names:
+    """Return each found member's name with its change."""
+    return {each.name: str(each.change) for each in _found(base, head, renames, project=project).members}
+
+
+def _in_module(base: str, head: str) -> Names:
+    return _changes({"m.py": base}, {"m.py": head})
+
+
+def test_changed_members__a_member_is_told_whole() -> None:
+    base = {"src/shop/cart.py": "class Cart:\n    def total(self): return 1\n"}
+    head = {
+        "src/shop/cart.py": """
+            import functools
+
+
+            class Cart:
+                def total(self): return 1
+
+                @functools.cache
+                async def add(self, x):
+                    \"""Add.\"""
+                    return x
+        """
+    }
+    assert _found(base, head).members == (
+        Member(
+            path="src/shop/cart.py",
+            name="Cart.add",
+            language="python",
+            change=_found(base, head).members[0].change,
+            line=7,
+            end_line=10,
+            kind=MemberKind.METHOD,
+            source='@functools.cache\nasync def add(self, x):\n    """Add."""\n    return x',
+            module="shop.cart",
+            is_async=True,
+            changed_lines=frozenset({7, 8, 9, 10}),
+        ),
+    )
+
+
+def test_changed_members__changed_lines_are_those_of_the_diff() -> None:
+    base = "def f():\n    a()\n    b()\n    return 1\n"
+    (member,) = _found({"m.py": base}, {"m.py": base.replace("b()", "c()")}).members
+    assert (member.id, str(member.change), sorted(member.changed_lines)) == ("m.py::f", "changed", [3])
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ("def f(x):\n    return x\n", 'def f(x: int) -> int:\n    """Say."""\n    return (x)  # why\n'),
+        ("def f(): 1\ndef g(): 2\n", "def g(): 2\n\n\ndef f():\n    1\n"),
+        ("class A:\n def f(self): 1\n def g(self): 2\n", "class A:\n def g(self): 2\n def f(self): 1\n"),
+        ("def f(x): 1\n", "@overload\ndef f(x: int): ...\ndef f(x): 1\n"),
+        ("import a\ndef f(): 1\n", "import b\ndef f(): 1\n"),
+        ("class A(object):\n def f(self): 1\n", "class A:\n def f(self): 1\n"),
+        ("def f(): 1\ndef g(): 2\n", "def f(): 1\n"),
+        ("def f(): 1\n", "def f(): 1\ndef _g(): 1\n_X = 1\nY = 2\n"),
+    ],
+)
+def test_changed_members__what_is_no_change(base: str, head: str) -> None:
+    assert _in_module(base, head) == {}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("class A:\n def f(self): 1\n def _g(self): 1\n def __init__(self): 1\n", ["A.f"]),
+        ("class A:\n x = 1\n def __init__(self): 1\n", ["A"]),
+        ("class A(Exception): ...\n", ["A"]),
+        ("class A:\n class B:\n  def f(self): 1\n", ["A", "A.B.f"]),
+        ("class A:\n @property\n def x(self): 1\n @x.setter\n def x(self, y): 1\n", ["A.x"]),
+        ("class _A:\n def f(self): 1\n", []),
+        ("def __getattr__(name): 1\n", []),
+    ],
+)
+def test_changed_members__added_class_by_its_public_methods(head: str, expected: list[str]) -> None:
+    assert _in_module("", head) == dict.fromkeys(expected, "added")
+
+
+def test_changed_members__class_that_was_there() -> None:
+    base = "class A(B):\n x = 1\n def __init__(self): self.y = 1\n def f(self): 1\n"
+    assert _in_module(base, base.replace("A(B)", "A(C)")) == {"A": "changed"}
+    assert _in_module(base, base.replace("x = 1", "x = 2")) == {"A": "changed"}
+    assert _in_module(base, f"@total_ordering\n{base}") == {"A": "changed"}
+    assert _in_module(base, base.replace("self.y = 1", "self.y = 2")) == {"A.__init__": "changed"}
+    assert _in_module(base, base + " def __eq__(self, other): return 1\n") == {"A.__eq__": "added"}
+    assert _in_module(base, base + " def g(self): 1\n") == {"A.g": "added"}
+    assert _in_module(base, base.replace("f(self): 1", "f(self): 1 / 0")) == {"A.f": "changed"}
+
+
+def test_changed_members__property_is_one_with_its_setter() -> None:
+    base = "class A:\n @property\n def x(self): 1\n def y(self): 1\n @x.setter\n def x(self, v): self.v = v\n"
+    (member,) = _found({"m.py": base}, {"m.py": base.replace("= v", "= v + 1")}).members
+    assert (member.name, member.line, member.end_line) == ("A.x", 2, 6)
+    assert member.source == (
+        "@property\ndef x(self): 1\n\n@x.setter\ndef x(self, v): self.v = v + 1"
+    )  # fmt: skip
+    assert member.changed_lines == {6}
+
+
+def test_changed_members__renamed_file_is_compared_across_the_rename() -> None:
+    base = {"old.py": "def f(): 1\ndef g(): return 1\n"}
+    head = {"pkg/new.py": "def f(): 1\ndef g(): return 2\ndef h(): 1\n"}
+    assert _changes(base, head, {"old.py": "pkg/new.py"}) == {"g": "changed", "h": "added"}
+
+
+def test_changed_members__moved_between_files_is_no_change() -> None:
+    base = {"a.py": "def f(x): return x\nclass A:\n def g(self): 1\nclass B(Exception): 1\n", "b.py": ""}
+    head = {
+        "a.py": "from b import f\n",
+        "b.py": 'def f(x: int):\n """Move."""\n return x\nclass A:\n def g(self): 1\nclass B(Exception): 1\n',
+    }
+    assert _changes(base, head) == {}
+    head["b.py"] = head["b.py"].replace("return x", "return -x")
+    assert _changes(base, head) == {"f": "added"}
+
+
+def test_changed_members__many_moves_of_one_name_take_no_square_of_comparisons() -> None:
+    base = {f"a{n}.py": f"def main(): return {n}\n" for n in range(400)}
+    assert _changes(base, {f"b{n}.py": f"def main():\n  return {n}\n" for n in range(400)}) == {}
+
+
+def test_changed_members__copied_is_added() -> None:
+    text = "def f(x): return x\n"
+    assert _changes({"a.py": text}, {"a.py": f"{text}X = 1\n", "b.py": text}) == {"f": "added"}
+
+
+def test_changed_members__class_that_changed_while_it_moved() -> None:
+    base = {"a.py": "class A:\n x = 1\n def g(self): 1\n"}
+    assert _changes(base, {"b.py": "class A:\n x = 2\n def g(self): 1\n"}) == {"A": "added"}
+    assert _changes(base, {"b.py": "class A:\n x = 2\n def g(self): return 2\n"}) == {"A.g": "added"}
+
+
+def test_changed_members__re_exported_from_a_private_module() -> None:
+    files = {"p/__init__.py": "from ._cart import Cart\n", "p/_cart.py": "class Cart:\n def f(self): 1\n"}
+    head = {**files, "p/_cart.py": "class Cart:\n def f(self): return 2\nclass Other:\n def g(self): 1\n"}
+    (member,) = _found(files, head).members
+    assert (member.id, member.module) == ("p/_cart.py::Cart.f", "p")
+
+
+def test_changed_members__private_change_affects_what_uses_it() -> None:
+    files = {
+        "p/__init__.py": "",
+        "p/_impl.py": "_LIMIT = 3\ndef limit(): return _LIMIT\n",
+        "p/api.py": "from ._impl import limit\ndef f(): return limit()\ndef g(): return f()\ndef h(): 1\n",
+    }
+    head = {**files, "p/_impl.py": "_LIMIT = 4\ndef limit(): return _LIMIT\n"}
+    found = _found(files, head).members
+    assert [(each.id, str(each.change), each.because, each.steps) for each in found] == [
+        ("p/api.py::f", "affected", ("_LIMIT",), 2),
+        ("p/api.py::g", "affected", ("_LIMIT",), 3),
+    ]
+    assert found[0].because_source == ("_LIMIT = 4",)
+    assert found[0].because_places == (Place(path="p/_impl.py", line=1, end_line=1),)
+    assert found[0].source == "def f(): return limit()"
+    assert found[0].changed_lines == frozenset()
+    assert [each.name for each in changed_members(scope(files, head, steps=2)).members] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "expected"),
+    [
+        ("X = 1\ndef f(): return X\n", "X = 2\ndef f(): return X\n", {"f": "affected"}),
+        ("X = 1\ndef f(): return X\n", "X = 2\ndef f(): return X + 1\n", {"f": "changed"}),
+        ("_X: int = 1\ndef f(): return _X\n", "_X = 1  # same\ndef f(): return _X\n", {}),
+        ("__tag__ = 1\ndef f(): return __tag__\n", "__tag__ = 2\ndef f(): return __tag__\n", {}),
+        ("def g(): 1\ndef f(): return g()\n", "def g(): return 2\ndef f(): return g()\n", {"g": "changed"}),
+        (
+            "class A:\n def __init__(self): _c()\n def f(self): 1\ndef _c(): 1\n",
+            "class A:\n def __init__(self): _c()\n def f(self): 1\ndef _c(): return 2\n",
+            {"A.__init__": "affected"},
+        ),
+        ("def f(): return _g()\n", "def f(): return _g()\ndef _g(): 1\n", {}),
+    ],
+)  # fmt: skip
+def test_changed_members__affected_or_not(base: str, head: str, expected: Names) -> None:
+    assert _in_module(base, head) == expected
+
+
+def test_changed_members__new_class_is_not_affected_too() -> None:
+    head = "X = 2\nclass A:\n def __init__(self): self.x = X\n def f(self): return X\n"
+    assert _in_module("X = 1\n", head) == {"A.f": "added"}
+
+
+def test_changed_members__private_thing_that_changed_while_it_moved() -> None:
+    base = {"p/a.py": "def _h(): return 1\ndef f(): return _h()\n", "p/b.py": ""}
+    head = {"p/a.py": "from .b import _h\ndef f(): return _h()\n", "p/b.py": "def _h(): return 1\n"}
+    assert _changes(base, head) == {}
+    assert _changes(base, {**head, "p/b.py": "def _h(): return 2\n"}) == {"f": "affected"}
+
+
+def test_changed_members__other_packages_are_not_affected() -> None:
+    base = {"p/a.py": "_X = 1\n", "q/b.py": "from p.a import _X\ndef f(): return _X\n"}
+    assert _changes(base, {**base, "p/a.py": "_X = 2\n"}) == {}
+
+
+def test_changed_members__order_of_files_and_lines() -> None:
+    head = {"b.py": "def z(): 1\ndef a(): 1\n", "a.py": "def x(): 1\n"}
+    assert [each.id for each in _found({}, head).members] == ["a.py::x", "b.py::z", "b.py::a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\0\1", "binary"),
+        (b"x = '\xff'\n", "encoding"),
+        (b"def (\n", "line 1"),
+        (("x = " + "-" * 50_000 + "1\n").encode(), "nested too deeply"),
+    ],
+)
+def test_changed_members__unreadable_file_is_skipped_and_the_rest_found(content: bytes, reason: str) -> None:
+    found = _found({}, {"bad.py": content, "good.py": "def f(): 1\n"})
+    assert [each.id for each in found.members] == ["good.py::f"]
+    (skipped,) = found.skipped
+    assert (skipped.path, skipped.member, skipped.stage) == ("bad.py", None, SkipStage.CHANGES)
+    assert reason in skipped.reason
+
+
+def test_changed_members__definition_too_deep_to_be_compared() -> None:
+    base, head = (f"def f(): return {' + '.join([name] * 1500)}\n" for name in "ab")
+    found = _found({"deep.py": base, "m.py": ""}, {"deep.py": head, "m.py": "def f(): 1\n"})
+    assert [each.id for each in found.members] == ["m.py::f"]
+    assert "nested too deeply" in found.skipped[0].reason
+
+
+def test_changed_members__base_that_cannot_be_read_makes_all_added() -> None:
+    assert _changes({"m.py": "print 'old'\n"}, {"m.py": "def f(): 1\n"}) == {"f": "added"}
+
+
+def test_changed_members__deleted_file() -> None:
+    assert _found({"m.py": "def f(): 1\n"}, {}) == MemberFindings()
+
+
+def test_changed_members__file_that_cannot_be_imported() -> None:
+    found = _found({}, {"build-docs.py": "def f(): 1\n", "no-members.py": "X = 1\ndef _f(): 1\n"})
+    assert found.members == ()
+    assert [(each.path, "import" in each.reason) for each in found.skipped] == [("build-docs.py", True)]
+
+
+def test_changed_members__marked_member_is_found_and_skipped() -> None:
+    found = _found({}, {"m.py": "def f(): 1  # testsmith: skip\ndef g(): 1\n"})
+    assert [each.name for each in found.members] == ["f", "g"]
+    assert [(each.member, each.stage) for each in found.skipped] == [("m.py::f", SkipStage.CHANGES)]
+
+
+def test_changed_members__marked_affected_member() -> None:
+    text = "_X = 1\ndef f(): return _X  # testsmith: skip\n"
+    found = _found({"m.py": text}, {"m.py": text.replace("= 1", "= 2")})
+    assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::f"]
+
+
+def test_changed_members__marked_class_and_its_affected_methods() -> None:
+    text = "_X = 1\nclass A:  # testsmith: skip\n def f(self): return _X\n def g(self): return 1\n"
+    found = _found({"m.py": text}, {"m.py": text.replace("= 1", "= 2")})
+    assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::A.f"]
+
+
+def test_changed_members__mark_on_a_setter_speaks_of_the_property() -> None:
+    text = "class A:\n @property\n def f(self): return 1\n @f.setter  # testsmith: skip\n def f(self, x): 1\n"
+    found = _found({"m.py": text}, {"m.py": text.replace("return 1", "return 2")})
+    assert [each.member for each in found.skipped] == [each.id for each in found.members] == ["m.py::A.f"]
+
+
+def test_changed_members__project_in_a_folder() -> None:
+    head = {"apps/a/src/shop/cart.py": "def f(): 1\n"}
+    (member,) = _found({}, head, project="apps/a").members
+    assert (member.path, member.module) == ("apps/a/src/shop/cart.py", "shop.cart")
+
+
+def test_changed_members__line_ends_and_encodings_do_not_matter() -> None:
+    text = "# coding: latin-1\ndef f(): return 'ä'\n"
+    base, head = text.encode("latin-1"), text.replace("\n", "\r\n").replace("latin-1", "utf-8").encode()
+    assert _changes({"m.py": base}, {"m.py": head}) == {}
+
+
+def test_all_members__every_public_member_as_added() -> None:
+    tree = MemoryTree(
+        {
+            "p/a.py": "def f():\n  1\ndef _g(): 1\nclass A:\n def h(self): 1\n def __init__(self): 1\n",
+            "p/_b.py": "def x(): 1\n",
+            "p/bad.py": "def (",
+            "p/other.py": "def y(): 1\n",
+        }
+    )
+    found = all_members(tree, ["p/a.py", "p/_b.py", "p/bad.py"], "")
+    assert {each.name: str(each.change) for each in found.members} == {"f": "added", "A.h": "added"}
+    assert [sorted(each.changed_lines) for each in found.members] == [[1, 2], [5]]
+    assert [each.path for each in found.skipped] == ["p/bad.py"]
+
+
+def test_all_members__missing_file() -> None:
+    found = all_members(MemoryTree({}), ["gone.py"], "")
+    assert found.members == ()
+    assert isinstance(found.skipped[0], Skipped)
