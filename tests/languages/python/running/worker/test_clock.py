@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-_EXECUTION = Path(__file__).parents[3] / "bot" / "testsmith" / "execution"
+import testsmith.languages.python.running
+
+_FOLDER = Path(testsmith.languages.python.running.__file__).parent
 _LEAP_DAY = 1961710200.0
 
 
 def run(code: str, zone: str = "UTC") -> str:
     """Run code behind a clock that stands at 2032-02-29T23:30Z; return what it prints."""
     program = (
-        f"import sys; sys.path.insert(0, {str(_EXECUTION)!r})\n"
+        f"import sys; sys.path.insert(0, {str(_FOLDER)!r})\n"
         f"from worker.clock import set_clock\nassert set_clock({_LEAP_DAY})\n{code}"
     )
     done = subprocess.run(
