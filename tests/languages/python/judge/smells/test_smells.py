@@ -28,18 +28,26 @@ MEMBER = Member(
 )
 
 HEAD = """\
-import asyncio, os, sys, time
+import asyncio, os, random, shutil, socket, sqlite3, sys, tempfile, threading, time
+import contextlib as c
 import http.client
+import httpx
+import numpy as np
+import requests
+import requests as web
 import unittest
 import urllib.request
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
+from time import sleep as nap
 from unittest import mock
 from unittest.mock import Mock, patch
+from urllib import request
 
 import pytest
-import requests
 import shop
-from http import HTTPStatus
+from pytest import mark
 from shop import Cart, total
 
 SHARED = []
@@ -334,3 +342,416 @@ def test_smells_of__cost_what_a_module_is_long(monster: str) -> None:
     started = time.process_time()
     smells_of(code, MEMBER)
     assert time.process_time() - started < 5
+
+
+# Each smell in one more form, and beside it the honest test that looks much like it.
+TWINS = {
+    "asserts nothing": [
+        ("total(1, 1) == 1", 'if total(1, 1) != 1:\n    raise AssertionError("no")'),
+        (
+            "def show(value):\n    print(value)\ndef test_x():\n    show(total(1, 1))",
+            (
+                "def check(value):\n    inner(value)\ndef inner(value):\n    assert value == 1\n"
+                "def test_x():\n    check(total(1, 1))"
+            ),
+        ),
+        (
+            "class TestTotal(unittest.TestCase):\n    def test_x(self):\n        total(1, 1)",
+            (
+                "class TestTotal(unittest.TestCase):\n    def check(self, value):\n"
+                "        self.assertEqual(value, 1)\n    def test_x(self):\n"
+                "        self.check(total(1, 1))"
+            ),
+        ),
+        ("np.isclose(total(1, 1), 1)", "np.testing.assert_allclose(total(1, 1), 1)"),
+    ],
+    "asserts only that nothing was raised": [
+        (
+            'try:\n    total(1, 1)\nexcept ValueError as error:\n    pytest.fail(f"raised {error}")',
+            'if total(1, 1) != 1:\n    pytest.fail("wrong")',
+        ),
+    ],
+    "repeats the member's own formula": [
+        (
+            "expected = 10 * 3 * (1 - 0.5)\nassert total(10, 3, 0.5) == expected",
+            "expected = 10 * 3\nassert total(10, 3) == expected",
+        ),
+        (
+            (
+                "def reference(price, count, discount):\n    return price * count * (1 - discount)\n"
+                "def test_x():\n    assert total(10, 3, 0.5) == reference(10, 3, 0.5)"
+            ),
+            (
+                "def discounted(price, discount):\n    return price - price * discount\ndef test_x():\n"
+                "    assert total(10, 1, 0.5) == discounted(10, 0.5)"
+            ),
+        ),
+    ],
+    "asserts under a condition": [
+        (
+            (
+                '@pytest.mark.parametrize(("count", "expected"), [(1, 1), (-1, None)])\n'
+                "def test_x(count, expected):\n    if expected is not None:\n"
+                "        assert total(1, count) == expected"
+            ),
+            (
+                '@pytest.mark.parametrize(("count", "expected"), [(1, 1), (-1, None)])\n'
+                "def test_x(count, expected):\n    if expected is not None:\n"
+                "        assert total(1, count) == expected\n    else:\n"
+                "        with pytest.raises(ValueError):\n            total(1, count)"
+            ),
+        ),
+        (
+            "result = total(1, 1)\nif not result:\n    return\nassert result == 1",
+            "result = total(1, 1)\nif not result:\n    raise AssertionError\nassert result == 1",
+        ),
+        (
+            "for count in (1, 2):\n    if total(1, count) > 1:\n        assert total(1, count) == 2",
+            (
+                "assert total(1, 1) == 1\nfor count in (1, 2):\n    if total(1, count) > 1:\n"
+                "        assert total(1, count) == 2"
+            ),
+        ),
+        (
+            "with suppress(ValueError):\n    assert total(1, 1) == 1",
+            "cart = Cart()\nwith suppress(ValueError):\n    cart.add(-1)\nassert cart.total() == 0",
+        ),
+        (
+            'try:\n    total(1, -1)\nexcept ValueError as error:\n    assert str(error) == "count"',
+            (
+                "try:\n    total(1, -1)\nexcept ValueError as error:\n"
+                '    assert str(error) == "count"\nelse:\n    pytest.fail("did not raise")'
+            ),
+        ),
+        (
+            (
+                "class TestTotal(unittest.TestCase):\n    def test_x(self):\n"
+                "        while total(1, 0):\n            self.assertEqual(total(1, 1), 1)"
+            ),
+            (
+                "class TestTotal(unittest.TestCase):\n    def test_x(self):\n"
+                "        for count in (1, 2):\n            with self.subTest(count=count):\n"
+                "                self.assertEqual(total(1, count), count)"
+            ),
+        ),
+        (
+            "result = total(1, 1)\nassert result == 1 if result else True",
+            "result = total(1, 1)\nassert result == (1 if total(0, 0) else 2)",
+        ),
+        (
+            "match total(1, 1):\n    case 1:\n        assert total(2, 1) == 2",
+            (
+                "match total(1, 1):\n    case 1:\n        assert total(2, 1) == 2\n    case _:\n"
+                "        raise AssertionError"
+            ),
+        ),
+    ],
+    "swallows exceptions": [
+        (
+            "with c.suppress(Exception):\n    total(1, -1)\nassert total(1, 1) == 1",
+            "with c.suppress(KeyError):\n    total(1, 2)\nassert total(1, 1) == 1",
+        ),
+        (
+            (
+                "try:\n    total(1, -1)\nexcept (ValueError, BaseException):\n    pass\n"
+                "assert total(1, 1) == 1"
+            ),
+            (
+                "caught = None\ntry:\n    total(1, -1)\nexcept Exception as error:\n"
+                "    caught = error\nassert isinstance(caught, ValueError)"
+            ),
+        ),
+        (
+            (
+                "def quietly(count):\n    try:\n        return total(1, count)\n    except:\n"
+                "        return None\ndef test_x():\n    assert quietly(1) == 1"
+            ),
+            (
+                "def loudly(count):\n    try:\n        return total(1, count)\n"
+                "    except Exception as error:\n        raise AssertionError from error\n"
+                "def test_x():\n    assert loudly(1) == 1"
+            ),
+        ),
+    ],
+    "sleeps": [
+        ("nap(1)\nassert total(1, 1) == 1", "nap(0)\nassert total(1, 1) == 1"),
+        (
+            "threading.Event().wait(1)\nassert total(1, 1) == 1",
+            (
+                "done = threading.Event()\nshop.start(done.set)\nassert done.wait(5)\n"
+                "assert shop.total(1, 1) == 1"
+            ),
+        ),
+        (
+            (
+                "@pytest.fixture(autouse=True)\ndef settle():\n    time.sleep(0.1)\ndef test_x():\n"
+                "    assert total(1, 1) == 1"
+            ),
+            (
+                "@pytest.fixture\ndef settle():\n    time.sleep(0.1)\ndef test_x():\n"
+                "    assert total(1, 1) == 1"
+            ),
+        ),
+        (
+            "end = time.time() + 1\nwhile time.time() < end:\n    pass\nassert total(1, 1) == 1",
+            (
+                "def test_x(monkeypatch):\n"
+                '    monkeypatch.setattr(time, "sleep", lambda seconds: None)\n'
+                '    monkeypatch.setattr(time, "time", lambda: 5.0)\n    assert total(1, 1) == 1'
+            ),
+        ),
+    ],
+    "uses the network": [
+        (
+            'assert shop.status(web.get("http://localhost")) == 200',
+            "answer = web.Response()\nanswer.status_code = 200\nassert shop.status(answer) == 200",
+        ),
+        (
+            'assert shop.status(request.urlopen("http://localhost")) == 200',
+            'assert shop.method(request.Request("http://localhost")) == "GET"',
+        ),
+        (
+            (
+                'with socket.socket() as one:\n    one.connect(("localhost", 80))\n'
+                '    assert shop.read(one) == b""'
+            ),
+            (
+                'one, other = socket.socketpair()\nother.send(b"a")\nassert shop.read(one) == b"a"\n'
+                'assert shop.read(socket.socket(socket.AF_UNIX)) == b""'
+            ),
+        ),
+        (
+            'client = httpx.Client()\nassert shop.status(client.get("http://localhost")) == 200',
+            (
+                "client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))\n"
+                'assert shop.status(client.get("http://localhost")) == 200'
+            ),
+        ),
+        (
+            (
+                'async def connect():\n    return await asyncio.open_connection("localhost", 80)\n'
+                "def test_x():\n    assert asyncio.run(shop.speak(connect)) == 1\n"
+                "    asyncio.run(connect())"
+            ),
+            (
+                "async def connect():\n    return asyncio.StreamReader(), None\ndef test_x():\n"
+                "    assert asyncio.run(shop.speak(connect)) == 1\n    asyncio.run(connect())"
+            ),
+        ),
+    ],
+    "writes outside of `tmp_path`": [
+        (
+            'path = Path("out") / "x.txt"\npath.write_text("1")\nassert shop.read(path) == 1',
+            (
+                'def test_x(tmp_path):\n    path = Path(tmp_path) / "x.txt"\n    path.write_text("1")\n'
+                "    assert shop.read(path) == 1"
+            ),
+        ),
+        (
+            (
+                'NAME = "x.txt"\ndef test_x():\n    with open(NAME, "w") as file:\n'
+                '        file.write("1")\n    assert shop.read(NAME) == 1'
+            ),
+            (
+                'def test_x(tmp_path):\n    with open(f"{tmp_path}/x.txt", "w") as file:\n'
+                '        file.write("1")\n    assert shop.read(f"{tmp_path}/x.txt") == 1'
+            ),
+        ),
+        (
+            (
+                'path = os.path.join(os.path.dirname(__file__), "x")\n'
+                'os.makedirs(os.path.join("data", "x"))\nassert shop.found(path)'
+            ),
+            (
+                'def test_x(tmp_path):\n    path = os.path.join(tmp_path, "x")\n    os.makedirs(path)\n'
+                "    assert shop.found(path)"
+            ),
+        ),
+        (
+            "assert shop.fill(tempfile.mkdtemp()) == 3",
+            "with tempfile.TemporaryDirectory() as folder:\n    assert shop.fill(folder) == 3",
+        ),
+        (
+            'assert shop.rows(sqlite3.connect("shop.db")) == []',
+            'assert shop.rows(sqlite3.connect(":memory:")) == []',
+        ),
+        (
+            'def test_x(tmp_path):\n    shutil.copy(tmp_path / "a", "b")\n    assert shop.read("b") == 1',
+            (
+                'def test_x(tmp_path):\n    shutil.copy(tmp_path / "a", tmp_path / "b")\n'
+                '    assert shop.read(tmp_path / "b") == 1'
+            ),
+        ),
+        (
+            'shop.save(Path("x.txt"))\nassert Path("x.txt").exists()',
+            'assert shop.suffix(Path("x.txt")) == ".txt"',
+        ),
+        (
+            (
+                '@pytest.fixture\ndef file():\n    path = Path.cwd() / "x.txt"\n    path.touch()\n'
+                "    return path\ndef test_x(file):\n    assert shop.read(file) == 1"
+            ),
+            (
+                '@pytest.fixture\ndef file(tmp_path):\n    path = tmp_path / "x.txt"\n'
+                "    path.touch()\n    return path\ndef test_x(file):\n    assert shop.read(file) == 1"
+            ),
+        ),
+    ],
+    "pins a whole output of more than 600 characters": [
+        (
+            "PAGE = {long}\ndef test_x():\n    assert shop.page() == PAGE",
+            "TEXT = {long}\ndef test_x():\n    assert shop.words(TEXT) == 1",
+        ),
+        (
+            (
+                "class TestPage(unittest.TestCase):\n    def test_x(self):\n"
+                "        self.assertEqual(shop.page(), {rows})"
+            ),
+            (
+                "class TestPage(unittest.TestCase):\n    def test_x(self):\n"
+                "        self.assertEqual(shop.largest({rows}), 299)"
+            ),
+        ),
+    ],
+    "changes global state": [
+        (
+            'os.environ["RATE"] = "3"\nassert shop.rate() == 3',
+            (
+                'before = os.environ["RATE"]\ntry:\n    os.environ["RATE"] = "3"\n'
+                '    assert shop.rate() == 3\nfinally:\n    os.environ["RATE"] = before'
+            ),
+        ),
+        (
+            'del os.environ["RATE"]\nassert shop.rate() == 1',
+            'with mock.patch.dict(os.environ, {"RATE": "3"}):\n    assert shop.rate() == 3',
+        ),
+        (
+            "random.seed(1)\nassert shop.pick([1, 2]) == 1",
+            (
+                "state = random.getstate()\ntry:\n    random.seed(1)\n"
+                "    assert shop.pick([1, 2]) == 1\nfinally:\n    random.setstate(state)\n"
+                "assert shop.pick([1, 2], random.Random(1)) == 1"
+            ),
+        ),
+        (
+            "Cart.rate = 3\nassert Cart().total() == 3",
+            (
+                "class Own(Cart):\n    pass\nOwn.rate = 3\ncart = Cart()\ncart.rate = 3\n"
+                "assert cart.total() == 3"
+            ),
+        ),
+        (
+            'setattr(shop, "RATE", 3)\nassert shop.total(1, 1) == 3',
+            (
+                'def test_x(monkeypatch):\n    monkeypatch.setattr(shop, "RATE", 3)\n'
+                "    assert shop.total(1, 1) == 3"
+            ),
+        ),
+        (
+            'sys.argv = ["shop", "3"]\nassert shop.main() == 3',
+            (
+                'def test_x(monkeypatch):\n    monkeypatch.setattr(sys, "argv", ["shop", "3"])\n'
+                "    assert shop.main() == 3"
+            ),
+        ),
+        (
+            (
+                'patcher = patch("shop.rate")\nrate = patcher.start()\nrate.return_value = 3\n'
+                "assert shop.total(1, 1) == 3"
+            ),
+            (
+                'patcher = patch("shop.rate")\nrate = patcher.start()\nrate.return_value = 3\n'
+                "assert shop.total(1, 1) == 3\npatcher.stop()"
+            ),
+        ),
+        (
+            (
+                '@pytest.fixture\ndef rate():\n    os.environ["RATE"] = "3"\ndef test_x(rate):\n'
+                "    assert shop.rate() == 3"
+            ),
+            (
+                '@pytest.fixture\ndef rate():\n    os.environ["RATE"] = "3"\n    yield\n'
+                '    del os.environ["RATE"]\ndef test_x(rate):\n    assert shop.rate() == 3'
+            ),
+        ),
+        (
+            'os.environ["RATE"] = "3"\ndef test_x():\n    assert shop.rate() == 3',
+            'RATES = {}\nRATES["a"] = 3\ndef test_x():\n    assert shop.rate(RATES) == 3',
+        ),
+        (
+            (
+                "class TestShop:\n    seen = []\n    def test_x(self):\n"
+                "        self.seen.append(shop.total(1, 1))\n        assert self.seen == [1]"
+            ),
+            (
+                "class TestShop:\n    def setup_method(self):\n        self.seen = []\n"
+                "    def test_x(self):\n        self.seen.append(shop.total(1, 1))\n"
+                "        assert self.seen == [1]"
+            ),
+        ),
+        (
+            "def test_x(tmp_path):\n    os.chdir(tmp_path)\n    assert shop.files() == []",
+            (
+                "def test_x(tmp_path, monkeypatch):\n    monkeypatch.chdir(tmp_path)\n"
+                "    assert shop.files() == []"
+            ),
+        ),
+    ],
+    "is skipped": [
+        (
+            'pytestmark = [pytest.mark.skip(reason="later")]\ndef test_x():\n    assert total(1, 1) == 1',
+            (
+                'pytestmark = [pytest.mark.usefixtures("tmp_path")]\ndef test_x():\n'
+                "    assert total(1, 1) == 1"
+            ),
+        ),
+        (
+            (
+                '@mark.skipif(True, reason="never")\nclass TestTotal:\n    def test_x(self):\n'
+                "        assert total(1, 1) == 1"
+            ),
+            (
+                '@mark.filterwarnings("error")\nclass TestTotal:\n    def test_x(self):\n'
+                "        assert total(1, 1) == 1"
+            ),
+        ),
+        (
+            (
+                "class TestTotal(unittest.TestCase):\n    def test_x(self):\n"
+                '        self.skipTest("later")\n        self.assertEqual(total(1, 1), 1)'
+            ),
+            (
+                "class TestTotal(unittest.TestCase):\n    def test_x(self):\n"
+                '        self.assertEqual(total(1, 1), 1, "skip")'
+            ),
+        ),
+    ],
+    "is expected to fail": [
+        (
+            (
+                '@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.xfail)])\n'
+                "def test_x(n):\n    assert total(n, 1) == n"
+            ),
+            (
+                '@pytest.mark.parametrize("n", [pytest.param(1, id="one")])\ndef test_x(n):\n'
+                "    assert total(n, 1) == n"
+            ),
+        ),
+    ],
+}
+
+
+def twin(form: str) -> list[str]:
+    """Return what is found in a whole test module without its imports, or in the body of a test."""
+    form = form.replace("{long}", repr("x" * 700)).replace("{rows}", repr(list(range(300))))
+    code = form if "def test_x" in form else f"def test_x():\n{textwrap.indent(form, '    ')}"
+    compile(code, "twin", "exec")
+    return list(smells_of(f"{HEAD}\n{code}\n", MEMBER).values())
+
+
+@pytest.mark.parametrize(
+    ("reason", "bad", "good"), [(reason, *pair) for reason, pairs in TWINS.items() for pair in pairs]
+)
+def test_smells_of__each_form_is_found_and_its_honest_twin_is_not(reason: str, bad: str, good: str) -> None:
+    assert twin(bad) == [reason]
+    assert twin(good) == []
