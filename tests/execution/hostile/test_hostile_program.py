@@ -19,7 +19,7 @@ from testsmith.execution.sandbox.linux import landlock
 pytestmark = pytest.mark.slow
 
 LEAKY = ("--only", "leaky.py", "--runs", "2", "--max-mutants", "5")
-FORGED = ("--only", "target.py", "--only", "traitor.py", "--runs", "2")
+FORGED = ("--only", "target.py", "--only", "traitor.py", "--max-mutants", "10")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -29,23 +29,31 @@ def skip_unless_possible(user: int) -> None:
         pytest.skip(f"NOT SHOWN: the program as user {user}, which cannot be had here")
 
 
-@pytest.mark.parametrize("user", [0, ORDINARY_USER], ids=["root", "an ordinary user"])
-def test_program__the_project_and_its_environment_attack(user: int) -> None:
-    skip_unless_possible(user)
-    with hostile_project(user) as (project, endpoint):
-        run = project.suggest(endpoint, *LEAKY, "--format", "json")
-        assert_nothing_came_out(run)
-    report = json.loads(run.stdout)
-    assert {one["member"] for one in report["skipped"] + report["suggestions"]} == {
-        f"leaky.py::{name}" for name in ("shout", "fail", "write")
-    }
-    assert "environment" not in {one["stage"] for one in report["skipped"]}, report["skipped"]
-    assert any("Landlock" in note for note in report["notes"])
-
-
-def test_program__what_attacks_is_shown_to_people() -> None:
+def test_program__attacks_come_to_nothing_and_forgeries_are_not_posted() -> None:
     skip_unless_possible(os.geteuid())
     with hostile_project(os.geteuid()) as (project, endpoint):
+        run = project.suggest(endpoint, *LEAKY, *FORGED, "--format", "json")
+        assert_nothing_came_out(run)
+    report = json.loads(run.stdout)
+    leaky = {f"leaky.py::{name}" for name in ("shout", "fail", "write")}
+    assert leaky <= {one["member"] for one in report["skipped"] + report["suggestions"]}
+    assert "environment" not in {one["stage"] for one in report["skipped"]}, report["skipped"]
+    assert any("Landlock" in note for note in report["notes"])
+    posted = {one["member"] for one in report["suggestions"]} - leaky
+    assert {NAMES.get(name, name) for name in (one.partition("::")[2] for one in posted)} == set()
+    judged = {
+        one["member"].partition("::")[2]: one["stage"]
+        for one in report["skipped"]
+        if one["member"] not in leaky
+    }
+    assert set(judged) == {*NAMES, BETRAYED}
+    assert set(judged.values()) <= {"gate", "verification"}
+
+
+def test_program__of_an_ordinary_user_shows_what_attacks_to_people() -> None:
+    user = ORDINARY_USER if os.geteuid() == 0 else os.geteuid()
+    skip_unless_possible(user)
+    with hostile_project(user) as (project, endpoint):
         run = project.suggest(endpoint, *LEAKY, "--format", "text", "--provider", "openai+offline")
         assert_nothing_came_out(run)
 
@@ -62,16 +70,3 @@ def assert_nothing_came_out(run: HostileRun) -> None:
     assert {path for path, _ in run.received} == {"/v1/chat/completions"}
     assert not [body for _, body in run.received if PLANTED in body]
     assert run.changed == ()
-
-
-def test_forgeries__are_not_posted() -> None:
-    skip_unless_possible(os.geteuid())
-    with hostile_project(os.geteuid()) as (project, endpoint):
-        run = project.suggest(endpoint, *FORGED, "--format", "json")
-    assert run.code == 0, run.stderr
-    report = json.loads(run.stdout)
-    posted = {one["member"].partition("::")[2] for one in report["suggestions"]}
-    assert {NAMES.get(name, name) for name in posted} == set()
-    judged = {one["member"].partition("::")[2]: one["stage"] for one in report["skipped"]}
-    assert set(judged) == {*NAMES, BETRAYED}
-    assert set(judged.values()) <= {"gate", "verification"}
