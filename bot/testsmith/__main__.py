@@ -1,16 +1,127 @@
-"""Entry point of `python -m testsmith`, the same program as `testsmith`."""
+"""Entry point of `testsmith` and `python -m testsmith`: run the command line or the action, and exit.
+
+If there is work to do, this process only supervises its child, which does it.
+"""
 
 from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from testsmith.action.inputs import ActionContext
+    from testsmith.action.run import Perform
+    from testsmith.app import App
+    from testsmith.clients import Archives
+    from testsmith.process.supervisor import SupervisedEnding
+
+_INTERRUPTED = 130
+_SECONDS_TO_FORGET = 120.0
 
 
 def main() -> None:
     """Run the program. Ctrl-C ends it without a traceback, even during imports."""
+    warnings.simplefilter("ignore", SyntaxWarning)  # about the parsed sources, not about this program
     try:
-        from testsmith.app import main as run
+        from testsmith.app import App
 
-        run()
+        app = App.of_process()
+        app.signals.install()
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(_INTERRUPTED) from None
+    try:
+        code = _run(app)
+    except KeyboardInterrupt:  # before a command was started
+        code = _INTERRUPTED
+    finally:
+        app.signals.restore()
+        _flush(app.stdout)
+    sys.exit(code if app.signals.received is None else 128 + app.signals.received)
+
+
+def _run(app: App) -> int:
+    """Do the work in a child process and report how it ended, or do here what takes no time."""
+    from testsmith import cli
+    from testsmith.process import supervisor
+
+    if app.is_action or sys.argv[1:2] in (["suggest"], ["sweep"]):
+        ending = supervisor.supervised(app.signals.handled)
+        if ending is not None:
+            app.signals.restore()
+            return _report(app, ending) if ending.failure else _end_likewise(app, ending)
+    return _run_action(app) if app.is_action else cli.run(sys.argv[1:], app)
+
+
+def _run_action(app: App, perform: Perform | None = None) -> int:
+    """Run the action, with all other output made safe so that it cannot contain workflow commands."""
+    from testsmith.action import run as action
+    from testsmith.action.outputs import safe_log
+
+    sys.stdout = sys.stderr = safe_log(app.stdout)
+    return action.run(app, perform)
+
+
+def _end_likewise(app: App, ending: SupervisedEnding) -> int:
+    if ending.code >= 0:
+        return ending.code
+    if ending.signal is not None:
+        print("testsmith: the run did not react to the signal, and was killed.", file=app.stderr)
+        return 128 + ending.signal
+    os.kill(os.getpid(), -ending.code)
+    return 128 - ending.code  # PID 1 of a container is not killed by its own signal
+
+
+def _report(app: App, ending: SupervisedEnding) -> int:
+    """Report why the work failed, because it could not do so itself, and return the exit code."""
+    from testsmith import cli
+
+    if not app.is_action:
+        _forget(ending.used)
+        return cli.show_failure(sys.argv[1:], app, ending.failure, shows_report=not ending.prints)
+    from testsmith.action.outputs import end_fold
+    from testsmith.model import Failure
+
+    def fail(_task: object, context: ActionContext, *_: object) -> NoReturn:
+        from testsmith.action.tasks import archives_of
+
+        _forget(ending.used, archives_of(context))
+        raise Failure(ending.failure)
+
+    end_fold(app.stdout, app.fold_token)
+    return _run_action(app, fail)
+
+
+def _forget(used: Sequence[str], archives: Archives | None = None) -> None:
+    """Remove cached answers that an unfinished run used: one of them may have caused the hang."""
+    from testsmith.process import supervisor
+
+    if not used or supervisor.supervised((), _SECONDS_TO_FORGET) is not None:
+        return
+    try:
+        import asyncio
+
+        from testsmith.clients import open_store
+        from testsmith.settings import CacheSettings
+
+        keys, folder = [one.partition(" ")[0] for one in used], used[0].partition(" ")[2]
+        with open_store(CacheSettings(folder=Path(folder)), lambda _: None) as store:
+            store.remove(keys)
+            if archives is not None:
+                asyncio.run(archives.forget(store, keys))
+    finally:
+        os._exit(0)
+
+
+def _flush(stream: TextIO) -> None:
+    """Flush a stream. If it is broken, redirect it to the null device to avoid an error at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from testsmith import __version__
-from testsmith.model import Estimate, Failure, Progress, Report, UsageFailure
+from testsmith.app import App
+from testsmith.model import Failure, Report, UsageFailure
+from testsmith.process import supervisor
 from testsmith.settings import (
     DEFAULT_MODEL,
     ON_PULL_REQUESTS,
@@ -29,9 +30,10 @@ from testsmith.settings import (
 from testsmith.sweep_results import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
+    from testsmith.clients import Clients
     from testsmith.reporting.rendering import View
     from testsmith.sweep.machines import Planned
-    from testsmith.sweep.shards import Shard
+    from testsmith.sweep.parts import PartsFolder
 
 _Done = TypeVar("_Done")
 
@@ -246,98 +248,32 @@ def _add_cache(commands: Any) -> None:
     cache.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
 
 
-class CacheKeeper(Protocol):
-    """Cache operations needed by `testsmith cache`."""
-
-    def stats(self) -> Any:
-        """Return the number of `entries` and their size in `bytes`."""
-        ...
-
-    def prune(self) -> int:
-        """Remove old entries and entries beyond the size limit, and return how many were removed."""
-        ...
-
-    def clear(self) -> int:
-        """Remove all entries, and return how many were removed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
-    """Steps of a sharded sweep. Each gets the folder with the parts.
-
-    Attributes:
-        plan: Plans the given number of shards and stores the plan.
-        prove: Generates and proves the tests of one shard and stores its report.
-        collect: Combines the reports of all shards.
-    """
-
-    plan: Callable[[Settings, Path, int, Progress], Planned]
-    prove: Callable[[Settings, Path, Shard, Progress], Report]
-    collect: Callable[[Settings, Path, Progress], SweepReport]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CliContext:
-    """Environment, streams and functions that commands use.
-
-    Attributes:
-        environment: The process's environment.
-        stdout: Stream for the result and nothing else.
-        stderr: Stream for everything else.
-        cache_folder: Default cache folder.
-        run: Runs the pipeline and returns its report.
-        estimate: Estimates a run's model calls without making any.
-        sweep: Runs a sweep and returns its report.
-        plan: Ranks the members of a sweep, and estimates its model calls.
-        write: Writes a report's tests into the test tree, and returns messages about the files.
-        write_sweep: Writes a sweep's tests and the files they need, likewise.
-        open_cache: Opens the result cache; its second argument shows warnings.
-        machines: Steps of a sharded sweep.
-        shows: Called before a result is written.
-    """
-
-    environment: Mapping[str, str]
-    stdout: TextIO
-    stderr: TextIO
-    cache_folder: Path
-    run: Callable[[Settings, Progress], Report]
-    estimate: Callable[[Settings, Progress], Estimate]
-    sweep: Callable[[Settings, Progress], SweepReport]
-    plan: Callable[[Settings, Progress], SweepPlan]
-    write: Callable[[Report, Settings], tuple[str, ...]]
-    write_sweep: Callable[[SweepReport, Settings], tuple[str, ...]]
-    open_cache: Callable[[CacheSettings, Callable[[str], None]], CacheKeeper]
-    machines: Machines
-    shows: Callable[[], None] = lambda: None
-
-
-def run(argv: Sequence[str], world: CliContext) -> int:
+def run(argv: Sequence[str], app: App) -> int:
     """Run one command and return the exit code.
 
     Raises:
         SystemExit: The argument parser exits, for `--help`, `--version` and invalid arguments.
     """
     arguments = vars(parser().parse_args(argv))
-    command = {"suggest": _suggest, "sweep": _sweep_or_step, "cache": _cache}[arguments["command"]]
+    command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
     try:
-        return command(arguments, world)
+        return command(arguments, app)
     except UsageFailure as failure:
-        return _told(world, failure, 2)
+        return _told(app, failure, 2)
     except Failure as failure:
-        return _told(world, failure, 1)
+        return _told(app, failure, 1)
     except KeyboardInterrupt:
-        return _told(world, "interrupted; every result that was paid for is in the cache.", 130)
+        return _told(app, "interrupted; every result that was paid for is in the cache.", 130)
 
 
-def show_failure(argv: Sequence[str], world: CliContext, failure: str, *, shows_report: bool) -> int:
+def show_failure(argv: Sequence[str], app: App, failure: str, *, shows_report: bool) -> int:
     """Report why a run that was ended by the supervisor failed, and return the exit code.
 
     Reads nothing of the project, whose files may have caused the failure.
 
     Args:
         argv: The command line.
-        world: Environment and streams.
+        app: The application.
         failure: Why the run failed.
         shows_report: Whether to also print a JSON report with the failure, if the format is JSON.
     """
@@ -349,160 +285,206 @@ def show_failure(argv: Sequence[str], world: CliContext, failure: str, *, shows_
     if shows_report and has_report and arguments["format"] == OutputFormat.JSON:
         report = Report(members=(), failure=failure)
         swept = SweepReport(plan=SweepPlan(ranked=()), report=report)
-        _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), world)
-    return _told(world, failure, 1)
+        _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), app)
+    return _told(app, failure, 1)
 
 
-def _told(world: CliContext, message: object, code: int) -> int:
-    print(f"testsmith: {message}", file=world.stderr)
+def _told(app: App, message: object, code: int) -> int:
+    print(f"testsmith: {message}", file=app.stderr)
     return code
 
 
-def _warn(world: CliContext, message: str) -> None:
-    print(f"testsmith: warning: {message}", file=world.stderr)
+def _suggest(arguments: Mapping[str, Any], app: App) -> int:
+    from testsmith.languages.registry import drivers
+    from testsmith.pipeline import suggest, write_tests
+    from testsmith.reporting.estimate import render_estimate
+    from testsmith.reporting.fault_reports import concluded, readable
+    from testsmith.reporting.formats import render
 
-
-def _suggest(arguments: Mapping[str, Any], world: CliContext) -> int:
-    settings = _settings(arguments, world)
+    settings = _settings(arguments, app)
     if settings.estimate:
-        return _estimate(settings, world)
-    report = _whole_run(world.run, lambda report: report, settings, world)
-    report, text = _rendered(report, settings, arguments, world)
-    written = _written(settings, partial(world.write, report)) if settings.write else ()
-    _put_out(text, world)
-    return _closed(report, written, settings, world)
+        estimate = _finished(settings, app, lambda clients: clients.estimate())
+        _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
+        return 0
+    try:
+        report = _finished(settings, app, lambda clients: suggest(settings, clients.run))
+    except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
+        report = _internal(error, settings, app)
+    view = _view(settings, arguments, app)
+    # without suggestions that cannot be rendered in this format
+    report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
+    text = render(report, settings.output_format, view)
+    written = _written(settings, lambda: write_tests(report, settings, drivers()))
+    _put_out(text, app)
+    return _closed(report, written, settings, app)
 
 
-def _closed(report: Report, written: Sequence[str], settings: Settings, world: CliContext) -> int:
-    """Print messages and statistics, and return the exit code."""
-    tracebacks = (one.traceback for one in report.skipped if one.traceback) if settings.verbose else ()
-    for line in (*written, *tracebacks, *_statistics(report, settings)):
-        print(line, file=world.stderr)
-    return 0 if report.failure is None else _told(world, report.failure, 1)
-
-
-def _sweep(arguments: Mapping[str, Any], world: CliContext) -> int:
-    settings = _settings({**arguments, "all": arguments["all"] or ["."]}, world)
-    if settings.dry_run:
-        return _plan(settings, world)
-    nothing = SweepPlan(ranked=())
-    swept = _whole_run(world.sweep, lambda report: SweepReport(plan=nothing, report=report), settings, world)
-    return _shown_sweep(swept, settings, arguments, world)
-
-
-def _shown_sweep(
-    swept: SweepReport, settings: Settings, arguments: Mapping[str, Any], world: CliContext
-) -> int:
-    """Write and print the results of a sweep, and return the exit code."""
+def _sweep(arguments: Mapping[str, Any], app: App) -> int:
+    """Run a whole sweep, its plan alone, or one step of a sharded sweep."""
+    from testsmith.languages.registry import drivers
     from testsmith.reporting.formats import render_sweep
+    from testsmith.sweep.machines import collect
+    from testsmith.sweep.parts import PartsFolder
+    from testsmith.sweep.run_sweep import sweep, write_sweep
 
-    written = _written(settings, partial(world.write_sweep, swept)) if settings.write else ()
-    _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, world)), world)
-    return _closed(swept.report, written, settings, world)
-
-
-def _sweep_or_step(arguments: Mapping[str, Any], world: CliContext) -> int:
-    """Run a whole sweep, or one step of a sharded sweep."""
     shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
-    if shards is None and shard is None and not collects:
-        return _sweep(arguments, world)
-    if arguments["dry_run"]:
+    if arguments["dry_run"] and (shards is not None or shard is not None or collects):
         raise UsageFailure("--dry-run plans on one machine: leave --plan, --shard and --collect out.")
-    settings, parts = _settings({**arguments, "all": arguments["all"] or ["."]}, world), arguments["parts"]
+    settings, parts = (
+        _settings({**arguments, "all": arguments["all"] or ["."]}, app),
+        PartsFolder(Path(arguments["parts"])),
+    )
     if shards is not None:
-        return _plan_shards(settings, world, Path(parts), shards)
+        return _plan_shards(settings, app, parts, shards)
     if shard is not None:
-        return _prove_shard(settings, world, Path(parts), shard)
-    return _collect(settings, arguments, world)
+        return _prove_shard(settings, app, parts, shard)
+    if settings.dry_run:
+        return _plan(settings, app)
+
+    def work(clients: Clients) -> Awaitable[SweepReport]:
+        return collect(settings, clients.sweep, parts) if collects else sweep(settings, clients.sweep)
+
+    try:
+        swept = _finished(settings, app, work, sweeps=True)
+    except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
+        swept = SweepReport(plan=SweepPlan(ranked=()), report=_internal(error, settings, app))
+    written = _written(settings, lambda: write_sweep(swept, settings, drivers()))
+    _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, app)), app)
+    return _closed(swept.report, written, settings, app)
 
 
-def _plan_shards(settings: Settings, world: CliContext, parts: Path, shards: int) -> int:
+def _plan(settings: Settings, app: App) -> int:
+    from testsmith.reporting.formats import render_plan
+    from testsmith.sweep.run_sweep import plan
+
+    planned = _finished(settings, app, lambda clients: plan(settings, clients.dry_sweep), sweeps=True)
+    _put_out(render_plan(planned, settings.output_format, settings.model.model), app)
+    return 0
+
+
+def _plan_shards(settings: Settings, app: App, parts: PartsFolder, shards: int) -> int:
+    from testsmith.sweep.machines import plan_shards
     from testsmith.sweep.shards import MOST_SHARDS, Shard
 
     if not 1 <= shards <= MOST_SHARDS:
         raise UsageFailure(f"--plan must be a whole number from 1 to {MOST_SHARDS}, not {shards}.")
-    planned = _with_progress(world, partial(world.machines.plan, settings, parts, shards))
+
+    def work(clients: Clients) -> Awaitable[Planned]:
+        return plan_shards(clients.offline.settings, clients.offline.sweep, parts, shards)
+
+    planned = _finished(settings, app, work, sweeps=True)
     of = len(planned.shards)
     lines = [f"{Shard(number=number, of=of)} {len(ids)}" for number, ids in enumerate(planned.shards, 1)]
-    _put_out("".join(f"{line} members\n" for line in lines), world)
+    _put_out("".join(f"{line} members\n" for line in lines), app)
     return 0
 
 
-def _prove_shard(settings: Settings, world: CliContext, parts: Path, text: str) -> int:
+def _prove_shard(settings: Settings, app: App, parts: PartsFolder, text: str) -> int:
+    from testsmith.sweep.machines import prove_shard
     from testsmith.sweep.shards import shard_of
 
-    report = _with_progress(world, partial(world.machines.prove, settings, parts, shard_of(text)))
-    _put_out(f"{len(report.suggestions)} proposals for {len(report.members)} members\n", world)
-    return 0 if report.failure is None else _told(world, report.failure, 1)
+    shard = shard_of(text)
+    report = _finished(
+        settings, app, lambda clients: prove_shard(settings, clients.sweep, parts, shard), sweeps=True
+    )
+    _put_out(f"{len(report.suggestions)} proposals for {len(report.members)} members\n", app)
+    return 0 if report.failure is None else _told(app, report.failure, 1)
 
 
-def _collect(settings: Settings, arguments: Mapping[str, Any], world: CliContext) -> int:
-    parts = Path(arguments["parts"])
-    swept = _with_progress(world, partial(world.machines.collect, settings, parts))
-    return _shown_sweep(swept, settings, arguments, world)
-
-
-def _with_progress(world: CliContext, work: Callable[[Progress], _Done]) -> _Done:
+def _finished(
+    settings: Settings, app: App, work: Callable[[Clients], Awaitable[_Done]], *, sweeps: bool = False
+) -> _Done:
+    """Run work with the clients of a run, showing its progress."""
     from testsmith.reporting.terminal import open_progress, terminal_of
 
-    with open_progress(terminal_of(world.stderr, world.environment)) as progress:
-        return work(progress)
+    with open_progress(terminal_of(app.stderr, app.environment)) as progress:
+        clients = app.clients(settings, progress, sweeps=sweeps)
+        return app.run(lambda: work(clients))
 
 
-def _plan(settings: Settings, world: CliContext) -> int:
-    from testsmith.reporting.formats import render_plan
+def _internal(error: Exception, settings: Settings, app: App) -> Report:
+    """Return the report of a run that an internal error ended.
 
-    planned = _with_progress(world, partial(world.plan, settings))
-    _put_out(render_plan(planned, settings.output_format, settings.model.model), world)
-    return 0
+    Raises:
+        Failure: It was not an internal error.
+    """
+    if isinstance(error, Failure):
+        raise error
+    failure = f"internal error: {error!r}; run again with --verbose for the details, and please report it."
+    if settings.verbose:
+        import traceback
 
-
-def _whole_run(
-    work: Callable[[Settings, Progress], _Done],
-    of_fault: Callable[[Report], _Done],
-    settings: Settings,
-    world: CliContext,
-) -> _Done:
-    """Return the result of a run. An internal error becomes a report with the failure."""
-    try:
-        return _with_progress(world, partial(work, settings))
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
-        return of_fault(Report(members=(), failure=_internal(error, world, settings)))
+        traceback.print_exception(error, file=app.stderr)
+        failure = f"internal error: {error!r}"
+    return Report(members=(), failure=failure)
 
 
-def _estimate(settings: Settings, world: CliContext) -> int:
-    from testsmith.reporting.estimate import render_estimate
+def _written(settings: Settings, write: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """Write the tests if that is wanted, and return messages about the files."""
+    if not settings.write:
+        return ()
+    return write() if settings.verification.enabled else _NOT_WRITTEN
 
-    estimate = _with_progress(world, partial(world.estimate, settings))
-    _put_out(render_estimate(estimate, settings.output_format, settings.model.model), world)
-    return 0
+
+def _closed(report: Report, written: Sequence[str], settings: Settings, app: App) -> int:
+    """Print messages and statistics, and return the exit code."""
+    from testsmith.reporting.phrases import statistics_line
+
+    lines = list(written)
+    if settings.verbose:
+        lines += [one.traceback for one in report.skipped if one.traceback]
+        lines.append(statistics_line(report.statistics.cache))
+    for line in lines:
+        print(line, file=app.stderr)
+    return 0 if report.failure is None else _told(app, report.failure, 1)
 
 
-def _put_out(text: str, world: CliContext) -> None:
+def _put_out(text: str, app: App) -> None:
     """Write a result to standard output. A closed pipe is not an error.
 
     Raises:
         Failure: Standard output cannot be written.
     """
-    world.shows()
+    supervisor.LINK.print()
     try:
-        world.stdout.write(text)
-        world.stdout.flush()
+        app.stdout.write(text)
+        app.stdout.flush()
     except BrokenPipeError:
         return
     except OSError as error:
         raise Failure(f"the result cannot be written to standard output: {error.strerror}.") from error
 
 
-def _settings(arguments: Mapping[str, Any], world: CliContext) -> Settings:
+def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
+    from testsmith.reporting.rendering import view_of
+    from testsmith.reporting.terminal import terminal_of
+
+    terminal = terminal_of(app.stdout, app.environment)
+    return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
+
+
+def _cache(arguments: Mapping[str, Any], app: App) -> int:
+    folder = Path(arguments.get("cache_dir") or app.cache_folder)
+    stores = app.stores(
+        CacheSettings(folder=folder), lambda message: print(f"testsmith: warning: {message}", file=app.stderr)
+    )
+    if arguments["action"] == "stats":
+        held = stores.stats()
+        done = f"{held.entries} entries, {held.bytes:,} bytes"
+    else:
+        removed = stores.prune() if arguments["action"] == "prune" else stores.clear()
+        done = f"{removed} entries removed"
+    _put_out(f"{done} in {folder}\n", app)
+    return 0
+
+
+def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
     folder = Path(arguments.get("repo") or ".")
     sources = SettingsSources(
         arguments=arguments,
         file=repository_values(partial(_file_in, folder)),
-        environment=world.environment,
-        cache_folder=world.cache_folder,
+        environment=app.environment,
+        cache_folder=app.cache_folder,
     )
     _refuse_contradictions(arguments)
     settings = parse(folder, sources)
@@ -542,58 +524,3 @@ def _file_in(folder: Path, name: str) -> bytes | None:
         return path.read_bytes() if path.is_file() else None
     except OSError as error:
         raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
-
-
-def _internal(error: Exception, world: CliContext, settings: Settings) -> str:
-    if settings.verbose:
-        import traceback
-
-        traceback.print_exception(error, file=world.stderr)
-        return f"internal error: {error!r}"
-    return f"internal error: {error!r}; run again with --verbose for the details, and please report it."
-
-
-def _written(settings: Settings, write: Callable[[Settings], tuple[str, ...]]) -> tuple[str, ...]:
-    return write(settings) if settings.verification.enabled else _NOT_WRITTEN
-
-
-def _rendered(
-    report: Report, settings: Settings, arguments: Mapping[str, Any], world: CliContext
-) -> tuple[Report, str]:
-    """Render the report, without suggestions that cannot be rendered in its format."""
-    from testsmith.reporting.fault_reports import concluded, readable
-    from testsmith.reporting.formats import render
-
-    view = _view(settings, arguments, world)
-    report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
-    return report, render(report, settings.output_format, view)
-
-
-def _view(settings: Settings, arguments: Mapping[str, Any], world: CliContext) -> View:
-    from testsmith.reporting.rendering import view_of
-    from testsmith.reporting.terminal import terminal_of
-
-    terminal = terminal_of(world.stdout, world.environment)
-    return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
-
-
-def _statistics(report: Report, settings: Settings) -> tuple[str, ...]:
-    from testsmith.reporting.phrases import statistics_line
-
-    return (statistics_line(report.statistics.cache),) if settings.verbose else ()
-
-
-def _cache(arguments: Mapping[str, Any], world: CliContext) -> int:
-    folder = Path(arguments.get("cache_dir") or world.cache_folder)
-    keeper = world.open_cache(CacheSettings(folder=folder), partial(_warn, world))
-    _put_out(f"{_kept(arguments['action'], keeper)} in {folder}\n", world)
-    return 0
-
-
-def _kept(action: str, keeper: CacheKeeper) -> str:
-    """Perform a cache action and return a message about the result."""
-    if action == "stats":
-        held = keeper.stats()
-        return f"{held.entries} entries, {held.bytes:,} bytes"
-    removed = keeper.prune() if action == "prune" else keeper.clear()
-    return f"{removed} entries removed"

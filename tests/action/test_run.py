@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -15,12 +14,11 @@ from action.given import TOKEN, inputs
 from fakes.github.runner import Log, parse_file
 from fakes.reports import sample_report
 from testsmith.action.inputs import ActionContext
-from testsmith.action.run import ActionEnvironment, run
+from testsmith.action.run import Perform, run
+from testsmith.app import App
 from testsmith.events import Work
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
-
-Review = Callable[[Work, ActionContext, Progress], ReviewResult]
 
 PAYLOAD: dict[str, Any] = {
     "action": "opened",
@@ -45,7 +43,7 @@ class Step:
     asked: list[Work] = field(default_factory=list)
     text: str = ""
 
-    def run(self, review: ReviewResult | Review, payload: object = PAYLOAD, **given: str) -> int:
+    def run(self, review: ReviewResult | Perform, payload: object = PAYLOAD, **given: str) -> int:
         """Run the action; return its exit code."""
         (self.folder / "workspace").mkdir(exist_ok=True)
         event = self.folder / "event.json"
@@ -58,14 +56,12 @@ class Step:
             "RUNNER_TEMP": str(self.folder),
         }
 
-        def reviewing(task: Work, context: ActionContext, progress: Progress) -> ReviewResult:
+        def perform(task: Work, context: ActionContext, app: App, progress: Progress) -> ReviewResult:
             self.asked.append(task)
-            return review if isinstance(review, ReviewResult) else review(task, context, progress)
+            return review if isinstance(review, ReviewResult) else review(task, context, app, progress)
 
         stdout = StringIO()
-        code = run(
-            ActionEnvironment(environment=inputs(**given) | variables, stdout=stdout, review=reviewing)
-        )
+        code = run(App(environment=inputs(**given) | variables, stdout=stdout, stderr=stdout), perform)
         self.text = stdout.getvalue()
         return code
 
@@ -90,7 +86,7 @@ def _step(tmp_path: Path) -> Step:
     return Step(tmp_path)
 
 
-def raising(error: BaseException) -> Review:
+def raising(error: BaseException) -> Perform:
     def review(*_: object) -> ReviewResult:
         raise error
 
@@ -119,7 +115,7 @@ def test_run__secrets_are_masked_before_anything_else(step: Step) -> None:
 
 
 def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
-    def review(_: Work, __: ActionContext, progress: Progress) -> ReviewResult:
+    def review(_: Work, __: ActionContext, ___: App, progress: Progress) -> ReviewResult:
         progress.phase("\n::set-env name=PATH::/evil", 1)
         progress.warn("a ##[add-path]/evil")
         raise Failure("x\n::add-path::/evil ##[error]y")
@@ -146,7 +142,7 @@ def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
         (raising(KeyboardInterrupt()), 130, 130),
     ],
 )
-def test_run__exit_codes(step: Step, review: ReviewResult | Review, lenient: int, strict: int) -> None:
+def test_run__exit_codes(step: Step, review: ReviewResult | Perform, lenient: int, strict: int) -> None:
     assert step.run(review) == lenient
     assert step.run(review, fail_on_error="true") == strict
 

@@ -68,7 +68,7 @@ def _is_about(value: object, guilty: str) -> bool:
 
 
 if __name__ == "__main__":
-    from testsmith.app import main
+    from testsmith.__main__ import main
 
     for stage, place in STAGES.items():
         inject(place, GUILTY[stage])

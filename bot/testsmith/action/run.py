@@ -11,7 +11,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -39,6 +39,7 @@ from testsmith.action.outputs import (
     write_report,
 )
 from testsmith.action.runner import Runner, runner_of
+from testsmith.app import App
 from testsmith.events import Nothing, SweepRepository, Work, task_of
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
@@ -153,34 +154,25 @@ def last_lines(ended: ActionResult) -> Iterator[str]:
 
 _INTERRUPTED = 130
 
+Perform = Callable[[Work, ActionContext, App, Progress], ReviewResult]
+"""Does a task."""
+
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionEnvironment:
-    """The process environment of the action.
+def run(app: App, perform: Perform | None = None) -> int:
+    """Do what the event asks for, and return the step's exit code.
 
-    Attributes:
-        environment: The environment variables.
-        stdout: The step's log.
-        review: Builds the clients of one review, runs it, and closes them.
-        token: A random word that makes the runner accept commands again.
+    Args:
+        app: The application.
+        perform: Does the task; None for `tasks.perform`.
     """
-
-    environment: Mapping[str, str]
-    stdout: TextIO
-    review: Callable[[Work, ActionContext, Progress], ReviewResult]
-    token: str = field(default_factory=lambda: secrets.token_hex(16))
-
-
-def run(world: ActionEnvironment) -> int:
-    """Run the task of the event and return the step's exit code."""
-    given = (given_input(world.environment, name) for name in SECRETS)
-    write_commands(world.stdout, (mask_command(secret) for secret in given if secret))
-    with closing(safe_log(world.stdout)) as log:
-        step = _Step(world, log)
+    given = (given_input(app.environment, name) for name in SECRETS)
+    write_commands(app.stdout, (mask_command(secret) for secret in given if secret))
+    with closing(safe_log(app.stdout)) as log:
+        step = _Step(app, log)
         try:
-            return _done(step)
+            return _done(step, perform)
         except UsageFailure as failure:
             step.annotate([about_the_run(Level.ERROR, str(failure))])
             return 2
@@ -196,7 +188,7 @@ def run(world: ActionEnvironment) -> int:
 class _Step:
     """A running workflow step and its log."""
 
-    world: ActionEnvironment
+    app: App
     log: TextIO
 
     def say(self, sentence: str) -> None:
@@ -205,7 +197,7 @@ class _Step:
 
     def annotate(self, annotations: Iterable[tuple[Level, Annotation]]) -> None:
         """Show annotations on the run's page."""
-        write_commands(self.world.stdout, (annotation_command(*one) for one in annotations))
+        write_commands(self.app.stdout, (annotation_command(*one) for one in annotations))
 
     def attempt(self, write: Callable[[], _Result], otherwise: _Result) -> _Result:
         """Write a file; if that fails, log why and go on, because the review matters more than the file."""
@@ -216,8 +208,8 @@ class _Step:
             return otherwise
 
 
-def _done(step: _Step) -> int:
-    environment = step.world.environment
+def _done(step: _Step, perform: Perform | None) -> int:
+    environment = step.app.environment
     runner = runner_of(environment)
     task = task_of(runner.event_name, _payload(runner.event_path), skip_label(environment))
     if isinstance(task, Nothing):
@@ -228,7 +220,7 @@ def _done(step: _Step) -> int:
         if not task.has_small_token:
             raise
         return _nothing(step, runner, Nothing(reason=str(failure), is_warning=True))
-    return _left(step, task, context, _ended(step, task, context))
+    return _left(step, task, context, _ended(step, task, context, perform))
 
 
 def _payload(path: Path) -> object:
@@ -251,14 +243,18 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
     return 0
 
 
-def _ended(step: _Step, task: Work, context: ActionContext) -> ActionResult:
-    """Run the task. Errors become a result, too."""
+def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | None) -> ActionResult:
+    """Do the task. Errors become a result, too."""
+    if perform is None:
+        from testsmith.action import tasks
+
+        perform = tasks.perform
     for folder in _folders(task, context):
         check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
-        with folded(step.world.stdout, f"Reviewing {task.what}", step.world.token):
-            reviewed = step.world.review(task, context, PlainProgress(step.log))
+        with folded(step.app.stdout, f"Reviewing {task.what}", step.app.fold_token):
+            reviewed = perform(task, context, step.app, PlainProgress(step.log))
     except UsageFailure:
         raise
     except Failure as failure:

@@ -50,7 +50,7 @@ _UNREAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosted:
-    """The inputs of a sweep on a forge, built by `main`.
+    """The inputs of a sweep on a forge.
 
     Attributes:
         forge: The forge of the pull request.
@@ -58,7 +58,7 @@ class Hosted:
         head: Full object id of the swept commit of the default branch.
         settings: The settings.
         how: The step of the sweep to run.
-        tools: Builds the clients of a sweep, given a function that says why a member must not be selected.
+        tools: The clients of the sweep.
         parts: Directory through which machines exchange parts.
         parts_place: Its path relative to the workspace.
         drivers: The language drivers.
@@ -70,7 +70,7 @@ class Hosted:
     head: str
     settings: Settings
     how: SweepSettings
-    tools: Callable[[Callable[[Member], str]], SweepDependencies]
+    tools: SweepDependencies
     parts: PartsFolder
     parts_place: str
     drivers: Sequence[LanguageDriver]
@@ -95,12 +95,8 @@ async def sweep_hosted(hosted: Hosted) -> ReviewResult:
     return replace(done, notes=(*done.notes, *hosted.notes))
 
 
-def _anything(_: Member) -> str:
-    return ""
-
-
 async def _planned(hosted: Hosted) -> ReviewResult:
-    tools = hosted.tools(await in_thread(_why_not, hosted))
+    tools = replace(hosted.tools, why_not=await in_thread(_why_not, hosted))
     if hosted.how.dry_run:
         return _told_dry(await plan(hosted.settings, tools))
     planned = await plan_shards(hosted.settings, tools, hosted.parts, hosted.how.shards)
@@ -122,7 +118,7 @@ def _reason(planned: Planned) -> str:
 
 async def _proven(hosted: Hosted) -> ReviewResult:
     shard = shard_of(hosted.how.shard)
-    report = await prove_shard(hosted.settings, hosted.tools(_anything), hosted.parts, shard)
+    report = await prove_shard(hosted.settings, hosted.tools, hosted.parts, shard)
     data = SweepReport(plan=SweepPlan(ranked=()), report=report)
     return ReviewResult(
         delivery=PostStatus.NOTHING,
@@ -139,12 +135,12 @@ def green_members(report: Report) -> frozenset[str]:
 
 
 async def _collected(hosted: Hosted) -> ReviewResult:
-    swept = await collect(hosted.settings, hosted.tools(_anything), hosted.parts)
+    swept = await collect(hosted.settings, hosted.tools, hosted.parts)
     return await in_thread(_landed, hosted, swept)
 
 
 async def _whole(hosted: Hosted) -> ReviewResult:
-    tools = hosted.tools(await in_thread(_why_not, hosted))
+    tools = replace(hosted.tools, why_not=await in_thread(_why_not, hosted))
     if hosted.how.dry_run:
         return _told_dry(await plan(hosted.settings, tools))
     return await in_thread(_landed, hosted, await sweep(hosted.settings, tools))

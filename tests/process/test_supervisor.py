@@ -16,13 +16,13 @@ import pytest
 
 from fakes.running import Running, orphanage
 from testsmith.execution.sandbox.linux import processes
-from testsmith.supervisor import SupervisedEnding, seconds_allowed
+from testsmith.process.supervisor import SupervisedEnding, seconds_allowed
 
 STAND_IN = """\
 import json, os, signal, subprocess, sys, time
 from dataclasses import asdict
-from testsmith import supervisor
-from testsmith.supervisor import LINK
+from testsmith.process import supervisor
+from testsmith.process.supervisor import LINK
 
 def say(word):
     print(word, file=sys.stderr, flush=True)
