@@ -16,12 +16,15 @@ from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.reports import a_member, a_suggestion
 from testsmith.forge.github import GitHub, build_forge
-from testsmith.forge.sweep_pull_request import PullText, Remembered, encode, remembered
+from testsmith.forge.sweep_memory import Remembered, remembered
 from testsmith.git.fetch import open_checkout
+from testsmith.git.trees import RepositoryTree
 from testsmith.languages.registry import drivers
 from testsmith.model import Member, Report, Suggestion
+from testsmith.publish import PublishResult
 from testsmith.settings import CommitSettings, Secret
-from testsmith.sweep.publish_sweep import SweepOrder, SweepPublisher, SweepPullInputs, land
+from testsmith.sweep.pull_request_sweep import publish_sweep
+from testsmith.sweep_results import SweepPlan, SweepReport
 
 MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
 """What the example workflow grants."""
@@ -48,10 +51,12 @@ def suggestion(name: str, path: str | None = None) -> Suggestion:
     return replace(made, tests=(f"test_{name}",))
 
 
-def plain_text(given: SweepPullInputs) -> PullText:
-    names = sorted(one.partition("::")[2] for one in given.new)
-    body = f"New: {', '.join(names)}.\n\n{encode(given.memory)}"
-    return PullText(title=f"Tests for {len(given.memory.proposed)}", body=body)
+@dataclass(frozen=True)
+class SweepOrder:
+    """A sweep that is to be published."""
+
+    swept: SweepReport
+    tree: RepositoryTree
 
 
 @dataclass
@@ -98,26 +103,23 @@ class SweepSite:
         check_out(workspace, self.github.url, event, self.token(), Checkout())
         repository = open_checkout(workspace, own)
         names = [one.member.partition("::")[2] for one in suggestions]
+        report = Report(members=tuple(map(member, names)), suggestions=suggestions, head=event.sha)
         return SweepOrder(
-            head=event.sha,
-            report=Report(members=tuple(map(member, names)), suggestions=suggestions),
-            tree=repository.commit_tree(event.sha),
-            drivers=drivers(),
-            text=plain_text,
-            settings=self.settings,
+            SweepReport(plan=SweepPlan(ranked=()), report=report), repository.commit_tree(event.sha)
         )
 
-    def land(self, *names: str) -> SweepPublisher:
+    def land(self, *names: str) -> PublishResult:
         """Land the tests of some members."""
         return self.carry_out(self.order(*map(suggestion, names)))
 
-    def carry_out(self, order: SweepOrder) -> SweepPublisher:
+    def carry_out(self, order: SweepOrder) -> PublishResult:
         with self.forge() as forge:
-            return land(forge, order)
+            head = order.swept.report.head or ""
+            return publish_sweep(forge, order.swept, head, order.tree, drivers(), self.settings)
 
     def remembered(self) -> Remembered:
         with self.forge() as forge:
-            return remembered(forge.sweep_pulls(BRANCH, "main"))
+            return remembered(forge.own_pulls(BRANCH, "main"))
 
     def paths(self, branch: str = BRANCH) -> set[str]:
         """Return the test files on a branch."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fakes.reports import a_member, a_suggestion
 from testsmith.forge.comment_markers import content_digest
-from testsmith.forge.sweep_pull_request import Proposed, SweepMemory
+from testsmith.forge.sweep_memory import Proposed, SweepMemory
 from testsmith.model import (
     BaseOutcome,
     Evidence,

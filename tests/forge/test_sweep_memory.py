@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from testsmith.forge.comment_markers import content_digest
-from testsmith.forge.sweep_pull_request import (
+from testsmith.forge.sweep_memory import (
     MEMORY_LIMIT,
     Proposed,
     Remembered,

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from fakes.golden import check_golden
 from fakes.swept import a_sweep, memory_of, new_in
 from testsmith.forge.comment_markers import BODY_LIMIT, length
-from testsmith.forge.sweep_pull_request import SweepMemory, decode
+from testsmith.forge.sweep_memory import SweepMemory, decode
 from testsmith.model import Report
 from testsmith.reporting.sweep_pull_request import sweep_plan_text, sweep_pull_text, sweep_text
 from testsmith.sweep_results import SuiteFigures, SweepPlan, SweepReport

@@ -15,16 +15,18 @@ import pytest
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.faults import Fault
 from fakes.github.git_store import Person
-from fakes.github.state import ACTIONS_BOT, Token
+from fakes.github.state import Token
 from fakes.reports import a_member, a_suggestion
 from fakes.stage import Stage, stage
 from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.interface import PullRequest
 from testsmith.git.fetch import open_checkout
 from testsmith.git.repository import Repository
 from testsmith.git.trees import OverlaidTree
 from testsmith.languages.registry import drivers
 from testsmith.model import GeneratedTest, Label, StaleTestAction, Suggestion
-from testsmith.review.commit_tests import CommitAttempt, CommitOrder, Committed, commit, commit_proven
+from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
+from testsmith.review.commit_tests import commit_proven
 from testsmith.settings import CommitSettings, Mode, Secret
 from testsmith.test_files.plan import Marking
 
@@ -47,6 +49,10 @@ def suggestion(name: str = "add", path: str = PATH, label: Label = Label.NEW_BEH
     )
     member = a_member(name, "shop/cart.py")
     return replace(a_suggestion(member, test_path=path, code=code, label=label), tests=(f"test_{name}",))
+
+
+def commit(forge: GitHub, order: PublishOrder, head_repository: str | None = "octo/shop") -> PublishResult:
+    return publish_for(forge, order, replace(forge.pull_request(1), head_repository=head_repository))
 
 
 @dataclass
@@ -74,19 +80,17 @@ class Site:
         self.clients.append(made)
         return made
 
-    def order(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> CommitOrder:
+    def order(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> PublishOrder:
         pull = self.forge().pull_request(self.at.pull.number)
-        return CommitOrder(
-            pull=pull,
+        return PublishOrder(
             head=pull.head_sha,
             suggestions=suggestions or (suggestion(),),
             tree=self.repository.commit_tree(self.head),
             drivers=drivers(),
-            login=ACTIONS_BOT,
             settings=settings,
         )
 
-    def commit(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> CommitAttempt:
+    def commit(self, *suggestions: Suggestion, settings: CommitSettings = COMMIT) -> PublishResult:
         return commit(self.forge(), self.order(*suggestions, settings=settings))
 
     def text(self, path: str, branch: str = "change") -> str:
@@ -121,7 +125,7 @@ def _site(tmp_path: Path) -> Iterator[Site]:
 def test_commit__tests_are_on_the_branch(site: Site) -> None:
     before = site.head
     done = site.commit(suggestion(), suggestion("size", label=Label.QUESTION))
-    assert (done.outcome, done.reason, done.patch) == (Committed.DONE, "", "")
+    assert (done.status, done.reason, done.patch) == (PublishStatus.DONE, "", "")
     assert done.commit
     assert done.commit.sha == site.head
     assert site.at.shop.git.between(before, site.head) == (site.head,)
@@ -152,11 +156,11 @@ def test_commit__passes_a_check_of_sign_offs(site: Site) -> None:
 def test_commit__renews_and_removes_beside_what_it_adds(site: Site) -> None:
     marks = Marking(version="1", members={"shop/cart.py::add": "0123abcd"})
     first = replace(site.order(), marking=marks)
-    assert commit(site.forge(), first).outcome is Committed.DONE
+    assert commit(site.forge(), first).status is PublishStatus.DONE
     site.fetch()
     changed = replace(suggestion(), code=suggestion().code.replace("== 2", "== 3"))
     later = replace(site.order(changed), marking=replace(marks, members={"shop/cart.py::add": "cafe0000"}))
-    assert commit(site.forge(), later).outcome is Committed.DONE
+    assert commit(site.forge(), later).status is PublishStatus.DONE
     text = site.text(PATH)
     assert (text.count("def test_add"), text.count("== 3"), text.count("cafe0000")) == (1, 1, 1)
     site.fetch()
@@ -164,7 +168,7 @@ def test_commit__renews_and_removes_beside_what_it_adds(site: Site) -> None:
         path=PATH, name="test_add", member="x::y", fate=StaleTestAction.REMOVE, is_edited=False, fails=True
     )
     last = replace(site.order(suggestion("size", label=Label.QUESTION)), removals=(gone,))
-    assert commit(site.forge(), last).outcome is Committed.DONE
+    assert commit(site.forge(), last).status is PublishStatus.DONE
     assert PATH not in site.at.shop.git.text("ls-tree", "-r", "--name-only", site.head)
 
 
@@ -173,13 +177,13 @@ def test_nothing__stands_there_already(site: Site) -> None:
     site.fetch()
     before = site.head
     done = site.commit()
-    assert (done.outcome, done.patch, site.head) == (Committed.NOTHING, "", before)
+    assert (done.status, done.patch, site.head) == (PublishStatus.NOTHING, "", before)
     assert "stand in the test tree already" in done.reason
 
 
 def test_nothing__only_questions(site: Site) -> None:
     done = site.commit(suggestion(label=Label.CATCHES))
-    assert (done.outcome, done.reason) == (Committed.NOTHING, "There is nothing to commit.")
+    assert (done.status, done.reason) == (PublishStatus.NOTHING, "There is nothing to commit.")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +199,7 @@ def test_nothing__only_questions(site: Site) -> None:
 def test_attack__a_path_out_of_the_test_tree(site: Site, path: str) -> None:
     before = site.head
     done = site.commit(suggestion(path=path))
-    assert (done.outcome, done.patch, site.head) == (Committed.NOTHING, "", before)
+    assert (done.status, done.patch, site.head) == (PublishStatus.NOTHING, "", before)
     assert [(one.path, bool(one.reason)) for one in done.unplaced] == [(path, True)]
 
 
@@ -210,7 +214,7 @@ def test_attack__the_tests_folder_is_a_link(site: Site, mode: str) -> None:
     site.at.github.world.sync()
     site.fetch()
     done = site.commit()
-    assert (done.outcome, site.head) == (Committed.NOTHING, head)
+    assert (done.status, site.head) == (PublishStatus.NOTHING, head)
     assert "symbolic link or another repository" in done.reason
 
 
@@ -223,14 +227,14 @@ def test_attack__a_branch_name_is_only_a_name(tmp_path: Path) -> None:
         token = at.github.token(at.shop, MAY_COMMIT)
         with site_of(at, token, tmp_path, name) as site:
             done = site.commit()
-            assert (done.outcome, done.reason) == (Committed.DONE, "")
+            assert (done.status, done.reason) == (PublishStatus.DONE, "")
             assert at.shop.git.between(head, at.shop.branch(name) or "")
 
 
 def test_not_allowed__the_token_may_only_read_contents(site: Site) -> None:
     before = site.head
     done = commit(site.forge(site.at.token), site.order())
-    assert (done.outcome, site.head) == (Committed.NOT_ALLOWED, before)
+    assert (done.status, site.head) == (PublishStatus.NOT_ALLOWED, before)
     assert "`contents: write`" in done.reason
     assert PATH in done.patch
 
@@ -243,7 +247,7 @@ def test_protected__nothing_is_committed(site: Site, rule: str) -> None:
     else:
         site.at.shop.default_branch = "change"
     done = site.commit()
-    assert (done.outcome, site.head) == (Committed.PROTECTED, before)
+    assert (done.status, site.head) == (PublishStatus.PROTECTED, before)
     assert "mode: pull-request" in done.reason
     assert done.patch
 
@@ -256,17 +260,16 @@ def test_too_large__over_40_mb(site: Site) -> None:
         tree = OverlaidTree(site.repository.commit_tree(before), dict.fromkeys(paths, big))
         order = site.order(*(suggestion(path=path) for path in paths))
         done = commit(site.forge(), replace(order, tree=tree))
-    assert (done.outcome, counts.writes, site.head) == (Committed.TOO_LARGE, 0, before)
+    assert (done.status, counts.writes, site.head) == (PublishStatus.TOO_LARGE, 0, before)
     assert "40 MB" in done.reason
 
 
 @pytest.mark.parametrize("mode", [COMMIT, FOLLOW_UP])
 def test_fork__says_so_and_has_a_patch(site: Site, tmp_path: Path, mode: CommitSettings) -> None:
     order = site.order(settings=mode)
-    order = replace(order, pull=replace(order.pull, head_repository="eve/shop"))
     with site.at.counting() as counts:
-        done = commit(site.forge(), order)
-    assert (done.outcome, counts.writes) == (Committed.FORK, 0)
+        done = commit(site.forge(), order, head_repository="eve/shop")
+    assert (done.status, counts.writes) == (PublishStatus.FORK, 0)
     assert "git apply" in done.reason
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=done.patch.encode(), check=True)
     assert (tmp_path / PATH).read_text() == suggestion().code
@@ -274,46 +277,51 @@ def test_fork__says_so_and_has_a_patch(site: Site, tmp_path: Path, mode: CommitS
 
 def test_fork__one_that_was_deleted(site: Site) -> None:
     order = site.order()
-    done = commit(site.forge(), replace(order, pull=replace(order.pull, head_repository=None)))
-    assert done.outcome is Committed.FORK
+    done = commit(site.forge(), order, head_repository=None)
+    assert done.status is PublishStatus.FORK
 
 
 def test_moved__a_push_between(site: Site) -> None:
     order = site.order()
     theirs = site.at.push({"other.py": "1\n"})
     done = commit(site.forge(), order)
-    assert (done.outcome, done.found, site.head) == (Committed.MOVED, theirs, theirs)
-    assert asyncio.run(commit_proven(site.forge(), order)).outcome is Committed.MOVED
+    assert (done.status, done.found, site.head) == (PublishStatus.MOVED, theirs, theirs)
+    forge = site.forge()
+    assert asyncio.run(commit_proven(forge, order, forge.pull_request(1))).status is PublishStatus.MOVED
 
 
 def test_moved__proven_again_and_committed(site: Site) -> None:
+    forge = site.forge()
     order = site.order()
     theirs = site.at.push({"other.py": "1\n"})
     asked: list[str] = []
 
-    async def prove(head: str) -> CommitOrder | None:
+    async def prove(head: str) -> tuple[PublishOrder, PullRequest] | None:
         asked.append(head)
         site.fetch()
-        return site.order()
+        return site.order(), forge.pull_request(1)
 
-    done = asyncio.run(commit_proven(site.forge(), order, prove))
-    assert (done.outcome, asked) == (Committed.DONE, [theirs])
+    done = asyncio.run(commit_proven(forge, order, forge.pull_request(1), prove))
+    assert (done.status, asked) == (PublishStatus.DONE, [theirs])
     assert site.at.shop.git.between(theirs, site.head) == (site.head,)
 
 
-@pytest.mark.parametrize(("again", "outcome"), [(True, Committed.RACE_LOST), (False, Committed.MOVED)])
-def test_moved__twice_or_no_longer_proven(site: Site, *, again: bool, outcome: Committed) -> None:
+@pytest.mark.parametrize(
+    ("again", "outcome"), [(True, PublishStatus.RACE_LOST), (False, PublishStatus.MOVED)]
+)
+def test_moved__twice_or_no_longer_proven(site: Site, *, again: bool, outcome: PublishStatus) -> None:
+    forge = site.forge()
     order = site.order()
     site.at.push({"other.py": "1\n"})
 
-    async def prove(_: str) -> CommitOrder | None:
+    async def prove(_: str) -> tuple[PublishOrder, PullRequest] | None:
         site.fetch()
         proven = site.order()
         site.at.push({"other.py": "2\n"})
-        return proven if again else None
+        return (proven, forge.pull_request(1)) if again else None
 
-    done = asyncio.run(commit_proven(site.forge(), order, prove))
-    assert done.outcome is outcome
+    done = asyncio.run(commit_proven(forge, order, forge.pull_request(1), prove))
+    assert done.status is outcome
     assert done.reason
     assert PATH in done.patch
 
@@ -321,8 +329,8 @@ def test_moved__twice_or_no_longer_proven(site: Site, *, again: bool, outcome: C
 def test_two_runs_at_once__one_commit(site: Site) -> None:
     first, second = site.order(), site.order()
     before = site.head
-    assert commit(site.forge(), first).outcome is Committed.DONE
-    assert commit(site.forge(), second).outcome is Committed.MOVED
+    assert commit(site.forge(), first).status is PublishStatus.DONE
+    assert commit(site.forge(), second).status is PublishStatus.MOVED
     assert site.at.shop.git.between(before, site.head) == (site.head,)
 
 
@@ -330,7 +338,7 @@ def test_failed__github_cannot_be_reached(site: Site) -> None:
     order = site.order()
     site.at.github.fail(Fault(request="GET .*/branches/", status=502, times=9))
     done = commit(site.forge(), order)
-    assert done.outcome is Committed.FAILED
+    assert done.status is PublishStatus.FAILED
     assert "no usable answer" in done.reason
     assert done.patch
 
@@ -338,9 +346,9 @@ def test_failed__github_cannot_be_reached(site: Site) -> None:
 def test_follow_up__one_pull_request_onto_the_branch(site: Site) -> None:
     before = site.head
     done = site.commit(settings=FOLLOW_UP)
-    assert (done.outcome, site.head) == (Committed.DONE, before)
-    assert done.follow_up
-    pull = site.at.shop.pulls[done.follow_up.number]
+    assert (done.status, site.head) == (PublishStatus.DONE, before)
+    assert done.pull
+    pull = site.at.shop.pulls[done.pull.number]
     assert (pull.base_branch, pull.head_branch) == ("change", "testsmith/pr-1")
     assert (pull.title, pull.body.splitlines()[2]) == ("Tests for #1", "- `add`")
     assert site.text(PATH, "testsmith/pr-1") == suggestion().code
@@ -351,22 +359,22 @@ def test_follow_up__is_updated_not_opened_again(site: Site) -> None:
     site.at.push({"other.py": "1\n"})
     site.fetch()
     second = site.commit(suggestion("size"), settings=FOLLOW_UP)
-    assert (second.outcome, second.follow_up) == (Committed.DONE, first.follow_up)
+    assert (second.status, second.place) == (PublishStatus.DONE, first.place)
     assert len(site.at.shop.pulls) == 2
-    assert second.follow_up
-    assert "- `size`" in site.at.shop.pulls[second.follow_up.number].body
+    assert second.pull
+    assert "- `size`" in site.at.shop.pulls[second.pull.number].body
     text = site.text(PATH, "testsmith/pr-1")
     assert "test_add" in text
     assert "test_size" in text
     again = site.commit(suggestion("size"), settings=FOLLOW_UP)
-    assert again.outcome is Committed.NOTHING
+    assert again.status is PublishStatus.NOTHING
 
 
 def test_follow_up__holds_somebody_elses_commit(site: Site) -> None:
     site.commit(settings=FOLLOW_UP)
     theirs = site.at.github.commit(site.at.shop, "testsmith/pr-1", {"mine.py": "1\n"})
     done = site.commit(suggestion("size"), settings=FOLLOW_UP)
-    assert (done.outcome, site.at.shop.branch("testsmith/pr-1")) == (Committed.OTHERS_COMMITS, theirs)
+    assert (done.status, site.at.shop.branch("testsmith/pr-1")) == (PublishStatus.OTHERS_COMMITS, theirs)
     assert done.patch
 
 
@@ -376,26 +384,27 @@ def test_follow_up__a_commit_that_only_claims_to_be_ours(site: Site) -> None:
     person = Person(name="eve", email="eve@x.test", at=1_700_000_000)
     theirs = git.store_commit(f"{tip}^{{tree}}", (tip,), "x\n\nTestSmith-Commit: 12", person, person)
     git.set_ref("refs/heads/testsmith/pr-1", theirs)
-    assert site.commit(suggestion("size"), settings=FOLLOW_UP).outcome is Committed.OTHERS_COMMITS
+    assert site.commit(suggestion("size"), settings=FOLLOW_UP).status is PublishStatus.OTHERS_COMMITS
 
 
 def test_follow_up__merged_and_the_branch_left(site: Site) -> None:
     first = site.commit(settings=FOLLOW_UP)
-    assert first.follow_up
-    site.at.shop.pulls[first.follow_up.number].closed = 1.0
+    assert first.pull
+    site.at.shop.pulls[first.pull.number].closed = 1.0
     second = site.commit(suggestion("size"), settings=FOLLOW_UP)
-    assert second.outcome is Committed.DONE
-    assert second.follow_up
-    assert second.follow_up != first.follow_up
-    branch = site.at.shop.pulls[second.follow_up.number].head_branch
-    assert branch == f"testsmith/pr-1-{site.head[:12]}"
+    assert second.status is PublishStatus.DONE
+    assert second.pull
+    assert second.pull != first.pull
+    branch = site.at.shop.pulls[second.pull.number].head_branch
+    assert branch == "testsmith/pr-1"
+    assert "test_add" not in site.text(PATH, branch)
 
 
 def test_follow_up__workflows_may_open_none(site: Site) -> None:
     said = "GitHub Actions is not permitted to create or approve pull requests."
     site.at.github.fail(Fault(request=r"POST .*/pulls$", status=403, body={"message": said}))
     done = site.commit(settings=FOLLOW_UP)
-    assert done.outcome is Committed.NO_PULL_REQUESTS
+    assert done.status is PublishStatus.NO_PULL_REQUESTS
     assert "testsmith/pr-1" in done.reason
     assert site.text(PATH, "testsmith/pr-1") == suggestion().code
 
@@ -404,10 +413,10 @@ def test_follow_up__two_runs_at_once(site: Site) -> None:
     site.commit(settings=FOLLOW_UP)
     ours = site.at.shop.branch("testsmith/pr-1")
     stale = {"type": "STALE_DATA", "message": 'Expected branch to point to "a" but it pointed to "b"'}
-    site.at.github.fail(Fault(request="POST /graphql", status=200, body={"errors": [stale]}))
-    assert site.commit(suggestion("size"), settings=FOLLOW_UP).outcome is Committed.DONE
-    site.at.github.fail(Fault(request="POST /graphql", status=200, body={"errors": [stale]}, times=2))
-    assert site.commit(suggestion("more"), settings=FOLLOW_UP).outcome is Committed.RACE_LOST
+    site.at.github.fail(Fault(request="POST /graphql", status=200, body={"errors": [stale]}, skip=1))
+    assert site.commit(suggestion("size"), settings=FOLLOW_UP).status is PublishStatus.DONE
+    site.at.github.fail(Fault(request="POST /graphql", status=200, body={"errors": [stale]}, skip=1, times=2))
+    assert site.commit(suggestion("more"), settings=FOLLOW_UP).status is PublishStatus.RACE_LOST
     assert ours
     assert len(site.at.shop.git.between(ours, site.at.shop.branch("testsmith/pr-1") or "")) == 1
 
@@ -415,5 +424,5 @@ def test_follow_up__two_runs_at_once(site: Site) -> None:
 def test_follow_up__the_head_has_gone_on(site: Site) -> None:
     order = site.order(settings=FOLLOW_UP)
     site.at.push({"other.py": "1\n"})
-    assert commit(site.forge(), order).outcome is Committed.MOVED
+    assert commit(site.forge(), order).status is PublishStatus.MOVED
     assert site.at.shop.branch("testsmith/pr-1") is None

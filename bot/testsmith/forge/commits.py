@@ -54,6 +54,7 @@ class NewCommit:
         headline: The first line of the message.
         body: The rest of the message.
         changes: The file changes, at least one.
+        merged: Full object id of a second parent; empty for none. The changes then apply to its files.
     """
 
     branch: str
@@ -61,6 +62,7 @@ class NewCommit:
     headline: str
     body: str
     changes: tuple[FileChange, ...]
+    merged: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,26 +92,47 @@ class Ahead:
     Attributes:
         authors: Logins of the commits' authors; None for an author without an account.
         messages: The commits' messages, in the same order.
-        parents: The number of parents of each commit, in the same order.
-        contents: The files that differ from the merge base; None for a removed file.
-        is_whole: Whether the lists are complete; a forge cuts them short for very many commits or files.
+        files: The files that differ from the merge base, with the ids of their blobs; None for a removed one.
+        has_all_commits: Whether all commits are listed; a forge cuts very long lists short.
+        has_all_files: Whether all files are listed.
         behind: The number of commits that only the other one has.
     """
 
     authors: tuple[str | None, ...] = ()
     messages: tuple[str, ...] = ()
-    parents: tuple[int, ...] = ()
-    contents: Mapping[str, bytes | None] = field(default_factory=dict)
-    is_whole: bool = True
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    has_all_commits: bool = True
+    has_all_files: bool = True
     behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUp:
-    """A pull request opened by the bot onto the branch of another pull request."""
+class OwnPull:
+    """A pull request from a branch of the bot's own.
+
+    Attributes:
+        number: Its number.
+        url: Its web address.
+        head: Full object id of its head; its last head if it is closed.
+        body: Its text.
+        is_open: Whether it is neither closed nor merged.
+        is_merged: Whether it was merged.
+    """
 
     number: int
     url: str
+    head: str = ""
+    body: str = ""
+    is_open: bool = True
+    is_merged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullText:
+    """The title and the text of a pull request of the bot's own."""
+
+    title: str
+    body: str
 
 
 class BranchProtected(ForgeFailure):
@@ -122,6 +145,14 @@ class CannotOpenPulls(ForgeFailure):
 
 class CommittingForge(Forge, Protocol):
     """A forge that accepts commits. Every method may raise a `ForgeFailure`."""
+
+    def login(self) -> str:
+        """Return the login of the account that the token belongs to."""
+        ...
+
+    def default_branch(self) -> Branch:
+        """Return the current state of the repository's default branch."""
+        ...
 
     def branch(self, name: str) -> Branch | None:
         """Return the current state of a branch, or None if it does not exist."""
@@ -145,11 +176,11 @@ class CommittingForge(Forge, Protocol):
         """Create a branch at a commit. If the branch exists, leave it where it is."""
         ...
 
-    def advance_branch(self, name: str, sha: str) -> None:
-        """Fast-forward a branch to a commit.
+    def remove_branch(self, name: str, sha: str) -> None:
+        """Remove a branch that is at a commit. A missing branch is not a failure.
 
         Raises:
-            Refused: It would not be a fast-forward.
+            HeadMoved: The branch is at another commit; nothing was changed.
         """
         ...
 
@@ -157,11 +188,15 @@ class CommittingForge(Forge, Protocol):
         """Return what `head` has that `base` does not."""
         ...
 
-    def follow_up(self, branch: str, onto: str) -> FollowUp | None:
-        """Return the open pull request from one branch of the repository onto another, or None."""
+    def contents(self, files: Mapping[str, str | None]) -> dict[str, bytes | None]:
+        """Return the contents of files by path, given the ids of their blobs; None stays None."""
         ...
 
-    def open_follow_up(self, branch: str, onto: str, title: str, body: str) -> FollowUp:
+    def own_pulls(self, branch: str, onto: str) -> tuple[OwnPull, ...]:
+        """Return the pull requests from one branch of the repository onto another, newest first."""
+        ...
+
+    def open_pull(self, branch: str, onto: str, text: PullText) -> OwnPull:
         """Open a pull request from one branch of the repository onto another, exactly once.
 
         Raises:
@@ -169,6 +204,6 @@ class CommittingForge(Forge, Protocol):
         """
         ...
 
-    def update_follow_up(self, number: int, body: str) -> None:
-        """Replace the text of a pull request. Safe to repeat."""
+    def update_pull(self, number: int, text: PullText) -> None:
+        """Replace the title (unless the new one is empty) and the text of a pull request. Safe to repeat."""
         ...

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from testsmith.forge.comment_markers import composed
-from testsmith.forge.sweep_pull_request import PullText, SweepMemory, encode
+from testsmith.forge.commits import PullText
+from testsmith.forge.sweep_memory import SweepMemory, encode
 from testsmith.model import Skipped, SkipStage, Suggestion
 from testsmith.reporting.escaping import cell, code, inline, parse, plain
 from testsmith.reporting.phrases import count, failure_words, names_words

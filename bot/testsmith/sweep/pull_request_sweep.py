@@ -6,41 +6,41 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.commits import CommittingForge, PullText
 from testsmith.forge.interface import ForgeFailure
 from testsmith.forge.review_result import PostStatus, ReviewResult
-from testsmith.forge.sweep_pull_request import (
-    SWEEP_BRANCH,
-    PullText,
-    Remembered,
-    SweepForge,
-    SweepMemory,
-    remembered,
-)
+from testsmith.forge.sweep_memory import Proposed, Remembered, SweepMemory, remembered
 from testsmith.git.repository import Repository
+from testsmith.git.trees import RepositoryTree
 from testsmith.languages.driver import LanguageDriver
 from testsmith.model import Member, Report
+from testsmith.publish import (
+    PublishOrder,
+    PublishResult,
+    PublishStatus,
+    PullContents,
+    publish_onto_default,
+    why_not_ours,
+)
+from testsmith.reporting.phrases import proposal_words
 from testsmith.reporting.sweep_pull_request import sweep_plan_text, sweep_pull_text, sweep_text
-from testsmith.settings import Settings, SweepSettings, SweepStep
+from testsmith.settings import CommitSettings, Settings, SweepSettings, SweepStep
 from testsmith.sweep.machines import Planned, collect, plan_shards, prove_shard
 from testsmith.sweep.parts import PartsFolder
-from testsmith.sweep.publish_sweep import (
-    SweepOrder,
-    SweepPublisher,
-    SweepPullInputs,
-    Swept,
-    content_for,
-    land,
-)
 from testsmith.sweep.run_sweep import SweepDependencies, plan, sweep
 from testsmith.sweep.shards import matrix, shard_of
 from testsmith.sweep_results import SweepPlan, SweepReport
 from testsmith.tasks import in_thread
+from testsmith.test_files.plan import Marking
+
+SWEEP_BRANCH = "testsmith/sweep"
+"""Name of the sweep branch."""
 
 _DELIVERIES = {
-    Swept.OPENED: PostStatus.POSTED,
-    Swept.UPDATED: PostStatus.POSTED,
-    Swept.NOTHING: PostStatus.NOTHING,
-    Swept.NOT_ALLOWED: PostStatus.NOT_ALLOWED,
+    PublishStatus.DONE: PostStatus.POSTED,
+    PublishStatus.NOTHING: PostStatus.NOTHING,
+    PublishStatus.NOT_ALLOWED: PostStatus.NOT_ALLOWED,
 }
 _DRY = "This was a dry run: nothing was made, and nothing was spent."
 _UNREAD = (
@@ -65,7 +65,7 @@ class Hosted:
         notes: Sentences for the log and the job summary, added as they come up.
     """
 
-    forge: SweepForge
+    forge: CommittingForge
     repository: Repository
     head: str
     settings: Settings
@@ -85,6 +85,10 @@ async def sweep_hosted(hosted: Hosted) -> ReviewResult:
     """
     if hosted.how.dry_run and hosted.how.step in {SweepStep.SHARD, SweepStep.COLLECT}:
         return ReviewResult(delivery=PostStatus.NOTHING, reason=_DRY)
+    if not hosted.how.dry_run and hosted.how.step in {SweepStep.PLAN, SweepStep.ALL}:
+        obstacle = await in_thread(_obstacle, hosted)
+        if obstacle:
+            return ReviewResult(delivery=PostStatus.FAILED, reason=f"{obstacle} Nothing was spent.")
     steps = {
         SweepStep.PLAN: _planned,
         SweepStep.SHARD: _proven,
@@ -93,6 +97,15 @@ async def sweep_hosted(hosted: Hosted) -> ReviewResult:
     }
     done = await steps[hosted.how.step](hosted)
     return replace(done, notes=(*done.notes, *hosted.notes))
+
+
+def _obstacle(hosted: Hosted) -> str:
+    """Return why the tests could not be published, so that nothing is spent on them; empty if they could."""
+    try:
+        default = hosted.forge.default_branch()
+        return why_not_ours(hosted.forge, SWEEP_BRANCH, default.name, hosted.head)
+    except ForgeFailure:
+        return ""
 
 
 async def _planned(hosted: Hosted) -> ReviewResult:
@@ -160,35 +173,78 @@ def _why_not(hosted: Hosted) -> Callable[[Member], str]:
     known = Remembered()
     try:
         default = hosted.forge.default_branch()
-        known = remembered(hosted.forge.sweep_pulls(SWEEP_BRANCH, default.name))
+        known = remembered(hosted.forge.own_pulls(SWEEP_BRANCH, default.name))
     except ForgeFailure as failure:
         hosted.notes.append(_UNREAD.format(failure))
     return lambda member: known.why_not(content_for(member, hosted.drivers))
 
 
+def content_for(member: Member, drivers: Sequence[LanguageDriver]) -> str:
+    """Return the content digest by which pull requests remember a member."""
+    sources = (one.source_digest(member.source) for one in drivers if one.language == member.language)
+    return content_digest(member.id, next(sources, member.source))
+
+
 def _landed(hosted: Hosted, swept: SweepReport) -> ReviewResult:
-    """Publish the tests, and return the result."""
+    tree = hosted.repository.commit_tree(hosted.head)
+    done = publish_sweep(hosted.forge, swept, hosted.head, tree, hosted.drivers, hosted.settings.commits)
+    return _told(done, swept)
 
-    def text(given: SweepPullInputs) -> PullText:
-        return sweep_pull_text(swept, given.memory, given.new, given.unplaced)
 
-    order = SweepOrder(
-        head=hosted.head,
-        report=swept.report,
-        tree=hosted.repository.commit_tree(hosted.head),
-        drivers=hosted.drivers,
-        text=text,
-        settings=hosted.settings.commits,
+def publish_sweep(  # noqa: PLR0913, PLR0917
+    forge: CommittingForge,
+    swept: SweepReport,
+    head: str,
+    tree: RepositoryTree,
+    drivers: Sequence[LanguageDriver],
+    settings: CommitSettings,
+) -> PublishResult:
+    """Commit the tests of a sweep, and open or update its pull request.
+
+    Args:
+        forge: The forge of the repository.
+        swept: The sweep.
+        head: Full object id of the swept commit.
+        tree: The files of that commit.
+        drivers: The language drivers.
+        settings: The commit message settings, and whether tests are marked.
+    """
+    report = swept.report
+    members = {member.id: member for member in report.members}
+    marks, failing = settings.mark_tests, report.failing
+    order = PublishOrder(
+        head=head,
+        suggestions=report.suggestions,
+        tree=tree,
+        drivers=drivers,
+        settings=settings,
+        marking=Marking.of_members(report.members, drivers, marks=marks, failing=failing),
+        adds_support=True,
     )
-    return _told(land(hosted.forge, order), swept)
+
+    def text(given: PullContents) -> PullText:
+        known = remembered(given.pulls)
+        kept = tuple(one for one in known.standing if one.member not in given.dropped)
+        new = [
+            Proposed(
+                member=one.member,
+                content=content_for(members[one.member], drivers),
+                shown="".join(span.text for span in proposal_words([one])),
+            )
+            for one in given.suggestions
+        ]
+        memory = replace(known, standing=kept).with_proposed(new)
+        return sweep_pull_text(swept, memory, frozenset(one.member for one in new), given.unplaced)
+
+    return publish_onto_default(forge, order, SWEEP_BRANCH, text)
 
 
-def _told(done: SweepPublisher, swept: SweepReport) -> ReviewResult:
+def _told(done: PublishResult, swept: SweepReport) -> ReviewResult:
     committed = frozenset(one.member for one in done.suggestions)
     new = committed or green_members(swept.report)
     text = sweep_text(swept, SweepMemory(), new, done.unplaced, is_proposed=done.pull is not None)
     return ReviewResult(
-        delivery=_DELIVERIES.get(done.outcome, PostStatus.FAILED),
+        delivery=_DELIVERIES.get(done.status, PostStatus.FAILED),
         report=swept.report,
         reason=done.reason,
         missing=_missing(done),
@@ -200,5 +256,5 @@ def _told(done: SweepPublisher, swept: SweepReport) -> ReviewResult:
     )
 
 
-def _missing(done: SweepPublisher) -> tuple[str, ...]:
-    return () if done.outcome is not Swept.NOT_ALLOWED else ("contents: write", "pull-requests: write")
+def _missing(done: PublishResult) -> tuple[str, ...]:
+    return () if done.status is not PublishStatus.NOT_ALLOWED else ("contents: write", "pull-requests: write")

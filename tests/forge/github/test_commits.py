@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from forge.github.desk import GRAPHQL, Desk
 
@@ -11,6 +13,7 @@ from testsmith.forge.commits import (
     CommittingForge,
     FileChange,
     NewCommit,
+    PullText,
 )
 from testsmith.forge.github import GitHub
 from testsmith.forge.interface import Forbidden, HeadMoved, OutcomeUnknown
@@ -176,13 +179,26 @@ def test_commit__branch_names_are_only_names(desk: Desk, name: str) -> None:
     assert forge.branch(name) == Branch(name=name, sha=second.sha)
 
 
-def test_branch__is_made_once_and_moves_on(desk: Desk) -> None:
+def test_branch__is_made_once_and_removed_where_it_was_looked_at(desk: Desk) -> None:
     forge, base, head = client(desk), desk.at.pull.base, desk.at.pull.head
     forge.create_branch("testsmith/pr-1", base)
     forge.create_branch("testsmith/pr-1", head)
     assert forge.branch("testsmith/pr-1") == Branch(name="testsmith/pr-1", sha=base)
-    forge.advance_branch("testsmith/pr-1", head)
-    assert forge.branch("testsmith/pr-1") == Branch(name="testsmith/pr-1", sha=head)
+    with pytest.raises(HeadMoved):
+        forge.remove_branch("testsmith/pr-1", head)
+    forge.remove_branch("testsmith/pr-1", base)
+    forge.remove_branch("testsmith/pr-1", base)
+    assert forge.branch("testsmith/pr-1") is None
+
+
+def test_commit__merges_another_commit(desk: Desk) -> None:
+    forge, base = client(desk), desk.at.pull.base
+    main = desk.at.github.commit(desk.at.shop, "main", {"new.py": "1\n"})
+    forge.create_branch("testsmith/sweep", base)
+    made = forge.commit_files(replace(order(desk, branch="testsmith/sweep", parent=base), merged=main))
+    assert forge.commit(made.sha).parents == (base, main)
+    assert {"new.py", "tests/test_tea.py"} <= set(forge.ahead(base, made.sha).files)
+    assert forge.branch("testsmith/sweep") == Branch(name="testsmith/sweep", sha=made.sha)
 
 
 def test_ahead__who_has_made_what(desk: Desk) -> None:
@@ -192,35 +208,46 @@ def test_ahead__who_has_made_what(desk: Desk) -> None:
     gone = forge.commit_files(order(desk, FileChange(path="tea.py", content=None), parent=made.sha))
     theirs = desk.at.github.commit(desk.at.shop, "change", {"other.py": "1\n"})
     ahead = forge.ahead(head, gone.sha)
-    assert (ahead.authors, ahead.is_whole) == ((ACTIONS_BOT, ACTIONS_BOT), True)
+    assert (ahead.authors, ahead.has_all_commits, ahead.has_all_files) == (
+        (ACTIONS_BOT, ACTIONS_BOT),
+        True,
+        True,
+    )
     assert all("TestSmith-Commit: 12" in message for message in ahead.messages)
-    assert ahead.contents == {"tests/a.py": b"\xff\0", "tea.py": None}
+    assert forge.contents(ahead.files) == {"tests/a.py": b"\xff\0", "tea.py": None}
     assert forge.ahead(head, theirs).authors[2:] != (ACTIONS_BOT,)
 
 
-def test_follow_up__is_opened_once_and_updated(desk: Desk) -> None:
+def test_ahead__a_renamed_file_is_gone_from_its_earlier_path(desk: Desk) -> None:
+    head, text = desk.at.pull.head, desk.at.shop.git.text("show", f"{desk.at.pull.head}:tea.py")
+    theirs = desk.at.github.commit(desk.at.shop, "change", {"tea.py": None, "leaf.py": text})
+    assert set(client(desk).ahead(head, theirs).files) == {"tea.py", "leaf.py"}
+    assert client(desk).ahead(head, theirs).files["tea.py"] is None
+
+
+def test_pull__is_opened_once_and_updated(desk: Desk) -> None:
     forge = client(desk)
     forge.create_branch("testsmith/pr-1", desk.at.pull.head)
     forge.commit_files(order(desk, branch="testsmith/pr-1"))
-    assert forge.follow_up("testsmith/pr-1", "change") is None
+    assert forge.own_pulls("testsmith/pr-1", "change") == ()
     desk.fail(r"POST .*/pulls$", 502, when="after")
-    opened = forge.open_follow_up("testsmith/pr-1", "change", "Tests", "body")
-    assert forge.follow_up("testsmith/pr-1", "change") == opened
-    assert forge.follow_up("testsmith/pr-1", "main") is None
-    forge.update_follow_up(opened.number, "other body")
+    opened = forge.open_pull("testsmith/pr-1", "change", PullText(title="Tests", body="body"))
+    assert [one.number for one in forge.own_pulls("testsmith/pr-1", "change")] == [opened.number]
+    assert forge.own_pulls("testsmith/pr-1", "main") == ()
+    forge.update_pull(opened.number, PullText(title="", body="other body"))
     made = desk.at.shop.pulls[opened.number]
     assert (made.title, made.body, made.base_branch) == ("Tests", "other body", "change")
     assert len(desk.at.shop.pulls) == 2
 
 
-def test_follow_up__where_workflows_may_open_none(desk: Desk) -> None:
+def test_pull__where_workflows_may_open_none(desk: Desk) -> None:
     forge = client(desk)
     forge.create_branch("testsmith/pr-1", desk.at.pull.head)
     forge.commit_files(order(desk, branch="testsmith/pr-1"))
     said = "GitHub Actions is not permitted to create or approve pull requests."
     desk.fail(r"POST .*/pulls$", 403, body={"message": said})
     with pytest.raises(CannotOpenPulls, match="Allow GitHub Actions to create"):
-        forge.open_follow_up("testsmith/pr-1", "change", "Tests", "body")
+        forge.open_pull("testsmith/pr-1", "change", PullText(title="Tests", body="body"))
 
 
 def test_await_head__until_the_pull_request_shows_it(desk: Desk) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from testsmith.forge.comment_markers import answer_to
-from testsmith.forge.commits import Ahead, Branch, FollowUp, MadeCommit, NewCommit
-from testsmith.forge.github.commits import Branches, read_ahead, read_branch
+from testsmith.forge.commits import Ahead, Branch, MadeCommit, NewCommit, OwnPull, PullText
+from testsmith.forge.github.commits import Branches, read_ahead, read_branch, read_contents
 from testsmith.forge.github.conversation import read_existing
 from testsmith.forge.github.own_pull_requests import (
-    bring_up_to_date,
-    open_follow_up,
-    open_sweep_pull,
+    open_pull,
     read_default_branch,
-    read_follow_up,
     read_login,
-    read_sweep_pulls,
-    update_follow_up,
+    read_own_pulls,
     update_pull,
 )
 from testsmith.forge.github.payload import maybe, taken
@@ -54,7 +50,6 @@ from testsmith.forge.interface import (
 )
 from testsmith.forge.plan import is_same_summary
 from testsmith.forge.reconcile import own_answers, own_summaries
-from testsmith.forge.sweep_pull_request import PullText, SweepPull
 from testsmith.settings import Role, Secret
 
 _READ_METADATA = "metadata: read"
@@ -65,7 +60,7 @@ HEAD_LOOKS = 10
 
 
 class GitHub:
-    """A repository on GitHub; see `Forge`, `CommittingForge`, `SweepForge`. Created by `build_forge`."""
+    """A repository on GitHub; see `Forge`, `CommittingForge`, `AnsweringForge`. Created by `build_forge`."""
 
     def __init__(self, remote: RepositoryClient) -> None:
         self._remote = remote
@@ -113,56 +108,36 @@ class GitHub:
         """See `CommittingForge.create_branch`."""
         Branches(self._remote).create(name, sha)
 
-    def advance_branch(self, name: str, sha: str) -> None:
-        """See `CommittingForge.advance_branch`."""
-        Branches(self._remote).advance(name, sha)
+    def remove_branch(self, name: str, sha: str) -> None:
+        """See `CommittingForge.remove_branch`."""
+        Branches(self._remote).remove(name, sha)
 
     def ahead(self, base: str, head: str) -> Ahead:
         """See `CommittingForge.ahead`."""
         return read_ahead(self._remote, base, head)
 
-    def follow_up(self, branch: str, onto: str) -> FollowUp | None:
-        """See `CommittingForge.follow_up`."""
-        return read_follow_up(self._remote, branch, onto)
-
-    def open_follow_up(self, branch: str, onto: str, title: str, body: str) -> FollowUp:
-        """See `CommittingForge.open_follow_up`."""
-        return open_follow_up(self._remote, branch, onto, title=title, body=body)
-
-    def update_follow_up(self, number: int, body: str) -> None:
-        """See `CommittingForge.update_follow_up`."""
-        update_follow_up(self._remote, number, body)
+    def contents(self, files: Mapping[str, str | None]) -> dict[str, bytes | None]:
+        """See `CommittingForge.contents`."""
+        return read_contents(self._remote, files)
 
     def login(self) -> str:
-        """See `SweepForge.login`."""
+        """See `CommittingForge.login`."""
         return read_login(self._remote)
 
     def default_branch(self) -> Branch:
-        """See `SweepForge.default_branch`."""
+        """See `CommittingForge.default_branch`."""
         return read_default_branch(self._remote)
 
-    def sweep_pulls(self, branch: str, onto: str) -> tuple[SweepPull, ...]:
-        """See `SweepForge.sweep_pulls`."""
-        return read_sweep_pulls(self._remote, branch, onto)
+    def own_pulls(self, branch: str, onto: str) -> tuple[OwnPull, ...]:
+        """See `CommittingForge.own_pulls`."""
+        return read_own_pulls(self._remote, branch, onto)
 
-    def remove_branch(self, name: str, sha: str) -> None:
-        """See `SweepForge.remove_branch`."""
-        Branches(self._remote).remove(name, sha)
-
-    def bring_up_to_date(self, number: int, head: str) -> None:
-        """See `SweepForge.bring_up_to_date`."""
-        bring_up_to_date(self._remote, number, head, HEAD_LOOKS)
-
-    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
-        """See `SweepForge.commit_merge`."""
-        return Branches(self._remote).commit_merge(order, merged)
-
-    def open_sweep_pull(self, branch: str, onto: str, text: PullText) -> FollowUp:
-        """See `SweepForge.open_sweep_pull`."""
-        return open_sweep_pull(self._remote, branch, onto, text)
+    def open_pull(self, branch: str, onto: str, text: PullText) -> OwnPull:
+        """See `CommittingForge.open_pull`."""
+        return open_pull(self._remote, branch, onto, text)
 
     def update_pull(self, number: int, text: PullText) -> None:
-        """See `SweepForge.update_pull`."""
+        """See `CommittingForge.update_pull`."""
         update_pull(self._remote, number, text)
 
     def role(self, login: str) -> Role:

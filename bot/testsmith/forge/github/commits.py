@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -61,23 +61,34 @@ def read_ahead(remote: RepositoryClient, base: str, head: str) -> Ahead:
     with understood(what):
         data = remote.get(what, f"/compare/{base}...{head}", permission=READ_CONTENTS)
         commits, files = entries(data.get("commits")), entries(data.get("files") or [])
-        is_whole = taken(data, "total_commits", int) == len(commits) and len(files) < COMPARED_FILES
         return Ahead(
             authors=tuple(maybe(one, "author.login", str) for one in commits),
             messages=tuple(taken(one, "commit.message", str) for one in commits),
-            parents=tuple(len(entries(one.get("parents"))) for one in commits),
-            contents={taken(one, "filename", str): _content(remote, one) for one in files},
-            is_whole=is_whole,
+            files=dict(blob for one in files for blob in _blobs(one)),
+            has_all_commits=taken(data, "total_commits", int) == len(commits),
+            has_all_files=len(files) < COMPARED_FILES,
             behind=taken(data, "behind_by", int),
         )
 
 
-def _content(remote: RepositoryClient, data: Mapping[str, Any]) -> bytes | None:
-    if taken(data, "status", str) == "removed":
-        return None
+def _blobs(data: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield the ids of a changed file's blobs by path; a renamed file is gone from its earlier path."""
+    if previous := maybe(data, "previous_filename", str):
+        yield previous, None
+    is_removed = taken(data, "status", str) == "removed"
+    yield taken(data, "filename", str), None if is_removed else taken(data, "sha", str)
+
+
+def read_contents(remote: RepositoryClient, files: Mapping[str, str | None]) -> dict[str, bytes | None]:
+    """See `CommittingForge.contents`."""
+    return {path: None if sha is None else _content(remote, sha) for path, sha in files.items()}
+
+
+def _content(remote: RepositoryClient, sha: str) -> bytes:
     what = "read a file"
-    blob = remote.get(what, f"/git/blobs/{taken(data, 'sha', str)}", permission=READ_CONTENTS)
-    return base64.b64decode(taken(blob, "content", str))
+    with understood(what):
+        blob = remote.get(what, f"/git/blobs/{sha}", permission=READ_CONTENTS)
+        return base64.b64decode(taken(blob, "content", str))
 
 
 class Branches:
@@ -100,18 +111,8 @@ class Branches:
 
         self._write(f"make branch {name}", send, lambda: self._is_at(name, sha))
 
-    def advance(self, name: str, sha: str) -> None:
-        """See `CommittingForge.advance_branch`."""
-        path = f"/git/refs/heads/{_quoted(name)}"
-
-        def send() -> bool:
-            self._remote.rest("PATCH", path, {"sha": sha, "force": False})
-            return True
-
-        self._write(f"move branch {name} on", send, lambda: self._is_at(name, sha))
-
     def remove(self, name: str, sha: str) -> None:
-        """See `SweepForge.remove_branch`."""
+        """See `CommittingForge.remove_branch`."""
         tip = read_branch(self._remote, name)
         if tip is None:
             return
@@ -124,13 +125,9 @@ class Branches:
 
         self._write(f"remove branch {name}", send, lambda: self._is_gone(name))
 
-    def commit_merge(self, order: NewCommit, merged: str) -> MadeCommit:
-        """See `SweepForge.commit_merge`."""
-        return self._commit_by_objects(order, merged)
-
     def commit(self, order: NewCommit) -> MadeCommit:
         """See `CommittingForge.commit_files`."""
-        if any(change.is_executable for change in order.changes):
+        if order.merged or any(change.is_executable for change in order.changes):
             return self._commit_by_objects(order)
         try:
             return self._commit_by_mutation(order)
@@ -151,13 +148,10 @@ class Branches:
 
         return self._write("commit", lambda: self._meant(order.branch, send), lambda: self._made(order))
 
-    def _commit_by_objects(self, order: NewCommit, merged: str | None = None) -> MadeCommit:
-        """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot.
-
-        With a second parent, the changes apply to that parent's files.
-        """
+    def _commit_by_objects(self, order: NewCommit) -> MadeCommit:
+        """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot."""
         self._expect_at(order.branch, order.parent)
-        parents = [order.parent, *([] if merged is None else [merged])]
+        parents = [order.parent, *([order.merged] if order.merged else [])]
         with understood("commit"):
             what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
             parent = self._remote.get(what, path, permission=READ_CONTENTS)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.interface import PullRequest
 from testsmith.forge.pr_state import StateEntry
 from testsmith.forge.reconcile import Decisions, DesiredState
 from testsmith.forge.slash_commands import SlashCommand, Verb
 from testsmith.model import Candidate, Member, Repair, Report, Suggestion
 from testsmith.pipeline import RunOptions
+from testsmith.publish import PublishOrder, PublishResult
 from testsmith.reporting.pull_requests.replies import explanation, help_words, sentences
 from testsmith.reporting.rendering import View
 from testsmith.review.commands.session import (
@@ -23,7 +25,7 @@ from testsmith.review.commands.session import (
     command_result,
     say_which,
 )
-from testsmith.review.commit_tests import CommitAttempt, CommitOrder, commit_proven
+from testsmith.review.commit_tests import commit_proven
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions
 from testsmith.review.review_pull_request import review
 from testsmith.test_files.plan import Marking
@@ -288,25 +290,25 @@ def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
 async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
     """Commit verified suggestions; if the branch has moved, verify them on the new head, once."""
 
-    async def prove(head: str) -> CommitOrder | None:
+    async def prove(head: str) -> tuple[PublishOrder, PullRequest] | None:
         await session.move_to(head)
         again = await prove_again(session, chosen.standings)
-        return await _order(session, again) if all(one.suggestion for one in again) else None
+        is_proven = all(one.suggestion for one in again)
+        return (await _order(session, again), session.pull) if is_proven else None
 
-    made = await commit_proven(session.tools.forge, await _order(session, proven), prove)
+    made = await commit_proven(session.tools.forge, await _order(session, proven), session.pull, prove)
     committed = {one.number for one in made.suggestions}
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
     left = _uncommitted(chosen, made)
     answer = command_result(left, words=_where(made, is_partly=bool(left.troubles)))
     if not done or made.commit is None:
         return replace(answer, patch=made.patch)
-    place = made.commit.sha if made.follow_up is None else f"#{made.follow_up.number}"
-    reviewed = await session.remember(Decisions(applied=done, place=place))
-    follow_up = None if made.follow_up is None else made.follow_up.number
+    reviewed = await session.remember(Decisions(applied=done, place=made.place))
+    follow_up = None if made.pull is None else made.pull.number
     return replace(answer, reviewed=replace(reviewed, commit=made.commit.sha, follow_up=follow_up))
 
 
-def _uncommitted(chosen: Chosen, made: CommitAttempt) -> Chosen:
+def _uncommitted(chosen: Chosen, made: PublishResult) -> Chosen:
     """Add why suggestions were not committed; a reason shared by all is given once."""
     if made.reason:
         return Chosen(troubles=(*chosen.troubles, made.reason))
@@ -316,28 +318,26 @@ def _uncommitted(chosen: Chosen, made: CommitAttempt) -> Chosen:
     return chosen.without(left, lambda one: reasons.get(one.entry.member, "it stands there already"))
 
 
-async def _order(session: CommandSession, proven: Sequence[Proven]) -> CommitOrder:
+async def _order(session: CommandSession, proven: Sequence[Proven]) -> PublishOrder:
     begun, tools = await session.begun(), session.tools.review
-    existing, settings = await session.existing(), tools.commits(begun.states)
+    settings = tools.commits(begun.states)
     members = [one.member for one in proven if one.member is not None]
     marking = Marking.of_members(members, tools.drivers, marks=settings.mark_tests)
-    return CommitOrder(
-        pull=session.pull,
+    return PublishOrder(
         head=session.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
         tree=begun.states.head_tree,
         drivers=tools.drivers,
-        login=existing.viewer.login,
         settings=settings,
         marking=replace(marking, failing=known_failing(proven)),
     )
 
 
-def _where(made: CommitAttempt, *, is_partly: bool) -> str:
+def _where(made: PublishResult, *, is_partly: bool) -> str:
     """Return where the tests are, unless on the branch itself, and what was committed if only a part was."""
     numbers = ", ".join(str(one.number) for one in made.suggestions)
-    if made.follow_up is not None:
-        return f"The tests of {numbers} are in {made.follow_up.url}."
+    if made.pull is not None:
+        return f"The tests of {numbers} are in {made.pull.url}."
     if made.commit is not None and is_partly:
         return f"Committed in {made.commit.sha}: {numbers}."
     return ""
