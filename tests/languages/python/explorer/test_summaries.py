@@ -9,10 +9,8 @@ import pytest
 
 from fakes.cases import call, case, fact, gives, on_object, raises
 from testsmith.languages.python.explorer.cases import CallResult, Case, Observation
-from testsmith.languages.python.explorer.render.call_text import Slot
 from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings
 from testsmith.languages.python.explorer.subjects import Home
-from testsmith.languages.python.explorer.trial import StatedRelation
 from testsmith.model import Candidate, Origin
 
 
@@ -146,15 +144,3 @@ def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> Non
 
 def test_facts__few() -> None:
     assert len(facts([case(call(str(number)), gives(str(number))) for number in range(50)])) == 8
-
-
-def test_saying__of_a_relation_is_that_it_holds() -> None:
-    trial = replace(
-        call("1"), pieces=("g(f(", Slot.ALL, "))"), relation=StatedRelation("is_reversed_by_g", "")
-    )
-    made = case(trial, gives("True"), base=gives("False"))
-
-    (saying,) = sayings([made], [("test_it", Test((made,)))])
-
-    assert saying.shows == "`g(f(1))` holds"
-    assert saying.witness == "`g(f(1))` did not hold before this change and holds now."

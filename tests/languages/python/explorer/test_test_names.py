@@ -16,7 +16,6 @@ from testsmith.languages.python.explorer.render.summaries import Test
 from testsmith.languages.python.explorer.render.test_names import TestNames, full_id, row_id
 from testsmith.languages.python.explorer.render.value_words import condition_words, id_words, value_words
 from testsmith.languages.python.explorer.subjects import Callee, Description, Parameter, Shape, Subject
-from testsmith.languages.python.explorer.trial import StatedRelation
 from testsmith.model import Change, Member, MemberKind
 
 SOURCE = """def f(a, b=1):
@@ -182,12 +181,6 @@ def test_name__of_a_second_case_is_a_word() -> None:
         "test_f_in_a_second_case",
         "test_f_in_a_third_case",
     ]
-
-
-def test_name__is_that_of_the_relation() -> None:
-    trial = replace(call("1"), relation=StatedRelation("changes_nothing_twice", ""))
-
-    assert names(case(trial, gives("True"))) == ["test_f_changes_nothing_twice"]
 
 
 def test_name__joins_options() -> None:

@@ -10,7 +10,7 @@ from testsmith.languages.python.explorer.boundary_search import Pair
 from testsmith.languages.python.explorer.guidance import crossed, variations
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
-from testsmith.languages.python.explorer.trial import Recording, StatedRelation, Trial
+from testsmith.languages.python.explorer.trial import Recording, Trial
 
 
 def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:
@@ -80,7 +80,6 @@ def test_variations__are_told_from_what_was_planned() -> None:
 @pytest.mark.parametrize(
     "trial",
     [
-        replace(call("5"), relation=StatedRelation("reverses_encode", "False")),
         replace(call("5"), recording=Recording("calls", "calls f")),
     ],
 )

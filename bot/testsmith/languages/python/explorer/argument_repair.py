@@ -61,7 +61,7 @@ def repaired_arguments(
     """
     first: dict[str, Trial] = {}
     for number, observation in seen.items():
-        if observation.outcome.error and trials[number].relation is None:
+        if observation.outcome.error:
             first.setdefault(observation.outcome.reason, trials[number])
     for reason, trial in islice(first.items(), _MOST_REASONS):
         yield from _steps(subject, trial, reason)

@@ -89,7 +89,7 @@ class LiteralSite:
 
 def places(trial: Trial) -> list[LiteralSite]:
     """Return a trial's sites, arguments first; none if it states more than the result of its call."""
-    if trial.relation is not None or trial.recording is not None:
+    if trial.recording is not None:
         return []
     arguments = [
         LiteralSite(trial, argument.value.text, argument.name, number, is_argument=True)

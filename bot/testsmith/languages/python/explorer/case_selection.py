@@ -2,24 +2,18 @@
 
 The order is: documented examples; witnesses, on which base and head differ; cases that cover new lines and
 branches or kill new mutants, with inputs found only by search last; cases with new outcomes, boundaries
-first; relations. A value that is unreadable is used only if neither a readable value nor a relation covers as
-much.
+first. A value that is unreadable is used only if no readable value covers as much.
 """
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from testsmith.languages.python.explorer.cases import Case, signature
-from testsmith.languages.python.explorer.render.call_text import Pieces
 from testsmith.languages.python.explorer.render.expressions import InputSource
 from testsmith.languages.python.explorer.render.summaries import FEWEST_ROWS, shape
-
-_FEWEST_INPUTS = 3
-"""Minimum number of informative inputs for a relation."""
 
 MOST_CASES = 14
 """Maximum number of cases per member, counting each table row."""
@@ -34,36 +28,27 @@ _ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
 _MOST_LISTED = 40
-_MOST_RELATIONS = 2
-_RELATED_ROWS = 4
 
 
 def choose(cases: Sequence[Case]) -> list[Case]:
     """Return the cases to write, most valuable first."""
-    ranked = sorted(with_true_relations(_trustworthy(_quiet(cases))), key=_cost)
-    plain = [case for case in ranked if case.trial.relation is None]
-    readable = [case for case in plain if not case.is_soup]
+    ranked = sorted(_trustworthy(_quiet(cases)), key=_cost)
+    readable = [case for case in ranked if not case.is_soup]
     planned = [case for case in readable if case.trial.layer < InputSource.SEARCHED]
-    relations = related(ranked)
     chosen = _Chosen()
-    _take_documented(plain, chosen)
+    _take_documented(ranked, chosen)
     _take_witnesses(ranked, chosen)
     _take_new_ways(planned, chosen)
-    _take_relations([group for group in relations if any(map(chosen.new_ways, group))], chosen)
     _take_new_ways(readable, chosen)
-    _take_new_ways(plain, chosen)
+    _take_new_ways(ranked, chosen)
     _take_new_outcomes(planned, chosen)
-    _take_relations(relations, chosen)
     return _with_one_state(chosen.cases)
 
 
 def shortlist(cases: Sequence[Case]) -> list[int]:
     """Return the indices of cases worth running again: the selected ones and some alternatives."""
     chosen = [case.trial for case in choose(cases)]
-    true = with_true_relations(cases)
-    ranked = sorted(
-        (place for place, case in enumerate(cases) if case in true), key=lambda place: _cost(cases[place])
-    )
+    ranked = sorted(range(len(cases)), key=lambda place: _cost(cases[place]))
     best = [place for place in ranked if cases[place].trial in chosen]
     return [*best, *(place for place in ranked if place not in best)][:_MOST_LISTED]
 
@@ -176,15 +161,6 @@ def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
         chosen.take(best)
 
 
-def _take_relations(relations: Sequence[Sequence[Case]], chosen: _Chosen) -> None:
-    """Select a few rows of each relation."""
-    for group in relations[:_MOST_RELATIONS]:
-        if any(case in chosen.cases for case in group):
-            continue
-        for case in group[:_RELATED_ROWS]:
-            chosen.take(case)
-
-
 def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
     """Fill tables with other outcomes, boundaries first, and select a few cases with tests of their own."""
     single = 0
@@ -243,33 +219,3 @@ def _with_one_state(cases: Sequence[Case]) -> list[Case]:
         wanted = case is first or case.gives_none or case.differs_in_state
         found.append(replace(case, with_state=wanted))
     return found
-
-
-def with_true_relations(cases: Iterable[Case]) -> list[Case]:
-    """Exclude cases of relations that do not hold or that show nothing about the relation."""
-    cases = [*cases]
-    kept = [case for group in related(cases) for case in _holding(group)]
-    return [case for case in cases if case.trial.relation is None or case in kept]
-
-
-def related(cases: Iterable[Case]) -> list[list[Case]]:
-    """Return the cases of each relation, in order."""
-    groups: dict[tuple[Pieces, tuple[str, ...]], list[Case]] = {}
-    for case in cases:
-        if case.trial.relation is not None:
-            groups.setdefault((case.trial.pieces, case.trial.setup), []).append(case)
-    return [*groups.values()]
-
-
-def _holding(group: Sequence[Case]) -> list[Case]:
-    """Return the cases to keep for one relation; it may hold for some kinds of input only."""
-    refuted = {_kind(case) for case in group if case.outcome.kind != "raised" and not case.holds}
-    telling = [case for case in group if case.holds and not case.is_idle and _kind(case) not in refuted]
-    refused = sum(case.outcome.kind == "raised" for case in group)
-    return telling if len(telling) >= max(_FEWEST_INPUTS, refused) else []
-
-
-def _kind(case: Case) -> str:
-    """Return the kind of input a relation was tried on."""
-    node = ast.parse(case.trial.arguments[0].value.text, mode="eval").body
-    return type(node.value if isinstance(node, ast.Constant) else node).__name__

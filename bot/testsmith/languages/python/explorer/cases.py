@@ -269,19 +269,6 @@ class Case:
         return any(value is not None and is_opaque(value.text) for value in shown)
 
     @property
-    def holds(self) -> bool:
-        """Whether its relation holds."""
-        return self.outcome.value is not None and self.outcome.value.text == "True"
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether its relation shows nothing because the member leaves the input unchanged."""
-        relation = self.trial.relation
-        return relation is not None and any(
-            fact.of == relation.idle and fact.value.text == "True" for fact in self.seen.state
-        )
-
-    @property
     def changes(self) -> tuple[Fact, ...]:
         """Changes that the call made to its objects."""
         return tuple(fact for fact in self.seen.state if self._is_change(fact))
@@ -410,8 +397,6 @@ def with_base(case: Case, base: Observation | None) -> Case:
         return case
     if base.outcome.kind == "none" and not base.outcome.error:
         return case
-    if case.trial.relation is not None:
-        base = replace(base, state=())
     return replace(case, base=base)
 
 

@@ -7,9 +7,8 @@ results do not depend on the speed of the machine.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
 from testsmith.languages.python.explorer.inputs.static_hints import read_hints
-from testsmith.languages.python.explorer.metamorphic import related_names
 from testsmith.languages.python.explorer.module_source import (
     ModuleSource,
     ShownExample,
@@ -32,7 +30,7 @@ from testsmith.languages.python.explorer.render.summaries import Test, facts, sa
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
-from testsmith.languages.python.explorer.subjects import Callee, Description, Subject
+from testsmith.languages.python.explorer.subjects import Description, Subject
 from testsmith.languages.python.explorer.trials import plan
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
@@ -51,7 +49,6 @@ from testsmith.model import (
 from testsmith.tasks import in_thread
 
 _MOST_SOURCE_BYTES = 4 * 1024**2
-_MOST_PARTNERS = 4
 _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
 
@@ -65,13 +62,11 @@ class _Ground(NamedTuple):
     Attributes:
         data: The explorer's descriptions.
         sources: Source texts of the module.
-        partners: Names of functions that may invert or check each member.
         company: Number of members of the module that are explored.
     """
 
     data: ExplorerAnswer
     sources: _Sources
-    partners: Mapping[str, Sequence[str]]
     company: int
 
 
@@ -157,13 +152,11 @@ class OfflineGenerator:
             return [replace(_skip(each, SkipStage.GENERATION, reason), permanent=True) for each in members]
         names = tuple(dict.fromkeys(member.name for member in members))
         sources = self._sources(members[0])
-        partners = {name: _partners(name, sources.head) for name in names}
-        described = tuple(dict.fromkeys([*names, *(other for each in partners.values() for other in each)]))
-        data = await self._explorer.run(ExplorerJob(module=members[0].module, describe=described), FIRST)
+        data = await self._explorer.run(ExplorerJob(module=members[0].module, describe=names), FIRST)
         problem = self._problem(data)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        ground = _Ground(data, sources, partners, company=len(members))
+        ground = _Ground(data, sources, company=len(members))
         prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work))
@@ -209,7 +202,6 @@ class OfflineGenerator:
             source=source,
             hints=read_hints(member, source, base),
             documentation=read_documentation(member, source, _shown(member)),
-            partners=_callees(ground, member.name),
             company=ground.company,
             usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
         )
@@ -225,13 +217,6 @@ class OfflineGenerator:
         return Work(subject=subject, trials=tuple(trials), mutants=mutants)
 
 
-def _callees(ground: _Ground, name: str) -> list[Callee]:
-    """Return the callable functions that may invert or check a member."""
-    descriptions = ground.data.descriptions
-    others = [descriptions[other] for other in ground.partners[name] if other in descriptions]
-    return [other.callee for other in others if other.problem is None]
-
-
 def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
     path = copy.root / member.path
     try:
@@ -244,16 +229,6 @@ def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
     except CannotParse:
         return read_module(data.decode("utf-8", "replace"), member.module, is_package=is_package)
     return replace(read_module(text, member.module, is_package=is_package), text=text)
-
-
-def _partners(name: str, source: ModuleSource) -> list[str]:
-    """Return the public functions of a module that may invert or check one of its functions."""
-    definitions = source.definitions
-    if not isinstance(definitions.get(name), ast.FunctionDef):
-        return []
-    others = [other for other, node in definitions.items() if isinstance(node, ast.FunctionDef)]
-    public = [other for other in others if "." not in other and not other.startswith("_")]
-    return related_names(name, public)[:_MOST_PARTNERS] if "." not in name else []
 
 
 def _other_methods(description: Description) -> list[str]:

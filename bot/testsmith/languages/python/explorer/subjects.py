@@ -272,7 +272,6 @@ class Subject:
         source: Source of its module.
         hints: Input hints in that source.
         documentation: Examples in its docstring.
-        partners: Functions of its module that may undo or check it.
         usage: How the project calls it.
         company: Number of members of its module that are explored, including itself.
     """
@@ -282,7 +281,6 @@ class Subject:
     source: ModuleSource
     hints: Hints
     documentation: Documentation
-    partners: Sequence[Callee] = ()
     usage: MemberUsage = field(default_factory=MemberUsage)
     company: int = 1
 

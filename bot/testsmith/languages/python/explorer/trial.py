@@ -20,18 +20,6 @@ FILE = "file.txt"
 """File used in trials on files."""
 
 
-class StatedRelation(NamedTuple):
-    """A property that a call asserts by returning True.
-
-    Attributes:
-        words: What holds, for the test's name, such as `reverses_encode`.
-        idle: Expression that is True if the input does not exercise it because nothing changes.
-    """
-
-    words: str
-    idle: str
-
-
 class Recording(NamedTuple):
     """A list in which a function of the test records its calls.
 
@@ -69,7 +57,6 @@ class Trial:
         is_shortened: Whether its setup leaves out statements that the docstring shows before the call.
         about: What it shows, for the test's name; empty if the call says that.
         priors: Names of methods called before.
-        relation: Relation that it asserts, or None.
         in_loop: Whether it runs inside a coroutine, so that its text may use `await`.
         enters: Whether a context manager is entered and observed inside the block.
         allowed: Name of an exception class that may be raised; empty for none.
@@ -92,7 +79,6 @@ class Trial:
     is_shortened: bool = False
     about: str = ""
     priors: tuple[str, ...] = ()
-    relation: StatedRelation | None = None
     in_loop: bool = False
     enters: bool = False
     allowed: str = ""

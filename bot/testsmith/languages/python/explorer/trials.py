@@ -13,7 +13,6 @@ from testsmith.languages.python.explorer.inputs.function_arguments import functi
 from testsmith.languages.python.explorer.inputs.objects import Objects, Prior, file_trials
 from testsmith.languages.python.explorer.inputs.parameter_values import inputs
 from testsmith.languages.python.explorer.inputs.static_hints import Hints
-from testsmith.languages.python.explorer.metamorphic import Party, Relations
 from testsmith.languages.python.explorer.module_source import DocumentedCall
 from testsmith.languages.python.explorer.render.call_text import (
     CONSTRUCTORS,
@@ -25,7 +24,7 @@ from testsmith.languages.python.explorer.render.call_text import (
 )
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.value_words import value_words
-from testsmith.languages.python.explorer.subjects import Callee, Parameter, Subject, reference
+from testsmith.languages.python.explorer.subjects import Parameter, Subject, reference
 from testsmith.languages.python.explorer.trial import CALLS, Recording, Trial
 from testsmith.languages.python.explorer.usage.usage_calls import UsedCall, Where
 from testsmith.model import Change, MemberKind
@@ -66,8 +65,6 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
             break
         again = trial.call in repeated and subject.member.plain_name in trial.priors
         found.setdefault(trial.key, replace(trial, layer=InputSource.REPEATED) if again else trial)
-    for trial in planner.related():
-        found.setdefault(trial.key, trial)
     return [*found.values()]
 
 
@@ -123,35 +120,6 @@ class _Planner:
         if self._member.kind in {MemberKind.METHOD, MemberKind.PROPERTY}:
             return self._object_trials()
         return self._function_trials()
-
-    def related(self) -> Iterator[Trial]:
-        """Yield the trials of relations between the member and others."""
-        if self._member.kind is MemberKind.FUNCTION:
-            plain = Trial(imports=frozenset({self._import}), pieces=())
-            own = Party(callee=self._subject.callee, opening=(f"{self._path}(",))
-            others = [self._function_party(callee) for callee in self._subject.partners]
-            return Relations(self._columns, plain, own, others).trials()
-        if self._member.kind is MemberKind.METHOD:
-            return self._related_methods()
-        return iter(())
-
-    def _function_party(self, callee: Callee) -> Party:
-        name, imported = reference(callee.name, self._member.module)
-        return Party(callee=callee, opening=(f"{name}(",), imports=frozenset({imported}))
-
-    def _related_methods(self) -> Iterator[Trial]:
-        path, owner = self._path.rpartition(".")[0], self._subject.owner
-        made = Objects(self._subject, self._columns, path, self._import).made()
-        names = {method.name: method for method in owner.methods} if owner else {}
-        if not made or self._member.plain_name not in names:
-            return iter(())
-        variable = variable_for(path, {self._import.bound})
-        parties = {
-            name: Party(callee=method, opening=(Slot.RECEIVER, f".{name}(")) for name, method in names.items()
-        }
-        own = parties.pop(self._member.plain_name)
-        bare = _on(made[0], variable, (), ())
-        return Relations(self._columns, bare, own, [*parties.values()]).trials()
 
     def used(self) -> Iterator[Trial]:
         """Yield the project's own calls of a function or method."""

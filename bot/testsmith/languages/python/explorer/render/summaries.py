@@ -39,7 +39,7 @@ def tests_of(cases: Sequence[Case]) -> list[Test]:
     """Return the tests for selected cases, given most valuable first, leaving out what is too much.
 
     Tests are ordered for readers: changed or documented behavior, then values, then exceptions; ordinary
-    before unusual. Unreadable values come last, so that they are dropped if a relation shows as much.
+    before unusual. Unreadable values come last.
     """
     groups: dict[Hashable, list[Case]] = {}
     for number, case in enumerate(cases):
@@ -179,14 +179,10 @@ def _called(case: Case) -> str:
 
 
 def _does(case: Case, changed: Sequence[Fact], other: CallResult | None = None) -> str:
-    if case.trial.relation is not None:
-        return "holds" if case.holds else "does not hold"
     return _told(case, changed, other, ("gives", "raises", "prints", "leaves"))
 
 
 def _did(case: Case, changed: Sequence[Fact], other: CallResult | None = None) -> str:
-    if case.trial.relation is not None:
-        return "held" if case.holds else "did not hold"
     return _told(case, changed, other, ("gave", "raised", "printed", "left"))
 
 

@@ -81,8 +81,6 @@ class TestNames:
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
         """Yield possible names of a test, shortest and most informative first."""
         case = test.first
-        if case.trial.relation is not None:
-            yield (case.trial.relation.words,)
         after = self._after(case)
         yield from _recorded(case)
         if _is_about(case):
