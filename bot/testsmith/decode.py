@@ -238,3 +238,10 @@ class OneOf:
         from pydantic import Discriminator
 
         return Discriminator(self.key).__get_pydantic_core_schema__(source, handler)
+
+
+def at(*path: str) -> Any:
+    """Return the marker of a dataclass field whose value lies deeper, for example `at("head", "sha")`."""
+    from pydantic import AliasPath, Field
+
+    return Field(validation_alias=AliasPath(*path))

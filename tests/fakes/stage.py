@@ -24,7 +24,7 @@ from fakes.github.state import IssueComment, Pull, Repository, ReviewComment, To
 from fakes.reports import a_suggestion
 from testsmith.changes.members import find_members
 from testsmith.events import HandleCommentCommands, Nothing, ReviewPullRequest, task_of
-from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import FetchRemote
@@ -207,13 +207,15 @@ class Stage:
             )
 
     def _forge(self, repository: str, token: Token) -> GitHub:
-        return build_forge(
-            url=self.github.url,
-            graphql_url=self.github.graphql_url,
-            token=Secret(token.value),
-            repository=repository,
-            clock=self.clock.now,
-            sleep=self._nap,
+        return GitHub(
+            Connection(
+                url=self.github.url,
+                graphql_url=self.github.graphql_url,
+                token=Secret(token.value),
+                repository=repository,
+                clock=self.clock.now,
+                sleep=self._nap,
+            )
         )
 
     def _nap(self, seconds: float) -> None:

@@ -15,7 +15,7 @@ from fakes.github.events import Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.reports import a_member, a_suggestion
-from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.sweep_memory import Remembered, remembered
 from testsmith.git.fetch import open_checkout
 from testsmith.git.trees import RepositoryTree
@@ -83,13 +83,15 @@ class SweepSite:
 
     @contextmanager
     def forge(self) -> Iterator[GitHub]:
-        made = build_forge(
-            url=self.github.url,
-            graphql_url=self.github.graphql_url,
-            token=Secret(self.token().value),
-            repository="octo/shop",
-            clock=self.clock.now,
-            sleep=self.clock.advance,
+        made = GitHub(
+            Connection(
+                url=self.github.url,
+                graphql_url=self.github.graphql_url,
+                token=Secret(self.token().value),
+                repository="octo/shop",
+                clock=self.clock.now,
+                sleep=self.clock.advance,
+            )
         )
         with closing(made):
             yield made

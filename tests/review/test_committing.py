@@ -18,7 +18,7 @@ from fakes.github.git_store import Person
 from fakes.github.state import Token
 from fakes.reports import a_member, a_suggestion
 from fakes.stage import Stage, stage
-from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.interface import PullRequest
 from testsmith.git.fetch import open_checkout
 from testsmith.git.repository import Repository
@@ -69,13 +69,15 @@ class Site:
         return self.at.pull.head
 
     def forge(self, token: Token | None = None) -> GitHub:
-        made = build_forge(
-            url=self.at.github.url,
-            graphql_url=self.at.github.graphql_url,
-            token=Secret((token or self.token).value),
-            repository="octo/shop",
-            clock=self.at.clock.now,
-            sleep=self.at.clock.advance,
+        made = GitHub(
+            Connection(
+                url=self.at.github.url,
+                graphql_url=self.at.github.graphql_url,
+                token=Secret((token or self.token).value),
+                repository="octo/shop",
+                clock=self.at.clock.now,
+                sleep=self.at.clock.advance,
+            )
         )
         self.clients.append(made)
         return made

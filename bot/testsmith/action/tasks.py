@@ -14,7 +14,7 @@ from testsmith.app import App
 from testsmith.changes.trusted_files import settings_values
 from testsmith.clients import Archives
 from testsmith.events import HandleCommentCommands, ReviewPullRequest, SweepRepository, Work
-from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import ReviewResult
 from testsmith.git.fetch import FetchRemote, open_checkout
@@ -71,13 +71,15 @@ class _Job:
 
     def _forge(self, repository: str) -> GitHub:
         runner = self.context.runner
-        forge = build_forge(
-            url=runner.api_url,
-            graphql_url=runner.graphql_url,
-            token=self.context.token,
-            repository=repository,
-            clock=time.time,
-            sleep=time.sleep,
+        forge = GitHub(
+            Connection(
+                url=runner.api_url,
+                graphql_url=runner.graphql_url,
+                token=self.context.token,
+                repository=repository,
+                clock=time.time,
+                sleep=time.sleep,
+            )
         )
         return self.app.stack.enter_context(closing(forge))
 

@@ -9,7 +9,7 @@ from fakes.github.faults import Fault
 from fakes.github.scene import Scene
 from fakes.github.state import Review, Token
 from testsmith.forge.comment_markers import SuggestionMarker, content_digest, run_digest, run_mark
-from testsmith.forge.github import GitHub, build_forge
+from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.interface import Anchor, Applied, CreateReview, NewComment
 from testsmith.settings import Secret
 
@@ -37,13 +37,15 @@ class Desk:
 
     def forge(self, token: Token | None = None) -> GitHub:
         """Return a client with the scene's token, or with another."""
-        made = build_forge(
-            url=self.at.github.url,
-            graphql_url=self.at.github.graphql_url,
-            token=Secret((token or self.at.token).value),
-            repository=self.at.shop.full_name,
-            clock=self.at.clock.now,
-            sleep=self._sleep,
+        made = GitHub(
+            Connection(
+                url=self.at.github.url,
+                graphql_url=self.at.github.graphql_url,
+                token=Secret((token or self.at.token).value),
+                repository=self.at.shop.full_name,
+                clock=self.at.clock.now,
+                sleep=self._sleep,
+            )
         )
         self._clients.append(made)
         return made

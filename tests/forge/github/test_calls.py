@@ -11,7 +11,7 @@ from fakes.github.scene import scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
 from testsmith.forge.comment_markers import SUMMARY_MARK
-from testsmith.forge.github.repository_client import BETWEEN_WRITES, PATIENCE, READS
+from testsmith.forge.github.connection import BETWEEN_WRITES, PATIENCE, READS
 from testsmith.forge.interface import Classifier as Why
 from testsmith.forge.interface import (
     CreateSummary,

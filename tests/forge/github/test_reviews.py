@@ -10,7 +10,7 @@ from forge.github.desk import GRAPHQL, NOT_SHOWN, REVIEWS, SHOWN, Desk, comment,
 from fakes.github.scene import scene
 from fakes.github.world import Limits
 from testsmith.forge.comment_markers import run_mark
-from testsmith.forge.github.repository_client import WRITES
+from testsmith.forge.github.connection import WRITES
 from testsmith.forge.github.reviews import PROBES
 from testsmith.forge.interface import ForgeFailure, HeadMoved, OutcomeUnknown, Refused
 

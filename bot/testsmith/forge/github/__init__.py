@@ -1,5 +1,6 @@
 """GitHub client. PyGithub is used only in this folder."""
 
-from testsmith.forge.github.client import GitHub, build_forge
+from testsmith.forge.github.client import GitHub
+from testsmith.forge.github.connection import Connection
 
-__all__ = ["GitHub", "build_forge"]
+__all__ = ["Connection", "GitHub"]

@@ -2,182 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Generic, TypeVar
 
-from testsmith.forge.github.payload import Unreadable, entries, maybe, taken
-from testsmith.forge.github.queries import TALK, THREAD
-from testsmith.forge.github.repository_client import RepositoryClient, understood
-from testsmith.forge.interface import Comment, Existing, Review, ReviewComment, Thread, Viewer
+from testsmith.decode import Matches, at
+from testsmith.forge.github.connection import Connection
+from testsmith.forge.github.queries import TALK
+from testsmith.forge.interface import (
+    Comment,
+    Existing,
+    ForgeFailure,
+    Review,
+    ReviewComment,
+    Thread,
+    Viewer,
+)
 
 REQUESTS = 100
 """Maximum requests per pull request; more than 10,000 comments cannot be read."""
 
-_NOBODY = "ghost"
-_PENDING = "PENDING"
-_SETTLED = "resolved"
-_DIGITS = 19
-
-Json = Mapping[str, Any]
+_T = TypeVar("_T")
+_Number = Annotated[str, Matches(re.compile("[0-9]{1,19}"))]  # a number that GraphQL returns as text
+_PULL = ("data", "repository", "pullRequest")
 
 
-def read_existing(remote: RepositoryClient, number: int) -> Existing:
-    """See `Forge.existing`."""
-    with understood(what := f"read the comments of pull request {number}"):
-        return _Reader(lambda document, more: remote.query(what, document, {"number": number, **more})).read()
+@dataclass(frozen=True, slots=True)
+class _Account:
+    login: str
+    kind: Annotated[str, at("__typename")]
 
 
-@dataclass
-class _List:
-    """One list of the pull request while its pages are read.
+@dataclass(frozen=True, slots=True)
+class _Page(Generic[_T]):
+    nodes: tuple[_T | None, ...]
+    has_next: Annotated[bool, at("pageInfo", "hasNextPage")]
+    cursor: Annotated[str | None, at("pageInfo", "endCursor")] = None
 
-    Attributes:
-        cursor: Start of the next page; None for the first one.
-        is_done: Whether all pages are read.
+
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    number: Annotated[_Number, at("fullDatabaseId")]
+    id: str
+    body: str
+    is_minimised: Annotated[bool, at("isMinimized")]
+    author: _Account | None
+    editor: _Account | None = None
+    reason: Annotated[str | None, at("minimizedReason")] = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Review:
+    number: Annotated[_Number, at("fullDatabaseId")]
+    body: str
+    state: str
+    author: _Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    id: str
+    path: str
+    line: int | None
+    is_resolved: Annotated[bool, at("isResolved")]
+    may_resolve: Annotated[bool, at("viewerCanResolve")]
+    may_unresolve: Annotated[bool, at("viewerCanUnresolve")]
+    comments: _Page[_Comment]
+
+
+@dataclass(frozen=True, slots=True)
+class _ThreadEdge:
+    cursor: str
+    node: _Thread
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    viewer: Annotated[str, at("data", "viewer", "login")]
+    comments: Annotated[_Page[_Comment] | None, at(*_PULL, "comments")] = None
+    reviews: Annotated[_Page[_Review] | None, at(*_PULL, "reviews")] = None
+    threads: Annotated[_Page[_ThreadEdge] | None, at(*_PULL, "reviewThreads")] = None
+
+
+def read_conversation(hub: Connection, number: int) -> Existing:
+    """Return all comments and reviews of a pull request.
+
+    Raises:
+        ForgeFailure: They could not be read, or are too many.
     """
-
-    cursor: str | None = None
-    is_done: bool = False
-
-    def read(self, page: Json) -> None:
-        """Store where the next page begins."""
-        cursor = maybe(page, "pageInfo.endCursor", str)
-        self.is_done = not taken(page, "pageInfo.hasNextPage", bool)
-        if not self.is_done and cursor in {None, self.cursor}:
-            raise Unreadable("a list that does not go on")
-        self.cursor = cursor
+    return _Reader(hub, number).read()
 
 
 class _Reader:
-    """Reads the conversation of one pull request."""
-
-    def __init__(self, query: Callable[[str, Json], Json]) -> None:
-        self._query = query
+    def __init__(self, hub: Connection, number: int) -> None:
+        self._hub = hub
+        self._number = number
+        self._what = f"read the comments of pull request {number}"
         self._requests = 0
-        self._comments = list[Comment]()
-        self._reviews = list[Review]()
-        self._review_comments = list[ReviewComment]()
 
     def read(self) -> Existing:
-        """Return the full conversation."""
-        lists = {name: _List() for name in ("comments", "reviews", "threads")}
-        login = ""
-        while not all(one.is_done for one in lists.values()):
-            data = self._asked(TALK, _variables(lists))
-            login = taken(data, "viewer.login", str)
-            self._read_page(taken(data, "repository.pullRequest", dict), lists)
+        talk = self._ask(withComments=True, withReviews=True, withThreads=True)
+        comments = self._all(
+            talk.comments, lambda after: self._ask(withComments=True, comments=after).comments
+        )
+        reviews = self._all(talk.reviews, lambda after: self._ask(withReviews=True, reviews=after).reviews)
+        threads = self._all(talk.threads, lambda after: self._ask(withThreads=True, threads=after).threads)
+        places = (None, *(edge.cursor for edge in threads))
         return Existing(
-            viewer=Viewer(login=login),
-            comments=tuple(self._comments),
-            review_comments=tuple(self._review_comments),
-            reviews=tuple(self._reviews),
+            viewer=Viewer(login=talk.viewer),
+            comments=tuple(
+                Comment(
+                    id=int(one.number),
+                    node_id=one.id,
+                    body=one.body,
+                    author=_login(one.author) or "ghost",
+                    is_minimised=one.is_minimised,
+                    editor=_login(one.editor),
+                )
+                for one in comments
+            ),
+            review_comments=tuple(
+                comment
+                for edge, before in zip(threads, places, strict=False)
+                for comment in self._in_thread(edge.node, before)
+            ),
+            reviews=tuple(
+                Review(
+                    id=int(one.number),
+                    body=one.body,
+                    author=_login(one.author) or "ghost",
+                    is_pending=one.state == "PENDING",
+                )
+                for one in reviews
+            ),
         )
 
-    def _asked(self, document: str, variables: Json) -> Json:
+    def _ask(self, **variables: str | int | None) -> _Talk:
         self._requests += 1
         if self._requests > REQUESTS:
-            raise Unreadable("more comments than can be read")
-        return self._query(document, variables)
+            raise self._failed("there are more than can be read")
+        return self._hub.query(_Talk, self._what, TALK, number=self._number, **variables)
 
-    def _read_page(self, pull: Json, lists: Mapping[str, _List]) -> None:
-        if not lists["comments"].is_done:
-            page = taken(pull, "comments", dict)
-            self._comments += map(_comment, entries(page.get("nodes")))
-            lists["comments"].read(page)
-        if not lists["reviews"].is_done:
-            page = taken(pull, "reviews", dict)
-            self._reviews += map(_review, entries(page.get("nodes")))
-            lists["reviews"].read(page)
-        if not lists["threads"].is_done:
-            page, before = taken(pull, "reviewThreads", dict), lists["threads"].cursor
-            for edge in entries(page.get("edges")):
-                self._review_comments += self._in_thread(taken(edge, "node", dict), before)
-                before = taken(edge, "cursor", str)
-            lists["threads"].read(page)
+    def _failed(self, reason: str) -> ForgeFailure:
+        return ForgeFailure(f"Cannot {self._what}: {reason}.")
 
-    def _in_thread(self, thread: Json, before: str | None) -> Iterator[ReviewComment]:
-        """Yield a thread's comments. `before` is the cursor of the thread list just before this thread."""
-        rest = _List()
-        page: Json = taken(thread, "comments", dict)
-        while True:
-            for data in entries(page.get("nodes")):
-                if taken(data, "state", str) != _PENDING:
-                    yield _review_comment(data, thread)
-            rest.read(page)
-            if rest.is_done:
-                return
-            page = self._more(thread, {"thread": before, "comments": rest.cursor})
+    def _all(self, page: _Page[_T] | None, read: Callable[[str | None], _Page[_T] | None]) -> list[_T]:
+        found = list[_T]()
+        while page is not None:
+            found += (one for one in page.nodes if one is not None)
+            if not page.has_next:
+                return found
+            page = read(page.cursor)
+        raise self._failed("GitHub leaves out a list")
 
-    def _more(self, thread: Json, variables: Json) -> Json:
-        data = self._asked(THREAD, variables)
-        threads = entries(taken(data, "repository.pullRequest.reviewThreads.nodes", list))
-        if [one.get("id") for one in threads] != [thread["id"]]:
-            raise Unreadable("another thread than was asked for")
-        return taken(threads[0], "comments", dict)
+    def _in_thread(self, node: _Thread, before: str | None) -> Iterator[ReviewComment]:
+        """Yield a thread's comments. `before` is the cursor of the thread before it."""
+        thread = Thread(
+            node_id=node.id,
+            is_resolved=node.is_resolved,
+            viewer_may_resolve=node.may_resolve,
+            viewer_may_unresolve=node.may_unresolve,
+        )
 
+        def read(after: str | None) -> _Page[_Comment] | None:
+            more = self._ask(withThreads=True, threads=before, threadCount=1, replies=after).threads
+            same = [edge.node for edge in (more.nodes if more else ()) if edge and edge.node.id == node.id]
+            return same[0].comments if same else None
 
-def _variables(lists: Mapping[str, _List]) -> dict[str, Any]:
-    wanted = {f"with{name.title()}": not one.is_done for name, one in lists.items()}
-    return wanted | {name: one.cursor for name, one in lists.items()}
-
-
-def _comment(data: Json) -> Comment:
-    return Comment(
-        id=_number(data),
-        node_id=taken(data, "id", str),
-        body=taken(data, "body", str),
-        author=_login(data, "author") or _NOBODY,
-        is_minimised=taken(data, "isMinimized", bool),
-        editor=_login(data, "editor"),
-    )
+        for one in self._all(node.comments, read):
+            if one.state != "PENDING":
+                yield ReviewComment(
+                    id=int(one.number),
+                    node_id=one.id,
+                    path=node.path,
+                    line=node.line,
+                    body=one.body,
+                    author=_login(one.author) or "ghost",
+                    thread=thread,
+                    is_minimised=one.is_minimised,
+                    editor=_login(one.editor),
+                    is_settled=one.reason == "resolved",
+                )
 
 
-def _review(data: Json) -> Review:
-    return Review(
-        id=_number(data),
-        body=taken(data, "body", str),
-        author=_login(data, "author") or _NOBODY,
-        is_pending=taken(data, "state", str) == _PENDING,
-    )
-
-
-def _review_comment(data: Json, thread: Json) -> ReviewComment:
-    return ReviewComment(
-        id=_number(data),
-        node_id=taken(data, "id", str),
-        path=taken(thread, "path", str),
-        line=maybe(thread, "line", int),
-        body=taken(data, "body", str),
-        author=_login(data, "author") or _NOBODY,
-        thread=_thread(thread),
-        is_minimised=taken(data, "isMinimized", bool),
-        editor=_login(data, "editor"),
-        is_settled=maybe(data, "minimizedReason", str) == _SETTLED,
-    )
-
-
-def _thread(data: Json) -> Thread:
-    return Thread(
-        node_id=taken(data, "id", str),
-        is_resolved=taken(data, "isResolved", bool),
-        viewer_may_resolve=taken(data, "viewerCanResolve", bool),
-        viewer_may_unresolve=taken(data, "viewerCanUnresolve", bool),
-    )
-
-
-def _number(data: Json) -> int:
-    """Return the REST id of an object. GraphQL returns it as text because it may be large."""
-    number = taken(data, "fullDatabaseId", str)
-    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
-        raise Unreadable("fullDatabaseId is no number")
-    return int(number)
-
-
-def _login(data: Json, place: str) -> str | None:
+def _login(account: _Account | None) -> str | None:
     """Return a login in REST form, in which a bot's ends in `[bot]`; None for deleted accounts."""
-    login = maybe(data, f"{place}.login", str)
-    if login is None:
+    if account is None:
         return None
-    is_bot = maybe(data, f"{place}.__typename", str) == "Bot"
-    return f"{login.removesuffix('[bot]')}[bot]" if is_bot else login
+    return f"{account.login.removesuffix('[bot]')}[bot]" if account.kind == "Bot" else account.login

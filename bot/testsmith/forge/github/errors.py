@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated
 
+from testsmith.decode import IF_VALID, Malformed, OrElse, at, decode
 from testsmith.forge.interface import DiffTooLarge, Forbidden, ForgeFailure, NotFound, Refused
 
 _SHOWN_LIMIT = 200
-_FORBIDDEN_KIND = "FORBIDDEN"
-_NOT_FOUND_KIND = "NOT_FOUND"
 _LIMIT_KINDS = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
 _DEFAULT_WAIT = 60.0
 _DOUBLINGS = 6
 _DIGITS = 11
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """The purpose of a request.
-
-    Attributes:
-        what: The action, in words that follow "cannot": `read pull request 7`.
-        permission: The permission it needs, as a workflow grants it.
-    """
-
-    what: str
-    permission: str
 
 
 class Lost(Exception):
@@ -39,6 +26,7 @@ class Rejected(Exception):
 
     Attributes:
         status: The HTTP status; 200 for a GraphQL error.
+        message: GitHub's message.
         headers: The response headers, with lower-case names.
         kinds: The GraphQL error types.
     """
@@ -57,6 +45,59 @@ class Rejected(Exception):
         self.headers = headers or {}
         self.kinds = kinds
 
+    def has(self, kind: str, words: Iterable[str]) -> bool:
+        """Return whether it is of a GraphQL error type, or has some words in its message."""
+        said = self.message.lower()
+        return kind in self.kinds or any(each in said for each in words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _RestError:
+    message: str
+    errors: Annotated[tuple[Annotated[str | _Detail, IF_VALID], ...] | str, OrElse(())] = ()
+
+
+def rest_error(status: int, headers: Mapping[str, str], text: str) -> Rejected:
+    """Return the error in a REST response that has neither succeeded nor been lost."""
+    try:
+        error = decode(_RestError, text)
+    except Malformed:
+        return Rejected(status, "", headers=headers)
+    errors = (error.errors,) if isinstance(error.errors, str) else error.errors
+    details = (one if isinstance(one, str) else one.message for one in errors)
+    return Rejected(status, ": ".join((error.message, *filter(None, details))), headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _GraphQLError:
+    message: str = ""
+    type: str | None = None
+    code: Annotated[str | None, at("extensions", "code")] = None  # instead of a type, of an invalid document
+
+
+@dataclass(frozen=True, slots=True)
+class _GraphQLErrors:
+    errors: tuple[_GraphQLError, ...] = ()
+
+
+def graphql_error(text: str) -> Rejected | Lost | None:
+    """Return the error in a GraphQL response. Without an error type, the outcome is unknown.
+
+    Raises:
+        Malformed: It is not a GraphQL response.
+    """
+    errors = decode(_GraphQLErrors, text).errors
+    if not errors:
+        return None
+    kinds = tuple(kind for one in errors if (kind := one.type or one.code))
+    message = " ".join(one.message for one in errors if one.message)
+    return Rejected(200, message, kinds=kinds) if kinds else Lost(message or "an error without words")
+
 
 def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
     """Return for how many seconds GitHub asks to wait; None if the response is not a rate limit.
@@ -68,9 +109,9 @@ def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
     """
     if not _is_limit(rejected):
         return None
-    data = _whole(rejected.headers.get("retry-after"))
-    if data is not None:
-        return float(max(1, data))
+    seconds = _whole(rejected.headers.get("retry-after"))
+    if seconds is not None:
+        return float(max(1, seconds))
     reset = _whole(rejected.headers.get("x-ratelimit-reset"))
     if reset is not None and rejected.headers.get("x-ratelimit-remaining") == "0":
         return max(0.0, reset - now) + 1.0
@@ -80,25 +121,29 @@ def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
 def _is_limit(rejected: Rejected) -> bool:
     if rejected.status == HTTPStatus.TOO_MANY_REQUESTS or _LIMIT_KINDS.intersection(rejected.kinds):
         return True
-    data = "retry-after" in rejected.headers or "rate limit" in rejected.message.lower()
-    return rejected.status == HTTPStatus.FORBIDDEN and data
+    says_limit = "retry-after" in rejected.headers or "rate limit" in rejected.message.lower()
+    return rejected.status == HTTPStatus.FORBIDDEN and says_limit
 
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
-def failure(rejected: Rejected, ask: Ask) -> ForgeFailure:
-    """Return the forge error for a rejected request."""
+def failure(rejected: Rejected, what: str, permission: str) -> ForgeFailure:
+    """Return the forge error for a rejected request.
+
+    Args:
+        rejected: The response.
+        what: The action, in words that follow "cannot": `read pull request 7`.
+        permission: The permission it needs, as a workflow grants it.
+    """
     said = f"GitHub says {shown(rejected.message)}" if rejected.message else f"status {rejected.status}"
-    message = f"Cannot {ask.what}: {said}."
+    message = f"Cannot {what}: {said}."
     if _lacks_permission(rejected):
-        return Forbidden(
-            f"{message} Grant the workflow's token `{ask.permission}`.", permission=ask.permission
-        )
+        return Forbidden(f"{message} Grant the workflow's token `{permission}`.", permission=permission)
     if rejected.status == HTTPStatus.UNAUTHORIZED:
         return ForgeFailure(f"{message} The token is not valid, or no longer: give the step a new one.")
-    if rejected.status == HTTPStatus.NOT_FOUND or _NOT_FOUND_KIND in rejected.kinds:
+    if rejected.status == HTTPStatus.NOT_FOUND or "NOT_FOUND" in rejected.kinds:
         return NotFound(f"{message} Either it is gone, or the token may not see it.")
     if rejected.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return Refused(message)
@@ -110,7 +155,12 @@ def failure(rejected: Rejected, ask: Ask) -> ForgeFailure:
 def _lacks_permission(rejected: Rejected) -> bool:
     said = rejected.message.lower()
     words = said.startswith("resource not accessible") or "must have" in said
-    return _FORBIDDEN_KIND in rejected.kinds or (rejected.status == HTTPStatus.FORBIDDEN and words)
+    return "FORBIDDEN" in rejected.kinds or (rejected.status == HTTPStatus.FORBIDDEN and words)
+
+
+def refusal_of(failed: ForgeFailure) -> Rejected:
+    """Return GitHub's answer that led to a failure; one without words if none did."""
+    return failed.__cause__ if isinstance(failed.__cause__, Rejected) else Rejected(0, "")
 
 
 def shown(text: str) -> str:

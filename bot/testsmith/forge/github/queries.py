@@ -1,74 +1,43 @@
 """GraphQL documents for what REST cannot do, or not in one request."""
 
-TALK = """\
+_PAGE = "pageInfo { hasNextPage endCursor }"
+_AUTHOR = "author { __typename login }"
+_COMMENT = f"fullDatabaseId id body isMinimized {_AUTHOR} editor {{ __typename login }}"
+
+TALK = f"""\
 query Talk(
   $owner: String!, $name: String!, $number: Int!,
-  $withComments: Boolean!, $comments: String,
-  $withReviews: Boolean!, $reviews: String,
-  $withThreads: Boolean!, $threads: String
-) {
-  viewer { login }
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      comments(first: 100, after: $comments) @include(if: $withComments) {
-        nodes {
-          fullDatabaseId id body isMinimized author { __typename login } editor { __typename login }
-        }
-        pageInfo { hasNextPage endCursor }
-      }
-      reviews(first: 100, after: $reviews) @include(if: $withReviews) {
-        nodes { fullDatabaseId body state author { __typename login } }
-        pageInfo { hasNextPage endCursor }
-      }
-      reviewThreads(first: 100, after: $threads) @include(if: $withThreads) {
-        edges {
+  $withComments: Boolean! = false, $comments: String,
+  $withReviews: Boolean! = false, $reviews: String,
+  $withThreads: Boolean! = false, $threads: String, $threadCount: Int! = 100, $replies: String
+) {{
+  viewer {{ login }}
+  repository(owner: $owner, name: $name) {{
+    pullRequest(number: $number) {{
+      comments(first: 100, after: $comments) @include(if: $withComments) {{ nodes {{ {_COMMENT} }} {_PAGE} }}
+      reviews(first: 100, after: $reviews) @include(if: $withReviews) {{
+        nodes {{ fullDatabaseId body state {_AUTHOR} }} {_PAGE}
+      }}
+      reviewThreads(first: $threadCount, after: $threads) @include(if: $withThreads) {{
+        nodes: edges {{
           cursor
-          node {
+          node {{
             id path line isResolved viewerCanResolve viewerCanUnresolve
-            comments(first: 50) {
-              nodes {
-                fullDatabaseId id body isMinimized minimizedReason state
-                author { __typename login } editor { __typename login }
-              }
-              pageInfo { hasNextPage endCursor }
-            }
-          }
-        }
-        pageInfo { hasNextPage endCursor }
-      }
-    }
-  }
-}
+            comments(first: 50, after: $replies) {{ nodes {{ {_COMMENT} minimizedReason state }} {_PAGE} }}
+          }}
+        }}
+        {_PAGE}
+      }}
+    }}
+  }}
+}}
 """
-"""The full conversation of a pull request, and the viewer. Usually one request is enough."""
+"""Lists of the conversation of a pull request, and the viewer. Usually one request is enough.
 
-THREAD = """\
-query ThreadComments(
-  $owner: String!, $name: String!, $number: Int!, $thread: String, $comments: String
-) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      reviewThreads(first: 1, after: $thread) {
-        nodes {
-          id
-          comments(first: 100, after: $comments) {
-            nodes {
-              fullDatabaseId id body isMinimized minimizedReason state
-              author { __typename login } editor { __typename login }
-            }
-            pageInfo { hasNextPage endCursor }
-          }
-        }
-      }
-    }
-  }
-}
+`replies` is a cursor in a thread's comments; with it, a single thread is asked for.
 """
-"""More comments of the thread that follows a cursor in the thread list."""
 
-VIEWER = """\
-query Viewer { viewer { login } }
-"""
+VIEWER = "query Viewer { viewer { login } }"
 """The account that the token belongs to."""
 
 MINIMISE = """\
@@ -102,5 +71,5 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
 """
 """A commit, signed by GitHub, on a branch with an expected tip."""
 
-DOCUMENTS = (TALK, THREAD, VIEWER, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
+DOCUMENTS = (TALK, VIEWER, MINIMISE, RESTORE, RESOLVE, UNRESOLVE, COMMIT)
 """All documents."""

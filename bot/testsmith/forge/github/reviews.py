@@ -6,19 +6,18 @@ GitHub accepts a review as a whole or not at all, and does not say which comment
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from testsmith.forge.comment_markers import is_same_login, run_of
 from testsmith.forge.comment_positions import is_shown, shown_files
-from testsmith.forge.github.conversation import read_existing
-from testsmith.forge.github.payload import taken
-from testsmith.forge.github.pull_requests import read_file_patches, read_pull_request
-from testsmith.forge.github.repository_client import RepositoryClient
+from testsmith.forge.github.connection import Accepted, Connection
 from testsmith.forge.interface import (
     Applied,
     CreateReview,
     DiffTooLarge,
     Existing,
+    Forge,
     HeadMoved,
     NewComment,
     NotFound,
@@ -30,11 +29,17 @@ PROBES = 16
 """Maximum number of pending reviews, visible only to the bot, created to find the rejected comments."""
 
 
-class Reviewing:
-    """Creates one review of one pull request."""
+@dataclass(frozen=True, slots=True)
+class _Created:
+    id: int
 
-    def __init__(self, remote: RepositoryClient, number: int, review: CreateReview) -> None:
-        self._remote = remote
+
+class NewReview:
+    """A review that is to be created once, on one pull request."""
+
+    def __init__(self, forge: Forge, hub: Connection, number: int, review: CreateReview) -> None:
+        self._forge = forge
+        self._hub = hub
         self._number = number
         self._review = review
         self._path = f"/pulls/{number}/reviews"
@@ -57,29 +62,26 @@ class Reviewing:
 
     def _submit(self, comments: Sequence[NewComment]) -> Applied:
         def send() -> tuple[str, ...]:
-            self._require_head()
-            taken(self._remote.rest("POST", self._path, self._told(comments, event="COMMENT")), "id", int)
+            found = self._forge.head(self._number)
+            if found != self._review.head:
+                raise HeadMoved(found)
+            self._send(comments, event="COMMENT")
             return ()
 
-        done = self._remote.write(self._what, send, lambda: self._missing(comments))
-        return Applied(
-            was_there=done.was_there,
-            refused=(*_left_out(self._review.comments, comments), *done.answer),
-        )
+        done = self._hub.write(self._what, send, lambda: self._missing(comments))
+        kept = {comment.content for comment in comments}
+        left_out = (one.content for one in self._review.comments if one.content not in kept)
+        return Applied(was_there=done.was_there, refused=(*left_out, *done.answer))
 
-    def _require_head(self) -> None:
-        expected, found = self._review.head, read_pull_request(self._remote, self._number).head_sha
-        if expected != found:
-            raise HeadMoved(found)
-
-    def _told(self, comments: Sequence[NewComment], **event: str) -> dict[str, Any]:
-        """Return the request body of a review. Without an event, it is pending and only the bot sees it."""
-        data = [_told_comment(comment) for comment in comments]
-        return {"commit_id": self._review.head, "body": self._review.body, "comments": data, **event}
+    def _send(self, comments: Sequence[NewComment], **event: str) -> int:
+        """Send the review. Without an event, it is pending and only the bot sees it."""
+        data = [_body_of(comment) for comment in comments]
+        body = {"commit_id": self._review.head, "body": self._review.body, "comments": data, **event}
+        return self._hub.rest(_Created, "POST", self._path, body).id
 
     def _missing(self, comments: Sequence[NewComment]) -> tuple[str, ...] | None:
         """Return the contents missing from the bot's review; None if there is no such review."""
-        existing = read_existing(self._remote, self._number)
+        existing = self._forge.existing(self._number)
         runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
         if self._review.run not in runs:
             return None
@@ -88,14 +90,14 @@ class Reviewing:
 
     def _remove_pending(self, refused: Refused) -> bool:
         """Delete the bot's leftover pending review, which blocks others; return whether there was one."""
-        existing = read_existing(self._remote, self._number)
+        existing = self._forge.existing(self._number)
         ours = [review.id for review in own_reviews(existing) if review.is_pending]
         if not ours and _has_pending(existing):
             raise Refused(
                 f"{refused} A review of this account waits to be submitted: submit or delete it."
             ) from refused
         for review in ours:
-            delete_pending(self._remote, self._number, review)
+            delete_pending(self._hub, self._number, review)
         return bool(ours)
 
     def _submit_taken(self, refused: Refused) -> Applied:
@@ -114,7 +116,7 @@ class Reviewing:
     def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
         """Return the comments whose position GitHub's own diff shows."""
         try:
-            files = shown_files(read_file_patches(self._remote, self._number))
+            files = shown_files(self._forge.file_patches(self._number))
         except DiffTooLarge:
             return comments
         return [comment for comment in comments if is_shown(files, comment.anchor)]
@@ -135,45 +137,32 @@ class Reviewing:
 
     def _is_taken(self, comments: Sequence[NewComment]) -> bool:
         """Return whether GitHub accepts some comments, using a pending review that is deleted at once."""
-
-        def send() -> int:
-            return taken(self._remote.rest("POST", self._path, self._told(comments)), "id", int)
-
         try:
-            done = self._remote.write(self._what, send, self._pending)
+            done = self._hub.write(self._what, lambda: self._send(comments), self._pending)
         except Refused:
             return False
-        delete_pending(self._remote, self._number, done.answer)
+        delete_pending(self._hub, self._number, done.answer)
         return True
 
     def _pending(self) -> int | None:
-        reviews = own_reviews(read_existing(self._remote, self._number))
+        reviews = own_reviews(self._forge.existing(self._number))
         return next((review.id for review in reviews if review.is_pending), None)
 
 
-def delete_pending(remote: RepositoryClient, number: int, review: int) -> bool:
+def delete_pending(hub: Connection, number: int, review: int) -> bool:
     """Delete a pending review; return whether it was already gone."""
     what, path = f"delete a pending review of pull request {number}", f"/pulls/{number}/reviews/{review}"
-
-    def send() -> bool:
-        remote.rest("DELETE", path)
-        return False
-
     try:
-        return remote.write(what, send, lambda: None).answer
+        hub.write(what, lambda: hub.rest(Accepted, "DELETE", path))
     except NotFound:
         return True
+    return False
 
 
-def _told_comment(comment: NewComment) -> dict[str, Any]:
+def _body_of(comment: NewComment) -> dict[str, Any]:
     anchor = comment.anchor
     start = {} if anchor.start_line is None else {"start_line": anchor.start_line, "start_side": "RIGHT"}
     return {"path": anchor.path, "line": anchor.line, "side": "RIGHT", "body": comment.body, **start}
-
-
-def _left_out(comments: Sequence[NewComment], kept: Sequence[NewComment]) -> list[str]:
-    there = {comment.content for comment in kept}
-    return [comment.content for comment in comments if comment.content not in there]
 
 
 def _halves(comments: Sequence[NewComment]) -> list[Sequence[NewComment]]:

@@ -1,0 +1,219 @@
+"""Write commits, branches and the bot's own pull requests on GitHub, never by force."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from urllib.parse import quote
+
+from testsmith.decode import at
+from testsmith.forge.commits import (
+    BranchProtected,
+    CannotOpenPulls,
+    FileChange,
+    MadeCommit,
+    NewCommit,
+    OwnPull,
+    PullText,
+)
+from testsmith.forge.github.connection import READ_CONTENTS, WRITE_CONTENTS, Accepted
+from testsmith.forge.github.errors import refusal_of, shown
+from testsmith.forge.github.pull_requests import RepositoryReader
+from testsmith.forge.github.queries import COMMIT
+from testsmith.forge.interface import ForgeFailure, HeadMoved, Refused
+
+HEAD_LOOKS = 10
+"""Maximum number of checks, one second apart, whether a pull request's head has followed its branch."""
+
+_PLAIN, _EXECUTABLE = "100644", "100755"
+_PROTECTED = ("protected branch", "rule violation", "must be made through a pull request")
+_STALE = ("expected branch to point to", "not a fast forward")
+_NO_MUTATION = ("createcommitonbranch' doesn't exist", "createcommitonbranchinput isn't a defined")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class _GitCommit:
+    tree: Annotated[str, at("tree", "sha")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    sha: Annotated[str, at("data", "createCommitOnBranch", "commit", "oid")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    number: int
+    html_url: str
+
+
+class BranchWriter(RepositoryReader):
+    """What is read of and written to the branches of one repository."""
+
+    def await_head(self, number: int, sha: str) -> None:
+        """Wait, for a few seconds at most, until a pull request shows a commit of its branch as its head."""
+        for _ in range(HEAD_LOOKS):
+            if self.head(number) == sha:
+                return
+            self._hub.pause()
+
+    def create_branch(self, name: str, sha: str) -> None:
+        """Create a branch at a commit. If the branch exists, leave it where it is."""
+        data = {"ref": f"refs/heads/{name}", "sha": sha}
+        try:
+            self._write(
+                f"make branch {name}",
+                lambda: self._hub.rest(Accepted, "POST", "/git/refs", data),
+                lambda: self._at(name, sha),
+            )
+        except Refused as refused:
+            if not refusal_of(refused).has("", ("already exists",)):
+                raise
+
+    def remove_branch(self, name: str, sha: str) -> None:
+        """Remove a branch that is at a commit. A missing branch is not a failure."""
+        if self.branch(name) is None:
+            return
+        self._require_at(name, sha)
+        path = f"/git/refs/heads/{quote(name)}"
+        self._write(
+            f"remove branch {name}",
+            lambda: self._hub.rest(Accepted, "DELETE", path),
+            lambda: Accepted() if self.branch(name) is None else None,
+        )
+
+    def commit_files(self, order: NewCommit) -> MadeCommit:
+        """Put one commit on a branch exactly once: by a mutation or, if that cannot do it, by git objects."""
+        try:
+            return self._commit(order)
+        except ForgeFailure as failed:
+            refusal, branch = refusal_of(failed), order.branch
+            if refusal.has("BRANCH_PROTECTION_RULE_VIOLATION", _PROTECTED):
+                raise BranchProtected(
+                    f"Cannot commit to the branch {branch}: GitHub says {shown(refusal.message)}. Let the "
+                    "branch's rules allow this token, or use `mode: pull-request`."
+                ) from failed
+            if refusal.has("STALE_DATA", _STALE):
+                tip = self.branch(branch)
+                raise HeadMoved("" if tip is None else tip.sha) from failed
+            raise
+
+    def _commit(self, order: NewCommit) -> MadeCommit:
+        if not order.merged and not any(change.is_executable for change in order.changes):
+            try:
+                return self._commit_by_mutation(order)
+            except ForgeFailure as failed:
+                if not refusal_of(failed).has("", _NO_MUTATION):
+                    raise
+        return self._commit_by_objects(order)
+
+    def _commit_by_mutation(self, order: NewCommit) -> MadeCommit:
+        data = {
+            "branch": {"repositoryNameWithOwner": self._hub.repository, "branchName": order.branch},
+            "expectedHeadOid": order.parent,
+            "message": {"headline": order.headline, "body": order.body},
+            "fileChanges": {
+                "additions": [
+                    {"path": one.path, "contents": base64.b64encode(one.content).decode()}
+                    for one in order.changes
+                    if one.content is not None
+                ],
+                "deletions": [{"path": one.path} for one in order.changes if one.content is None],
+            },
+        }
+
+        def send() -> MadeCommit:
+            return MadeCommit(sha=self._hub.graphql(_Made, COMMIT, {"input": data}).sha)
+
+        def look_up() -> MadeCommit | None:
+            tip = self.branch(order.branch)
+            if tip is None or tip.sha == order.parent:
+                return None
+            commit = self.commit(tip.sha)
+            is_ours = commit.parents == (order.parent,) and commit.message.strip() == _message(order).strip()
+            return MadeCommit(sha=tip.sha) if is_ours else None
+
+        return self._write("commit", send, look_up)
+
+    def _commit_by_objects(self, order: NewCommit) -> MadeCommit:
+        """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot."""
+        self._require_at(order.branch, order.parent)
+        parents = [order.parent, *([order.merged] if order.merged else [])]
+        what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
+        base = self._hub.get(_GitCommit, what, path, permission=READ_CONTENTS)
+        entries = [self._tree_entry(one) for one in order.changes]
+        tree = self._made_object("/git/trees", base_tree=base.tree, tree=entries)
+        sha = self._made_object("/git/commits", message=_message(order), tree=tree, parents=parents)
+        path, data = f"/git/refs/heads/{quote(order.branch)}", {"sha": sha, "force": False}
+        self._write(
+            "commit",
+            lambda: self._hub.rest(Accepted, "PATCH", path, data),
+            lambda: self._at(order.branch, sha),
+        )
+        return MadeCommit(sha=sha)
+
+    def _tree_entry(self, change: FileChange) -> dict[str, object]:
+        mode, sha = _EXECUTABLE if change.is_executable else _PLAIN, None
+        if change.content is not None:
+            content = base64.b64encode(change.content).decode()
+            sha = self._made_object("/git/blobs", content=content, encoding="base64")
+        return {"path": change.path, "mode": mode, "type": "blob", "sha": sha}
+
+    def _made_object(self, path: str, **data: object) -> str:
+        """Create a git object. Safe to repeat."""
+        return self._write("commit", lambda: self._hub.rest(_Object, "POST", path, data)).sha
+
+    def _write(
+        self, what: str, send: Callable[[], _T], look_up: Callable[[], _T | None] = lambda: None
+    ) -> _T:
+        return self._hub.write(what, send, look_up, permission=WRITE_CONTENTS).answer
+
+    def _require_at(self, branch: str, sha: str) -> None:
+        tip = self.branch(branch)
+        if tip is None or tip.sha != sha:
+            raise HeadMoved("" if tip is None else tip.sha)
+
+    def _at(self, branch: str, sha: str) -> Accepted | None:
+        tip = self.branch(branch)
+        return Accepted() if tip is not None and tip.sha == sha else None
+
+    def open_pull(self, branch: str, onto: str, text: PullText) -> OwnPull:
+        """Open a pull request from one branch onto another, exactly once."""
+        data = {"head": branch, "base": onto, "title": text.title, "body": text.body}
+        what = f"open a pull request from {branch}"
+
+        def send() -> OwnPull:
+            made = self._hub.rest(_Pull, "POST", "/pulls", data)
+            return OwnPull(number=made.number, url=made.html_url)
+
+        def look_up() -> OwnPull | None:
+            return next((one for one in self.own_pulls(branch, onto) if one.is_open), None)
+
+        try:
+            return self._hub.write(what, send, look_up).answer
+        except ForgeFailure as failed:
+            if not refusal_of(failed).has("", ("not permitted to create",)):
+                raise
+            raise CannotOpenPulls(
+                f"Cannot {what}: GitHub says {shown(refusal_of(failed).message)}. Tick *Allow GitHub "
+                "Actions to create and approve pull requests* in the repository's settings of Actions, or "
+                "give the step an app's token."
+            ) from failed
+
+    def update_pull(self, number: int, text: PullText) -> None:
+        """Replace the title (unless the new one is empty) and the text of a pull request."""
+        path, data = f"/pulls/{number}", {"body": text.body} | ({"title": text.title} if text.title else {})
+        self._hub.write(f"update pull request {number}", lambda: self._hub.rest(_Pull, "PATCH", path, data))
+
+
+def _message(order: NewCommit) -> str:
+    return f"{order.headline}\n\n{order.body}" if order.body else order.headline
